@@ -1,0 +1,129 @@
+"""Listen to each track and write its genre, offline.
+
+The wiring only: ``options`` reads the configuration, ``listener`` hears, ``tagging`` decides and
+writes, ``albums`` sums up, ``commands`` runs over a library.  Nothing heavy is imported here: every
+``beet`` command imports this module.
+"""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import beets
+import confuse
+from beets import ui
+from beets.exceptions import UserError
+from beets.plugins import BeetsPlugin
+
+from beetsplug.cnngenre.options import DEFAULTS, Options, read_options
+from beetsplug.cnngenre.tagging import FIELDS, Action, note, set_genres
+
+if TYPE_CHECKING:
+    from beets.importer import ImportSession, ImportTask
+
+    from beetsplug.cnngenre.listener import Listener
+
+
+class CnnGenrePlugin(BeetsPlugin):
+    """Fills in genres during imports and by command."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config.add(DEFAULTS)
+        self.item_types = FIELDS
+        self.album_types = {
+            name: FIELDS[name] for name in ("cnngenre_written", "cnngenre_previous")
+        }
+        self._import_listener: tuple[Listener, Options] | None = None
+        self._import_disabled = False
+        self._tagged_in_import: set[int | None] = set()
+        if self.config["auto"].get(bool):
+            self.import_stages = [self.imported]
+            self.register_listener("import_task_files", self.files_are_in_place)
+
+    def commands(self) -> list[ui.Subcommand]:
+        """``cnngenre``, alias ``genre``."""
+        from beetsplug.cnngenre.commands import genre_command
+
+        return [genre_command(self)]
+
+    def options(self) -> Options:
+        """The options as they stand now."""
+        return read_options(self.config)
+
+    def listener(self, options: Options) -> Listener:
+        """A model, loaded.
+
+        Raises:
+            UserError: It cannot be used.
+        """
+        from beetsplug.cnngenre.listener import Listener
+
+        return Listener(options, models_folder(), self.report_bug)
+
+    def report_bug(self, path: Path) -> None:
+        """Log the exception that is being handled."""
+        self._log.error("{}: internal error\n{}", path, traceback.format_exc())
+
+    def imported(self, session: ImportSession, task: ImportTask) -> None:
+        """Import stage: hear the task's tracks and set their genres in the database.
+
+        The importer writes them to the files later, where it writes tags at all.
+        """
+        prepared = self._prepare_import()
+        if prepared is None:
+            return
+        listener, options = prepared
+        for verdict in listener.verdicts(task.imported_items()):
+            item, plan = verdict.item, verdict.plan
+            self._log.debug("{}: {} ({})", item, plan.action.value, plan.reason)
+            if plan.action is Action.FAIL:
+                self._log.warning("{}: {}", item, plan.reason)
+            if verdict.song is None or verdict.probabilities is None:
+                continue
+            note(item, verdict.song, verdict.probabilities, listener.bundle_id)
+            if plan.action is Action.WRITE:
+                set_genres(item, plan)
+                self._tagged_in_import.add(item.id)
+            item.store()
+        if task.is_album and options.album_genre:
+            from beetsplug.cnngenre.albums import set_album_genres
+
+            set_album_genres(
+                task.album,
+                listener.vocabulary,
+                listener.policy,
+                listener.bundle_id,
+                force=options.force,
+            )
+
+    def files_are_in_place(self, session: ImportSession, task: ImportTask) -> None:
+        """Write the genres of an as-is import, which beets itself leaves unwritten, if asked to."""
+        from beets.importer import Action as Choice
+
+        for item in task.imported_items():
+            if item.id not in self._tagged_in_import:
+                continue
+            self._tagged_in_import.discard(item.id)
+            options = self.options()
+            if task.choice_flag is Choice.ASIS and options.write_asis and options.write:
+                item.try_write()
+                item.store()
+
+    def _prepare_import(self) -> tuple[Listener, Options] | None:
+        """The model for this import, or None, with one warning, where it cannot be used."""
+        if self._import_listener is None and not self._import_disabled:
+            try:
+                options = self.options()
+                self._import_listener = self.listener(options), options
+            except (UserError, confuse.ConfigError) as error:
+                self._import_disabled = True
+                self._log.warning("no genres in this import: {}", error)
+        return self._import_listener
+
+
+def models_folder() -> Path:
+    """Where the user's own bundles are: beside beets' configuration, which BEETSDIR moves."""
+    return Path(beets.config.config_dir()) / "cnngenre" / "models"

@@ -1,0 +1,189 @@
+"""Decide what becomes of a track's genres, then do it: the only module that changes an item.
+
+What is kept on a track, besides its genres, as flexible fields:
+
+``cnngenre_label``        the leading genre, accepted or not
+``cnngenre_probability``  its probability
+``cnngenre_all``          every genre of the model with its probability, as "Rock 0.8124"
+``cnngenre_model``        the bundle that said so
+``cnngenre_written``      the genres that we gave the track
+``cnngenre_previous``     the genres that it had before; only where we gave it others
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from beets.dbcore import types
+from beets.library import Item
+
+from genre_model.vocabulary import SongGenre
+
+FIELDS: dict[str, types.Type[Any, Any]] = {
+    "cnngenre_label": types.STRING,
+    "cnngenre_probability": types.NullFloat(digits=3),
+    "cnngenre_all": types.MULTI_VALUE_DSV,
+    "cnngenre_model": types.STRING,
+    "cnngenre_written": types.MULTI_VALUE_DSV,
+    "cnngenre_previous": types.MULTI_VALUE_DSV,
+}
+DIGITS = 4  # of the probabilities in `cnngenre_all`
+
+
+class Action(Enum):
+    """What becomes of a track; the value is the word in the summary line."""
+
+    WRITE = "tagged"
+    KEEP = "kept"
+    UNSURE = "unsure"
+    FAIL = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TagPlan:
+    """What is to be done with one track's genres, and why."""
+
+    action: Action
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    reason: str
+
+
+def plan_without_hearing(before: tuple[str, ...], *, force: bool) -> TagPlan | None:
+    """The plan for a track that need not be heard, because its genres stay; else None."""
+    if before and not force:
+        return TagPlan(Action.KEEP, before, before, "has genres")
+    return None
+
+
+def plan_tags(before: tuple[str, ...], song: SongGenre, *, keep_existing: bool) -> TagPlan:
+    """The plan for a track that may be given genres.
+
+    Args:
+        before: The genres that it has.
+        song: What was heard.
+        keep_existing: Whether ``before`` stays, with the new genres after it.
+    """
+    if not song.accepted:
+        return TagPlan(Action.UNSURE, before, before, song.reason)
+    known = {genre.casefold() for genre in before} if keep_existing else set[str]()
+    fresh = tuple(genre for genre in song.genres if genre.casefold() not in known)
+    after = before + fresh if keep_existing else fresh
+    if after == before:
+        return TagPlan(Action.KEEP, before, before, f"{song.reason}, as it was")
+    return TagPlan(Action.WRITE, before, after, song.reason)
+
+
+def genres_of(item: Item) -> tuple[str, ...]:
+    """The genres that a track has."""
+    return tuple(item.genres)
+
+
+def own_field(item: Item, name: str) -> Any:
+    """One of our fields, None where the track has none; an album's is not taken for its track's."""
+    return item.get(name, default=None, with_album=False)
+
+
+def remembered(item: Item, bundle_id: str) -> dict[str, float] | None:
+    """The probabilities that this bundle gave the track before; None where it never heard it."""
+    if own_field(item, "cnngenre_model") != bundle_id:
+        return None
+    entries = own_field(item, "cnngenre_all") or []
+    pairs = (entry.rpartition(" ") for entry in entries)
+    return {genre: float(number) for genre, _, number in pairs if is_number(number)}
+
+
+def memorable(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Probabilities as they can be noted, so that what is remembered equals what was heard."""
+    rounded = {genre: round(probability, DIGITS) for genre, probability in probabilities.items()}
+    return {genre: probability for genre, probability in rounded.items() if probability > 0}
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a plain decimal, as we write them."""
+    return text.replace(".", "", 1).isdigit()
+
+
+def note(item: Item, song: SongGenre, probabilities: Mapping[str, float], bundle_id: str) -> None:
+    """Note on the track what was heard.  Stores nothing."""
+    ranked = sorted(probabilities.items(), key=lambda entry: (-entry[1], entry[0]))
+    item["cnngenre_label"] = song.best.genre if song.best else ""
+    item["cnngenre_probability"] = song.best.probability if song.best else 0.0
+    item["cnngenre_all"] = [f"{genre} {probability:.{DIGITS}f}" for genre, probability in ranked]
+    item["cnngenre_model"] = bundle_id
+
+
+def set_genres(item: Item, plan: TagPlan) -> None:
+    """Give the track the planned genres, and remember those it had.  Stores nothing.
+
+    Where the present genres are ours too, the user's are the ones remembered before them.
+    """
+    if not is_ours(item):
+        item["cnngenre_previous"] = list(plan.before)
+    item["cnngenre_written"] = list(plan.after)
+    item.genres = list(plan.after)
+
+
+def is_ours(item: Item) -> bool:
+    """Whether the track's present genres are those that we gave it."""
+    written = own_field(item, "cnngenre_written")
+    return bool(written) and tuple(written) == genres_of(item)
+
+
+def apply(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
+    """Carry out a plan: the file first, then the database.
+
+    Returns:
+        The plan, or a failed one where the file could not be written; then nothing has changed.
+    """
+    if plan.action is Action.WRITE:
+        old = {name: own_field(item, name) for name in ("cnngenre_previous", "cnngenre_written")}
+        set_genres(item, plan)
+        if write and not item.try_write():
+            item.genres = list(plan.before)
+            restore_fields(item, old)
+            return TagPlan(Action.FAIL, plan.before, plan.before, "the file cannot be written")
+    item.store()
+    return plan
+
+
+def plan_undo(item: Item) -> TagPlan | None:
+    """The plan that takes back what we did to a track; None where we did nothing to it."""
+    previous = own_field(item, "cnngenre_previous")
+    if previous is None:
+        return None
+    before = genres_of(item)
+    if not is_ours(item):
+        return TagPlan(Action.KEEP, before, before, "edited since")
+    return TagPlan(Action.WRITE, before, tuple(previous), "undo")
+
+
+def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
+    """Carry out :func:`plan_undo`, and forget everything that we noted on the track."""
+    if plan.action is Action.WRITE:
+        item.genres = list(plan.after)
+        # An empty list leaves an empty tag behind in some formats; None removes it.
+        tags = None if plan.after else {"genres": None}
+        if write and not item.try_write(tags=tags):
+            item.genres = list(plan.before)
+            return TagPlan(Action.FAIL, plan.before, plan.before, "the file cannot be written")
+    forget(item)
+    item.store()
+    return plan
+
+
+def forget(item: Item) -> None:
+    """Drop our fields from a track.  Stores nothing."""
+    restore_fields(item, dict.fromkeys(FIELDS))
+
+
+def restore_fields(item: Item, values: Mapping[str, Any]) -> None:
+    """Set flexible fields to what they were; None where there was none."""
+    for name, value in values.items():
+        if value is not None:
+            item[name] = value
+        elif own_field(item, name) is not None:
+            del item[name]

@@ -1,0 +1,1 @@
+"""Listen to music, say its genre: the engine, which has never heard of beets."""

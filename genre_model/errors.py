@@ -1,0 +1,19 @@
+"""What can go wrong, in two tiers: with one track, or with the whole run."""
+
+from __future__ import annotations
+
+
+class GenreModelError(Exception):
+    """Base of every expected failure; its text is one sentence for the user."""
+
+
+class AudioError(GenreModelError):
+    """This track cannot be heard; others can."""
+
+
+class TooShortError(AudioError):
+    """This track is too short to say anything about it."""
+
+
+class BundleError(GenreModelError):
+    """The model bundle is missing, broken or not what it claims to be: the run cannot go on."""

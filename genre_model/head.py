@@ -1,0 +1,94 @@
+"""The head: a linear layer from a slice's embedding to genre logits, and how it is fitted.
+
+Every genre is told from the rest by itself (one logistic regression a genre), so that music of
+no known genre gets low logits everywhere; a softmax fitted as such would have to place it.
+``aggregate`` weighs the logits against that of "something else".
+
+A label may be coarser than the genres: a track filed under "Pop/Rock" may be Rock, Pop or Metal.
+Then at least one of the allowed genres must speak up, and which is left open: the likelihood of
+the label is the noisy-or of the allowed genres (cf. Cour, Sapp & Taskar, *Learning from partial
+labels*, JMLR 2011).  A ridge penalty pulls the weights towards a prior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+N_STEPS = 400
+# Where a genre's bias starts: most genres are not what a track is.
+START_BIAS = -2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """``weights`` (n_features, n_genres) and ``bias`` (n_genres,) of a linear layer."""
+
+    weights: Float32
+    bias: Float32
+
+    def logits(self, embedding: Float32) -> Float32:
+        """(n, n_features) -> (n, n_genres)."""
+        return embedding @ self.weights + self.bias
+
+
+def fit_head(
+    features: Float64,
+    allowed: NDArray[np.bool_],
+    track_weights: Float64,
+    ridge: float,
+    prior: Float64 | None = None,
+) -> Head:
+    """Fit a head on one feature vector a track.
+
+    Args:
+        features: (n_tracks, n_features).
+        allowed: (n_tracks, n_genres), the genres that a track's label leaves open.
+        track_weights: (n_tracks,), scaled to a sum of 1 here.
+        ridge: Strength of the pull towards the prior, in units of the standardised features.
+        prior: (n_features, n_genres) weights for raw features; zeros where None.
+
+    Returns:
+        A head for raw features; the standardisation is folded into it.
+    """
+    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
+    x = (features - mean) / deviation
+    weight = track_weights / track_weights.sum()
+    anchor = (
+        np.zeros((x.shape[1], allowed.shape[1])) if prior is None else prior * deviation[:, None]
+    )
+    w, b = minimise(x, allowed, weight, ridge, anchor)
+    raw = w / deviation[:, None]
+    return Head(raw.astype(np.float32), (b - mean @ raw).astype(np.float32))
+
+
+def minimise(
+    x: Float64, allowed: NDArray[np.bool_], weight: Float64, ridge: float, anchor: Float64
+) -> tuple[Float64, Float64]:
+    """Nesterov's accelerated gradient descent: weights (n_features, n_genres), bias (n_genres,)."""
+    ones = np.concatenate([x, np.ones((len(x), 1))], axis=1)  # the last row of `w` is the bias
+    curvature = np.linalg.norm((ones * weight[:, None]).T @ ones, 2) / 2 + ridge
+    start = np.concatenate([anchor, np.full((1, anchor.shape[1]), START_BIAS)])
+    pull = np.full((len(start), 1), ridge)
+    pull[-1] = 0.0
+    w = ahead = start
+    for step in range(1, N_STEPS + 1):
+        gradient = ones.T @ (slope(ones @ ahead, allowed) * weight[:, None]) + pull * (
+            ahead - start
+        )
+        previous, w = w, ahead - gradient / curvature
+        ahead = w + (step - 1) / (step + 2) * (w - previous)
+    return w[:-1], w[-1]
+
+
+def slope(logits: Float64, allowed: NDArray[np.bool_]) -> Float64:
+    """Gradient of the negative log-likelihood by the logits, (n_tracks, n_genres)."""
+    log_absent = -np.logaddexp(0, logits)  # log of 1 - sigmoid
+    present = 1 - np.exp(log_absent)
+    all_absent = np.exp((log_absent * allowed).sum(axis=1, keepdims=True))
+    return np.where(allowed, -present * all_absent / np.maximum(1 - all_absent, 1e-9), present)

@@ -1,0 +1,163 @@
+"""Cut a song into slices of log-mel spectrogram: all of them, or some spread over the song.
+
+All slices lie on one grid, whichever way they are reached, so that a slice found by seeking equals
+the same slice of the song decoded from its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.audio import AudioFile, open_audio
+from genre_model.errors import AudioError, TooShortError
+from genre_model.specs import SliceSpec, SpectrogramSpec
+from genre_model.spectrogram import log_mel
+
+Float32 = NDArray[np.float32]
+
+# Below this peak (-80 dB of full scale) there is nothing to hear.
+SILENCE_PEAK = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slice:
+    """One slice: ``values`` (frames, n_mels) in log10 units, from ``start_s`` seconds on."""
+
+    values: Float32
+    start_s: float
+    silent: bool
+
+
+def read_slices(
+    path: Path, spectrogram: SpectrogramSpec, slices: SliceSpec, *, thorough: bool = False
+) -> list[Slice]:
+    """The slices of a song that is on disk, by time.
+
+    A song with more than ``slices.max_slices`` of them is sampled by seeking, unless ``thorough``.
+    Where a file cannot be sought, or is shorter than its header says, it is decoded from its start.
+
+    Raises:
+        TooShortError: Less than ``slices.min_seconds`` of audio.
+        AudioError: The file cannot be read as audio.
+    """
+    with open_audio(path, spectrogram.sample_rate_hz) as audio:
+        if not thorough:
+            sampled = sample(audio, spectrogram, slices)
+            if sampled is not None:
+                return sampled
+    with open_audio(path, spectrogram.sample_rate_hz) as audio:
+        everything = cut(audio.blocks(), spectrogram, slices)
+        return list(everything) if thorough else thin(everything, slices.max_slices)
+
+
+def sample(audio: AudioFile, spectrogram: SpectrogramSpec, slices: SliceSpec) -> list[Slice] | None:
+    """Slices spread over a long song; None if it is short or does not let itself be sampled."""
+    n_available = slices.n_slices(
+        spectrogram.n_frames(int((audio.duration_s or 0) * spectrogram.sample_rate_hz))
+    )
+    if n_available <= slices.max_slices:
+        return None
+    found: list[Slice] = []
+    for index in spread(n_available, slices.max_slices):
+        start, stop = slice_span(index, spectrogram, slices)
+        samples = audio.window(start, stop)
+        if samples is None:
+            return None
+        found.append(make_slice(samples, index, spectrogram, slices))
+    return found
+
+
+def spread(n_available: int, n_wanted: int) -> list[int]:
+    """Indices of ``n_wanted`` of ``n_available`` slices, in the middles of equal parts."""
+    return [(2 * part + 1) * n_available // (2 * n_wanted) for part in range(n_wanted)]
+
+
+def thin(slices: Iterable[Slice], max_slices: int) -> list[Slice]:
+    """The slices of :func:`spread`, from a stream of unknown length, in bounded memory.
+
+    Every second one is dropped whenever twice as many as wanted have gathered.
+    """
+    kept: list[Slice] = []
+    step = 1
+    for index, piece in enumerate(slices):
+        if index % step == 0:
+            kept.append(piece)
+        if len(kept) > 4 * max_slices:
+            kept, step = kept[::2], 2 * step
+    if len(kept) <= max_slices:
+        return kept
+    return [kept[index] for index in spread(len(kept), max_slices)]
+
+
+def cut(
+    blocks: Iterable[Float32], spectrogram: SpectrogramSpec, slices: SliceSpec
+) -> Iterator[Slice]:
+    """All slices of a song that comes as blocks of samples; memory is bounded by a block.
+
+    Raises:
+        TooShortError: Less than ``slices.min_seconds`` of audio.
+    """
+    buffer = np.zeros(spectrogram.pad, np.float32)
+    consumed = index = n_samples = 0
+    for block in _with_end(blocks, spectrogram.pad):
+        buffer = np.concatenate([buffer, block])
+        n_samples += len(block)
+        while True:
+            start, stop = slice_span(index, spectrogram, slices)
+            first, last = (edge + spectrogram.pad - consumed for edge in (start, stop))
+            if last > len(buffer):
+                break
+            yield make_slice(buffer[first:last], index, spectrogram, slices)
+            index += 1
+        keep = slice_span(index, spectrogram, slices)[0] + spectrogram.pad - consumed
+        dropped = min(keep, len(buffer))
+        buffer, consumed = buffer[dropped:], consumed + dropped
+    if index == 0:
+        song = buffer[spectrogram.pad : -spectrogram.pad]
+        yield short_slice(song, spectrogram, slices)
+
+
+def _with_end(blocks: Iterable[Float32], pad: int) -> Iterator[Float32]:
+    yield from blocks
+    yield np.zeros(pad, np.float32)
+
+
+def short_slice(samples: Float32, spectrogram: SpectrogramSpec, slices: SliceSpec) -> Slice:
+    """The one slice of a song that is shorter than a slice: its spectrogram, repeated to fill it.
+
+    Raises:
+        TooShortError: Less than ``slices.min_seconds`` of audio.
+    """
+    seconds = len(samples) / spectrogram.sample_rate_hz
+    if seconds == 0:
+        raise AudioError("no audio could be decoded")
+    if seconds < slices.min_seconds:
+        raise TooShortError(f"too short: {seconds:.2f} s, at least {slices.min_seconds} s needed")
+    frames = log_mel(np.pad(samples, spectrogram.pad), spectrogram)
+    repeats = -(-slices.frames // len(frames))
+    values = np.tile(frames, (repeats, 1))[: slices.frames]
+    return Slice(values, 0.0, is_silent(samples))
+
+
+def slice_span(index: int, spectrogram: SpectrogramSpec, slices: SliceSpec) -> tuple[int, int]:
+    """First sample and the one after the last that slice ``index`` depends on; may be below 0."""
+    start = index * slices.hop_frames * spectrogram.hop - spectrogram.pad
+    return start, start + (slices.frames - 1) * spectrogram.hop + spectrogram.n_fft
+
+
+def make_slice(
+    samples: Float32, index: int, spectrogram: SpectrogramSpec, slices: SliceSpec
+) -> Slice:
+    """Slice ``index``, from the samples that :func:`slice_span` asks for."""
+    start_s = index * slices.hop_frames * spectrogram.hop / spectrogram.sample_rate_hz
+    return Slice(log_mel(samples, spectrogram), start_s, is_silent(samples))
+
+
+def is_silent(samples: Float32) -> bool:
+    """Whether the samples stay below ``SILENCE_PEAK``."""
+    return float(np.abs(samples).max(initial=0.0)) < SILENCE_PEAK
