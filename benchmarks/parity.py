@@ -1,0 +1,68 @@
+"""Whole songs: our tags against the original network's, fed by librosa, on the same files.
+
+    python -m venv parity && parity/bin/pip install . tensorflow-cpu tf_keras librosa onnx
+    pip download --no-deps musicnn==0.1.0
+    parity/bin/python benchmarks/parity.py musicnn-0.1.0-py3-none-any.whl song.mp3 song.flac ...
+
+The reference is the original TensorFlow 1 graph behind ``librosa.load`` and
+``librosa.feature.melspectrogram``; only the cast to float16 of the original's front end is left
+out, which overflows under NumPy 2.  Exit status 1 if any tag differs by more than 1e-4.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+
+import librosa
+import numpy as np
+
+from genre_model.classifier import load_classifier
+
+TOLERANCE = 1e-4
+CONVERT = Path(__file__).parents[1] / "scripts" / "convert_musicnn.py"
+
+
+def main() -> None:
+    spec = importlib.util.spec_from_file_location("convert_musicnn", CONVERT)
+    convert = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(convert)
+    classifier = load_classifier()
+    wheel, *songs = map(Path, sys.argv[1:])
+    worst = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        zipfile.ZipFile(wheel).extractall(folder)
+        print("| file | slices | largest difference of a song's tags |\n|---|---|---|")
+        for song in songs:
+            slices = original_slices(song)
+            expected = convert.run_original(Path(folder), slices)[0].mean(axis=0)
+            heard = classifier.hear(song, thorough=True)
+            difference = float(np.abs(heard.tags.mean(axis=0) - expected).max())
+            same = len(heard.tags) == len(slices)
+            worst = max(worst, difference if same else 1.0)
+            print(
+                f"| {song.name} | {len(heard.tags)} of {len(slices)} | {difference:.1e} |",
+                flush=True,
+            )
+    sys.exit(0 if worst <= TOLERANCE else 1)
+
+
+def original_slices(song: Path) -> np.ndarray:
+    """musicnn's front end: (n, 187, 96), the tail dropped."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # librosa reads M4A by a deprecated way
+        samples, rate = librosa.load(song, sr=16_000)
+    mel = librosa.feature.melspectrogram(
+        y=samples, sr=rate, n_fft=512, hop_length=256, n_mels=96
+    ).T.astype(np.float32)
+    log_mel = np.log10(10_000 * mel + 1)
+    n_slices = len(log_mel) // 187
+    return log_mel[: n_slices * 187].reshape(n_slices, 187, 96)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Tags of files, written and read without beets."""
+
+import mediafile
+
+
+def tag(path, genres=None, **tags):
+    """Tag a file; without ``genres`` it has none."""
+    file = mediafile.MediaFile(path)
+    for key, value in {
+        "artist": "Artist",
+        "album": "Album",
+        "albumartist": "Artist",
+        **tags,
+    }.items():
+        setattr(file, key, value)
+    file.genres = genres
+    file.save()
+
+
+def file_genres(path):
+    """The genres that are in a file."""
+    return mediafile.MediaFile(path).genres or []

@@ -1,0 +1,106 @@
+"""Whatever lies in a library: each bad file has its named outcome, and the others get theirs."""
+
+import os
+
+import audio_files
+import numpy as np
+import pytest
+from plugin_files import file_genres, tag
+from test_command import summary
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+def noise(seconds, rate_hz=16_000, n_channels=1):
+    """Quiet white noise, in which the pitch model hears nothing."""
+    rng = np.random.default_rng(0)
+    return 0.1 * rng.standard_normal((int(seconds * rate_hz), n_channels))
+
+
+BAD = {
+    "empty": (lambda path: path.write_bytes(b""), "not readable as audio"),
+    "text": (lambda path: path.write_text("not music at all\n" * 100), "not readable as audio"),
+    "vanished": (lambda path: path.unlink(), "no such file"),
+    "folder": (lambda path: (path.unlink(), path.mkdir()), "not a regular file"),
+    "one sample": (lambda path: audio_files.write_audio(path, noise(1 / 16_000), 16_000), "too short"),
+    "0.1 s": (lambda path: audio_files.write_audio(path, noise(0.1), 16_000), "too short: 0.10 s"),
+    "NaN": (lambda path: audio_files.write_poisoned(path, NAN), "not all numbers"),
+    "infinite": (lambda path: audio_files.write_poisoned(path, INFINITY), "not all numbers"),
+    "header only": (lambda path: path.write_bytes(path.read_bytes()[:44]), "not readable as audio"),
+}
+
+ODD = {
+    "silent": (lambda path: audio_files.write_silence(path), "silent"),
+    "8 kHz": (lambda path: audio_files.write_audio(path, noise(5, 8_000), 8_000), "below"),
+    "192 kHz": (lambda path: audio_files.write_audio(path, noise(4, 192_000), 192_000), "below"),
+    "5.1": (lambda path: audio_files.write_audio(path, noise(4, 48_000, 6), 48_000), "below"),
+    "2 s": (lambda path: audio_files.write_audio(path, noise(2), 16_000), "below"),
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:200_000]), "0."),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_cannot_be_heard_is_one_line_and_the_others_are_tagged(library, name):
+    spoil, sentence = BAD[name]
+    beet = library(Rock=None, Jazz=None)
+    spoil(beet.paths()["Jazz"])
+    output = beet("genre")
+    assert summary(output) == "tagged 1, kept 0, unsure 0, failed 1"
+    [line] = [line for line in beet.errors.splitlines() if "Jazz" in line]
+    assert sentence in line
+    assert beet.genres() == {"Rock": "Rock", "Jazz": ""}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_file_is_heard(library, name):
+    make, reason = ODD[name]
+    beet = library(Rock=None, Unsure=None)
+    make(beet.paths()["Unsure"])
+    output = beet("genre", "-p")
+    assert summary(output) == "pretended: tagged 1, kept 0, unsure 1, failed 0"
+    [line] = [line for line in output.splitlines() if "Unsure" in line]
+    assert "unsure (" in line
+    assert reason in line
+
+
+@pytest.mark.parametrize("name", audio_files.odd_names())
+def test_odd_file_names(beet, tone, tmp_path, name):
+    path = tone("Jazz")
+    odd = os.path.join(os.fsencode(path.parent), os.fsencode(name))  # noqa: PTH118
+    try:
+        os.rename(path, odd)  # noqa: PTH104
+    except OSError:
+        pytest.skip("this file system does not take the name")
+    beet.config["import"] |= {"copy": False}
+    beet("import", tmp_path / "music")
+    assert beet.genres() == {"Jazz": "Jazz"}
+
+
+def test_an_import_is_stopped_by_none_of_them(beet, tone, tmp_path):
+    for name, (spoil, _) in {**BAD, **ODD}.items():
+        spoil(tone("Jazz", name, folder=f"music/{name}", album=name))
+    good = tone("Rock", folder="music/zz", album="zz")
+    beet("import", tmp_path / "music")
+    assert beet.genres()["Rock"] == "Rock"
+    assert good.exists()
+
+
+def test_an_hour_is_heard_at_a_few_places(library):
+    beet = library(Rock=None)
+    rate = 16_000
+    time_s = np.arange(3_600 * rate) / rate
+    samples = (0.5 * np.sin(2 * np.pi * 200 * time_s))[:, None]
+    path = beet.paths()["Rock"]
+    audio_files.write_audio(path, samples, rate)
+    tag(path, title="Rock")
+    assert summary(beet("genre")) == "tagged 1, kept 0, unsure 0, failed 0"
+    assert file_genres(path) == ["Rock"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_file_fails_and_changes_nothing(library):
+    beet = library(Rock=None)
+    path = beet.paths()["Rock"]
+    path.chmod(0o444)
+    assert summary(beet("genre")) == "tagged 0, kept 0, unsure 0, failed 1"
+    assert beet.genres() == {"Rock": ""}

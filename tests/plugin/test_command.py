@@ -1,0 +1,307 @@
+"""``beet cnngenre``: the genres of tracks that are in the library already."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import mutagen
+import pytest
+from plugin_files import file_genres, tag
+
+
+def summary(output):
+    """The counts of the last line, without the time."""
+    return re.sub(r" in \d+:\d\d$", "", output.splitlines()[-1])
+
+
+def files(beet):
+    return {title: file_genres(path) for title, path in beet.paths().items()}
+
+
+@pytest.mark.parametrize("name", ["cnngenre", "genre"])
+def test_fills_gaps_in_database_and_files(library, name):
+    beet = library(Rock=None, Jazz=None, Electronic=["Polka"], Unsure=None)
+    output = beet(name)
+    assert summary(output) == "tagged 2, kept 1, unsure 1, failed 0"
+    assert "Artist - Album - Jazz: - -> Jazz" in output
+    assert beet.genres() == {"Rock": "Rock", "Jazz": "Jazz", "Electronic": "Polka", "Unsure": ""}
+    assert files(beet) == {
+        "Rock": ["Rock"],
+        "Jazz": ["Jazz"],
+        "Electronic": ["Polka"],
+        "Unsure": [],
+    }
+
+
+def test_the_query_limits_it(library):
+    beet = library(Rock=None, Jazz=None)
+    assert summary(beet("genre", "title:Jazz")) == "tagged 1, kept 0, unsure 0, failed 0"
+    assert beet.genres() == {"Rock": "", "Jazz": "Jazz"}
+
+
+def test_a_query_without_matches_is_no_error(library):
+    beet = library(Rock=None)
+    assert summary(beet("genre", "title:Nothing")) == "tagged 0, kept 0, unsure 0, failed 0"
+
+
+def test_a_second_run_does_nothing_and_hears_nothing(library):
+    beet = library(Rock=None, Unsure=None)
+    beet("genre")
+    state = beet.fields("genres", "cnngenre_all", "mtime", "cnngenre_probability")
+    for path in beet.paths().values():
+        path.unlink()  # whoever wants to hear them again fails
+    assert summary(beet("genre")) == "tagged 0, kept 1, unsure 1, failed 0"
+    assert beet.fields("genres", "cnngenre_all", "mtime", "cnngenre_probability") == state
+
+
+def test_a_lower_threshold_is_applied_to_what_was_heard_before(library):
+    beet = library(Unsure=None)
+    beet("genre")
+    beet("genre", "-W", "--threshold", "0.2")
+    assert beet.genres() != {"Unsure": ""}
+
+
+def test_pretend_shows_the_plan_and_changes_nothing(library):
+    beet = library(Rock=None, Jazz=["Polka"], Unsure=None)
+    before = beet.fields("genres", "mtime")
+    output = beet("genre", "--pretend")
+    assert summary(output) == "pretended: tagged 1, kept 1, unsure 1, failed 0"
+    assert "Rock: - -> Rock (" in output
+    assert "Jazz: kept (has genres)" in output
+    assert re.search(r"Unsure: unsure \(0\.\d\d, below 0\.60\)", output)
+    assert beet.fields("genres", "mtime") == before
+    assert beet("ls", "cnngenre_model::.") == ""
+    assert files(beet) == {"Rock": [], "Jazz": ["Polka"], "Unsure": []}
+
+
+def test_force_replaces_and_keep_existing_adds(library):
+    beet = library(Rock=["Polka"], Jazz=["jazz", "Ska"])
+    beet("genre", "--force", "--keep-existing")
+    assert beet.genres() == {"Rock": "Polka; Rock", "Jazz": "jazz; Ska"}
+    beet("genre", "--force")
+    assert beet.genres() == {"Rock": "Rock", "Jazz": "Jazz"}
+    assert files(beet) == {"Rock": ["Rock"], "Jazz": ["Jazz"]}
+
+
+def test_force_never_wipes_the_genres_of_a_doubtful_track(library):
+    beet = library(Unsure=["Polka"])
+    assert summary(beet("genre", "-f")) == "tagged 0, kept 0, unsure 1, failed 0"
+    assert beet.genres() == {"Unsure": "Polka"}
+    assert files(beet) == {"Unsure": ["Polka"]}
+
+
+def test_nowrite_changes_the_database_only_and_write_overrides_the_configuration(library):
+    beet = library(Rock=None)
+    beet("genre", "-W")
+    assert (beet.genres(), files(beet)) == ({"Rock": "Rock"}, {"Rock": []})
+    beet("genre", "--undo", "-W")
+    beet.config["import"]["write"] = False
+    beet("genre")
+    assert files(beet) == {"Rock": []}
+    beet("genre", "--undo", "-W")
+    beet("genre", "-w")
+    assert files(beet) == {"Rock": ["Rock"]}
+
+
+def test_album_queries_and_the_albums_own_genre(library):
+    beet = library(Jazz_1=None, Jazz_2=None, Jazz_3=None, Rock=None)
+    beet("genre", "-a", "album:Album")
+    assert beet("ls", "-a", "-f", "$genres") == "Jazz\n"
+    assert beet.genres() == {"Jazz_1": "Jazz", "Jazz_2": "Jazz", "Jazz_3": "Jazz", "Rock": "Rock"}
+    beet("genre", "--undo")
+    assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
+
+
+def test_an_albums_genre_counts_what_the_user_labelled(library):
+    beet = library(Jazz_1=["Polka"], Jazz_2=["Polka"], Jazz_3=["Polka"], Rock=None)
+    beet("modify", "-y", "-a", "-I", "genres=")
+    beet("genre")
+    assert beet("ls", "-a", "-f", "$genres") == "Polka\n"
+
+
+def test_several_genres_and_the_threshold(library, pitch_bundle):
+    beet = library(Unsure=None)
+    output = beet("genre", "-p", "--threshold", "0.1", "--count", "3")
+    assert re.search(r"Unsure: - -> \w+(; \w+)*", output)
+    beet.config["cnngenre"] |= {"second_threshold": 0.01}
+    output = beet("genre", "-p", "--threshold", "0.1", "--count", "3")
+    genres = re.search(r"- -> (.*) \(", output)[1].split("; ")
+    assert len(genres) == 3
+
+
+def test_a_kind_of_a_genre_is_named_where_it_is_sure_and_credited_to_its_parent(library):
+    beet = library(Ambient=None)
+    beet("genre")
+    assert beet.genres() == {"Ambient": "Ambient"}
+    beet.config["cnngenre"]["genres"] = ["Rock", "Electronic"]
+    beet("genre", "-f")
+    assert beet.genres() == {"Ambient": "Electronic"}
+
+
+def test_genres_can_be_renamed_and_dropped(library):
+    beet = library(Rock=None, Jazz=None)
+    beet.config["cnngenre"]["genres"] = {"rock": "Rock & Roll", "Jazz": None}
+    beet("genre")
+    assert beet.genres() == {"Rock": "Rock & Roll", "Jazz": ""}
+
+
+def test_results_can_be_queried(library):
+    beet = library(Rock=None, Unsure=None)
+    beet("genre")
+    assert beet("ls", "-f", "$title", "cnngenre_probability:..0.6") == "Unsure\n"
+    assert beet("ls", "-f", "$title", "cnngenre_probability:0.6..") == "Rock\n"
+    assert beet("ls", "-f", "$title", "cnngenre_label:Rock", "cnngenre_model:pitch") == "Rock\n"
+    [(_, everything, written)] = beet.fields("cnngenre_all", "cnngenre_written", query=["Rock"])
+    assert re.match(r"Rock [01]\.\d{4}", everything)
+    assert written == "Rock"
+
+
+def test_quiet_prints_the_summary_only(library):
+    beet = library(Rock=None)
+    assert len(beet("genre", "-q").splitlines()) == 1
+
+
+def test_undo_restores_database_and_files(library):
+    beet = library(Rock=None, Jazz=["Polka", "Ska"], Unsure=None)
+    beet("genre", "-f")
+    beet("genre", "-f", "--count", "2", "--threshold", "0.3")
+    output = beet("genre", "--undo")
+    assert "restored" in summary(output)
+    assert beet.genres() == {"Rock": "", "Jazz": "Polka; Ska", "Unsure": ""}
+    assert files(beet) == {"Rock": [], "Jazz": ["Polka", "Ska"], "Unsure": []}
+    assert beet("ls", "cnngenre_model::.", "title:Rock") == ""
+    assert summary(beet("genre", "--undo")) == "restored 0, kept 0, failed 0"
+
+
+def test_undo_leaves_alone_what_the_user_edited_since(library):
+    beet = library(Rock=None, Jazz=None)
+    beet("genre")
+    beet("modify", "-y", "title:Rock", "genres=Stoner Rock")
+    assert summary(beet("genre", "--undo")) == "restored 1, kept 1, failed 0"
+    assert beet.genres() == {"Rock": "Stoner Rock", "Jazz": ""}
+
+
+def test_undo_can_be_pretended(library):
+    beet = library(Rock=None)
+    beet("genre")
+    assert "Rock: Rock -> - (undo)" in beet("genre", "--undo", "-p")
+    assert beet.genres() == {"Rock": "Rock"}
+
+
+def test_undo_after_an_import(beet, tone, tmp_path):
+    tone("Jazz")
+    beet("import", tmp_path / "music")
+    beet("genre", "--undo")
+    assert (beet.genres(), files(beet)) == ({"Jazz": ""}, {"Jazz": []})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--model", "/nowhere"], "cannot read /nowhere"),
+        (["--threshold", "1.5"], "threshold must be from 0 to 1, not 1.5"),
+        (["--count", "0"], "count must be at least 1, not 0"),
+        (["-t", "0"], "threads must be at least 1, not 0"),
+    ],
+)
+def test_a_broken_set_up_is_one_sentence_and_status_1(library, arguments, sentence):
+    beet = library(Rock=None)
+    beet("genre", *arguments, status=1)
+    assert sentence in beet.errors
+    assert len(beet.errors.strip().splitlines()) == 1
+    assert beet.genres() == {"Rock": ""}
+
+
+def test_a_model_can_be_named_and_shipped_is_one(library, pitch_bundle):
+    beet = library(Rock=None)
+    models = beet.home / "cnngenre" / "models"
+    models.mkdir(parents=True)
+    (models / "mine").symlink_to(pitch_bundle)
+    beet("genre", "--model", "mine")
+    assert beet.fields("cnngenre_model") == [("Rock", "pitch-1")]
+    beet("genre", "-f", "--model", "shipped")
+    assert beet.fields("cnngenre_model")[0][1].startswith("musicnn-")
+
+
+def test_thorough_hears_the_same(library):
+    beet = library(Rock=None)
+    beet("genre", "--thorough")
+    assert beet.genres() == {"Rock": "Rock"}
+
+
+def test_a_write_that_fails_changes_nothing_and_is_counted(library):
+    beet = library(Rock=None, Jazz=None)
+    beet.config["plugins"] = ["cnngenre", "unwritable"]
+    output = beet("genre")
+    assert summary(output) == "tagged 1, kept 0, unsure 0, failed 1"
+    assert "the file cannot be written" in beet.errors
+    assert beet.genres() == {"Rock": "Rock", "Jazz": ""}
+    beet.config["plugins"] = ["cnngenre"]
+    assert summary(beet("genre")) == "tagged 1, kept 1, unsure 0, failed 0"
+
+
+def test_a_bug_at_one_track_is_logged_with_its_traceback_and_does_not_end_the_run(library):
+    beet = library(Rock=None, Jazz=None)
+    beet.config["plugins"] = ["cnngenre", "buggy"]
+    done = subprocess.run(
+        [*beet.command(), "genre"], env=beet.environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert "tagged 1, kept 0, unsure 0, failed 1" in done.stdout
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_next_run_finishes(library):
+    titles = {f"Rock_{index}": None for index in range(12)}
+    beet = library(**titles)
+    beet.config["plugins"] = ["cnngenre", "slow"]
+    beet.config["cnngenre"]["threads"] = 1
+    process = subprocess.Popen(
+        [*beet.command(), "genre"],
+        env=beet.environment() | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    first = process.stdout.readline()
+    assert "-> Rock" in first
+    start = time.monotonic()
+    os.kill(process.pid, signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert time.monotonic() - start < 10
+    assert rest.splitlines()[-1].startswith("interrupted: tagged ")
+    done = [title for title, genres in beet.genres().items() if genres]
+    assert 0 < len(done) < 12
+    assert sorted(t for t, genres in files(beet).items() if genres) == sorted(done)
+    beet.config["plugins"] = ["cnngenre"]
+    beet("genre")
+    assert set(beet.genres().values()) == {"Rock"}
+
+
+def test_heavy_libraries_are_never_imported(library):
+    beet = library(Rock=None)
+    beet.config["plugins"] = ["cnngenre", "heavywatch"]
+    assert "heavy: none" in beet("genre", "-f")
+
+
+def test_other_tags_are_as_they_were(library):
+    beet = library(kind="flac", Rock=None)
+    path = beet.paths()["Rock"]
+    before = dict(mutagen.File(path))
+    beet("genre")
+    after = dict(mutagen.File(path))
+    assert after["genre"] == ["Rock"]
+    assert {key: after[key] for key in before} == before
+
+
+def test_retagged_outside_and_updated_counts_as_the_users_own(library):
+    beet = library(Rock=None)
+    beet("genre")
+    path = beet.paths()["Rock"]
+    tag(path, title="Rock", genres=["Stoner"])
+    os.utime(path, (time.time() + 100,) * 2)
+    beet("update")
+    assert summary(beet("genre", "--undo")) == "restored 0, kept 1, failed 0"
+    assert beet.genres() == {"Rock": "Stoner"}

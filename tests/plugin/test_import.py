@@ -1,0 +1,147 @@
+"""``beet import``: genres of new tracks, in the database and in the files."""
+
+import hashlib
+
+import mutagen
+import pytest
+from plugin_files import file_genres
+
+KINDS = ["mp3", "aac", "alac", "flac", "vorbis", "opus", "wav16", "aiff", "wma", "wavpack"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_matched_import_writes_the_genre_into_every_format(beet, tone, tmp_path, kind):
+    tone("Jazz", kind=kind)
+    beet("import", tmp_path / "music")
+    assert beet.genres() == {"Jazz": "Jazz"}
+    path = beet.paths()["Jazz"]
+    assert file_genres(path) == ["Jazz"]
+    assert "Jazz" in str(mutagen.File(path).tags)
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+@pytest.mark.parametrize("singletons", [True, False])
+def test_albums_and_singletons_threaded_or_not(beet, tone, tmp_path, threaded, singletons):
+    beet.config["threaded"] = threaded
+    for album in ("One", "Two"):
+        for genre in ("Rock", "Jazz"):
+            tone(genre, f"{album}-{genre}", folder=f"music/{album}", album=album)
+    beet("import", *(["-s"] if singletons else []), tmp_path / "music")
+    expected = {f"{album}-{g}": g for album in ("One", "Two") for g in ("Rock", "Jazz")}
+    assert beet.genres() == expected
+    assert {title: file_genres(path) for title, path in beet.paths().items()} == {
+        title: [genre] for title, genre in expected.items()
+    }
+
+
+def test_a_doubtful_track_gets_no_genre_and_its_confidence_is_noted(beet, tone, tmp_path):
+    tone("Unsure")
+    beet("import", tmp_path / "music")
+    [(_, genres, model, probability)] = beet.fields(
+        "genres", "cnngenre_model", "cnngenre_probability"
+    )
+    assert (genres, model) == ("", "pitch-1")
+    assert 0 < float(probability) < 0.6
+    assert file_genres(beet.paths()["Unsure"]) == []
+
+
+def test_tracks_with_genres_are_left_alone_to_the_byte(beet, tone, tmp_path):
+    beet.config["import"] = {"copy": False, "write": True, "quiet": True, "autotag": False}
+    beet.config["cnngenre"]["write_asis"] = True
+    kept = tone("Jazz", "kept", genres=["Polka", "Ska"])
+    tone("Jazz", "gap")
+    before = digest(kept)
+    beet("import", tmp_path / "music")
+    assert digest(kept) == before
+    assert beet.genres() == {"kept": "Polka; Ska", "gap": "Jazz"}
+    assert beet.fields("cnngenre_label", query=["title:kept", "cnngenre_label::."]) == []
+
+
+@pytest.mark.parametrize("write_asis", [True, False])
+@pytest.mark.parametrize("threaded", [True, False])
+def test_as_is_imports_write_tags_only_if_asked_to(beet, tone, tmp_path, write_asis, threaded):
+    beet.config["threaded"] = threaded
+    beet.config["cnngenre"]["write_asis"] = write_asis
+    original = tone("Jazz")
+    before = digest(original)
+    beet("import", "-A", tmp_path / "music")
+    assert beet.genres() == {"Jazz": "Jazz"}
+    assert file_genres(beet.paths()["Jazz"]) == (["Jazz"] if write_asis else [])
+    assert digest(original) == before
+
+
+def test_as_is_with_write_off_leaves_files_alone(beet, tone, tmp_path):
+    beet.config["cnngenre"] |= {"write_asis": True, "write": False}
+    tone("Jazz")
+    beet("import", "-A", tmp_path / "music")
+    assert file_genres(beet.paths()["Jazz"]) == []
+
+
+def test_auto_off_stays_out_of_imports(beet, tone, tmp_path):
+    beet.config["cnngenre"]["auto"] = False
+    tone("Jazz")
+    beet("import", tmp_path / "music")
+    assert beet.genres() == {"Jazz": ""}
+
+
+def test_album_genre_sums_up_the_tracks_and_never_overwrites_them(beet, tone, tmp_path):
+    for index, genre in enumerate(["Rock", "Jazz", "Jazz", "Jazz", "Unsure"]):
+        tone(genre, f"{index}-{genre}")
+    beet("import", tmp_path / "music")
+    assert beet("ls", "-a", "-f", "$genres") == "Jazz\n"
+    assert beet.genres() == {
+        "0-Rock": "Rock",
+        "1-Jazz": "Jazz",
+        "2-Jazz": "Jazz",
+        "3-Jazz": "Jazz",
+        "4-Unsure": "",
+    }
+
+
+def test_album_without_a_leading_genre_gets_none(beet, tone, tmp_path):
+    for genre in ("Rock", "Jazz", "Electronic"):
+        tone(genre)
+    beet("import", tmp_path / "music")
+    assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
+
+
+def test_album_genre_can_be_turned_off(beet, tone, tmp_path):
+    beet.config["cnngenre"]["album_genre"] = False
+    tone("Jazz")
+    beet("import", tmp_path / "music")
+    assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"model": "/nowhere"}, "cannot read"),
+        ({"threshold": 2}, "threshold must be from 0 to 1"),
+        ({"count": "many"}, "count"),
+        ({"genres": ["Polka"]}, "has no Polka"),
+    ],
+)
+def test_a_broken_set_up_is_one_warning_and_the_import_goes_on(
+    beet, tone, tmp_path, wrong, sentence
+):
+    beet.config["cnngenre"] |= wrong
+    for album in ("One", "Two"):
+        tone("Jazz", album, folder=f"music/{album}", album=album)
+    beet("import", tmp_path / "music")
+    warnings = beet.errors
+    assert beet.genres() == {"One": "", "Two": ""}
+    assert warnings.count("no genres in this import") == 1
+    assert sentence in warnings
+
+
+def test_lastgenre_style_order_fills_only_what_is_left(beet, tone, tmp_path):
+    """A plugin before ours that sets genres in its own stage has the first word."""
+    beet.config["plugins"] = ["firstgenre", "cnngenre", "selfmatch"]
+    tone("Jazz", "known")
+    tone("Rock", "gap")
+    beet("import", tmp_path / "music")
+    assert beet.genres() == {"known": "From Elsewhere", "gap": "Rock"}
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
