@@ -11,7 +11,6 @@ import struct
 import wave
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
 
 import av
 import numpy as np

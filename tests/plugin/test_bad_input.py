@@ -22,7 +22,10 @@ BAD = {
     "text": (lambda path: path.write_text("not music at all\n" * 100), "not readable as audio"),
     "vanished": (lambda path: path.unlink(), "no such file"),
     "folder": (lambda path: (path.unlink(), path.mkdir()), "not a regular file"),
-    "one sample": (lambda path: audio_files.write_audio(path, noise(1 / 16_000), 16_000), "too short"),
+    "one sample": (
+        lambda path: audio_files.write_audio(path, noise(1 / 16_000), 16_000),
+        "too short",
+    ),
     "0.1 s": (lambda path: audio_files.write_audio(path, noise(0.1), 16_000), "too short: 0.10 s"),
     "NaN": (lambda path: audio_files.write_poisoned(path, NAN), "not all numbers"),
     "infinite": (lambda path: audio_files.write_poisoned(path, INFINITY), "not all numbers"),

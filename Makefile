@@ -1,0 +1,79 @@
+# Works with git, make and Python 3.10 to 3.13; everything else is installed into .venv (to use the
+# plugin) and .venv-dev (to work on it).
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check format lock clean
+
+# The first interpreter on the PATH that will do.
+VERSION_OK := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
+VENV_OK := import ensurepip, venv
+NAMES := python3 python3.13 python3.12 python3.11 python3.10 python
+PYTHON := $(shell for p in $(NAMES); do "$$p" -c '$(VERSION_OK)' 2>/dev/null && { echo "$$p"; break; }; done)
+BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+
+# An environment is made afresh when its lock file, the project's metadata or PYTHON have changed.
+STAMP := ready-$(subst \,-,$(subst /,-,$(subst :,-,$(PYTHON))))
+
+# Of the demo; see `make help`.
+MUSIC ?=
+LIMIT ?=
+KEEP ?=
+export MUSIC LIMIT KEEP
+
+help: ## show this list
+	@echo 'usage: make TARGET [PYTHON=python3.12]'; echo
+	@while IFS= read -r line; do case "$$line" in \
+	    [a-z]*:*'## '*) printf '  %-8s %s\n' "$${line%%:*}" "$${line##*'## '}" ;; \
+	esac; done <Makefile
+	@echo; \
+	echo 'make demo MUSIC=~/Music  takes copies of your own files; LIMIT=100 of them instead of 40;'; \
+	echo 'with KEEP=1 the folder of the demo stays, to look round in.'
+
+demo: .venv/$(STAMP) ## make music, import it with beets, let the plugin write the genres
+	@.venv/$(BIN)/python demo/run.py
+
+test: .venv-dev/$(STAMP) ## run the tests; PYTEST='-k name' adds options
+	.venv-dev/$(BIN)/python -m pytest $(PYTEST)
+
+lint: .venv-dev/$(STAMP) ## ruff and mypy
+	.venv-dev/$(BIN)/python -m ruff check .
+	.venv-dev/$(BIN)/python -m ruff format --check .
+	.venv-dev/$(BIN)/python -m mypy
+
+check: lint test ## lint, then test
+
+format: .venv-dev/$(STAMP) ## let ruff put the code in shape
+	.venv-dev/$(BIN)/python -m ruff check --fix-only .
+	.venv-dev/$(BIN)/python -m ruff format .
+
+lock: ## choose the versions in the lock files anew; needs uv
+	uv pip compile $(COMPILE) pyproject.toml --output-file requirements.lock
+	uv pip compile $(COMPILE) pyproject.toml --group dev --constraint requirements.lock \
+	    --output-file requirements-dev.lock
+COMPILE := --quiet --upgrade --universal --python-version 3.10 --no-annotate \
+    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+
+clean: ## remove the environments, the caches and what was built
+	rm -rf .venv .venv-dev build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/$(STAMP): requirements.lock pyproject.toml
+	$(call environment,.venv,requirements.lock)
+
+.venv-dev/$(STAMP): requirements-dev.lock pyproject.toml
+	$(call environment,.venv-dev,requirements-dev.lock)
+
+# $(call environment,FOLDER,LOCK FILE); the stamp, $@, is written last.
+define environment
+@test -n '$(PYTHON)' || { \
+    echo 'There is no Python 3.10 to 3.13 on the PATH. Install one, or name it: make PYTHON=/path/to/python3.12' >&2; exit 1; }
+@'$(PYTHON)' -c '$(VERSION_OK)' || { \
+    echo '$(PYTHON) cannot be run, or is not Python 3.10 to 3.13. Name another: make PYTHON=/path/to/python3.12' >&2; exit 1; }
+@'$(PYTHON)' -c '$(VENV_OK)' || { \
+    echo '$(PYTHON) cannot make environments: venv or ensurepip is missing. On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+@echo 'Making $(1) from $(2), once; this takes a minute ...';
+@'$(PYTHON)' -m venv --clear $(1)
+@$(1)/$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(2)
+@$(1)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+@echo 'made by make' >$@
+endef

@@ -1,0 +1,100 @@
+"""The report of the shipped model once more, through the front door.
+
+    python benchmarks/kept_out.py MUSIC
+
+Copies the clips of the artists that the head was not fitted on (the folder that ``fit_shipped.py``
+takes), strips their genres, imports them with a real ``beet import``, and compares the genres that
+mutagen then reads in the files with the labels.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import mutagen
+import numpy as np
+import yaml
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from fit_shipped import fit_half, label_clips, parents  # noqa: E402
+
+from genre_model.evaluation import artist_interval  # noqa: E402
+from genre_model.vocabulary import make_vocabulary  # noqa: E402
+
+
+def main() -> None:
+    music = Path(sys.argv[1])
+    settings = yaml.safe_load(
+        (ROOT / "scripts" / "shipped_genres.yaml").read_text(encoding="utf-8")
+    )
+    rows = list(csv.DictReader((music / "manifest.csv").open(encoding="utf-8")))
+    clips = label_clips(rows, [np.zeros((1, 1), np.float32)] * len(rows), settings)
+    kept_out = np.flatnonzero(~fit_half(clips))
+    vocabulary = make_vocabulary(clips.genres, parents(settings), {}, None)
+    with tempfile.TemporaryDirectory() as folder:
+        answers = import_clips(Path(folder), [music / rows[i]["path"] for i in kept_out])
+    answered = np.array([bool(answer) for answer in answers])
+    right, strict = (
+        np.array(
+            [
+                any(answer in vocabulary.line(clips.genres[g]) for g in np.flatnonzero(mask[i]))
+                for answer, i in zip(answers, kept_out, strict=True)
+            ]
+        )
+        for mask in (clips.allowed, clips.credited)
+    )
+    sets = np.array([rows[i]["set"] for i in kept_out])
+    artists = np.array([rows[i]["artist"] for i in kept_out])
+    print("| music | clips | answered | right, of those | strictly right |\n|---|---|---|---|---|")
+    for name in ("all", *sorted(set(sets))):
+        inside = (sets == name) | (name == "all")
+        share = right[inside & answered].mean()
+        interval = artist_interval(
+            lambda i, inside=inside: float(
+                right[inside][i][answered[inside][i]].mean()
+                if answered[inside][i].any()
+                else np.nan
+            ),
+            list(artists[inside]),
+        )
+        print(
+            f"| {name} | {inside.sum()} | {answered[inside].mean():.3f} | {share:.3f} "
+            f"[{interval.low:.3f}, {interval.high:.3f}] | {strict[inside & answered].mean():.3f} |"
+        )
+
+
+def import_clips(folder: Path, sources: list[Path]) -> list[str]:
+    """The first genre that is in each file after a real import, "" where there is none."""
+    (folder / "in").mkdir()
+    targets = []
+    for index, source in enumerate(sources):
+        target = folder / "in" / f"{index:04d}{source.suffix}"
+        shutil.copyfile(source, target)
+        file = mutagen.File(target)
+        file.pop("genre", None)
+        file.save()
+        targets.append(target)
+    config = {
+        "directory": str(folder / "library"),
+        "library": str(folder / "library.db"),
+        "plugins": ["cnngenre"],
+        "import": {"copy": False, "autotag": False, "singletons": True, "duplicate_action": "keep"},
+        "cnngenre": {"write_asis": True},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    environment = {**os.environ, "BEETSDIR": str(folder)}
+    command = [sys.executable, "-m", "beets", "import", "-q", str(folder / "in")]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return [(mutagen.File(target).get("genre") or [""])[0] for target in targets]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,311 @@
+"""Show what the plugin does, on music that is made on the spot or on copies of the user's own.
+
+Runs the real ``beet`` in a throw-away folder.  Three environment variables change it: MUSIC is a
+folder of audio files to take copies of, LIMIT how many of them, KEEP=1 leaves the folder in place.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import mediafile
+import yaml
+from make_music import PIECES, write_piece
+
+from genre_model.bundle import SHIPPED, read_bundle
+from genre_model.cli import AUDIO_SUFFIXES, printable
+
+DEFAULT_LIMIT = 40
+SEPARATOR = "\x1f"
+FIELDS = (
+    "$artist",
+    "$title",
+    "$genres",
+    "%ifdef{cnngenre_label,$cnngenre_label}",
+    "%if{%ifdef{cnngenre_label,$cnngenre_label},$cnngenre_probability}",
+    "$path",
+)
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text says why."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """What beets knows of a track, and the genres that its file says."""
+
+    artist: str
+    title: str
+    genres: str
+    heard: str
+    confidence: str
+    in_file: str
+
+
+def main() -> int:
+    """Run the demo; the exit status."""
+    try:
+        music, limit = read_settings(os.environ)
+        with workplace(keep=bool(os.environ.get("KEEP"))) as root:
+            Demo(root).run(music, limit)
+    except DemoError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def read_settings(environ: os._Environ[str]) -> tuple[Path | None, int]:
+    """The user's folder, None where toy pieces are wanted, and how many files to copy at most."""
+    limit = environ.get("LIMIT") or str(DEFAULT_LIMIT)
+    if not limit.isdecimal() or int(limit) < 1:
+        raise DemoError(f"LIMIT must be a number from 1 up, not {limit}")
+    text = environ.get("MUSIC")
+    if not text:
+        return None, int(limit)
+    music = Path(text).expanduser().absolute()
+    if not music.is_dir():
+        raise DemoError(f"MUSIC: there is no folder {printable(str(music))}")
+    return music, int(limit)
+
+
+@contextmanager
+def workplace(*, keep: bool) -> Iterator[Path]:
+    """A folder for the demo, which is removed afterwards unless it is to be kept."""
+    root = Path(tempfile.mkdtemp(prefix="cnngenre-demo-")).resolve()
+    try:
+        yield root
+    finally:
+        if keep:
+            print(f"\nThe demo's folder is still there: {root}")
+        else:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+class Demo:
+    """The steps, in a folder of their own."""
+
+    def __init__(self, root: Path) -> None:
+        """Write beets' configuration; the user's own is never read."""
+        self.root = root
+        self.environ = {
+            **os.environ,
+            "BEETSDIR": str(root / "beets"),
+            "PYTHONUTF8": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.n_steps = 0
+        (root / "beets").mkdir()
+        config = {
+            "directory": str(root / "library"),
+            "library": str(root / "beets" / "library.db"),
+            "plugins": ["cnngenre"],
+            "import": {"copy": True, "write": True, "duplicate_action": "keep"},
+            "ui": {"color": False},
+            "cnngenre": {"write_asis": True},
+        }
+        (root / "beets" / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        (root / "off.yaml").write_text("cnngenre: {auto: no}\n", encoding="utf-8")
+        self.beet("stats", show=False)  # makes the library, and is talkative about it
+
+    def run(self, music: Path | None, limit: int) -> None:
+        """All the steps."""
+        if music is None:
+            self.step("Making a little music: eight pieces and a damaged file")
+            albums = make_collection(self.root / "new")
+        else:
+            self.step(f"Copying audio files, {limit} at most, from {printable(str(music))}")
+            albums = copy_collection(music, self.root / "new", limit)
+        half = (len(albums) + 1) // 2
+
+        self.step("Importing half of it, with the plugin listening")
+        self.beet("import", "-q", "-A", *albums[:half])
+        self.beet("ls", "-f", "$artist - $title: $genres")
+
+        if albums[half:]:
+            self.step("Importing the rest with the plugin off, as if from before you had it")
+            self.beet("-c", "off.yaml", "import", "-q", "-A", *albums[half:])
+
+        self.step("Filling the gaps in the library")
+        self.beet("cnngenre")
+
+        kept = [track for track in self.tracks() if track.genres and not track.heard]
+        if kept:
+            self.step("Genres that were there are kept.  What would it have said?  Only a preview:")
+            self.beet("cnngenre", "--pretend", "--force", "genres::.", "cnngenre_model::^$")
+
+        self.step("What beets knows now, and what the files themselves say")
+        print_table(self.tracks())
+        self.explain(own_music=music is not None)
+
+    def step(self, text: str) -> None:
+        """Announce a step."""
+        self.n_steps += 1
+        print(f"\n{self.n_steps}. {text}\n", flush=True)
+
+    def beet(self, *arguments: str | Path, show: bool = True) -> list[str]:
+        """Run ``beet`` in the demo's folder, showing how it is called; the lines that it prints."""
+        if show:
+            print("   $ beet " + " ".join(as_typed(arguments)), flush=True)
+        lines: list[str] = []
+        with subprocess.Popen(
+            [sys.executable, "-m", "beets", *map(str, arguments)],
+            cwd=self.root,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="backslashreplace",
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line.rstrip("\n").replace(str(self.root) + os.sep, ""))
+                if show:
+                    print(f"     {printable(lines[-1])}", flush=True)
+        if process.returncode:
+            said = "" if show else "\n" + "\n".join(lines)
+            raise DemoError(f"beet ended with status {process.returncode}{said}")
+        return lines
+
+    def tracks(self) -> list[Track]:
+        """All tracks of the library."""
+        lines = self.beet("ls", "-f", SEPARATOR.join(FIELDS), show=False)
+        rows = [line.split(SEPARATOR) for line in lines]
+        return [
+            Track(*row[:-1], genres_in(self.root / row[-1]))
+            for row in rows
+            if len(row) == len(FIELDS)
+        ]
+
+    def explain(self, *, own_music: bool) -> None:
+        """What it was all about."""
+        threshold = read_bundle(SHIPPED).manifest.aggregation.threshold
+        print(
+            f"""
+   hears, sure: the best answer, and how sure it is.  Below {threshold} nothing is written: no genre
+   is better than a wrong one.  genres are what beets has, and they are in the file too.
+"""
+        )
+        if not own_music:
+            print(
+                "These are toys.  On your own music, or rather on copies:  make demo MUSIC=~/Music"
+            )
+        print("In a library of yours, this takes everything back:        beet cnngenre --undo")
+
+
+def make_collection(folder: Path) -> list[Path]:
+    """The toy pieces; the folders of their albums."""
+    for piece in PIECES:
+        path = write_piece(piece, folder)
+        genre = "; ".join(piece.genres) or "no genre"
+        print(f"   {path.relative_to(folder)!s:<48} {piece.about} ({genre})", flush=True)
+    return sorted_folders(folder)
+
+
+def copy_collection(music: Path, folder: Path, limit: int) -> list[Path]:
+    """Copies of the user's files, one folder for each folder of theirs."""
+    sources = find_audio(music, limit)
+    if not sources:
+        raise DemoError(f"MUSIC: there are no audio files in {printable(str(music))}")
+    numbers: dict[Path, int] = {}
+    n_tagged = 0
+    for number, source in enumerate(sources):
+        album = folder / f"{numbers.setdefault(source.parent, len(numbers) + 1):03d}"
+        album.mkdir(parents=True, exist_ok=True)
+        copy = album / f"{number:04d} {source.name}"
+        try:
+            shutil.copyfile(source, copy)
+        except OSError as error:
+            print(f"   cannot be copied: {printable(str(source))}: {error.strerror}")
+            copy.unlink(missing_ok=True)
+            continue
+        n_tagged += bool(genres_in(copy))
+    print(f"   {len(sources)} files from {len(numbers)} folders; {n_tagged} with a genre")
+    return sorted_folders(folder)
+
+
+def find_audio(music: Path, limit: int) -> list[Path]:
+    """The first so many audio files below a folder, hidden ones left out."""
+    found: list[Path] = []
+    for place, folders, names in os.walk(music):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(place, name)
+            if not name.startswith(".") and path.suffix.lower() in AUDIO_SUFFIXES:
+                found.append(path)
+                if len(found) == limit:
+                    return found
+    return found
+
+
+def sorted_folders(folder: Path) -> list[Path]:
+    """The folders in a folder."""
+    return sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+def genres_in(path: Path) -> str:
+    """The genres that a file's tags say."""
+    try:
+        return "; ".join(mediafile.MediaFile(path).genres or ())
+    except mediafile.UnreadableFileError:
+        return "(unreadable)"
+
+
+def as_typed(arguments: Sequence[str | Path]) -> Iterator[str]:
+    """Arguments as one would type them, with long lists of folders cut short."""
+    paths = [argument for argument in arguments if isinstance(argument, Path)]
+    for argument in arguments:
+        if not isinstance(argument, Path):
+            yield quoted(argument)
+        elif argument in paths[:3]:
+            yield quoted(printable(argument.name))
+    if len(paths) > 3:
+        yield f"... ({len(paths)} folders)"
+
+
+def quoted(text: str) -> str:
+    """The text in quotes, if a shell would need them."""
+    return f"'{text}'" if set(text) & set(" $^&()'") else text
+
+
+def print_table(tracks: Sequence[Track]) -> None:
+    """The tracks, in columns."""
+    rows = [("artist", "title", "genres", "hears", "sure", "in the file")]
+    rows += [
+        (
+            t.artist,
+            t.title,
+            t.genres or "-",
+            t.heard or "-",
+            t.confidence or "-",
+            t.in_file or "-",
+        )
+        for t in tracks
+    ]
+    limits = (18, 24, 22, 14, 5, 22)
+    cells = [[clip(printable(c), n) for c, n in zip(row, limits, strict=True)] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(limits))]
+    for number, row in enumerate(cells):
+        print("   " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
+        if number == 0:
+            print("   " + "  ".join("-" * width for width in widths))
+
+
+def clip(text: str, length: int) -> str:
+    """A text that is not longer than that."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

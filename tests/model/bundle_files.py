@@ -1,0 +1,100 @@
+"""A tiny bundle that works: it tells deep tones from middle and high ones."""
+
+import hashlib
+import json
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from genre_model.bundle import HEAD, MANIFEST, PROBE, Manifest, npz, write_bundle
+from genre_model.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
+
+GENRES = ("Dub", "Jazz", "Bebop")  # deep, middle, high; Bebop is a kind of Jazz
+TONES_HZ = {"Dub": 200, "Jazz": 1_200, "Bebop": 5_000}
+FRAMES, N_MELS, N_BANDS = 187, 96, 3
+
+
+def tiny_network(weights=None, tags=True):
+    """The bytes of a network: loudness of three bands of mel -> ``embedding``, and two ``tags``."""
+    bands = np.kron(np.eye(N_BANDS), np.ones((N_MELS // N_BANDS, 1))).astype(np.float32)
+    if weights is not None:
+        bands = weights
+    constants = {"bands": bands, "pair": np.ones((N_BANDS, 2), np.float32)}
+    nodes = [
+        helper.make_node("ReduceMean", ["log_mel"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("MatMul", ["mean", "bands"], ["embedding"]),
+    ]
+    outputs = [("embedding", bands.shape[1])]
+    if tags:
+        nodes.append(helper.make_node("MatMul", ["embedding", "pair"], ["tag_logits"]))
+        nodes.append(helper.make_node("Sigmoid", ["tag_logits"], ["tags"]))
+        outputs.append(("tags", 2))
+
+    def value(name, *shape):
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])
+
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [value("log_mel", FRAMES, N_MELS)],
+        [value(name, size) for name, size in outputs],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def tiny_head():
+    """A band that is louder than the others speaks for its genre: (3, 3) weights, (3,) bias."""
+    weights = 0.15 * (np.eye(N_BANDS) - 1 / N_BANDS)
+    return {"weights": weights.astype(np.float32), "bias": np.zeros(N_BANDS, np.float32)}
+
+
+def tiny_probe():
+    """A slice of made-up log-mel and the logits that the bundle gives."""
+    slices = np.random.default_rng(1).gamma(2.0, 0.6, (1, FRAMES, N_MELS)).astype(np.float32)
+    bands = slices.mean(axis=1).reshape(1, N_BANDS, -1).sum(axis=2)
+    return {"slices": slices, "logits": bands @ tiny_head()["weights"]}
+
+
+def tiny_manifest(**changes):
+    fields = {
+        "bundle_id": "tiny-1",
+        "genres": GENRES,
+        "spectrogram": SpectrogramSpec(),
+        "slices": SliceSpec(max_slices=4),
+        "network": NetworkSpec(tags="tags", tag_names=("loud", "louder")),
+        "aggregation": AggregationSpec(background=None, threshold=0.5),
+        "parents": {"Bebop": "Jazz"},
+        "presets": {"default": GENRES, "few": ("Dub", "Jazz")},
+        "description": "Three bands of mel.",
+        "licence": "MIT",
+    }
+    return Manifest(**{**fields, **changes})
+
+
+def tiny_contents():
+    """File name -> bytes of the tiny bundle."""
+    return {"network.onnx": tiny_network(), HEAD: npz(**tiny_head()), PROBE: npz(**tiny_probe())}
+
+
+def write_tiny_bundle(directory, **changes):
+    """Write the tiny bundle, its manifest's fields changed; returns its directory."""
+    return write_bundle(directory, tiny_manifest(**changes), tiny_contents()).directory
+
+
+def edit_manifest(directory, edit):
+    """Have ``edit`` change the JSON of a bundle's manifest in place."""
+    path = directory / MANIFEST
+    manifest = json.loads(path.read_bytes())
+    edit(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def replace_file(directory, name, content):
+    """Put other bytes in a bundle's file, with the right hash."""
+    (directory / name).write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    edit_manifest(directory, lambda manifest: manifest["files"].update({name: digest}))

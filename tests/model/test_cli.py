@@ -1,0 +1,248 @@
+"""``genre-model`` from the outside: what it prints, and how it exits."""
+
+import csv
+import io
+import json
+import os
+
+import audio_files
+import pytest
+from bundle_files import TONES_HZ
+
+from genre_model.bundle import SHIPPED, read_bundle
+from genre_model.cli import main
+
+
+@pytest.fixture
+def music(tmp_path):
+    """A folder of three tones, a silent file, a broken one, and one that is not audio."""
+    folder = tmp_path / "music"
+    (folder / "deeper").mkdir(parents=True)
+    for genre, hz in TONES_HZ.items():
+        path = folder / "deeper" / f"{genre}.FLAC"
+        audio_files.write_audio(path, audio_files.tone(3, hz), 44_100, "flac")
+    audio_files.write_silence(folder / "silent.wav")
+    (folder / "broken.mp3").write_bytes(b"nothing of the sort")
+    (folder / "cover.jpg").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture
+def run(capsys, tiny_bundle):
+    """Run ``genre-model classify`` with the tiny bundle: (exit status, output, errors)."""
+
+    def classify(*arguments, model=tiny_bundle):
+        status = main(["classify", "--model", str(model), *map(str, arguments)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return classify
+
+
+def test_a_folder_is_searched_for_audio_files_and_classified(run, music):
+    status, out, err = run(music)
+    header, *lines = out.splitlines()
+    assert (status, err) == (0, "")
+    assert header.split() == ["genre", "conf", "or", "else", "file"]
+    names = [line.split()[-1] for line in lines]
+    assert names == sorted(names)
+    assert [line.split()[0] for line in lines] == ["(failed)", "Bebop", "Dub", "Jazz", "(silent)"]
+    assert "cover.jpg" not in out
+
+
+def test_json_is_a_list_of_verdicts(run, music):
+    status, out, _ = run("--json", music)
+    entries = {entry["path"].rsplit("/")[-1]: entry for entry in json.loads(out)}
+    assert status == 0
+    assert len(entries) == 5
+    assert entries["Bebop.FLAC"]["genres"] == ["Bebop"]
+    assert entries["Bebop.FLAC"]["error"] is None
+    assert set(entries["Bebop.FLAC"]["ranked"]) == set(TONES_HZ)
+    assert entries["Bebop.FLAC"]["probability"] == entries["Bebop.FLAC"]["ranked"]["Bebop"]
+    assert (entries["silent.wav"]["genres"], entries["silent.wav"]["reason"]) == ([], "silent")
+    assert entries["broken.mp3"]["genres"] == []
+    assert "not readable as audio" in entries["broken.mp3"]["error"]
+
+
+def test_csv_has_a_line_for_every_file(run, music):
+    status, out, _ = run("--csv", music)
+    rows = {row["path"].rsplit("/")[-1]: row for row in csv.DictReader(io.StringIO(out))}
+    assert status == 0
+    assert rows["Dub.FLAC"]["genres"] == rows["Dub.FLAC"]["best"] == "Dub"
+    assert float(rows["Dub.FLAC"]["probability"]) > 0.5
+    assert rows["silent.wav"]["best"] == rows["silent.wav"]["error"] == ""
+    assert "not readable as audio" in rows["broken.mp3"]["error"]
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_the_output_does_not_depend_on_the_threads(run, music, threads):
+    assert run("--threads", threads, music) == run("--threads", 2, music)
+
+
+def test_a_file_that_is_named_is_tried_whatever_it_is_called(run, music):
+    path = music / "song.unknown"
+    path.write_bytes((music / "deeper" / "Dub.FLAC").read_bytes())
+    status, out, _ = run(path)
+    assert status == 0
+    assert out.splitlines()[1].startswith("Dub ")
+
+
+def test_a_missing_file_is_a_row_and_the_others_are_heard(run, music):
+    status, out, _ = run(music / "missing.mp3", music / "deeper" / "Jazz.FLAC")
+    lines = out.splitlines()[1:]
+    assert status == 0
+    assert lines[0].startswith("(failed)")
+    assert "no such file" in lines[0]
+    assert lines[1].startswith("Jazz ")
+
+
+@pytest.mark.parametrize("style", [[], ["--json"], ["--csv"]], ids=["table", "json", "csv"])
+def test_the_exit_status_is_1_where_nothing_could_be_heard(run, music, style):
+    assert run(*style, music / "missing.mp3", music / "broken.mp3")[0] == 1
+
+
+def test_a_folder_without_audio_is_one_sentence(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    status, out, err = run(tmp_path / "empty")
+    assert (status, out) == (1, "")
+    assert err == "genre-model: no audio files there\n"
+
+
+def test_a_folder_that_is_called_like_a_song_is_not_a_song(run, music):
+    (music / "live.mp3").mkdir()
+    assert "live.mp3" not in run(music)[1]
+
+
+@pytest.mark.parametrize("bundle", ["missing", "a file", "empty"])
+def test_a_bad_model_is_one_sentence(run, music, tmp_path, bundle):
+    path = tmp_path / "model"
+    if bundle == "a file":
+        path.write_bytes(b"")
+    elif bundle == "empty":
+        path.mkdir()
+    status, out, err = run(music, model=path)
+    assert (status, out) == (1, "")
+    assert err.startswith("genre-model: cannot read ")
+    assert err.count("\n") == 1
+
+
+def test_genres_may_be_a_selection_of_the_model(run, music):
+    out = json.loads(run("--json", "--genres", "few", music / "deeper")[1])
+    assert [entry["genres"] for entry in out] == [["Jazz"], ["Dub"], ["Jazz"]]
+    assert all(set(entry["ranked"]) == {"Dub", "Jazz"} for entry in out)
+
+
+def test_genres_may_be_a_list_in_any_case(run, music):
+    out = json.loads(run("--json", "--genres", "dub, BEBOP", music / "deeper")[1])
+    assert all(set(entry["ranked"]) == {"Dub", "Bebop"} for entry in out)
+
+
+@pytest.mark.parametrize("style", [[], ["--json"], ["--csv"]], ids=["table", "json", "csv"])
+def test_an_unknown_genre_is_one_sentence_and_no_output(run, music, style):
+    status, out, err = run(*style, "--genres", "Polka", music)
+    assert status == 1
+    assert err == "genre-model: genres: the model has no Polka (it has: Dub, Jazz, Bebop)\n"
+    assert out == ""
+
+
+def test_the_shipped_model_answers_the_seven_genres_of_the_paper(run, tmp_path):
+    path = audio_files.write_audio(tmp_path / "a.wav", audio_files.song(4.0), 44_100)
+    status, out, _ = run("--json", "--genres", "paper", path, model=SHIPPED)
+    (entry,) = json.loads(out)
+    assert status == 0
+    assert set(entry["ranked"]) == set(read_bundle(SHIPPED).manifest.presets["paper"])
+    assert len(entry["ranked"]) == 7
+    assert all(0 <= probability <= 1 for probability in entry["ranked"].values())
+
+
+def test_the_threshold_decides_whether_there_is_an_answer(run, music):
+    path = music / "deeper" / "Jazz.FLAC"
+    (probability,) = (entry["probability"] for entry in json.loads(run("--json", path)[1]))
+    above, below = f"{probability + 0.001}", f"{probability - 0.001}"
+    assert json.loads(run("--json", "--threshold", below, path)[1])[0]["genres"] == ["Jazz"]
+    assert json.loads(run("--json", "--threshold", above, path)[1])[0]["genres"] == []
+    assert "(Jazz?)" in run("--threshold", above, path)[1]
+
+
+def test_count_allows_more_genres(run, tmp_path):
+    both = audio_files.tone(3, TONES_HZ["Dub"]) + audio_files.tone(3, TONES_HZ["Jazz"])
+    path = audio_files.write_audio(tmp_path / "a.wav", both * 0.9, 44_100)
+    (one,) = json.loads(run("--json", "--threshold", "0.2", path)[1])
+    (two,) = json.loads(run("--json", "--threshold", "0.2", "--count", "2", path)[1])
+    assert len(one["genres"]) == 1
+    assert sorted(two["genres"]) == ["Dub", "Jazz"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--threshold", "1.5"],
+        ["--threshold", "nan"],
+        ["--threshold", "much"],
+        ["--count", "0"],
+        ["--threads", "-1"],
+        ["--loud"],
+    ],
+)
+def test_bad_options_exit_with_2_and_a_message(run, music, capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        run(*arguments, music)
+    assert caught.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["classify"], ["dance"]])
+def test_a_command_that_is_incomplete_exits_with_2(arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("style", [[], ["--json"], ["--csv"]], ids=["table", "json", "csv"])
+@pytest.mark.parametrize(
+    ("name", "escaped"),
+    [
+        ("clear\x1b[2Jscreen", r"clear\x1b[2Jscreen"),
+        ("line\nbreak", r"line\nbreak"),
+        ("\u202egnp.3pm", r"\u202egnp.3pm"),
+        (os.fsdecode(b"caf\xe9"), "caf"),
+    ],
+    ids=["escape", "newline", "right to left", "Latin-1"],
+)
+def test_control_characters_in_file_names_are_escaped(run, music, style, name, escaped):
+    path = music / f"{name}.flac"
+    (music / "deeper" / "Dub.FLAC").rename(path)
+    status, out, _ = run(*style, path)
+    if style == ["--json"]:
+        out = json.loads(out)[0]["path"]
+    assert status == 0
+    assert escaped in out
+    assert name not in out
+    out.encode()  # nothing is left that UTF-8 cannot write
+
+
+def test_control_characters_in_error_messages_are_escaped(run, music):
+    _, _, err = run(music, model=music / "clear\x1b[2Jscreen")
+    assert "\x1b" not in err
+
+
+def test_inspect_prints_the_card_of_a_bundle_that_is_whole(capsys, tiny_bundle):
+    assert main(["inspect", str(tiny_bundle)]) == 0
+    out = capsys.readouterr().out
+    for fact in ("tiny-1", "Dub, Jazz, Bebop", "Three bands of mel.", "MIT", "network.onnx"):
+        assert fact in out
+
+
+def test_inspect_shows_the_shipped_bundle_by_default(capsys):
+    assert main(["inspect"]) == 0
+    assert read_bundle(SHIPPED).manifest.bundle_id in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["network.onnx", "head.npz", "probe.npz"])
+def test_inspect_tells_of_a_changed_file(capsys, tiny_bundle, name):
+    (tiny_bundle / name).write_bytes(b"changed")
+    assert main(["inspect", str(tiny_bundle)]) == 1
+    captured = capsys.readouterr()
+    assert f"{name} is damaged or was changed" in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""

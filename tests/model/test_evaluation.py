@@ -1,0 +1,119 @@
+"""Figures about songs, and their intervals."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genre_model.evaluation import (
+    Interval,
+    accuracy,
+    artist_interval,
+    balanced_accuracy,
+    calibration_error,
+)
+
+outcomes = st.lists(st.booleans(), min_size=1, max_size=60).map(np.array)
+
+
+@given(outcomes)
+def test_accuracy_is_the_share_that_is_right(right):
+    assert accuracy(right) == pytest.approx(sum(right.tolist()) / len(right))
+
+
+def test_the_accuracy_of_no_songs_is_not_a_number():
+    assert math.isnan(accuracy(np.zeros(0, bool)))
+
+
+@given(outcomes)
+def test_balanced_accuracy_of_one_genre_is_accuracy(right):
+    assert balanced_accuracy(right, ["Rock"] * len(right)) == pytest.approx(accuracy(right))
+
+
+def test_balanced_accuracy_counts_a_rare_genre_as_much_as_a_common_one():
+    right = np.array([True] * 98 + [False] * 2)
+    assert balanced_accuracy(right, ["Rock"] * 98 + ["Jazz"] * 2) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "right", "error"),
+    [
+        ([1.0] * 4, [True] * 4, 0.0),
+        ([1.0] * 4, [False] * 4, 1.0),
+        ([0.75] * 4, [True, True, True, False], 0.0),
+        ([0.95] * 4, [True, True, False, False], 0.45),
+        ([0.05, 0.95], [True, True], 0.5),
+        ([0.0, 1.0], [False, True], 0.0),
+    ],
+)
+def test_calibration_error_is_the_mean_gap_of_confidence_and_accuracy(confidence, right, error):
+    assert calibration_error(np.array(confidence), np.array(right)) == pytest.approx(error)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40), st.randoms())
+def test_calibration_error_is_a_share_and_knows_no_order(songs, random):
+    confidence, right = map(np.array, zip(*songs, strict=True))
+    order = random.sample(range(len(songs)), len(songs))
+    error = calibration_error(confidence, right)
+    assert 0 <= error <= 1
+    assert calibration_error(confidence[order], right[order]) == pytest.approx(error)
+
+
+def interval_of(right, artists, seed=0):
+    return artist_interval(lambda songs: accuracy(right[songs]), artists, seed)
+
+
+@given(outcomes, st.integers(1, 10))
+@settings(max_examples=5)
+def test_an_interval_lies_within_the_figures_range_and_holds_its_value_in_the_whole(
+    right, n_artists
+):
+    interval = interval_of(right, [str(index % n_artists) for index in range(len(right))])
+    assert interval.value == pytest.approx(accuracy(right))
+    assert 0 <= interval.low <= interval.high <= 1
+
+
+def test_the_interval_of_independent_songs_is_that_of_the_binomial():
+    right = np.array([True] * 70 + [False] * 30)
+    interval = interval_of(right, [str(index) for index in range(100)])
+    half = 1.96 * math.sqrt(0.7 * 0.3 / 100)
+    assert interval.low == pytest.approx(0.7 - half, abs=0.02)
+    assert interval.high == pytest.approx(0.7 + half, abs=0.02)
+
+
+def test_songs_of_one_artist_do_not_count_as_independent():
+    right = np.array([True] * 70 + [False] * 30)
+    alone = interval_of(right, [str(index) for index in range(100)])
+    grouped = interval_of(right, [str(index // 10) for index in range(100)])
+    assert grouped.high - grouped.low > 2 * (alone.high - alone.low)
+
+
+def test_one_artist_leaves_no_interval():
+    right = np.array([True, False, True, True])
+    assert interval_of(right, ["the same"] * 4) == Interval(0.75, 0.75, 0.75)
+
+
+def test_the_seed_decides_the_interval():
+    scores = np.random.default_rng(0).random(50)
+    artists = [str(index // 2) for index in range(50)]
+
+    def interval(seed):
+        return artist_interval(lambda songs: float(scores[songs].mean()), artists, seed)
+
+    assert interval(1) == interval(1)
+    assert interval(1) != interval(2)
+
+
+def test_draws_without_a_figure_are_left_out():
+    truths = np.array([True] + [False] * 9)
+
+    def figure(songs):
+        return 1.0 if truths[songs].any() else float("nan")
+
+    assert artist_interval(figure, list("abcdefghij")) == Interval(1.0, 1.0, 1.0)
+
+
+def test_an_interval_is_printed_with_three_places():
+    assert str(Interval(0.5, 0.25, 0.75)) == "0.500 [0.250, 0.750]"

@@ -1,0 +1,95 @@
+"""The shipped network answers as the original TensorFlow graph did, and ships as it should."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genre_model.bundle import MANIFEST, SHIPPED, read_bundle
+from genre_model.classifier import load_classifier, load_session
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def converter():
+    """scripts/convert_musicnn.py as a module; needs no TensorFlow."""
+    spec = importlib.util.spec_from_file_location(
+        "convert_musicnn", ROOT / "scripts" / "convert_musicnn.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return read_bundle(SHIPPED)
+
+
+@pytest.fixture(scope="module")
+def golden():
+    with np.load(ROOT / "tests" / "golden" / "musicnn.npz") as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture(scope="module")
+def answers(converter, bundle):
+    session = load_session(bundle)
+    return dict(
+        zip(
+            ("tags", "embedding"),
+            session.run(["tags", "embedding"], {"log_mel": converter.probe_slices()}),
+            strict=True,
+        )
+    )
+
+
+@pytest.mark.parametrize(("output", "tolerance"), [("tags", 1e-5), ("embedding", 1e-4)])
+def test_the_network_answers_as_the_original_graph(answers, golden, output, tolerance):
+    assert answers[output].shape == golden[output].shape
+    np.testing.assert_allclose(answers[output], golden[output], rtol=0, atol=tolerance)
+
+
+def test_the_golden_slices_are_told_apart(golden):
+    assert golden["tags"].std(axis=0).max() > 0.05
+    assert len(np.unique(golden["embedding"], axis=0)) == 8
+
+
+def test_a_batch_is_answered_as_its_slices_one_by_one(converter, bundle, answers):
+    session = load_session(bundle)
+    for index, piece in enumerate(converter.probe_slices()):
+        tags, embedding = session.run(["tags", "embedding"], {"log_mel": piece[None]})
+        np.testing.assert_allclose(tags[0], answers["tags"][index], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(embedding[0], answers["embedding"][index], rtol=0, atol=1e-4)
+
+
+def test_the_tag_names_are_as_many_as_the_tags(bundle, golden):
+    names = bundle.manifest.network.tag_names
+    assert len(names) == len(set(names)) == golden["tags"].shape[1]
+
+
+def test_the_shipped_folder_is_smaller_than_4_mb():
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 4_000_000
+
+
+def test_the_licence_of_the_weights_is_shipped():
+    text = (SHIPPED / "LICENSE-musicnn.md").read_text(encoding="utf-8")
+    assert "Music Technology Group, Universitat Pompeu Fabra" in text
+    assert "Permission to use, copy, modify, and/or distribute this software" in text
+    assert 'THE SOFTWARE IS PROVIDED "AS IS"' in text
+
+
+def test_every_shipped_file_is_in_the_manifest_with_its_hash(bundle):
+    shipped = {path.name for path in SHIPPED.iterdir()}
+    assert shipped - {MANIFEST} == set(bundle.manifest.files)
+    assert shipped >= {"LICENSE-musicnn.md", "MODEL_CARD.md"}
+    for name in bundle.manifest.files:
+        assert bundle.read(name)
+
+
+def test_the_shipped_bundle_passes_its_probe():
+    classifier = load_classifier()
+    assert len(classifier.manifest.genres) >= 10
+    assert classifier.manifest.presets["paper"]
