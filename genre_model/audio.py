@@ -7,6 +7,8 @@ the mean, and its filter near 8 kHz changes what the network answers.
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ Float32 = NDArray[np.float32]
 # Decoders that lean on earlier packets (MP3's bit reservoir, AAC's overlap, Opus' 80 ms) have
 # settled after this long; what they say before is thrown away.
 PREROLL_S = 0.12
+PREROLL_FRAMES = 4
 # Half the length of soxr HQ's filter, generously: samples this near to a cut are not exact.
 RESAMPLER_CONTEXT_S = 0.02
 # How much is decoded before it is handed on when a whole song streams through.
@@ -38,16 +41,22 @@ MAX_DAMAGED_SHARE = 0.5
 # soxr takes rates from 8 bits to several hundred thousand; beyond this a header is damaged.
 MAX_SAMPLE_RATE_HZ = 6_144_000
 MAX_CHANNELS = 64
+MAX_AMPLITUDE = 1e6
+
+FINGERPRINT_TIMES_S = (0, 30, 90, 210)
+FINGERPRINT_PACKETS = 48
+FINGERPRINT_RATE_HZ = 16_000  # of no matter: nothing is decoded
 
 
 class AudioFile:
     """An open audio file.  Use :func:`open_audio`; samples are mono float32 at ``rate_hz``."""
 
     def __init__(self, container: InputContainer, stream: AudioStream, rate_hz: int) -> None:
-        self._container = container
-        self._stream = stream
+        self.container = container
+        self.stream = stream
         self.rate_hz = rate_hz
         self.native_rate_hz = int(stream.rate or 0)
+        self._fresh = True  # nothing has been read yet
         if not 0 < self.native_rate_hz <= MAX_SAMPLE_RATE_HZ:
             raise AudioError(f"impossible sample rate {self.native_rate_hz} Hz")
         if not 0 < stream.channels <= MAX_CHANNELS:
@@ -56,10 +65,10 @@ class AudioFile:
     @property
     def duration_s(self) -> float | None:
         """Length that the container states, in seconds; None where it states none."""
-        if self._stream.duration is not None and self._stream.time_base is not None:
-            return float(self._stream.duration * self._stream.time_base)
-        if self._container.duration is not None:
-            return self._container.duration / 1_000_000
+        if self.stream.duration is not None and self.stream.time_base is not None:
+            return float(self.stream.duration * self.stream.time_base)
+        if self.container.duration is not None:
+            return self.container.duration / 1_000_000
         return None
 
     def blocks(self) -> Iterator[Float32]:
@@ -86,7 +95,8 @@ class AudioFile:
         stamps.  Samples before 0 are zeros.
 
         Returns:
-            (stop - start,), or None where the song ends before ``stop`` or cannot be sought.
+            (stop - start,), or None where the song ends before ``stop`` or cannot be sought; the
+            very start can be had as the first window only.
 
         Raises:
             AudioError: The samples are not numbers.
@@ -139,21 +149,25 @@ class AudioFile:
         """Go to a little before native sample ``begin``; whether the container lets itself."""
         import av
 
-        if self._stream.time_base is None:
+        if self.stream.time_base is None:
             return False
-        seconds = max(0.0, begin / self.native_rate_hz - PREROLL_S)
-        target = (self._stream.start_time or 0) + int(seconds / self._stream.time_base)
+        frame_s = self.stream.codec_context.frame_size / self.native_rate_hz
+        seconds = begin / self.native_rate_hz - max(PREROLL_S, PREROLL_FRAMES * frame_s)
+        fresh, self._fresh = self._fresh, False
+        if seconds <= 0:  # a seek to the start would pass over the packet that primes the decoder
+            return fresh
+        target = (self.stream.start_time or 0) + int(seconds / self.stream.time_base)
         try:
-            self._container.seek(target, stream=self._stream, backward=True)
+            self.container.seek(target, stream=self.stream, backward=True)
         except av.FFmpegError:
             return False
         return True
 
     def _position(self, frame: AudioFrame | None) -> int | None:
         """The native sample that a frame starts with, by its time stamp."""
-        if frame is None or frame.pts is None or self._stream.time_base is None:
+        if frame is None or frame.pts is None or self.stream.time_base is None:
             return None
-        seconds = float((frame.pts - (self._stream.start_time or 0)) * self._stream.time_base)
+        seconds = float((frame.pts - (self.stream.start_time or 0)) * self.stream.time_base)
         return round(seconds * self.native_rate_hz)
 
     def _gathered(self, frames: Iterator[AudioFrame]) -> Iterator[Float32]:
@@ -175,7 +189,7 @@ class AudioFile:
         import av
 
         n_packets = n_damaged = 0
-        packets = self._container.demux(self._stream)
+        packets = self.container.demux(self.stream)
         while True:
             try:
                 packet = next(packets)
@@ -201,9 +215,9 @@ def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
     """
     import av
 
-    if not path.is_file():
-        raise AudioError("not a regular file" if path.exists() else "no such file")
     try:
+        if not path.is_file():
+            raise AudioError("not a regular file" if path.exists() else "no such file")
         # Tags are none of our business here, and a name in Latin-1 must not stop the decoding.
         container = av.open(str(path), metadata_errors="ignore")
     except PermissionError as error:
@@ -228,7 +242,8 @@ def mono(frame: AudioFrame) -> Float32:
     values: NDArray[Any] = frame.to_ndarray()
     n_channels = len(frame.layout.channels)
     values = values if frame.format.is_planar else values.reshape(-1, n_channels).T
-    mean: Float32 = as_float(values).mean(axis=0, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # `checked` refuses what comes of it
+        mean: Float32 = as_float(values).mean(axis=0, dtype=np.float32)
     return mean
 
 
@@ -246,8 +261,37 @@ def checked(samples: Float32) -> Float32:
     """The samples, if every one of them is a number.
 
     Raises:
-        AudioError: There are NaNs or infinities.
+        AudioError: There are NaNs or infinities, or something a million times full scale.
     """
     if not np.isfinite(samples).all():
         raise AudioError("the samples are not all numbers")
+    if np.abs(samples).max(initial=0) > MAX_AMPLITUDE:
+        raise AudioError("the samples are absurdly loud")
     return samples
+
+
+def audio_fingerprint(path: Path) -> bytes:
+    """16 bytes that stand for a file's audio, whatever its name and tags.
+
+    A hash of the codec and of compressed packets at a few fixed times; nothing is decoded.
+
+    Raises:
+        AudioError: As :func:`open_audio`.
+    """
+    import av
+
+    digest = hashlib.sha256()
+    with open_audio(path, FINGERPRINT_RATE_HZ) as audio:
+        container, stream = audio.container, audio.stream
+        context = stream.codec_context
+        digest.update(f"{context.name} {stream.rate} {stream.channels}".encode())
+        for seconds in FINGERPRINT_TIMES_S:
+            if seconds and not (audio.duration_s and seconds < audio.duration_s):
+                break
+            try:
+                container.seek(seconds * 1_000_000)
+                for packet in itertools.islice(container.demux(stream), FINGERPRINT_PACKETS):
+                    digest.update(bytes(packet))
+            except av.FFmpegError:
+                break
+    return digest.digest()[:16]

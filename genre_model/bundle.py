@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from genre_model.errors import BundleError
 from genre_model.head import Head
-from genre_model.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
+from genre_model.specs import AggregationSpec, ContextSpec, NetworkSpec, SliceSpec, SpectrogramSpec
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -43,6 +43,8 @@ class Manifest:
     slices: SliceSpec
     network: NetworkSpec
     aggregation: AggregationSpec
+    context: ContextSpec | None = None
+    target: str = "genres"
     schema: int = SCHEMA
     parents: dict[str, str] = field(default_factory=dict)
     presets: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -82,11 +84,18 @@ class Bundle:
             BundleError: There are none, or they would need unpickling.
         """
         import io
+        import zipfile
 
         try:
-            with np.load(io.BytesIO(self.read(name)), allow_pickle=False) as arrays:
-                return dict(arrays)
-        except (ValueError, OSError, KeyError, EOFError) as error:
+            with zipfile.ZipFile(io.BytesIO(self.read(name))) as archive:
+                entries = {entry: archive.read(entry) for entry in archive.namelist()}
+            return {
+                entry.removesuffix(".npy"): real_numbers(
+                    np.load(io.BytesIO(content), allow_pickle=False)
+                )
+                for entry, content in entries.items()
+            }
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
             raise BundleError(f"{self.directory}: {name} holds no plain arrays") from error
 
     def head(self) -> Head | None:
@@ -114,7 +123,7 @@ def read_bundle(directory: Path) -> Bundle:
     content = read_file(directory / MANIFEST, MAX_MANIFEST_BYTES)
     try:
         manifest = msgspec.json.decode(content, type=Manifest)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{directory / MANIFEST}: {error}") from error
     if manifest.schema != SCHEMA:
         raise BundleError(
@@ -131,7 +140,9 @@ def find_fault(manifest: Manifest) -> str | None:
     spectrogram, slices, genres = manifest.spectrogram, manifest.slices, manifest.genres
     selections = {*manifest.parents, *manifest.parents.values()}.union(*manifest.presets.values())
     faults = {
-        "a file name is not plain": any(Path(name).name != name for name in manifest.files),
+        "a file name is not plain": any(
+            Path(name).name != name or not name.isprintable() for name in manifest.files
+        ),
         "fewer than two genres": len(genres) < 2,
         "a genre is named twice or not at all": len(set(genres)) < len(genres) or "" in genres,
         "a genre holds a separator or control character": not all(map(is_plain, genres)),
@@ -140,6 +151,7 @@ def find_fault(manifest: Manifest) -> str | None:
         "impossible spectrogram settings": not (
             1_000 <= spectrogram.sample_rate_hz <= 192_000
             and 2 <= spectrogram.n_fft <= 65_536
+            and spectrogram.n_fft % 2 == 0
             and 1 <= spectrogram.hop <= spectrogram.n_fft
             and 1 <= spectrogram.n_mels <= 4_096
             and 0 <= spectrogram.fmin_hz < spectrogram.fmax_hz <= spectrogram.sample_rate_hz / 2
@@ -155,6 +167,17 @@ def find_fault(manifest: Manifest) -> str | None:
         ),
     }
     return next((fault for fault, found in faults.items() if found), None)
+
+
+def real_numbers(array: NDArray[Any]) -> NDArray[Any]:
+    """The array, if it holds real numbers.
+
+    Raises:
+        ValueError: It holds text, dates, objects or complex numbers.
+    """
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"an array of {array.dtype}")
+    return array
 
 
 def is_plain(name: str) -> bool:

@@ -108,7 +108,7 @@ class Classifier:
         except (KeyError, ValueError, InvalidArgument, Fail) as error:
             raise BundleError(f"{where}: the network does not take the probe") from error
         expected = probe.get("logits")
-        if expected is None or expected.shape != logits.shape:
+        if expected is None or expected.shape != logits.shape or logits.size == 0:
             raise BundleError(f"{where}: the network does not fit its genres")
         difference = float(np.abs(logits - expected).max())
         if not difference <= PROBE_TOLERANCE:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from genre_model.bundle import SHIPPED, read_bundle
 from genre_model.errors import AudioError, GenreModelError
-from genre_model.vocabulary import Policy, SongGenre, judge, make_vocabulary
+from genre_model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
 
 if TYPE_CHECKING:
     from genre_model.classifier import Classifier
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except GenreModelError as error:
-        print(f"genre-model: {error}", file=sys.stderr)
+        print(printable(f"genre-model: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -102,7 +102,12 @@ def run_classify(options: argparse.Namespace) -> int:
     paths = list(find_audio(options.paths))
     if not paths:
         raise GenreModelError("no audio files there")
-    rows = classify(paths, classifier, options)
+    wish: str | list[str] | None = options.genres
+    manifest = classifier.manifest
+    if isinstance(wish, str) and wish not in manifest.presets:
+        wish = wish.split(",")
+    vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, wish)
+    rows = classify(paths, classifier, vocabulary, options)
     write = write_json if options.json else write_csv if options.csv else write_table
     n_heard = write(rows, sys.stdout)
     return 0 if n_heard else 1
@@ -112,25 +117,28 @@ def find_audio(paths: Iterable[Path]) -> Iterator[Path]:
     """Files as they are named, and the audio files below folders, sorted."""
     for path in paths:
         if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+            yield from sorted(p for p in path.rglob("*") if is_audio(p))
         else:
             yield path
 
 
+def is_audio(path: Path) -> bool:
+    """Whether a path is a file that is called like audio."""
+    return path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+
+
 def classify(
-    paths: Sequence[Path], classifier: Classifier, options: argparse.Namespace
+    paths: Sequence[Path],
+    classifier: Classifier,
+    vocabulary: Vocabulary,
+    options: argparse.Namespace,
 ) -> Iterator[Row]:
     """The verdict on each file, in order, heard in parallel."""
     from tqdm import tqdm
 
     from genre_model.pool import map_bounded
 
-    manifest = classifier.manifest
-    wish = options.genres
-    if wish is not None and wish not in manifest.presets:
-        wish = wish.split(",")
-    vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, wish)
-    own = manifest.aggregation.threshold
+    own = classifier.manifest.aggregation.threshold
     policy = Policy(own if options.threshold is None else options.threshold, options.count)
 
     def hear(path: Path) -> Row:

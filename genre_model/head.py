@@ -56,15 +56,13 @@ def fit_head(
     Returns:
         A head for raw features; the standardisation is folded into it.
     """
-    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
-    x = (features - mean) / deviation
+    x, mean, deviation = standardised(features)
     weight = track_weights / track_weights.sum()
     anchor = (
         np.zeros((x.shape[1], allowed.shape[1])) if prior is None else prior * deviation[:, None]
     )
     w, b = minimise(x, allowed, weight, ridge, anchor)
-    raw = w / deviation[:, None]
-    return Head(raw.astype(np.float32), (b - mean @ raw).astype(np.float32))
+    return unstandardised(w, b, mean, deviation)
 
 
 def minimise(
@@ -92,3 +90,63 @@ def slope(logits: Float64, allowed: NDArray[np.bool_]) -> Float64:
     present = 1 - np.exp(log_absent)
     all_absent = np.exp((log_absent * allowed).sum(axis=1, keepdims=True))
     return np.where(allowed, -present * all_absent / np.maximum(1 - all_absent, 1e-9), present)
+
+
+def fit_discriminant(
+    features: Float64, targets: Float64, track_weights: Float64, shrinkage: float
+) -> Head:
+    """Linear discriminant analysis with a covariance shrunk towards a sphere.
+
+    Ledoit & Wolf, *A well-conditioned estimator for large-dimensional covariance matrices*, 2004,
+    with the shrinkage given; class priors equal.
+
+    Args:
+        features: (n_tracks, n_features).
+        targets: (n_tracks, n_genres), rows sum to 1.
+        track_weights: (n_tracks,).
+        shrinkage: From 0, the covariance as it is, to 1, a sphere.
+    """
+    x, mean, deviation = standardised(features)
+    shares = targets * (track_weights / track_weights.sum())[:, None]
+    centres = shares.T @ x / shares.sum(axis=0)[:, None]
+    spread = sum(
+        ((x - centre) * share[:, None]).T @ (x - centre)
+        for centre, share in zip(centres, shares.T, strict=True)
+    )
+    sphere = np.eye(x.shape[1]) * np.trace(spread) / x.shape[1]
+    w = np.linalg.solve((1 - shrinkage) * spread + shrinkage * sphere, centres.T)
+    return unstandardised(w, -0.5 * (centres.T * w).sum(axis=0), mean, deviation)
+
+
+def fit_least_squares(
+    features: Float64, targets: Float64, track_weights: Float64, ridge: float
+) -> Head:
+    """Ridge regression on the targets (n_tracks, n_genres); arguments as above."""
+    x, mean, deviation = standardised(features)
+    share = (track_weights / track_weights.sum())[:, None]
+    centre, base = (share * x).sum(axis=0), (share * targets).sum(axis=0)
+    x = x - centre
+    w = np.linalg.solve(
+        (x * share).T @ x + ridge * np.eye(x.shape[1]), (x * share).T @ (targets - base)
+    )
+    return unstandardised(w, base - centre @ w, mean, deviation)
+
+
+def mixture(parts: list[tuple[float, Head]]) -> Head:
+    """The mean of several heads, each multiplied by its scale: their product rule."""
+    return Head(
+        sum(scale * head.weights for scale, head in parts) / np.float32(len(parts)),
+        sum(scale * head.bias for scale, head in parts) / np.float32(len(parts)),
+    )
+
+
+def standardised(features: Float64) -> tuple[Float64, Float64, Float64]:
+    """Features of mean 0 and deviation 1, with the mean and deviation that they had."""
+    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
+    return (features - mean) / deviation, mean, deviation
+
+
+def unstandardised(w: Float64, b: Float64, mean: Float64, deviation: Float64) -> Head:
+    """A head for raw features from weights and bias for standardised ones."""
+    raw = w / deviation[:, None]
+    return Head(raw.astype(np.float32), (b - mean @ raw).astype(np.float32))

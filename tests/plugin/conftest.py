@@ -90,7 +90,7 @@ def tone(tmp_path):
 
 @dataclass
 class Beet:
-    """A library in a temporary folder; ``beet("ls")`` runs the real command and returns its output."""
+    """A library in a temporary folder; ``beet("ls")`` runs the real command, returns its output."""
 
     home: Path
     config: dict = field(default_factory=dict)

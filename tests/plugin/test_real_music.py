@@ -1,4 +1,4 @@
-"""The shipped model on real clips, four a genre, through real imports; only where there are some."""
+"""The shipped model on real clips, four a genre, through real imports; skipped without clips."""
 
 import csv
 import hashlib

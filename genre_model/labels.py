@@ -1,0 +1,180 @@
+"""From genres as people write them to the classes that a model learns.
+
+Spelling is evened out, the user's own map is applied, and a genre with too few tracks joins its
+nearest ancestor in a tree of genres that has enough: the paper's step from 27 genres to 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from genre_model.errors import GenreModelError
+
+Which = Literal["first", "any"]
+
+# Spellings that are one genre to everybody; the user's map comes before these.
+ALIASES: Mapping[str, str] = {
+    "hiphop": "hip hop",
+    "rap": "hip hop",
+    "hip hop/rap": "hip hop",
+    "rnb": "r&b",
+    "r and b": "r&b",
+    "rhythm and blues": "r&b",
+    "electronica": "electronic",
+    "drum n bass": "drum and bass",
+    "alt rock": "alternative rock",
+    "classical music": "classical",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPolicy:
+    """How labels are read.
+
+    ``which``: the ``first`` of several genres counts, or ``any`` of them may be right.  ``renamed``
+    is the user's map; None drops a genre.  ``parents`` is a tree, child -> parent, both folded.
+    ``wanted`` restricts the classes; ``consolidate`` lifts every genre to the root of its tree.
+    """
+
+    which: Which = "first"
+    renamed: Mapping[str, str | None] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
+    wanted: tuple[str, ...] | None = None
+    consolidate: bool = False
+    min_tracks: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """The classes, each track's (empty: not used), and what was dropped: label -> (tracks, why)."""
+
+    classes: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    dropped: Mapping[str, tuple[int, str]]
+
+
+def read_labels(genres: Sequence[Sequence[str]], policy: LabelPolicy) -> Labelling:
+    """The classes of tracks with these genres.
+
+    Raises:
+        GenreModelError: A wanted genre is on no track, or fewer than two classes are left.
+    """
+    spelling = common_spelling(name for track in genres for name in track)
+    renamed = {fold(name): new for name, new in policy.renamed.items()}
+    wanted = None if policy.wanted is None else {fold(name): name for name in policy.wanted}
+    dropped: Counter[tuple[str, str]] = Counter()
+    lines: list[list[list[str]]] = []
+    for track in genres:
+        used = track[:1] if policy.which == "first" else track
+        lines.append([line for name in used if (line := line_of(name, renamed, policy, dropped))])
+    classes = choose_classes(lines, wanted, policy)
+    labels: list[tuple[str, ...]] = []
+    for found in lines:
+        names = [next((step for step in line if step in classes), None) for line in found]
+        for line, name in zip(found, names, strict=True):
+            if name is None:
+                why = (
+                    "not wanted" if wanted is not None else f"fewer than {policy.min_tracks} tracks"
+                )
+                dropped[spelling.get(line[0], line[0]), why] += 1
+        shown = [wanted[n] if wanted else spelling.get(n, title(n)) for n in names if n is not None]
+        labels.append(tuple(dict.fromkeys(shown)))
+    missing = [] if wanted is None else [wanted[name] for name in wanted if name not in classes]
+    if missing:
+        raise GenreModelError(f"no tracks are labelled {', '.join(missing)}")
+    present = sorted({name for track in labels for name in track})
+    if len(present) < 2:
+        found_classes = f"one class, {present[0]}" if present else "no class"
+        raise GenreModelError(
+            f"{found_classes} with {policy.min_tracks} tracks or more: nothing to tell apart"
+        )
+    return Labelling(
+        tuple(present), tuple(labels), {label: (n, why) for (label, why), n in dropped.items()}
+    )
+
+
+def line_of(
+    name: str,
+    renamed: Mapping[str, str | None],
+    policy: LabelPolicy,
+    dropped: Counter[tuple[str, str]],
+) -> list[str]:
+    """A genre and its ancestors, folded; empty where the user's map drops it."""
+    key = fold(name)
+    if key in renamed:
+        new = renamed[key]
+        if new is None:
+            dropped[name, "dropped by your map"] += 1
+            return []
+        key = fold(new)
+    line = [key]
+    while line[-1] in policy.parents and policy.parents[line[-1]] not in line:
+        line.append(policy.parents[line[-1]])
+    return line[-1:] if policy.consolidate else line
+
+
+def choose_classes(
+    lines: Iterable[Sequence[Sequence[str]]],
+    wanted: Mapping[str, str] | None,
+    policy: LabelPolicy,
+) -> set[str]:
+    """The wanted genres that occur; or all with enough tracks, the small ones lifted first."""
+    tracks = [[list(line) for line in found] for found in lines]
+    if wanted is not None:
+        return {step for found in tracks for line in found for step in line if step in wanted}
+    while True:
+        counts = Counter(line[0] for found in tracks for line in found)
+        small = {name for name, n in counts.items() if n < policy.min_tracks}
+        liftable = [
+            line for found in tracks for line in found if line[0] in small and len(line) > 1
+        ]
+        if not liftable:
+            return set(counts) - small
+        deepest = max(len(line) for line in liftable)
+        for line in liftable:
+            if len(line) == deepest:  # kinds join their parents before those join theirs
+                del line[0]
+
+
+def fold(name: str) -> str:
+    """A genre in one spelling: lower case, no hyphens, aliases resolved."""
+    text = re.sub(r"[\s\-_]+", " ", name.casefold()).strip()
+    return ALIASES.get(text, text)
+
+
+def title(name: str) -> str:
+    """A folded genre as a title."""
+    return " ".join(word.upper() if "&" in word else word.capitalize() for word in name.split())
+
+
+def common_spelling(names: Iterable[str]) -> dict[str, str]:
+    """Folded genre -> the spelling that occurs most often, among those that fold to it plainly."""
+    counts: dict[str, Counter[str]] = {}
+    for name in names:
+        plain = re.sub(r"[\s\-_]+", " ", name.casefold()).strip()
+        if fold(name) == plain:
+            counts.setdefault(plain, Counter())[name.strip()] += 1
+    return {key: min(found, key=lambda n: (-found[n], n)) for key, found in counts.items()}
+
+
+def tree_parents(tree: Any) -> dict[str, str]:
+    """Child -> parent, folded, from nested lists of names and one-entry mappings."""
+    parents: dict[str, str] = {}
+
+    def walk(node: Any, parent: str | None) -> None:
+        if isinstance(node, Mapping):
+            for name, children in node.items():
+                walk(str(name), parent)
+                walk(children, fold(str(name)))
+        elif isinstance(node, list):
+            for child in node:
+                walk(child, parent)
+        elif node is not None and parent is not None and fold(str(node)) != parent:
+            parents.setdefault(fold(str(node)), parent)
+
+    walk(tree, None)
+    return parents

@@ -1,0 +1,98 @@
+"""Cut labelled tracks into folds, no artist in two of them; slices never come into it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.dataset import LabelledTrack
+
+GroupBy = Literal["artist", "album", "song"]
+
+N_FOLDS = 5
+# Fewer groups than this in a class cannot be in training and in testing at the same time.
+MIN_GROUPS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """``fold`` (n_tracks,) of each track; tracks of one group are always in the same."""
+
+    fold: NDArray[np.intp]
+    groups: tuple[str, ...]
+    group_by: GroupBy
+    reason: str
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds there are."""
+        return int(self.fold.max()) + 1
+
+
+def split_tracks(tracks: Sequence[LabelledTrack], seed: int, n_folds: int = N_FOLDS) -> Split:
+    """Folds by artist; by album, then by song, where a class has too few artists for that.
+
+    Groups are dealt to the fold that has the fewest of their class's tracks so far, the largest
+    first, so that every fold sees every class as far as its groups allow.
+
+    Raises:
+        ValueError: There are fewer than two tracks.
+    """
+    if len(tracks) < MIN_GROUPS:
+        raise ValueError("fewer than two tracks cannot be split")
+    group_by, reason = choose_grouping(tracks)
+    groups = [group_of(track, group_by) for track in tracks]
+    n_folds = min(n_folds, len(set(groups)))
+    rng = np.random.default_rng(seed)
+    members: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    order = sorted(members, key=lambda group: (-len(members[group]), rng.random()))
+    classes = sorted({track.label for track in tracks})
+    load = np.zeros((n_folds, len(classes)))
+    fold = np.zeros(len(tracks), dtype=np.intp)
+    for group in order:
+        counts = Counter(tracks[index].label for index in members[group])
+        weights = np.array([counts.get(name, 0) for name in classes], dtype=np.float64)
+        crowding = load @ weights
+        totals = load.sum(axis=1)
+        chosen = int(np.lexsort((rng.random(n_folds), totals, crowding))[0])
+        load[chosen] += weights
+        fold[members[group]] = chosen
+    return Split(fold, tuple(groups), group_by, reason)
+
+
+def choose_grouping(tracks: Sequence[LabelledTrack]) -> tuple[GroupBy, str]:
+    """What to split by, and why."""
+    fallbacks: tuple[tuple[GroupBy, str], ...] = (("artist", "artists"), ("album", "albums"))
+    complaints: list[str] = []
+    for group_by, plural in fallbacks:
+        poor = poorest_class(tracks, group_by)
+        if poor is None:
+            return group_by, "; ".join([*complaints, f"split by {group_by}"])
+        complaints.append(f"{poor} has too few {plural}")
+    return "song", "; ".join([*complaints, "split by song: the figures flatter the model"])
+
+
+def poorest_class(tracks: Sequence[LabelledTrack], group_by: GroupBy) -> str | None:
+    """A class with too few groups to be split, if there is one."""
+    groups: dict[str, set[str]] = {}
+    for track in tracks:
+        groups.setdefault(track.label, set()).add(group_of(track, group_by))
+    poor = sorted(name for name, found in groups.items() if len(found) < MIN_GROUPS)
+    return poor[0] if poor else None
+
+
+def group_of(track: LabelledTrack, group_by: GroupBy) -> str:
+    """The group of a track; one that lacks the tag is a group of its own."""
+    artist, album = track.artist.casefold().strip(), track.album.casefold().strip()
+    if group_by == "artist" and artist:
+        return f"artist:{artist}"
+    if group_by == "album" and album:
+        return f"album:{artist}/{album}"
+    return f"song:{track.path}"

@@ -1,0 +1,230 @@
+"""The default training: a head on the embeddings of a bundle's network, and an honest report.
+
+Every figure is out of fold: folds are by artist, and whatever is fitted or chosen (head,
+sharpness, context, threshold) has not heard the artists that it is measured on, or is chosen
+anew without them.  The head that is written is fitted on everything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.aggregate import calibrated
+from genre_model.classifier import Heard
+from genre_model.context import in_context
+from genre_model.dataset import LabelledTrack
+from genre_model.head import Head, fit_discriminant, fit_head, fit_least_squares, mixture
+from genre_model.specs import AggregationSpec, ContextSpec
+from genre_model.split import Split, split_tracks
+
+Float64 = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+
+SHARPNESSES = np.geomspace(0.5, 4.0, 25)
+CONTEXT_WEIGHTS = (0.0, 0.25, 0.5, 0.75)
+# A context must earn its place: so much log-likelihood a track.
+CONTEXT_GAIN = 0.005
+UNREACHED_THRESHOLD = 0.99
+MIN_ACCEPTED = 10  # of fewer answers no share is worth naming
+CAUTION = 0.7  # three to one that other artists do as well
+# The three linear classifiers that are averaged, beside the one-vs-rest one: docs/training.md.
+SHRINKAGE, DISCRIMINANT_SCALE = 0.5, 0.3
+RIDGE, LEAST_SQUARES_SCALE = 1.0, 8.0
+ABSENT = -20.0  # the logit of a genre that a fold has not heard
+
+
+@dataclass(frozen=True, slots=True)
+class HeadOptions:
+    """Settings of the default training; the defaults are measured in docs/training.md."""
+
+    ridge: float = 0.3
+    balance: float = 0.75
+    target_precision: float = 0.9
+    seed: int = 0
+    context: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """Labelled tracks and what was heard of them.
+
+    ``means`` (n_tracks, n_features) over each track's slices; ``allowed`` (n_tracks, n_genres).
+    """
+
+    tracks: Sequence[LabelledTrack]
+    genres: tuple[str, ...]
+    heard: Sequence[Heard]
+    means: Float64
+    allowed: Bools
+
+    @property
+    def truth(self) -> Indices:
+        """(n_tracks,) index of the first class of each track."""
+        return np.array([self.genres.index(track.label) for track in self.tracks])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluated:
+    """Out-of-fold logits and probabilities of songs, (n_tracks, n_genres)."""
+
+    split: Split
+    logits: Float64
+    probabilities: Float64
+    accepted: Bools
+    aggregation: AggregationSpec
+    context: ContextSpec | None
+
+
+def make_material(tracks: Sequence[LabelledTrack], heard: Sequence[Heard]) -> Material:
+    """Put tracks and what was heard of them together; tracks without sound are left out."""
+    pairs = [(t, h) for t, h in zip(tracks, heard, strict=True) if len(h.features)]
+    kept = [track for track, _ in pairs]
+    genres = tuple(sorted({label for track in kept for label in track.labels}))
+    means = np.array([h.features.mean(axis=0) for _, h in pairs], dtype=np.float64)
+    allowed = np.array([[genre in track.labels for genre in genres] for track in kept])
+    return Material(kept, genres, [h for _, h in pairs], means, allowed)
+
+
+def fit(material: Material, tracks: Indices, options: HeadOptions) -> Head:
+    """A head fitted on some of the tracks."""
+    truth, x, allowed = material.truth[tracks], material.means[tracks], material.allowed[tracks]
+    counts = Counter(truth.tolist())
+    sizes = np.array([counts[label] for label in truth.tolist()], dtype=np.float64)
+    targets = allowed / allowed.sum(axis=1, keepdims=True)
+    present = targets.sum(axis=0) > 0
+    parts = [
+        (1.0, fit_head(x, allowed[:, present], sizes**-options.balance, options.ridge)),
+        (DISCRIMINANT_SCALE, fit_discriminant(x, targets[:, present], 1 / sizes, SHRINKAGE)),
+        (LEAST_SQUARES_SCALE, fit_least_squares(x, targets[:, present], 1 / sizes, RIDGE)),
+    ]
+    return spread_out(mixture(parts), present)
+
+
+def spread_out(head: Head, present: Bools) -> Head:
+    """A head for all genres from one for those that were present; the others never lead."""
+    weights = np.zeros((head.weights.shape[0], len(present)), np.float32)
+    bias = np.full(len(present), ABSENT, np.float32)
+    weights[:, present], bias[present] = head.weights, head.bias
+    return Head(weights, bias)
+
+
+def evaluate_out_of_fold(material: Material, options: HeadOptions) -> Evaluated:
+    """Song probabilities by heads, and calibrations, that have not heard the song's artist."""
+    split = split_tracks(material.tracks, options.seed)
+    logits = np.zeros(material.allowed.shape)
+    everything = np.arange(len(material.tracks))
+    for fold in range(split.n_folds):
+        inside = split.fold == fold
+        head = fit(material, everything[~inside], options)
+        logits[inside] = head.logits(material.means[inside].astype(np.float32))
+    with_context = options.context and split.group_by == "artist"
+
+    def choose(use: Bools) -> Calibration:
+        return Calibration.choose(
+            logits, material, split.groups, options, use, with_context=with_context
+        )
+
+    probabilities = np.zeros(logits.shape)
+    accepted = np.zeros(len(logits), dtype=np.bool_)
+    for fold in range(split.n_folds):
+        inside = split.fold == fold
+        others = choose(~inside)
+        probabilities[inside] = others.apply(logits, split.groups)[inside]
+        accepted[inside] = probabilities[inside].max(axis=1) >= others.threshold
+    final = choose(np.ones_like(accepted))
+    return Evaluated(split, logits, probabilities, accepted, final.alone, final.context)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What turns a song's logits into probabilities, chosen on out-of-fold logits."""
+
+    alone: AggregationSpec
+    context: ContextSpec | None
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which an answer is given."""
+        return self.context.threshold if self.context else self.alone.threshold
+
+    def apply(self, logits: Float64, groups: Sequence[str]) -> Float64:
+        """(n_tracks, n_genres) probabilities."""
+        probabilities = calibrated(logits, self.alone)
+        if self.context is None:
+            return probabilities
+        return in_context(probabilities, groups, self.context)
+
+    @staticmethod
+    def choose(
+        logits: Float64,
+        material: Material,
+        groups: Sequence[str],
+        options: HeadOptions,
+        use: Bools,
+        *,
+        with_context: bool,
+    ) -> Calibration:
+        """The likeliest sharpness and context over the tracks of ``use``, and their thresholds."""
+        allowed = material.allowed[use]
+        specs = [AggregationSpec("product", round(float(s), 3)) for s in SHARPNESSES]
+        alone = min(specs, key=lambda spec: loss(calibrated(logits[use], spec), allowed))
+        own = calibrated(logits[use], alone)
+        names = [group for group, used in zip(groups, use, strict=True) if used]
+        alone = replace(
+            alone, threshold=choose_threshold(own, allowed, names, options.target_precision)
+        )
+        if not with_context:
+            return Calibration(alone, None)
+        contexts = [
+            ContextSpec(weight, round(float(sharpness), 3), 0.0)
+            for weight in CONTEXT_WEIGHTS[1:]
+            for sharpness in SHARPNESSES
+        ]
+        best = min(contexts, key=lambda spec: loss(in_context(own, names, spec), allowed))
+        mixed = in_context(own, names, best)
+        if loss(mixed, allowed) > loss(own, allowed) - CONTEXT_GAIN:
+            return Calibration(alone, None)
+        threshold = choose_threshold(mixed, allowed, names, options.target_precision)
+        return Calibration(alone, replace(best, threshold=threshold))
+
+
+def loss(probabilities: Float64, allowed: Bools) -> float:
+    """Mean negative log-likelihood of the labels."""
+    return float(-np.log((probabilities * allowed).sum(axis=1) + 1e-9).mean())
+
+
+def choose_threshold(
+    probabilities: Float64, allowed: Bools, groups: Sequence[str], target: float
+) -> float:
+    """The lowest confidence above which the share of right answers is likely to reach the target.
+
+    Mistakes come by the artist, and the threshold is chosen on the very tracks that it is judged
+    by; so the target has to be reached by the share less ``CAUTION`` of its standard errors, which
+    are those of clusters (Liang & Zeger, Biometrika 1986).
+    """
+    confidence = probabilities.max(axis=1)
+    right = is_right(probabilities, allowed).astype(np.float64)
+    members = np.unique(np.array(groups), return_inverse=True)[1]
+    reached = UNREACHED_THRESHOLD
+    for threshold in np.unique(confidence.round(3))[::-1]:
+        accepted = confidence >= threshold
+        n = accepted.sum()
+        if n < MIN_ACCEPTED:
+            continue
+        precision = right[accepted].mean()
+        per_group = np.bincount(members[accepted], right[accepted] - precision)
+        if precision - CAUTION * np.sqrt((per_group**2).sum()) / n >= target:
+            reached = float(threshold)
+    return reached
+
+
+def is_right(probabilities: Float64, allowed: Bools) -> Bools:
+    """Whether the leading genre is one that the label leaves open."""
+    right: Bools = allowed[np.arange(len(allowed)), probabilities.argmax(axis=1)]
+    return right

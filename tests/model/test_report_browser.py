@@ -1,0 +1,111 @@
+"""The page of a report in a real browser, where there is one."""
+
+import html
+import re
+import shutil
+import subprocess
+
+import pytest
+from report_example import SECTIONS, example_report
+
+from genre_model.report import GenreFigures
+from genre_model.report_html import render_html
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on the PATH")
+
+SWITCHES = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--hide-scrollbars",
+)
+WIDTHS = (360, 400, 768, 1200)
+# Measures pages in frames of several widths: Chromium's own windows cannot be as narrow as a phone.
+# The script is the ruler's own; the pages have none.
+RULER = """<!DOCTYPE html><meta charset="utf-8"><body>%s<script>
+onload = () => document.querySelectorAll("iframe").forEach(frame => {
+  const page = frame.contentDocument.documentElement;
+  const said = document.createElement("p");
+  said.textContent = `${frame.title} ${page.scrollWidth - page.clientWidth} `;
+  document.body.append(said);
+});
+</script>"""
+
+
+@pytest.fixture
+def browse(tmp_path):
+    """Runs the browser on a page, and returns what it prints."""
+
+    def run(content, *options):
+        page = tmp_path / "page.html"
+        page.write_text(content, encoding="utf-8")
+        done = subprocess.run(
+            [BROWSER, *SWITCHES, f"--user-data-dir={tmp_path}/profile", *options, page.as_uri()],
+            capture_output=True,
+            timeout=120,
+            check=True,
+        )
+        return done.stdout.decode()
+
+    return run
+
+
+def crowded_report():
+    """Thirty genres with names that are long, some without a place to break them."""
+    genres = tuple(f"{index:02}{' long' * 9}{'name' * 12}" for index in range(30))
+    return example_report(
+        genres=genres,
+        confusion=tuple(tuple(range(100, 130)) for _ in genres),
+        per_genre=tuple(GenreFigures(genre, 1_000, 90, 0.5, 0.5, 0.5) for genre in genres),
+        bundle_id="x" * 200,
+        settings={"key" * 40: "value" * 40},
+        split_reason="reason" * 40,
+    )
+
+
+def test_the_browser_sees_every_part_of_the_page(browse):
+    dom = browse(render_html(example_report()), "--dump-dom")
+    for ident in SECTIONS:
+        assert f'<section id="{ident}"' in dom
+    assert dom.count("<svg") == 6
+    assert "Portishead" in dom
+    assert dom.rstrip().endswith("</html>")
+
+
+def measured(browse, page):
+    """By how many pixels a page sticks out of its window, at every width."""
+    frames = "".join(
+        f'<iframe title="width {width}" width="{width}" height="900" srcdoc="{html.escape(page)}">'
+        "</iframe>"
+        for width in WIDTHS
+    )
+    dom = browse(RULER % frames, "--dump-dom")
+    found = re.findall(r"<p>width (\d+) (-?\d+) </p>", dom)
+    assert [int(width) for width, _ in found] == list(WIDTHS)
+    return [int(excess) for _, excess in found]
+
+
+@pytest.mark.parametrize("report", [example_report(), crowded_report()], ids=["usual", "crowded"])
+def test_the_page_is_never_wider_than_its_window(browse, report):
+    assert measured(browse, render_html(report)) == [0] * len(WIDTHS)
+
+
+def test_the_ruler_finds_what_is_too_wide(browse):
+    page = render_html(example_report()).replace("<main>", '<main><p style="min-width:800px">x')
+    excess = measured(browse, page)
+    assert all(pixels > 0 for pixels in excess[:3])
+    assert excess[3] == 0
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_the_page_can_be_pictured(browse, tmp_path, width):
+    picture = tmp_path / "page.png"
+    browse(render_html(example_report()), f"--window-size={width},900", f"--screenshot={picture}")
+    content = picture.read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert len(content) > 20_000  # a blank one has 4 kB
