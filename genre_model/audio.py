@@ -218,8 +218,7 @@ def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
     try:
         if not path.is_file():
             raise AudioError("not a regular file" if path.exists() else "no such file")
-        # Tags are none of our business here, and a name in Latin-1 must not stop the decoding.
-        container = av.open(str(path), metadata_errors="ignore")
+        container = av.open(str(path), **open_options())
     except PermissionError as error:
         raise AudioError("no permission to read the file") from error
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -230,6 +229,16 @@ def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
         stream = container.streams.audio[0]
         stream.codec_context.thread_count = 1  # songs, not packets, run in parallel
         yield AudioFile(container, stream, rate_hz)
+
+
+def open_options() -> dict[str, Any]:
+    """What ``av.open`` needs to be told: tags in Latin-1 must not stop the decoding.
+
+    From version 19 on PyAV lets them pass by itself, and no longer has the argument.
+    """
+    import av
+
+    return {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def reason(error: BaseException) -> str:

@@ -76,6 +76,10 @@ class Classifier:
         song = aggregate(self.slice_logits(heard), self.manifest.aggregation)
         return dict(zip(self.manifest.genres, song.tolist(), strict=True))
 
+    def features(self, values: Float32) -> Float32:
+        """(n_slices, n_features) of slices (n_slices, frames, n_mels)."""
+        return self._infer(values)[0]
+
     def _run(self, slices: list[Slice]) -> Heard:
         features, tags = [], []
         for piece in slices:  # one at a time: batches are no faster on a CPU and need more memory

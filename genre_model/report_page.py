@@ -115,7 +115,8 @@ p { margin: 0 0 1rem; max-width: 42rem; }
   line-height: 1.3; font-weight: 600; letter-spacing: -.015em; text-wrap: pretty; }
 .muted, .note, caption, dt, .path, .facts { color: var(--muted); }
 .note, .facts, .path { font-size: .875rem; }
-.warning { padding: .625rem 1rem; border-left: 3px solid var(--mark); background: var(--soft); }
+.warning { margin-top: 1rem; padding: .625rem 1rem; border-left: 3px solid var(--mark);
+  background: var(--soft); }
 .answer { font-size: 1.125rem; }
 bdi, .path, td { overflow-wrap: anywhere; }
 a { color: var(--accent); text-underline-offset: .15em; }

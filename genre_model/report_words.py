@@ -90,7 +90,7 @@ def warnings(report: Report) -> list[str]:
     """What should keep a reader from trusting the verdict too much."""
     baseline = report.majority_baseline
     found = {
-        "The same artists were in training and in testing, so these figures flatter the model: "
+        "The same artists may be in training and in testing, so these figures flatter the model: "
         "expect less on artists that are new to it.": report.group_by != "artist",
         "This is not clearly better than always answering with the commonest genre, which is right "
         f"for {percent(baseline)} of songs.": report.song_accuracy.low <= baseline,
@@ -107,9 +107,8 @@ def would_more_labels_help(curve: Sequence[LearningPoint]) -> str:
         return "Cannot say: the model was not trained on fewer tracks for comparison."
     before, after = known[-2:]
     gain = after.accuracy - before.accuracy
-    went = (
-        f"From {before.n_tracks:,} to {count(after.n_tracks, 'track')}, song accuracy "
-        f"{'rose' if gain > 0 else 'fell'} by {points(gain)}"
+    went = f"From {before.n_tracks:,} to {count(after.n_tracks, 'track')}, song accuracy " + (
+        f"{'rose' if gain > 0 else 'fell'} by {points(gain)}" if gain else "did not change"
     )
     if not all(map(math.isfinite, (before.low, before.high, after.low, after.high))):
         return f"Cannot say: {went[0].lower()}{went[1:]}, but no interval says how surely."

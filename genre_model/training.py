@@ -68,6 +68,16 @@ class Material:
         """(n_tracks,) index of the first class of each track."""
         return np.array([self.genres.index(track.label) for track in self.tracks])
 
+    def part(self, tracks: Indices) -> Material:
+        """The same for some of the tracks."""
+        return replace(
+            self,
+            tracks=[self.tracks[index] for index in tracks],
+            heard=[self.heard[index] for index in tracks],
+            means=self.means[tracks],
+            allowed=self.allowed[tracks],
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluated:
@@ -77,6 +87,7 @@ class Evaluated:
     logits: Float64
     probabilities: Float64
     accepted: Bools
+    slice_accuracy: float
     aggregation: AggregationSpec
     context: ContextSpec | None
 
@@ -119,10 +130,12 @@ def evaluate_out_of_fold(material: Material, options: HeadOptions) -> Evaluated:
     split = split_tracks(material.tracks, options.seed)
     logits = np.zeros(material.allowed.shape)
     everything = np.arange(len(material.tracks))
+    slices_right: list[Bools] = []
     for fold in range(split.n_folds):
         inside = split.fold == fold
         head = fit(material, everything[~inside], options)
         logits[inside] = head.logits(material.means[inside].astype(np.float32))
+        slices_right += [slices_correct(head, material, index) for index in everything[inside]]
     with_context = options.context and split.group_by == "artist"
 
     def choose(use: Bools) -> Calibration:
@@ -138,7 +151,17 @@ def evaluate_out_of_fold(material: Material, options: HeadOptions) -> Evaluated:
         probabilities[inside] = others.apply(logits, split.groups)[inside]
         accepted[inside] = probabilities[inside].max(axis=1) >= others.threshold
     final = choose(np.ones_like(accepted))
-    return Evaluated(split, logits, probabilities, accepted, final.alone, final.context)
+    slice_accuracy = float(np.concatenate(slices_right).mean())
+    return Evaluated(
+        split, logits, probabilities, accepted, slice_accuracy, final.alone, final.context
+    )
+
+
+def slices_correct(head: Head, material: Material, track: int) -> Bools:
+    """(n_slices,): whether the leading genre of each slice is one that the label leaves open."""
+    answers = head.logits(material.heard[track].features).argmax(axis=1)
+    right: Bools = material.allowed[track][answers]
+    return right
 
 
 @dataclass(frozen=True, slots=True)

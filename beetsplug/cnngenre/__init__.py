@@ -22,8 +22,10 @@ from beetsplug.cnngenre.tagging import FIELDS, Action, note, set_genres
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
+    from beets.library import Library
 
     from beetsplug.cnngenre.listener import Listener
+    from genre_model.cache import Cache
 
 
 class CnnGenrePlugin(BeetsPlugin):
@@ -44,16 +46,34 @@ class CnnGenrePlugin(BeetsPlugin):
             self.register_listener("import_task_files", self.files_are_in_place)
 
     def commands(self) -> list[ui.Subcommand]:
-        """``cnngenre``, alias ``genre``."""
+        """``cnngenre``, alias ``genre``, and ``cnntrain``."""
         from beetsplug.cnngenre.commands import genre_command
+        from beetsplug.cnngenre.train_command import train_command
 
-        return [genre_command(self)]
+        return [genre_command(self), train_command(self)]
 
     def options(self) -> Options:
         """The options as they stand now."""
         return read_options(self.config)
 
-    def listener(self, options: Options) -> Listener:
+    def models_folder(self) -> Path:
+        """Where the user's own bundles are: beside beets' configuration, which BEETSDIR moves."""
+        return own_folder() / "models"
+
+    def cache(self, options: Options) -> Cache | None:
+        """What was heard before; None where the user wants none, or it cannot be used."""
+        from genre_model.cache import Cache
+        from genre_model.errors import GenreModelError
+
+        if not options.cache:
+            return None
+        try:
+            return Cache(own_folder() / "heard.db", options.cache_megabytes * 2**20)
+        except GenreModelError as error:
+            self._log.warning("{}; going on without it", error)
+            return None
+
+    def listener(self, options: Options, lib: Library) -> Listener:
         """A model, loaded.
 
         Raises:
@@ -61,7 +81,14 @@ class CnnGenrePlugin(BeetsPlugin):
         """
         from beetsplug.cnngenre.listener import Listener
 
-        return Listener(options, models_folder(), self.report_bug)
+        return Listener(
+            options,
+            self.models_folder(),
+            self.cache(options),
+            lib,
+            self.report_bug,
+            lambda complaint: self._log.warning("passed over: {}", complaint),
+        )
 
     def report_bug(self, path: Path) -> None:
         """Log the exception that is being handled."""
@@ -72,7 +99,7 @@ class CnnGenrePlugin(BeetsPlugin):
 
         The importer writes them to the files later, where it writes tags at all.
         """
-        prepared = self._prepare_import()
+        prepared = self._prepare_import(session.lib)
         if prepared is None:
             return
         listener, options = prepared
@@ -112,18 +139,18 @@ class CnnGenrePlugin(BeetsPlugin):
                 item.try_write()
                 item.store()
 
-    def _prepare_import(self) -> tuple[Listener, Options] | None:
+    def _prepare_import(self, lib: Library) -> tuple[Listener, Options] | None:
         """The model for this import, or None, with one warning, where it cannot be used."""
         if self._import_listener is None and not self._import_disabled:
             try:
                 options = self.options()
-                self._import_listener = self.listener(options), options
+                self._import_listener = self.listener(options, lib), options
             except (UserError, confuse.ConfigError) as error:
                 self._import_disabled = True
                 self._log.warning("no genres in this import: {}", error)
         return self._import_listener
 
 
-def models_folder() -> Path:
-    """Where the user's own bundles are: beside beets' configuration, which BEETSDIR moves."""
-    return Path(beets.config.config_dir()) / "cnngenre" / "models"
+def own_folder() -> Path:
+    """The plugin's folder beside beets' configuration."""
+    return Path(beets.config.config_dir()) / "cnngenre"

@@ -57,7 +57,7 @@ def genre_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
         if opts.undo:
             Undo(plugin, options).run(items)
         else:
-            Tag(plugin, options).run(items)
+            Tag(plugin, options, lib).run(items)
 
     command.func = run
     return command
@@ -139,9 +139,9 @@ class Tag(Run):
 
     words: Mapping[Action, str] = {action: action.value for action in Action}
 
-    def __init__(self, plugin: CnnGenrePlugin, options: Options) -> None:
+    def __init__(self, plugin: CnnGenrePlugin, options: Options, lib: Library) -> None:
         super().__init__(plugin, options)
-        self.listener: Listener = plugin.listener(options)
+        self.listener: Listener = plugin.listener(options, lib)
 
     def steps(self, items: list[Item]) -> Iterator[tuple[Item, TagPlan]]:
         """Carry out each verdict in this thread, the only one that writes."""

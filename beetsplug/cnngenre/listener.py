@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beets.dbcore.query import StringQuery
 from beets.exceptions import UserError
-from beets.library import Item
+from beets.library import Item, Library
 
-from beetsplug.cnngenre.models import find_bundle
+from beetsplug.cnngenre.models import Complain, find_bundle
 from beetsplug.cnngenre.options import Options
 from beetsplug.cnngenre.tagging import (
     Action,
@@ -22,14 +24,20 @@ from beetsplug.cnngenre.tagging import (
     plan_without_hearing,
     remembered,
 )
+from genre_model.context import song_in_context
 from genre_model.errors import AudioError, GenreModelError
 from genre_model.pool import map_bounded
+from genre_model.specs import ContextSpec
 from genre_model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
 
 if TYPE_CHECKING:
+    from genre_model.cache import Cache
     from genre_model.classifier import Classifier
 
 ReportBug = Callable[[Path], None]
+# The probabilities, why there are none, or None where a track need not be heard.
+Outcome = Mapping[str, float] | str | None
+NOBODY = frozenset(["various artists", "various", "va", "unknown", "unknown artist"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +63,45 @@ class Verdict:
 class Listener:
     """A model with the user's wishes about its answers."""
 
-    def __init__(self, options: Options, models: Path, report_bug: ReportBug) -> None:
+    def __init__(
+        self,
+        options: Options,
+        models: Path,
+        cache: Cache | None,
+        lib: Library,
+        report_bug: ReportBug,
+        complain: Complain,
+    ) -> None:
         """Load and check the model.
 
         Args:
             options: The user's wishes.
             models: The folder of the user's own bundles.
+            cache: What was heard before.
+            lib: Where an artist's other tracks are.
             report_bug: Called in an ``except`` block when a track met an error that nobody foresaw.
+            complain: Told of bundles that are passed over because they are broken.
 
         Raises:
             UserError: The model or the wishes about its genres are not usable.
         """
+        from genre_model.cache import cached_hear
         from genre_model.classifier import Classifier
 
         self._options = options
+        self._lib = lib
         self._report_bug = report_bug
         try:
-            self.classifier: Classifier = Classifier(find_bundle(options.model, models))
+            self.classifier: Classifier = Classifier(find_bundle(options.model, models, complain))
             manifest = self.classifier.manifest
             self.vocabulary: Vocabulary = make_vocabulary(
                 manifest.genres, manifest.parents, manifest.presets, options.genres
             )
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
-        own = manifest.aggregation.threshold
+        self._hear_path = cached_hear(self.classifier, cache, thorough=options.thorough)
+        self._context = manifest.context
+        own = (manifest.context or manifest.aggregation).threshold
         threshold = own if options.threshold is None else options.threshold
         self.policy = Policy(threshold, options.count, options.second_threshold)
 
@@ -88,20 +111,51 @@ class Listener:
         return self.classifier.manifest.bundle_id
 
     def verdicts(self, items: Iterable[Item]) -> Iterator[Verdict]:
-        """A verdict on each track, in their order.  Changes nothing.
+        """A verdict on each track.  Changes nothing.
 
-        Items are touched in the calling thread only: beets expands their paths through a context
-        that other threads do not have.
+        They come in the tracks' order; by the artist with a model that weighs an artist's tracks
+        together.  Items are touched in the calling thread only: beets expands their paths through
+        a context that other threads do not have.
         """
+        if self._context is None:
+            yield from (self._verdict(task, outcome) for task, outcome in self._outcomes(items))
+            return
+        by_artist = sorted(items, key=artist_of)
+        for artist, group in groupby(self._outcomes(by_artist), lambda o: artist_of(o[0].item)):
+            yield from self._verdicts_in_context(artist, list(group), self._context)
+
+    def _outcomes(self, items: Iterable[Item]) -> Iterator[tuple[Task, Outcome]]:
+        """Each track with what was heard of it."""
         tasks = (self._task(item) for item in items)
         with ThreadPoolExecutor(self._options.threads, "cnngenre") as executor:
             try:
-                for task, outcome in map_bounded(
+                yield from map_bounded(
                     executor, self._hear, tasks, in_flight=2 * self._options.threads
-                ):
-                    yield self._verdict(task, outcome)
+                )
             finally:
                 executor.shutdown(wait=False, cancel_futures=True)
+
+    def _verdicts_in_context(
+        self, artist: str, group: list[tuple[Task, Outcome]], context: ContextSpec
+    ) -> Iterator[Verdict]:
+        """Verdicts on one artist's tracks, each in the light of all that were ever heard."""
+        heard = {task.item.id: o for task, o in group if isinstance(o, Mapping) and o}
+        fellows = {**self._heard_before(artist), **(heard if artist else {})}
+        for task, outcome in group:
+            if isinstance(outcome, Mapping) and outcome:
+                others = [row for key, row in fellows.items() if key != task.item.id]
+                weighed = song_in_context(outcome, others, context)
+                yield self._verdict(task, outcome, weighed)
+            else:
+                yield self._verdict(task, outcome)
+
+    def _heard_before(self, artist: str) -> dict[int | None, Mapping[str, float]]:
+        """What this model heard of an artist's tracks in the library, by their ids."""
+        if not artist:
+            return {}
+        items = self._lib.items(StringQuery("artist", artist, fast=True))
+        known = {item.id: remembered(item, self.bundle_id) for item in items}
+        return {key: probabilities for key, probabilities in known.items() if probabilities}
 
     def _task(self, item: Item) -> Task:
         force = self._options.force
@@ -109,26 +163,34 @@ class Listener:
         known = None if force or plan else remembered(item, self.bundle_id)
         return Task(item, Path(item.filepath), plan, known)
 
-    def _hear(self, task: Task) -> Mapping[str, float] | str | None:
+    def _hear(self, task: Task) -> Outcome:
         """Runs in a worker: the probabilities, why there are none, or None if none were needed."""
         if task.plan is not None or task.known is not None:
             return task.known
         try:
-            heard = self.classifier.hear(task.path, thorough=self._options.thorough)
-            return memorable(self.classifier.probabilities(heard))
+            return memorable(self.classifier.probabilities(self._hear_path(task.path)))
         except AudioError as error:
             return str(error)
         except Exception:  # noqa: BLE001  # the one guard: a bug at one track is not the run's end
             self._report_bug(task.path)
             return "internal error, see the log"
 
-    def _verdict(self, task: Task, outcome: Mapping[str, float] | str | None) -> Verdict:
+    def _verdict(
+        self, task: Task, outcome: Outcome, weighed: Mapping[str, float] | None = None
+    ) -> Verdict:
+        """The verdict on one track; ``weighed`` are its probabilities in their context, if any."""
         if task.plan is not None or outcome is None:
             assert task.plan is not None
             return Verdict(task.item, task.plan)
         before = genres_of(task.item)
         if isinstance(outcome, str):
             return Verdict(task.item, TagPlan(Action.FAIL, before, before, outcome))
-        song = judge(outcome, self.vocabulary, self.policy)
+        song = judge(weighed or outcome, self.vocabulary, self.policy)
         plan = plan_tags(before, song, keep_existing=self._options.keep_existing)
         return Verdict(task.item, plan, song, outcome)
+
+
+def artist_of(item: Item) -> str:
+    """Whose tracks inform a track's verdict: its artist, unless that is nobody in particular."""
+    artist = (item.artist or "").strip().casefold()
+    return "" if artist in NOBODY else artist

@@ -2,25 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from genre_model.bundle import MANIFEST, SHIPPED, Bundle, read_bundle
+from genre_model.errors import BundleError
 
 SHIPPED_NAME = "shipped"
 
+Complain = Callable[[str], None]
 
-def find_bundle(name: str | None, models: Path) -> Bundle:
-    """The bundle of a name, of a path, or the shipped one where nothing is asked for.
+
+def find_bundle(name: str | None, models: Path, complain: Complain) -> Bundle:
+    """The bundle of a name or path; where nothing is asked for the user's newest, or the shipped.
 
     Args:
         name: ``shipped``, the name of a folder in ``models``, or a path to a bundle.
         models: The folder of the user's own bundles.
+        complain: Told of bundles of the user's that are passed over because they are broken.
 
     Raises:
         BundleError: There is no such bundle, or it cannot be read.
     """
-    if name is None or name == SHIPPED_NAME:
-        return read_bundle(SHIPPED)
+    if name == SHIPPED_NAME:
+        return backbone_bundle()
+    if name is None:
+        return newest_bundle(models, complain) or backbone_bundle()
     if (models / name / MANIFEST).is_file():
         return read_bundle(models / name)
     return read_bundle(Path(name).expanduser())
+
+
+def backbone_bundle() -> Bundle:
+    """The shipped bundle, on whose network the user's heads stand.
+
+    Raises:
+        BundleError: The installation is broken.
+    """
+    return read_bundle(SHIPPED)
+
+
+def newest_bundle(models: Path, complain: Complain) -> Bundle | None:
+    """The user's newest bundle for genres that is whole, if there is one."""
+    found = (whole_bundle(path.parent, complain) for path in models.glob(f"[!.]*/{MANIFEST}"))
+    genre_bundles = [bundle for bundle in found if bundle and bundle.manifest.target == "genres"]
+    return max(
+        genre_bundles, key=lambda b: (b.manifest.created_utc, b.manifest.bundle_id), default=None
+    )
+
+
+def whole_bundle(directory: Path, complain: Complain) -> Bundle | None:
+    """A bundle whose files all have their hashes, or None, with a complaint."""
+    try:
+        bundle = read_bundle(directory)
+        for file in bundle.manifest.files:
+            bundle.read(file)
+    except BundleError as error:
+        complain(str(error))
+        return None
+    return bundle

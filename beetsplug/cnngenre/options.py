@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import confuse
 from beets import ui
@@ -28,6 +28,17 @@ DEFAULTS: dict[str, Any] = {
     "threads": None,
     "pretend": False,
     "quiet": False,
+    "cache": True,
+    "cache_megabytes": 1024,
+    "train": {
+        "classes": None,
+        "min_tracks": 10,
+        "labels": "first",
+        "map": {},
+        "consolidate": False,
+        "target_precision": 0.9,
+        "seed": 0,
+    },
 }
 
 GenresWish = str | Sequence[str] | Mapping[str, str | None] | None
@@ -51,6 +62,21 @@ class Options:
     threads: int
     pretend: bool
     quiet: bool
+    cache: bool
+    cache_megabytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """What ``cnntrain`` learns.  ``classes`` None means: every genre with enough tracks."""
+
+    classes: tuple[str, ...] | None
+    min_tracks: int
+    labels: Literal["first", "any"]
+    map: Mapping[str, str | None]
+    consolidate: bool
+    target_precision: float
+    seed: int
 
 
 def read_options(config: confuse.Subview) -> Options:
@@ -76,6 +102,32 @@ def read_options(config: confuse.Subview) -> Options:
         threads=at_least_one(config, "threads") or os.cpu_count() or 1,
         pretend=config["pretend"].get(bool),
         quiet=config["quiet"].get(bool),
+        cache=config["cache"].get(bool),
+        cache_megabytes=at_least_one(config, "cache_megabytes") or 1024,
+    )
+
+
+def read_train_options(config: confuse.Subview) -> TrainOptions:
+    """The options of the section ``train``.
+
+    Raises:
+        UserError: A value is out of its range.
+        confuse.ConfigError: A value is of the wrong type.
+    """
+    classes = config["classes"].get()
+    if isinstance(classes, str):
+        classes = [name.strip() for name in classes.split(",") if name.strip()]
+    renamed = genres_wish(config["map"].get() or {})
+    if not isinstance(renamed, Mapping):
+        raise UserError("cnngenre: train.map must be a mapping of names")
+    return TrainOptions(
+        classes=None if classes is None else tuple(str(name) for name in classes),
+        min_tracks=at_least_one(config, "min_tracks") or 1,
+        labels=config["labels"].as_choice(["first", "any"]),
+        map=renamed,
+        consolidate=config["consolidate"].get(bool),
+        target_precision=fraction(config, "target_precision") or 0.0,
+        seed=config["seed"].get(int),
     )
 
 

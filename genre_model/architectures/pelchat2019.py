@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 FILTERS = (64, 128, 256, 512)
 N_DENSE = 1024
 DROPOUT = 0.5
-# Loud music in log10 units of the spectrogram: brings a slice to [0, 1] or so, like grey levels.
-FULL_SCALE = 8.0
+# Music's loudest hundredth, in log10 units: slices come to [0, 1] or so, as grey levels do.
+FULL_SCALE = 6.0
 
 
 def build(shape: tuple[int, int], n_genres: int) -> keras.Model:

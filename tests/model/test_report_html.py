@@ -315,6 +315,7 @@ def test_the_label_of_the_threshold_stays_on_the_drawing(coverage, precision):
         ([(100, 0.5, 0.45, 0.55), (200, 0.7, 0.65, 0.75)], "Yes, very likely."),
         ([(100, 0.5, 0.45, 0.55), (200, 0.53, 0.48, 0.58)], "Perhaps."),
         ([(100, 0.5, 0.45, 0.55), (200, 0.503, 0.46, 0.55)], "Probably not much."),
+        ([(100, 0.5, 0.45, 0.55), (200, 0.5, 0.46, 0.55)], "Probably not much."),
         ([(100, 0.5, 0.45, 0.55), (200, 0.495, 0.46, 0.55)], "Probably not much."),
         ([(100, 0.5, 0.45, 0.55), (200, 0.44, 0.4, 0.5)], "There is no sign of it."),
         ([(100, 0.5, NAN, NAN), (200, 0.6, 0.5, 0.7)], "Cannot say:"),

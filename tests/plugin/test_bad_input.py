@@ -69,7 +69,7 @@ def test_an_odd_file_is_heard(library, name):
 @pytest.mark.parametrize("name", audio_files.odd_names())
 def test_odd_file_names(beet, tone, tmp_path, name):
     path = tone("Jazz")
-    odd = os.path.join(os.fsencode(path.parent), os.fsencode(name))  # noqa: PTH118
+    odd = os.path.join(os.fsencode(path.parent), os.fsencode(f"{name}.wav"))  # noqa: PTH118
     try:
         os.rename(path, odd)  # noqa: PTH104
     except OSError:

@@ -8,8 +8,9 @@ import yaml
 
 from beetsplug.cnngenre import CnnGenrePlugin
 from beetsplug.cnngenre.commands import genre_command
-from beetsplug.cnngenre.options import DEFAULTS, Options
+from beetsplug.cnngenre.options import DEFAULTS, Options, TrainOptions
 from beetsplug.cnngenre.tagging import FIELDS
+from beetsplug.cnngenre.train_command import train_command
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -26,7 +27,16 @@ def test_every_key_is_documented_with_its_default():
     shown = {row[0].strip("`"): row[1].strip("`") for row in documented("## Configuration")}
     assert {
         key: None if value == "*empty*" else yaml.safe_load(value) for key, value in shown.items()
-    } == DEFAULTS
+    } == flat(DEFAULTS)
+
+
+def flat(section, prefix=""):
+    """A nested section with dotted keys; an empty mapping is a value."""
+    pairs = {}
+    for key, value in section.items():
+        nested = flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else None
+        pairs |= nested or {f"{prefix}{key}": value}
+    return pairs
 
 
 def test_the_example_configuration_is_the_defaults():
@@ -35,19 +45,24 @@ def test_the_example_configuration_is_the_defaults():
 
 
 def test_every_key_but_auto_becomes_an_option():
-    assert set(Options.__slots__) == DEFAULTS.keys() - {"auto"}
+    assert set(Options.__slots__) == DEFAULTS.keys() - {"auto", "train"}
+    assert set(TrainOptions.__slots__) == DEFAULTS["train"].keys()
 
 
-def test_every_command_line_option_is_documented():
-    plugin = CnnGenrePlugin.__new__(CnnGenrePlugin)
-    parser = genre_command(plugin).parser
+@pytest.mark.parametrize(
+    ("command", "heading"),
+    [(genre_command, "`beet cnngenre [OPTIONS]"), (train_command, "`beet cnntrain [OPTIONS]")],
+)
+def test_every_command_line_option_is_documented(command, heading):
+    parser = command(CnnGenrePlugin.__new__(CnnGenrePlugin)).parser
     flags = {
         flag
         for option in parser.option_list
         for flag in (*option._short_opts, *option._long_opts)
         if option.action != "help"
     }
-    shown = " ".join(row[0] for row in documented("## Command line"))
+    [line] = [line for line in REFERENCE.splitlines() if line.startswith(heading)]
+    shown = " ".join(row[0] for row in documented(line))
     assert set(re.findall(r"`(-{1,2}[\w-]+)`", shown)) == flags
 
 

@@ -1,0 +1,144 @@
+"""``beet cnntrain``: learn the user's own genres from the tracks that they have labelled."""
+
+from __future__ import annotations
+
+import optparse
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from beets import ui
+from beets.exceptions import UserError
+from beets.library import Library
+
+from beetsplug.cnngenre.commands import progress
+
+if TYPE_CHECKING:
+    from beetsplug.cnngenre import CnnGenrePlugin
+    from beetsplug.cnngenre.options import Options
+    from genre_model.classifier import Heard
+    from genre_model.dataset import LabelledTrack
+    from genre_model.report import Report
+
+N_DETAILS = 5
+
+
+def train_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
+    """The command with its options."""
+    command = ui.Subcommand("cnntrain", help="learn your own genres from labelled tracks")
+    parser = command.parser
+    flag: dict[str, Any] = {"action": "store_true", "default": None}
+    parser.add_option("-p", "--pretend", **flag, help="show what would be learned from, and stop")
+    parser.add_option("--genres", dest="classes", help="learn these alone, separated by commas")
+    parser.add_option("--min-tracks", type="int", help="a genre with fewer joins its parent")
+    parser.add_option("--labels", help="which of several genres counts: first, or any")
+    parser.add_option("--consolidate", **flag, help="lift every genre to the root of beets' tree")
+    parser.add_option("--target-precision", type="float", help="the share of answers to be right")
+    parser.add_option("--seed", type="int", help="of the folds")
+    parser.add_option("-t", "--threads", type="int", help="how many tracks to hear at once")
+    parser.add_option("-q", "--quiet", **flag, help="no progress bar")
+
+    def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
+        given = {key: value for key, value in vars(opts).items() if value is not None}
+        shared: dict[str, Any] = {
+            key: given.pop(key) for key in ("threads", "quiet", "pretend") if key in given
+        }
+        plugin.config.set_args(shared)
+        plugin.config["train"].set_args(given)
+        train(plugin, lib, args)
+
+    command.func = run
+    return command
+
+
+def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
+    """Read labels, hear tracks, evaluate, fit, write a bundle, print what it is worth.
+
+    Raises:
+        UserError: There is nothing to learn, or the bundle cannot be written.
+    """
+    from beetsplug.cnngenre.models import backbone_bundle
+    from beetsplug.cnngenre.options import read_train_options
+    from beetsplug.cnngenre.training import beets_tree, labelled_tracks, overview
+    from genre_model.errors import GenreModelError
+    from genre_model.labels import LabelPolicy
+    from genre_model.make_bundle import Job, train_head_bundle
+    from genre_model.training import HeadOptions
+
+    options, train_options = plugin.options(), read_train_options(plugin.config["train"])
+    policy = LabelPolicy(
+        which=train_options.labels,
+        renamed=train_options.map,
+        parents=beets_tree(),
+        wanted=train_options.classes,
+        consolidate=train_options.consolidate,
+        min_tracks=train_options.min_tracks,
+    )
+    try:
+        tracks, labelling, n_ours = labelled_tracks(lib.items(query), policy)
+        for line in overview(tracks, labelling.dropped, n_ours):
+            ui.print_(line)
+        if options.pretend:
+            return
+        backbone = backbone_bundle()
+        heard = hear(plugin, options, tracks)
+        head_options = HeadOptions(
+            target_precision=train_options.target_precision, seed=train_options.seed
+        )
+        job = Job(tracks, labelling.dropped, head_options)
+        bundle, report = train_head_bundle(job, heard, backbone, plugin.models_folder())
+    except GenreModelError as error:
+        raise UserError(f"cnntrain: {error}") from error
+    for line in summary(report):
+        ui.print_(line)
+    ui.print_(f"report: {(bundle.directory / 'report.html').as_uri()}")
+    ui.print_(f"cnngenre uses it from now on; another: --model NAME ({bundle.directory.name})")
+
+
+def hear(
+    plugin: CnnGenrePlugin, options: Options, tracks: list[LabelledTrack]
+) -> list[tuple[LabelledTrack, Heard]]:
+    """What is heard of the tracks, by way of the cache; the others are warned of and counted."""
+    from beetsplug.cnngenre.models import backbone_bundle
+    from genre_model.classifier import Classifier
+    from genre_model.make_bundle import hear_tracks
+
+    classifier = Classifier(backbone_bundle())
+    cache = plugin.cache(options)
+    failures: list[str] = []
+    with (
+        progress(len(tracks), quiet=options.quiet) as bar,
+        ThreadPoolExecutor(options.threads, "cnntrain") as executor,
+    ):
+
+        def on_track(track: LabelledTrack, error: str | None) -> None:
+            bar.update()
+            if error is not None:
+                failures.append(f"{track.artist} - {track.title}: {error}")
+
+        try:
+            heard = list(
+                hear_tracks(tracks, classifier, cache, executor, 2 * options.threads, on_track)
+            )
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+            if cache is not None:
+                cache.close()
+    for failure in failures[:N_DETAILS]:
+        plugin._log.warning("{}", failure)  # pyright: ignore[reportPrivateUsage]
+    if len(failures) > N_DETAILS:
+        plugin._log.warning("and {} more", len(failures) - N_DETAILS)  # pyright: ignore[reportPrivateUsage]
+    return heard
+
+
+def summary(report: Report) -> list[str]:
+    """The figures that matter, in words."""
+    accuracy, precision = report.song_accuracy, report.precision
+    split = f"{report.n_tracks} tracks of {report.n_artists} artists, {report.n_folds} folds"
+    interval = f"95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}"
+    return [
+        f"{split}, {report.split_reason}",
+        f"right: {accuracy.value:.1%} of songs ({interval})",
+        f"always the most frequent genre: {report.majority_baseline:.1%}",
+        f"at a threshold of {report.threshold:.2f} it answers {report.coverage:.1%}",
+        f"right, of those answers: {precision.value:.1%}",
+    ]

@@ -1,0 +1,630 @@
+"""Train a network from scratch with Keras and TensorFlow, and export it to ONNX.
+
+TensorFlow is imported inside functions only; what comes out needs none.  The slices of all tracks
+are computed once and kept on disk; memory does not grow with the library.  Every whole epoch leaves
+a checkpoint, from which the next call with the same folder and settings goes on.
+
+With one seed, one machine and one version of TensorFlow, the weights are the same every time,
+interrupted or not.  Elsewhere they differ a little: other processors add up in another order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.aggregate import aggregate, softmax
+from genre_model.architectures import Architecture
+from genre_model.dataset import LabelledTrack
+from genre_model.errors import AudioError, GenreModelError
+from genre_model.pool import map_bounded
+from genre_model.slicing import read_slices
+from genre_model.specs import AggregationSpec
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+Bools = NDArray[np.bool_]
+Float16 = NDArray[np.float16]
+Float32 = NDArray[np.float32]
+
+INPUT = "log_mel"
+OUTPUT = "logits"
+OPSET = 17
+CHECKPOINT = "checkpoint.npz"
+# How far the exported network's logits may be from Keras', absolutely or relatively.
+EXPORT_TOLERANCE = 1e-4
+# Gradients of a batch are summed over parts of so many slices: that bounds the memory.
+PART = 32
+PREFETCHED_PARTS = 4
+# A song's genre in validation: the mean of its slices' probabilities.
+SONG_RULE = AggregationSpec(rule="mean")
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One epoch: the training ``loss``, and three figures on the tracks of the validation.
+
+    Losses are means over slices, in nats; the accuracies are shares of slices and of songs.
+    """
+
+    epoch: int
+    loss: float
+    validation_loss: float
+    slice_accuracy: float
+    song_accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedTrack:
+    """A track that was not used, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedNetwork:
+    """The network of ``best_epoch``: ``onnx`` takes ``log_mel`` and gives ``logits``.
+
+    ``log_mel`` is (n, frames, n_mels) float32 and ``logits`` (n, n_genres).  ``resumed_epochs`` of
+    the ``history`` were trained by an earlier call; ``fresh_reason`` says why a checkpoint that was
+    there was not used.
+    """
+
+    onnx: bytes
+    history: tuple[EpochReport, ...]
+    best_epoch: int
+    n_weights: int
+    skipped: tuple[SkippedTrack, ...] = ()
+    resumed_epochs: int = 0
+    fresh_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredTrack:
+    """A track whose slices lie in ``file``, (n_slices, frames, n_mels) float16.
+
+    ``allowed`` (n_genres,) are the genres that its label leaves open.
+    """
+
+    file: Path
+    n_slices: int
+    allowed: Bools
+    validation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training with these ``settings`` has come."""
+
+    settings: dict[str, str]
+    history: tuple[EpochReport, ...] = ()
+    best_epoch: int = 0
+
+    def after(self, report: EpochReport) -> Progress:
+        """The progress with one more epoch."""
+        best = report.epoch if self.improves(report) else self.best_epoch
+        return replace(self, history=(*self.history, report), best_epoch=best)
+
+    def improves(self, report: EpochReport) -> bool:
+        """Whether an epoch is better than all before: by song accuracy, then by loss."""
+        if not self.history:
+            return True
+        best = self.history[self.best_epoch - 1]
+        return (report.song_accuracy, -report.validation_loss) > (
+            best.song_accuracy,
+            -best.validation_loss,
+        )
+
+    def goes_on(self, epochs: int, patience: int) -> bool:
+        """Whether there is another epoch to come."""
+        done = len(self.history)
+        return done < epochs and (done == 0 or done - self.best_epoch < patience)
+
+
+def train_network(
+    architecture: Architecture,
+    tracks: Sequence[LabelledTrack],
+    genres: Sequence[str],
+    validation: Bools,
+    work: Path,
+    *,
+    seed: int,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    epochs: int | None = None,
+    slices_folder: Path | None = None,
+) -> TrainedNetwork:
+    """Train a network on slices of the tracks, and keep the epoch that judges songs best.
+
+    Sets the random seeds of Python, NumPy and TensorFlow, and TensorFlow's deterministic mode, for
+    the whole process.
+
+    Args:
+        architecture: What is trained, and how.
+        tracks: With labels among ``genres``; a track with several may be any of them.
+        genres: In the order of the logits.
+        validation: (n_tracks,), the tracks that are not trained on but decide which epoch is best.
+        work: Folder of the slices and the checkpoint.  A training that was interrupted goes on
+            after its last whole epoch; one with other settings starts afresh.
+        seed: Of the initial weights, the order of the slices and the dropout.
+        on_epoch: Called after each epoch of this call, when its checkpoint is on disk.
+        epochs: At most so many; the architecture's number where None.
+        slices_folder: Where the slices are kept, to be shared by trainings; ``work/slices`` where
+            None.
+
+    Raises:
+        GenreModelError: TensorFlow is missing, no track can be heard, the folder cannot be written,
+            or the loss is not a number any more.
+        ValueError: The arguments do not fit each other.
+    """
+    require_tensorflow(architecture.name)
+    allowed = allowed_genres(tracks, genres)
+    if validation.shape != (len(tracks),):
+        raise ValueError(f"validation has shape {validation.shape} for {len(tracks)} tracks")
+    folder = slices_folder or work / "slices"
+    with _writing(folder):
+        stored, skipped = store_tracks(architecture, tracks, allowed, validation, folder)
+    settings = settings_of(architecture, genres, stored, seed)
+    epochs = architecture.training.epochs if epochs is None else epochs
+    trained = _train(architecture, stored, work, settings, seed, epochs, on_epoch)
+    return replace(trained, skipped=skipped)
+
+
+def _train(
+    architecture: Architecture,
+    stored: Sequence[StoredTrack],
+    work: Path,
+    settings: dict[str, str],
+    seed: int,
+    epochs: int,
+    on_epoch: Callable[[EpochReport], None] | None,
+) -> TrainedNetwork:
+    trainer = Trainer(architecture, len(stored[0].allowed), seed)
+    progress, fresh_reason = restore(work, settings, trainer)
+    resumed_epochs = len(progress.history)
+    while progress.goes_on(epochs, architecture.training.patience):
+        report = run_epoch(trainer, stored, seed, len(progress.history) + 1)
+        progress = progress.after(report)
+        with _writing(work):
+            save(work, progress, trainer)
+        if on_epoch is not None:
+            on_epoch(report)
+    if not progress.history:
+        raise ValueError(f"nothing to train in {epochs} epochs")
+    model = trainer.model
+    del trainer  # the optimiser's memory is wanted for the export
+    load_weights(model, best_file(work, progress.best_epoch))
+    onnx = export_onnx(model)
+    check_export(onnx, model, np.load(stored[0].file)[:4].astype(np.float32))
+    return TrainedNetwork(
+        onnx,
+        progress.history,
+        progress.best_epoch,
+        int(model.count_params()),
+        resumed_epochs=resumed_epochs,
+        fresh_reason=fresh_reason,
+    )
+
+
+def require_tensorflow(name: str) -> None:
+    """Import TensorFlow, Keras and tf2onnx without their log lines.
+
+    Raises:
+        GenreModelError: One of them is missing, or Keras is set to run on something else.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    try:
+        with _quiet_stderr():
+            import keras
+            import tensorflow  # noqa: F401
+            import tf2onnx  # noqa: F401
+    except ImportError as error:
+        raise GenreModelError(
+            f"training {name} needs TensorFlow: pip install 'beets-cnngenre[train]'"
+        ) from error
+    if keras.backend.backend() != "tensorflow":
+        raise GenreModelError(f"training {name} needs Keras to run on TensorFlow")
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Nothing is written to file descriptor 2: TensorFlow logs there before it can be told not to.
+
+    Exceptions are not affected.
+    """
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turn the system's refusal to write to a folder into a sentence."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise GenreModelError(f"cannot work in {folder}: {error.strerror or error}") from error
+
+
+# --- Slices on disk ------------------------------------------------------------------------------
+
+
+def allowed_genres(tracks: Sequence[LabelledTrack], genres: Sequence[str]) -> Bools:
+    """The genres that the tracks' labels leave open, (n_tracks, n_genres).
+
+    Raises:
+        ValueError: None of a track's labels is among the genres.
+    """
+    rows = [[genre in track.labels for genre in genres] for track in tracks]
+    allowed = np.array(rows, dtype=bool).reshape(len(tracks), len(genres))
+    for track, row in zip(tracks, allowed, strict=True):
+        if not row.any():
+            raise ValueError(f"{track.path}: {', '.join(track.labels)} is not among the genres")
+    return allowed
+
+
+def store_tracks(
+    architecture: Architecture,
+    tracks: Sequence[LabelledTrack],
+    allowed: Bools,
+    validation: Bools,
+    folder: Path,
+) -> tuple[list[StoredTrack], tuple[SkippedTrack, ...]]:
+    """Compute the slices of all tracks that are not in the folder yet.
+
+    Raises:
+        GenreModelError: No track of the training, or none of the validation, can be heard.
+    """
+    n_workers = os.cpu_count() or 1
+    paths = list(dict.fromkeys(track.path for track in tracks))
+    store = partial(store_slices, architecture, folder)
+    with ThreadPoolExecutor(n_workers) as executor:
+        outcomes = dict(map_bounded(executor, store, paths, 4 * n_workers))
+    stored: list[StoredTrack] = []
+    skipped: list[SkippedTrack] = []
+    for track, genres, held_out in zip(tracks, allowed, validation, strict=True):
+        outcome = outcomes[track.path]
+        if isinstance(outcome, str):
+            skipped.append(SkippedTrack(track.path, outcome))
+        else:
+            stored.append(StoredTrack(*outcome, genres, bool(held_out)))
+    for part in (False, True):
+        if not any(track.validation is part for track in stored):
+            raise GenreModelError(f"no {'validation' if part else 'training'} track can be heard")
+    return stored, tuple(skipped)
+
+
+def store_slices(architecture: Architecture, folder: Path, path: Path) -> tuple[Path, int] | str:
+    """The file of a track's slices and their number, computed if need be; or why there is none.
+
+    Silent slices are left out.  The file is named by the track's path, size and time of change and
+    by the settings of the slices.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        return error.strerror or str(error)
+    specs = msgspec.json.encode((architecture.spectrogram, architecture.slices))
+    identity = f"{status.st_size} {status.st_mtime_ns}".encode()
+    name = digest(specs, identity, os.fsencode(path.absolute()))
+    file = folder / f"{name}.npy"
+    if not file.exists():
+        try:
+            slices = read_slices(path, architecture.spectrogram, architecture.slices)
+        except AudioError as error:
+            return str(error)
+        heard = [piece.values.astype(np.float16) for piece in slices if not piece.silent]
+        if not heard:
+            return "silent"
+        with whole_file(file) as target:
+            np.save(target, np.stack(heard))
+    return file, len(np.load(file, mmap_mode="r"))
+
+
+def digest(*parts: bytes) -> str:
+    """32 hexadecimal digits of SHA-256 over the parts and their lengths."""
+    lengths = " ".join(str(len(part)) for part in parts).encode()
+    return hashlib.sha256(b"\n".join([lengths, *parts])).hexdigest()[:32]
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that gets its name only when it is whole and on the disk."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def slice_parts(
+    tracks: Sequence[StoredTrack], seed: int, epoch: int, batch_size: int
+) -> Iterator[tuple[Float16, Bools]]:
+    """All slices of the tracks in this epoch's order, read from disk as they are needed.
+
+    Yields:
+        (n, frames, n_mels) slices and their (n, n_genres) allowed genres; n is at most ``PART``,
+        and no part reaches over the end of a batch.
+    """
+    places = [(track, index) for track in tracks for index in range(track.n_slices)]
+    order = np.random.default_rng([seed, epoch]).permutation(len(places))
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        for first in range(0, len(batch), PART):
+            part = [places[place] for place in batch[first : first + PART]]
+            slices = [np.load(track.file, mmap_mode="r")[index] for track, index in part]
+            yield np.stack(slices), np.stack([track.allowed for track, _ in part])
+
+
+# --- Training ------------------------------------------------------------------------------------
+
+
+class Trainer:
+    """A network, its optimiser, and the sums of gradients over the parts of a batch."""
+
+    def __init__(self, architecture: Architecture, n_genres: int, seed: int) -> None:
+        """Build the network with initial weights that depend on the seed alone."""
+        import keras
+        import tensorflow as tf
+
+        keras.utils.set_random_seed(seed)
+        tf.config.experimental.enable_op_determinism()
+        spec = architecture.training
+        shape = (architecture.slices.frames, architecture.spectrogram.n_mels)
+        self.spec = spec
+        self.model = architecture.build(shape, n_genres)
+        self.optimizer = keras.optimizers.get(
+            {"class_name": spec.optimizer, "config": {"learning_rate": spec.learning_rate}}
+        )
+        self.optimizer.build(self.model.trainable_variables)
+        self._sums = [tf.Variable(tf.zeros(v.shape)) for v in self.model.trainable_variables]
+        self.signature = (
+            tf.TensorSpec((None, *shape), tf.float16),
+            tf.TensorSpec((None, n_genres), tf.bool),
+        )
+        self._add = tf.function(self._add_gradients, input_signature=self.signature)
+        self._step = tf.function(self._apply_sums, input_signature=[tf.TensorSpec((), tf.float32)])
+        self._infer = tf.function(
+            lambda slices: self.model(tf.cast(slices, tf.float32), training=False),
+            input_signature=self.signature[:1],
+        )
+
+    @property
+    def variables(self) -> list[Any]:
+        """Everything that changes in training: weights, dropout's random state, the optimiser."""
+        return [*self.model.variables, *self.optimizer.variables]
+
+    def train(self, tracks: Sequence[StoredTrack], seed: int, epoch: int) -> float:
+        """One pass over all slices of the tracks; returns the mean loss."""
+        import tensorflow as tf
+
+        dataset = tf.data.Dataset.from_generator(
+            lambda: slice_parts(tracks, seed, epoch, self.spec.batch_size),
+            output_signature=self.signature,
+        )
+        total, n_slices, gathered = 0.0, 0, 0
+        for slices, allowed in dataset.prefetch(PREFETCHED_PARTS):
+            total += float(self._add(slices, allowed))
+            n_slices += len(slices)
+            gathered += len(slices)
+            if gathered == self.spec.batch_size:
+                self._step(float(gathered))
+                gathered = 0
+        if gathered:
+            self._step(float(gathered))
+        return total / n_slices
+
+    def logits(self, slices: Float16) -> Float32:
+        """(n, frames, n_mels) slices -> (n, n_genres)."""
+        parts = [slices[first : first + PART] for first in range(0, len(slices), PART)]
+        return np.concatenate([self._infer(part).numpy() for part in parts])
+
+    def _add_gradients(self, slices: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
+        """Add the gradients of a part to the sums; returns the sum of its losses."""
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            logits = self.model(tf.cast(slices, tf.float32), training=True)
+            # -log of the probability of the allowed genres together: cross-entropy, if it is one.
+            of_allowed = tf.where(allowed, logits, logits.dtype.min)
+            losses = tf.reduce_logsumexp(logits, 1) - tf.reduce_logsumexp(of_allowed, 1)
+            loss = tf.reduce_sum(losses)
+        gradients = tape.gradient(loss, self.model.trainable_variables)
+        for total, gradient in zip(self._sums, gradients, strict=True):
+            total.assign_add(gradient)
+        return loss
+
+    def _apply_sums(self, n_slices: tf.Tensor) -> None:
+        """One step of the optimiser with the mean of the gradients, and empty the sums."""
+        import tensorflow as tf
+
+        scale = 1 / n_slices
+        if self.spec.clip_norm is not None:
+            norm = scale * tf.linalg.global_norm(self._sums)
+            scale *= tf.minimum(1.0, self.spec.clip_norm / norm)
+        means = [total * scale for total in self._sums]
+        self.optimizer.apply_gradients(zip(means, self.model.trainable_variables, strict=True))
+        for total in self._sums:
+            total.assign(tf.zeros(total.shape))
+
+
+def run_epoch(
+    trainer: Trainer, tracks: Sequence[StoredTrack], seed: int, epoch: int
+) -> EpochReport:
+    """Train for an epoch, and judge the tracks of the validation.
+
+    Raises:
+        GenreModelError: The loss is not a number any more.
+    """
+    loss = trainer.train([track for track in tracks if not track.validation], seed, epoch)
+    report = validate(trainer, [track for track in tracks if track.validation], epoch, loss)
+    if not np.isfinite([report.loss, report.validation_loss]).all():
+        raise GenreModelError(f"the training diverged: no finite loss in epoch {epoch}")
+    return report
+
+
+def validate(
+    trainer: Trainer, tracks: Sequence[StoredTrack], epoch: int, loss: float
+) -> EpochReport:
+    """The report of an epoch, from the slices of the tracks of the validation."""
+    losses: list[NDArray[np.float64]] = []
+    right_slices: list[Bools] = []
+    right_songs: list[bool] = []
+    for track in tracks:
+        logits = trainer.logits(np.load(track.file))
+        of_allowed = softmax(logits)[:, track.allowed].sum(axis=1)
+        losses.append(-np.log(np.maximum(of_allowed, np.finfo(np.float64).tiny)))
+        right_slices.append(track.allowed[logits.argmax(axis=1)])
+        right_songs.append(bool(track.allowed[aggregate(logits, SONG_RULE).argmax()]))
+    return EpochReport(
+        epoch=epoch,
+        loss=loss,
+        validation_loss=float(np.concatenate(losses).mean()),
+        slice_accuracy=float(np.concatenate(right_slices).mean()),
+        song_accuracy=float(np.mean(right_songs)),
+    )
+
+
+# --- Checkpoints ---------------------------------------------------------------------------------
+
+
+def settings_of(
+    architecture: Architecture, genres: Sequence[str], tracks: Sequence[StoredTrack], seed: int
+) -> dict[str, str]:
+    """What a checkpoint must agree in to be gone on from, by the name of what may differ."""
+    spec = replace(architecture.training, epochs=0, patience=0)  # more of them do no harm
+    files = [
+        (track.file.name, track.allowed.tolist(), track.validation, track.n_slices)
+        for track in tracks
+    ]
+    parts = {
+        "architecture": (architecture.name, architecture.spectrogram, architecture.slices, spec),
+        "genres": list(genres),
+        "seed": seed,
+        "tracks": files,
+    }
+    return {name: digest(msgspec.json.encode(part)) for name, part in parts.items()}
+
+
+def best_file(work: Path, epoch: int) -> Path:
+    """Where the weights of an epoch are kept while it is the best."""
+    return work / f"best-{epoch:04d}.npz"
+
+
+def save(work: Path, progress: Progress, trainer: Trainer) -> None:
+    """Write the checkpoint, with the best weights before it, and drop what was best until now."""
+    best = best_file(work, progress.best_epoch)
+    if progress.best_epoch == len(progress.history):
+        with whole_file(best) as file:
+            np.savez(file, **arrays_of(trainer.model.variables))  # type: ignore[arg-type]
+    text = np.frombuffer(msgspec.json.encode(progress), np.uint8)
+    with whole_file(work / CHECKPOINT) as file:
+        np.savez(file, progress=text, **arrays_of(trainer.variables))  # type: ignore[arg-type]
+    for old in work.glob("best-*.npz"):
+        if old != best:
+            old.unlink()
+
+
+def arrays_of(variables: Iterable[Any]) -> dict[str, NDArray[Any]]:
+    """The values of Keras variables, under names that follow their order."""
+    return {f"v{index}": np.asarray(variable) for index, variable in enumerate(variables)}
+
+
+def restore(work: Path, settings: dict[str, str], trainer: Trainer) -> tuple[Progress, str]:
+    """Set the trainer to the checkpoint in the folder.
+
+    Returns:
+        The progress, and why it is none although there is a checkpoint.
+    """
+    from zipfile import BadZipFile
+
+    fresh = Progress(settings)
+    file = work / CHECKPOINT
+    if not file.exists():
+        return fresh, ""
+    try:
+        with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
+            progress = msgspec.json.decode(arrays["progress"].tobytes(), type=Progress)
+            others = [name for name in settings if progress.settings.get(name) != settings[name]]
+            if others:
+                return fresh, f"the checkpoint is of a training with other {' and '.join(others)}"
+            if not best_file(work, progress.best_epoch).exists():
+                return fresh, "the best weights of the checkpoint are missing"
+            assign(trainer.variables, arrays)
+    except (BadZipFile, EOFError, KeyError, ValueError, msgspec.MsgspecError):
+        return fresh, "the checkpoint is damaged"
+    return progress, ""
+
+
+def load_weights(model: keras.Model, file: Path) -> None:
+    """Set the variables of a model to those in a file."""
+    with np.load(file, allow_pickle=False) as arrays:
+        assign(model.variables, arrays)
+
+
+def assign(variables: Sequence[Any], arrays: Any) -> None:
+    """Set Keras variables to the arrays of :func:`arrays_of`; all of them or none.
+
+    Raises:
+        ValueError, KeyError: The arrays are not of these variables.
+    """
+    values = [arrays[f"v{index}"] for index in range(len(variables))]
+    for variable, value in zip(variables, values, strict=True):
+        if tuple(variable.shape) != value.shape:
+            raise ValueError(f"{variable.path} has shape {variable.shape}, not {value.shape}")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+# --- Export --------------------------------------------------------------------------------------
+
+
+def export_onnx(model: keras.Model) -> bytes:
+    """The model as an ONNX file that takes ``log_mel`` and gives ``logits``, any n at a time."""
+    import tensorflow as tf
+    import tf2onnx
+
+    signature = [tf.TensorSpec(model.input_shape, tf.float32, name=INPUT)]
+    function = tf.function(
+        lambda slices: {OUTPUT: model(slices, training=False)}, input_signature=signature
+    )
+    with _quiet_stderr():
+        network, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    content: bytes = network.SerializeToString()
+    return content
+
+
+def check_export(onnx: bytes, model: keras.Model, slices: Float32) -> None:
+    """Compare the exported network with the model, on (n, frames, n_mels) slices.
+
+    Raises:
+        GenreModelError: They differ.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+    answers = session.run([OUTPUT], {INPUT: slices})[0]
+    expected = model(slices, training=False).numpy()
+    if not np.allclose(answers, expected, rtol=EXPORT_TOLERANCE, atol=EXPORT_TOLERANCE):
+        raise GenreModelError("the exported network answers otherwise than the trained one")

@@ -1,0 +1,392 @@
+"""Training from scratch: learns, goes on after an interruption, exports what it has learnt."""
+
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from audio_files import tone, write_audio, write_silence
+
+from genre_model import scratch
+from genre_model.architectures import ARCHITECTURES, Architecture, TrainingSpec
+from genre_model.dataset import LabelledTrack
+from genre_model.errors import GenreModelError
+from genre_model.scratch import train_network
+from genre_model.slicing import read_slices
+from genre_model.specs import SliceSpec, SpectrogramSpec
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("tf2onnx")
+
+GENRES = ("High", "Low", "Middle")
+HZ = {"Low": 200, "Middle": 1_000, "High": 4_000}
+N_TRACKS = 6
+N_VALIDATION = 2
+SHAPE = (16, 16)
+
+
+def build_tiny(shape, n_genres):
+    import keras
+
+    layers = keras.layers
+    slices = keras.Input(shape, name="log_mel")
+    values = layers.Reshape((*shape, 1))(slices)
+    values = layers.Conv2D(4, 2, padding="same", activation="relu")(values)
+    values = layers.MaxPooling2D(2)(values)
+    values = layers.Dropout(0.5)(layers.Dense(16, activation="relu")(layers.Flatten()(values)))
+    return keras.Model(slices, layers.Dense(n_genres, name="logits")(values))
+
+
+TINY = Architecture(
+    name="tiny",
+    summary="A few filters.",
+    source="this test",
+    spectrogram=SpectrogramSpec(n_fft=512, hop=320, n_mels=SHAPE[1]),
+    slices=SliceSpec(frames=SHAPE[0], hop_frames=SHAPE[0], max_slices=6),
+    training=TrainingSpec(learning_rate=3e-3, batch_size=40, epochs=12, patience=12, clip_norm=5.0),
+    build=build_tiny,
+)
+
+
+@pytest.fixture(scope="module")
+def tracks(tmp_path_factory):
+    """Tones of three heights, ``N_TRACKS`` each, by genre."""
+    folder = tmp_path_factory.mktemp("tones")
+    rng = np.random.default_rng(0)
+    found = []
+    for genre in GENRES:
+        for number in range(N_TRACKS):
+            samples = tone(2.5, HZ[genre] * rng.uniform(0.8, 1.25), 16_000, 1)
+            noisy = samples + 0.05 * rng.standard_normal(samples.shape)
+            path = write_audio(folder / f"{genre}-{number}.wav", noisy, 16_000)
+            found.append(LabelledTrack(path, (genre,)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def slices_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("slices")
+
+
+@pytest.fixture
+def train(tracks, slices_folder, tmp_path):
+    """``train_network`` with what most of these tests have in common."""
+
+    def run(work=tmp_path / "work", tracks=tracks, architecture=TINY, **options):
+        options = {"seed": 1, "slices_folder": slices_folder, **options}
+        held_out = validation(tracks)
+        return train_network(architecture, tracks, GENRES, held_out, work, **options)
+
+    return run
+
+
+def validation(tracks):
+    """The first ``N_VALIDATION`` tracks of each genre."""
+    seen = Counter()
+    held_out = []
+    for track in tracks:
+        held_out.append(seen[track.label] < N_VALIDATION)
+        seen[track.label] += 1
+    return np.array(held_out)
+
+
+def answers(trained, slices):
+    session = onnxruntime.InferenceSession(trained.onnx)
+    assert [entry.name for entry in session.get_inputs()] == ["log_mel"]
+    return session.run(["logits"], {"log_mel": slices})[0]
+
+
+def some_slices(n=3):
+    return np.random.default_rng(5).random((n, *SHAPE), np.float32) * 6
+
+
+def stop_after(epoch):
+    def on_epoch(report):
+        if report.epoch == epoch:
+            raise KeyboardInterrupt
+
+    return on_epoch
+
+
+@pytest.mark.parametrize(
+    ("n_genres", "n_weights"), [(6, 34_250_950), (7, 34_251_975), (27, 34_272_475)]
+)
+def test_the_papers_network_has_the_papers_weights(n_genres, n_weights):
+    architecture = ARCHITECTURES["pelchat2019"]
+    shape = (architecture.slices.frames, architecture.spectrogram.n_mels)
+    scratch.require_tensorflow("pelchat2019")
+    model = architecture.build(shape, n_genres)
+    assert model.count_params() == n_weights
+    assert model.input_shape == (None, 128, 128)
+    assert model.output_shape == (None, n_genres)
+
+
+def test_a_slice_of_the_paper_is_two_and_a_half_seconds():
+    architecture = ARCHITECTURES["pelchat2019"]
+    frames, hop = architecture.slices.frames, architecture.spectrogram.hop
+    assert frames * hop / architecture.spectrogram.sample_rate_hz == 2.56
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_architecture_is_registered_under_its_name(name):
+    assert ARCHITECTURES[name].name == name
+
+
+def test_learns_to_tell_tones_apart(train, tracks):
+    reports = []
+    trained = train(on_epoch=reports.append)
+    assert list(trained.history) == reports
+    assert [report.epoch for report in reports] == list(range(1, TINY.training.epochs + 1))
+    best = trained.history[trained.best_epoch - 1]
+    assert best.song_accuracy == max(report.song_accuracy for report in reports)
+    assert best.song_accuracy > 0.8
+    assert best.slice_accuracy > 0.6
+    assert reports[-1].loss < reports[0].loss
+    assert trained.n_weights == (4 * 4 + 4) + (256 * 16 + 16) + (16 * 3 + 3)
+    assert (trained.skipped, trained.resumed_epochs, trained.fresh_reason) == ((), 0, "")
+    right = 0
+    for track in tracks:
+        slices = read_slices(track.path, TINY.spectrogram, TINY.slices)
+        logits = answers(trained, np.stack([piece.values for piece in slices]))
+        right += GENRES[logits.mean(axis=0).argmax()] == track.label
+    assert right > 0.8 * len(tracks)
+
+
+def test_the_export_takes_any_number_of_slices_and_answers_each_by_itself(train):
+    trained = train(epochs=1)
+    slices = some_slices(5)
+    together = answers(trained, slices)
+    assert together.shape == (5, len(GENRES))
+    apart = np.concatenate([answers(trained, slices[index : index + 1]) for index in range(5)])
+    np.testing.assert_allclose(apart, together, atol=1e-5)
+
+
+def test_the_export_equals_keras():
+    scratch.require_tensorflow("tiny")
+    model = scratch.Trainer(TINY, 3, seed=2).model
+    onnx = scratch.export_onnx(model)
+    session = onnxruntime.InferenceSession(onnx)
+    ours = session.run(["logits"], {"log_mel": some_slices()})[0]
+    np.testing.assert_allclose(ours, model(some_slices()).numpy(), atol=1e-4)
+    scratch.check_export(onnx, model, some_slices())
+
+
+def test_an_export_that_differs_is_refused():
+    scratch.require_tensorflow("tiny")
+    onnx = scratch.export_onnx(scratch.Trainer(TINY, 3, seed=2).model)
+    other = scratch.Trainer(TINY, 3, seed=3).model
+    with pytest.raises(GenreModelError, match="answers otherwise"):
+        scratch.check_export(onnx, other, some_slices())
+
+
+def test_goes_on_after_an_interruption_as_if_there_had_been_none(train, tmp_path):
+    whole = train(tmp_path / "whole", epochs=5)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "cut", epochs=5, on_epoch=stop_after(3))
+    later = []
+    resumed = train(tmp_path / "cut", epochs=5, on_epoch=later.append)
+    assert resumed.resumed_epochs == 3
+    assert [report.epoch for report in later] == [4, 5]
+    assert resumed.history == whole.history
+    assert resumed.best_epoch == whole.best_epoch
+    np.testing.assert_array_equal(answers(resumed, some_slices()), answers(whole, some_slices()))
+
+
+def test_a_training_that_is_over_is_not_repeated(train):
+    first = train(epochs=2)
+    again = train(epochs=2, on_epoch=pytest.fail)
+    assert again.resumed_epochs == 2
+    assert again.history == first.history
+    assert len(train(epochs=3).history) == 3  # more epochs go on from there
+
+
+CHILD = """
+import sys, time
+sys.path[:0] = {path!r}
+from pathlib import Path
+from genre_model import scratch
+scratch.require_tensorflow("quietly")
+import test_scratch
+
+def slow_parts(tracks, seed, epoch, batch_size):
+    for part in parts(tracks, seed, epoch, batch_size):
+        yield part
+        if epoch == 3:
+            print("inside", flush=True)
+            time.sleep(600)
+
+parts, scratch.slice_parts = scratch.slice_parts, slow_parts
+tracks = [test_scratch.LabelledTrack(Path(p), (g,)) for p, g in {tracks!r}]
+held_out = test_scratch.validation(tracks)
+scratch.train_network(
+    test_scratch.TINY, tracks, test_scratch.GENRES, held_out, Path({work!r}), seed=1, epochs=4
+)
+"""
+
+
+def test_goes_on_after_being_killed_amid_an_epoch(train, tracks, tmp_path):
+    program = CHILD.format(
+        path=[str(Path(__file__).parent), str(Path(__file__).parents[1])],
+        tracks=[(str(track.path), track.label) for track in tracks],
+        work=str(tmp_path / "killed"),
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+    ) as child:
+        line = child.stdout.readline()
+        child.kill()
+    assert (line, child.returncode) == ("inside\n", -signal.SIGKILL)
+    resumed = train(tmp_path / "killed", epochs=4)
+    assert resumed.resumed_epochs == 2
+    assert resumed.history == train(tmp_path / "whole", epochs=4).history
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seed": 2}, "seed"),
+        (
+            {"architecture": replace(TINY, training=replace(TINY.training, learning_rate=1e-3))},
+            "architecture",
+        ),
+    ],
+)
+def test_other_settings_start_afresh_and_it_is_said(train, change, named):
+    train(epochs=2)
+    other = train(epochs=1, **change)
+    assert other.resumed_epochs == 0
+    assert len(other.history) == 1
+    assert other.fresh_reason == f"the checkpoint is of a training with other {named}"
+
+
+def test_other_tracks_start_afresh(train, tracks):
+    train(epochs=1)
+    assert "other tracks" in train(epochs=1, tracks=tracks[:-1]).fresh_reason
+
+
+@pytest.mark.parametrize("left", [0, 100, 0.5])
+def test_a_damaged_checkpoint_starts_afresh(train, tmp_path, left):
+    whole = train(epochs=2)
+    file = tmp_path / "work" / scratch.CHECKPOINT
+    content = file.read_bytes()
+    file.write_bytes(content[: left if left > 1 else int(left * len(content))])
+    again = train(epochs=2)
+    assert again.fresh_reason == "the checkpoint is damaged"
+    assert again.history == whole.history
+
+
+def test_only_the_best_weights_and_the_last_checkpoint_are_kept(train, tmp_path):
+    trained = train(epochs=4)
+    names = {file.name for file in (tmp_path / "work").iterdir()}
+    assert names == {scratch.CHECKPOINT, f"best-{trained.best_epoch:04d}.npz"}
+
+
+def test_stops_when_nothing_gets_better(train):
+    lazy = replace(TINY, training=replace(TINY.training, learning_rate=0.0, patience=2))
+    trained = train(architecture=lazy)
+    assert (len(trained.history), trained.best_epoch) == (3, 1)
+
+
+def test_bad_files_among_good_ones_are_skipped(train, tracks, tmp_path):
+    bad = tmp_path / "bad.mp3"
+    bad.write_bytes(b"not music at all" * 100)
+    silent = write_silence(tmp_path / "silent.wav")
+    missing = tmp_path / "missing.flac"
+    others = [LabelledTrack(path, ("Low",)) for path in (bad, silent, missing)]
+    trained = train(tracks=[*tracks, *others], epochs=1)
+    reasons = {skipped.path: skipped.reason for skipped in trained.skipped}
+    assert set(reasons) == {bad, silent, missing}
+    assert reasons[silent] == "silent"
+    assert reasons[bad].startswith("not readable as audio")
+    assert reasons[missing] == "No such file or directory"
+
+
+def test_without_any_good_file_it_is_said(train, tmp_path):
+    paths = [tmp_path / f"{number}.mp3" for number in range(4)]
+    nothing = [LabelledTrack(path, ("Low",)) for path in paths]
+    with pytest.raises(GenreModelError, match="no training track can be heard"):
+        train(tracks=nothing)
+
+
+def test_slices_are_computed_once(train, monkeypatch):
+    train(epochs=1)
+    monkeypatch.setattr(scratch, "read_slices", pytest.fail)
+    assert train(epochs=2).resumed_epochs == 1
+
+
+def test_stored_slices_are_those_that_the_classifier_hears(train, tracks, slices_folder):
+    train(epochs=1)
+    file, n_slices = scratch.store_slices(TINY, slices_folder, tracks[0].path)
+    expected = read_slices(tracks[0].path, TINY.spectrogram, TINY.slices)
+    assert n_slices == len(expected)
+    values = np.stack([piece.values for piece in expected])
+    np.testing.assert_allclose(np.load(file), values, rtol=1e-3, atol=1e-6)
+
+
+def test_every_slice_comes_once_an_epoch_in_another_order(train, tracks, slices_folder):
+    train(epochs=1)
+    stored = []
+    for track in tracks:
+        file, n_slices = scratch.store_slices(TINY, slices_folder, track.path)
+        stored.append(scratch.StoredTrack(file, n_slices, np.array([True, False, False]), False))
+    epochs = [list(scratch.slice_parts(stored, 0, epoch, 40)) for epoch in (1, 2)]
+    everything = np.concatenate([np.load(track.file) for track in stored])
+    for parts in epochs:
+        assert [len(slices) for slices, _ in parts][:3] == [32, 8, 32]
+        slices = np.concatenate([slices for slices, _ in parts])
+        assert sorted(map(bytes, slices)) == sorted(map(bytes, everything))
+    assert not np.array_equal(epochs[0][0][0], epochs[1][0][0])
+
+
+def test_a_label_may_leave_genres_open(train, tracks):
+    vague = [
+        replace(track, labels=("Low", "Middle")) if track.label != "High" else track
+        for track in tracks
+    ]
+    trained = train(tracks=vague, epochs=10)
+    assert trained.history[trained.best_epoch - 1].song_accuracy > 0.8
+
+
+def test_a_label_that_is_no_genre_is_a_mistake_of_the_caller(train, tracks):
+    with pytest.raises(ValueError, match="Polka is not among the genres"):
+        train(tracks=[*tracks, replace(tracks[0], labels=("Polka",))])
+
+
+def test_a_training_that_diverges_is_stopped(train):
+    wild = replace(
+        TINY, training=replace(TINY.training, optimizer="sgd", learning_rate=1e30, clip_norm=None)
+    )
+    with pytest.raises(GenreModelError, match="diverged"):
+        train(architecture=wild)
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(train, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(GenreModelError, match=r"cannot work in .*file"):
+        train(tmp_path / "file" / "work", epochs=1)
+
+
+@pytest.mark.parametrize("module", ["tensorflow", "keras", "tf2onnx"])
+def test_missing_tensorflow_is_a_sentence(train, monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(GenreModelError) as caught:
+        train()
+    sentence = "training tiny needs TensorFlow: pip install 'beets-cnngenre[train]'"
+    assert str(caught.value) == sentence
+
+
+def test_training_says_nothing_by_itself(tracks, tmp_path):
+    program = CHILD.replace("epoch == 3", "False").format(
+        path=[str(Path(__file__).parent), str(Path(__file__).parents[1])],
+        tracks=[(str(track.path), track.label) for track in tracks],
+        work=str(tmp_path / "work"),
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
