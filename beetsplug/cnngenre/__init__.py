@@ -17,8 +17,8 @@ from beets import ui
 from beets.exceptions import UserError
 from beets.plugins import BeetsPlugin
 
-from beetsplug.cnngenre.options import DEFAULTS, Options, read_options
-from beetsplug.cnngenre.tagging import FIELDS, Action, note, set_genres
+from beetsplug.cnngenre.options import DEFAULTS, GENRES, Options, read_options
+from beetsplug.cnngenre.tagging import FIELDS, Action, apply_field, note, set_genres
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
@@ -110,12 +110,15 @@ class CnnGenrePlugin(BeetsPlugin):
                 self._log.warning("{}: {}", item, plan.reason)
             if verdict.song is None or verdict.probabilities is None:
                 continue
+            if listener.target != GENRES:
+                apply_field(item, listener.target, verdict.song, plan)
+                continue
             note(item, verdict.song, verdict.probabilities, listener.bundle_id)
             if plan.action is Action.WRITE:
                 set_genres(item, plan)
                 self._tagged_in_import.add(item.id)
             item.store()
-        if task.is_album and options.album_genre:
+        if task.is_album and options.album_genre and listener.target == GENRES:
             from beetsplug.cnngenre.albums import set_album_genres
 
             set_album_genres(

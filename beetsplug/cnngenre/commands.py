@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from beets import ui
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.tagging import Action, TagPlan, apply, note, plan_undo, undo
+from beetsplug.cnngenre.options import GENRES
+from beetsplug.cnngenre.tagging import Action, TagPlan, apply, apply_field, note, plan_undo, undo
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -148,13 +149,17 @@ class Tag(Run):
         for verdict in self.listener.verdicts(items):
             item, plan = verdict.item, verdict.plan
             if verdict.song and verdict.probabilities is not None and not self.options.pretend:
+                if self.listener.target != GENRES:
+                    apply_field(item, self.listener.target, verdict.song, plan)
+                    yield item, plan
+                    continue
                 note(item, verdict.song, verdict.probabilities, self.listener.bundle_id)
                 plan = apply(item, plan, write=self.options.write)
             yield item, plan
 
     def finish(self, items: list[Item]) -> None:
         """Albums without genres get that of their tracks."""
-        if not self.options.album_genre:
+        if not self.options.album_genre or self.listener.target != GENRES:
             return
         from beetsplug.cnngenre.albums import albums_of, set_album_genres
 

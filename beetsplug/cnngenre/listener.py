@@ -14,10 +14,11 @@ from beets.exceptions import UserError
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.models import Complain, find_bundle
-from beetsplug.cnngenre.options import Options
+from beetsplug.cnngenre.options import GENRES, Options
 from beetsplug.cnngenre.tagging import (
     Action,
     TagPlan,
+    field_values,
     genres_of,
     memorable,
     plan_tags,
@@ -110,6 +111,11 @@ class Listener:
         """What the tracks' ``cnngenre_model`` says."""
         return self.classifier.manifest.bundle_id
 
+    @property
+    def target(self) -> str:
+        """The field that the model speaks of."""
+        return self.classifier.manifest.target
+
     def verdicts(self, items: Iterable[Item]) -> Iterator[Verdict]:
         """A verdict on each track.  Changes nothing.
 
@@ -158,6 +164,8 @@ class Listener:
         return {key: probabilities for key, probabilities in known.items() if probabilities}
 
     def _task(self, item: Item) -> Task:
+        if self.target != GENRES:
+            return Task(item, Path(item.filepath), None, None)
         force = self._options.force
         plan = plan_without_hearing(genres_of(item), force=force)
         known = None if force or plan else remembered(item, self.bundle_id)
@@ -182,11 +190,12 @@ class Listener:
         if task.plan is not None or outcome is None:
             assert task.plan is not None
             return Verdict(task.item, task.plan)
-        before = genres_of(task.item)
+        before = field_values(task.item, self.target)
         if isinstance(outcome, str):
             return Verdict(task.item, TagPlan(Action.FAIL, before, before, outcome))
         song = judge(weighed or outcome, self.vocabulary, self.policy)
-        plan = plan_tags(before, song, keep_existing=self._options.keep_existing)
+        keep = self._options.keep_existing and self.target == GENRES
+        plan = plan_tags(before, song, keep_existing=keep)
         return Verdict(task.item, plan, song, outcome)
 
 

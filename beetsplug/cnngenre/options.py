@@ -35,11 +35,15 @@ DEFAULTS: dict[str, Any] = {
         "min_tracks": 10,
         "labels": "first",
         "map": {},
+        "field": None,
+        "positive": None,
         "consolidate": False,
         "target_precision": 0.9,
         "seed": 0,
     },
 }
+
+GENRES = "genres"  # the field that tags have; a model of any other writes a flexible field
 
 GenresWish = str | Sequence[str] | Mapping[str, str | None] | None
 
@@ -74,6 +78,8 @@ class TrainOptions:
     min_tracks: int
     labels: Literal["first", "any"]
     map: Mapping[str, str | None]
+    field: str
+    positive: str | None
     consolidate: bool
     target_precision: float
     seed: int
@@ -118,6 +124,7 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
     if isinstance(classes, str):
         classes = [name.strip() for name in classes.split(",") if name.strip()]
     renamed = genres_wish(config["map"].get() or {})
+    positive = config["positive"].get(confuse.Optional(str))
     if not isinstance(renamed, Mapping):
         raise UserError("cnngenre: train.map must be a mapping of names")
     return TrainOptions(
@@ -125,10 +132,20 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
         min_tracks=at_least_one(config, "min_tracks") or 1,
         labels=config["labels"].as_choice(["first", "any"]),
         map=renamed,
+        field=field_name(config, positive),
+        positive=positive,
         consolidate=config["consolidate"].get(bool),
         target_precision=fraction(config, "target_precision") or 0.0,
         seed=config["seed"].get(int),
     )
+
+
+def field_name(config: confuse.Subview, positive: str | None) -> str:
+    """The field that is learned; with a query for the positive tracks, the name of the answer."""
+    name = config["field"].get(confuse.Optional(str)) or ("like" if positive else GENRES)
+    if not name.isidentifier() or (positive and name == GENRES):
+        raise UserError(f"cnngenre: {name} is not a name for a field of its own")
+    return name
 
 
 def fraction(config: confuse.Subview, key: str) -> float | None:

@@ -20,6 +20,7 @@ from typing import Any
 from beets.dbcore import types
 from beets.library import Item
 
+from beetsplug.cnngenre.options import GENRES
 from genre_model.vocabulary import SongGenre
 
 FIELDS: dict[str, types.Type[Any, Any]] = {
@@ -148,6 +149,31 @@ def apply(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
             return TagPlan(Action.FAIL, plan.before, plan.before, "the file cannot be written")
     item.store()
     return plan
+
+
+def field_values(item: Item, target: str) -> tuple[str, ...]:
+    """What a track has of a model's target: its genres, or what the model's own field says."""
+    if target == GENRES:
+        return genres_of(item)
+    value = own_field(item, own_name(target))
+    return (str(value),) if value else ()
+
+
+def own_name(target: str) -> str:
+    """The flexible field of a model that is not for genres."""
+    return f"cnngenre_{target}"
+
+
+def apply_field(item: Item, target: str, song: SongGenre, plan: TagPlan) -> None:
+    """Note the answer of a model that is not for genres in its own fields, and store it.
+
+    Genres and files are left alone.
+    """
+    best = song.best
+    item[f"{own_name(target)}_probability"] = f"{best.probability:.3f}" if best else ""
+    if plan.action is Action.WRITE:
+        item[own_name(target)] = plan.after[0]
+    item.store()
 
 
 def plan_undo(item: Item) -> TagPlan | None:

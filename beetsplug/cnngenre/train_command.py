@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import optparse
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from beets import ui
 from beets.exceptions import UserError
-from beets.library import Library
+from beets.library import Item, Library
 
 from beetsplug.cnngenre.commands import progress
+from beetsplug.cnngenre.options import GENRES
+from beetsplug.cnngenre.tagging import own_name
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre import CnnGenrePlugin
-    from beetsplug.cnngenre.options import Options
+    from beetsplug.cnngenre.options import Options, TrainOptions
+    from beetsplug.cnngenre.training import LabelsOf
     from genre_model.classifier import Heard
     from genre_model.dataset import LabelledTrack
-    from genre_model.report import Report
 
 N_DETAILS = 5
 
@@ -29,6 +32,8 @@ def train_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
     flag: dict[str, Any] = {"action": "store_true", "default": None}
     parser.add_option("-p", "--pretend", **flag, help="show what would be learned from, and stop")
     parser.add_option("--genres", dest="classes", help="learn these alone, separated by commas")
+    parser.add_option("--field", help="learn another field; the answers go to a field of their own")
+    parser.add_option("--positive", help="learn to tell what this query finds from the rest")
     parser.add_option("--min-tracks", type="int", help="a genre with fewer joins its parent")
     parser.add_option("--labels", help="which of several genres counts: first, or any")
     parser.add_option("--consolidate", **flag, help="lift every genre to the root of beets' tree")
@@ -58,25 +63,31 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
     """
     from beetsplug.cnngenre.models import backbone_bundle
     from beetsplug.cnngenre.options import read_train_options
-    from beetsplug.cnngenre.training import beets_tree, labelled_tracks, overview
+    from beetsplug.cnngenre.training import beets_tree, labelled_tracks
+    from genre_model.dataset import overview
     from genre_model.errors import GenreModelError
     from genre_model.labels import LabelPolicy
     from genre_model.make_bundle import Job, train_head_bundle
+    from genre_model.report_words import summary
     from genre_model.training import HeadOptions
 
     options, train_options = plugin.options(), read_train_options(plugin.config["train"])
     policy = LabelPolicy(
         which=train_options.labels,
         renamed=train_options.map,
-        parents=beets_tree(),
+        parents=beets_tree() if train_options.field == GENRES else {},
         wanted=train_options.classes,
         consolidate=train_options.consolidate,
         min_tracks=train_options.min_tracks,
     )
     try:
-        tracks, labelling, n_ours = labelled_tracks(lib.items(query), policy)
-        for line in overview(tracks, labelling.dropped, n_ours):
+        tracks, labelling, n_ours = labelled_tracks(
+            lib.items(query), label_reader(lib, query, train_options), train_options.field, policy
+        )
+        for line in overview(tracks, labelling.dropped):
             ui.print_(line)
+        if n_ours:
+            ui.print_(f"{n_ours} tracks that cnngenre labelled itself are not used")
         if options.pretend:
             return
         backbone = backbone_bundle()
@@ -84,14 +95,37 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
         head_options = HeadOptions(
             target_precision=train_options.target_precision, seed=train_options.seed
         )
-        job = Job(tracks, labelling.dropped, head_options)
+        job = Job(tracks, labelling.dropped, head_options, train_options.field)
         bundle, report = train_head_bundle(job, heard, backbone, plugin.models_folder())
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
     for line in summary(report):
         ui.print_(line)
     ui.print_(f"report: {(bundle.directory / 'report.html').as_uri()}")
-    ui.print_(f"cnngenre uses it from now on; another: --model NAME ({bundle.directory.name})")
+    ui.print_(how_to_use(bundle.directory.name, train_options.field))
+
+
+def label_reader(lib: Library, query: list[str], options: TrainOptions) -> LabelsOf:
+    """How the tracks are labelled: by a field, or by whether a query finds them.
+
+    Raises:
+        UserError: The library has no such field.
+    """
+    from beetsplug.cnngenre.training import field_labels, query_labels
+
+    if options.positive is not None:
+        found = lib.items([*query, *shlex.split(options.positive)])
+        return query_labels({item.id for item in found})
+    if options.field not in Item.all_keys() and not lib.items(f"{options.field}::."):
+        raise UserError(f"cnntrain: no track has a field {options.field}")
+    return field_labels(options.field)
+
+
+def how_to_use(name: str, field: str) -> str:
+    """The sentence after a training."""
+    if field == GENRES:
+        return f"cnngenre uses it from now on; --model {name} names it when there is a newer one"
+    return f"beet cnngenre --model {name} writes the field {own_name(field)}, and no genres"
 
 
 def hear(
@@ -128,17 +162,3 @@ def hear(
     if len(failures) > N_DETAILS:
         plugin._log.warning("and {} more", len(failures) - N_DETAILS)  # pyright: ignore[reportPrivateUsage]
     return heard
-
-
-def summary(report: Report) -> list[str]:
-    """The figures that matter, in words."""
-    accuracy, precision = report.song_accuracy, report.precision
-    split = f"{report.n_tracks} tracks of {report.n_artists} artists, {report.n_folds} folds"
-    interval = f"95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}"
-    return [
-        f"{split}, {report.split_reason}",
-        f"right: {accuracy.value:.1%} of songs ({interval})",
-        f"always the most frequent genre: {report.majority_baseline:.1%}",
-        f"at a threshold of {report.threshold:.2f} it answers {report.coverage:.1%}",
-        f"right, of those answers: {precision.value:.1%}",
-    ]

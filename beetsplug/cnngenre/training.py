@@ -3,35 +3,55 @@
 from __future__ import annotations
 
 import importlib.util
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import yaml
 from beets.library import Item
 
-from beetsplug.cnngenre.tagging import genres_of, is_ours
+from beetsplug.cnngenre.options import GENRES
+from beetsplug.cnngenre.tagging import is_ours
 from genre_model.dataset import LabelledTrack
 from genre_model.labels import Labelling, LabelPolicy, read_labels, tree_parents
 
 TREE = "genres-tree.yaml"
 
+LabelsOf = Callable[[Item], tuple[str, ...]]
+
 
 def labelled_tracks(
-    items: Iterable[Item], policy: LabelPolicy
+    items: Iterable[Item], labels_of: LabelsOf, target: str, policy: LabelPolicy
 ) -> tuple[list[LabelledTrack], Labelling, int]:
     """The tracks that teach, how their labels were read, and how many we labelled ourselves.
 
     Raises:
         GenreModelError: The labels leave nothing to tell apart.
     """
-    labelled = [item for item in items if genres_of(item)]
-    own = [item for item in labelled if not is_ours(item)]
-    labelling = read_labels([genres_of(item) for item in own], policy)
+    labelled = [(item, label) for item in items if (label := labels_of(item))]
+    own = [(item, label) for item, label in labelled if target != GENRES or not is_ours(item)]
+    labelling = read_labels([label for _, label in own], policy)
     tracks = [
-        as_track(item, labels) for item, labels in zip(own, labelling.labels, strict=True) if labels
+        as_track(item, labels)
+        for (item, _), labels in zip(own, labelling.labels, strict=True)
+        if labels
     ]
     return tracks, labelling, len(labelled) - len(own)
+
+
+def field_labels(field: str) -> LabelsOf:
+    """Reads labels from a field: all the values of a list, or the one value as text."""
+
+    def labels_of(item: Item) -> tuple[str, ...]:
+        value = item.get(field)
+        values = value if isinstance(value, list | tuple) else [value]
+        return tuple(str(one).strip() for one in values if one is not None and str(one).strip())
+
+    return labels_of
+
+
+def query_labels(positive_ids: set[int | None]) -> LabelsOf:
+    """Labels tracks "yes" whose ids are among those of the positive query, the others "no"."""
+    return lambda item: ("yes",) if item.id in positive_ids else ("no",)
 
 
 def as_track(item: Item, labels: tuple[str, ...]) -> LabelledTrack:
@@ -52,25 +72,3 @@ def beets_tree() -> dict[str, str]:
         if path.is_file():
             return tree_parents(yaml.safe_load(path.read_text(encoding="utf-8")))
     return {}
-
-
-def overview(
-    tracks: Sequence[LabelledTrack], dropped: Mapping[str, tuple[int, str]], n_ours: int
-) -> list[str]:
-    """What a training would use: a line a class, and a line a label that was dropped."""
-    counts = Counter(track.label for track in tracks)
-    artists: dict[str, set[str]] = {}
-    for track in tracks:
-        artists.setdefault(track.label, set()).add(track.artist.casefold())
-    width = max(len(name) for name in (*counts, *dropped, "genre"))
-    lines = [f"{'genre':<{width}}  tracks  artists"]
-    lines += [
-        f"{name:<{width}}  {n:>6}  {len(artists[name]):>7}" for name, n in counts.most_common()
-    ]
-    lines += [
-        f"{label:<{width}}  {n:>6}  not used: {why}"
-        for label, (n, why) in sorted(dropped.items(), key=lambda entry: -entry[1][0])
-    ]
-    if n_ours:
-        lines.append(f"{n_ours} tracks that cnngenre labelled itself are not used")
-    return lines
