@@ -7,8 +7,8 @@ Takes a folder with ``manifest.csv`` (path, genre, style, artist, album, title, 
 clip to 16-bit samples, writes those as FLAC, MP3, AAC and Opus with PyAV, hears every file with
 the shipped network, and prints how the answers differ from those to the FLAC file.  What was heard
 is kept in ``--features``; the clips are in an order in which any first N are a random part of all,
-even in genre and whole in artists.  ``--bands N`` also hears the first N clips with the top mel
-bands changed.  What the tables say is in docs/encodings.md.
+even in genre and whole in artists.  ``--bands N`` also hears the first N clips, in fewer encodings,
+with the top mel bands changed.  What the tables say is in docs/encodings.md.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ ENCODINGS = {
     "Opus 96": ("libopus", ".opus", 96_000),
     "Opus 48": ("libopus", ".opus", 48_000),
 }
-LOSSY = tuple(ENCODINGS)[1:]
+BAND_ENCODINGS = (FLAC, "MP3 128", "Opus 48")  # changed bands are tried on these
 N_SEEDS = 3
 SAVE_EVERY = 40
 
@@ -193,17 +193,25 @@ def hear_file(classifier: Classifier, file: Path, key: str) -> Float32:
     return classifier.features(CHANGES[change[0]](values))
 
 
+def key_of(path: str, encoding: str, change: str = "") -> str:
+    return "|".join(filter(None, (path, encoding, change)))
+
+
 def hear_all(options: argparse.Namespace, rows: Rows, classifier: Classifier) -> Features:
     """Every clip in every encoding; what is in ``options.features`` is not heard again."""
     network = np.frombuffer(front_end_hash(classifier.manifest, thorough=False), np.uint8)
     features = load(options.features, network)
+    wanted = [(row["path"], encoding, "") for row in rows for encoding in ENCODINGS]
+    wanted += [
+        (row["path"], encoding, change)
+        for row in rows[: options.bands]
+        for encoding in BAND_ENCODINGS
+        for change in CHANGES
+    ]
     lacking: dict[str, list[str]] = defaultdict(list)
-    for index, row in enumerate(rows):
-        for change in ("", *CHANGES) if index < options.bands else ("",):
-            for encoding in ENCODINGS:
-                key = "|".join(filter(None, (row["path"], encoding, change)))
-                if key not in features:
-                    lacking[row["path"]].append(key)
+    for parts in wanted:
+        if key_of(*parts) not in features:
+            lacking[parts[0]].append(key_of(*parts))
     with ThreadPoolExecutor(options.jobs) as pool:
         tasks = [
             pool.submit(hear_clip, classifier, options.music, *item) for item in lacking.items()
@@ -256,20 +264,22 @@ class Answers:
 class Condition:
     """What heads are trained on, and whether tracks of one artist inform each other."""
 
-    trained_on: str
-    encodings: tuple[str, ...]
+    name: str
+    mixed: bool
     context: bool
 
 
 CONDITIONS = (
-    Condition("original", (FLAC,), True),
-    Condition("mixed", tuple(ENCODINGS), True),
-    Condition("original, without context", (FLAC,), False),
-    Condition("mixed, without context", tuple(ENCODINGS), False),
+    Condition("original", mixed=False, context=True),
+    Condition("mixed", mixed=True, context=True),
+    Condition("original, without context", mixed=False, context=False),
+    Condition("mixed, without context", mixed=True, context=False),
 )
 
 
-def materials_of(rows: Rows, features: Features, change: str = "") -> dict[str, Material]:
+def materials_of(
+    rows: Rows, features: Features, encodings: Iterable[str], change: str = ""
+) -> dict[str, Material]:
     """The same tracks in every encoding."""
     tracks = [
         LabelledTrack(Path(row["path"]), (row["genre"],), row["artist"], row["album"], row["title"])
@@ -277,13 +287,16 @@ def materials_of(rows: Rows, features: Features, change: str = "") -> dict[str, 
     ]
 
     def heard(row: dict[str, str], encoding: str) -> Heard:
-        values = features["|".join(filter(None, (row["path"], encoding, change)))]
-        return Heard(values, np.zeros(len(values)), np.zeros((len(values), 0), np.float32))
+        return as_heard(features[key_of(row["path"], encoding, change)])
 
     return {
         encoding: make_material(tracks, [heard(row, encoding) for row in rows])
-        for encoding in ENCODINGS
+        for encoding in encodings
     }
+
+
+def as_heard(values: Float32) -> Heard:
+    return Heard(values, np.zeros(len(values)), np.zeros((len(values), 0), np.float32))
 
 
 def answer_by_seed(
@@ -293,7 +306,7 @@ def answer_by_seed(
     runs = [answer(materials, condition, seed + index) for index in range(N_SEEDS)]
     flac = materials[FLAC]
     results: dict[str, Answers] = {}
-    for encoding in ENCODINGS:
+    for encoding in materials:
         probabilities = np.stack([run[encoding][0] for run in runs])
         accepted = np.stack([run[encoding][1] for run in runs])
         right = np.stack([is_right(rows, flac.allowed) for rows in probabilities])
@@ -329,7 +342,7 @@ def answer(
         for encoding, (probabilities, accepted) in results.items():
             probabilities[inside] = calibration.apply(logits[encoding], split.groups)[inside]
             accepted[inside] = probabilities[inside].max(axis=1) >= calibration.threshold
-    if condition.encodings == (FLAC,):
+    if not condition.mixed:
         package = evaluate_out_of_fold(flac, settings)
         assert np.allclose(results[FLAC][0], package.probabilities), "not as the package does it"
         assert (results[FLAC][1] == package.accepted).all(), "not as the package does it"
@@ -342,8 +355,9 @@ def fit_on(
     tracks: NDArray[np.intp],
     settings: HeadOptions,
 ) -> Head:
-    """The package's head, on every encoding of the condition of some of the tracks."""
-    parts = [materials[encoding].part(tracks) for encoding in condition.encodings]
+    """The package's head, on some of the tracks in FLAC or in every encoding."""
+    encodings = list(materials) if condition.mixed else [FLAC]
+    parts = [materials[encoding].part(tracks) for encoding in encodings]
     together = Material(
         [track for part in parts for track in part.tracks],
         parts[0].genres,
@@ -370,8 +384,7 @@ def answer_shipped(
     vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, None)
     songs = []
     for row in rows:
-        values = features[f"{row['path']}|{encoding}"]
-        heard = Heard(values, np.zeros(len(values)), np.zeros((len(values), 0), np.float32))
+        heard = as_heard(features[key_of(row["path"], encoding)])
         songs.append(classifier.probabilities(heard))
     verdicts = [judge(song, vocabulary, Policy(manifest.aggregation.threshold)) for song in songs]
     names = [verdict.best.genre for verdict in verdicts if verdict.best]
@@ -421,10 +434,16 @@ def compare(flac: Answers, other: Answers) -> Comparison:
     )
 
 
-def share(hits: NDArray[np.generic], of: Bools, artists: Sequence[str]) -> Interval:
+def portion(hits: NDArray[np.generic], of: Bools) -> str:
+    """Mean of ``hits`` over ``of``."""
+    return f"{hits[of].mean():.3f}" if of.any() else "-"
+
+
+def share(hits: NDArray[np.generic], of: Bools, artists: Sequence[str]) -> Interval | str:
     """Mean of ``hits`` over ``of``, both (n_seeds, n_tracks), with its interval."""
-    within = np.where(of, hits, 0).sum(axis=0)
-    total = of.sum(axis=0)
+    if not of.any():
+        return "-"
+    within, total = np.where(of, hits, 0).sum(axis=0), of.sum(axis=0)
 
     def figure(i: NDArray[np.intp]) -> float:
         return float(within[i].sum() / total[i].sum()) if total[i].any() else float("nan")
@@ -453,7 +472,7 @@ def table(answers: dict[str, Answers], artists: Sequence[str], labels: Sequence[
             str(share(here.right, everything, artists)),
             f"{balanced(here.right, labels):.3f}",
             f"{here.accepted.mean():.3f}",
-            f"{here.right[here.accepted].mean():.3f}",
+            portion(here.right, here.accepted),
         ]
         lines.append(f"| {encoding} | {' | '.join(own + agreement(seen, artists, encoding))} |")
     return "\n".join(lines)
@@ -466,8 +485,8 @@ def agreement(seen: Comparison, artists: Sequence[str], encoding: str) -> list[s
     return [
         f"{seen.same_answer.mean():.3f}",
         str(share(seen.same_genre, seen.accepted, artists)),
-        f"{seen.same_and_accepted[seen.accepted].mean():.3f}",
-        f"{seen.same_and_accepted[both].mean():.3f}",
+        portion(seen.same_and_accepted, seen.accepted),
+        portion(seen.same_and_accepted, both),
         f"{(seen.accepted & ~seen.accepted_here).mean():.3f}",
         f"{(~seen.accepted & seen.accepted_here).mean():.3f}",
         f"{seen.moved.mean():.3f}",
@@ -482,54 +501,60 @@ SUMMARY_HEADER = (
 
 def summary(name: str, answers: dict[str, Answers], artists: Sequence[str]) -> str:
     """One line on all lossy encodings together."""
-    seen = {encoding: compare(answers[FLAC], answers[encoding]) for encoding in LOSSY}
+    seen = {
+        encoding: compare(answers[FLAC], here)
+        for encoding, here in answers.items()
+        if encoding != FLAC
+    }
     accepted = answers[FLAC].accepted
     same = np.concatenate([c.same_genre for c in seen.values()])
     same_and_accepted = np.concatenate([c.same_and_accepted for c in seen.values()])
     of = np.concatenate([accepted] * len(seen))
     cells = [
         f"{answers[FLAC].right.mean():.3f}",
-        f"{np.mean([answers[encoding].right for encoding in LOSSY]):.3f}",
+        f"{np.mean([answers[encoding].right for encoding in seen]):.3f}",
         f"{accepted.mean():.3f}",
-        worst({encoding: c.same_genre[accepted].mean() for encoding, c in seen.items()}),
+        worst({encoding: portion(c.same_genre, accepted) for encoding, c in seen.items()}),
         str(share(same, of, artists)),
-        worst({encoding: c.same_and_accepted[accepted].mean() for encoding, c in seen.items()}),
+        worst({encoding: portion(c.same_and_accepted, accepted) for encoding, c in seen.items()}),
         str(share(same_and_accepted, of, artists)),
         f"{np.mean([c.moved for c in seen.values()]):.3f}",
     ]
     return f"| {name} | {' | '.join(cells)} |"
 
 
-def worst(figures: dict[str, float]) -> str:
+def worst(figures: dict[str, str]) -> str:
     name = min(figures, key=lambda encoding: figures[encoding])
-    return f"{figures[name]:.3f} ({name})"
+    return f"{figures[name]} ({name})"
 
 
 def gain(
-    first: dict[str, Answers], second: dict[str, Answers], encodings: Iterable[str], artists: list
-) -> Interval:
+    first: dict[str, Answers],
+    second: dict[str, Answers],
+    encodings: Iterable[str],
+    artists: Sequence[str],
+) -> Interval | str:
     """How many more are right in the second, as a share; paired by track."""
-    right = np.concatenate(
-        [second[name].right.astype(float) - first[name].right for name in encodings]
-    )
-    return share(right, np.ones(right.shape, np.bool_), artists)
+    more = [second[name].right.astype(int) - first[name].right for name in encodings]
+    changes = np.concatenate(more)
+    return share(changes, np.ones(changes.shape, np.bool_), artists)
 
 
 def report_set(name: str, rows: Rows, features: Features, seed: int) -> None:
-    materials = materials_of(rows, features)
+    materials = materials_of(rows, features, ENCODINGS)
     artists, labels = [row["artist"].casefold() for row in rows], [row["genre"] for row in rows]
     majority = max(map(labels.count, labels)) / len(labels)
     print(f"## {name}: {len(rows)} clips, {len(set(artists))} artists, majority {majority:.3f}\n")
-    found = {c.trained_on: answer_by_seed(materials, c, seed) for c in CONDITIONS}
+    found = {c.name: answer_by_seed(materials, c, seed) for c in CONDITIONS}
     print(SUMMARY_HEADER)
-    for trained_on, answers in found.items():
-        print(summary(trained_on, answers, artists))
-    for encodings in ((FLAC,), LOSSY):
+    for condition, answers in found.items():
+        print(summary(condition, answers, artists))
+    for encodings in ([FLAC], [encoding for encoding in ENCODINGS if encoding != FLAC]):
         more = gain(found["original"], found["mixed"], encodings, artists)
         print(f"\nmixed less original, right, {', '.join(encodings)}: {more}")
-    for trained_on in ("original", "mixed"):
-        print(f"\n### {name}, trained on {trained_on}\n")
-        print(table(found[trained_on], artists, labels))
+    for condition in ("original", "mixed"):
+        print(f"\n### {name}, trained on {condition}\n")
+        print(table(found[condition], artists, labels))
     print(flush=True)
 
 
@@ -558,8 +583,9 @@ def report_bands(rows: Rows, features: Features, seed: int) -> None:
         print(f"\n## bands changed: {name}, {len(local)} clips, {len(set(artists))} artists\n")
         print(SUMMARY_HEADER)
         for condition, change in [(c, b) for c in CONDITIONS for b in ("", *CHANGES)]:
-            answers = answer_by_seed(materials_of(local, features, change), condition, seed)
-            label = f"{condition.trained_on}; {change or 'as it is'}"
+            materials = materials_of(local, features, BAND_ENCODINGS, change)
+            answers = answer_by_seed(materials, condition, seed)
+            label = f"{condition.name}; {change or 'as it is'}"
             print(summary(label, answers, artists), flush=True)
 
 

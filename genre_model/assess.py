@@ -111,7 +111,8 @@ def genre_figures(material: Material, probabilities: Float64) -> tuple[GenreFigu
         recall = hits / int(truly.sum()) if truly.any() else 0.0
         artists = {material.tracks[k].artist.casefold() for k in np.flatnonzero(truly).tolist()}
         f1 = 2 * precision * recall / (precision + recall) if precision else 0.0
-        figures.append(GenreFigures(genre, int(truly.sum()), len(artists), precision, recall, f1))
+        n_artists = len(artists - {""})
+        figures.append(GenreFigures(genre, int(truly.sum()), n_artists, precision, recall, f1))
     return tuple(figures)
 
 
@@ -154,7 +155,7 @@ def learning_curve(material: Material, options: HeadOptions) -> tuple[LearningPo
     """Out-of-fold accuracy with fewer tracks, evenly thinned within each genre."""
     points: list[LearningPoint] = []
     plain = replace(options, context=False)
-    rng = np.random.default_rng(options.seed)
+    rng = np.random.default_rng(abs(options.seed))
     order = rng.permutation(len(material.tracks))
     rank = np.zeros(len(order))
     for index in range(len(material.genres)):
@@ -184,9 +185,9 @@ def mistakes(material: Material, evaluated: Evaluated, right: Bools) -> tuple[Tr
         ranked = np.argsort(-row)[:N_RANKED].tolist()
         results.append(
             TrackResult(
-                path=str(track.path),
-                artist=track.artist,
-                title=track.title or track.path.stem,
+                path=writable(str(track.path)),
+                artist=writable(track.artist),
+                title=writable(track.title or track.path.stem),
                 truth=track.label,
                 answer=material.genres[ranked[0]],
                 confidence=float(row[ranked[0]]),
@@ -195,3 +196,8 @@ def mistakes(material: Material, evaluated: Evaluated, right: Bools) -> tuple[Tr
             )
         )
     return tuple(results)
+
+
+def writable(text: str) -> str:
+    """Text that UTF-8 can write: the bytes of a file name that are no text are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()

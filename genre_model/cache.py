@@ -2,7 +2,8 @@
 
 The key is the content of the audio, not the file's name or tags, and the network with its front
 end; so moved and re-tagged files are found again, and a new head needs no new hearing.  SQLite
-keeps it whole under several processes and sudden death; the least recently used go first.
+keeps it whole under several processes and sudden death; the least recently used go first.  Once it
+is open, nothing that happens to it (a full disk, damage) keeps a file from being heard.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -21,6 +24,8 @@ from genre_model.audio import audio_fingerprint
 from genre_model.bundle import Manifest
 from genre_model.classifier import Classifier, Heard
 from genre_model.errors import GenreModelError
+
+Result = TypeVar("Result")
 
 DEFAULT_MAX_BYTES = 2**30
 BUSY_S = 60.0
@@ -34,7 +39,7 @@ class Cache:
     """A bounded store of :class:`Heard`, for several threads and processes at once."""
 
     def __init__(self, path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
-        """Open, or make, the store.
+        """Open, or make, the store; a damaged one is set aside.
 
         Raises:
             GenreModelError: The file cannot be used.
@@ -44,37 +49,67 @@ class Cache:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(SCHEMA)
+            try:
+                self._connection = connect(path)
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                set_aside(path)
+                self._connection = connect(path)
         except (OSError, sqlite3.Error) as error:
             raise GenreModelError(f"the cache {path} cannot be used: {error}") from error
 
     def close(self) -> None:
-        """Close the store."""
-        self._connection.close()
+        """Close the store; what is looked for afterwards is not there."""
+        with self._lock:
+            self._connection.close()
 
     def get(self, key: bytes) -> Heard | None:
         """What was heard under a key, if it is there and whole."""
-        with self._lock, self._connection:
-            self._connection.execute("UPDATE heard SET used = ? WHERE key = ?", (time.time(), key))
-            row = self._connection.execute(
-                "SELECT value FROM heard WHERE key = ?", (key,)
-            ).fetchone()
-        return None if row is None else unpack(row[0])
 
-    def put(self, key: bytes, heard: Heard) -> None:
-        """Keep what was heard; the least recently used give way."""
-        with self._lock, self._connection:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO heard VALUES (?, ?, ?)", (key, pack(heard), time.time())
+        def read(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute("SELECT value FROM heard WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                return None
+            connection.execute("UPDATE heard SET used = ? WHERE key = ?", (time.time(), key))
+            content: bytes = row[0]
+            return content
+
+        found = self._transact(read)
+        return None if found is None else unpack(found)
+
+    def put(self, key: bytes, content: bytes) -> None:
+        """Keep what was heard, packed, if that is possible; the least recently used give way."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT OR REPLACE INTO heard VALUES (?, ?, ?)", (key, content, time.time())
             )
-            if self._used_bytes() > self.max_bytes:
-                self._connection.execute(
+            n_deleted = 1
+            while n_deleted and self._used_bytes() > self.max_bytes:
+                n_deleted = connection.execute(
                     "DELETE FROM heard WHERE key IN (SELECT key FROM heard ORDER BY used "
                     "LIMIT max(1, (SELECT count(*) / 10 FROM heard)))"
-                )
+                ).rowcount
+
+        self._transact(write)
+
+    def _transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result | None:
+        """Work in a transaction of this thread; one that fails is as if it had never been.
+
+        Where the file turns out to be damaged it is set aside, and a new one begun.
+        """
+        with self._lock:
+            try:
+                with self._connection:
+                    return work(self._connection)
+            except sqlite3.Error as error:
+                if is_damage(error):
+                    self._connection.close()
+                    with suppress(OSError, sqlite3.Error):
+                        set_aside(self.path)
+                        self._connection = connect(self.path)
+                return None
 
     def _used_bytes(self) -> int:
         pages, free, size = (
@@ -84,10 +119,46 @@ class Cache:
         return (pages - free) * size
 
 
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to a store, with its tables.
+
+    Raises:
+        sqlite3.Error: The file cannot be used.
+    """
+    connection = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(SCHEMA)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error says that a database is one, and is broken."""
+    return "malformed" in str(error)
+
+
+def set_aside(path: Path) -> None:
+    """Rename a damaged database, and forget its journal.
+
+    Raises:
+        OSError: That is not possible.
+    """
+    path.replace(f"{path}.damaged")
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
 def cached_hear(
     classifier: Classifier, cache: Cache | None, *, thorough: bool = False
 ) -> Callable[[Path], Heard]:
     """``classifier.hear``, by way of a cache.
+
+    What is heard for the first time is rounded as if it came from the cache, so that a second run
+    says the same as the first.
 
     Raises (the returned function):
         AudioError: As ``Classifier.hear``.
@@ -101,7 +172,9 @@ def cached_hear(
         heard = cache.get(key)
         if heard is None:
             heard = classifier.hear(path, thorough=thorough)
-            cache.put(key, heard)
+            content = pack(heard)
+            cache.put(key, content)
+            heard = unpack(content) or heard
         return heard
 
     return hear

@@ -17,6 +17,7 @@ from genre_model.specs import ContextSpec
 Float64 = NDArray[np.float64]
 
 SMALLEST = 1e-4  # probabilities are kept with four digits
+ROUNDING = 2e-3  # what that may take from the sum of a closed set of genres
 
 
 def in_context(probabilities: Float64, groups: Sequence[str], spec: ContextSpec) -> Float64:
@@ -32,7 +33,7 @@ def in_context(probabilities: Float64, groups: Sequence[str], spec: ContextSpec)
     for name in set(groups):
         inside = names == name
         mixed[inside] = (1 - spec.weight) * logs[inside] + spec.weight * logs[inside].mean(axis=0)
-    if not (rest > SMALLEST).any():  # a closed set of genres stays one
+    if not (rest > ROUNDING).any():  # a closed set of genres stays one
         mixed = mixed[:, :-1]
         return softmax(mixed * spec.sharpness)
     return softmax(mixed * spec.sharpness)[:, :-1]
@@ -41,8 +42,11 @@ def in_context(probabilities: Float64, groups: Sequence[str], spec: ContextSpec)
 def song_in_context(
     own: Mapping[str, float], others: Sequence[Mapping[str, float]], spec: ContextSpec
 ) -> dict[str, float]:
-    """The same for one track: its own probabilities, and those of the artist's other tracks."""
-    genres = list(own)
+    """The same for one track: its own probabilities, and those of the artist's other tracks.
+
+    A genre that a track lacks has a probability of nought there.
+    """
+    genres = list(dict.fromkeys(genre for track in (own, *others) for genre in track))
     rows = [[track.get(genre, 0.0) for genre in genres] for track in (own, *others)]
     mixed = in_context(np.array(rows, dtype=np.float64), ["artist"] * len(rows), spec)
     return dict(zip(genres, mixed[0].tolist(), strict=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,3 +25,25 @@ class LabelledTrack:
     def label(self) -> str:
         """The first class, which splits and reports count the track under."""
         return self.labels[0]
+
+
+def overview(tracks: Sequence[LabelledTrack], dropped: Mapping[str, tuple[int, str]]) -> list[str]:
+    """What a training would use: a line a class, and a line a label that was dropped.
+
+    ``dropped``: label -> (tracks, why).  Artists are counted as far as they are tagged.
+    """
+    counts = Counter(track.label for track in tracks)
+    artists: dict[str, set[str]] = {}
+    for track in tracks:
+        artists.setdefault(track.label, set()).add(track.artist.strip().casefold())
+    width = max(len(name) for name in (*counts, *dropped, "genre"))
+    lines = [f"{'genre':<{width}}  tracks  artists"]
+    lines += [
+        f"{name:<{width}}  {n:>6}  {len(artists[name] - {''}):>7}"
+        for name, n in counts.most_common()
+    ]
+    lines += [
+        f"{label:<{width}}  {n:>6}  not used: {why}"
+        for label, (n, why) in sorted(dropped.items(), key=lambda entry: -entry[1][0])
+    ]
+    return lines

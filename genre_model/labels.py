@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from genre_model.errors import GenreModelError
 
 Which = Literal["first", "any"]
 
-# Spellings that are one genre to everybody; the user's map comes before these.
+# Spellings that are one genre to everybody, but for those that the user's map names.
 ALIASES: Mapping[str, str] = {
     "hiphop": "hip hop",
     "rap": "hip hop",
@@ -63,9 +63,15 @@ def read_labels(genres: Sequence[Sequence[str]], policy: LabelPolicy) -> Labelli
     Raises:
         GenreModelError: A wanted genre is on no track, or fewer than two classes are left.
     """
-    spelling = common_spelling(name for track in genres for name in track)
-    renamed = {fold(name): new for name, new in policy.renamed.items()}
-    wanted = None if policy.wanted is None else {fold(name): name for name in policy.wanted}
+    genres = [[name for name in map(cleaned, track) if name] for track in genres]
+    renamed = {plain(name): new and cleaned(new) for name, new in policy.renamed.items()}
+    spelling = common_spelling((name for track in genres for name in track), renamed)
+    spelling |= {plain(new): new for new in renamed.values() if new}
+    wanted = (
+        None
+        if policy.wanted is None
+        else {fold(name, renamed): cleaned(name) for name in policy.wanted}
+    )
     dropped: Counter[tuple[str, str]] = Counter()
     lines: list[list[list[str]]] = []
     for track in genres:
@@ -88,10 +94,9 @@ def read_labels(genres: Sequence[Sequence[str]], policy: LabelPolicy) -> Labelli
         raise GenreModelError(f"no tracks are labelled {', '.join(missing)}")
     present = sorted({name for track in labels for name in track})
     if len(present) < 2:
-        found_classes = f"one class, {present[0]}" if present else "no class"
-        raise GenreModelError(
-            f"{found_classes} with {policy.min_tracks} tracks or more: nothing to tell apart"
-        )
+        found_classes = f"only {present[0]}" if present else "no genre"
+        enough = "" if wanted else f" has {policy.min_tracks} tracks or more"
+        raise GenreModelError(f"{found_classes}{enough}: nothing to tell apart")
     return Labelling(
         tuple(present), tuple(labels), {label: (n, why) for (label, why), n in dropped.items()}
     )
@@ -104,13 +109,13 @@ def line_of(
     dropped: Counter[tuple[str, str]],
 ) -> list[str]:
     """A genre and its ancestors, folded; empty where the user's map drops it."""
-    key = fold(name)
+    key = fold(name, renamed)
     if key in renamed:
         new = renamed[key]
-        if new is None:
+        if not new:
             dropped[name, "dropped by your map"] += 1
             return []
-        key = fold(new)
+        key = fold(new, renamed)
     line = [key]
     while line[-1] in policy.parents and policy.parents[line[-1]] not in line:
         line.append(policy.parents[line[-1]])
@@ -140,10 +145,21 @@ def choose_classes(
                 del line[0]
 
 
-def fold(name: str) -> str:
-    """A genre in one spelling: lower case, no hyphens, aliases resolved."""
-    text = re.sub(r"[\s\-_]+", " ", name.casefold()).strip()
-    return ALIASES.get(text, text)
+def cleaned(name: str) -> str:
+    """A genre without what a bundle, or a list of genres, cannot hold."""
+    text = "".join(c if c.isprintable() else " " for c in name).replace(";", ",")
+    return " ".join(text.split())
+
+
+def plain(name: str) -> str:
+    """A genre in lower case, without hyphens."""
+    return re.sub(r"[\s\-_]+", " ", name.casefold()).strip()
+
+
+def fold(name: str, kept: Container[str] = ()) -> str:
+    """A genre in one spelling: plain, aliases resolved but for those in ``kept``."""
+    text = plain(name)
+    return text if text in kept else ALIASES.get(text, text)
 
 
 def title(name: str) -> str:
@@ -151,13 +167,13 @@ def title(name: str) -> str:
     return " ".join(word.upper() if "&" in word else word.capitalize() for word in name.split())
 
 
-def common_spelling(names: Iterable[str]) -> dict[str, str]:
+def common_spelling(names: Iterable[str], kept: Container[str] = ()) -> dict[str, str]:
     """Folded genre -> the spelling that occurs most often, among those that fold to it plainly."""
     counts: dict[str, Counter[str]] = {}
     for name in names:
-        plain = re.sub(r"[\s\-_]+", " ", name.casefold()).strip()
-        if fold(name) == plain:
-            counts.setdefault(plain, Counter())[name.strip()] += 1
+        key = plain(name)
+        if fold(name, kept) == key:
+            counts.setdefault(key, Counter())[name.strip()] += 1
     return {key: min(found, key=lambda n: (-found[n], n)) for key, found in counts.items()}
 
 

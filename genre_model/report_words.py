@@ -86,6 +86,23 @@ def verdict(report: Report) -> str:
     )
 
 
+def summary(report: Report) -> list[str]:
+    """The figures that matter, a line each, for a terminal."""
+    accuracy, precision = report.song_accuracy, report.precision
+    split = f"{report.n_tracks} tracks of {report.n_artists} artists, {report.n_folds} folds"
+    interval = f"95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}"
+    answers = f"{report.coverage:.1%}" if report.coverage else "none of them"
+    lines = [
+        f"{split}, {report.split_reason}",
+        f"right: {accuracy.value:.1%} of songs ({interval})",
+        f"always the most frequent genre: {report.majority_baseline:.1%}",
+        f"at a threshold of {report.threshold:.2f} it answers {answers}",
+    ]
+    if math.isfinite(precision.value):
+        lines.append(f"right, of those answers: {precision.value:.1%}")
+    return lines
+
+
 def warnings(report: Report) -> list[str]:
     """What should keep a reader from trusting the verdict too much."""
     baseline = report.majority_baseline

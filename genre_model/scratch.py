@@ -10,15 +10,17 @@ interrupted or not.  Elsewhere they differ a little: other processors add up in 
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+from zipfile import BadZipFile, ZipFile
 
 import msgspec
 import numpy as np
@@ -26,6 +28,7 @@ from numpy.typing import NDArray
 
 from genre_model.aggregate import aggregate, softmax
 from genre_model.architectures import Architecture
+from genre_model.audio import reason
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import AudioError, GenreModelError
 from genre_model.pool import map_bounded
@@ -43,11 +46,12 @@ Float32 = NDArray[np.float32]
 INPUT = "log_mel"
 OUTPUT = "logits"
 OPSET = 17
-CHECKPOINT = "checkpoint.npz"
+CHECKPOINT = "checkpoint.zip"
+PROGRESS = "progress.json"
 # How far the exported network's logits may be from Keras', absolutely or relatively.
 EXPORT_TOLERANCE = 1e-4
 # Gradients of a batch are summed over parts of so many slices: that bounds the memory.
-PART = 32
+PART = 16
 PREFETCHED_PARTS = 4
 # A song's genre in validation: the mean of its slices' probabilities.
 SONG_RULE = AggregationSpec(rule="mean")
@@ -170,6 +174,8 @@ def train_network(
             or the loss is not a number any more.
         ValueError: The arguments do not fit each other.
     """
+    if epochs is not None and epochs < 1:
+        raise ValueError(f"nothing to train in {epochs} epochs")
     require_tensorflow(architecture.name)
     allowed = allowed_genres(tracks, genres)
     if validation.shape != (len(tracks),):
@@ -177,36 +183,20 @@ def train_network(
     folder = slices_folder or work / "slices"
     with _writing(folder):
         stored, skipped = store_tracks(architecture, tracks, allowed, validation, folder)
-    settings = settings_of(architecture, genres, stored, seed)
-    epochs = architecture.training.epochs if epochs is None else epochs
-    trained = _train(architecture, stored, work, settings, seed, epochs, on_epoch)
-    return replace(trained, skipped=skipped)
-
-
-def _train(
-    architecture: Architecture,
-    stored: Sequence[StoredTrack],
-    work: Path,
-    settings: dict[str, str],
-    seed: int,
-    epochs: int,
-    on_epoch: Callable[[EpochReport], None] | None,
-) -> TrainedNetwork:
-    trainer = Trainer(architecture, len(stored[0].allowed), seed)
+    trainer = Trainer(architecture, len(genres), seed)
+    settings = settings_of(architecture, genres, stored, seed, trainer)
     progress, fresh_reason = restore(work, settings, trainer)
     resumed_epochs = len(progress.history)
-    while progress.goes_on(epochs, architecture.training.patience):
-        report = run_epoch(trainer, stored, seed, len(progress.history) + 1)
+    for report in run_epochs(trainer, stored, seed, progress, epochs):
         progress = progress.after(report)
         with _writing(work):
             save(work, progress, trainer)
         if on_epoch is not None:
             on_epoch(report)
-    if not progress.history:
-        raise ValueError(f"nothing to train in {epochs} epochs")
     model = trainer.model
-    del trainer  # the optimiser's memory is wanted for the export
-    load_weights(model, best_file(work, progress.best_epoch))
+    del trainer
+    gc.collect()  # the optimiser's memory is wanted for the export
+    read_variables(model.variables, best_file(work, progress.best_epoch))
     onnx = export_onnx(model)
     check_export(onnx, model, np.load(stored[0].file)[:4].astype(np.float32))
     return TrainedNetwork(
@@ -214,8 +204,9 @@ def _train(
         progress.history,
         progress.best_epoch,
         int(model.count_params()),
-        resumed_epochs=resumed_epochs,
-        fresh_reason=fresh_reason,
+        skipped,
+        resumed_epochs,
+        fresh_reason,
     )
 
 
@@ -242,11 +233,15 @@ def require_tensorflow(name: str) -> None:
 
 @contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Nothing is written to file descriptor 2: TensorFlow logs there before it can be told not to.
+    """Nothing gets to file descriptor 2, where TensorFlow's libraries log whatever they are told.
 
     Exceptions are not affected.
     """
-    kept = os.dup(2)
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
     try:
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
@@ -263,7 +258,7 @@ def _writing(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise GenreModelError(f"cannot work in {folder}: {error.strerror or error}") from error
+        raise GenreModelError(f"cannot work in {folder}: {reason(error)}") from error
 
 
 # --- Slices on disk ------------------------------------------------------------------------------
@@ -323,7 +318,7 @@ def store_slices(architecture: Architecture, folder: Path, path: Path) -> tuple[
     try:
         status = path.stat()
     except OSError as error:
-        return error.strerror or str(error)
+        return reason(error)
     specs = msgspec.json.encode((architecture.spectrogram, architecture.slices))
     identity = f"{status.st_size} {status.st_mtime_ns}".encode()
     name = digest(specs, identity, os.fsencode(path.absolute()))
@@ -403,12 +398,9 @@ class Trainer:
             tf.TensorSpec((None, *shape), tf.float16),
             tf.TensorSpec((None, n_genres), tf.bool),
         )
-        self._add = tf.function(self._add_gradients, input_signature=self.signature)
-        self._step = tf.function(self._apply_sums, input_signature=[tf.TensorSpec((), tf.float32)])
-        self._infer = tf.function(
-            lambda slices: self.model(tf.cast(slices, tf.float32), training=False),
-            input_signature=self.signature[:1],
-        )
+        self._add = compiled(self._add_gradients, self.signature)
+        self._step = compiled(self._apply_sums, [tf.TensorSpec((), tf.float32)])
+        self._infer = compiled(self._logits, self.signature[:1])
 
     @property
     def variables(self) -> list[Any]:
@@ -440,6 +432,11 @@ class Trainer:
         parts = [slices[first : first + PART] for first in range(0, len(slices), PART)]
         return np.concatenate([self._infer(part).numpy() for part in parts])
 
+    def _logits(self, slices: tf.Tensor) -> tf.Tensor:
+        import tensorflow as tf
+
+        return self.model(tf.cast(slices, tf.float32), training=False)
+
     def _add_gradients(self, slices: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
         """Add the gradients of a part to the sums; returns the sum of its losses."""
         import tensorflow as tf
@@ -463,25 +460,42 @@ class Trainer:
         if self.spec.clip_norm is not None:
             norm = scale * tf.linalg.global_norm(self._sums)
             scale *= tf.minimum(1.0, self.spec.clip_norm / norm)
-        means = [total * scale for total in self._sums]
-        self.optimizer.apply_gradients(zip(means, self.model.trainable_variables, strict=True))
+        for total in self._sums:  # in place: a copy would be as large as the network
+            total.assign(total * scale)
+        self.optimizer.apply_gradients(zip(self._sums, self.model.trainable_variables, strict=True))
         for total in self._sums:
-            total.assign(tf.zeros(total.shape))
+            total.assign_sub(total)
 
 
-def run_epoch(
-    trainer: Trainer, tracks: Sequence[StoredTrack], seed: int, epoch: int
-) -> EpochReport:
-    """Train for an epoch, and judge the tracks of the validation.
+def compiled(function: Callable[..., Any], signature: Sequence[tf.TensorSpec]) -> Any:
+    """A function as a TensorFlow graph, traced once; its Python is run, not read and rewritten."""
+    import tensorflow as tf
+
+    return tf.function(function, input_signature=signature, autograph=False)
+
+
+def run_epochs(
+    trainer: Trainer,
+    tracks: Sequence[StoredTrack],
+    seed: int,
+    progress: Progress,
+    epochs: int | None,
+) -> Iterator[EpochReport]:
+    """Train for an epoch and judge the validation's tracks, as long as there is an epoch to come.
 
     Raises:
         GenreModelError: The loss is not a number any more.
     """
-    loss = trainer.train([track for track in tracks if not track.validation], seed, epoch)
-    report = validate(trainer, [track for track in tracks if track.validation], epoch, loss)
-    if not np.isfinite([report.loss, report.validation_loss]).all():
-        raise GenreModelError(f"the training diverged: no finite loss in epoch {epoch}")
-    return report
+    training = [track for track in tracks if not track.validation]
+    validation = [track for track in tracks if track.validation]
+    epochs = trainer.spec.epochs if epochs is None else epochs
+    while progress.goes_on(epochs, trainer.spec.patience):
+        epoch = len(progress.history) + 1
+        report = validate(trainer, validation, epoch, trainer.train(training, seed, epoch))
+        if not np.isfinite([report.loss, report.validation_loss]).all():
+            raise GenreModelError(f"the training diverged: no finite loss in epoch {epoch}")
+        progress = progress.after(report)
+        yield report
 
 
 def validate(
@@ -510,45 +524,45 @@ def validate(
 
 
 def settings_of(
-    architecture: Architecture, genres: Sequence[str], tracks: Sequence[StoredTrack], seed: int
+    architecture: Architecture,
+    genres: Sequence[str],
+    tracks: Sequence[StoredTrack],
+    seed: int,
+    trainer: Trainer,
 ) -> dict[str, str]:
     """What a checkpoint must agree in to be gone on from, by the name of what may differ."""
-    spec = replace(architecture.training, epochs=0, patience=0)  # more of them do no harm
-    files = [
-        (track.file.name, track.allowed.tolist(), track.validation, track.n_slices)
-        for track in tracks
-    ]
     parts = {
-        "architecture": (architecture.name, architecture.spectrogram, architecture.slices, spec),
+        "architecture": (
+            architecture.name,
+            architecture.spectrogram,
+            architecture.slices,
+            replace(architecture.training, epochs=0, patience=0),  # these may change on the way
+            [list(variable.shape) for variable in trainer.variables],
+        ),
         "genres": list(genres),
         "seed": seed,
-        "tracks": files,
+        "tracks": [
+            (track.file.name, track.n_slices, track.allowed.tolist(), track.validation)
+            for track in tracks
+        ],
     }
     return {name: digest(msgspec.json.encode(part)) for name, part in parts.items()}
 
 
 def best_file(work: Path, epoch: int) -> Path:
     """Where the weights of an epoch are kept while it is the best."""
-    return work / f"best-{epoch:04d}.npz"
+    return work / f"best-{epoch:04d}.zip"
 
 
 def save(work: Path, progress: Progress, trainer: Trainer) -> None:
     """Write the checkpoint, with the best weights before it, and drop what was best until now."""
     best = best_file(work, progress.best_epoch)
     if progress.best_epoch == len(progress.history):
-        with whole_file(best) as file:
-            np.savez(file, **arrays_of(trainer.model.variables))  # type: ignore[arg-type]
-    text = np.frombuffer(msgspec.json.encode(progress), np.uint8)
-    with whole_file(work / CHECKPOINT) as file:
-        np.savez(file, progress=text, **arrays_of(trainer.variables))  # type: ignore[arg-type]
-    for old in work.glob("best-*.npz"):
+        write_variables(best, progress, trainer.model.variables)
+    write_variables(work / CHECKPOINT, progress, trainer.variables)
+    for old in work.glob("best-*.zip"):
         if old != best:
             old.unlink()
-
-
-def arrays_of(variables: Iterable[Any]) -> dict[str, NDArray[Any]]:
-    """The values of Keras variables, under names that follow their order."""
-    return {f"v{index}": np.asarray(variable) for index, variable in enumerate(variables)}
 
 
 def restore(work: Path, settings: dict[str, str], trainer: Trainer) -> tuple[Progress, str]:
@@ -557,62 +571,96 @@ def restore(work: Path, settings: dict[str, str], trainer: Trainer) -> tuple[Pro
     Returns:
         The progress, and why it is none although there is a checkpoint.
     """
-    from zipfile import BadZipFile
-
     fresh = Progress(settings)
     file = work / CHECKPOINT
     if not file.exists():
         return fresh, ""
-    try:
-        with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
-            progress = msgspec.json.decode(arrays["progress"].tobytes(), type=Progress)
-            others = [name for name in settings if progress.settings.get(name) != settings[name]]
-            if others:
-                return fresh, f"the checkpoint is of a training with other {' and '.join(others)}"
-            if not best_file(work, progress.best_epoch).exists():
-                return fresh, "the best weights of the checkpoint are missing"
-            assign(trainer.variables, arrays)
-    except (BadZipFile, EOFError, KeyError, ValueError, msgspec.MsgspecError):
+    progress = read_progress(file)
+    if progress is None:
         return fresh, "the checkpoint is damaged"
+    others = [name for name in settings if progress.settings.get(name) != settings[name]]
+    if others:
+        return fresh, f"the checkpoint is of a training with other {' and '.join(others)}"
+    best = best_file(work, progress.best_epoch)
+    if not best.exists() or read_progress(best) is None:
+        return fresh, "the checkpoint lacks its best weights, or they are damaged"
+    read_variables(trainer.variables, file)
     return progress, ""
 
 
-def load_weights(model: keras.Model, file: Path) -> None:
-    """Set the variables of a model to those in a file."""
-    with np.load(file, allow_pickle=False) as arrays:
-        assign(model.variables, arrays)
+def write_variables(file: Path, progress: Progress, variables: Iterable[Any]) -> None:
+    """Write Keras variables, in their order, into a zip file, one after the other."""
+    with whole_file(file) as target, ZipFile(target, "w") as archive:
+        archive.writestr(PROGRESS, msgspec.json.encode(progress))
+        for index, variable in enumerate(variables):
+            with archive.open(f"{index}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asarray(variable), allow_pickle=False)
 
 
-def assign(variables: Sequence[Any], arrays: Any) -> None:
-    """Set Keras variables to the arrays of :func:`arrays_of`; all of them or none.
+def read_progress(file: Path) -> Progress | None:
+    """The progress in a file of :func:`write_variables`; None if anything in it is damaged."""
+    try:
+        with ZipFile(file) as archive:
+            if archive.testzip() is not None:
+                return None
+            return msgspec.json.decode(archive.read(PROGRESS), type=Progress)
+    except (BadZipFile, EOFError, KeyError, OSError, ValueError, msgspec.MsgspecError):
+        return None
 
-    Raises:
-        ValueError, KeyError: The arrays are not of these variables.
-    """
-    values = [arrays[f"v{index}"] for index in range(len(variables))]
-    for variable, value in zip(variables, values, strict=True):
-        if tuple(variable.shape) != value.shape:
-            raise ValueError(f"{variable.path} has shape {variable.shape}, not {value.shape}")
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+
+def read_variables(variables: Sequence[Any], file: Path) -> None:
+    """Set Keras variables to those in a file of :func:`write_variables`."""
+    with ZipFile(file) as archive:
+        for index, variable in enumerate(variables):
+            with archive.open(f"{index}.npy") as entry:
+                variable.assign(np.lib.format.read_array(entry, allow_pickle=False))
 
 
 # --- Export --------------------------------------------------------------------------------------
 
 
 def export_onnx(model: keras.Model) -> bytes:
-    """The model as an ONNX file that takes ``log_mel`` and gives ``logits``, any n at a time."""
+    """The model as an ONNX file that takes ``log_mel`` and gives ``logits``, any n at a time.
+
+    tf2onnx is given a function of the slices and the weights, and the weights are filled in here:
+    it would copy them so often that ``pelchat2019``, of 137 MB, took 8 GB and three quarters of a
+    minute.
+    """
     import tensorflow as tf
     import tf2onnx
 
-    signature = [tf.TensorSpec(model.input_shape, tf.float32, name=INPUT)]
-    function = tf.function(
-        lambda slices: {OUTPUT: model(slices, training=False)}, input_signature=signature
-    )
+    weights = {f"weight_{index}": value for index, value in enumerate(model.trainable_variables)}
+    signature = [
+        tf.TensorSpec(model.input_shape, tf.float32, name=INPUT),
+        *(tf.TensorSpec(value.shape, value.dtype, name=name) for name, value in weights.items()),
+    ]
+
+    def logits(slices: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
+        others = model.non_trainable_variables
+        return {OUTPUT: model.stateless_call(values, others, slices, training=False)[0]}
+
+    graph = compiled(logits, signature)
     with _quiet_stderr():
-        network, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+        network, _ = tf2onnx.convert.from_function(graph, input_signature=signature, opset=OPSET)
+    fill_in(network.graph, weights)
     content: bytes = network.SerializeToString()
     return content
+
+
+def fill_in(graph: Any, weights: Mapping[str, Any]) -> None:
+    """Make constants of the inputs of an ONNX graph that are Keras variables."""
+    inputs = list(graph.input)
+    del graph.input[:]
+    for entry in inputs:
+        if entry.name not in weights:
+            graph.input.append(entry)
+            continue
+        weight = weights[entry.name]
+        constant = graph.initializer.add()
+        constant.name = entry.name
+        constant.data_type = entry.type.tensor_type.elem_type
+        constant.dims.extend(weight.shape)
+        constant.raw_data = np.asarray(weight).tobytes()
 
 
 def check_export(onnx: bytes, model: keras.Model, slices: Float32) -> None:
@@ -625,6 +673,6 @@ def check_export(onnx: bytes, model: keras.Model, slices: Float32) -> None:
 
     session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
     answers = session.run([OUTPUT], {INPUT: slices})[0]
-    expected = model(slices, training=False).numpy()
+    expected = np.asarray(model(slices, training=False))
     if not np.allclose(answers, expected, rtol=EXPORT_TOLERANCE, atol=EXPORT_TOLERANCE):
         raise GenreModelError("the exported network answers otherwise than the trained one")

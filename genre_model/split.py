@@ -38,7 +38,8 @@ def split_tracks(tracks: Sequence[LabelledTrack], seed: int, n_folds: int = N_FO
     """Folds by artist; by album, then by song, where a class has too few artists for that.
 
     Groups are dealt to the fold that has the fewest of their class's tracks so far, the largest
-    first, so that every fold sees every class as far as its groups allow.
+    first, so that every fold sees every class as far as its groups allow.  Groups of several
+    classes are first of all kept out of a fold that is the only one with one of them.
 
     Raises:
         ValueError: There are fewer than two tracks.
@@ -48,7 +49,7 @@ def split_tracks(tracks: Sequence[LabelledTrack], seed: int, n_folds: int = N_FO
     group_by, reason = choose_grouping(tracks)
     groups = [group_of(track, group_by) for track in tracks]
     n_folds = min(n_folds, len(set(groups)))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(abs(seed))
     members: dict[str, list[int]] = {}
     for index, group in enumerate(groups):
         members.setdefault(group, []).append(index)
@@ -61,7 +62,9 @@ def split_tracks(tracks: Sequence[LabelledTrack], seed: int, n_folds: int = N_FO
         weights = np.array([counts.get(name, 0) for name in classes], dtype=np.float64)
         crowding = load @ weights
         totals = load.sum(axis=1)
-        chosen = int(np.lexsort((rng.random(n_folds), totals, crowding))[0])
+        only_there = (load > 0) & ((load > 0).sum(axis=0) == 1)
+        pinned = only_there @ (weights > 0).astype(np.intp)
+        chosen = int(np.lexsort((rng.random(n_folds), totals, crowding, pinned))[0])
         load[chosen] += weights
         fold[members[group]] = chosen
     return Split(fold, tuple(groups), group_by, reason)
@@ -74,18 +77,26 @@ def choose_grouping(tracks: Sequence[LabelledTrack]) -> tuple[GroupBy, str]:
     for group_by, plural in fallbacks:
         poor = poorest_class(tracks, group_by)
         if poor is None:
-            return group_by, "; ".join([*complaints, f"split by {group_by}"])
+            n_alone = sum(not is_tagged(track, group_by) for track in tracks)
+            alone = f", {n_alone} untagged tracks each for itself" if n_alone else ""
+            return group_by, "; ".join([*complaints, f"split by {group_by}{alone}"])
         complaints.append(f"{poor} has too few {plural}")
     return "song", "; ".join([*complaints, "split by song: the figures flatter the model"])
 
 
 def poorest_class(tracks: Sequence[LabelledTrack], group_by: GroupBy) -> str | None:
-    """A class with too few groups to be split, if there is one."""
+    """A class with too few groups to be split, if there is one; untagged tracks count as one."""
     groups: dict[str, set[str]] = {}
     for track in tracks:
-        groups.setdefault(track.label, set()).add(group_of(track, group_by))
+        group = group_of(track, group_by) if is_tagged(track, group_by) else ""
+        groups.setdefault(track.label, set()).add(group)
     poor = sorted(name for name, found in groups.items() if len(found) < MIN_GROUPS)
     return poor[0] if poor else None
+
+
+def is_tagged(track: LabelledTrack, group_by: GroupBy) -> bool:
+    """Whether the track says which group it belongs to."""
+    return bool((track.artist if group_by == "artist" else track.album).strip())
 
 
 def group_of(track: LabelledTrack, group_by: GroupBy) -> str:

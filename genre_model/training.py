@@ -235,7 +235,7 @@ def choose_threshold(
     right = is_right(probabilities, allowed).astype(np.float64)
     members = np.unique(np.array(groups), return_inverse=True)[1]
     reached = UNREACHED_THRESHOLD
-    for threshold in np.unique(confidence.round(3))[::-1]:
+    for threshold in np.unique(np.floor(confidence * 1000) / 1000)[::-1]:  # never rounded up
         accepted = confidence >= threshold
         n = accepted.sum()
         if n < MIN_ACCEPTED:

@@ -17,10 +17,13 @@ ROWS = [
     ["__init__", "errors", "specs"],
     ["audio", "spectrogram", "aggregate", "head", "vocabulary", "evaluation", "pool"],
     ["slicing", "context", "dataset", "labels", "report", "report_page"],
-    ["bundle", "split", "report_words"],
+    ["bundle", "folder", "split", "scratch", "report_words"],
     ["classifier", "report_charts"],
     ["cache", "training", "report_tables"],
-    ["report_html"],
+    ["assess", "report_html"],
+    ["make_bundle"],
+    ["cli_common"],
+    ["cli_classify", "cli_evaluate", "cli_train"],
     ["cli"],
 ]
 ROW = {module: row for row, modules in enumerate(ROWS) for module in modules}

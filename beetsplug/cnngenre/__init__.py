@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 import beets
 import confuse
 from beets import ui
-from beets.exceptions import UserError
 from beets.plugins import BeetsPlugin
 
-from beetsplug.cnngenre.options import DEFAULTS, GENRES, Options, read_options
+from beetsplug.cnngenre.options import DEFAULTS, GENRES, Options, UserError, read_options
 from beetsplug.cnngenre.tagging import FIELDS, Action, apply_field, note, set_genres
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets.dbcore.query import StringQuery
-from beets.exceptions import UserError
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.models import Complain, find_bundle
-from beetsplug.cnngenre.options import GENRES, Options
+from beetsplug.cnngenre.options import GENRES, Options, UserError
 from beetsplug.cnngenre.tagging import (
     Action,
     TagPlan,

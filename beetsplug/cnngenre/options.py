@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import confuse
 from beets import ui
-from beets.exceptions import UserError
+from beets.ui import UserError as UserError  # type: ignore[attr-defined]  # its home in beets 2.7
 
 # Every key with its default; docs/configuration.md and config_example.yaml say what each is for.
 DEFAULTS: dict[str, Any] = {

@@ -15,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beets.dbcore import types
 from beets.library import Item
 
 from beetsplug.cnngenre.options import GENRES
-from genre_model.vocabulary import SongGenre
+
+if TYPE_CHECKING:
+    from genre_model.vocabulary import SongGenre
 
 FIELDS: dict[str, types.Type[Any, Any]] = {
     "cnngenre_label": types.STRING,

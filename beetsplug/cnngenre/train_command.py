@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import optparse
 import shlex
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from beets import ui
-from beets.exceptions import UserError
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.commands import progress
-from beetsplug.cnngenre.options import GENRES
+from beetsplug.cnngenre.options import GENRES, UserError
 from beetsplug.cnngenre.tagging import own_name
 
 if TYPE_CHECKING:
@@ -132,6 +130,8 @@ def hear(
     plugin: CnnGenrePlugin, options: Options, tracks: list[LabelledTrack]
 ) -> list[tuple[LabelledTrack, Heard]]:
     """What is heard of the tracks, by way of the cache; the others are warned of and counted."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from beetsplug.cnngenre.models import backbone_bundle
     from genre_model.classifier import Classifier
     from genre_model.make_bundle import hear_tracks

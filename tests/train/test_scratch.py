@@ -14,11 +14,13 @@ from audio_files import tone, write_audio, write_silence
 
 from genre_model import scratch
 from genre_model.architectures import ARCHITECTURES, Architecture, TrainingSpec
+from genre_model.bundle import PROBE, Manifest, npz, write_bundle
+from genre_model.classifier import Classifier
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import GenreModelError
 from genre_model.scratch import train_network
 from genre_model.slicing import read_slices
-from genre_model.specs import SliceSpec, SpectrogramSpec
+from genre_model.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")
@@ -269,27 +271,59 @@ def test_other_tracks_start_afresh(train, tracks):
     assert "other tracks" in train(epochs=1, tracks=tracks[:-1]).fresh_reason
 
 
-@pytest.mark.parametrize("left", [0, 100, 0.5])
-def test_a_damaged_checkpoint_starts_afresh(train, tmp_path, left):
-    whole = train(epochs=2)
-    file = tmp_path / "work" / scratch.CHECKPOINT
-    content = file.read_bytes()
-    file.write_bytes(content[: left if left > 1 else int(left * len(content))])
-    again = train(epochs=2)
-    assert again.fresh_reason == "the checkpoint is damaged"
+def cut_off(content):
+    return content[: len(content) // 2]
+
+
+def overwritten(content):
+    middle = len(content) // 2
+    return content[:middle] + bytes(64) + content[middle + 64 :]
+
+
+@pytest.mark.parametrize("damage", [cut_off, overwritten, lambda content: b""])
+@pytest.mark.parametrize("name", [scratch.CHECKPOINT, "best-0001.zip"])
+def test_a_damaged_checkpoint_starts_afresh(train, tmp_path, name, damage):
+    whole = train(epochs=1)
+    file = tmp_path / "work" / name
+    file.write_bytes(damage(file.read_bytes()))
+    again = train(epochs=1)
+    assert again.fresh_reason.startswith("the checkpoint")
+    assert again.fresh_reason.endswith("damaged")
+    assert again.resumed_epochs == 0
     assert again.history == whole.history
 
 
 def test_only_the_best_weights_and_the_last_checkpoint_are_kept(train, tmp_path):
     trained = train(epochs=4)
     names = {file.name for file in (tmp_path / "work").iterdir()}
-    assert names == {scratch.CHECKPOINT, f"best-{trained.best_epoch:04d}.npz"}
+    assert names == {scratch.CHECKPOINT, f"best-{trained.best_epoch:04d}.zip"}
 
 
 def test_stops_when_nothing_gets_better(train):
     lazy = replace(TINY, training=replace(TINY.training, learning_rate=0.0, patience=2))
     trained = train(architecture=lazy)
     assert (len(trained.history), trained.best_epoch) == (3, 1)
+
+
+def test_the_classifier_takes_the_network_without_a_head(train, tracks, tmp_path):
+    trained = train()
+    slices = some_slices(1)
+    manifest = Manifest(
+        bundle_id="tiny",
+        genres=GENRES,
+        spectrogram=TINY.spectrogram,
+        slices=TINY.slices,
+        network=NetworkSpec(features="logits"),
+        aggregation=AggregationSpec(rule="mean"),
+    )
+    probe = npz(slices=slices, logits=answers(trained, slices))
+    contents = {"network.onnx": trained.onnx, PROBE: probe}
+    classifier = Classifier(write_bundle(tmp_path / "bundle", manifest, contents))
+    right = 0
+    for track in tracks:
+        probabilities = classifier.probabilities(classifier.hear(track.path))
+        right += max(probabilities, key=probabilities.get) == track.label
+    assert right > 0.8 * len(tracks)
 
 
 def test_bad_files_among_good_ones_are_skipped(train, tracks, tmp_path):
@@ -337,7 +371,7 @@ def test_every_slice_comes_once_an_epoch_in_another_order(train, tracks, slices_
     epochs = [list(scratch.slice_parts(stored, 0, epoch, 40)) for epoch in (1, 2)]
     everything = np.concatenate([np.load(track.file) for track in stored])
     for parts in epochs:
-        assert [len(slices) for slices, _ in parts][:3] == [32, 8, 32]
+        assert [len(slices) for slices, _ in parts][:4] == [16, 16, 8, 16]
         slices = np.concatenate([slices for slices, _ in parts])
         assert sorted(map(bytes, slices)) == sorted(map(bytes, everything))
     assert not np.array_equal(epochs[0][0][0], epochs[1][0][0])

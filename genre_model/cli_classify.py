@@ -1,0 +1,150 @@
+"""``genre-model classify``: say the genre of files."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from genre_model.bundle import SHIPPED
+from genre_model.cli_common import fraction, positive, printable, wished_vocabulary
+from genre_model.errors import AudioError, GenreModelError
+from genre_model.folder import find_audio
+from genre_model.vocabulary import Policy, SongGenre, Vocabulary, judge
+
+if TYPE_CHECKING:
+    from genre_model.classifier import Classifier
+
+N_RUNNERS_UP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One file's outcome: a verdict or an error."""
+
+    path: Path
+    song: SongGenre | None
+    error: str | None
+
+
+def add_classify(parser: argparse.ArgumentParser) -> None:
+    """Give the subcommand its options."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="FILE|DIR")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--csv", action="store_true", help="print CSV")
+    parser.add_argument("--model", type=Path, default=SHIPPED, help="the folder of a bundle")
+    parser.add_argument("--threshold", type=fraction, help="answer from this confidence on")
+    parser.add_argument("--count", type=positive, default=1, help="how many genres at most")
+    parser.add_argument("--genres", help="a selection, or genres separated by commas")
+    parser.add_argument("--thorough", action="store_true", help="hear all of each file")
+    parser.add_argument("--threads", type=positive, default=os.cpu_count() or 1)
+    parser.set_defaults(run=run_classify)
+
+
+def run_classify(options: argparse.Namespace) -> int:
+    """Classify files; 1 where there was not one that could be heard."""
+    from genre_model.classifier import load_classifier
+
+    classifier = load_classifier(options.model)
+    paths = list(find_audio(options.paths))
+    if not paths:
+        raise GenreModelError("no audio files there")
+    vocabulary = wished_vocabulary(classifier.manifest, options.genres)
+    rows = classify(paths, classifier, vocabulary, options)
+    write = write_json if options.json else write_csv if options.csv else write_table
+    n_heard = write(rows, sys.stdout)
+    return 0 if n_heard else 1
+
+
+def classify(
+    paths: Sequence[Path],
+    classifier: Classifier,
+    vocabulary: Vocabulary,
+    options: argparse.Namespace,
+) -> Iterator[Row]:
+    """The verdict on each file, in order, heard in parallel."""
+    from tqdm import tqdm
+
+    from genre_model.pool import map_bounded
+
+    own = classifier.manifest.aggregation.threshold
+    policy = Policy(own if options.threshold is None else options.threshold, options.count)
+
+    def hear(path: Path) -> Row:
+        try:
+            heard = classifier.hear(path, thorough=options.thorough)
+        except AudioError as error:
+            return Row(path, None, str(error))
+        return Row(path, judge(classifier.probabilities(heard), vocabulary, policy), None)
+
+    with (
+        ThreadPoolExecutor(options.threads) as executor,
+        tqdm(total=len(paths), unit="track", disable=None, leave=False) as bar,
+    ):
+        for _, row in map_bounded(executor, hear, paths, in_flight=2 * options.threads):
+            bar.update()
+            yield row
+
+
+def write_table(rows: Iterable[Row], out: TextIO) -> int:
+    """One line a file: genres, confidence, runners-up, name."""
+    n_heard = 0
+    out.write(f"{'genre':<20} {'conf':>4}  {'or else':<34} file\n")
+    for row in rows:
+        name = printable(str(row.path))
+        if row.song is None:
+            out.write(f"{'(failed)':<20} {'':>4}  {row.error or '':<34} {name}\n")
+            continue
+        n_heard += 1
+        best = row.song.best
+        others = [s for s in row.song.ranked if not best or s.genre != best.genre][:N_RUNNERS_UP]
+        rest = ", ".join(f"{score.genre} {score.probability:.2f}" for score in others)
+        genre = "; ".join(row.song.genres) or (f"({best.genre}?)" if best else "(silent)")
+        confidence = f"{best.probability:.2f}" if best else ""
+        out.write(f"{genre:<20} {confidence:>4}  {rest:<34} {name}\n")
+    return n_heard
+
+
+def write_json(rows: Iterable[Row], out: TextIO) -> int:
+    """A list of objects."""
+    entries = [as_dict(row) for row in rows]
+    json.dump(entries, out, indent=2, ensure_ascii=True)
+    out.write("\n")
+    return sum(entry["error"] is None for entry in entries)
+
+
+def write_csv(rows: Iterable[Row], out: TextIO) -> int:
+    """A header, then one line a file."""
+    n_heard = 0
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["path", "genres", "best", "probability", "error"])
+    for row in rows:
+        entry = as_dict(row)
+        n_heard += row.error is None
+        genres = "; ".join(row.song.genres) if row.song else ""
+        writer.writerow(
+            [entry["path"], genres, entry["best"], entry["probability"], row.error or ""]
+        )
+    return n_heard
+
+
+def as_dict(row: Row) -> dict[str, object]:
+    """A row as JSON has it."""
+    song = row.song
+    best = song.best if song else None
+    return {
+        "path": printable(str(row.path)),
+        "genres": list(song.genres) if song else [],
+        "best": best.genre if best else None,
+        "probability": round(best.probability, 4) if best else None,
+        "ranked": {s.genre: round(s.probability, 4) for s in song.ranked} if song else {},
+        "reason": song.reason if song else None,
+        "error": row.error,
+    }

@@ -1,0 +1,133 @@
+"""What the subcommands of ``genre-model`` have in common."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genre_model.dataset import LabelledTrack
+from genre_model.errors import GenreModelError
+from genre_model.vocabulary import Vocabulary, make_vocabulary
+
+if TYPE_CHECKING:
+    from genre_model.bundle import Manifest
+    from genre_model.classifier import Classifier, Heard
+
+N_FAILURES = 5  # as many as are named
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hearing:
+    """Tracks with what was heard of them, and a line for each that could not be heard."""
+
+    heard: list[tuple[LabelledTrack, Heard]]
+    failures: list[str]
+
+
+def add_hearing_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommands that hear many labelled tracks."""
+    parser.add_argument("--cache", type=Path, metavar="FILE", help="keep here what was heard")
+    parser.add_argument("--threads", type=positive, default=os.cpu_count() or 1)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return value
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 up."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def whole_number(text: str) -> int:
+    """A whole number from 0 up."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
+    return value
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names separated by commas."""
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not found:
+        raise argparse.ArgumentTypeError("no names")
+    return found
+
+
+def wished_vocabulary(manifest: Manifest, wish: str | None) -> Vocabulary:
+    """The vocabulary of a ``--genres`` option: a selection's name, or genres by commas.
+
+    Raises:
+        GenreModelError: The bundle lacks one of them.
+    """
+    chosen: str | list[str] | None = wish
+    if wish is not None and wish not in manifest.presets:
+        chosen = wish.split(",")
+    return make_vocabulary(manifest.genres, manifest.parents, manifest.presets, chosen)
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: control characters and undecodable bytes are escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
+
+
+def say(lines: Iterable[str], *, error: bool = False) -> None:
+    """Print lines; what a terminal should not get is escaped."""
+    stream = sys.stderr if error else sys.stdout
+    stream.write("".join(f"{printable(line)}\n" for line in lines))
+
+
+def hear_all(
+    tracks: Sequence[LabelledTrack], classifier: Classifier, cache_file: Path | None, threads: int
+) -> Hearing:
+    """Hear tracks in parallel, with a progress bar; those that fail are named on standard error.
+
+    Raises:
+        GenreModelError: The cache cannot be used, or not one track could be heard.
+    """
+    from tqdm import tqdm
+
+    from genre_model.cache import Cache
+    from genre_model.make_bundle import hear_tracks
+
+    failures: list[str] = []
+    cache = Cache(cache_file) if cache_file else None
+    with (
+        tqdm(total=len(tracks), unit="track", disable=None, leave=False) as bar,
+        ThreadPoolExecutor(threads) as executor,
+    ):
+
+        def on_track(track: LabelledTrack, error: str | None) -> None:
+            bar.update()
+            if error is not None:
+                failures.append(printable(f"{track.path}: {error}"))
+
+        try:
+            heard = list(hear_tracks(tracks, classifier, cache, executor, 2 * threads, on_track))
+        finally:
+            executor.shutdown(cancel_futures=True)
+            if cache:
+                cache.close()
+    found = [(track, sound) for track, sound in heard if len(sound.features)]
+    if not found:
+        raise GenreModelError(f"not one of {len(tracks)} tracks could be heard: {failures[0]}")
+    rest = [f"and {len(failures) - N_FAILURES} more"] if len(failures) > N_FAILURES else []
+    say(["not heard: " + line for line in failures[:N_FAILURES]] + rest, error=True)
+    return Hearing(found, failures)

@@ -1,0 +1,135 @@
+"""``genre-model train``: learn the genres of a folder of labelled music."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from genre_model.cli_common import (
+    add_hearing_options,
+    fraction,
+    hear_all,
+    names,
+    positive,
+    printable,
+    say,
+    whole_number,
+)
+from genre_model.dataset import LabelledTrack, overview
+from genre_model.errors import GenreModelError
+from genre_model.folder import LabelsFrom, folder_tracks
+from genre_model.labels import Labelling, LabelPolicy, read_labels
+
+NO_LABEL = {
+    "folder": "{n} files lie in the folder itself, not in one of a genre, and are not used",
+    "tags": "{n} files have no genre in their tags and are not used",
+}
+
+
+def add_train(parser: argparse.ArgumentParser) -> None:
+    """Give the subcommand its options."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument(
+        "--labels",
+        choices=["folder", "tags"],
+        default="folder",
+        help="a track's genre is the folder below FOLDER that it is in, or is in its tags",
+    )
+    parser.add_argument(
+        "--genres", type=names, metavar="A,B", help="learn these alone, separated by commas"
+    )
+    parser.add_argument(
+        "--min-tracks", type=positive, default=10, help="a genre with fewer is not learned"
+    )
+    parser.add_argument(
+        "--target-precision", type=fraction, default=0.9, help="the share of answers to be right"
+    )
+    parser.add_argument("--seed", type=whole_number, default=0, help="of the folds")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("models"),
+        metavar="DIR",
+        help="the folder that gets the bundle; default: models",
+    )
+    add_hearing_options(parser)
+    parser.set_defaults(run=run_train)
+
+
+def run_train(options: argparse.Namespace) -> int:
+    """Read labels, hear, evaluate, fit, write a bundle; say what it is worth and where it is."""
+    import msgspec
+
+    from genre_model.bundle import SHIPPED, read_bundle
+    from genre_model.classifier import Classifier
+    from genre_model.make_bundle import REPORT_HTML, Job, train_head_bundle
+    from genre_model.report_words import summary
+    from genre_model.training import HeadOptions
+
+    check_writable(options.output)
+    found = folder_tracks(options.folder, options.labels, options.threads)
+    tracks, labelling = learnable(found, options.labels, options.genres, options.min_tracks)
+    if not options.json:
+        say(overview(tracks, labelling.dropped))
+        n_unlabelled = sum(not track.labels for track in found)
+        say([NO_LABEL[options.labels].format(n=n_unlabelled)] if n_unlabelled else [])
+    backbone = read_bundle(SHIPPED)
+    hearing = hear_all(tracks, Classifier(backbone), options.cache, options.threads)
+    head_options = HeadOptions(target_precision=options.target_precision, seed=options.seed)
+    job = Job(tracks, labelling.dropped, head_options)
+    bundle, report = train_head_bundle(job, hearing.heard, backbone, options.output)
+    page = (bundle.directory / REPORT_HTML).resolve()
+    if options.json:
+        result = {
+            "bundle": printable(str(bundle.directory)),
+            "page": printable(str(page)),
+            "not_heard": hearing.failures,
+            "report": report,
+        }
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n")
+    else:
+        say([*summary(report), f"report: {page.as_uri()}", f"bundle: {bundle.directory}"])
+    return 0
+
+
+def learnable(
+    found: Sequence[LabelledTrack],
+    labels_from: LabelsFrom,
+    wanted: tuple[str, ...] | None,
+    min_tracks: int,
+) -> tuple[list[LabelledTrack], Labelling]:
+    """The tracks to learn from with their classes, and how the labels were read.
+
+    The names of folders are taken as they stand: whoever sorts Rap and Hip Hop apart means it.
+
+    Raises:
+        GenreModelError: The labels leave nothing to tell apart.
+    """
+    raw = [track.labels for track in found]
+    as_they_are = {name: name for labels in raw for name in labels}
+    policy = LabelPolicy(
+        wanted=wanted,
+        min_tracks=min_tracks,
+        renamed=as_they_are if labels_from == "folder" else {},
+    )
+    labelling = read_labels(raw, policy)
+    pairs = zip(found, labelling.labels, strict=True)
+    return [replace(track, labels=labels) for track, labels in pairs if labels], labelling
+
+
+def check_writable(folder: Path) -> None:
+    """Find out before hours of hearing whether the bundle can be written.
+
+    Raises:
+        GenreModelError: The folder, or the one that it is to be made in, takes no files.
+    """
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise GenreModelError(f"cannot write to {folder}: {existing} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise GenreModelError(f"cannot write to {folder}: no permission")

@@ -1,0 +1,504 @@
+"""``genre-model train`` and ``evaluate`` from the outside, on tones in folders."""
+
+import csv
+import json
+import os
+import re
+import shutil
+
+import audio_files
+import mediafile
+import numpy as np
+import pytest
+from bundle_files import GENRES, TONES_HZ, write_tiny_bundle
+
+from genre_model.bundle import read_bundle
+from genre_model.cli import main
+from genre_model.folder import Tags, folder_tracks, read_tags, split_genres
+from genre_model.specs import ContextSpec
+
+HZ = {"Deep": 110, "Middle": 900, "High": 4_000}
+N_TRACKS = 8
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_reports():
+    """Intervals and learning curves are not what is tested here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genre_model.evaluation.N_RESAMPLES", 50)
+        patch.setattr("genre_model.assess.LEARNING_SHARES", ())
+        yield
+
+
+def write_tone(path, hz, seed=0, **tags):
+    noise = np.random.default_rng(seed).standard_normal((49_600, 1))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tone = audio_files.tone(3.1, hz * (1 + 0.02 * seed), 16_000, 1)
+    audio_files.write_audio(path, tone * 0.9 + 0.01 * noise, 16_000, "flac")
+    if tags:
+        file = mediafile.MediaFile(path)
+        file.update(tags)
+        file.save()
+    return path
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory):
+    """A folder of three folders of eight tones, by four artists each; some lie deeper."""
+    folder = tmp_path_factory.mktemp("music")
+    for genre, hz in HZ.items():
+        for n in range(N_TRACKS):
+            artist = f"{genre} artist {n // 2}"
+            path = folder / genre / (f"album {n}" if n % 2 else ".") / f"{n}.flac"
+            write_tone(path, hz, n, artist=artist, album="Album", title=f"{n}", genres=["Other"])
+    return folder
+
+
+def run(capsys, *arguments):
+    """Status, output and errors of ``genre-model``."""
+    status = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def trained(music, tmp_path_factory):
+    """The folder of a bundle that was trained by the command, a cache, and what was printed."""
+    folder = tmp_path_factory.mktemp("trained")
+    lines = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout.write", lines.append)
+        patch.chdir(folder)
+        status = main(["train", str(music), "--min-tracks", "4", "--cache", str(folder / "c.db")])
+    assert status == 0
+    [bundle] = (folder / "models").iterdir()
+    return bundle, folder / "c.db", "".join(lines)
+
+
+def test_training_says_what_it_learned_from_and_what_that_is_worth(trained):
+    bundle, _, out = trained
+    lines = out.splitlines()
+    assert lines[0].split() == ["genre", "tracks", "artists"]
+    assert sorted(line.split() for line in lines[1:4]) == [
+        [genre, "8", "4"] for genre in sorted(HZ)
+    ]
+    assert "24 tracks of 12 artists, 5 folds, split by artist" in out
+    assert re.search(r"right: (9|10)\d\.\d% of songs", out)
+    assert "always the most frequent genre: 33.3%" in out
+    assert f"report: {(bundle / 'report.html').as_uri()}" in out
+    assert lines[-1] == f"bundle: models/{bundle.name}"
+
+
+def test_the_bundle_is_whole_and_has_its_report(trained, capsys):
+    bundle, *_ = trained
+    status, out, _ = run(capsys, "inspect", bundle)
+    assert status == 0
+    assert "Deep, High, Middle" in out
+    manifest = read_bundle(bundle).manifest
+    assert manifest.genres == ("Deep", "High", "Middle")
+    assert manifest.target == "genres"
+    report = json.loads((bundle / "report.json").read_bytes())
+    assert report["n_tracks"] == 24
+    assert bundle.name == manifest.bundle_id == report["bundle_id"]
+    assert "<html" in (bundle / "report.html").read_text()
+
+
+def test_the_bundle_classifies(trained, music, capsys):
+    bundle, *_ = trained
+    status, out, _ = run(capsys, "classify", "--json", "--model", bundle, music / "High")
+    assert status == 0
+    assert {entry["best"] for entry in json.loads(out)} == {"High"}
+
+
+def test_json_and_nothing_else_is_printed_and_the_cache_saves_the_hearing(
+    trained, music, capsys, tmp_path, monkeypatch
+):
+    _, cache, _ = trained
+    monkeypatch.setattr("genre_model.classifier.Classifier.hear", None)  # nothing is heard again
+    status, out, err = run(
+        capsys, "train", music, "--min-tracks", "4", "--cache", cache, "--json", "-o", tmp_path
+    )  # fmt: skip
+    result = json.loads(out)
+    assert (status, err) == (0, "")
+    assert result["report"]["n_tracks"] == 24
+    assert result["not_heard"] == []
+    assert read_bundle(tmp_path / result["report"]["bundle_id"]).manifest.genres
+    first = read_bundle(trained[0])
+    second = read_bundle(tmp_path / result["report"]["bundle_id"])
+    assert (first.head().weights == second.head().weights).all()
+
+
+def small(folder, n=4, **genres):
+    """A folder of a few tones a genre, hard links to files of its own."""
+    for index, (genre, hz) in enumerate((genres or {"Deep": 110, "High": 4_000}).items()):
+        for k in range(n):
+            write_tone(folder / genre / f"{k}.flac", hz, k + 10 * index, artist=f"{genre} {k}")
+    return folder
+
+
+def test_genres_may_be_restricted_and_the_others_are_told_of(music, trained, capsys, tmp_path):
+    status, out, _ = run(
+        capsys, "train", music, "--genres", "deep, HIGH", "--cache", trained[1], "-o", tmp_path
+    )  # fmt: skip
+    assert status == 0
+    assert re.search(r"^Middle +8  not used: not wanted$", out, re.MULTILINE)
+    [bundle] = tmp_path.iterdir()
+    assert read_bundle(bundle).manifest.genres == ("HIGH", "deep")
+
+
+def test_files_that_cannot_be_heard_are_named_and_the_others_teach(tmp_path, capsys):
+    folder = small(tmp_path / "music")
+    (folder / "Deep" / "broken\x1b.mp3").write_bytes(b"nothing")
+    audio_files.write_silence(folder / "Deep" / "silent.wav")
+    (folder / "loose.mp3").write_bytes(b"nothing")
+    (folder / "Deep" / "cover.jpg").write_bytes(b"")
+    status, out, err = run(
+        capsys, "train", folder, "--min-tracks", "3", "-o", tmp_path / "models"
+    )  # fmt: skip
+    assert status == 0
+    assert re.search(r"^Deep +6 +4$", out, re.MULTILINE)
+    assert "1 files lie in the folder itself" in out
+    assert "8 tracks of 8 artists" in out
+    lines = err.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("not heard: ")
+    assert r"broken\x1b.mp3: not readable as audio" in lines[0]
+    assert lines[1].endswith("silent.wav: silent")
+
+
+def test_labels_may_come_from_tags(tmp_path, capsys):
+    for k in range(4):
+        genres = ["Hip-Hop"] if k % 2 else ["Rap", "Polka"]
+        write_tone(tmp_path / "music" / f"a{k}.flac", 110, k, genres=genres, artist=f"a{k}")
+        write_tone(tmp_path / "music" / "x" / f"b{k}.flac", 4_000, k, genres=["Ska"], artist="b")
+    write_tone(tmp_path / "music" / "none.flac", 900)
+    status, out, _ = run(
+        capsys, "train", tmp_path / "music", "--labels", "tags", "--min-tracks", "2", "--json",
+        "-o", tmp_path / "models",
+    )  # fmt: skip
+    report = json.loads(out)["report"]
+    assert status == 0
+    assert report["genres"] == ["Hip-Hop", "Ska"]
+    assert [figures["n_tracks"] for figures in report["per_genre"]] == [4, 4]
+    assert report["group_by"] == "song"
+
+
+def test_folders_are_taken_as_they_are_called(tmp_path, capsys):
+    folder = small(tmp_path / "music", Rap=110, **{"Hip Hop": 4_000})
+    status, out, _ = run(capsys, "train", folder, "--min-tracks", "3", "--json", "-o", tmp_path)
+    assert status == 0
+    assert json.loads(out)["report"]["genres"] == ["Hip Hop", "Rap"]
+
+
+# --- What goes wrong -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["missing"], "missing: no such folder"),
+        (["file.txt"], "file.txt: not a folder"),
+        (["empty"], "empty: no audio files there"),
+        (["one"], "only Deep has 10 tracks or more: nothing to tell apart"),
+        (["one", "--min-tracks", "99"], "no genre has 99 tracks or more: nothing to tell apart"),
+        (["one", "--genres", "Deep,Polka"], "no tracks are labelled Polka"),
+        (["broken", "--min-tracks", "1"], "not one of 2 tracks could be heard: "),
+        (["broken", "--labels", "tags"], "no genre has 10 tracks or more"),
+        (["one", "-o", "file.txt/models"], "cannot write to file.txt/models: "),
+        (["one", "-o", "file.txt"], "cannot write to file.txt: "),
+        (["broken", "--min-tracks", "1", "--cache", "file.txt"], "the cache file.txt cannot be"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_sentence(
+    tmp_path, capsys, monkeypatch, music, arguments, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.txt").write_bytes(b"text " * 1_000)
+    (tmp_path / "empty").mkdir()
+    for n in range(10):
+        path = tmp_path / "one" / "Deep" / f"{n}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(music / "Deep" / "0.flac")
+    for name in ("A", "B"):
+        (tmp_path / "broken" / name).mkdir(parents=True)
+        (tmp_path / "broken" / name / "x.mp3").write_bytes(b"nothing")
+    status, out, err = run(capsys, "train", *arguments)
+    assert status == 1
+    assert err.startswith(f"genre-model: {sentence}")
+    assert err.count("\n") == 1
+    assert not list(tmp_path.glob("models/*"))
+    assert "Traceback" not in out
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_noticed_before_the_hearing(tmp_path, capsys, music):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    status, _, err = run(capsys, "train", music, "-o", tmp_path / "locked" / "models")
+    assert status == 1
+    assert err.endswith("no permission\n")
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(
+    tmp_path, capsys, monkeypatch, music, trained
+):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("genre_model.bundle.write_file", full)
+    status, _, err = run(
+        capsys, "train", music, "--min-tracks", "4", "--cache", trained[1], "-o", tmp_path / "m"
+    )  # fmt: skip
+    assert status == 1
+    assert "No space left on device" in err
+    assert err.count("\n") == 1
+    assert list((tmp_path / "m").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--seed", "-1"], ["--min-tracks", "0"], ["--target-precision", "2"], ["--labels", "names"],
+     ["--threads", "0"], ["--genres", ","]],
+)  # fmt: skip
+def test_bad_options_exit_with_2(music, capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(["train", str(music), *arguments])
+    assert caught.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+# --- Tags ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["mp3", "flac", "aac", "vorbis", "opus", "wav16", "aiff", "wma"])
+def test_tags_are_read_from_every_format(tmp_path, kind):
+    path, _ = audio_files.write_song(tmp_path, kind, seconds=1)
+    file = mediafile.MediaFile(path)
+    file.update({"artist": "Ärtist", "album": "Album", "title": "Title", "genres": ["Rock"]})
+    file.save()
+    assert read_tags(path) == Tags("Ärtist", "Album", "Title", ("Rock",))
+
+
+@pytest.mark.parametrize("kind", ["flac", "vorbis"])
+def test_several_genres_are_several(tmp_path, kind):
+    path, _ = audio_files.write_song(tmp_path, kind, seconds=1)
+    file = mediafile.MediaFile(path)
+    file.genres = ["Rock", "Drum & Bass"]
+    file.save()
+    assert read_tags(path).genres == ("Rock", "Drum & Bass")
+    assert split_genres("A; B\0C;;") == ("A", "B", "C")
+
+
+def test_tags_that_cannot_be_read_are_empty(tmp_path):
+    path = tmp_path / "a.mp3"
+    path.write_bytes(b"nothing")
+    assert read_tags(path) == read_tags(tmp_path / "missing.mp3") == Tags()
+    content = audio_files.write_song(tmp_path, "mp3", seconds=1)[0].read_bytes()
+    path.write_bytes(audio_files.with_broken_id3v2(content))
+    read_tags(path)
+    path.write_bytes(audio_files.with_latin1_id3v1(content))
+    read_tags(path)
+
+
+def test_folders_below_those_of_the_genres_are_searched(music):
+    tracks = folder_tracks(music, "folder", 2)
+    assert len(tracks) == 24
+    assert {track.labels for track in tracks} == {(genre,) for genre in HZ}
+    assert tracks[0].artist == "Deep artist 0"
+
+
+# --- evaluate ------------------------------------------------------------------------------------
+
+
+def test_a_bundle_is_right_about_what_it_has_learned(trained, music, capsys):
+    bundle, cache, _ = trained
+    status, out, err = run(capsys, "evaluate", bundle, music, "--cache", cache, "--json")
+    result = json.loads(out)
+    assert (status, err) == (0, "")
+    assert (result["songs"], result["artists"]) == (24, 12)
+    assert result["accuracy"]["value"] == result["balanced_accuracy"] == result["macro_f1"] == 1
+    assert result["majority_baseline"] == pytest.approx(1 / 3)
+    assert result["confusion"] == {genre: {genre: N_TRACKS} for genre in sorted(HZ)}
+
+
+@pytest.fixture
+def tones(tmp_path):
+    """Tones for the tiny bundle: three of each genre, one of which lies in the wrong folder."""
+    folder = tmp_path / "tones"
+    for genre, hz in TONES_HZ.items():
+        for n in range(3):
+            write_tone(folder / genre / f"{n}.flac", hz, n, artist=f"{genre} {n}", album="Album")
+    shutil.move(folder / "Dub" / "2.flac", folder / "Bebop" / "dub.flac")
+    return folder
+
+
+def evaluate(capsys, *arguments):
+    status, out, err = run(capsys, "evaluate", *arguments, "--json")
+    assert (status, err) == (0, "")
+    return json.loads(out)
+
+
+def test_every_figure_of_a_small_example(tiny_bundle, tones, capsys):
+    result = evaluate(capsys, tiny_bundle, tones)
+    assert result["songs"] == 9
+    assert result["accuracy"]["value"] == pytest.approx(8 / 9)
+    assert result["accuracy"]["low"] < 8 / 9 < result["accuracy"]["high"]
+    assert result["slice_accuracy"] == pytest.approx(8 / 9)
+    assert result["balanced_accuracy"] == pytest.approx((1 + 1 + 3 / 4) / 3)
+    assert result["majority_baseline"] == pytest.approx(4 / 9)
+    assert result["per_genre"]["Dub"]["precision"] == pytest.approx(2 / 3)
+    assert result["per_genre"]["Dub"]["recall"] == 1
+    assert result["per_genre"]["Bebop"] == {
+        "tracks": 4, "precision": 1.0, "recall": 0.75, "f1": pytest.approx(6 / 7)
+    }  # fmt: skip
+    assert result["macro_f1"] == pytest.approx((0.8 + 1 + 6 / 7) / 3)
+    assert result["confusion"] == {
+        "Bebop": {"Bebop": 3, "Dub": 1}, "Dub": {"Dub": 2}, "Jazz": {"Jazz": 3}
+    }  # fmt: skip
+    assert 0 <= result["calibration_error"] < 0.5
+    assert result["threshold"] == 0.5
+    assert result["context"] is False
+
+
+def test_the_same_as_text(tiny_bundle, tones, capsys):
+    status, out, _ = run(capsys, "evaluate", tiny_bundle, tones)
+    assert status == 0
+    assert "bundle tiny-1: 9 songs of 9 artists, each track is judged by itself" in out
+    assert re.search(r"right: 88\.9% of songs \(95 % interval .*, resampling artists\)", out)
+    assert re.search(r"at a threshold of 0\.50 it answers \d+", out)
+    assert re.search(r"^Bebop +4 +100\.0% +75\.0%  Bebop 3, Dub 1$", out, re.MULTILINE)
+
+
+def test_a_kind_of_the_label_is_right(tiny_bundle, tones, capsys):
+    for path in (tones / "Bebop").glob("[0-9].flac"):
+        path.rename(tones / "Jazz" / f"bebop {path.name}")
+    (tones / "Bebop" / "dub.flac").unlink()
+    result = evaluate(capsys, tiny_bundle, tones)
+    assert result["confusion"] == {"Dub": {"Dub": 2}, "Jazz": {"Jazz": 6}}
+    assert result["accuracy"]["value"] == 1
+
+
+def test_labels_in_another_spelling_are_found_and_unknown_ones_are_left_out(
+    tiny_bundle, tones, capsys
+):
+    (tones / "Jazz").rename(tones / "jazz")
+    write_tone(tones / "Polka" / "a.flac", 300)
+    write_tone(tones / "loose.flac", 300)
+    result = evaluate(capsys, tiny_bundle, tones)
+    assert result["songs"] == 9
+    assert result["unknown_labels"] == {"Polka": 1, "": 1}
+    out = run(capsys, "evaluate", tiny_bundle, tones)[1]
+    assert "left out, as the bundle lacks their label: 2 (" in out
+    assert "Polka 1" in out
+
+
+def test_the_answers_can_be_restricted(tiny_bundle, tones, capsys):
+    result = evaluate(capsys, tiny_bundle, tones, "--genres", "few")
+    assert result["unknown_labels"] == {"Bebop": 4}
+    assert result["songs"] == 5
+
+
+def test_what_cannot_be_heard_is_left_out_and_counted(tiny_bundle, tones, capsys):
+    (tones / "Dub" / "broken.flac").write_bytes(b"nothing")
+    status, out, err = run(capsys, "evaluate", tiny_bundle, tones)
+    assert status == 0
+    assert "left out, as they could not be heard: 1" in out
+    assert err.startswith("not heard: ")
+
+
+def test_tracks_of_one_artist_inform_each_other_where_the_bundle_says_so(tmp_path, tones, capsys):
+    bundle = write_tiny_bundle(tmp_path / "context", context=ContextSpec(0.9, 1.0, 0.4))
+    wrong = tones / "Bebop" / "dub.flac"
+    file = mediafile.MediaFile(wrong)
+    file.artist = "Bebop 0"
+    file.save()
+    for n in range(3, 9):
+        write_tone(tones / "Bebop" / f"{n}.flac", TONES_HZ["Bebop"], n, artist="bebop 0 ")
+    result = evaluate(capsys, bundle, tones)
+    assert result["context"] is True
+    assert result["threshold"] == 0.4
+    assert result["confusion"]["Bebop"] == {"Bebop": 10}
+    assert "inform each other, as tagged" in run(capsys, "evaluate", bundle, tones)[1]
+
+
+def test_without_artists_songs_are_resampled_and_that_is_said(tiny_bundle, tmp_path, capsys):
+    for genre, hz in TONES_HZ.items():
+        write_tone(tmp_path / "tones" / genre / "a.flac", hz)
+    out = run(capsys, "evaluate", tiny_bundle, tmp_path / "tones")[1]
+    assert "3 songs of 0 artists" in out
+    assert "resampling songs, as no artists are tagged" in out
+
+
+def write_csv(path, *rows):
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def test_a_list_says_what_the_genres_are(tiny_bundle, tones, capsys):
+    rows = [
+        ("Path", " Genre ", "artist"),
+        ("Dub/0.flac", "dub", "Somebody"),
+        ("Bebop/dub.flac", "Jazz;Dub", "Somebody"),
+        (str(tones / "Jazz" / "0.flac"), "Jazz", ""),
+        ("Jazz/1.flac",),
+        ("", "", ""),
+        ("missing.flac", "Jazz"),
+    ]
+    path = write_csv(tones / "labels.csv", *rows)
+    status, out, err = run(capsys, "evaluate", tiny_bundle, path, "--json")
+    result = json.loads(out)
+    assert status == 0
+    assert result["songs"] == 3
+    assert result["artists"] == 2
+    assert result["confusion"] == {"Dub": {"Dub": 2}, "Jazz": {"Jazz": 1}}
+    assert result["unknown_labels"] == {"": 1}
+    assert "missing.flac: no such file" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"path,label\na,b\n", "labels.csv has no column genre (it has: path, label)"),
+        (b"a;b\n", "labels.csv has no column path and no column genre (it has: a;b)"),
+        (b"", "labels.csv: no tracks there"),
+        (b"path,genre\n", "labels.csv: no tracks there"),
+        (b"path,genre\n,\n", "labels.csv: no tracks there"),
+        (b"path,genre\n\xff\xfe,x\n", "labels.csv cannot be read as CSV: "),
+        (b"path,genre\na.flac,Polka\n", "no track has a label that the bundle knows: Polka (it "),
+        (b"path,genre\na.flac,Jazz\n", "not one of 1 tracks could be heard: a.flac: no such file"),
+        (None, "labels.csv cannot be read as CSV: No such file or directory"),
+    ],
+)
+def test_a_bad_list_is_one_sentence(
+    tiny_bundle, tmp_path, capsys, monkeypatch, content, sentence
+):  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "labels.csv").write_bytes(content)
+    status, out, err = run(capsys, "evaluate", tiny_bundle, "labels.csv")
+    assert (status, out) == (1, "")
+    assert err.startswith(f"genre-model: {sentence}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("bundle", "music", "sentence"),
+    [
+        ("nowhere", "tones", "cannot read nowhere"),
+        ("bundle", "nowhere", "nowhere: no such folder"),
+        ("bundle", "empty", "empty: no audio files there"),
+        ("bundle", "others", "no track has a label that the bundle knows: Polka (it has: "),
+        ("shipped", "others", "no track has a label that the bundle knows: Polka (it has: "),
+    ],
+)
+def test_what_cannot_be_evaluated_is_one_sentence(
+    tiny_bundle, tmp_path, capsys, monkeypatch, bundle, music, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    write_tone(tmp_path / "others" / "Polka" / "a.flac", 300)
+    status, out, err = run(capsys, "evaluate", bundle, music)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"genre-model: {sentence}")
+    assert err.count("\n") == 1
+    assert GENRES[0] in err or bundle != "bundle" or music != "others"

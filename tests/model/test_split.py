@@ -1,0 +1,127 @@
+"""Folds: no group in two of them, every class in as many as its groups allow."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genre_model.dataset import LabelledTrack
+from genre_model.split import group_of, split_tracks
+
+
+def tracks_of(*rows):
+    """Tracks of (label, artist, album), each with a path of its own."""
+    return [
+        LabelledTrack(Path(f"{index}.mp3"), (label,), artist, album)
+        for index, (label, artist, album) in enumerate(rows)
+    ]
+
+
+TEXTS = st.sampled_from(["", "A", "a ", "B", "C", "D", "E", "F", "G"])
+ROWS = st.lists(st.tuples(st.sampled_from("XYZ"), TEXTS, TEXTS), min_size=2, max_size=60)
+
+
+@given(ROWS, st.integers(-3, 2**40), st.integers(2, 7))
+def test_no_group_is_in_two_folds(rows, seed, n_folds):
+    tracks = tracks_of(*rows)
+    split = split_tracks(tracks, seed, n_folds)
+    folds = {}
+    for group, fold in zip(split.groups, split.fold.tolist(), strict=True):
+        folds.setdefault(group, set()).add(fold)
+    assert all(len(found) == 1 for found in folds.values())
+    assert set(split.fold.tolist()) == set(range(min(n_folds, len(folds))))
+    assert split.n_folds == min(n_folds, len(folds))
+    if split.group_by == "artist":
+        artists = {}
+        for track, fold in zip(tracks, split.fold.tolist(), strict=True):
+            if track.artist:
+                artists.setdefault(track.artist.strip().casefold(), set()).add(fold)
+        assert all(len(found) == 1 for found in artists.values())
+
+
+@given(st.lists(st.integers(2, 9), min_size=2, max_size=4), st.integers(0, 99), st.data())
+def test_every_class_is_in_as_many_folds_as_its_artists_allow(sizes, seed, data):
+    rows = [
+        (f"class {label}", f"artist {label} {artist}", "")
+        for label, n_artists in enumerate(sizes)
+        for artist in range(n_artists)
+        for _ in range(data.draw(st.integers(1, 5)))
+    ]
+    split = split_tracks(tracks_of(*rows), seed)
+    assert split.group_by == "artist"
+    for label, n_artists in enumerate(sizes):
+        found = {
+            fold
+            for (name, *_), fold in zip(rows, split.fold.tolist(), strict=True)
+            if name == f"class {label}"
+        }
+        assert len(found) == min(5, n_artists, split.n_folds)
+
+
+@given(st.integers(0, 500))
+def test_a_class_of_two_artists_who_also_play_another_is_never_all_in_one_fold(seed):
+    rows = [("Rock", "A", "")] * 30 + [("Jazz", "A", ""), ("Jazz", "B", "")]
+    rows += [("Rock", "B", "")] * 3 + [("Rock", name, "") for name in "CDEFG" for _ in range(20)]
+    split = split_tracks(tracks_of(*rows), seed)
+    jazz = [fold for row, fold in zip(rows, split.fold.tolist(), strict=True) if row[0] == "Jazz"]
+    assert len(set(jazz)) == 2
+
+
+def test_folds_are_of_about_one_size():
+    rows = [("Rock", f"r{i // 3}", "") for i in range(60)] + [
+        ("Jazz", f"j{i}", "") for i in range(20)
+    ]
+    sizes = np.bincount(split_tracks(tracks_of(*rows), 0).fold)
+    assert sizes.max() - sizes.min() <= 3
+
+
+def test_the_seed_decides():
+    tracks = tracks_of(*[("Rock" if i % 2 else "Jazz", f"artist {i}", "") for i in range(40)])
+    first, again, other = (split_tracks(tracks, seed).fold.tolist() for seed in (3, 3, 4))
+    assert first == again
+    assert first != other
+
+
+def test_a_class_of_one_artist_makes_it_go_by_album_and_says_so():
+    rows = [("Rock", f"A{i}", "x") for i in range(4)] + [
+        ("Jazz", "B", f"album {i}") for i in (1, 2)
+    ]
+    split = split_tracks(tracks_of(*rows), 0)
+    assert split.group_by == "album"
+    assert split.reason == "Jazz has too few artists; split by album"
+
+
+def test_a_class_of_one_album_makes_it_go_by_song_and_says_what_that_means():
+    rows = [("Rock", f"A{i}", f"{i}") for i in range(4)] + [("Jazz", "B", "album")] * 3
+    split = split_tracks(tracks_of(*rows), 0)
+    assert split.group_by == "song"
+    assert split.reason == (
+        "Jazz has too few artists; Jazz has too few albums; "
+        "split by song: the figures flatter the model"
+    )
+
+
+def test_tracks_without_any_tags_are_not_said_to_be_split_by_artist():
+    split = split_tracks(tracks_of(*[("Rock", "", ""), ("Jazz", "", "")] * 5), 0)
+    assert split.group_by == "song"
+    assert "flatter" in split.reason
+
+
+def test_some_tracks_without_artist_are_told_of():
+    rows = [("Rock", "A", ""), ("Jazz", "B", ""), ("Rock", "C", ""), ("Jazz", "", "")]
+    split = split_tracks(tracks_of(*rows), 0)
+    assert split.reason == "split by artist, 1 untagged tracks each for itself"
+
+
+def test_albums_of_one_name_by_two_artists_are_two():
+    first, second = tracks_of(("Rock", "A", "Greatest Hits"), ("Rock", "B", "Greatest Hits"))
+    assert group_of(first, "album") != group_of(second, "album")
+    assert group_of(first, "artist") == "artist:a"
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_tracks_are_refused(n):
+    with pytest.raises(ValueError, match="fewer than two"):
+        split_tracks(tracks_of(*[("Rock", "A", "")] * n), 0)

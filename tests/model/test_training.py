@@ -1,0 +1,348 @@
+"""The default training on made-up embeddings: nothing leaks, and the figures are what they say."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from genre_model import assess, training
+from genre_model.assess import make_report
+from genre_model.classifier import Heard
+from genre_model.dataset import LabelledTrack
+from genre_model.report import Report
+from genre_model.report_html import render_html
+from genre_model.training import (
+    UNREACHED_THRESHOLD,
+    HeadOptions,
+    choose_threshold,
+    evaluate_out_of_fold,
+    fit,
+    make_material,
+)
+
+GENRES = ("Classical", "Jazz", "Rock")
+N_FEATURES = 12
+
+
+@pytest.fixture(autouse=True)
+def fewer_resamples(monkeypatch):
+    monkeypatch.setattr("genre_model.evaluation.N_RESAMPLES", 100)
+
+
+def library(n_artists=8, n_songs=4, distance=2.0, artist=0.7, seed=0, genres=GENRES):
+    """Tracks and what was heard of them: each genre, artist, song and slice has its own shift."""
+    rng = np.random.default_rng(seed)
+    tracks, heard = [], []
+    for index, genre in enumerate(genres):
+        centre = distance * np.eye(N_FEATURES)[index]
+        for n in range(n_artists):
+            own = centre + artist * rng.standard_normal(N_FEATURES)
+            for song in range(n_songs):
+                name = f"{genre} artist {n}"
+                path = Path(f"{name} {song}.mp3")
+                tracks.append(LabelledTrack(path, (genre,), name, f"{name} album", f"{song}"))
+                slices = own + 0.5 * rng.standard_normal((3, N_FEATURES))
+                heard.append(as_heard(slices))
+    return tracks, heard
+
+
+def as_heard(slices):
+    return Heard(
+        slices.astype(np.float32), np.arange(len(slices)) * 3.0, np.zeros((len(slices), 0))
+    )
+
+
+def material_of(**options):
+    return make_material(*library(**options))
+
+
+def relabelled(tracks, labels):
+    return [
+        LabelledTrack(t.path, (label,), t.artist, t.album, t.title)
+        for t, label in zip(tracks, labels, strict=True)
+    ]
+
+
+def accuracy(material, evaluated):
+    return (evaluated.probabilities.argmax(axis=1) == material.truth).mean()
+
+
+def test_it_learns_what_there_is_to_learn():
+    material = material_of(distance=4.0)
+    evaluated = evaluate_out_of_fold(material, HeadOptions())
+    assert accuracy(material, evaluated) > 0.9
+    assert evaluated.probabilities.sum(axis=1) == pytest.approx(1)
+    assert evaluated.split.group_by == "artist"
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_labels_that_mean_nothing_give_chance(seed):
+    tracks, heard = library(n_artists=20, distance=4.0)
+    rng = np.random.default_rng(seed)
+    artists = sorted({track.artist for track in tracks})
+    drawn = dict(zip(artists, rng.choice(GENRES, len(artists)), strict=True))
+    material = make_material(relabelled(tracks, [drawn[t.artist] for t in tracks]), heard)
+    evaluated = evaluate_out_of_fold(material, HeadOptions())
+    assert accuracy(material, evaluated) < 0.5
+    assert evaluated.slice_accuracy < 0.5
+
+
+def test_artists_that_are_all_there_is_to_learn_give_chance():
+    """Genres have nothing in common but their artists: whoever heard those would know the song."""
+    material = material_of(n_artists=10, distance=0.0, artist=5.0)
+    assert accuracy(material, evaluate_out_of_fold(material, HeadOptions())) < 0.55
+
+
+def test_a_head_never_hears_the_artists_that_it_is_measured_on(monkeypatch):
+    material = material_of()
+    fitted = []
+    real = training.fit
+
+    def spy(material, tracks, options):
+        fitted.append(set(tracks.tolist()))
+        return real(material, tracks, options)
+
+    monkeypatch.setattr(training, "fit", spy)
+    evaluated = evaluate_out_of_fold(material, HeadOptions())
+    folds = evaluated.split.fold
+    assert len(fitted) == evaluated.split.n_folds == 5
+    for fold, used in enumerate(fitted):
+        inside = set(np.flatnonzero(folds == fold).tolist())
+        assert used.isdisjoint(inside)
+        assert used | inside == set(range(len(material.tracks)))
+        artists = {material.tracks[index].artist for index in inside}
+        assert artists.isdisjoint(material.tracks[index].artist for index in used)
+
+
+def test_a_calibration_never_sees_the_artists_that_it_is_measured_on(monkeypatch):
+    material = material_of()
+    used_by = []
+    real = training.Calibration.choose
+
+    def spy(logits, material, groups, options, use, *, with_context):
+        used_by.append(use.copy())
+        return real(logits, material, groups, options, use, with_context=with_context)
+
+    monkeypatch.setattr(training.Calibration, "choose", staticmethod(spy))
+    evaluated = evaluate_out_of_fold(material, HeadOptions())
+    *by_fold, final = used_by
+    assert final.all()
+    for fold, use in enumerate(by_fold):
+        assert (use == (evaluated.split.fold != fold)).all()
+
+
+def test_what_is_said_of_a_track_does_not_depend_on_its_own_label():
+    """The label of one artist's tracks is changed; their own logits stay exactly as they were."""
+    tracks, heard = library(distance=3.0)
+    changed = [t.label if t.artist != "Rock artist 0" else "Jazz" for t in tracks]
+    index = [k for k, t in enumerate(tracks) if t.artist == "Rock artist 0"]
+    first = make_material(tracks, heard)
+    second = make_material(relabelled(tracks, changed), heard)
+    split = training.split_tracks(first.tracks, 0)
+    outside = np.flatnonzero(split.fold != split.fold[index[0]])
+    heads = [fit(material, outside, HeadOptions()) for material in (first, second)]
+    assert (heads[0].weights == heads[1].weights).all()
+
+
+def test_the_same_seed_gives_the_same_and_another_does_not():
+    material = material_of(distance=1.0)
+    first, again, other = (
+        evaluate_out_of_fold(material, HeadOptions(seed=seed)) for seed in (1, 1, 2)
+    )
+    assert (first.probabilities == again.probabilities).all()
+    assert (first.accepted == again.accepted).all()
+    assert (first.aggregation, first.context) == (again.aggregation, again.context)
+    assert (first.probabilities != other.probabilities).any()
+
+
+def test_any_whole_number_is_a_seed():
+    for seed in (-1, 2**70):
+        evaluate_out_of_fold(material_of(n_artists=3, n_songs=2), HeadOptions(seed=seed))
+
+
+def test_a_target_that_cannot_be_reached_gives_the_strictest_threshold():
+    material = material_of(distance=0.0, n_artists=10)
+    evaluated = evaluate_out_of_fold(material, HeadOptions(target_precision=0.99))
+    chosen = evaluated.context or evaluated.aggregation
+    assert chosen.threshold == UNREACHED_THRESHOLD
+    assert evaluated.accepted.mean() < 0.1
+
+
+def test_a_target_of_nothing_accepts_everything():
+    material = material_of(distance=0.5)
+    evaluated = evaluate_out_of_fold(material, HeadOptions(target_precision=0.0))
+    assert evaluated.accepted.mean() > 0.95
+
+
+def one_against_one(confidences):
+    """Probabilities of two genres; the first is the leading and, as allowed, the right one."""
+    return np.array([[c, 1 - c] for c in confidences])
+
+
+def test_a_threshold_is_the_lowest_that_reaches_the_target():
+    confidences = [0.6 + 0.01 * index for index in range(30)]
+    allowed = np.array([[index >= 10, index < 10] for index in range(30)])
+    names = [f"artist {index}" for index in range(30)]
+    rows = one_against_one(confidences)
+    assert choose_threshold(rows, allowed, names, 1.0) == pytest.approx(0.7, abs=0.0011)
+    assert choose_threshold(rows, allowed, names, 0.5) == pytest.approx(0.6, abs=0.0011)
+
+
+def test_a_threshold_never_lies_above_the_confidences_that_it_is_made_of():
+    rows = one_against_one([0.99996] * 20)
+    allowed = np.array([[True, False]] * 20)
+    threshold = choose_threshold(rows, allowed, [str(k) for k in range(20)], 0.9)
+    assert 0.99 < threshold <= 0.99996
+
+
+def test_mistakes_of_one_artist_make_it_more_careful_than_the_same_of_many():
+    rng = np.random.default_rng(0)
+    rows = one_against_one(0.6 + 0.39 * rng.random(200))
+    wrong = np.argsort(rows[:, 0])[:30]
+    allowed = np.array([[index not in wrong, index in wrong] for index in range(200)])
+    many = [f"artist {index}" for index in range(200)]
+    few = [f"artist {'x' if index in wrong else index // 10}" for index in range(200)]
+    thresholds = [choose_threshold(rows, allowed, names, 0.9) for names in (many, few)]
+    assert thresholds[0] < thresholds[1]
+
+
+def test_few_answers_are_no_evidence():
+    rows = one_against_one([0.9] * 9)
+    allowed = np.array([[True, False]] * 9)
+    assert choose_threshold(rows, allowed, list("abcdefghi"), 0.5) == UNREACHED_THRESHOLD
+
+
+def test_a_class_that_a_fold_has_not_heard_is_never_answered_there():
+    tracks, heard = library(distance=4.0)
+    extra = [LabelledTrack(Path(f"polka {n}"), ("Polka",), f"P{n}") for n in range(2)]
+    sounds = [as_heard(np.full((2, N_FEATURES), 3.0 + n)) for n in range(2)]
+    material = make_material(tracks + extra, heard + sounds)
+    polka = material.genres.index("Polka")
+    rock = np.flatnonzero(material.truth != polka)
+    head = fit(material, rock, HeadOptions())
+    logits = head.logits(material.means.astype(np.float32))
+    assert (logits.argmax(axis=1) != polka).all()
+    assert np.isfinite(logits).all()
+    evaluated = evaluate_out_of_fold(material, HeadOptions())
+    assert np.isfinite(evaluated.probabilities).all()
+
+
+def test_tracks_without_sound_are_left_out():
+    tracks, heard = library(n_artists=3)
+    silent = Heard(np.zeros((0, 1), np.float32), np.zeros(0), np.zeros((0, 0), np.float32))
+    material = make_material([*tracks, LabelledTrack(Path("x"), ("Polka",))], [*heard, silent])
+    assert len(material.tracks) == len(tracks)
+    assert material.genres == GENRES
+
+
+def test_context_is_used_where_artists_have_a_style_of_their_own():
+    tracks, heard = library(n_artists=12, n_songs=8, distance=1.5, artist=0.1)
+    rng = np.random.default_rng(5)
+    noisy = [as_heard(h.features + 1.5 * rng.standard_normal(N_FEATURES)) for h in heard]
+    material = make_material(tracks, noisy)
+    with_it = evaluate_out_of_fold(material, HeadOptions())
+    without = evaluate_out_of_fold(material, HeadOptions(context=False))
+    assert with_it.context is not None
+    assert without.context is None
+    assert accuracy(material, with_it) > accuracy(material, without)
+
+
+def test_context_is_not_used_where_artists_are_unknown():
+    tracks, heard = library(n_artists=12, n_songs=8, distance=1.5, artist=0.1)
+    nameless = [LabelledTrack(t.path, t.labels) for t in tracks]
+    evaluated = evaluate_out_of_fold(make_material(nameless, heard), HeadOptions())
+    assert evaluated.split.group_by == "song"
+    assert evaluated.context is None
+
+
+def test_labels_that_leave_several_open_teach_both_and_forgive_either():
+    tracks, heard = library(distance=4.0)
+    loose = [
+        LabelledTrack(
+            t.path,
+            ("Jazz", "Rock") if k % 4 == 0 and t.label == "Jazz" else t.labels,
+            t.artist,
+            t.album,
+        )
+        for k, t in enumerate(tracks)
+    ]
+    material = make_material(loose, heard)
+    evaluated = evaluate_out_of_fold(material, HeadOptions())
+    assert accuracy(material, evaluated) > 0.9
+
+
+# --- The report ----------------------------------------------------------------------------------
+
+
+def report_of(material, **options):
+    settings = HeadOptions(**options)
+    evaluated = evaluate_out_of_fold(material, settings)
+    dropped = {"Polka": (3, "fewer than 10 tracks")}
+    return make_report(
+        material, evaluated, settings, bundle_id="x", created_utc="2026-01-01", dropped=dropped
+    ), evaluated
+
+
+def test_the_figures_of_a_report_belong_together():
+    material = material_of(distance=1.5)
+    report, evaluated = report_of(material)
+    n = len(material.tracks)
+    confusion = np.array(report.confusion)
+    assert report.n_tracks == confusion.sum() == n
+    assert report.n_artists == 24
+    assert report.song_accuracy.value == pytest.approx(np.trace(confusion) / n)
+    assert report.song_accuracy.low <= report.song_accuracy.value <= report.song_accuracy.high
+    assert report.coverage == evaluated.accepted.mean()
+    assert report.majority_baseline == pytest.approx(1 / 3)
+    for row, figures in zip(confusion, report.per_genre, strict=True):
+        assert figures.n_tracks == row.sum()
+        assert figures.n_artists == 8
+    assert sum(entry.n_tracks for entry in report.reliability) == n
+    assert all(m.truth != m.answer for m in report.mistakes)
+    confidences = [m.confidence for m in report.mistakes]
+    assert confidences == sorted(confidences, reverse=True)
+    assert report.learning_curve[-1].n_tracks == n
+    assert report.learning_curve[0].n_tracks == pytest.approx(n / 4, abs=3)
+
+
+def test_artists_that_are_not_tagged_are_not_counted():
+    tracks, heard = library(n_artists=3)
+    nameless = [LabelledTrack(t.path, t.labels) for t in tracks]
+    report, _ = report_of(make_material(nameless, heard))
+    assert report.n_artists == 0
+    assert [figures.n_artists for figures in report.per_genre] == [0, 0, 0]
+    assert "flatter" in report.split_reason
+
+
+@pytest.mark.parametrize("distance", [0.0, 9.0])
+def test_a_report_can_be_written_and_drawn_whatever_its_figures(distance):
+    report, _ = report_of(material_of(distance=distance, n_artists=2, n_songs=2))
+    content = msgspec.json.encode(report)
+    assert msgspec.json.decode(content)["n_tracks"] == 12
+    assert isinstance(report, Report)
+    assert "<html" in render_html(report)
+
+
+def test_file_names_that_are_no_text_can_be_reported():
+    tracks, heard = library(distance=0.0)
+    odd = [LabelledTrack(Path(f"caf\udce9 {k}.mp3"), t.labels, t.artist)
+           for k, t in enumerate(tracks)]  # fmt: skip
+    report, _ = report_of(make_material(odd, heard))
+    assert report.mistakes[0].path.startswith("caf\\udce9")
+    msgspec.json.encode(report)
+    render_html(report).encode()
+
+
+def test_the_shares_of_the_learning_curve_are_thinned_within_each_genre(monkeypatch):
+    material = material_of()
+    sizes = []
+    real = assess.evaluate_out_of_fold
+
+    def spy(part, options):
+        sizes.append(np.bincount(part.truth).tolist())
+        return real(part, options)
+
+    monkeypatch.setattr(assess, "evaluate_out_of_fold", spy)
+    assess.learning_curve(material, HeadOptions())
+    assert sizes == [[8] * 3, [16] * 3, [24] * 3, [32] * 3]
