@@ -94,9 +94,10 @@ def report(name: str, material: Material, seeds: int) -> None:
         accepted = np.array([evaluated.accepted for _, evaluated in results])
         slices = np.mean([evaluated.slice_accuracy for _, evaluated in results])
         error = calibration_error(confidence.ravel(), correct.ravel())
+        precision = accuracy(correct[accepted])
         print(
             f"{line} {interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}] "
-            f"| {slices:.3f} | {error:.3f} | {accepted.mean():.3f} | {accuracy(correct[accepted]):.3f} |",
+            f"| {slices:.3f} | {error:.3f} | {accepted.mean():.3f} | {precision:.3f} |",
             flush=True,
         )
 

@@ -30,6 +30,7 @@ from genre_model.training import Evaluated, HeadOptions, Material, evaluate_out_
 Bools = NDArray[np.bool_]
 Float64 = NDArray[np.float64]
 
+HEAD_ARCHITECTURE = "embeddings"
 N_MISTAKES = 50
 N_RANKED = 4
 LEARNING_SHARES = (0.25, 0.5, 0.75, 1.0)
@@ -44,8 +45,9 @@ def make_report(
     bundle_id: str,
     created_utc: str,
     dropped: Mapping[str, tuple[int, str]],
+    architecture: str = HEAD_ARCHITECTURE,
 ) -> Report:
-    """The report of a head's training."""
+    """The report of a training; only a head's is repeated with fewer tracks."""
     probabilities, allowed = evaluated.probabilities, material.allowed
     right = is_right(probabilities, allowed)
     confidence = probabilities.max(axis=1)
@@ -58,7 +60,7 @@ def make_report(
     return Report(
         bundle_id=bundle_id,
         created_utc=created_utc,
-        architecture="embedding head",
+        architecture=architecture,
         genres=material.genres,
         n_tracks=len(labels),
         n_artists=len(names),
@@ -83,7 +85,9 @@ def make_report(
         confusion=confusion_matrix(material, probabilities),
         reliability=reliability(confidence, right),
         coverage_curve=coverage_curve(confidence, right),
-        learning_curve=learning_curve(material, options),
+        learning_curve=learning_curve(material, options)
+        if architecture == HEAD_ARCHITECTURE
+        else (),
         mistakes=mistakes(material, evaluated, right),
         dropped=tuple(Dropped(label, n, why) for label, (n, why) in sorted(dropped.items())),
         settings={

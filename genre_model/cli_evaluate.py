@@ -159,7 +159,7 @@ def evaluate(
     """The figures of a bundle on tracks that have sound."""
     from genre_model.aggregate import aggregate
     from genre_model.context import in_context
-    from genre_model.split import group_of
+    from genre_model.split import context_group, group_of
 
     manifest, tracks = classifier.manifest, [track for track, _ in heard]
     groups = [group_of(track, "artist") for track in tracks]
@@ -177,7 +177,7 @@ def evaluate(
 
     rows = np.array([list(classifier.probabilities(sound).values()) for _, sound in heard])
     if manifest.context:
-        rows = in_context(rows, groups, manifest.context)
+        rows = in_context(rows, [context_group(track) for track in tracks], manifest.context)
     songs = [answer(track, row) for track, row in zip(tracks, rows, strict=True)]
     slices = [
         answer(track, aggregate(logits[None], manifest.aggregation)).right

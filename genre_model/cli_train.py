@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genre_model.cli_common import (
     add_hearing_options,
@@ -23,6 +24,12 @@ from genre_model.dataset import LabelledTrack, overview
 from genre_model.errors import GenreModelError
 from genre_model.folder import LabelsFrom, folder_tracks
 from genre_model.labels import Labelling, LabelPolicy, read_labels
+
+if TYPE_CHECKING:
+    from genre_model.architectures import Architecture
+    from genre_model.bundle import Bundle
+    from genre_model.make_bundle import Job
+    from genre_model.report import Report
 
 NO_LABEL = {
     "folder": "{n} files lie in the folder itself, not in one of a genre, and are not used",
@@ -57,6 +64,13 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the folder that gets the bundle; default: models",
     )
+    parser.add_argument(
+        "--architecture",
+        default="embeddings",
+        metavar="NAME",
+        help="embeddings, or a network to be trained from scratch; default: embeddings",
+    )
+    parser.add_argument("--epochs", type=positive, help="at most so many, from scratch")
     add_hearing_options(parser)
     parser.set_defaults(run=run_train)
 
@@ -65,36 +79,67 @@ def run_train(options: argparse.Namespace) -> int:
     """Read labels, hear, evaluate, fit, write a bundle; say what it is worth and where it is."""
     import msgspec
 
-    from genre_model.bundle import SHIPPED, read_bundle
-    from genre_model.classifier import Classifier
-    from genre_model.make_bundle import REPORT_HTML, Job, train_head_bundle
+    from genre_model.architectures import find_architecture
+    from genre_model.make_bundle import REPORT_HTML, Job
     from genre_model.report_words import summary
     from genre_model.training import HeadOptions
 
     check_writable(options.output)
+    architecture = find_architecture(options.architecture)
     found = folder_tracks(options.folder, options.labels, options.threads)
     tracks, labelling = learnable(found, options.labels, options.genres, options.min_tracks)
     if not options.json:
         say(overview(tracks, labelling.dropped))
         n_unlabelled = sum(not track.labels for track in found)
         say([NO_LABEL[options.labels].format(n=n_unlabelled)] if n_unlabelled else [])
-    backbone = read_bundle(SHIPPED)
-    hearing = hear_all(tracks, Classifier(backbone), options.cache, options.threads)
     head_options = HeadOptions(target_precision=options.target_precision, seed=options.seed)
     job = Job(tracks, labelling.dropped, head_options)
-    bundle, report = train_head_bundle(job, hearing.heard, backbone, options.output)
+    if architecture is None:
+        bundle, report, failures = learn_head(job, options)
+    else:
+        bundle, report = learn_network(job, architecture, options)
+        failures = []
     page = (bundle.directory / REPORT_HTML).resolve()
     if options.json:
         result = {
             "bundle": printable(str(bundle.directory)),
             "page": printable(str(page)),
-            "not_heard": hearing.failures,
+            "not_heard": failures,
             "report": report,
         }
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n")
     else:
         say([*summary(report), f"report: {page.as_uri()}", f"bundle: {bundle.directory}"])
     return 0
+
+
+def learn_head(job: Job, options: argparse.Namespace) -> tuple[Bundle, Report, list[str]]:
+    """A head on the embeddings of the shipped network; with the files that cannot be heard."""
+    from genre_model.bundle import SHIPPED, read_bundle
+    from genre_model.classifier import Classifier
+    from genre_model.make_bundle import train_head_bundle
+
+    backbone = read_bundle(SHIPPED)
+    hearing = hear_all(job.tracks, Classifier(backbone), options.cache, options.threads)
+    bundle, report = train_head_bundle(job, hearing.heard, backbone, options.output)
+    return bundle, report, hearing.failures
+
+
+def learn_network(
+    job: Job, architecture: Architecture, options: argparse.Namespace
+) -> tuple[Bundle, Report]:
+    """A network from scratch, its epochs on standard error."""
+    from genre_model.network_bundle import train_network_bundle
+    from genre_model.report_words import epoch_line
+
+    return train_network_bundle(
+        job,
+        architecture,
+        options.output,
+        options.output / ".work" / architecture.name,
+        lambda report: print(epoch_line(report), file=sys.stderr),
+        options.epochs,
+    )
 
 
 def learnable(

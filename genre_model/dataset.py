@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# What an artist tag says where there is nobody in particular.
+NOBODY = frozenset(["various artists", "various", "va", "unknown", "unknown artist"])
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledTrack:

@@ -76,6 +76,20 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One epoch: the training ``loss``, and three figures on the tracks of the validation.
+
+    Losses are means over slices, in nats; the accuracies are shares of slices and of songs.
+    """
+
+    epoch: int
+    loss: float
+    validation_loss: float
+    slice_accuracy: float
+    song_accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that the report shows.  Figures are out of fold; intervals resample artists."""
 

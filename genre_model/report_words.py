@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from genre_model.evaluation import Interval
-from genre_model.report import LearningPoint, ReliabilityBin, Report
+from genre_model.report import EpochReport, LearningPoint, ReliabilityBin, Report
 
 UNKNOWN = "n/a"
 PERCENT = "\u00a0%"  # kept on one line with its number
@@ -180,3 +180,11 @@ def mix_ups(
     ]
     found.sort(key=lambda entry: -entry[0])
     return [(truth, answer, f"{n:,} of {total:,}") for n, truth, answer, total in found[:3]]
+
+
+def epoch_line(report: EpochReport) -> str:
+    """One epoch of a training from scratch, in words."""
+    return (
+        f"epoch {report.epoch}: loss {report.loss:.3f}, of the validation "
+        f"{report.slice_accuracy:.1%} of slices and {report.song_accuracy:.1%} of songs right"
+    )

@@ -32,6 +32,7 @@ from genre_model.audio import reason
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import AudioError, GenreModelError
 from genre_model.pool import map_bounded
+from genre_model.report import EpochReport as EpochReport
 from genre_model.slicing import read_slices
 from genre_model.specs import AggregationSpec
 
@@ -55,20 +56,6 @@ PART = 16
 PREFETCHED_PARTS = 4
 # A song's genre in validation: the mean of its slices' probabilities.
 SONG_RULE = AggregationSpec(rule="mean")
-
-
-@dataclass(frozen=True, slots=True)
-class EpochReport:
-    """One epoch: the training ``loss``, and three figures on the tracks of the validation.
-
-    Losses are means over slices, in nats; the accuracies are shares of slices and of songs.
-    """
-
-    epoch: int
-    loss: float
-    validation_loss: float
-    slice_accuracy: float
-    song_accuracy: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.dataset import LabelledTrack
+from genre_model.dataset import NOBODY, LabelledTrack
 
 GroupBy = Literal["artist", "album", "song"]
 
@@ -107,3 +107,9 @@ def group_of(track: LabelledTrack, group_by: GroupBy) -> str:
     if group_by == "album" and album:
         return f"album:{artist}/{album}"
     return f"song:{track.path}"
+
+
+def context_group(track: LabelledTrack) -> str:
+    """Whose other tracks inform this one's verdict: its artist's, unless that is nobody."""
+    nobody = track.artist.casefold().strip() in NOBODY
+    return group_of(track, "song" if nobody else "artist")

@@ -20,7 +20,7 @@ from genre_model.context import in_context
 from genre_model.dataset import LabelledTrack
 from genre_model.head import Head, fit_discriminant, fit_head, fit_least_squares, mixture
 from genre_model.specs import AggregationSpec, ContextSpec
-from genre_model.split import Split, split_tracks
+from genre_model.split import Split, context_group, split_tracks
 
 Float64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -92,11 +92,17 @@ class Evaluated:
     context: ContextSpec | None
 
 
-def make_material(tracks: Sequence[LabelledTrack], heard: Sequence[Heard]) -> Material:
-    """Put tracks and what was heard of them together; tracks without sound are left out."""
+def make_material(
+    tracks: Sequence[LabelledTrack], heard: Sequence[Heard], genres: tuple[str, ...] | None = None
+) -> Material:
+    """Put tracks and what was heard of them together; tracks without sound are left out.
+
+    ``genres`` are those of the tracks where None.
+    """
     pairs = [(t, h) for t, h in zip(tracks, heard, strict=True) if len(h.features)]
     kept = [track for track, _ in pairs]
-    genres = tuple(sorted({label for track in kept for label in track.labels}))
+    if genres is None:
+        genres = tuple(sorted({label for track in kept for label in track.labels}))
     means = np.array([h.features.mean(axis=0) for _, h in pairs], dtype=np.float64)
     allowed = np.array([[genre in track.labels for genre in genres] for track in kept])
     return Material(kept, genres, [h for _, h in pairs], means, allowed)
@@ -137,10 +143,11 @@ def evaluate_out_of_fold(material: Material, options: HeadOptions) -> Evaluated:
         logits[inside] = head.logits(material.means[inside].astype(np.float32))
         slices_right += [slices_correct(head, material, index) for index in everything[inside]]
     with_context = options.context and split.group_by == "artist"
+    fellows = [context_group(track) for track in material.tracks] if with_context else split.groups
 
     def choose(use: Bools) -> Calibration:
         return Calibration.choose(
-            logits, material, split.groups, options, use, with_context=with_context
+            logits, material, fellows, options, use, with_context=with_context
         )
 
     probabilities = np.zeros(logits.shape)
@@ -148,7 +155,7 @@ def evaluate_out_of_fold(material: Material, options: HeadOptions) -> Evaluated:
     for fold in range(split.n_folds):
         inside = split.fold == fold
         others = choose(~inside)
-        probabilities[inside] = others.apply(logits, split.groups)[inside]
+        probabilities[inside] = others.apply(logits, fellows)[inside]
         accepted[inside] = probabilities[inside].max(axis=1) >= others.threshold
     final = choose(np.ones_like(accepted))
     slice_accuracy = float(np.concatenate(slices_right).mean())

@@ -25,6 +25,7 @@ from beetsplug.cnngenre.tagging import (
     remembered,
 )
 from genre_model.context import song_in_context
+from genre_model.dataset import NOBODY
 from genre_model.errors import AudioError, GenreModelError
 from genre_model.pool import map_bounded
 from genre_model.specs import ContextSpec
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 ReportBug = Callable[[Path], None]
 # The probabilities, why there are none, or None where a track need not be heard.
 Outcome = Mapping[str, float] | str | None
-NOBODY = frozenset(["various artists", "various", "va", "unknown", "unknown artist"])
 
 
 @dataclass(frozen=True, slots=True)

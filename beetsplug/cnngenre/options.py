@@ -38,6 +38,8 @@ DEFAULTS: dict[str, Any] = {
         "field": None,
         "positive": None,
         "consolidate": False,
+        "architecture": "embeddings",
+        "epochs": None,
         "target_precision": 0.9,
         "seed": 0,
     },
@@ -81,6 +83,8 @@ class TrainOptions:
     field: str
     positive: str | None
     consolidate: bool
+    architecture: str
+    epochs: int | None
     target_precision: float
     seed: int
 
@@ -135,6 +139,8 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
         field=field_name(config, positive),
         positive=positive,
         consolidate=config["consolidate"].get(bool),
+        architecture=config["architecture"].get(str),
+        epochs=at_least_one(config, "epochs"),
         target_precision=fraction(config, "target_precision") or 0.0,
         seed=config["seed"].get(int),
     )

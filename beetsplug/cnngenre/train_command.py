@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import optparse
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from beets import ui
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
     from beetsplug.cnngenre import CnnGenrePlugin
     from beetsplug.cnngenre.options import Options, TrainOptions
     from beetsplug.cnngenre.training import LabelsOf
+    from genre_model.architectures import Architecture
+    from genre_model.bundle import Bundle
     from genre_model.classifier import Heard
     from genre_model.dataset import LabelledTrack
+    from genre_model.make_bundle import Job
+    from genre_model.report import Report
 
 N_DETAILS = 5
 
@@ -35,6 +40,8 @@ def train_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
     parser.add_option("--min-tracks", type="int", help="a genre with fewer joins its parent")
     parser.add_option("--labels", help="which of several genres counts: first, or any")
     parser.add_option("--consolidate", **flag, help="lift every genre to the root of beets' tree")
+    parser.add_option("--architecture", help="embeddings, or a network to be trained from scratch")
+    parser.add_option("--epochs", type="int", help="at most so many, from scratch")
     parser.add_option("--target-precision", type="float", help="the share of answers to be right")
     parser.add_option("--seed", type="int", help="of the folds")
     parser.add_option("-t", "--threads", type="int", help="how many tracks to hear at once")
@@ -59,13 +66,13 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
     Raises:
         UserError: There is nothing to learn, or the bundle cannot be written.
     """
-    from beetsplug.cnngenre.models import backbone_bundle
     from beetsplug.cnngenre.options import read_train_options
     from beetsplug.cnngenre.training import beets_tree, labelled_tracks
+    from genre_model.architectures import find_architecture
     from genre_model.dataset import overview
     from genre_model.errors import GenreModelError
     from genre_model.labels import LabelPolicy
-    from genre_model.make_bundle import Job, train_head_bundle
+    from genre_model.make_bundle import REPORT_HTML, Job
     from genre_model.report_words import summary
     from genre_model.training import HeadOptions
 
@@ -79,6 +86,7 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
         min_tracks=train_options.min_tracks,
     )
     try:
+        architecture = find_architecture(train_options.architecture)
         tracks, labelling, n_ours = labelled_tracks(
             lib.items(query), label_reader(lib, query, train_options), train_options.field, policy
         )
@@ -88,19 +96,47 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
             ui.print_(f"{n_ours} tracks that cnngenre labelled itself are not used")
         if options.pretend:
             return
-        backbone = backbone_bundle()
-        heard = hear(plugin, options, tracks)
         head_options = HeadOptions(
             target_precision=train_options.target_precision, seed=train_options.seed
         )
         job = Job(tracks, labelling.dropped, head_options, train_options.field)
-        bundle, report = train_head_bundle(job, heard, backbone, plugin.models_folder())
+        if architecture is None:
+            bundle, report = learn_head(plugin, options, job)
+        else:
+            bundle, report = learn_network(plugin, job, architecture, train_options.epochs)
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
     for line in summary(report):
         ui.print_(line)
-    ui.print_(f"report: {(bundle.directory / 'report.html').as_uri()}")
+    ui.print_(f"report: {(bundle.directory / REPORT_HTML).as_uri()}")
     ui.print_(how_to_use(bundle.directory.name, train_options.field))
+
+
+def learn_head(plugin: CnnGenrePlugin, options: Options, job: Job) -> tuple[Bundle, Report]:
+    """A head on the embeddings of the shipped network."""
+    from beetsplug.cnngenre.models import backbone_bundle
+    from genre_model.make_bundle import train_head_bundle
+
+    heard = hear(plugin, options, job.tracks)
+    return train_head_bundle(job, heard, backbone_bundle(), plugin.models_folder())
+
+
+def learn_network(
+    plugin: CnnGenrePlugin, job: Job, architecture: Architecture, epochs: int | None
+) -> tuple[Bundle, Report]:
+    """A network from scratch; what was interrupted goes on where it was."""
+    from genre_model.network_bundle import train_network_bundle
+    from genre_model.report_words import epoch_line
+
+    work = plugin.models_folder().parent / "work" / architecture.name
+    return train_network_bundle(
+        job,
+        architecture,
+        plugin.models_folder(),
+        work,
+        lambda report: ui.print_(epoch_line(report)),
+        epochs,
+    )
 
 
 def label_reader(lib: Library, query: list[str], options: TrainOptions) -> LabelsOf:
@@ -127,7 +163,7 @@ def how_to_use(name: str, field: str) -> str:
 
 
 def hear(
-    plugin: CnnGenrePlugin, options: Options, tracks: list[LabelledTrack]
+    plugin: CnnGenrePlugin, options: Options, tracks: Sequence[LabelledTrack]
 ) -> list[tuple[LabelledTrack, Heard]]:
     """What is heard of the tracks, by way of the cache; the others are warned of and counted."""
     from concurrent.futures import ThreadPoolExecutor

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from genre_model.errors import GenreModelError
 from genre_model.specs import SliceSpec, SpectrogramSpec
 
 if TYPE_CHECKING:
@@ -54,3 +55,20 @@ from genre_model.architectures.pelchat2019 import PELCHAT2019  # noqa: E402
 ARCHITECTURES: dict[str, Architecture] = {
     "pelchat2019": PELCHAT2019,
 }
+
+# The default, which is no network of its own but a head on the shipped one's embeddings.
+EMBEDDINGS = "embeddings"
+
+
+def find_architecture(name: str) -> Architecture | None:
+    """The architecture of a name; None for the default, embeddings.
+
+    Raises:
+        GenreModelError: There is none.
+    """
+    if name == EMBEDDINGS:
+        return None
+    if name not in ARCHITECTURES:
+        known = ", ".join([EMBEDDINGS, *ARCHITECTURES])
+        raise GenreModelError(f"no such architecture: {name} (there are: {known})")
+    return ARCHITECTURES[name]

@@ -1,0 +1,209 @@
+"""From labelled tracks to a bundle whose network was trained from scratch, with its report.
+
+One fifth of the artists is heard by nobody before the report (the test), one fifth decides which
+epoch is best and calibrates (the validation), the rest is trained on; the network that is written
+is the very one that the report speaks of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.architectures import Architecture
+from genre_model.assess import make_report
+from genre_model.bundle import PROBE, Bundle, Manifest, npz, write_bundle
+from genre_model.classifier import Classifier, Heard
+from genre_model.dataset import LabelledTrack
+from genre_model.errors import AudioError, GenreModelError
+from genre_model.make_bundle import REPORT_HTML, REPORT_JSON, Job
+from genre_model.report import EpochReport, Report
+from genre_model.report_html import render_html
+from genre_model.scratch import train_network
+from genre_model.specs import AggregationSpec, NetworkSpec
+from genre_model.split import Split, context_group, split_tracks
+from genre_model.training import Calibration, Evaluated, Material, is_right, make_material
+
+TEST_FOLD, VALIDATION_FOLD = 0, 1
+SLICES = "slices"
+
+
+def train_network_bundle(
+    job: Job,
+    architecture: Architecture,
+    models: Path,
+    work: Path,
+    on_epoch: Callable[[EpochReport], None],
+    epochs: int | None = None,
+) -> tuple[Bundle, Report]:
+    """Train, evaluate and write a bundle into the folder ``models``.
+
+    Args:
+        job: What to train on.
+        architecture: The network.
+        models: The folder that gets the bundle.
+        work: Where slices and checkpoints are; the same call goes on from there after it was
+            interrupted.  Only the slices stay when it is done.
+        on_epoch: Told of each epoch.
+        epochs: At most so many; the architecture's number where None.
+
+    Raises:
+        GenreModelError: TensorFlow is missing, there are too few tracks, or a folder cannot be
+            written.
+    """
+    split = split_tracks(job.tracks, job.options.seed)
+    if split.n_folds <= VALIDATION_FOLD + 1:
+        raise GenreModelError(f"too few tracks to train, validate and test ({split.reason})")
+    genres = tuple(sorted({label for track in job.tracks for label in track.labels}))
+    test = split.fold == TEST_FOLD
+    trained_on = [track for track, out in zip(job.tracks, test, strict=True) if not out]
+    validation = (split.fold == VALIDATION_FOLD)[~test]
+    trained = train_network(
+        architecture,
+        trained_on,
+        genres,
+        validation,
+        work,
+        seed=job.options.seed,
+        on_epoch=on_epoch,
+        epochs=epochs,
+    )
+    manifest = manifest_of(job, architecture, genres, trained.onnx)
+    contents = {
+        manifest.network.file: trained.onnx,
+        PROBE: probe(architecture, trained.onnx),
+    }
+    calibration, material, evaluated = assess_network(job, split, manifest, contents)
+    manifest = replace(manifest, aggregation=calibration.alone, context=calibration.context)
+    report = make_report(
+        material,
+        evaluated,
+        job.options,
+        bundle_id=manifest.bundle_id,
+        created_utc=manifest.created_utc,
+        dropped=job.dropped,
+        architecture=architecture.name,
+    )
+    contents[REPORT_JSON] = msgspec.json.format(msgspec.json.encode(report), indent=2)
+    contents[REPORT_HTML] = render_html(report).encode()
+    bundle = write_bundle(models / manifest.bundle_id, manifest, contents)
+    tidy(work)
+    return bundle, report
+
+
+def manifest_of(
+    job: Job, architecture: Architecture, genres: tuple[str, ...], network: bytes
+) -> Manifest:
+    """The manifest, without a calibration."""
+    created = datetime.now(timezone.utc)
+    identity = hashlib.sha256(network + created.isoformat().encode()).hexdigest()[:8]
+    return Manifest(
+        bundle_id=f"{created:%Y%m%d-%H%M%S}-{identity}",
+        genres=genres,
+        spectrogram=architecture.spectrogram,
+        slices=architecture.slices,
+        network=NetworkSpec(features="logits"),
+        aggregation=AggregationSpec(),
+        target=job.target,
+        presets={"default": genres},
+        description=f"{architecture.summary} Trained from scratch on {', '.join(genres)}.",
+        licence="Yours.",
+        created_utc=created.isoformat(timespec="seconds"),
+        package_version=version("beets-cnngenre"),
+        provenance={"architecture": architecture.name, "source": architecture.source},
+    )
+
+
+def probe(architecture: Architecture, network: bytes) -> bytes:
+    """One made-up slice with the network's answer."""
+    import onnxruntime
+
+    shape = (1, architecture.slices.frames, architecture.spectrogram.n_mels)
+    slices = np.random.default_rng(0).gamma(2.0, 0.6, shape).astype(np.float32)
+    session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
+    return npz(slices=slices, logits=session.run(["logits"], {"log_mel": slices})[0])
+
+
+def assess_network(
+    job: Job, split: Split, manifest: Manifest, contents: dict[str, bytes]
+) -> tuple[Calibration, Material, Evaluated]:
+    """Calibrate on the validation tracks, judge the test tracks.
+
+    Raises:
+        GenreModelError: None of either could be heard.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        classifier = Classifier(write_bundle(Path(folder) / "network", manifest, contents))
+        known = hear_fold(job.tracks, split, VALIDATION_FOLD, classifier)
+        unknown = hear_fold(job.tracks, split, TEST_FOLD, classifier)
+    with_context = job.options.context and split.group_by == "artist"
+    calibration = Calibration.choose(
+        known.means,
+        known,
+        [context_group(track) for track in known.tracks],
+        job.options,
+        np.ones(len(known.tracks), dtype=np.bool_),
+        with_context=with_context,
+    )
+    groups = tuple(context_group(track) for track in unknown.tracks)
+    probabilities = calibration.apply(unknown.means, groups)
+    tested = Split(
+        np.zeros(len(groups), dtype=np.intp), groups, split.group_by, one_split(split.reason)
+    )
+    slices_right: list[NDArray[np.bool_]] = [
+        is_right(heard.features.astype(np.float64), np.tile(allowed, (len(heard.features), 1)))
+        for heard, allowed in zip(unknown.heard, unknown.allowed, strict=True)
+    ]
+    evaluated = Evaluated(
+        tested,
+        unknown.means,
+        probabilities,
+        probabilities.max(axis=1) >= calibration.threshold,
+        float(np.concatenate(slices_right).mean()),
+        calibration.alone,
+        calibration.context,
+    )
+    return calibration, unknown, evaluated
+
+
+def one_split(reason: str) -> str:
+    """Why, and that there are no folds."""
+    return f"{reason}; a fifth tested, a fifth for choosing the epoch, the rest trained on"
+
+
+def hear_fold(
+    tracks: Sequence[LabelledTrack], split: Split, fold: int, classifier: Classifier
+) -> Material:
+    """What the network says of a fold's tracks; those that cannot be heard are left out.
+
+    Raises:
+        GenreModelError: None can be heard.
+    """
+    chosen = [track for track, f in zip(tracks, split.fold, strict=True) if f == fold]
+    heard: list[tuple[LabelledTrack, Heard]] = []
+    for track in chosen:
+        try:
+            heard.append((track, classifier.hear(track.path)))
+        except AudioError:  # named when the slices were made
+            continue
+    if not any(len(sound.features) for _, sound in heard):
+        raise GenreModelError("none of the tracks to be tested on can be heard")
+    genres = classifier.manifest.genres
+    return make_material([track for track, _ in heard], [sound for _, sound in heard], genres)
+
+
+def tidy(work: Path) -> None:
+    """Remove the checkpoints; the slices may be wanted again."""
+    for path in work.iterdir():
+        if path.name != SLICES:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

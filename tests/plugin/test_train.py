@@ -1,0 +1,298 @@
+"""``beet cnntrain`` from the outside: a real library of tones, the shipped network."""
+
+import json
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import audio_files
+import numpy as np
+import pytest
+from plugin_files import tag
+
+from beetsplug.cnngenre.models import find_bundle, newest_bundle
+from genre_model.bundle import read_bundle
+from genre_model.cache import Cache
+from genre_model.classifier import Classifier
+
+HZ = {"Murk": 110, "Hum": 900, "Glint": 4_000}  # the user's own names for low, middle and high
+N_TRACKS = 8
+MADE = {}  # the libraries that tests begin with copies of
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """Linear algebra on one thread: as fast, and not slowed down by what else is running."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+
+
+def write_music(folder):
+    """Eight labelled tones a genre, by four artists each, and one without a label."""
+    for genre, hz in HZ.items():
+        for n in range(N_TRACKS + 1):
+            path = folder / f"{genre} {n}.wav"
+            noise = np.random.default_rng(n).standard_normal((49_600, 1))
+            tone = audio_files.tone(3.1, hz * (1 + 0.02 * n), 16_000, 1)
+            folder.mkdir(exist_ok=True)
+            audio_files.write_audio(path, tone * 0.9 + 0.01 * noise, 16_000)
+            gap = n == N_TRACKS
+            tag(path, [] if gap else [genre], title=path.stem, artist=f"{genre} {n // 2}")
+
+
+def configured(beet, home):
+    """A ``beet`` in another home, which uses what it trained itself and nothing else."""
+    config = {
+        **beet.config,
+        "directory": str(home.parent / "library"),
+        "library": str(home / "library.db"),
+        "import": {"copy": False, "write": False, "quiet": True},
+        "cnngenre": {"threads": 2, "auto": False, "write": False, "train": {"min_tracks": 4}},
+    }
+    return type(beet)(home, config)
+
+
+@pytest.fixture
+def made(beet, tmp_path_factory):
+    """Makes, once, and copies a library: ``made("labelled")`` or ``made("trained")``."""
+
+    def build(name):
+        home = tmp_path_factory.mktemp(name) / "home"
+        if name == "labelled":
+            home.mkdir()
+            write_music(home.parent / "music")
+            output = configured(beet, home)("import", "-A", home.parent / "music")
+        else:
+            labelled, _ = copy("labelled", home)
+            output = labelled("cnntrain")
+        MADE[name] = home, output
+
+    def copy(name, home):
+        if name not in MADE:
+            build(name)
+        original, output = MADE[name]
+        shutil.copytree(original, home)
+        return configured(beet, home), output
+
+    return copy
+
+
+@pytest.fixture
+def labelled(made, tmp_path):
+    """A library with labels and no model."""
+    return made("labelled", tmp_path / "copy")[0]
+
+
+@pytest.fixture
+def trained(made, tmp_path):
+    """The same after ``beet cnntrain``."""
+    return made("trained", tmp_path / "copy")[0]
+
+
+def models(beet):
+    return beet.home / "cnngenre" / "models"
+
+
+def bundles(beet):
+    """The folders of whole bundles, oldest first."""
+    return sorted(path.parent for path in models(beet).glob("[!.]*/manifest.json"))
+
+
+def row(output, name):
+    """The numbers or words after a genre in the overview."""
+    [line] = [line for line in output.splitlines() if line.startswith(f"{name} ")]
+    return line.removeprefix(name).split(maxsplit=1)
+
+
+def sqlite(beet, statement, *values):
+    with sqlite3.connect(beet.home / "library.db") as connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+def test_pretend_shows_the_classes_and_stops(labelled):
+    labelled("modify", "-y", "title:Hum 0", "genres=Polka")
+    output = labelled("cnntrain", "--pretend")
+    assert output.splitlines()[0].split() == ["genre", "tracks", "artists"]
+    assert [row(output, genre) for genre in HZ] == [["8", "4"], ["7", "4"], ["8", "4"]]
+    assert row(output, "Polka") == ["1", "not used: fewer than 4 tracks"]
+    assert len(output.splitlines()) == 5
+    assert not (labelled.home / "cnngenre").exists()
+
+
+def test_it_learns_and_says_what_that_is_worth(made, tmp_path):
+    beet, output = made("trained", tmp_path / "copy")
+    assert "24 tracks of 12 artists, 5 folds, split by artist" in output
+    assert re.search(r"right: (9\d|100)\.\d% of songs \(95 % interval", output)
+    assert "always the most frequent genre: 33.3%" in output
+    assert re.search(r"report: file:///.*/report\.html", output)
+    [bundle] = bundles(beet)
+    assert bundle.name in output
+    assert read_bundle(bundle).manifest.genres == ("Glint", "Hum", "Murk")
+    assert json.loads((bundle / "report.json").read_bytes())["n_tracks"] == 24
+
+
+def test_from_then_on_gaps_are_filled_with_the_users_own_genres(trained):
+    output = trained("genre", "--threshold", "0.5")
+    assert output.splitlines()[-1].startswith("tagged 3, kept 24, unsure 0, failed 0")
+    [bundle] = bundles(trained)
+    for title, genres, model in trained.fields("genres", "cnngenre_model"):
+        assert genres == title.split()[0]
+        assert model == (bundle.name if title.endswith("8") else "$cnngenre_model")
+
+
+def test_what_the_plugin_labelled_itself_is_left_out_unless_it_was_edited(trained):
+    trained("genre", "-q", "--threshold", "0.5")
+    output = trained("cnntrain", "-p")
+    assert output.splitlines()[-1] == "3 tracks that cnngenre labelled itself are not used"
+    assert row(output, "Hum")[0] == "8"
+    trained("modify", "-y", "title:Glint 8", "genres=Hum")
+    output = trained("cnntrain", "-p")
+    assert output.splitlines()[-1] == "2 tracks that cnngenre labelled itself are not used"
+    assert row(output, "Hum")[0] == "9"
+
+
+def test_a_second_training_hears_nothing_and_the_first_model_can_be_named(trained):
+    [first] = bundles(trained)
+    trained.config["plugins"] = ["cnngenre", "deaf"]
+    trained("cnntrain", "--genres", "murk,HUM")
+    assert trained.errors == ""
+    [second] = set(bundles(trained)) - {first}
+    assert read_bundle(second).manifest.genres == ("HUM", "murk")
+    trained.config["plugins"] = ["cnngenre"]
+    trained("genre", "-q", "title:Murk 8")
+    trained("genre", "-q", "--model", first.name, "title:Hum 8")
+    shown = dict(trained.fields("cnngenre_model", query=["cnngenre_model::."]))
+    assert shown == {"Murk 8": second.name, "Hum 8": first.name}
+
+
+def test_tracks_that_cannot_be_read_are_warned_of_and_the_others_teach(labelled, tmp_path):
+    bad = tmp_path / "broken.wav"
+    bad.write_bytes(b"nothing")
+    sqlite(labelled, "UPDATE items SET path = ? WHERE title = 'Hum 0'", bytes(bad))
+    sqlite(labelled, "UPDATE items SET path = ? WHERE title = 'Hum 2'", b"/nowhere/1.wav")
+    (labelled.home / "cnngenre").mkdir()
+    (labelled.home / "cnngenre" / "heard.db").write_bytes(b"not a database, " * 1_000)
+    output = labelled("cnntrain")
+    assert "22 tracks of 12 artists" in output
+    assert "Hum 0 - Hum 0: not readable as audio" in labelled.errors
+    assert "Hum 1 - Hum 2: no such file" in labelled.errors
+    assert "heard.db cannot be used: file is not a database; going on without it" in labelled.errors
+    assert len(bundles(labelled)) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["genres:Hum"], "only Hum has 4 tracks or more: nothing to tell apart"),
+        (["title:Nothing"], "no genre has 4 tracks or more: nothing to tell apart"),
+        (["title::8$"], "no genre has 4 tracks or more: nothing to tell apart"),
+        (["--genres", "Hum,Polka"], "no tracks are labelled Polka"),
+        (["--min-tracks", "9"], "no genre has 9 tracks or more: nothing to tell apart"),
+        (["--min-tracks", "0"], "min_tracks must be at least 1, not 0"),
+        (["--target-precision", "1.5"], "target_precision must be from 0 to 1, not 1.5"),
+        (["--labels", "last"], "labels"),
+        (["-t", "0"], "threads must be at least 1, not 0"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_sentence_and_status_1(labelled, arguments, sentence):
+    output = labelled("cnntrain", *arguments, status=1)
+    assert sentence in labelled.errors
+    assert len(labelled.errors.strip().splitlines()) == 1
+    assert output == ""
+    assert not models(labelled).exists()
+
+
+def test_when_nothing_can_be_heard_nothing_is_written(labelled):
+    sqlite(labelled, "UPDATE items SET path = CAST('/nowhere/' || id || '.wav' AS BLOB)")
+    labelled("cnntrain", status=1)
+    lines = labelled.errors.strip().splitlines()
+    assert len(lines) == 7
+    assert lines[-2].endswith("and 19 more")
+    assert "too few tracks with sound are left" in lines[-1]
+    assert not models(labelled).exists()
+
+
+def test_a_broken_newest_model_is_passed_over_with_a_warning(trained):
+    [good] = bundles(trained)
+    newer = models(trained) / "29991231-newer"
+    shutil.copytree(good, newer)
+    manifest = json.loads((newer / "manifest.json").read_bytes())
+    manifest |= {"created_utc": "2999-12-31T00:00:00+00:00", "bundle_id": newer.name}
+    (newer / "manifest.json").write_text(json.dumps(manifest))
+    (newer / "head.npz").write_bytes(b"damaged")
+    (models(trained) / "29991231-empty").mkdir()
+    (models(trained) / "29991231-text").mkdir()
+    (models(trained) / "29991231-text" / "manifest.json").write_text("{")
+    trained("genre", "-q", "--threshold", "0.5", "title:Hum 8")
+    assert "head.npz is damaged or was changed" in trained.errors
+    assert trained.errors.count("passed over: ") == 2
+    assert trained.fields("cnngenre_model", query=["title:Hum 8"]) == [("Hum 8", good.name)]
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(trained):
+    before = bundles(trained)
+    trained.config["plugins"] = ["cnngenre", "fulldisk"]
+    trained("cnntrain", status=1)
+    assert "No space left on device" in trained.errors
+    assert len(trained.errors.strip().splitlines()) == 1
+    assert list(models(trained).iterdir()) == before
+
+
+MOMENTS = ["hearing 5", "hearing 15", "writing 1", "writing 4", "before 1", "after 1"]
+
+
+def test_sudden_death_at_any_moment_leaves_only_whole_models_and_a_whole_cache(labelled):
+    rng = random.Random(0)
+    start = time.monotonic()
+    for moment in MOMENTS:
+        labelled.config["plugins"] = ["cnngenre", "suddendeath"]
+        done = killed(labelled, {"DIE": moment})
+        assert done == -signal.SIGKILL, moment
+        check_whole(labelled, n_models=int(moment.startswith("after")))
+    seconds = (time.monotonic() - start) / len(MOMENTS)
+    labelled.config["plugins"] = ["cnngenre"]
+    for _ in range(3):
+        killed(labelled, {}, after_s=seconds * rng.uniform(0.3, 1.2))
+        check_whole(labelled)
+    labelled("cnntrain")
+    check_whole(labelled)
+
+
+def killed(beet, variables, after_s=60.0):
+    """The exit status of ``beet cnntrain``, which is killed unless it ends first."""
+    process = subprocess.Popen(
+        [*beet.command(), "cnntrain"],
+        env=beet.environment() | variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(after_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    return process.wait()
+
+
+def check_whole(beet, n_models=None):
+    """What would be chosen can be loaded, nothing is passed over, and the cache can be used."""
+    complaints = []
+    if n_models is not None:
+        assert len(bundles(beet)) == n_models
+    if bundles(beet):
+        assert newest_bundle(models(beet), complaints.append).directory in bundles(beet)
+    Classifier(find_bundle(None, models(beet), complaints.append))
+    assert complaints == []
+    database = beet.home / "cnngenre" / "heard.db"
+    if not database.exists():
+        return
+    cache = Cache(database)
+    assert cache._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    keys = [key for (key,) in cache._connection.execute("SELECT key FROM heard").fetchall()]
+    assert all(cache.get(key) is not None for key in keys)
+    cache.close()
+    assert not Path(f"{database}.damaged").exists()
