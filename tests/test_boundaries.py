@@ -22,7 +22,7 @@ ROWS = [
     ["cache", "training", "report_tables"],
     ["assess", "report_html"],
     ["make_bundle"],
-    ["cli_common"],
+    ["cli_common", "network_bundle"],
     ["cli_classify", "cli_evaluate", "cli_train"],
     ["cli"],
 ]

@@ -101,6 +101,8 @@ def test_a_small_genre_joins_its_nearest_ancestor_that_has_enough():
 
 
 def test_kinds_join_their_parents_before_those_join_theirs():
+    labelling = read("Death Metal*2, Metal*2, Rock*4", parents=TREE, min_tracks=4)
+    assert counts(labelling) == {"Metal": 4, "Rock": 4}
     labelling = read("Death Metal*1, Metal*1, Rock*1, Jazz*3", parents=TREE, min_tracks=3)
     assert counts(labelling) == {"Rock": 3, "Jazz": 3}
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genre_model.dataset import LabelledTrack
-from genre_model.split import group_of, split_tracks
+from genre_model.split import context_group, group_of, split_tracks
 
 
 def tracks_of(*rows):
@@ -62,8 +62,8 @@ def test_every_class_is_in_as_many_folds_as_its_artists_allow(sizes, seed, data)
 
 @given(st.integers(0, 500))
 def test_a_class_of_two_artists_who_also_play_another_is_never_all_in_one_fold(seed):
-    rows = [("Rock", "A", "")] * 30 + [("Jazz", "A", ""), ("Jazz", "B", "")]
-    rows += [("Rock", "B", "")] * 3 + [("Rock", name, "") for name in "CDEFG" for _ in range(20)]
+    rows = [(label, artist, "") for artist in "AB" for label in ("Rock", "Rock", "Jazz")]
+    rows += [("Rock", artist, "") for artist in "CDEF" for _ in range(20)]
     split = split_tracks(tracks_of(*rows), seed)
     jazz = [fold for row, fold in zip(rows, split.fold.tolist(), strict=True) if row[0] == "Jazz"]
     assert len(set(jazz)) == 2
@@ -119,6 +119,15 @@ def test_albums_of_one_name_by_two_artists_are_two():
     first, second = tracks_of(("Rock", "A", "Greatest Hits"), ("Rock", "B", "Greatest Hits"))
     assert group_of(first, "album") != group_of(second, "album")
     assert group_of(first, "artist") == "artist:a"
+
+
+def test_nobody_in_particular_informs_nobody():
+    rows = [
+        ("Rock", artist, "x") for artist in ("Various Artists ", "VA", "", "Valerie", "valerie")
+    ]
+    groups = [context_group(track) for track in tracks_of(*rows)]
+    assert groups[:3] == ["song:0.mp3", "song:1.mp3", "song:2.mp3"]
+    assert groups[3:] == ["artist:valerie"] * 2
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -222,7 +222,7 @@ def test_a_class_that_a_fold_has_not_heard_is_never_answered_there():
     rock = np.flatnonzero(material.truth != polka)
     head = fit(material, rock, HeadOptions())
     logits = head.logits(material.means.astype(np.float32))
-    assert (logits.argmax(axis=1) != polka).all()
+    assert (logits[:, polka] < -10).all()
     assert np.isfinite(logits).all()
     evaluated = evaluate_out_of_fold(material, HeadOptions())
     assert np.isfinite(evaluated.probabilities).all()
@@ -246,6 +246,27 @@ def test_context_is_used_where_artists_have_a_style_of_their_own():
     assert with_it.context is not None
     assert without.context is None
     assert accuracy(material, with_it) > accuracy(material, without)
+
+
+def test_context_is_not_that_of_various_artists(monkeypatch):
+    tracks, heard = library()
+    various = [
+        LabelledTrack(t.path, t.labels, t.artist if k % 2 else "Various Artists")
+        for k, t in enumerate(tracks)
+    ]
+    seen = []
+    real = training.in_context
+
+    def spy(probabilities, groups, spec):
+        seen.append(set(groups))
+        return real(probabilities, groups, spec)
+
+    monkeypatch.setattr(training, "in_context", spy)
+    evaluated = evaluate_out_of_fold(make_material(various, heard), HeadOptions())
+    assert evaluated.split.group_by == "artist"
+    assert len(set(evaluated.split.fold[::2].tolist())) == 1  # still all in one fold
+    assert seen
+    assert all("artist:various artists" not in groups for groups in seen)
 
 
 def test_context_is_not_used_where_artists_are_unknown():
