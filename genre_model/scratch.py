@@ -497,7 +497,7 @@ def validate(
         of_allowed = softmax(logits)[:, track.allowed].sum(axis=1)
         losses.append(-np.log(np.maximum(of_allowed, np.finfo(np.float64).tiny)))
         right_slices.append(track.allowed[logits.argmax(axis=1)])
-        right_songs.append(bool(track.allowed[aggregate(logits, SONG_RULE).argmax()]))
+        right_songs.append(bool(track.allowed[np.argmax(aggregate(logits, SONG_RULE))]))
     return EpochReport(
         epoch=epoch,
         loss=loss,

@@ -31,7 +31,7 @@ class Split:
     @property
     def n_folds(self) -> int:
         """How many folds there are."""
-        return int(self.fold.max()) + 1
+        return int(np.max(self.fold)) + 1
 
 
 def split_tracks(tracks: Sequence[LabelledTrack], seed: int, n_folds: int = N_FOLDS) -> Split:
