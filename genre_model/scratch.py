@@ -11,15 +11,10 @@ interrupted or not.  Elsewhere they differ a little: other processors add up in 
 from __future__ import annotations
 
 import gc
-import hashlib
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
 import msgspec
@@ -28,42 +23,35 @@ from numpy.typing import NDArray
 
 from genre_model.aggregate import aggregate, softmax
 from genre_model.architectures import Architecture
-from genre_model.audio import reason
 from genre_model.dataset import LabelledTrack
-from genre_model.errors import AudioError, GenreModelError
-from genre_model.pool import map_bounded
-from genre_model.report import EpochReport as EpochReport
-from genre_model.slicing import read_slices
+from genre_model.errors import GenreModelError
+from genre_model.keras_export import check_export, compiled, export_onnx, require_tensorflow
+from genre_model.report import EpochReport
+from genre_model.slice_store import (
+    PART,
+    SkippedTrack,
+    StoredTrack,
+    allowed_genres,
+    digest,
+    slice_parts,
+    store_tracks,
+    whole_file,
+    writing,
+)
 from genre_model.specs import AggregationSpec
 
 if TYPE_CHECKING:
-    import keras
     import tensorflow as tf
 
 Bools = NDArray[np.bool_]
 Float16 = NDArray[np.float16]
 Float32 = NDArray[np.float32]
 
-INPUT = "log_mel"
-OUTPUT = "logits"
-OPSET = 17
 CHECKPOINT = "checkpoint.zip"
 PROGRESS = "progress.json"
-# How far the exported network's logits may be from Keras', absolutely or relatively.
-EXPORT_TOLERANCE = 1e-4
-# Gradients of a batch are summed over parts of so many slices: that bounds the memory.
-PART = 16
 PREFETCHED_PARTS = 4
 # A song's genre in validation: the mean of its slices' probabilities.
 SONG_RULE = AggregationSpec(rule="mean")
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedTrack:
-    """A track that was not used, and why."""
-
-    path: Path
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,19 +70,6 @@ class TrainedNetwork:
     skipped: tuple[SkippedTrack, ...] = ()
     resumed_epochs: int = 0
     fresh_reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StoredTrack:
-    """A track whose slices lie in ``file``, (n_slices, frames, n_mels) float16.
-
-    ``allowed`` (n_genres,) are the genres that its label leaves open.
-    """
-
-    file: Path
-    n_slices: int
-    allowed: Bools
-    validation: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +143,7 @@ def train_network(
     if validation.shape != (len(tracks),):
         raise ValueError(f"validation has shape {validation.shape} for {len(tracks)} tracks")
     folder = slices_folder or work / "slices"
-    with _writing(folder):
+    with writing(folder):
         stored, skipped = store_tracks(architecture, tracks, allowed, validation, folder)
     trainer = Trainer(architecture, len(genres), seed)
     settings = settings_of(architecture, genres, stored, seed, trainer)
@@ -176,7 +151,7 @@ def train_network(
     resumed_epochs = len(progress.history)
     for report in run_epochs(trainer, stored, seed, progress, epochs):
         progress = progress.after(report)
-        with _writing(work):
+        with writing(work):
             save(work, progress, trainer)
         if on_epoch is not None:
             on_epoch(report)
@@ -195,168 +170,6 @@ def train_network(
         resumed_epochs,
         fresh_reason,
     )
-
-
-def require_tensorflow(name: str) -> None:
-    """Import TensorFlow, Keras and tf2onnx without their log lines.
-
-    Raises:
-        GenreModelError: One of them is missing, or Keras is set to run on something else.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    try:
-        with _quiet_stderr():
-            import keras
-            import tensorflow  # noqa: F401
-            import tf2onnx  # noqa: F401
-    except ImportError as error:
-        raise GenreModelError(
-            f"training {name} needs TensorFlow: pip install 'beets-cnngenre[train]'"
-        ) from error
-    if keras.backend.backend() != "tensorflow":
-        raise GenreModelError(f"training {name} needs Keras to run on TensorFlow")
-
-
-@contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Nothing gets to file descriptor 2, where TensorFlow's libraries log whatever they are told.
-
-    Exceptions are not affected.
-    """
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is no standard error
-        yield
-        return
-    try:
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Turn the system's refusal to write to a folder into a sentence."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        raise GenreModelError(f"cannot work in {folder}: {reason(error)}") from error
-
-
-# --- Slices on disk ------------------------------------------------------------------------------
-
-
-def allowed_genres(tracks: Sequence[LabelledTrack], genres: Sequence[str]) -> Bools:
-    """The genres that the tracks' labels leave open, (n_tracks, n_genres).
-
-    Raises:
-        ValueError: None of a track's labels is among the genres.
-    """
-    rows = [[genre in track.labels for genre in genres] for track in tracks]
-    allowed = np.array(rows, dtype=bool).reshape(len(tracks), len(genres))
-    for track, row in zip(tracks, allowed, strict=True):
-        if not row.any():
-            raise ValueError(f"{track.path}: {', '.join(track.labels)} is not among the genres")
-    return allowed
-
-
-def store_tracks(
-    architecture: Architecture,
-    tracks: Sequence[LabelledTrack],
-    allowed: Bools,
-    validation: Bools,
-    folder: Path,
-) -> tuple[list[StoredTrack], tuple[SkippedTrack, ...]]:
-    """Compute the slices of all tracks that are not in the folder yet.
-
-    Raises:
-        GenreModelError: No track of the training, or none of the validation, can be heard.
-    """
-    n_workers = os.cpu_count() or 1
-    paths = list(dict.fromkeys(track.path for track in tracks))
-    store = partial(store_slices, architecture, folder)
-    with ThreadPoolExecutor(n_workers) as executor:
-        outcomes = dict(map_bounded(executor, store, paths, 4 * n_workers))
-    stored: list[StoredTrack] = []
-    skipped: list[SkippedTrack] = []
-    for track, genres, held_out in zip(tracks, allowed, validation, strict=True):
-        outcome = outcomes[track.path]
-        if isinstance(outcome, str):
-            skipped.append(SkippedTrack(track.path, outcome))
-        else:
-            stored.append(StoredTrack(*outcome, genres, bool(held_out)))
-    for part in (False, True):
-        if not any(track.validation is part for track in stored):
-            raise GenreModelError(f"no {'validation' if part else 'training'} track can be heard")
-    return stored, tuple(skipped)
-
-
-def store_slices(architecture: Architecture, folder: Path, path: Path) -> tuple[Path, int] | str:
-    """The file of a track's slices and their number, computed if need be; or why there is none.
-
-    Silent slices are left out.  The file is named by the track's path, size and time of change and
-    by the settings of the slices.
-    """
-    try:
-        status = path.stat()
-    except OSError as error:
-        return reason(error)
-    specs = msgspec.json.encode((architecture.spectrogram, architecture.slices))
-    identity = f"{status.st_size} {status.st_mtime_ns}".encode()
-    name = digest(specs, identity, os.fsencode(path.absolute()))
-    file = folder / f"{name}.npy"
-    if not file.exists():
-        try:
-            slices = read_slices(path, architecture.spectrogram, architecture.slices)
-        except AudioError as error:
-            return str(error)
-        heard = [piece.values.astype(np.float16) for piece in slices if not piece.silent]
-        if not heard:
-            return "silent"
-        with whole_file(file) as target:
-            np.save(target, np.stack(heard))
-    return file, len(np.load(file, mmap_mode="r"))
-
-
-def digest(*parts: bytes) -> str:
-    """32 hexadecimal digits of SHA-256 over the parts and their lengths."""
-    lengths = " ".join(str(len(part)) for part in parts).encode()
-    return hashlib.sha256(b"\n".join([lengths, *parts])).hexdigest()[:32]
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that gets its name only when it is whole and on the disk."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def slice_parts(
-    tracks: Sequence[StoredTrack], seed: int, epoch: int, batch_size: int
-) -> Iterator[tuple[Float16, Bools]]:
-    """All slices of the tracks in this epoch's order, read from disk as they are needed.
-
-    Yields:
-        (n, frames, n_mels) slices and their (n, n_genres) allowed genres; n is at most ``PART``,
-        and no part reaches over the end of a batch.
-    """
-    places = [(track, index) for track in tracks for index in range(track.n_slices)]
-    order = np.random.default_rng([seed, epoch]).permutation(len(places))
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        for first in range(0, len(batch), PART):
-            part = [places[place] for place in batch[first : first + PART]]
-            slices = [np.load(track.file, mmap_mode="r")[index] for track, index in part]
-            yield np.stack(slices), np.stack([track.allowed for track, _ in part])
 
 
 # --- Training ------------------------------------------------------------------------------------
@@ -452,13 +265,6 @@ class Trainer:
         self.optimizer.apply_gradients(zip(self._sums, self.model.trainable_variables, strict=True))
         for total in self._sums:
             total.assign_sub(total)
-
-
-def compiled(function: Callable[..., Any], signature: Sequence[tf.TensorSpec]) -> Any:
-    """A function as a TensorFlow graph, traced once; its Python is run, not read and rewritten."""
-    import tensorflow as tf
-
-    return tf.function(function, input_signature=signature, autograph=False)
 
 
 def run_epochs(
@@ -601,65 +407,3 @@ def read_variables(variables: Sequence[Any], file: Path) -> None:
         for index, variable in enumerate(variables):
             with archive.open(f"{index}.npy") as entry:
                 variable.assign(np.lib.format.read_array(entry, allow_pickle=False))
-
-
-# --- Export --------------------------------------------------------------------------------------
-
-
-def export_onnx(model: keras.Model) -> bytes:
-    """The model as an ONNX file that takes ``log_mel`` and gives ``logits``, any n at a time.
-
-    tf2onnx is given a function of the slices and the weights, and the weights are filled in here:
-    it would copy them so often that ``pelchat2019``, of 137 MB, took 8 GB and three quarters of a
-    minute.
-    """
-    import tensorflow as tf
-    import tf2onnx
-
-    weights = {f"weight_{index}": value for index, value in enumerate(model.trainable_variables)}
-    signature = [
-        tf.TensorSpec(model.input_shape, tf.float32, name=INPUT),
-        *(tf.TensorSpec(value.shape, value.dtype, name=name) for name, value in weights.items()),
-    ]
-
-    def logits(slices: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
-        others = model.non_trainable_variables
-        return {OUTPUT: model.stateless_call(values, others, slices, training=False)[0]}
-
-    graph = compiled(logits, signature)
-    with _quiet_stderr():
-        network, _ = tf2onnx.convert.from_function(graph, input_signature=signature, opset=OPSET)
-    fill_in(network.graph, weights)
-    content: bytes = network.SerializeToString()
-    return content
-
-
-def fill_in(graph: Any, weights: Mapping[str, Any]) -> None:
-    """Make constants of the inputs of an ONNX graph that are Keras variables."""
-    inputs = list(graph.input)
-    del graph.input[:]
-    for entry in inputs:
-        if entry.name not in weights:
-            graph.input.append(entry)
-            continue
-        weight = weights[entry.name]
-        constant = graph.initializer.add()
-        constant.name = entry.name
-        constant.data_type = entry.type.tensor_type.elem_type
-        constant.dims.extend(weight.shape)
-        constant.raw_data = np.asarray(weight).tobytes()
-
-
-def check_export(onnx: bytes, model: keras.Model, slices: Float32) -> None:
-    """Compare the exported network with the model, on (n, frames, n_mels) slices.
-
-    Raises:
-        GenreModelError: They differ.
-    """
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
-    answers = session.run([OUTPUT], {INPUT: slices})[0]
-    expected = np.asarray(model(slices, training=False))
-    if not np.allclose(answers, expected, rtol=EXPORT_TOLERANCE, atol=EXPORT_TOLERANCE):
-        raise GenreModelError("the exported network answers otherwise than the trained one")

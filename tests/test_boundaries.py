@@ -17,7 +17,8 @@ ROWS = [
     ["__init__", "errors", "specs"],
     ["audio", "spectrogram", "aggregate", "head", "vocabulary", "evaluation", "pool"],
     ["slicing", "context", "dataset", "labels", "report", "report_page"],
-    ["bundle", "folder", "split", "scratch", "report_words"],
+    ["bundle", "folder", "split", "slice_store", "keras_export", "report_words"],
+    ["scratch"],
     ["classifier", "report_charts"],
     ["cache", "training", "report_tables"],
     ["assess", "report_html"],
@@ -28,7 +29,7 @@ ROWS = [
 ]
 ROW = {module: row for row, modules in enumerate(ROWS) for module in modules}
 HOST = {"beets", "beetsplug", "confuse", "mediafile"}
-LATE = {"av", "soxr", "onnxruntime", "tensorflow", "keras", "librosa", "tqdm"}
+LATE = {"av", "soxr", "onnxruntime", "tensorflow", "keras", "librosa", "tqdm", "onnx", "tf2onnx"}
 HEAVY = (*LATE, "msgspec", "numba", "scipy", "sklearn")
 
 

@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 from audio_files import tone, write_audio, write_silence
 
-from genre_model import scratch
+from genre_model import scratch, slice_store
 from genre_model.architectures import ARCHITECTURES, Architecture, TrainingSpec
 from genre_model.bundle import PROBE, Manifest, npz, write_bundle
 from genre_model.classifier import Classifier
@@ -211,7 +211,7 @@ CHILD = """
 import sys, time
 sys.path[:0] = {path!r}
 from pathlib import Path
-from genre_model import scratch
+from genre_model import scratch, slice_store
 scratch.require_tensorflow("quietly")
 import test_scratch
 
@@ -349,13 +349,13 @@ def test_without_any_good_file_it_is_said(train, tmp_path):
 
 def test_slices_are_computed_once(train, monkeypatch):
     train(epochs=1)
-    monkeypatch.setattr(scratch, "read_slices", pytest.fail)
+    monkeypatch.setattr(slice_store, "read_slices", pytest.fail)
     assert train(epochs=2).resumed_epochs == 1
 
 
 def test_stored_slices_are_those_that_the_classifier_hears(train, tracks, slices_folder):
     train(epochs=1)
-    file, n_slices = scratch.store_slices(TINY, slices_folder, tracks[0].path)
+    file, n_slices = slice_store.store_slices(TINY, slices_folder, tracks[0].path)
     expected = read_slices(tracks[0].path, TINY.spectrogram, TINY.slices)
     assert n_slices == len(expected)
     values = np.stack([piece.values for piece in expected])
@@ -366,7 +366,7 @@ def test_every_slice_comes_once_an_epoch_in_another_order(train, tracks, slices_
     train(epochs=1)
     stored = []
     for track in tracks:
-        file, n_slices = scratch.store_slices(TINY, slices_folder, track.path)
+        file, n_slices = slice_store.store_slices(TINY, slices_folder, track.path)
         stored.append(scratch.StoredTrack(file, n_slices, np.array([True, False, False]), False))
     epochs = [list(scratch.slice_parts(stored, 0, epoch, 40)) for epoch in (1, 2)]
     everything = np.concatenate([np.load(track.file) for track in stored])

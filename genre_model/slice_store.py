@@ -1,0 +1,170 @@
+"""The slices of labelled tracks, computed once, kept on disk and streamed from there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.architectures import Architecture
+from genre_model.audio import reason
+from genre_model.dataset import LabelledTrack
+from genre_model.errors import AudioError, GenreModelError
+from genre_model.pool import map_bounded
+from genre_model.slicing import read_slices
+
+Bools = NDArray[np.bool_]
+Float16 = NDArray[np.float16]
+Float32 = NDArray[np.float32]
+
+# Gradients of a batch are summed over parts of so many slices: that bounds the memory.
+PART = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedTrack:
+    """A track that was not used, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredTrack:
+    """A track whose slices lie in ``file``, (n_slices, frames, n_mels) float16.
+
+    ``allowed`` (n_genres,) are the genres that its label leaves open.
+    """
+
+    file: Path
+    n_slices: int
+    allowed: Bools
+    validation: bool
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn the system's refusal to write to a folder into a sentence."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise GenreModelError(f"cannot work in {folder}: {reason(error)}") from error
+
+
+def allowed_genres(tracks: Sequence[LabelledTrack], genres: Sequence[str]) -> Bools:
+    """The genres that the tracks' labels leave open, (n_tracks, n_genres).
+
+    Raises:
+        ValueError: None of a track's labels is among the genres.
+    """
+    rows = [[genre in track.labels for genre in genres] for track in tracks]
+    allowed = np.array(rows, dtype=bool).reshape(len(tracks), len(genres))
+    for track, row in zip(tracks, allowed, strict=True):
+        if not row.any():
+            raise ValueError(f"{track.path}: {', '.join(track.labels)} is not among the genres")
+    return allowed
+
+
+def store_tracks(
+    architecture: Architecture,
+    tracks: Sequence[LabelledTrack],
+    allowed: Bools,
+    validation: Bools,
+    folder: Path,
+) -> tuple[list[StoredTrack], tuple[SkippedTrack, ...]]:
+    """Compute the slices of all tracks that are not in the folder yet.
+
+    Raises:
+        GenreModelError: No track of the training, or none of the validation, can be heard.
+    """
+    n_workers = os.cpu_count() or 1
+    paths = list(dict.fromkeys(track.path for track in tracks))
+    store = partial(store_slices, architecture, folder)
+    with ThreadPoolExecutor(n_workers) as executor:
+        outcomes = dict(map_bounded(executor, store, paths, 4 * n_workers))
+    stored: list[StoredTrack] = []
+    skipped: list[SkippedTrack] = []
+    for track, genres, held_out in zip(tracks, allowed, validation, strict=True):
+        outcome = outcomes[track.path]
+        if isinstance(outcome, str):
+            skipped.append(SkippedTrack(track.path, outcome))
+        else:
+            stored.append(StoredTrack(*outcome, genres, bool(held_out)))
+    for part in (False, True):
+        if not any(track.validation is part for track in stored):
+            raise GenreModelError(f"no {'validation' if part else 'training'} track can be heard")
+    return stored, tuple(skipped)
+
+
+def store_slices(architecture: Architecture, folder: Path, path: Path) -> tuple[Path, int] | str:
+    """The file of a track's slices and their number, computed if need be; or why there is none.
+
+    Silent slices are left out.  The file is named by the track's path, size and time of change and
+    by the settings of the slices.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        return reason(error)
+    specs = msgspec.json.encode((architecture.spectrogram, architecture.slices))
+    identity = f"{status.st_size} {status.st_mtime_ns}".encode()
+    name = digest(specs, identity, os.fsencode(path.absolute()))
+    file = folder / f"{name}.npy"
+    if not file.exists():
+        try:
+            slices = read_slices(path, architecture.spectrogram, architecture.slices)
+        except AudioError as error:
+            return str(error)
+        heard = [piece.values.astype(np.float16) for piece in slices if not piece.silent]
+        if not heard:
+            return "silent"
+        with whole_file(file) as target:
+            np.save(target, np.stack(heard))
+    return file, len(np.load(file, mmap_mode="r"))
+
+
+def digest(*parts: bytes) -> str:
+    """32 hexadecimal digits of SHA-256 over the parts and their lengths."""
+    lengths = " ".join(str(len(part)) for part in parts).encode()
+    return hashlib.sha256(b"\n".join([lengths, *parts])).hexdigest()[:32]
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that gets its name only when it is whole and on the disk."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def slice_parts(
+    tracks: Sequence[StoredTrack], seed: int, epoch: int, batch_size: int
+) -> Iterator[tuple[Float16, Bools]]:
+    """All slices of the tracks in this epoch's order, read from disk as they are needed.
+
+    Yields:
+        (n, frames, n_mels) slices and their (n, n_genres) allowed genres; n is at most ``PART``,
+        and no part reaches over the end of a batch.
+    """
+    places = [(track, index) for track in tracks for index in range(track.n_slices)]
+    order = np.random.default_rng([seed, epoch]).permutation(len(places))
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        for first in range(0, len(batch), PART):
+            part = [places[place] for place in batch[first : first + PART]]
+            slices = [np.load(track.file, mmap_mode="r")[index] for track, index in part]
+            yield np.stack(slices), np.stack([track.allowed for track, _ in part])
