@@ -2,6 +2,7 @@
 
     pip install scikit-learn
     python benchmarks/training.py MUSIC --seeds 10
+    python benchmarks/training.py MUSIC --seeds 10 --parts    # the classifiers that are averaged
 
 Both hear the same slices (the shipped network's embeddings) and see the same folds by artist. The
 baseline is a logistic regression (C=0.01, balanced) on the standardised mean embedding of a song.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -25,11 +27,16 @@ from genre_model.cache import Cache
 from genre_model.classifier import Classifier
 from genre_model.dataset import LabelledTrack
 from genre_model.evaluation import accuracy, artist_interval, balanced_accuracy, calibration_error
+from genre_model.head import Head, fit_discriminant, fit_head, fit_least_squares
 from genre_model.make_bundle import hear_tracks
+from genre_model.split import split_tracks
 from genre_model.training import (
+    RIDGE,
+    SHRINKAGE,
     HeadOptions,
     Material,
     evaluate_out_of_fold,
+    fit,
     is_right,
     make_material,
 )
@@ -40,8 +47,15 @@ def main() -> None:
     parser.add_argument("music", type=Path)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--cache", type=Path, default=Path("heard.db"))
+    parser.add_argument("--parts", action="store_true")
     options = parser.parse_args()
     rows = list(csv.DictReader((options.music / "manifest.csv").open(encoding="utf-8")))
+    if options.parts:
+        print("| music | what | songs right | balanced |\n|---|---|---|---|")
+        for name in sorted({row["set"] for row in rows}):
+            chosen = [row for row in rows if row["set"] == name]
+            report_parts(name, material_of(options.music, chosen, options.cache), options.seeds)
+        return
     print(
         "| music | what | songs right | balanced | against the baseline | slices right "
         "| calibration error | answered | right, of those |"
@@ -100,6 +114,37 @@ def report(name: str, material: Material, seeds: int) -> None:
             f"| {slices:.3f} | {error:.3f} | {accepted.mean():.3f} | {precision:.3f} |",
             flush=True,
         )
+
+
+def report_parts(name: str, material: Material, seeds: int) -> None:
+    """Each of the classifiers alone, and their mean, on the same folds."""
+    labels = [track.label for track in material.tracks]
+    options = HeadOptions()
+    results: dict[str, list[np.ndarray]] = {}
+    for seed in range(seeds):
+        split = split_tracks(material.tracks, seed)
+        logits = defaultdict(lambda: np.zeros(material.allowed.shape))
+        for fold in range(split.n_folds):
+            inside = split.fold == fold
+            for what, head in parts_and_mean(material, np.flatnonzero(~inside), options).items():
+                logits[what][inside] = head.logits(material.means[inside].astype(np.float32))
+        for what, values in logits.items():
+            results.setdefault(what, []).append(is_right(values, material.allowed))
+    for what, right in results.items():
+        balanced = np.mean([balanced_accuracy(row, labels) for row in right])
+        print(f"| {name} | {what} | {np.mean(right):.3f} | {balanced:.3f} |", flush=True)
+
+
+def parts_and_mean(material: Material, tracks: np.ndarray, options: HeadOptions) -> dict[str, Head]:
+    x, allowed = material.means[tracks], material.allowed[tracks]
+    sizes = np.bincount(material.truth[tracks])[material.truth[tracks]].astype(np.float64)
+    targets = allowed / allowed.sum(axis=1, keepdims=True)
+    return {
+        "one-vs-rest": fit_head(x, allowed, sizes**-options.balance, options.ridge),
+        "discriminant": fit_discriminant(x, targets, 1 / sizes, SHRINKAGE),
+        "ridge regression": fit_least_squares(x, targets, 1 / sizes, RIDGE),
+        "the three averaged": fit(material, tracks, options),
+    }
 
 
 def baseline(material: Material, split: object) -> np.ndarray:

@@ -77,7 +77,7 @@ class Run:
     words: Mapping[Action, str]
 
     def __init__(self, plugin: CnnGenrePlugin, options: Options) -> None:
-        self.log = plugin._log  # pyright: ignore[reportPrivateUsage]
+        self.log = plugin._log
         self.plugin = plugin
         self.options = options
         self.counts: Counter[Action] = Counter()

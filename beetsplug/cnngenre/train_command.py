@@ -194,7 +194,7 @@ def hear(
             if cache is not None:
                 cache.close()
     for failure in failures[:N_DETAILS]:
-        plugin._log.warning("{}", failure)  # pyright: ignore[reportPrivateUsage]
+        plugin._log.warning("{}", failure)
     if len(failures) > N_DETAILS:
-        plugin._log.warning("and {} more", len(failures) - N_DETAILS)  # pyright: ignore[reportPrivateUsage]
+        plugin._log.warning("and {} more", len(failures) - N_DETAILS)
     return heard
