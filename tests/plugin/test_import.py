@@ -145,3 +145,11 @@ def test_lastgenre_style_order_fills_only_what_is_left(beet, tone, tmp_path):
 
 def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_heavy_libraries_are_never_imported(beet, tone, tmp_path):
+    beet.config["plugins"] = ["cnngenre", "selfmatch", "heavywatch"]
+    tone("Rock")
+    output = beet("import", tmp_path / "music")
+    assert "heavy: none" in output
+    assert beet.genres() == {"Rock": "Rock"}
