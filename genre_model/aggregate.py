@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.specs import AggregationSpec
+from genre_model.specs import AggregationRule, AggregationSpec
 
 Float64 = NDArray[np.float64]
 
@@ -21,9 +23,8 @@ def softmax(logits: NDArray[np.floating]) -> Float64:
 def aggregate(slice_logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
     """Probabilities of the song, (n_genres,), from (n_slices, n_genres) logits.
 
-    They sum to 1, or to less where ``spec.background`` leaves room for "something else".  The order
-    of the slices does not matter.  ``mean`` is the sum rule and ``product`` the product rule of
-    Kittler et al., *On combining classifiers*, PAMI 1998.
+    They sum to 1, or to less where ``spec.background`` leaves room for "something else", which
+    takes part as any other class does.  The order of the slices does not matter.
 
     Raises:
         ValueError: There is no slice.
@@ -32,14 +33,55 @@ def aggregate(slice_logits: NDArray[np.floating], spec: AggregationSpec) -> Floa
         raise ValueError("no slices to aggregate")
     if spec.rule == "product":
         return calibrated(slice_logits.mean(axis=0), spec)
-    mean: Float64 = calibrated(slice_logits, spec).mean(axis=0)
-    return mean
+    song = RULES[spec.rule](softmax(with_background(slice_logits, spec)))
+    return song[: slice_logits.shape[1]]
 
 
 def calibrated(logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
     """(..., n_genres) logits as probabilities, after ``spec.sharpness`` and ``spec.background``."""
-    sharpened = logits.astype(np.float64) * spec.sharpness
+    return softmax(with_background(logits, spec))[..., : logits.shape[-1]]
+
+
+def with_background(logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
+    """The logits, sharpened, with a last one for "something else" if there is to be one."""
+    sharpened: Float64 = logits.astype(np.float64) * spec.sharpness
     if spec.background is None:
-        return softmax(sharpened)
+        return sharpened
     background = np.full((*sharpened.shape[:-1], 1), spec.background)
-    return softmax(np.concatenate([sharpened, background], axis=-1))[..., :-1]
+    return np.concatenate([sharpened, background], axis=-1)
+
+
+# --- Rules: (n_slices, n_classes) probabilities -> (n_classes,), which sum to 1 as they do --------
+
+
+def mean(probabilities: Float64) -> Float64:
+    """The sum rule."""
+    song: Float64 = probabilities.mean(axis=0)
+    return song
+
+
+def majority(probabilities: Float64) -> Float64:
+    """The share of slices that each class leads."""
+    leading = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])
+    shares: Float64 = leading / len(probabilities)
+    return shares
+
+
+def highest(probabilities: Float64) -> Float64:
+    """The max rule: each class by the slice that is surest of it."""
+    most: Float64 = probabilities.max(axis=0)
+    return most / most.sum()
+
+
+def by_confidence(probabilities: Float64) -> Float64:
+    """The mean, weighted by how sure each slice is of what leads it."""
+    weights: Float64 = probabilities.max(axis=1, keepdims=True)
+    return mean(probabilities * weights / weights.mean())
+
+
+RULES: dict[AggregationRule, Callable[[Float64], Float64]] = {
+    "mean": mean,
+    "majority": majority,
+    "max": highest,
+    "confidence": by_confidence,
+}

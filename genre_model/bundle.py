@@ -10,7 +10,9 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +23,26 @@ from numpy.typing import NDArray
 
 from genre_model.errors import BundleError
 from genre_model.head import Head
-from genre_model.specs import AggregationSpec, ContextSpec, NetworkSpec, SliceSpec, SpectrogramSpec
+from genre_model.specs import (
+    AggregationSpec,
+    ContextSpec,
+    FrontEndSpec,
+    NetworkSpec,
+    NotesSpec,
+    SliceSpec,
+    SoxSpec,
+)
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
 HEAD = "head.npz"
 PROBE = "probe.npz"
 SHIPPED = Path(__file__).parent / "shipped"
+
+# A bundle that is being written is a hidden folder of this name.  One that sudden death left behind
+# is removed by the next that is written, but not before it is certain that nobody is at it.
+UNFINISHED = ".unfinished"
+ABANDONED_S = 24 * 60 * 60.0
 
 MAX_MANIFEST_BYTES = 4 * 2**20
 MAX_FILE_BYTES = 2**30
@@ -39,7 +54,7 @@ class Manifest:
 
     bundle_id: str
     genres: tuple[str, ...]
-    spectrogram: SpectrogramSpec
+    spectrogram: FrontEndSpec
     slices: SliceSpec
     network: NetworkSpec
     aggregation: AggregationSpec
@@ -148,15 +163,7 @@ def find_fault(manifest: Manifest) -> str | None:
         "a genre holds a separator or control character": not all(map(is_plain, genres)),
         "parents or presets name unknown genres": not selections <= set(genres),
         "the genre tree has a loop": has_loop(manifest.parents),
-        "impossible spectrogram settings": not (
-            1_000 <= spectrogram.sample_rate_hz <= 192_000
-            and 2 <= spectrogram.n_fft <= 65_536
-            and spectrogram.n_fft % 2 == 0
-            and 1 <= spectrogram.hop <= spectrogram.n_fft
-            and 1 <= spectrogram.n_mels <= 4_096
-            and 0 <= spectrogram.fmin_hz < spectrogram.fmax_hz <= spectrogram.sample_rate_hz / 2
-            and spectrogram.gain > 0
-        ),
+        "impossible spectrogram settings": not is_possible(spectrogram),
         "impossible slice settings": not (
             1 <= slices.hop_frames <= slices.frames <= 100_000
             and 1 <= slices.max_slices <= 10_000
@@ -167,6 +174,24 @@ def find_fault(manifest: Manifest) -> str | None:
         ),
     }
     return next((fault for fault, found in faults.items() if found), None)
+
+
+def is_possible(spec: FrontEndSpec) -> bool:
+    """Whether a front end can work with its settings."""
+    if isinstance(spec, NotesSpec):
+        return 1 <= spec.n_features <= 4_096
+    if not 1_000 <= spec.sample_rate_hz <= 192_000:
+        return False
+    if isinstance(spec, SoxSpec):
+        return 1 <= spec.pixels_per_s <= 200
+    return (
+        2 <= spec.n_fft <= 65_536
+        and spec.n_fft % 2 == 0
+        and 1 <= spec.hop <= spec.n_fft
+        and 1 <= spec.n_mels <= 4_096
+        and 0 <= spec.fmin_hz < spec.fmax_hz <= spec.sample_rate_hz / 2
+        and spec.gain > 0
+    )
 
 
 def real_numbers(array: NDArray[Any]) -> NDArray[Any]:
@@ -213,6 +238,8 @@ def read_file(path: Path, max_bytes: int) -> bytes:
 def write_bundle(directory: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> Bundle:
     """Write a bundle to a temporary folder and rename it when whole.
 
+    What runs that were killed left behind long ago is removed.
+
     Args:
         directory: Where it will be; it must not exist.
         manifest: Everything but the hashes, which are filled in.
@@ -231,7 +258,10 @@ def write_bundle(directory: Path, manifest: Manifest, contents: Mapping[str, byt
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        whole = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+        remove_abandoned(directory.parent)
+        whole = Path(
+            tempfile.mkdtemp(UNFINISHED, prefix=f".{directory.name}-", dir=directory.parent)
+        )
         try:
             for name, content in {**contents, MANIFEST: text + b"\n"}.items():
                 write_file(whole / name, content)
@@ -243,6 +273,15 @@ def write_bundle(directory: Path, manifest: Manifest, contents: Mapping[str, byt
     except OSError as error:
         raise BundleError(f"cannot write {directory}: {error.strerror}") from error
     return Bundle(directory, manifest)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the unfinished bundles that nobody has written to for a day."""
+    for path in folder.glob(f".*{UNFINISHED}"):
+        with suppress(OSError):  # another process was faster
+            age_s = time.time() - path.lstat().st_mtime
+            if age_s > ABANDONED_S and path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def write_file(path: Path, content: bytes) -> None:

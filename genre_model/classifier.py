@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from genre_model.aggregate import aggregate
 from genre_model.bundle import PROBE, SHIPPED, Bundle, read_bundle
 from genre_model.errors import BundleError
-from genre_model.slicing import Slice, read_slices
+from genre_model.front_end import slices_of
+from genre_model.slicing import Slice
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -32,7 +33,8 @@ class Heard:
     """What the network said of a song's slices.
 
     ``features`` (n_slices, n_features), the slices' ``starts_s`` (n_slices,) in seconds, and
-    ``tags`` (n_slices, n_tags), which has no columns where the network has no tags.
+    ``tags`` (n_slices, n_tags), which has no columns where the network has no tags.  A slice with
+    several votes has as many rows.
     """
 
     features: Float32
@@ -62,7 +64,7 @@ class Classifier:
             AudioError: The file cannot be read as audio, or is too short.
         """
         manifest = self.manifest
-        slices = read_slices(path, manifest.spectrogram, manifest.slices, thorough=thorough)
+        slices = slices_of(path, manifest.spectrogram, manifest.slices, thorough=thorough)
         return self._run([piece for piece in slices if not piece.silent])
 
     def slice_logits(self, heard: Heard) -> Float32:
@@ -81,15 +83,19 @@ class Classifier:
         return self._infer(values)[0]
 
     def _run(self, slices: list[Slice]) -> Heard:
-        features, tags = [], []
-        for piece in slices:  # one at a time: batches are no faster on a CPU and need more memory
-            outputs = self._infer(piece.values[None])
-            features.append(outputs[0])
-            tags.append(outputs[1])
+        if not slices:
+            return Heard(np.zeros((0, 1), np.float32), np.zeros(0), np.zeros((0, 0), np.float32))
+        values = [piece.values[None] for piece in slices]
+        if self.manifest.network.whole_song:
+            values = [np.concatenate(values)]
+        # Otherwise one at a time: batches are no faster on a CPU and need more memory.
+        outputs = [self._infer(part) for part in values]
+        features = np.concatenate([output[0] for output in outputs])
+        starts_s = np.array([piece.start_s for piece in slices])
         return Heard(
-            np.concatenate(features) if features else np.zeros((0, 1), np.float32),
-            np.array([piece.start_s for piece in slices]),
-            np.concatenate(tags) if tags else np.zeros((0, 0), np.float32),
+            features,
+            np.repeat(starts_s, len(features) // len(slices)),
+            np.concatenate([output[1] for output in outputs]),
         )
 
     def _infer(self, values: Float32) -> tuple[Float32, Float32]:

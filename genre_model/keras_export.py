@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.architectures import Architecture, Fitted
 from genre_model.errors import GenreModelError
-from genre_model.report import EpochReport as EpochReport
 
 if TYPE_CHECKING:
     import keras
@@ -22,7 +22,7 @@ Bools = NDArray[np.bool_]
 Float16 = NDArray[np.float16]
 Float32 = NDArray[np.float32]
 
-INPUT = "log_mel"
+INPUT = "slices"
 OUTPUT = "logits"
 OPSET = 17
 # How far the exported network's logits may be from Keras', absolutely or relatively.
@@ -48,6 +48,18 @@ def require_tensorflow(name: str) -> None:
         ) from error
     if keras.backend.backend() != "tensorflow":
         raise GenreModelError(f"training {name} needs Keras to run on TensorFlow")
+
+
+def require_learner(architecture: Architecture) -> None:
+    """Find out before hours of hearing whether a system's libraries are there.
+
+    Raises:
+        GenreModelError: One of them is missing.
+    """
+    if isinstance(architecture.learner, Fitted):
+        architecture.learner.require(architecture.name)
+    else:
+        require_tensorflow(architecture.name)
 
 
 @contextmanager
@@ -78,7 +90,7 @@ def compiled(function: Callable[..., Any], signature: Sequence[tf.TensorSpec]) -
 
 
 def export_onnx(model: keras.Model) -> bytes:
-    """The model as an ONNX file that takes ``log_mel`` and gives ``logits``, any n at a time.
+    """The model as an ONNX file that takes ``slices`` and gives ``logits``, any n at a time.
 
     tf2onnx is given a function of the slices and the weights, and the weights are filled in here:
     it would copy them so often that ``pelchat2019``, of 137 MB, took 8 GB and three quarters of a
@@ -122,7 +134,7 @@ def fill_in(graph: Any, weights: Mapping[str, Any]) -> None:
 
 
 def check_export(onnx: bytes, model: keras.Model, slices: Float32) -> None:
-    """Compare the exported network with the model, on (n, frames, n_mels) slices.
+    """Compare the exported network with the model, on (n, *shape) slices.
 
     Raises:
         GenreModelError: They differ.

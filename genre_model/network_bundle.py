@@ -18,21 +18,29 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from genre_model.architectures import Architecture
+from genre_model.architectures import Architecture, Network
 from genre_model.assess import make_report
 from genre_model.bundle import PROBE, Bundle, Manifest, npz, write_bundle
 from genre_model.classifier import Classifier, Heard
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import AudioError, GenreModelError
+from genre_model.front_end import slice_shape
+from genre_model.learn import onnx_logits, onnx_session
 from genre_model.make_bundle import REPORT_HTML, REPORT_JSON, Job
 from genre_model.report import EpochReport, Report
 from genre_model.report_html import render_html
-from genre_model.scratch import train_network
+from genre_model.scratch import train_system
 from genre_model.specs import AggregationSpec, NetworkSpec
 from genre_model.split import Split, context_group, split_tracks
-from genre_model.training import Calibration, Evaluated, Material, is_right, make_material
+from genre_model.training import (
+    Calibration,
+    Evaluated,
+    Material,
+    accuracy_of_slices,
+    make_material,
+    songs_of,
+)
 
 TEST_FOLD, VALIDATION_FOLD = 0, 1
 SLICES = "slices"
@@ -45,6 +53,7 @@ def train_network_bundle(
     work: Path,
     on_epoch: Callable[[EpochReport], None],
     epochs: int | None = None,
+    select: float | None = None,
 ) -> tuple[Bundle, Report]:
     """Train, evaluate and write a bundle into the folder ``models``.
 
@@ -56,9 +65,10 @@ def train_network_bundle(
             interrupted.  Only the slices stay when it is done.
         on_epoch: Told of each epoch.
         epochs: At most so many; the architecture's number where None.
+        select: The share of slices to learn from, the easiest; all where None.
 
     Raises:
-        GenreModelError: TensorFlow is missing, there are too few tracks, or a folder cannot be
+        GenreModelError: A library is missing, there are too few tracks, or a folder cannot be
             written.
     """
     split = split_tracks(job.tracks, job.options.seed)
@@ -68,7 +78,7 @@ def train_network_bundle(
     test = split.fold == TEST_FOLD
     trained_on = [track for track, out in zip(job.tracks, test, strict=True) if not out]
     validation = (split.fold == VALIDATION_FOLD)[~test]
-    trained = train_network(
+    trained = train_system(
         architecture,
         trained_on,
         genres,
@@ -77,6 +87,7 @@ def train_network_bundle(
         seed=job.options.seed,
         on_epoch=on_epoch,
         epochs=epochs,
+        select=select,
     )
     manifest = manifest_of(job, architecture, genres, trained.onnx)
     contents = {
@@ -112,8 +123,13 @@ def manifest_of(
         genres=genres,
         spectrogram=architecture.spectrogram,
         slices=architecture.slices,
-        network=NetworkSpec(features="logits"),
-        aggregation=AggregationSpec(),
+        network=NetworkSpec(
+            input="slices",
+            features="logits",
+            whole_song=isinstance(architecture.learner, Network)
+            and architecture.learner.whole_song,
+        ),
+        aggregation=AggregationSpec(rule=job.options.rule),
         target=job.target,
         presets={"default": genres},
         description=f"{architecture.summary} Trained from scratch on {', '.join(genres)}.",
@@ -126,12 +142,9 @@ def manifest_of(
 
 def probe(architecture: Architecture, network: bytes) -> bytes:
     """One made-up slice with the network's answer."""
-    import onnxruntime
-
-    shape = (1, architecture.slices.frames, architecture.spectrogram.n_mels)
+    shape = (1, *slice_shape(architecture.spectrogram, architecture.slices))
     slices = np.random.default_rng(0).gamma(2.0, 0.6, shape).astype(np.float32)
-    session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
-    return npz(slices=slices, logits=session.run(["logits"], {"log_mel": slices})[0])
+    return npz(slices=slices, logits=onnx_logits(onnx_session(network), slices))
 
 
 def assess_network(
@@ -148,7 +161,7 @@ def assess_network(
         unknown = hear_fold(job.tracks, split, TEST_FOLD, classifier)
     with_context = job.options.context and split.group_by == "artist"
     calibration = Calibration.choose(
-        known.means,
+        songs_of([heard.features for heard in known.heard]),
         known,
         [context_group(track) for track in known.tracks],
         job.options,
@@ -156,20 +169,16 @@ def assess_network(
         with_context=with_context,
     )
     groups = tuple(context_group(track) for track in unknown.tracks)
-    probabilities = calibration.apply(unknown.means, groups)
+    slice_logits = [heard.features for heard in unknown.heard]
+    probabilities = calibration.apply(songs_of(slice_logits), groups)
     tested = Split(
         np.zeros(len(groups), dtype=np.intp), groups, split.group_by, one_split(split.reason)
     )
-    slices_right: list[NDArray[np.bool_]] = [
-        is_right(heard.features.astype(np.float64), np.tile(allowed, (len(heard.features), 1)))
-        for heard, allowed in zip(unknown.heard, unknown.allowed, strict=True)
-    ]
     evaluated = Evaluated(
         tested,
-        unknown.means,
         probabilities,
         probabilities.max(axis=1) >= calibration.threshold,
-        float(np.concatenate(slices_right).mean()),
+        accuracy_of_slices(slice_logits, unknown.allowed),
         calibration.alone,
         calibration.context,
     )

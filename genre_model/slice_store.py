@@ -16,19 +16,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.architectures import Architecture
+from genre_model.architectures import Architecture, Fitted
 from genre_model.audio import reason
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import AudioError, GenreModelError
+from genre_model.front_end import slices_of
 from genre_model.pool import map_bounded
-from genre_model.slicing import read_slices
 
 Bools = NDArray[np.bool_]
 Float16 = NDArray[np.float16]
 Float32 = NDArray[np.float32]
-
-# Gradients of a batch are summed over parts of so many slices: that bounds the memory.
-PART = 16
+Ints = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +39,22 @@ class SkippedTrack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredTrack:
-    """A track whose slices lie in ``file``, (n_slices, frames, n_mels) float16.
+    """A track whose slices lie in ``file``, (n_slices, *shape) float16, or float32.
 
-    ``allowed`` (n_genres,) are the genres that its label leaves open.
+    ``indices`` (n,) are those that are used, ascending; ``allowed`` (n_genres,) the genres that the
+    track's label leaves open.
     """
 
+    track: LabelledTrack
     file: Path
-    n_slices: int
+    indices: Ints
     allowed: Bools
-    validation: bool
+    validation: bool = False
+
+    def slices(self) -> NDArray[np.floating]:
+        """The slices that are used, (n, *shape)."""
+        values: NDArray[np.floating] = np.load(self.file, mmap_mode="r")[self.indices]
+        return values
 
 
 @contextmanager
@@ -100,7 +105,8 @@ def store_tracks(
         if isinstance(outcome, str):
             skipped.append(SkippedTrack(track.path, outcome))
         else:
-            stored.append(StoredTrack(*outcome, genres, bool(held_out)))
+            file, n_slices = outcome
+            stored.append(StoredTrack(track, file, np.arange(n_slices), genres, bool(held_out)))
     for part in (False, True):
         if not any(track.validation is part for track in stored):
             raise GenreModelError(f"no {'validation' if part else 'training'} track can be heard")
@@ -117,16 +123,19 @@ def store_slices(architecture: Architecture, folder: Path, path: Path) -> tuple[
         status = path.stat()
     except OSError as error:
         return reason(error)
-    specs = msgspec.json.encode((architecture.spectrogram, architecture.slices))
+    exact = isinstance(architecture.learner, Fitted)
+    specs = msgspec.json.encode((architecture.spectrogram, architecture.slices, exact))
     identity = f"{status.st_size} {status.st_mtime_ns}".encode()
     name = digest(specs, identity, os.fsencode(path.absolute()))
     file = folder / f"{name}.npy"
     if not file.exists():
         try:
-            slices = read_slices(path, architecture.spectrogram, architecture.slices)
+            slices = slices_of(path, architecture.spectrogram, architecture.slices)
         except AudioError as error:
             return str(error)
-        heard = [piece.values.astype(np.float16) for piece in slices if not piece.silent]
+        # Gradients are not so particular, and half the size is twice the speed from disk.
+        dtype = np.float32 if exact else np.float16
+        heard = [piece.values.astype(dtype) for piece in slices if not piece.silent]
         if not heard:
             return "silent"
         with whole_file(file) as target:
@@ -152,19 +161,35 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def slice_parts(
-    tracks: Sequence[StoredTrack], seed: int, epoch: int, batch_size: int
-) -> Iterator[tuple[Float16, Bools]]:
+    tracks: Sequence[StoredTrack], seed: int, epoch: int, batch_size: int, part: int
+) -> Iterator[tuple[NDArray[np.floating], Bools, bool]]:
     """All slices of the tracks in this epoch's order, read from disk as they are needed.
 
     Yields:
-        (n, frames, n_mels) slices and their (n, n_genres) allowed genres; n is at most ``PART``,
-        and no part reaches over the end of a batch.
+        (n, *shape) slices, their (n, n_genres) allowed genres, and whether a batch ends with them;
+        n is at most ``part``.
     """
-    places = [(track, index) for track in tracks for index in range(track.n_slices)]
+    places = [(track, index) for track in tracks for index in track.indices.tolist()]
     order = np.random.default_rng([seed, epoch]).permutation(len(places))
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
-        for first in range(0, len(batch), PART):
-            part = [places[place] for place in batch[first : first + PART]]
-            slices = [np.load(track.file, mmap_mode="r")[index] for track, index in part]
-            yield np.stack(slices), np.stack([track.allowed for track, _ in part])
+        for first in range(0, len(batch), part):
+            chosen = [places[place] for place in batch[first : first + part]]
+            slices = [np.load(track.file, mmap_mode="r")[index] for track, index in chosen]
+            allowed = np.stack([track.allowed for track, _ in chosen])
+            yield np.stack(slices), allowed, first + part >= len(batch)
+
+
+def song_parts(
+    tracks: Sequence[StoredTrack], seed: int, epoch: int, batch_size: int
+) -> Iterator[tuple[NDArray[np.floating], Bools, bool]]:
+    """The same by whole songs: the slices of one are in order, and a batch is ``batch_size`` songs.
+
+    Yields:
+        As :func:`slice_parts`; n is the song's number of slices.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(len(tracks))
+    for number, place in enumerate(order.tolist(), start=1):
+        track = tracks[place]
+        allowed = np.tile(track.allowed, (len(track.indices), 1))
+        yield track.slices(), allowed, number % batch_size == 0 or number == len(order)

@@ -1,4 +1,4 @@
-"""Cut a song into slices of log-mel spectrogram: all of them, or some spread over the song.
+"""Cut a song into slices of spectrogram: all of them, or some spread over the song or a part of it.
 
 All slices lie on one grid, whichever way they are reached, so that a slice found by seeking equals
 the same slice of the song decoded from its start.
@@ -15,18 +15,20 @@ from numpy.typing import NDArray
 
 from genre_model.audio import AudioFile, open_audio
 from genre_model.errors import AudioError, TooShortError
-from genre_model.specs import SliceSpec, SpectrogramSpec
-from genre_model.spectrogram import log_mel
+from genre_model.specs import BANDS_HZ, AudioSpec, Band, SliceSpec, SoxSpec
+from genre_model.spectrogram import log_mel, mel_centres_hz
 
 Float32 = NDArray[np.float32]
 
 # Below this peak (-80 dB of full scale) there is nothing to hear.
 SILENCE_PEAK = 1e-4
+# Thirds and ends are found among at least four times so many slices of a song.
+MIN_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice:
-    """One slice: ``values`` (frames, n_mels) in log10 units, from ``start_s`` seconds on."""
+    """One slice: ``values`` (frames, n_bins), or a view of that, from ``start_s`` seconds on."""
 
     values: Float32
     start_s: float
@@ -34,7 +36,7 @@ class Slice:
 
 
 def read_slices(
-    path: Path, spectrogram: SpectrogramSpec, slices: SliceSpec, *, thorough: bool = False
+    path: Path, spectrogram: AudioSpec, slices: SliceSpec, *, thorough: bool = False
 ) -> list[Slice]:
     """The slices of a song that is on disk, by time.
 
@@ -52,18 +54,19 @@ def read_slices(
                 return sampled
     with open_audio(path, spectrogram.sample_rate_hz) as audio:
         everything = cut(audio.blocks(), spectrogram, slices)
-        return list(everything) if thorough else thin(everything, slices.max_slices)
+        return list(everything) if thorough else thin(everything, slices)
 
 
-def sample(audio: AudioFile, spectrogram: SpectrogramSpec, slices: SliceSpec) -> list[Slice] | None:
+def sample(audio: AudioFile, spectrogram: AudioSpec, slices: SliceSpec) -> list[Slice] | None:
     """Slices spread over a long song; None if it is short or does not let itself be sampled."""
     n_available = slices.n_slices(
         spectrogram.n_frames(int((audio.duration_s or 0) * spectrogram.sample_rate_hz))
     )
-    if n_available <= slices.max_slices:
+    indices = choose(n_available, slices)
+    if not 0 < len(indices) < n_available:
         return None
     found: list[Slice] = []
-    for index in spread(n_available, slices.max_slices):
+    for index in indices:
         start, stop = slice_span(index, spectrogram, slices)
         samples = audio.window(start, stop)
         if samples is None:
@@ -72,41 +75,50 @@ def sample(audio: AudioFile, spectrogram: SpectrogramSpec, slices: SliceSpec) ->
     return found
 
 
+def choose(n_available: int, slices: SliceSpec) -> list[int]:
+    """Indices of the slices that are heard of ``n_available``, as ``slices.position`` has it."""
+    n_wanted = min(n_available, slices.max_slices)
+    if slices.position == "spread":
+        return spread(n_available, n_wanted)
+    if slices.position == "ends":
+        return [part * (n_available - 1) // max(1, n_wanted - 1) for part in range(n_wanted)]
+    third = ("beginning", "middle", "end").index(slices.position)
+    first, stop = third * n_available // 3, (third + 1) * n_available // 3
+    part = max(1, stop - first)
+    inside = spread(part, min(part, slices.max_slices))
+    return [min(first + index, n_available - 1) for index in inside if n_available]
+
+
 def spread(n_available: int, n_wanted: int) -> list[int]:
     """Indices of ``n_wanted`` of ``n_available`` slices, in the middles of equal parts."""
     return [(2 * part + 1) * n_available // (2 * n_wanted) for part in range(n_wanted)]
 
 
-def thin(slices: Iterable[Slice], max_slices: int) -> list[Slice]:
-    """The slices of :func:`spread`, from a stream of unknown length, in bounded memory.
+def thin(pieces: Iterable[Slice], slices: SliceSpec) -> list[Slice]:
+    """The slices of :func:`choose`, from a stream of unknown length, in bounded memory.
 
-    Every second one is dropped whenever twice as many as wanted have gathered.
+    Every second one is dropped whenever four times as many as wanted have gathered.
     """
     kept: list[Slice] = []
     step = 1
-    for index, piece in enumerate(slices):
+    for index, piece in enumerate(pieces):
         if index % step == 0:
             kept.append(piece)
-        if len(kept) > 4 * max_slices:
+        if len(kept) > 4 * max(slices.max_slices, MIN_KEPT):
             kept, step = kept[::2], 2 * step
-    if len(kept) <= max_slices:
-        return kept
-    return [kept[index] for index in spread(len(kept), max_slices)]
+    return [kept[index] for index in choose(len(kept), slices)]
 
 
-def cut(
-    blocks: Iterable[Float32], spectrogram: SpectrogramSpec, slices: SliceSpec
-) -> Iterator[Slice]:
+def cut(blocks: Iterable[Float32], spectrogram: AudioSpec, slices: SliceSpec) -> Iterator[Slice]:
     """All slices of a song that comes as blocks of samples; memory is bounded by a block.
 
     Raises:
         TooShortError: Less than ``slices.min_seconds`` of audio.
     """
     buffer = np.zeros(spectrogram.pad, np.float32)
-    consumed = index = n_samples = 0
-    for block in _with_end(blocks, spectrogram.pad):
+    consumed = index = 0
+    for block in _with_end(blocks, spectrogram.pad_end):
         buffer = np.concatenate([buffer, block])
-        n_samples += len(block)
         while True:
             start, stop = slice_span(index, spectrogram, slices)
             first, last = (edge + spectrogram.pad - consumed for edge in (start, stop))
@@ -118,7 +130,7 @@ def cut(
         dropped = min(keep, len(buffer))
         buffer, consumed = buffer[dropped:], consumed + dropped
     if index == 0:
-        song = buffer[spectrogram.pad : -spectrogram.pad]
+        song = buffer[spectrogram.pad : len(buffer) - spectrogram.pad_end]
         yield short_slice(song, spectrogram, slices)
 
 
@@ -127,7 +139,7 @@ def _with_end(blocks: Iterable[Float32], pad: int) -> Iterator[Float32]:
     yield np.zeros(pad, np.float32)
 
 
-def short_slice(samples: Float32, spectrogram: SpectrogramSpec, slices: SliceSpec) -> Slice:
+def short_slice(samples: Float32, spectrogram: AudioSpec, slices: SliceSpec) -> Slice:
     """The one slice of a song that is shorter than a slice: its spectrogram, repeated to fill it.
 
     Raises:
@@ -138,24 +150,52 @@ def short_slice(samples: Float32, spectrogram: SpectrogramSpec, slices: SliceSpe
         raise AudioError("no audio could be decoded")
     if seconds < slices.min_seconds:
         raise TooShortError(f"too short: {seconds:.2f} s, at least {slices.min_seconds} s needed")
-    frames = log_mel(np.pad(samples, spectrogram.pad), spectrogram)
+    if isinstance(spectrogram, SoxSpec):
+        from genre_model.sox import sox_picture
+
+        picture = sox_picture(samples, spectrogram.sample_rate_hz)
+        frames = picture[:0:-1].T.astype(np.float32)
+    else:
+        frames = log_mel(np.pad(samples, spectrogram.pad), spectrogram)
     repeats = -(-slices.frames // len(frames))
     values = np.tile(frames, (repeats, 1))[: slices.frames]
-    return Slice(values, 0.0, is_silent(samples))
+    return Slice(in_band(values, spectrogram, slices.band), 0.0, is_silent(samples))
 
 
-def slice_span(index: int, spectrogram: SpectrogramSpec, slices: SliceSpec) -> tuple[int, int]:
+def slice_span(index: int, spectrogram: AudioSpec, slices: SliceSpec) -> tuple[int, int]:
     """First sample and the one after the last that slice ``index`` depends on; may be below 0."""
     start = index * slices.hop_frames * spectrogram.hop - spectrogram.pad
-    return start, start + (slices.frames - 1) * spectrogram.hop + spectrogram.n_fft
+    return start, start + (slices.frames - 1) * spectrogram.hop + spectrogram.frame_length
 
 
-def make_slice(
-    samples: Float32, index: int, spectrogram: SpectrogramSpec, slices: SliceSpec
-) -> Slice:
+def make_slice(samples: Float32, index: int, spectrogram: AudioSpec, slices: SliceSpec) -> Slice:
     """Slice ``index``, from the samples that :func:`slice_span` asks for."""
     start_s = index * slices.hop_frames * spectrogram.hop / spectrogram.sample_rate_hz
-    return Slice(log_mel(samples, spectrogram), start_s, is_silent(samples))
+    if isinstance(spectrogram, SoxSpec):
+        from genre_model.sox import sox_columns
+
+        values = sox_columns(samples, spectrogram, at_start=index == 0)
+    else:
+        values = log_mel(samples, spectrogram)
+    return Slice(in_band(values, spectrogram, slices.band), start_s, is_silent(samples))
+
+
+def in_band(values: Float32, spectrogram: AudioSpec, band: Band) -> Float32:
+    """(frames, n_bins) with zeros outside a band of frequencies, or inside for a ``no-`` band."""
+    if band == "all":
+        return values
+    low, high = BANDS_HZ[band.removeprefix("no-")]
+    bins_hz = centres_hz(spectrogram)
+    inside = (bins_hz >= low) & (bins_hz < high)
+    wanted = inside != band.startswith("no-")
+    return np.where(wanted, values, np.float32(0))
+
+
+def centres_hz(spectrogram: AudioSpec) -> NDArray[np.float64]:
+    """The frequency in Hz that each bin stands for, (n_bins,)."""
+    if isinstance(spectrogram, SoxSpec):
+        return np.arange(spectrogram.n_bins) * spectrogram.sample_rate_hz / spectrogram.n_fft
+    return mel_centres_hz(spectrogram)
 
 
 def is_silent(samples: Float32) -> bool:

@@ -53,13 +53,23 @@ def hann_window(n_fft: int) -> Float32:
 def mel_filters(spec: SpectrogramSpec) -> Float32:
     """Triangular filters of equal area on Slaney's mel scale, (n_mels, 1 + n_fft / 2)."""
     bins_hz = np.linspace(0, spec.sample_rate_hz / 2, 1 + spec.n_fft // 2)
-    limits = hz_to_mel(np.array([spec.fmin_hz, spec.fmax_hz]))
-    edges_hz = mel_to_hz(np.linspace(limits[0], limits[1], spec.n_mels + 2))
+    edges_hz = mel_edges_hz(spec)
     lower, centre, upper = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
     rising = (bins_hz - lower) / (centre - lower)
     falling = (upper - bins_hz) / (upper - centre)
     triangles = np.maximum(0, np.minimum(rising, falling))
     return (triangles * 2 / (upper - lower)).astype(np.float32)
+
+
+def mel_edges_hz(spec: SpectrogramSpec) -> Float64:
+    """Where the triangles begin, peak and end: each at the next one's peak, (n_mels + 2,)."""
+    limits = hz_to_mel(np.array([spec.fmin_hz, spec.fmax_hz]))
+    return mel_to_hz(np.linspace(limits[0], limits[1], spec.n_mels + 2))
+
+
+def mel_centres_hz(spec: SpectrogramSpec) -> Float64:
+    """Where the triangles peak, (n_mels,)."""
+    return mel_edges_hz(spec)[1:-1]
 
 
 def hz_to_mel(hz: Float64) -> Float64:

@@ -8,23 +8,25 @@ anew without them.  The head that is written is fitted on everything.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.aggregate import calibrated
+from genre_model.aggregate import aggregate, calibrated
 from genre_model.classifier import Heard
 from genre_model.context import in_context
 from genre_model.dataset import LabelledTrack
 from genre_model.head import Head, fit_discriminant, fit_head, fit_least_squares, mixture
-from genre_model.specs import AggregationSpec, ContextSpec
+from genre_model.specs import AggregationRule, AggregationSpec, ContextSpec
 from genre_model.split import Split, context_group, split_tracks
 
 Float64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
+# (n_tracks, n_genres) probabilities of songs, aggregated as a spec says.
+Songs = Callable[[AggregationSpec], Float64]
 
 SHARPNESSES = np.geomspace(0.5, 4.0, 25)
 CONTEXT_WEIGHTS = (0.0, 0.25, 0.5, 0.75)
@@ -48,6 +50,7 @@ class HeadOptions:
     target_precision: float = 0.9
     seed: int = 0
     context: bool = True
+    rule: AggregationRule = "product"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,10 +84,9 @@ class Material:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluated:
-    """Out-of-fold logits and probabilities of songs, (n_tracks, n_genres)."""
+    """Out-of-fold probabilities of songs, (n_tracks, n_genres), and which would be answers."""
 
     split: Split
-    logits: Float64
     probabilities: Float64
     accepted: Bools
     slice_accuracy: float
@@ -134,46 +136,61 @@ def spread_out(head: Head, present: Bools) -> Head:
 def evaluate_out_of_fold(material: Material, options: HeadOptions) -> Evaluated:
     """Song probabilities by heads, and calibrations, that have not heard the song's artist."""
     split = split_tracks(material.tracks, options.seed)
-    logits = np.zeros(material.allowed.shape)
+    slice_logits: list[NDArray[np.floating]] = [np.zeros(0)] * len(material.tracks)
     everything = np.arange(len(material.tracks))
-    slices_right: list[Bools] = []
     for fold in range(split.n_folds):
         inside = split.fold == fold
         head = fit(material, everything[~inside], options)
-        logits[inside] = head.logits(material.means[inside].astype(np.float32))
-        slices_right += [slices_correct(head, material, index) for index in everything[inside]]
+        for index in everything[inside].tolist():
+            slice_logits[index] = head.logits(material.heard[index].features)
+    songs = songs_of(slice_logits)
     with_context = options.context and split.group_by == "artist"
     fellows = [context_group(track) for track in material.tracks] if with_context else split.groups
 
     def choose(use: Bools) -> Calibration:
-        return Calibration.choose(
-            logits, material, fellows, options, use, with_context=with_context
-        )
+        return Calibration.choose(songs, material, fellows, options, use, with_context=with_context)
 
-    probabilities = np.zeros(logits.shape)
-    accepted = np.zeros(len(logits), dtype=np.bool_)
+    probabilities = np.zeros(material.allowed.shape)
+    accepted = np.zeros(len(probabilities), dtype=np.bool_)
     for fold in range(split.n_folds):
         inside = split.fold == fold
         others = choose(~inside)
-        probabilities[inside] = others.apply(logits, fellows)[inside]
+        probabilities[inside] = others.apply(songs, fellows)[inside]
         accepted[inside] = probabilities[inside].max(axis=1) >= others.threshold
     final = choose(np.ones_like(accepted))
-    slice_accuracy = float(np.concatenate(slices_right).mean())
     return Evaluated(
-        split, logits, probabilities, accepted, slice_accuracy, final.alone, final.context
+        split,
+        probabilities,
+        accepted,
+        accuracy_of_slices(slice_logits, material.allowed),
+        final.alone,
+        final.context,
     )
 
 
-def slices_correct(head: Head, material: Material, track: int) -> Bools:
-    """(n_slices,): whether the leading genre of each slice is one that the label leaves open."""
-    answers = head.logits(material.heard[track].features).argmax(axis=1)
-    right: Bools = material.allowed[track][answers]
-    return right
+def accuracy_of_slices(slice_logits: Sequence[NDArray[np.floating]], allowed: Bools) -> float:
+    """How many of all slices are led by a genre that the track's label leaves open."""
+    right = [
+        genres[logits.argmax(axis=1)] for logits, genres in zip(slice_logits, allowed, strict=True)
+    ]
+    return float(np.concatenate(right).mean())
+
+
+def songs_of(slice_logits: Sequence[NDArray[np.floating]]) -> Songs:
+    """Songs from the logits of their slices, (n_slices, n_genres) each."""
+    means = np.array([logits.mean(axis=0) for logits in slice_logits])
+
+    def songs(spec: AggregationSpec) -> Float64:
+        if spec.rule == "product":  # which is of the means alone
+            return calibrated(means, spec)
+        return np.array([aggregate(logits, spec) for logits in slice_logits])
+
+    return songs
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What turns a song's logits into probabilities, chosen on out-of-fold logits."""
+    """What turns slices' logits into a song's probabilities, chosen on out-of-fold logits."""
 
     alone: AggregationSpec
     context: ContextSpec | None
@@ -183,16 +200,16 @@ class Calibration:
         """The confidence from which an answer is given."""
         return self.context.threshold if self.context else self.alone.threshold
 
-    def apply(self, logits: Float64, groups: Sequence[str]) -> Float64:
+    def apply(self, songs: Songs, groups: Sequence[str]) -> Float64:
         """(n_tracks, n_genres) probabilities."""
-        probabilities = calibrated(logits, self.alone)
+        probabilities = songs(self.alone)
         if self.context is None:
             return probabilities
         return in_context(probabilities, groups, self.context)
 
     @staticmethod
     def choose(
-        logits: Float64,
+        songs: Songs,
         material: Material,
         groups: Sequence[str],
         options: HeadOptions,
@@ -202,9 +219,9 @@ class Calibration:
     ) -> Calibration:
         """The likeliest sharpness and context over the tracks of ``use``, and their thresholds."""
         allowed = material.allowed[use]
-        specs = [AggregationSpec("product", round(float(s), 3)) for s in SHARPNESSES]
-        alone = min(specs, key=lambda spec: loss(calibrated(logits[use], spec), allowed))
-        own = calibrated(logits[use], alone)
+        specs = [AggregationSpec(options.rule, round(float(s), 3)) for s in SHARPNESSES]
+        alone = min(specs, key=lambda spec: loss(songs(spec)[use], allowed))
+        own = songs(alone)[use]
         names = [group for group, used in zip(groups, use, strict=True) if used]
         alone = replace(
             alone, threshold=choose_threshold(own, allowed, names, options.target_precision)

@@ -15,16 +15,18 @@ PLUGIN = {path.stem: path for path in (ROOT / "beetsplug" / "cnngenre").glob("*.
 # A module imports from lower rows only.  A new one is to be put where it belongs.
 ROWS = [
     ["__init__", "errors", "specs"],
-    ["audio", "spectrogram", "aggregate", "head", "vocabulary", "evaluation", "pool"],
-    ["slicing", "context", "dataset", "labels", "report", "report_page"],
-    ["bundle", "folder", "split", "slice_store", "keras_export", "report_words"],
-    ["scratch"],
-    ["classifier", "report_charts"],
-    ["cache", "training", "report_tables"],
-    ["assess", "report_html"],
-    ["make_bundle"],
-    ["cli_common", "network_bundle"],
-    ["cli_classify", "cli_evaluate", "cli_train"],
+    ["audio", "spectrogram", "sox", "constellation", "texture", "svm", "aggregate", "head"],
+    ["vocabulary", "evaluation", "pool"],
+    ["slicing", "pictures", "views", "context", "dataset", "labels", "report", "report_page"],
+    ["bundle", "folder", "split", "midi", "keras_export", "report_words"],
+    ["front_end"],
+    ["slice_store", "classifier", "report_charts"],
+    ["checkpoint", "cache", "training", "report_tables"],
+    ["trainer", "assess", "report_html"],
+    ["learn", "make_bundle"],
+    ["scratch", "cli_common"],
+    ["network_bundle"],
+    ["cli_classify", "cli_evaluate", "cli_pictures", "cli_train"],
     ["cli"],
 ]
 ROW = {module: row for row, modules in enumerate(ROWS) for module in modules}

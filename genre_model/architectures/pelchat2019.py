@@ -1,22 +1,26 @@
 """The network of Pelchat & Gelowitz, *Neural Network Music Genre Classification* (2019).
 
 The paper takes it from Despois (github.com/despoisj/DeepAudioClassification, 2016) and puts ReLU in
-the place of ELU.  Read with "a kernel of 2x2 with a stride of two and a max pooling layer after
-each" as Despois has it: convolutions of stride one, poolings of stride two.  That makes 34,251,975
-weights for the paper's seven genres, nearly all of them in the one dense layer.
+the place of ELU and Xavier's initial weights everywhere.  Its "kernel of 2x2 with a stride of two
+and a max pooling layer after each" can be read in two ways.  ``pelchat2019`` is Despois':
+convolutions of stride one, poolings of stride two, 34,251,975 weights for the paper's seven genres,
+nearly all of them in the one dense layer.  ``pelchat2019-strided`` has both of stride two, which
+leaves one pixel of the picture, and 1,221,831 weights.
 
-What the paper leaves open is taken from Despois: the numbers of filters, RMSProp's learning rate,
-the batch size and the number of epochs, and the bound of the gradients' norm (tflearn's default).
-Ours are the log-mel slices in the place of SoX' pictures of a linear spectrogram (128 pixels of 20
-ms as in the paper) and the early stopping.
+What the paper leaves open is taken from Despois: the numbers of filters, RMSProp's settings, the
+batch size, the number of epochs, and the bound of the gradients' norm (tflearn's default).  Ours is
+the early stopping, on the accuracy of songs that are not trained on, and that songs are brought to
+44.1 kHz first, so that a row of the picture is one frequency in all of them.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from genre_model.architectures import Architecture, TrainingSpec
-from genre_model.specs import SliceSpec, SpectrogramSpec
+from genre_model.architectures import Architecture, Cost, Network, TrainingSpec
+from genre_model.specs import SliceSpec, SoxSpec
 
 if TYPE_CHECKING:
     import keras
@@ -24,52 +28,82 @@ if TYPE_CHECKING:
 FILTERS = (64, 128, 256, 512)
 N_DENSE = 1024
 DROPOUT = 0.5
-# Music's loudest hundredth, in log10 units: slices come to [0, 1] or so, as grey levels do.
-FULL_SCALE = 6.0
+WHITE = 255.0
 
 
-def build(shape: tuple[int, int], n_genres: int) -> keras.Model:
-    """The network from (n, frames, n_mels) slices to (n, n_genres) logits, Xavier-initialised."""
+def build(
+    shape: tuple[int, ...],
+    n_genres: int,
+    *,
+    stride: int = 1,
+    activation: str = "relu",
+    convolution_init: str = "glorot_uniform",
+    dense_init: str = "glorot_uniform",
+) -> keras.Model:
+    """The network from (n, frames, n_bins) grey levels to (n, n_genres) logits.
+
+    ``stride`` is the convolutions'; the initial weights are by Keras' names, Xavier's by default.
+    """
     import keras
 
     layers = keras.layers
-    slices = keras.Input(shape, name="log_mel")
-    values = layers.Rescaling(1 / FULL_SCALE)(slices)
+    slices = keras.Input(shape, name="slices")
+    values = layers.Rescaling(1 / WHITE)(slices)
     values = layers.Reshape((*shape, 1))(values)
     for n_filters in FILTERS:
         values = layers.Conv2D(
             n_filters,
             kernel_size=2,
-            strides=1,
+            strides=stride,
             padding="same",
-            activation="relu",
-            kernel_initializer="glorot_uniform",
+            activation=activation,
+            kernel_initializer=convolution_init,
             data_format="channels_last",
         )(values)
-        values = layers.MaxPooling2D(pool_size=2, strides=2, data_format="channels_last")(values)
+        values = layers.MaxPooling2D(
+            pool_size=2, strides=2, padding="same", data_format="channels_last"
+        )(values)
     values = layers.Flatten()(values)
-    values = layers.Dense(N_DENSE, activation="relu", kernel_initializer="glorot_uniform")(values)
+    values = layers.Dense(N_DENSE, activation=activation, kernel_initializer=dense_init)(values)
     values = layers.Dropout(DROPOUT)(values)
-    logits = layers.Dense(n_genres, kernel_initializer="glorot_uniform", name="logits")(values)
+    logits = layers.Dense(n_genres, kernel_initializer=dense_init, name="logits")(values)
     return keras.Model(slices, logits, name="pelchat2019")
 
+
+SPECTROGRAM = SoxSpec(sample_rate_hz=44_100, pixels_per_s=50)
+SLICES = SliceSpec(frames=128, hop_frames=128, max_slices=40, min_seconds=0.5)
+TRAINING = TrainingSpec(
+    optimizer="rmsprop",
+    learning_rate=1e-3,
+    optimizer_settings=(("rho", 0.9), ("epsilon", 1e-10)),
+    batch_size=128,
+    epochs=20,
+    patience=5,
+    clip_norm=5.0,
+)
 
 PELCHAT2019 = Architecture(
     name="pelchat2019",
     summary="Four convolutions and a wide dense layer over 2.56 s, as in the paper.",
     source=(
-        "N. Pelchat, C. M. Gelowitz: Neural Network Music Genre Classification, CCECE 2019, "
+        "N. Pelchat, C. M. Gelowitz: Neural Network Music Genre Classification, 2019, "
         "after J. Despois, DeepAudioClassification, 2016"
     ),
-    spectrogram=SpectrogramSpec(sample_rate_hz=16_000, n_fft=1024, hop=320, n_mels=128),
-    slices=SliceSpec(frames=128, hop_frames=128, max_slices=40, min_seconds=0.5),
-    training=TrainingSpec(
-        optimizer="rmsprop",
-        learning_rate=1e-3,
-        batch_size=128,
-        epochs=20,
-        patience=5,
-        clip_norm=5.0,
+    spectrogram=SPECTROGRAM,
+    slices=SLICES,
+    learner=Network(build, TRAINING),
+    cost=Cost(34_244_800, 1_025, 440_401_920, 1_024),
+)
+
+PELCHAT2019_STRIDED = Architecture(
+    name="pelchat2019-strided",
+    summary="The paper's network with convolutions of stride two: a thirtieth of the weights.",
+    source="The other reading of the same sentence of the paper.",
+    spectrogram=SPECTROGRAM,
+    slices=SLICES,
+    learner=Network(
+        partial(build, stride=2),
+        replace(TRAINING, part=TRAINING.batch_size),
     ),
-    build=build,
+    cost=Cost(1_214_656, 1_025, 12_582_912, 1_024),
 )

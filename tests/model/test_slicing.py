@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from genre_model.audio import open_audio
 from genre_model.errors import AudioError, TooShortError
 from genre_model.slicing import (
+    MIN_KEPT,
     Slice,
+    centres_hz,
+    choose,
     cut,
+    in_band,
     is_silent,
     read_slices,
     sample,
@@ -21,7 +25,7 @@ from genre_model.slicing import (
     spread,
     thin,
 )
-from genre_model.specs import SliceSpec, SpectrogramSpec
+from genre_model.specs import BANDS_HZ, SliceSpec, SoxSpec, SpectrogramSpec
 from genre_model.spectrogram import log_mel
 
 SPECTROGRAM = SpectrogramSpec()
@@ -145,6 +149,40 @@ def test_spread_takes_the_middles_of_equal_parts(n_available, n_wanted):
         assert part * n_available // n_wanted <= index < -(-(part + 1) * n_available // n_wanted)
 
 
+positions = st.sampled_from(["spread", "beginning", "middle", "end", "ends"])
+
+
+@given(st.integers(0, 500), st.integers(1, 40), positions)
+def test_chosen_slices_are_where_they_are_wanted(n_available, max_slices, position):
+    chosen = choose(n_available, SliceSpec(max_slices=max_slices, position=position))
+    assert chosen == sorted(set(chosen))
+    assert set(chosen) <= set(range(n_available))
+    assert 0 < len(chosen) <= max_slices or n_available == 0
+    if position in ("spread", "ends"):
+        assert len(chosen) == min(n_available, max_slices)
+    elif n_available >= 3:
+        third = ["beginning", "middle", "end"].index(position)
+        assert third * n_available // 3 <= chosen[0]
+        assert chosen[-1] < (third + 1) * n_available // 3
+        assert len(chosen) >= min(max_slices, n_available // 3)
+    if position == "ends" and len(chosen) > 1:
+        assert (chosen[0], chosen[-1]) == (0, n_available - 1)
+
+
+@pytest.mark.parametrize("spectrogram", [SPECTROGRAM, SoxSpec()], ids=["log-mel", "sox"])
+@pytest.mark.parametrize("band", ["low", "mid", "high"])
+def test_a_band_and_the_rest_make_up_the_whole(spectrogram, band):
+    values = 1 + np.random.default_rng(1).random((5, spectrogram.n_bins), np.float32)
+    inside = in_band(values, spectrogram, band)
+    assert np.array_equal(inside + in_band(values, spectrogram, f"no-{band}"), values)
+    low, high = BANDS_HZ[band]
+    kept_hz = centres_hz(spectrogram)[inside.any(axis=0)]
+    assert (kept_hz >= low).all()
+    assert (kept_hz < high).all()
+    assert len(kept_hz)
+    assert in_band(values, spectrogram, "all") is values
+
+
 def numbered(n_slices):
     return (
         Slice(np.full((1, 1), index, np.float32), float(index), False) for index in range(n_slices)
@@ -154,10 +192,10 @@ def numbered(n_slices):
 @given(n_slices=st.integers(0, 700), max_slices=st.integers(1, 30))
 @quick
 def test_thin_takes_slices_from_all_over_a_stream_in_order(n_slices, max_slices):
-    starts = [piece.start_s for piece in thin(numbered(n_slices), max_slices)]
+    starts = [piece.start_s for piece in thin(numbered(n_slices), SliceSpec(max_slices=max_slices))]
     assert len(starts) == min(n_slices, max_slices)
     assert starts == sorted(set(starts))
-    if n_slices <= 4 * max_slices:
+    if n_slices <= 4 * max(max_slices, MIN_KEPT):
         assert starts == spread(n_slices, min(n_slices, max_slices))
     else:
         assert starts[0] < 2 * n_slices / max_slices
@@ -177,8 +215,8 @@ def test_thin_holds_a_bounded_number_of_slices():
             most = max(most, len(alive))
             yield piece
 
-    thin(watched(), 6)
-    assert 6 <= most <= 4 * 6 + 3
+    thin(watched(), SliceSpec(max_slices=9))
+    assert 9 <= most <= 4 * 9 + 3
 
 
 def test_cut_takes_no_more_of_a_song_than_its_next_slice_needs():
@@ -216,7 +254,7 @@ def test_a_header_that_promises_too_much_leads_to_a_decode_of_the_whole(tmp_path
         assert audio.duration_s == pytest.approx(6.0)
         assert sample(audio, SPECTROGRAM, SMALL) is None
     with open_audio(path, RATE_HZ) as audio:
-        expected = thin(cut(audio.blocks(), SPECTROGRAM, SMALL), SMALL.max_slices)
+        expected = thin(cut(audio.blocks(), SPECTROGRAM, SMALL), SMALL)
     assert max(piece.start_s for piece in expected) < 4
     assert_same(read_slices(path, SPECTROGRAM, SMALL), expected)
 

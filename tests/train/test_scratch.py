@@ -12,15 +12,19 @@ import onnxruntime
 import pytest
 from audio_files import tone, write_audio, write_silence
 
-from genre_model import scratch, slice_store
-from genre_model.architectures import ARCHITECTURES, Architecture, TrainingSpec
+from genre_model import slice_store
+from genre_model.architectures import ARCHITECTURES, Architecture, Network, TrainingSpec
 from genre_model.bundle import PROBE, Manifest, npz, write_bundle
+from genre_model.checkpoint import CHECKPOINT
 from genre_model.classifier import Classifier
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import GenreModelError
-from genre_model.scratch import train_network
+from genre_model.keras_export import check_export, export_onnx, require_tensorflow
+from genre_model.scratch import train_system
+from genre_model.slice_store import StoredTrack, slice_parts
 from genre_model.slicing import read_slices
 from genre_model.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
+from genre_model.trainer import Trainer
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")
@@ -36,7 +40,7 @@ def build_tiny(shape, n_genres):
     import keras
 
     layers = keras.layers
-    slices = keras.Input(shape, name="log_mel")
+    slices = keras.Input(shape, name="slices")
     values = layers.Reshape((*shape, 1))(slices)
     values = layers.Conv2D(4, 2, padding="same", activation="relu")(values)
     values = layers.MaxPooling2D(2)(values)
@@ -50,9 +54,16 @@ TINY = Architecture(
     source="this test",
     spectrogram=SpectrogramSpec(n_fft=512, hop=320, n_mels=SHAPE[1]),
     slices=SliceSpec(frames=SHAPE[0], hop_frames=SHAPE[0], max_slices=6),
-    training=TrainingSpec(learning_rate=3e-3, batch_size=40, epochs=12, patience=12, clip_norm=5.0),
-    build=build_tiny,
+    learner=Network(
+        build_tiny,
+        TrainingSpec(learning_rate=3e-3, batch_size=40, epochs=12, patience=12, clip_norm=5.0),
+    ),
 )
+
+
+def trained_otherwise(**changes):
+    learner = TINY.learner
+    return replace(TINY, learner=replace(learner, training=replace(learner.training, **changes)))
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +88,12 @@ def slices_folder(tmp_path_factory):
 
 @pytest.fixture
 def train(tracks, slices_folder, tmp_path):
-    """``train_network`` with what most of these tests have in common."""
+    """``train_system`` with what most of these tests have in common."""
 
     def run(work=tmp_path / "work", tracks=tracks, architecture=TINY, **options):
         options = {"seed": 1, "slices_folder": slices_folder, **options}
         held_out = validation(tracks)
-        return train_network(architecture, tracks, GENRES, held_out, work, **options)
+        return train_system(architecture, tracks, GENRES, held_out, work, **options)
 
     return run
 
@@ -99,8 +110,8 @@ def validation(tracks):
 
 def answers(trained, slices):
     session = onnxruntime.InferenceSession(trained.onnx)
-    assert [entry.name for entry in session.get_inputs()] == ["log_mel"]
-    return session.run(["logits"], {"log_mel": slices})[0]
+    assert [entry.name for entry in session.get_inputs()] == ["slices"]
+    return session.run(["logits"], {"slices": slices})[0]
 
 
 def some_slices(n=3):
@@ -120,18 +131,28 @@ def stop_after(epoch):
 )
 def test_the_papers_network_has_the_papers_weights(n_genres, n_weights):
     architecture = ARCHITECTURES["pelchat2019"]
-    shape = (architecture.slices.frames, architecture.spectrogram.n_mels)
-    scratch.require_tensorflow("pelchat2019")
-    model = architecture.build(shape, n_genres)
-    assert model.count_params() == n_weights
+    assert weights_of(ARCHITECTURES["pelchat2019"], n_genres) == n_weights
+
+
+@pytest.mark.parametrize(
+    ("n_genres", "n_weights"), [(6, 1_220_806), (7, 1_221_831), (27, 1_242_331)]
+)
+def test_read_otherwise_it_has_a_thirtieth_of_them(n_genres, n_weights):
+    assert weights_of(ARCHITECTURES["pelchat2019-strided"], n_genres) == n_weights
+
+
+def weights_of(architecture, n_genres):
+    require_tensorflow(architecture.name)
+    model = architecture.learner.build((128, 128), n_genres)
     assert model.input_shape == (None, 128, 128)
     assert model.output_shape == (None, n_genres)
+    return model.count_params()
 
 
 def test_a_slice_of_the_paper_is_two_and_a_half_seconds():
     architecture = ARCHITECTURES["pelchat2019"]
     frames, hop = architecture.slices.frames, architecture.spectrogram.hop
-    assert frames * hop / architecture.spectrogram.sample_rate_hz == 2.56
+    assert frames * hop / architecture.spectrogram.sample_rate_hz == pytest.approx(2.56)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -142,15 +163,19 @@ def test_an_architecture_is_registered_under_its_name(name):
 def test_learns_to_tell_tones_apart(train, tracks):
     reports = []
     trained = train(on_epoch=reports.append)
-    assert list(trained.history) == reports
-    assert [report.epoch for report in reports] == list(range(1, TINY.training.epochs + 1))
-    best = trained.history[trained.best_epoch - 1]
+    assert list(trained.learned.history) == reports
+    assert [report.epoch for report in reports] == list(range(1, TINY.learner.training.epochs + 1))
+    best = trained.learned.history[trained.learned.best_epoch - 1]
     assert best.song_accuracy == max(report.song_accuracy for report in reports)
     assert best.song_accuracy > 0.8
     assert best.slice_accuracy > 0.6
     assert reports[-1].loss < reports[0].loss
-    assert trained.n_weights == (4 * 4 + 4) + (256 * 16 + 16) + (16 * 3 + 3)
-    assert (trained.skipped, trained.resumed_epochs, trained.fresh_reason) == ((), 0, "")
+    assert trained.learned.n_weights == (4 * 4 + 4) + (256 * 16 + 16) + (16 * 3 + 3)
+    assert (trained.skipped, trained.learned.resumed_epochs, trained.learned.fresh_reason) == (
+        (),
+        0,
+        "",
+    )
     right = 0
     for track in tracks:
         slices = read_slices(track.path, TINY.spectrogram, TINY.slices)
@@ -169,21 +194,21 @@ def test_the_export_takes_any_number_of_slices_and_answers_each_by_itself(train)
 
 
 def test_the_export_equals_keras():
-    scratch.require_tensorflow("tiny")
-    model = scratch.Trainer(TINY, 3, seed=2).model
-    onnx = scratch.export_onnx(model)
+    require_tensorflow("tiny")
+    model = Trainer(TINY.learner, SHAPE, 3, seed=2).model
+    onnx = export_onnx(model)
     session = onnxruntime.InferenceSession(onnx)
-    ours = session.run(["logits"], {"log_mel": some_slices()})[0]
+    ours = session.run(["logits"], {"slices": some_slices()})[0]
     np.testing.assert_allclose(ours, model(some_slices()).numpy(), atol=1e-4)
-    scratch.check_export(onnx, model, some_slices())
+    check_export(onnx, model, some_slices())
 
 
 def test_an_export_that_differs_is_refused():
-    scratch.require_tensorflow("tiny")
-    onnx = scratch.export_onnx(scratch.Trainer(TINY, 3, seed=2).model)
-    other = scratch.Trainer(TINY, 3, seed=3).model
+    require_tensorflow("tiny")
+    onnx = export_onnx(Trainer(TINY.learner, SHAPE, 3, seed=2).model)
+    other = Trainer(TINY.learner, SHAPE, 3, seed=3).model
     with pytest.raises(GenreModelError, match="answers otherwise"):
-        scratch.check_export(onnx, other, some_slices())
+        check_export(onnx, other, some_slices())
 
 
 def test_goes_on_after_an_interruption_as_if_there_had_been_none(train, tmp_path):
@@ -192,40 +217,41 @@ def test_goes_on_after_an_interruption_as_if_there_had_been_none(train, tmp_path
         train(tmp_path / "cut", epochs=5, on_epoch=stop_after(3))
     later = []
     resumed = train(tmp_path / "cut", epochs=5, on_epoch=later.append)
-    assert resumed.resumed_epochs == 3
+    assert resumed.learned.resumed_epochs == 3
     assert [report.epoch for report in later] == [4, 5]
-    assert resumed.history == whole.history
-    assert resumed.best_epoch == whole.best_epoch
+    assert resumed.learned.history == whole.learned.history
+    assert resumed.learned.best_epoch == whole.learned.best_epoch
     np.testing.assert_array_equal(answers(resumed, some_slices()), answers(whole, some_slices()))
 
 
 def test_a_training_that_is_over_is_not_repeated(train):
     first = train(epochs=2)
     again = train(epochs=2, on_epoch=pytest.fail)
-    assert again.resumed_epochs == 2
-    assert again.history == first.history
-    assert len(train(epochs=3).history) == 3  # more epochs go on from there
+    assert again.learned.resumed_epochs == 2
+    assert again.learned.history == first.learned.history
+    assert len(train(epochs=3).learned.history) == 3  # more epochs go on from there
 
 
 CHILD = """
 import sys, time
 sys.path[:0] = {path!r}
 from pathlib import Path
-from genre_model import scratch, slice_store
-scratch.require_tensorflow("quietly")
+from genre_model import trainer
+from genre_model.keras_export import require_tensorflow
+require_tensorflow("quietly")
 import test_scratch
 
-def slow_parts(tracks, seed, epoch, batch_size):
-    for part in parts(tracks, seed, epoch, batch_size):
+def slow_parts(tracks, seed, epoch, *sizes):
+    for part in parts(tracks, seed, epoch, *sizes):
         yield part
         if epoch == 3:
             print("inside", flush=True)
             time.sleep(600)
 
-parts, scratch.slice_parts = scratch.slice_parts, slow_parts
+parts, trainer.slice_parts = trainer.slice_parts, slow_parts
 tracks = [test_scratch.LabelledTrack(Path(p), (g,)) for p, g in {tracks!r}]
 held_out = test_scratch.validation(tracks)
-scratch.train_network(
+test_scratch.train_system(
     test_scratch.TINY, tracks, test_scratch.GENRES, held_out, Path({work!r}), seed=1, epochs=4
 )
 """
@@ -244,8 +270,8 @@ def test_goes_on_after_being_killed_amid_an_epoch(train, tracks, tmp_path):
         child.kill()
     assert (line, child.returncode) == ("inside\n", -signal.SIGKILL)
     resumed = train(tmp_path / "killed", epochs=4)
-    assert resumed.resumed_epochs == 2
-    assert resumed.history == train(tmp_path / "whole", epochs=4).history
+    assert resumed.learned.resumed_epochs == 2
+    assert resumed.learned.history == train(tmp_path / "whole", epochs=4).learned.history
 
 
 @pytest.mark.parametrize(
@@ -253,7 +279,7 @@ def test_goes_on_after_being_killed_amid_an_epoch(train, tracks, tmp_path):
     [
         ({"seed": 2}, "seed"),
         (
-            {"architecture": replace(TINY, training=replace(TINY.training, learning_rate=1e-3))},
+            {"architecture": trained_otherwise(learning_rate=1e-3)},
             "architecture",
         ),
     ],
@@ -261,14 +287,14 @@ def test_goes_on_after_being_killed_amid_an_epoch(train, tracks, tmp_path):
 def test_other_settings_start_afresh_and_it_is_said(train, change, named):
     train(epochs=2)
     other = train(epochs=1, **change)
-    assert other.resumed_epochs == 0
-    assert len(other.history) == 1
-    assert other.fresh_reason == f"the checkpoint is of a training with other {named}"
+    assert other.learned.resumed_epochs == 0
+    assert len(other.learned.history) == 1
+    assert other.learned.fresh_reason == f"the checkpoint is of a training with other {named}"
 
 
 def test_other_tracks_start_afresh(train, tracks):
     train(epochs=1)
-    assert "other tracks" in train(epochs=1, tracks=tracks[:-1]).fresh_reason
+    assert "other tracks" in train(epochs=1, tracks=tracks[:-1]).learned.fresh_reason
 
 
 def cut_off(content):
@@ -281,28 +307,28 @@ def overwritten(content):
 
 
 @pytest.mark.parametrize("damage", [cut_off, overwritten, lambda content: b""])
-@pytest.mark.parametrize("name", [scratch.CHECKPOINT, "best-0001.zip"])
+@pytest.mark.parametrize("name", [CHECKPOINT, "best-0001.zip"])
 def test_a_damaged_checkpoint_starts_afresh(train, tmp_path, name, damage):
     whole = train(epochs=1)
     file = tmp_path / "work" / name
     file.write_bytes(damage(file.read_bytes()))
     again = train(epochs=1)
-    assert again.fresh_reason.startswith("the checkpoint")
-    assert again.fresh_reason.endswith("damaged")
-    assert again.resumed_epochs == 0
-    assert again.history == whole.history
+    assert again.learned.fresh_reason.startswith("the checkpoint")
+    assert again.learned.fresh_reason.endswith("damaged")
+    assert again.learned.resumed_epochs == 0
+    assert again.learned.history == whole.learned.history
 
 
 def test_only_the_best_weights_and_the_last_checkpoint_are_kept(train, tmp_path):
     trained = train(epochs=4)
     names = {file.name for file in (tmp_path / "work").iterdir()}
-    assert names == {scratch.CHECKPOINT, f"best-{trained.best_epoch:04d}.zip"}
+    assert names == {CHECKPOINT, f"best-{trained.learned.best_epoch:04d}.zip"}
 
 
 def test_stops_when_nothing_gets_better(train):
-    lazy = replace(TINY, training=replace(TINY.training, learning_rate=0.0, patience=2))
+    lazy = trained_otherwise(learning_rate=0.0, patience=2)
     trained = train(architecture=lazy)
-    assert (len(trained.history), trained.best_epoch) == (3, 1)
+    assert (len(trained.learned.history), trained.learned.best_epoch) == (3, 1)
 
 
 def test_the_classifier_takes_the_network_without_a_head(train, tracks, tmp_path):
@@ -313,7 +339,7 @@ def test_the_classifier_takes_the_network_without_a_head(train, tracks, tmp_path
         genres=GENRES,
         spectrogram=TINY.spectrogram,
         slices=TINY.slices,
-        network=NetworkSpec(features="logits"),
+        network=NetworkSpec(input="slices", features="logits"),
         aggregation=AggregationSpec(rule="mean"),
     )
     probe = npz(slices=slices, logits=answers(trained, slices))
@@ -349,8 +375,8 @@ def test_without_any_good_file_it_is_said(train, tmp_path):
 
 def test_slices_are_computed_once(train, monkeypatch):
     train(epochs=1)
-    monkeypatch.setattr(slice_store, "read_slices", pytest.fail)
-    assert train(epochs=2).resumed_epochs == 1
+    monkeypatch.setattr(slice_store, "slices_of", pytest.fail)
+    assert train(epochs=2).learned.resumed_epochs == 1
 
 
 def test_stored_slices_are_those_that_the_classifier_hears(train, tracks, slices_folder):
@@ -367,12 +393,18 @@ def test_every_slice_comes_once_an_epoch_in_another_order(train, tracks, slices_
     stored = []
     for track in tracks:
         file, n_slices = slice_store.store_slices(TINY, slices_folder, track.path)
-        stored.append(scratch.StoredTrack(file, n_slices, np.array([True, False, False]), False))
-    epochs = [list(scratch.slice_parts(stored, 0, epoch, 40)) for epoch in (1, 2)]
+        allowed = np.array([True, False, False])
+        stored.append(StoredTrack(track, file, np.arange(n_slices), allowed))
+    epochs = [list(slice_parts(stored, 0, epoch, 40, 16)) for epoch in (1, 2)]
     everything = np.concatenate([np.load(track.file) for track in stored])
     for parts in epochs:
-        assert [len(slices) for slices, _ in parts][:4] == [16, 16, 8, 16]
-        slices = np.concatenate([slices for slices, _ in parts])
+        assert [(len(slices), ends) for slices, _, ends in parts][:4] == [
+            (16, False),
+            (16, False),
+            (8, True),
+            (16, False),
+        ]
+        slices = np.concatenate([slices for slices, _, _ in parts])
         assert sorted(map(bytes, slices)) == sorted(map(bytes, everything))
     assert not np.array_equal(epochs[0][0][0], epochs[1][0][0])
 
@@ -383,7 +415,7 @@ def test_a_label_may_leave_genres_open(train, tracks):
         for track in tracks
     ]
     trained = train(tracks=vague, epochs=10)
-    assert trained.history[trained.best_epoch - 1].song_accuracy > 0.8
+    assert trained.learned.history[trained.learned.best_epoch - 1].song_accuracy > 0.8
 
 
 def test_a_label_that_is_no_genre_is_a_mistake_of_the_caller(train, tracks):
@@ -392,9 +424,7 @@ def test_a_label_that_is_no_genre_is_a_mistake_of_the_caller(train, tracks):
 
 
 def test_a_training_that_diverges_is_stopped(train):
-    wild = replace(
-        TINY, training=replace(TINY.training, optimizer="sgd", learning_rate=1e30, clip_norm=None)
-    )
+    wild = trained_otherwise(optimizer="sgd", learning_rate=1e30, clip_norm=None)
     with pytest.raises(GenreModelError, match="diverged"):
         train(architecture=wild)
 

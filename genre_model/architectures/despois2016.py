@@ -1,0 +1,45 @@
+"""The network that the paper starts from, of J. Despois (2016).
+
+Its settings are those of his code, and of tflearn's defaults at the time.
+ELU everywhere, convolutions by Xavier, dense layers by a truncated normal of 0.02, RMSProp with an
+epsilon of 1e-10, gradients clipped to a common norm of 5, batches of 128, 20 epochs.  Not his: the
+split (slices of one song never lie on both sides) and the early stopping, which here picks the best
+of the 20 epochs, and never ends before the last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from genre_model.architectures import Architecture, Cost, Network
+from genre_model.architectures.pelchat2019 import SLICES, SPECTROGRAM, TRAINING
+from genre_model.architectures.pelchat2019 import build as build_pelchat
+
+if TYPE_CHECKING:
+    import keras
+
+TRUNCATED_NORMAL = 0.02
+
+
+def build(shape: tuple[int, ...], n_genres: int) -> keras.Model:
+    """The network from (n, frames, n_bins) grey levels to (n, n_genres) logits."""
+    import keras
+
+    return build_pelchat(
+        shape,
+        n_genres,
+        activation="elu",
+        dense_init=keras.initializers.TruncatedNormal(stddev=TRUNCATED_NORMAL),
+    )
+
+
+DESPOIS2016 = Architecture(
+    name="despois2016",
+    summary="The network before the paper's: ELU, and small random weights in the dense layers.",
+    source="J. Despois, github.com/despoisj/DeepAudioClassification, 2016",
+    spectrogram=SPECTROGRAM,
+    slices=SLICES,
+    learner=Network(build, replace(TRAINING, patience=TRAINING.epochs)),
+    cost=Cost(34_244_800, 1_025, 440_401_920, 1_024),
+)
