@@ -70,13 +70,15 @@ def majority(probabilities: Float64) -> Float64:
 def highest(probabilities: Float64) -> Float64:
     """The max rule: each class by the slice that is surest of it."""
     most: Float64 = probabilities.max(axis=0)
-    return most / most.sum()
+    shares: Float64 = most / most.sum()
+    return shares
 
 
 def by_confidence(probabilities: Float64) -> Float64:
     """The mean, weighted by how sure each slice is of what leads it."""
     weights: Float64 = probabilities.max(axis=1, keepdims=True)
-    return mean(probabilities * weights / weights.mean())
+    weighted: Float64 = probabilities * weights / weights.mean()
+    return mean(weighted)
 
 
 RULES: dict[AggregationRule, Callable[[Float64], Float64]] = {

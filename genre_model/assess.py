@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.dataset import lead_artist
 from genre_model.evaluation import (
     N_BINS,
     Interval,
@@ -28,6 +29,7 @@ from genre_model.report import (
 from genre_model.training import Evaluated, HeadOptions, Material, evaluate_out_of_fold, is_right
 
 Bools = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 Float64 = NDArray[np.float64]
 
 HEAD_ARCHITECTURE = "embeddings"
@@ -51,9 +53,9 @@ def make_report(
     probabilities, allowed = evaluated.probabilities, material.allowed
     right = is_right(probabilities, allowed)
     confidence = probabilities.max(axis=1)
-    labels = [track.label for track in material.tracks]
+    labels = [material.genres[index] for index in counted_as(material, probabilities)]
     groups = evaluated.split.groups
-    names = {track.artist.casefold() for track in material.tracks if track.artist}
+    names = {lead_artist(track.artist) for track in material.tracks} - {""}
     per_genre = genre_figures(material, probabilities)
     accepted = evaluated.accepted
     context = evaluated.context
@@ -67,7 +69,7 @@ def make_report(
         n_folds=evaluated.split.n_folds,
         group_by=evaluated.split.group_by,
         split_reason=evaluated.split.reason,
-        majority_baseline=max(labels.count(genre) for genre in material.genres) / len(labels),
+        majority_baseline=float(allowed.mean(axis=0).max()),
         slice_accuracy=evaluated.slice_accuracy,
         song_accuracy=accuracy_interval(right, groups),
         balanced_accuracy=artist_interval(
@@ -95,8 +97,16 @@ def make_report(
             "balance": str(options.balance),
             "seed": str(options.seed),
             "tracks of one artist inform each other": "yes, as heard" if context else "no",
+            **several_genres(material),
         },
     )
+
+
+def several_genres(material: Material) -> dict[str, str]:
+    """How tracks that may be several genres are counted, where there are such."""
+    n = sum(len(track.labels) > 1 for track in material.tracks)
+    how = "each counts under the one answered, if that is one of its own, else under its first"
+    return {"tracks of several genres": f"{n}; {how}"} if n else {}
 
 
 def accuracy_interval(right: Bools, groups: Sequence[str]) -> Interval:
@@ -104,16 +114,25 @@ def accuracy_interval(right: Bools, groups: Sequence[str]) -> Interval:
     return artist_interval(lambda i: accuracy(right[i]), groups)
 
 
+def counted_as(material: Material, probabilities: Float64) -> Indices:
+    """(n_tracks,) the genre under which each track is counted: its first.
+
+    A track that may be several counts under the one that was answered, if that is one of them.
+    """
+    answers = probabilities.argmax(axis=1)
+    return np.where(is_right(probabilities, material.allowed), answers, material.truth)
+
+
 def genre_figures(material: Material, probabilities: Float64) -> tuple[GenreFigures, ...]:
     """Precision, recall and F1 of each genre."""
-    answers = probabilities.argmax(axis=1)
+    answers, truths = probabilities.argmax(axis=1), counted_as(material, probabilities)
     figures: list[GenreFigures] = []
     for index, genre in enumerate(material.genres):
-        truly, answered = material.truth == index, answers == index
+        truly, answered = truths == index, answers == index
         hits = int((truly & answered).sum())
         precision = hits / int(answered.sum()) if answered.any() else None
         recall = hits / int(truly.sum()) if truly.any() else 0.0
-        artists = {material.tracks[k].artist.casefold() for k in np.flatnonzero(truly).tolist()}
+        artists = {lead_artist(material.tracks[k].artist) for k in np.flatnonzero(truly).tolist()}
         f1 = 2 * precision * recall / (precision + recall) if precision else 0.0
         n_artists = len(artists - {""})
         figures.append(GenreFigures(genre, int(truly.sum()), n_artists, precision, recall, f1))
@@ -124,7 +143,7 @@ def confusion_matrix(material: Material, probabilities: Float64) -> tuple[tuple[
     """Counts, truth by answer."""
     n = len(material.genres)
     counts = np.zeros((n, n), dtype=int)
-    np.add.at(counts, (material.truth, probabilities.argmax(axis=1)), 1)
+    np.add.at(counts, (counted_as(material, probabilities), probabilities.argmax(axis=1)), 1)
     return tuple(tuple(row) for row in counts.tolist())
 
 
@@ -168,7 +187,7 @@ def learning_curve(material: Material, options: HeadOptions) -> tuple[LearningPo
     for share in LEARNING_SHARES:
         kept = np.flatnonzero(rank < share)
         part = material.part(kept)
-        if len(kept) < MIN_LEARNING_TRACKS or len(set(part.truth.tolist())) < len(material.genres):
+        if len(kept) < MIN_LEARNING_TRACKS or not part.allowed.any(axis=0).all():
             continue
         evaluated = evaluate_out_of_fold(part, plain)
         right = is_right(evaluated.probabilities, part.allowed)
@@ -192,7 +211,7 @@ def mistakes(material: Material, evaluated: Evaluated, right: Bools) -> tuple[Tr
                 path=writable(str(track.path)),
                 artist=writable(track.artist),
                 title=writable(track.title or track.path.stem),
-                truth=track.label,
+                truth=" or ".join(track.labels),
                 answer=material.genres[ranked[0]],
                 confidence=float(row[ranked[0]]),
                 ranked={material.genres[k]: float(row[k]) for k in ranked},

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from genre_model.bundle import SHIPPED, read_bundle
+from genre_model.cli_architectures import add_architectures
 from genre_model.cli_classify import add_classify
 from genre_model.cli_common import printable
 from genre_model.cli_evaluate import add_evaluate
+from genre_model.cli_experiment import add_experiment
+from genre_model.cli_pictures import add_slices, add_spectrogram
 from genre_model.cli_train import add_train
 from genre_model.errors import GenreModelError
 from genre_model.folder import AUDIO_SUFFIXES as AUDIO_SUFFIXES  # for callers from outside
@@ -41,6 +44,12 @@ def make_parser() -> argparse.ArgumentParser:
     add_classify(commands.add_parser("classify", help="say the genre of files and folders"))
     add_train(commands.add_parser("train", help="learn genres from a folder of labelled music"))
     add_evaluate(commands.add_parser("evaluate", help="measure a bundle on labelled music"))
+    add_architectures(commands.add_parser("architectures", help="list what can be trained"))
+    add_spectrogram(commands.add_parser("spectrogram", help="draw a song as SoX does"))
+    add_slices(commands.add_parser("slices", help="cut songs into the paper's pictures"))
+    add_experiment(
+        commands.add_parser("experiment", help="ask one of the paper's questions of labelled music")
+    )
     inspect = commands.add_parser("inspect", help="print a bundle's card and check its files")
     inspect.add_argument("bundle", nargs="?", type=Path, default=SHIPPED, metavar="BUNDLE")
     inspect.set_defaults(run=run_inspect)

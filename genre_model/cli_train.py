@@ -8,9 +8,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from genre_model.adjust import SlicingWish, with_other_slices, with_slices
 from genre_model.cli_common import (
+    N_FAILURES,
     add_hearing_options,
     fraction,
     hear_all,
@@ -22,8 +24,10 @@ from genre_model.cli_common import (
 )
 from genre_model.dataset import LabelledTrack, overview
 from genre_model.errors import GenreModelError
-from genre_model.folder import LabelsFrom, folder_tracks
+from genre_model.folder import LabelsFrom, find_audio, folder_tracks
 from genre_model.labels import Labelling, LabelPolicy, read_labels
+from genre_model.picture_folder import find_pictures, picture_tracks, takes_pictures
+from genre_model.specs import AggregationRule, Band, Position
 
 if TYPE_CHECKING:
     from genre_model.architectures import Architecture
@@ -71,33 +75,63 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         help="embeddings, or a network to be trained from scratch; default: embeddings",
     )
     parser.add_argument("--epochs", type=positive, help="at most so many, from scratch")
+    add_slicing_options(parser)
     add_hearing_options(parser)
     parser.set_defaults(run=run_train)
+
+
+def add_slicing_options(parser: argparse.ArgumentParser) -> None:
+    """What a system hears of a song, and how its slices are weighed."""
+    parser.add_argument(
+        "--aggregation",
+        choices=get_args(AggregationRule),
+        help="how slices become a song; default: mean, or product for embeddings",
+    )
+    parser.add_argument(
+        "--select-instances",
+        type=fraction,
+        metavar="P",
+        help="learn from this share of each genre's slices, the easiest to tell",
+    )
+    parser.add_argument("--band", choices=get_args(Band), help="hear these frequencies alone")
+    parser.add_argument(
+        "--position", choices=get_args(Position), help="hear this part of each song"
+    )
+    parser.add_argument("--slice-seconds", type=float, metavar="S", help="the length of a slice")
+    parser.add_argument("--slices-per-song", type=positive, metavar="N", help="at most so many")
 
 
 def run_train(options: argparse.Namespace) -> int:
     """Read labels, hear, evaluate, fit, write a bundle; say what it is worth and where it is."""
     import msgspec
 
-    from genre_model.architectures import find_architecture
+    from genre_model.architectures import default_rule, find_architecture
     from genre_model.make_bundle import REPORT_HTML, Job
     from genre_model.report_words import summary
     from genre_model.training import HeadOptions
 
     check_writable(options.output)
     architecture = find_architecture(options.architecture)
-    found = folder_tracks(options.folder, options.labels, options.threads)
+    wish = SlicingWish(
+        options.band, options.position, options.slice_seconds, options.slices_per_song
+    )
+    found = find_tracks(options, architecture)
     tracks, labelling = learnable(found, options.labels, options.genres, options.min_tracks)
     if not options.json:
         say(overview(tracks, labelling.dropped))
         n_unlabelled = sum(not track.labels for track in found)
         say([NO_LABEL[options.labels].format(n=n_unlabelled)] if n_unlabelled else [])
-    head_options = HeadOptions(target_precision=options.target_precision, seed=options.seed)
+    head_options = HeadOptions(
+        target_precision=options.target_precision,
+        seed=options.seed,
+        rule=options.aggregation or default_rule(architecture),
+        select=options.select_instances,
+    )
     job = Job(tracks, labelling.dropped, head_options)
     if architecture is None:
-        bundle, report, failures = learn_head(job, options)
+        bundle, report, failures = learn_head(job, wish, options)
     else:
-        bundle, report = learn_network(job, architecture, options)
+        bundle, report = learn_network(job, with_slices(architecture, wish), options)
         failures = []
     page = (bundle.directory / REPORT_HTML).resolve()
     if options.json:
@@ -113,13 +147,39 @@ def run_train(options: argparse.Namespace) -> int:
     return 0
 
 
-def learn_head(job: Job, options: argparse.Namespace) -> tuple[Bundle, Report, list[str]]:
+def find_tracks(
+    options: argparse.Namespace, architecture: Architecture | None
+) -> list[LabelledTrack]:
+    """The tracks of a folder of music, or of one of the paper's slices; broken slices are named.
+
+    Raises:
+        GenreModelError: There is neither, or the architecture does not take slices.
+    """
+    folder: Path = options.folder
+    if any(find_audio([folder])) or not any(find_pictures(folder)):
+        return folder_tracks(folder, options.labels, options.threads)
+    if architecture is None or not takes_pictures(architecture.spectrogram, architecture.slices):
+        raise GenreModelError(
+            f"{folder} holds pictures, and {options.architecture} does not learn from them "
+            "(pelchat2019 does)"
+        )
+    if options.labels != "folder":
+        raise GenreModelError(f"{folder} holds pictures, which have no tags")
+    tracks, problems = picture_tracks(folder, options.threads)
+    rest = [f"and {len(problems) - N_FAILURES} more"] if len(problems) > N_FAILURES else []
+    say(["not used: " + line for line in problems[:N_FAILURES]] + rest, error=True)
+    return tracks
+
+
+def learn_head(
+    job: Job, wish: SlicingWish, options: argparse.Namespace
+) -> tuple[Bundle, Report, list[str]]:
     """A head on the embeddings of the shipped network; with the files that cannot be heard."""
     from genre_model.bundle import SHIPPED, read_bundle
     from genre_model.classifier import Classifier
     from genre_model.make_bundle import train_head_bundle
 
-    backbone = read_bundle(SHIPPED)
+    backbone = with_other_slices(read_bundle(SHIPPED), wish)
     hearing = hear_all(job.tracks, Classifier(backbone), options.cache, options.threads)
     bundle, report = train_head_bundle(job, hearing.heard, backbone, options.output)
     return bundle, report, hearing.failures

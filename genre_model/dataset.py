@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,26 @@ from pathlib import Path
 
 # What an artist tag says where there is nobody in particular.
 NOBODY = frozenset(["various artists", "various", "va", "unknown", "unknown artist"])
+
+# " feat. Y", " (ft. Y)", " [Featuring Y]"; but neither "Little Feat" nor "Little Feat & Friends".
+GUESTS = re.compile(
+    r"(?<=[^\s,]),?\s[(\[]?(?:featuring|feat|ft)(?:\.\s*|\s+)"
+    r"(?!(?:featuring|feat|ft|and|with)\b|&)\S.*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def without_guests(artist: str) -> str:
+    """The name of an artist without guests: "X" of "X feat. Y".
+
+    "X & Y" is a name of its own, for all that can be told from it.
+    """
+    return GUESTS.sub("", " ".join(artist.split()))
+
+
+def lead_artist(artist: str) -> str:
+    """Who a track's artist is to splits, context and counts: the name without guests, folded."""
+    return without_guests(artist).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +54,14 @@ class LabelledTrack:
 def overview(tracks: Sequence[LabelledTrack], dropped: Mapping[str, tuple[int, str]]) -> list[str]:
     """What a training would use: a line a class, and a line a label that was dropped.
 
-    ``dropped``: label -> (tracks, why).  Artists are counted as far as they are tagged.
+    ``dropped``: label -> (tracks, why).  Artists are counted as far as they are tagged, a track
+    of several classes in each of them.
     """
-    counts = Counter(track.label for track in tracks)
+    counts = Counter(label for track in tracks for label in track.labels)
     artists: dict[str, set[str]] = {}
     for track in tracks:
-        artists.setdefault(track.label, set()).add(track.artist.strip().casefold())
+        for label in track.labels:
+            artists.setdefault(label, set()).add(lead_artist(track.artist))
     width = max(len(name) for name in (*counts, *dropped, "genre"))
     lines = [f"{'genre':<{width}}  tracks  artists"]
     lines += [

@@ -24,6 +24,7 @@ AUDIO_SUFFIXES = frozenset(
         *("mpc", "oga", "ogg", "opus", "wav", "wma", "wv"),
     )
 )
+MIDI_SUFFIXES = frozenset([".mid", ".midi"])
 ANY_RATE_HZ = 16_000  # of no matter: nothing is decoded
 REQUIRED_COLUMNS = ("path", "genre")
 
@@ -39,17 +40,21 @@ class Tags:
 
 
 def find_audio(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as they are named, and the audio files below folders, sorted."""
+    """Files as they are named, and the audio files below folders, sorted.
+
+    A folder without any is looked through for MIDI files.
+    """
     for path in paths:
         if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if is_audio(p))
+            yield from find_files(path, AUDIO_SUFFIXES) or find_files(path, MIDI_SUFFIXES)
         else:
             yield path
 
 
-def is_audio(path: Path) -> bool:
-    """Whether a path is a file that is called like audio."""
-    return path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+def find_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    """The files below a folder that are called so, sorted."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    return sorted(path for path in found if path.is_file())
 
 
 def folder_tracks(folder: Path, labels_from: LabelsFrom, threads: int) -> list[LabelledTrack]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from genre_model.picture_folder import is_picture, read_picture_slices
 from genre_model.slicing import Slice, read_slices
-from genre_model.specs import FrontEndSpec, NotesSpec, SliceSpec
+from genre_model.specs import FrontEndSpec, NotesSpec, SliceSpec, SoxSpec
 from genre_model.views import view_of
 
 
@@ -17,7 +18,8 @@ def slices_of(
 ) -> list[Slice]:
     """The slices of a song that is on disk, by time, each as ``slices.view`` has it.
 
-    All of them where ``thorough``, else at most ``slices.max_slices``.
+    All of them where ``thorough``, else at most ``slices.max_slices``.  Where the network takes
+    SoX's pictures, one of a song's slices as a PNG file stands for the song.
 
     Raises:
         TooShortError: Less than ``slices.min_seconds`` of audio.
@@ -27,7 +29,10 @@ def slices_of(
         from genre_model.midi import read_note_slices
 
         return read_note_slices(path, spec, slices, thorough=thorough)
-    found = read_slices(path, spec, slices, thorough=thorough)
+    if isinstance(spec, SoxSpec) and is_picture(path):
+        found = read_picture_slices(path, spec, slices, thorough=thorough)
+    else:
+        found = read_slices(path, spec, slices, thorough=thorough)
     if slices.view == "spectrogram":
         return found
     view = view_of(slices.view)

@@ -23,6 +23,9 @@ Float64 = NDArray[np.float64]
 N_STEPS = 400
 # Where a genre's bias starts: most genres are not what a track is.
 START_BIAS = -2.0
+# The least variance within genres, of 1 in all: where every track equals its genre's others, there
+# is nothing to divide by.
+MIN_VARIANCE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +107,7 @@ def fit_discriminant(
         features: (n_tracks, n_features).
         targets: (n_tracks, n_genres), rows sum to 1.
         track_weights: (n_tracks,).
-        shrinkage: From 0, the covariance as it is, to 1, a sphere.
+        shrinkage: Above 0, the covariance as it is, to 1, a sphere.
     """
     x, mean, deviation = standardised(features)
     shares = targets * (track_weights / track_weights.sum())[:, None]
@@ -113,7 +116,7 @@ def fit_discriminant(
         ((x - centre) * share[:, None]).T @ (x - centre)
         for centre, share in zip(centres, shares.T, strict=True)
     )
-    sphere = np.eye(x.shape[1]) * np.trace(spread) / x.shape[1]
+    sphere = np.eye(x.shape[1]) * max(np.trace(spread) / x.shape[1], MIN_VARIANCE)
     w = np.linalg.solve((1 - shrinkage) * spread + shrinkage * sphere, centres.T)
     return unstandardised(w, -0.5 * (centres.T * w).sum(axis=0), mean, deviation)
 

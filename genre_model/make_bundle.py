@@ -18,8 +18,8 @@ from genre_model.bundle import HEAD, PROBE, Bundle, npz, write_bundle
 from genre_model.cache import Cache, cached_hear
 from genre_model.classifier import Classifier, Heard
 from genre_model.dataset import LabelledTrack
-from genre_model.errors import AudioError, GenreModelError
-from genre_model.pool import map_bounded
+from genre_model.errors import GenreModelError
+from genre_model.pool import ReportBug, guarded, log_bug, map_bounded
 from genre_model.report import Report
 from genre_model.report_html import render_html
 from genre_model.training import HeadOptions, evaluate_out_of_fold, fit, make_material
@@ -45,19 +45,13 @@ def hear_tracks(
     executor: Executor,
     in_flight: int,
     on_track: Callable[[LabelledTrack, str | None], None],
+    report_bug: ReportBug = log_bug,
 ) -> Iterator[tuple[LabelledTrack, Heard]]:
     """What is heard of each track; ``on_track`` gets each, and why it cannot be heard if so."""
-    hear = cached_hear(classifier, cache)
-
-    def attempt(track: LabelledTrack) -> Heard | AudioError:
-        try:
-            return hear(track.path)
-        except AudioError as error:
-            return error
-
-    for track, heard in map_bounded(executor, attempt, tracks, in_flight):
-        if isinstance(heard, AudioError):
-            on_track(track, str(heard))
+    hear = guarded(cached_hear(classifier, cache), report_bug)
+    for track, heard in map_bounded(executor, lambda t: hear(t.path), tracks, in_flight):
+        if isinstance(heard, str):
+            on_track(track, heard)
         else:
             on_track(track, None if len(heard.features) else "silent")
             yield track, heard

@@ -53,7 +53,6 @@ def train_network_bundle(
     work: Path,
     on_epoch: Callable[[EpochReport], None],
     epochs: int | None = None,
-    select: float | None = None,
 ) -> tuple[Bundle, Report]:
     """Train, evaluate and write a bundle into the folder ``models``.
 
@@ -65,7 +64,6 @@ def train_network_bundle(
             interrupted.  Only the slices stay when it is done.
         on_epoch: Told of each epoch.
         epochs: At most so many; the architecture's number where None.
-        select: The share of slices to learn from, the easiest; all where None.
 
     Raises:
         GenreModelError: A library is missing, there are too few tracks, or a folder cannot be
@@ -87,7 +85,7 @@ def train_network_bundle(
         seed=job.options.seed,
         on_epoch=on_epoch,
         epochs=epochs,
-        select=select,
+        select=job.options.select,
     )
     manifest = manifest_of(job, architecture, genres, trained.onnx)
     contents = {

@@ -13,24 +13,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.aggregate import softmax
 from genre_model.architectures import Architecture
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import GenreModelError
 from genre_model.keras_export import require_learner
 from genre_model.learn import Learned, OnEpoch, learn
+from genre_model.selection import SELECTION_FOLDS, ease_of, easiest
 from genre_model.slice_store import (
     SkippedTrack,
     StoredTrack,
     allowed_genres,
+    check_parts,
     store_tracks,
     writing,
 )
 from genre_model.split import split_tracks
 
 Bools = NDArray[np.bool_]
-
-SELECTION_FOLDS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +83,7 @@ def train_system(
     folder = slices_folder or work / "slices"
     with writing(folder):
         stored, skipped = store_tracks(architecture, tracks, allowed, validation, folder)
+    check_parts(stored)
     if select is not None:
         stored = select_slices(architecture, stored, select, work, seed=seed, epochs=epochs)
     learned = learn(architecture, stored, work, seed=seed, on_epoch=on_epoch, epochs=epochs)
@@ -102,9 +102,7 @@ def select_slices(
     """Of each genre, the ``share`` of the training's slices that are easiest to tell.
 
     How easy a slice is, is said by a system that has learned from other artists: the probability
-    of the genres that its label leaves open.  The validation's tracks stay whole.  After M. Lopes,
-    F. Gouyon, A. L. Koerich, L. E. S. Oliveira, *Selection of training instances for music genre
-    classification*, ICPR 2010.
+    of the genres that its label leaves open.  The validation's tracks stay whole.
 
     Raises:
         GenreModelError: There are too few tracks for that.
@@ -120,7 +118,8 @@ def select_slices(
         folder = work / f"selection-{fold}"
         learned = learn(architecture, others + validation, folder, seed=seed, epochs=epochs)
         for index in np.flatnonzero(split.fold == fold).tolist():
-            ease[index] = ease_of_slices(learned, training[index])
+            track = training[index]
+            ease[index] = ease_of(learned.logits(track.slices()), track.allowed, len(track.indices))
     kept = easiest(ease, [track.track.label for track in training], share)
     chosen = [
         replace(track, indices=track.indices[keep])
@@ -128,24 +127,3 @@ def select_slices(
         if keep.any()
     ]
     return chosen + validation
-
-
-def ease_of_slices(learned: Learned, track: StoredTrack) -> NDArray[np.float64]:
-    """(n,): the mean probability, over a slice's votes, of the genres that the label leaves open."""
-    votes = softmax(learned.logits(track.slices()))[:, track.allowed].sum(axis=1)
-    ease: NDArray[np.float64] = votes.reshape(len(track.indices), -1).mean(axis=1)
-    return ease
-
-
-def easiest(
-    ease: Sequence[NDArray[np.float64]], labels: Sequence[str], share: float
-) -> list[Bools]:
-    """Which slices of each track are among the easiest ``share`` of all slices of their label."""
-    floors = {
-        label: np.quantile(
-            np.concatenate([e for e, other in zip(ease, labels, strict=True) if other == label]),
-            1 - share,
-        )
-        for label in set(labels)
-    }
-    return [e >= floors[label] for e, label in zip(ease, labels, strict=True)]

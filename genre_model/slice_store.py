@@ -21,6 +21,7 @@ from genre_model.audio import reason
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import AudioError, GenreModelError
 from genre_model.front_end import slices_of
+from genre_model.picture_folder import song_files
 from genre_model.pool import map_bounded
 
 Bools = NDArray[np.bool_]
@@ -88,11 +89,7 @@ def store_tracks(
     validation: Bools,
     folder: Path,
 ) -> tuple[list[StoredTrack], tuple[SkippedTrack, ...]]:
-    """Compute the slices of all tracks that are not in the folder yet.
-
-    Raises:
-        GenreModelError: No track of the training, or none of the validation, can be heard.
-    """
+    """Compute the slices of all tracks that are not in the folder yet."""
     n_workers = os.cpu_count() or 1
     paths = list(dict.fromkeys(track.path for track in tracks))
     store = partial(store_slices, architecture, folder)
@@ -107,10 +104,18 @@ def store_tracks(
         else:
             file, n_slices = outcome
             stored.append(StoredTrack(track, file, np.arange(n_slices), genres, bool(held_out)))
-    for part in (False, True):
-        if not any(track.validation is part for track in stored):
-            raise GenreModelError(f"no {'validation' if part else 'training'} track can be heard")
     return stored, tuple(skipped)
+
+
+def check_parts(tracks: Sequence[StoredTrack]) -> None:
+    """See to it that there is something to train on, and something to validate with.
+
+    Raises:
+        GenreModelError: There is not.
+    """
+    for part in (False, True):
+        if not any(track.validation is part for track in tracks):
+            raise GenreModelError(f"no {'validation' if part else 'training'} track can be heard")
 
 
 def store_slices(architecture: Architecture, folder: Path, path: Path) -> tuple[Path, int] | str:
@@ -120,12 +125,12 @@ def store_slices(architecture: Architecture, folder: Path, path: Path) -> tuple[
     by the settings of the slices.
     """
     try:
-        status = path.stat()
+        statuses = [file.stat() for file in song_files(path)]
     except OSError as error:
         return reason(error)
     exact = isinstance(architecture.learner, Fitted)
     specs = msgspec.json.encode((architecture.spectrogram, architecture.slices, exact))
-    identity = f"{status.st_size} {status.st_mtime_ns}".encode()
+    identity = " ".join(f"{status.st_size} {status.st_mtime_ns}" for status in statuses).encode()
     name = digest(specs, identity, os.fsencode(path.absolute()))
     file = folder / f"{name}.npy"
     if not file.exists():

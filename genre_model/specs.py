@@ -107,7 +107,7 @@ class SoxSpec(msgspec.Struct, frozen=True, tag="sox", tag_field="kind"):
     @property
     def pad(self) -> int:
         """Zeros before a song, so that the first transform is centred on the first step."""
-        return (self.n_fft - self.step) // 2
+        return (self.n_fft - self.step + 1) // 2
 
     @property
     def pad_end(self) -> int:

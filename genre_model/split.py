@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.dataset import NOBODY, LabelledTrack
+from genre_model.dataset import NOBODY, LabelledTrack, lead_artist
 
 GroupBy = Literal["artist", "album", "song"]
 
@@ -34,8 +34,15 @@ class Split:
         return int(np.max(self.fold)) + 1
 
 
-def split_tracks(tracks: Sequence[LabelledTrack], seed: int, n_folds: int = N_FOLDS) -> Split:
+def split_tracks(
+    tracks: Sequence[LabelledTrack],
+    seed: int,
+    n_folds: int = N_FOLDS,
+    group_by: GroupBy | None = None,
+) -> Split:
     """Folds by artist; by album, then by song, where a class has too few artists for that.
+
+    With ``group_by`` they are by that, come what may.
 
     Groups are dealt to the fold that has the fewest of their class's tracks so far, the largest
     first, so that every fold sees every class as far as its groups allow.  Groups of several
@@ -46,7 +53,9 @@ def split_tracks(tracks: Sequence[LabelledTrack], seed: int, n_folds: int = N_FO
     """
     if len(tracks) < MIN_GROUPS:
         raise ValueError("fewer than two tracks cannot be split")
-    group_by, reason = choose_grouping(tracks)
+    reason = f"split by {group_by}, as asked"
+    if group_by is None:
+        group_by, reason = choose_grouping(tracks)
     groups = [group_of(track, group_by) for track in tracks]
     n_folds = min(n_folds, len(set(groups)))
     rng = np.random.default_rng(abs(seed))
@@ -101,7 +110,7 @@ def is_tagged(track: LabelledTrack, group_by: GroupBy) -> bool:
 
 def group_of(track: LabelledTrack, group_by: GroupBy) -> str:
     """The group of a track; one that lacks the tag is a group of its own."""
-    artist, album = track.artist.casefold().strip(), track.album.casefold().strip()
+    artist, album = lead_artist(track.artist), track.album.casefold().strip()
     if group_by == "artist" and artist:
         return f"artist:{artist}"
     if group_by == "album" and album:
@@ -111,5 +120,5 @@ def group_of(track: LabelledTrack, group_by: GroupBy) -> str:
 
 def context_group(track: LabelledTrack) -> str:
     """Whose other tracks inform this one's verdict: its artist's, unless that is nobody."""
-    nobody = track.artist.casefold().strip() in NOBODY
+    nobody = lead_artist(track.artist) in NOBODY
     return group_of(track, "song" if nobody else "artist")

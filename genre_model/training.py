@@ -19,6 +19,7 @@ from genre_model.classifier import Heard
 from genre_model.context import in_context
 from genre_model.dataset import LabelledTrack
 from genre_model.head import Head, fit_discriminant, fit_head, fit_least_squares, mixture
+from genre_model.selection import SELECTION_FOLDS, ease_of, easiest
 from genre_model.specs import AggregationRule, AggregationSpec, ContextSpec
 from genre_model.split import Split, context_group, split_tracks
 
@@ -34,7 +35,7 @@ CONTEXT_WEIGHTS = (0.0, 0.25, 0.5, 0.75)
 CONTEXT_GAIN = 0.005
 UNREACHED_THRESHOLD = 0.99
 MIN_ACCEPTED = 10  # of fewer answers no share is worth naming
-CAUTION = 0.7  # three to one that other artists do as well
+CAUTION = 1.64  # nineteen to one that other artists do as well
 # The three linear classifiers that are averaged, beside the one-vs-rest one: docs/training.md.
 SHRINKAGE, DISCRIMINANT_SCALE = 0.5, 0.3
 RIDGE, LEAST_SQUARES_SCALE = 1.0, 8.0
@@ -51,6 +52,7 @@ class HeadOptions:
     seed: int = 0
     context: bool = True
     rule: AggregationRule = "product"
+    select: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +113,9 @@ def make_material(
 
 
 def fit(material: Material, tracks: Indices, options: HeadOptions) -> Head:
-    """A head fitted on some of the tracks."""
+    """A head fitted on some of the tracks, or on the easiest of their slices."""
+    if options.select is not None:
+        material = with_easiest_slices(material, tracks, options)
     truth, x, allowed = material.truth[tracks], material.means[tracks], material.allowed[tracks]
     counts = Counter(truth.tolist())
     sizes = np.array([counts[label] for label in truth.tolist()], dtype=np.float64)
@@ -123,6 +127,29 @@ def fit(material: Material, tracks: Indices, options: HeadOptions) -> Head:
         (LEAST_SQUARES_SCALE, fit_least_squares(x, targets[:, present], 1 / sizes, RIDGE)),
     ]
     return spread_out(mixture(parts), present)
+
+
+def with_easiest_slices(material: Material, tracks: Indices, options: HeadOptions) -> Material:
+    """The material with the means of the tracks over those of their slices that are easy to tell.
+
+    What says so is a head that was fitted on others of the tracks.  A track without any such slice
+    keeps them all.
+    """
+    inside = material.part(tracks)
+    plain = replace(options, select=None)
+    split = split_tracks(inside.tracks, options.seed, SELECTION_FOLDS)
+    ease: list[Float64] = [np.zeros(0)] * len(tracks)
+    for fold in range(split.n_folds):
+        head = fit(inside, np.flatnonzero(split.fold != fold), plain)
+        for index in np.flatnonzero(split.fold == fold).tolist():
+            logits = head.logits(inside.heard[index].features)
+            ease[index] = ease_of(logits, inside.allowed[index], len(logits))
+    kept = easiest(ease, [track.label for track in inside.tracks], options.select or 1.0)
+    means = material.means.copy()
+    for place, heard, keep in zip(tracks.tolist(), inside.heard, kept, strict=True):
+        if keep.any():
+            means[place] = heard.features[keep].mean(axis=0)
+    return replace(material, means=means)
 
 
 def spread_out(head: Head, present: Bools) -> Head:
@@ -220,9 +247,9 @@ class Calibration:
         """The likeliest sharpness and context over the tracks of ``use``, and their thresholds."""
         allowed = material.allowed[use]
         specs = [AggregationSpec(options.rule, round(float(s), 3)) for s in SHARPNESSES]
-        alone = min(specs, key=lambda spec: loss(songs(spec)[use], allowed))
-        own = songs(alone)[use]
         names = [group for group, used in zip(groups, use, strict=True) if used]
+        alone = min(specs, key=lambda spec: loss(songs(spec)[use], allowed, names))
+        own = songs(alone)[use]
         alone = replace(
             alone, threshold=choose_threshold(own, allowed, names, options.target_precision)
         )
@@ -233,17 +260,23 @@ class Calibration:
             for weight in CONTEXT_WEIGHTS[1:]
             for sharpness in SHARPNESSES
         ]
-        best = min(contexts, key=lambda spec: loss(in_context(own, names, spec), allowed))
+        best = min(contexts, key=lambda spec: loss(in_context(own, names, spec), allowed, names))
         mixed = in_context(own, names, best)
-        if loss(mixed, allowed) > loss(own, allowed) - CONTEXT_GAIN:
+        if loss(mixed, allowed, names) > loss(own, allowed, names) - CONTEXT_GAIN:
             return Calibration(alone, None)
         threshold = choose_threshold(mixed, allowed, names, options.target_precision)
         return Calibration(alone, replace(best, threshold=threshold))
 
 
-def loss(probabilities: Float64, allowed: Bools) -> float:
-    """Mean negative log-likelihood of the labels."""
-    return float(-np.log((probabilities * allowed).sum(axis=1) + 1e-9).mean())
+def loss(probabilities: Float64, allowed: Bools, groups: Sequence[str]) -> float:
+    """Negative log-likelihood of the labels, the mean over artists of the mean over their tracks.
+
+    Artists are labelled one way or the other as a whole: those with many tracks are not to decide
+    how sure the model may be.
+    """
+    members = np.unique(np.array(groups), return_inverse=True)[1]
+    of_tracks = -np.log((probabilities * allowed).sum(axis=1) + 1e-9)
+    return float((np.bincount(members, of_tracks) / np.bincount(members)).mean())
 
 
 def choose_threshold(

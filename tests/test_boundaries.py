@@ -16,23 +16,27 @@ PLUGIN = {path.stem: path for path in (ROOT / "beetsplug" / "cnngenre").glob("*.
 ROWS = [
     ["__init__", "errors", "specs"],
     ["audio", "spectrogram", "sox", "constellation", "texture", "svm", "aggregate", "head"],
-    ["vocabulary", "evaluation", "pool"],
+    ["vocabulary", "evaluation", "pool", "selection", "listening"],
     ["slicing", "pictures", "views", "context", "dataset", "labels", "report", "report_page"],
-    ["bundle", "folder", "split", "midi", "keras_export", "report_words"],
-    ["front_end"],
+    ["bundle", "folder", "split", "midi", "picture_folder", "keras_export", "report_words"],
+    ["front_end", "adjust"],
     ["slice_store", "classifier", "report_charts"],
     ["checkpoint", "cache", "training", "report_tables"],
     ["trainer", "assess", "report_html"],
     ["learn", "make_bundle"],
     ["scratch", "cli_common"],
     ["network_bundle"],
-    ["cli_classify", "cli_evaluate", "cli_pictures", "cli_train"],
+    ["cli_architectures", "cli_classify", "cli_evaluate", "cli_experiment", "cli_pictures"],
+    ["cli_train"],
     ["cli"],
 ]
 ROW = {module: row for row, modules in enumerate(ROWS) for module in modules}
 HOST = {"beets", "beetsplug", "confuse", "mediafile"}
-LATE = {"av", "soxr", "onnxruntime", "tensorflow", "keras", "librosa", "tqdm", "onnx", "tf2onnx"}
-HEAVY = (*LATE, "msgspec", "numba", "scipy", "sklearn")
+LATE = {
+    *("av", "soxr", "onnxruntime", "tensorflow", "keras", "librosa", "tqdm", "onnx", "tf2onnx"),
+    *("sklearn", "skimage", "skl2onnx", "scipy", "PIL", "mido"),
+}
+HEAVY = (*LATE, "msgspec", "numba")
 
 
 def imports(path, *, everywhere):

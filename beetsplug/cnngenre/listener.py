@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beets.dbcore.query import StringQuery
+from beets.dbcore.query import OrQuery, StringQuery, SubstringQuery
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.models import Complain, find_bundle
@@ -25,9 +25,9 @@ from beetsplug.cnngenre.tagging import (
     remembered,
 )
 from genre_model.context import song_in_context
-from genre_model.dataset import NOBODY
-from genre_model.errors import AudioError, GenreModelError
-from genre_model.pool import map_bounded
+from genre_model.dataset import NOBODY, lead_artist, without_guests
+from genre_model.errors import GenreModelError
+from genre_model.pool import ReportBug, guarded, map_bounded
 from genre_model.specs import ContextSpec
 from genre_model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from genre_model.cache import Cache
     from genre_model.classifier import Classifier
 
-ReportBug = Callable[[Path], None]
 # The probabilities, why there are none, or None where a track need not be heard.
 Outcome = Mapping[str, float] | str | None
 
@@ -90,7 +89,6 @@ class Listener:
 
         self._options = options
         self._lib = lib
-        self._report_bug = report_bug
         try:
             self.classifier: Classifier = Classifier(find_bundle(options.model, models, complain))
             manifest = self.classifier.manifest
@@ -99,7 +97,10 @@ class Listener:
             )
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
-        self._hear_path = cached_hear(self.classifier, cache, thorough=options.thorough)
+        hear = cached_hear(self.classifier, cache, thorough=options.thorough)
+        self._hear_path: Callable[[Path], Mapping[str, float] | str] = guarded(
+            lambda path: memorable(self.classifier.probabilities(hear(path))), report_bug
+        )
         self._context = manifest.context
         own = (manifest.context or manifest.aggregation).threshold
         threshold = own if options.threshold is None else options.threshold
@@ -145,7 +146,8 @@ class Listener:
     ) -> Iterator[Verdict]:
         """Verdicts on one artist's tracks, each in the light of all that were ever heard."""
         heard = {task.item.id: o for task, o in group if isinstance(o, Mapping) and o}
-        fellows = {**self._heard_before(artist), **(heard if artist else {})}
+        names = {without_guests(task.item.artist or "") for task, _ in group}
+        fellows = {**self._heard_before(artist, names), **(heard if artist else {})}
         for task, outcome in group:
             if isinstance(outcome, Mapping) and outcome:
                 others = [row for key, row in fellows.items() if key != task.item.id]
@@ -154,12 +156,19 @@ class Listener:
             else:
                 yield self._verdict(task, outcome)
 
-    def _heard_before(self, artist: str) -> dict[int | None, Mapping[str, float]]:
-        """What this model heard of an artist's tracks in the library, by their ids."""
+    def _heard_before(
+        self, artist: str, names: Collection[str]
+    ) -> dict[int | None, Mapping[str, float]]:
+        """What this model heard of an artist's tracks in the library, by their ids.
+
+        ``names`` are the artist's as tagged.
+        """
         if not artist:
             return {}
-        items = self._lib.items(StringQuery("artist", artist, fast=True))
-        known = {item.id: remembered(item, self.bundle_id) for item in items}
+        items = self._lib.items(tracks_of(names))
+        known = {
+            item.id: remembered(item, self.bundle_id) for item in items if artist_of(item) == artist
+        }
         return {key: probabilities for key, probabilities in known.items() if probabilities}
 
     def _task(self, item: Item) -> Task:
@@ -174,13 +183,7 @@ class Listener:
         """Runs in a worker: the probabilities, why there are none, or None if none were needed."""
         if task.plan is not None or task.known is not None:
             return task.known
-        try:
-            return memorable(self.classifier.probabilities(self._hear_path(task.path)))
-        except AudioError as error:
-            return str(error)
-        except Exception:  # noqa: BLE001  # the one guard: a bug at one track is not the run's end
-            self._report_bug(task.path)
-            return "internal error, see the log"
+        return self._hear_path(task.path)
 
     def _verdict(
         self, task: Task, outcome: Outcome, weighed: Mapping[str, float] | None = None
@@ -200,5 +203,15 @@ class Listener:
 
 def artist_of(item: Item) -> str:
     """Whose tracks inform a track's verdict: its artist, unless that is nobody in particular."""
-    artist = (item.artist or "").strip().casefold()
+    artist = lead_artist(item.artist or "")
     return "" if artist in NOBODY else artist
+
+
+def tracks_of(names: Collection[str]) -> OrQuery:
+    """Finds the tracks of an artist of these names, alone or with guests, and a few of others.
+
+    The names are as tagged: SQLite tells capitals from small letters where they are not ASCII.
+    """
+    starts = (" f", ", f", " (f", " [f")
+    guests = [SubstringQuery("artist", f"{name}{start}") for name in names for start in starts]
+    return OrQuery([*(StringQuery("artist", name) for name in names), *guests])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import optparse
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +87,7 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
     try:
         architecture = find_architecture(train_options.architecture)
         tracks, labelling, n_ours = labelled_tracks(
-            lib.items(query), label_reader(lib, query, train_options), train_options.field, policy
+            lib.items(query), label_reader(lib, train_options), train_options.field, policy
         )
         for line in overview(tracks, labelling.dropped):
             ui.print_(line)
@@ -139,16 +138,18 @@ def learn_network(
     )
 
 
-def label_reader(lib: Library, query: list[str], options: TrainOptions) -> LabelsOf:
+def label_reader(lib: Library, options: TrainOptions) -> LabelsOf:
     """How the tracks are labelled: by a field, or by whether a query finds them.
 
     Raises:
-        UserError: The library has no such field.
+        UserError: The library has no such field, or the query finds nothing.
     """
     from beetsplug.cnngenre.training import field_labels, query_labels
 
     if options.positive is not None:
-        found = lib.items([*query, *shlex.split(options.positive)])
+        found = lib.items(options.positive)
+        if not found:
+            raise UserError(f'cnntrain: no track matches "{options.positive}"')
         return query_labels({item.id for item in found})
     if options.field not in Item.all_keys() and not lib.items(f"{options.field}::."):
         raise UserError(f"cnntrain: no track has a field {options.field}")
@@ -187,7 +188,15 @@ def hear(
 
         try:
             heard = list(
-                hear_tracks(tracks, classifier, cache, executor, 2 * options.threads, on_track)
+                hear_tracks(
+                    tracks,
+                    classifier,
+                    cache,
+                    executor,
+                    2 * options.threads,
+                    on_track,
+                    plugin.report_bug,
+                )
             )
         finally:
             executor.shutdown(wait=False, cancel_futures=True)

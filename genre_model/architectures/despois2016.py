@@ -10,29 +10,12 @@ of the 20 epochs, and never ends before the last.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
 
 from genre_model.architectures import Architecture, Cost, Network
-from genre_model.architectures.pelchat2019 import SLICES, SPECTROGRAM, TRAINING
-from genre_model.architectures.pelchat2019 import build as build_pelchat
-
-if TYPE_CHECKING:
-    import keras
+from genre_model.architectures.pelchat2019 import SLICES, SPECTROGRAM, TRAINING, build
 
 TRUNCATED_NORMAL = 0.02
-
-
-def build(shape: tuple[int, ...], n_genres: int) -> keras.Model:
-    """The network from (n, frames, n_bins) grey levels to (n, n_genres) logits."""
-    import keras
-
-    return build_pelchat(
-        shape,
-        n_genres,
-        activation="elu",
-        dense_init=keras.initializers.TruncatedNormal(stddev=TRUNCATED_NORMAL),
-    )
-
 
 DESPOIS2016 = Architecture(
     name="despois2016",
@@ -40,6 +23,9 @@ DESPOIS2016 = Architecture(
     source="J. Despois, github.com/despoisj/DeepAudioClassification, 2016",
     spectrogram=SPECTROGRAM,
     slices=SLICES,
-    learner=Network(build, replace(TRAINING, patience=TRAINING.epochs)),
+    learner=Network(
+        partial(build, activation="elu", dense_init=TRUNCATED_NORMAL),
+        replace(TRAINING, patience=TRAINING.epochs),
+    ),
     cost=Cost(34_244_800, 1_025, 440_401_920, 1_024),
 )

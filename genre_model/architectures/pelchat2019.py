@@ -38,13 +38,17 @@ def build(
     stride: int = 1,
     activation: str = "relu",
     convolution_init: str = "glorot_uniform",
-    dense_init: str = "glorot_uniform",
+    dense_init: str | float = "glorot_uniform",
 ) -> keras.Model:
     """The network from (n, frames, n_bins) grey levels to (n, n_genres) logits.
 
-    ``stride`` is the convolutions'; the initial weights are by Keras' names, Xavier's by default.
+    ``stride`` is the convolutions'; the initial weights are by Keras' names, Xavier's by default,
+    or a number: the deviation of a truncated normal.
     """
     import keras
+
+    if isinstance(dense_init, float):
+        dense_init = keras.initializers.TruncatedNormal(stddev=dense_init)
 
     layers = keras.layers
     slices = keras.Input(shape, name="slices")

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import time
 
 import audio_files
 import bundle_files as bundles
@@ -367,3 +369,33 @@ def test_a_folder_that_cannot_be_made_is_a_bundle_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(BundleError, match="cannot write"):
         bundles.write_tiny_bundle(tmp_path / "file" / "bundle")
+
+
+def test_what_sudden_death_left_behind_long_ago_is_removed_by_the_next_write(tmp_path):
+    day = bundle_module.ABANDONED_S
+    ages = {".dead-1.unfinished": day + 60, ".alive-2.unfinished": day - 60, ".new.unfinished": 0}
+    kept = [".alive-2.unfinished", ".new.unfinished", ".work", ".a.unfinished.txt", "x.unfinished"]
+    for name in {*ages, *kept}:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "network.onnx").write_bytes(b"half")
+        long_ago = time.time() - ages.get(name, 2 * day)
+        os.utime(folder, (long_ago, long_ago))
+    bundles.write_tiny_bundle(tmp_path / "bundle")
+    assert {path.name for path in tmp_path.iterdir()} == {*kept, "bundle"}
+    assert all((tmp_path / name / "network.onnx").exists() for name in kept)
+
+
+def test_a_bundle_that_is_being_written_has_the_name_of_an_unfinished_one(tmp_path, monkeypatch):
+    write_file, seen = bundle_module.write_file, set()
+
+    def spy(path, content):
+        seen.add(path.parent.name)
+        write_file(path, content)
+
+    monkeypatch.setattr(bundle_module, "write_file", spy)
+    bundles.write_tiny_bundle(tmp_path / "bundle")
+    [name] = seen
+    assert name.startswith(".bundle-")
+    assert name.endswith(bundle_module.UNFINISHED)
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

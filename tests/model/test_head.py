@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from genre_model.head import Head, fit_head, slope
+from genre_model import head as head_module
+from genre_model.head import Head, fit_discriminant, fit_head, slope
 
 N_GENRES, N_FEATURES, N_EACH = 4, 10, 30
 
@@ -131,3 +132,27 @@ def test_logits_are_affine():
     np.testing.assert_array_equal(
         head.logits(np.array([[1, 1], [0, 2]], np.float32)), [[14, 26], [16, 28]]
     )
+
+
+@pytest.mark.parametrize("n_each", [1, 2])
+def test_a_discriminant_of_tracks_that_equal_their_genres_others_tells_them_apart(n_each):
+    features = np.repeat(3 * np.eye(N_GENRES, N_FEATURES), n_each, axis=0)
+    truths = np.repeat(np.arange(N_GENRES), n_each)
+    head = fit_discriminant(features, only(truths).astype(float), weights(truths), 0.5)
+    assert (head.logits(features.astype(np.float32)).argmax(axis=1) == truths).all()
+
+
+def test_a_discriminant_of_one_track_says_nothing():
+    head = fit_discriminant(np.ones((1, N_FEATURES)), np.ones((1, 1)), np.ones(1), 0.5)
+    assert not head.weights.any()
+    assert np.isfinite(head.bias).all()
+
+
+def test_the_least_variance_changes_nothing_where_tracks_differ(clusters, monkeypatch):
+    features, truths = clusters
+    rng = np.random.default_rng(0)
+    features = features + 30 * rng.standard_normal(features.shape)
+    arguments = features, only(truths).astype(float), weights(truths), 0.5
+    plain = fit_discriminant(*arguments)
+    monkeypatch.setattr(head_module, "MIN_VARIANCE", 0.0)
+    assert (fit_discriminant(*arguments).weights == plain.weights).all()

@@ -1,13 +1,16 @@
 """Many at once: in order, bounded, and nothing is swallowed."""
 
+import sys
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_model.pool import map_bounded
+from genre_model.errors import AudioError
+from genre_model.pool import guarded, log_bug, map_bounded
 
 
 class LazyExecutor(Executor):
@@ -108,3 +111,30 @@ def test_stopping_early_cancels_what_has_not_begun():
     results.close()
     assert len(executor.submitted) == 4
     assert [future.cancelled() for future in executor.futures] == [False, True, True, True]
+
+
+def test_a_file_that_cannot_be_heard_and_a_bug_are_told_apart():
+    def hear(path):
+        if path.name == "bad":
+            raise AudioError("not readable as audio")
+        return 1 / 0 if path.name == "bug" else 7
+
+    bugs = []
+    attempt = guarded(hear, lambda path: bugs.append((path.name, sys.exc_info()[0])))
+    answers = [attempt(Path(name)) for name in ("good", "bad", "bug")]
+    assert answers == [7, "not readable as audio", "internal error, see the log"]
+    assert bugs == [("bug", ZeroDivisionError)]
+
+
+def test_a_bug_is_logged_with_its_traceback(caplog):
+    assert guarded(lambda path: 1 / 0, log_bug)(Path("a.mp3")) == "internal error, see the log"
+    assert "a.mp3: internal error" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_an_interrupt_is_no_bug():
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        guarded(interrupted, log_bug)(Path("a.mp3"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_model.dataset import LabelledTrack
+from genre_model.dataset import LabelledTrack, lead_artist, overview
 from genre_model.split import context_group, group_of, split_tracks
 
 
@@ -134,3 +134,79 @@ def test_nobody_in_particular_informs_nobody():
 def test_fewer_than_two_tracks_are_refused(n):
     with pytest.raises(ValueError, match="fewer than two"):
         split_tracks(tracks_of(*[("Rock", "A", "")] * n), 0)
+
+
+# --- Artists with guests --------------------------------------------------------------------------
+
+NAMES = (
+    st.text("aäZ &,.()[]'-/1", min_size=1, max_size=12)
+    .map(str.strip)
+    .filter(lambda n: n.strip(" ,"))
+)
+WITH = ["{} feat. {}", "{} Ft. {}", "{} featuring {}", "{} (feat. {})", "{} [ft {}]", "{}, feat {}"]
+
+
+@given(
+    NAMES.filter(lambda name: not name.endswith(",")),
+    NAMES.filter(lambda name: not name.startswith("&")),
+    st.sampled_from(WITH),
+)
+def test_an_artist_with_a_guest_is_the_artist(name, guest, credit):
+    tracks = tracks_of(("Rock", name, "Album"), ("Rock", credit.format(name, guest), "Album"))
+    for group in ("artist", "album"):
+        assert len({group_of(track, group) for track in tracks}) == 1
+    assert len({context_group(track) for track in tracks}) == 1
+
+
+@given(NAMES, NAMES)
+def test_names_without_guests_stay_apart(name, other):
+    assert lead_artist(name) == " ".join(name.casefold().split())
+    both = f"{name} & {other}"
+    assert lead_artist(both) == " ".join(both.casefold().split())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Simon & Garfunkel",
+        "Little Feat",
+        "Little Feat & Friends",
+        "Ft. Worth",
+        "feat. X",
+        "Daft Y",
+        "Feats of Y",
+        "X and Y",
+        "X with Y",
+        "X vs. Y",
+        "X, Y",
+    ],
+)
+def test_a_name_that_only_looks_like_one_with_a_guest_stays(name):
+    assert lead_artist(name) == name.casefold()
+
+
+@pytest.mark.parametrize(
+    ("name", "lead"),
+    [
+        ("Little Feat feat. Y", "little feat"),
+        ("X feat. Y feat. Z", "x"),
+        ("X (ft. Y) & Z", "x"),
+        ("X Feat.Y", "x"),
+        ("X\u00a0feat. Y", "x"),
+        ("Simon & Garfunkel feat. Y", "simon & garfunkel"),
+    ],
+)
+def test_who_leads(name, lead):
+    assert lead_artist(name) == lead
+
+
+def test_various_artists_with_a_guest_are_nobody_either():
+    [track] = tracks_of(("Rock", "Various Artists feat. X", ""))
+    assert context_group(track) == "song:0.mp3"
+
+
+def test_an_overview_counts_artists_without_their_guests_and_every_class_of_a_track():
+    tracks = tracks_of(("Rock", "X", ""), ("Rock", "X feat. Y", ""), ("Jazz", "x", ""))
+    both = LabelledTrack(Path("9.mp3"), ("Rock", "Jazz"), "Z")
+    lines = overview([*tracks, both], {})
+    assert [line.split() for line in lines[1:]] == [["Rock", "3", "2"], ["Jazz", "2", "2"]]

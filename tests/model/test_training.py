@@ -1,5 +1,6 @@
 """The default training on made-up embeddings: nothing leaks, and the figures are what they say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -293,6 +294,18 @@ def test_labels_that_leave_several_open_teach_both_and_forgive_either():
     assert accuracy(material, evaluated) > 0.9
 
 
+@pytest.mark.parametrize("n_songs", [1, 2])
+def test_hardly_any_tracks_or_the_same_ones_over_and_over_are_no_crash(n_songs):
+    tracks = [
+        LabelledTrack(Path(f"{genre} {n}"), (genre,), f"{genre} {n}")
+        for genre in GENRES[:2]
+        for n in range(n_songs)
+    ]
+    heard = [as_heard(np.full((2, N_FEATURES), float(t.label == "Jazz"))) for t in tracks]
+    evaluated = evaluate_out_of_fold(make_material(tracks, heard), HeadOptions())
+    assert np.isfinite(evaluated.probabilities).all()
+
+
 # --- The report ----------------------------------------------------------------------------------
 
 
@@ -367,3 +380,49 @@ def test_the_shares_of_the_learning_curve_are_thinned_within_each_genre(monkeypa
     monkeypatch.setattr(assess, "evaluate_out_of_fold", spy)
     assess.learning_curve(material, HeadOptions())
     assert sizes == [[8] * 3, [16] * 3, [24] * 3, [32] * 3]
+
+
+def test_a_track_that_may_be_several_genres_counts_under_the_one_answered():
+    """Else the figures of a genre would call an answer wrong that the song accuracy calls right."""
+    tracks, heard = library(distance=4.0)
+    loose = [
+        replace(t, labels=("Rock", "Jazz") if t.label == "Jazz" and k % 2 else t.labels)
+        for k, t in enumerate(tracks)
+    ]
+    material = make_material(loose, heard)
+    report, evaluated = report_of(material)
+    confusion = np.array(report.confusion)
+    n = len(tracks)
+    assert confusion.sum() == n
+    assert np.trace(confusion) / n == pytest.approx(report.song_accuracy.value)
+    assert [figures.n_tracks for figures in report.per_genre] == confusion.sum(axis=1).tolist()
+    recalls = [figures.recall for figures in report.per_genre]
+    assert min(recalls) > 0.8
+    assert report.balanced_accuracy.value == pytest.approx(np.mean(recalls))
+    n_rock = sum("Rock" in t.labels for t in loose)
+    assert report.majority_baseline == pytest.approx(n_rock / n)
+    assert report.settings["tracks of several genres"].startswith("16; each counts under the one")
+    wrong = np.flatnonzero(~training.is_right(evaluated.probabilities, material.allowed))
+    assert {m.truth for m in report.mistakes} == {" or ".join(loose[k].labels) for k in wrong}
+
+
+def test_a_genre_that_is_never_a_tracks_first_has_a_learning_curve_all_the_same():
+    tracks, heard = library(distance=4.0, n_songs=6)
+    loose = [replace(t, labels=("Rock", "Loud") if t.label == "Rock" else t.labels) for t in tracks]
+    report, _ = report_of(make_material(loose, heard))
+    assert report.genres == ("Classical", "Jazz", "Loud", "Rock")
+    assert [point.n_tracks for point in report.learning_curve][-1] == len(tracks)
+
+
+def test_without_such_tracks_the_report_says_nothing_of_them():
+    report, _ = report_of(material_of(n_artists=3))
+    assert "tracks of several genres" not in report.settings
+
+
+def test_a_report_counts_artists_without_their_guests():
+    tracks, heard = library(n_artists=3)
+    guests = [replace(t, artist=f"{t.artist} feat. {k}") for k, t in enumerate(tracks)]
+    report, evaluated = report_of(make_material(guests, heard))
+    assert report.n_artists == 9
+    assert [figures.n_artists for figures in report.per_genre] == [3, 3, 3]
+    assert len(set(evaluated.split.groups)) == 9

@@ -16,6 +16,7 @@ import onnx
 import pytest
 import yaml
 from audio_files import FORMATS, write_audio
+from labelled_library import labelled, made, trained  # noqa: F401  # fixtures
 from onnx import TensorProto, helper
 from plugin_files import tag
 

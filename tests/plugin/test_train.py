@@ -1,117 +1,14 @@
 """``beet cnntrain`` from the outside: a real library of tones, the shipped network."""
 
 import json
-import random
 import re
 import shutil
-import signal
-import sqlite3
 import subprocess
-import time
-from pathlib import Path
 
-import audio_files
-import numpy as np
 import pytest
-from plugin_files import tag
+from labelled_library import HZ, bundles, models, row, sqlite
 
-from beetsplug.cnngenre.models import find_bundle, newest_bundle
 from genre_model.bundle import read_bundle
-from genre_model.cache import Cache
-from genre_model.classifier import Classifier
-
-HZ = {"Murk": 110, "Hum": 900, "Glint": 4_000}  # the user's own names for low, middle and high
-N_TRACKS = 8
-MADE = {}  # the libraries that tests begin with copies of
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    """Linear algebra on one thread: as fast, and not slowed down by what else is running."""
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-
-
-def write_music(folder):
-    """Eight labelled tones a genre, by four artists each, and one without a label."""
-    for genre, hz in HZ.items():
-        for n in range(N_TRACKS + 1):
-            path = folder / f"{genre} {n}.wav"
-            noise = np.random.default_rng(n).standard_normal((49_600, 1))
-            tone = audio_files.tone(3.1, hz * (1 + 0.02 * n), 16_000, 1)
-            folder.mkdir(exist_ok=True)
-            audio_files.write_audio(path, tone * 0.9 + 0.01 * noise, 16_000)
-            gap = n == N_TRACKS
-            tag(path, [] if gap else [genre], title=path.stem, artist=f"{genre} {n // 2}")
-
-
-def configured(beet, home):
-    """A ``beet`` in another home, which uses what it trained itself and nothing else."""
-    config = {
-        **beet.config,
-        "directory": str(home.parent / "library"),
-        "library": str(home / "library.db"),
-        "import": {"copy": False, "write": False, "quiet": True},
-        "cnngenre": {"threads": 2, "auto": False, "write": False, "train": {"min_tracks": 4}},
-    }
-    return type(beet)(home, config)
-
-
-@pytest.fixture
-def made(beet, tmp_path_factory):
-    """Makes, once, and copies a library: ``made("labelled")`` or ``made("trained")``."""
-
-    def build(name):
-        home = tmp_path_factory.mktemp(name) / "home"
-        if name == "labelled":
-            home.mkdir()
-            write_music(home.parent / "music")
-            output = configured(beet, home)("import", "-A", home.parent / "music")
-        else:
-            labelled, _ = copy("labelled", home)
-            output = labelled("cnntrain")
-        MADE[name] = home, output
-
-    def copy(name, home):
-        if name not in MADE:
-            build(name)
-        original, output = MADE[name]
-        shutil.copytree(original, home)
-        return configured(beet, home), output
-
-    return copy
-
-
-@pytest.fixture
-def labelled(made, tmp_path):
-    """A library with labels and no model."""
-    return made("labelled", tmp_path / "copy")[0]
-
-
-@pytest.fixture
-def trained(made, tmp_path):
-    """The same after ``beet cnntrain``."""
-    return made("trained", tmp_path / "copy")[0]
-
-
-def models(beet):
-    return beet.home / "cnngenre" / "models"
-
-
-def bundles(beet):
-    """The folders of whole bundles, oldest first."""
-    return sorted(path.parent for path in models(beet).glob("[!.]*/manifest.json"))
-
-
-def row(output, name):
-    """The numbers or words after a genre in the overview."""
-    [line] = [line for line in output.splitlines() if line.startswith(f"{name} ")]
-    return line.removeprefix(name).split(maxsplit=1)
-
-
-def sqlite(beet, statement, *values):
-    with sqlite3.connect(beet.home / "library.db") as connection:
-        connection.execute(statement, values)
-    connection.close()
 
 
 def test_pretend_shows_the_classes_and_stops(labelled):
@@ -185,6 +82,24 @@ def test_tracks_that_cannot_be_read_are_warned_of_and_the_others_teach(labelled,
     assert len(bundles(labelled)) == 1
 
 
+def test_a_bug_at_one_track_is_logged_with_its_traceback_and_the_others_teach(labelled, tmp_path):
+    labelled.config["plugins"] = ["cnngenre", "buggy"]
+    jazz = shutil.copy(labelled.paths()["Hum 0"], tmp_path / "Jazz.wav")
+    sqlite(labelled, "UPDATE items SET path = ? WHERE title = 'Hum 0'", bytes(jazz))
+    done = subprocess.run(
+        [*labelled.command(), "cnntrain"],
+        env=labelled.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert "23 tracks of 12 artists" in done.stdout
+    assert done.stderr.count("ZeroDivisionError") == 1
+    assert "Jazz.wav: internal error\nTraceback" in done.stderr
+    assert "Hum 0 - Hum 0: internal error, see the log" in done.stderr
+    assert len(bundles(labelled)) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -241,58 +156,3 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(trained):
     assert "No space left on device" in trained.errors
     assert len(trained.errors.strip().splitlines()) == 1
     assert list(models(trained).iterdir()) == before
-
-
-MOMENTS = ["hearing 5", "hearing 15", "writing 1", "writing 4", "before 1", "after 1"]
-
-
-def test_sudden_death_at_any_moment_leaves_only_whole_models_and_a_whole_cache(labelled):
-    rng = random.Random(0)
-    start = time.monotonic()
-    for moment in MOMENTS:
-        labelled.config["plugins"] = ["cnngenre", "suddendeath"]
-        done = killed(labelled, {"DIE": moment})
-        assert done == -signal.SIGKILL, moment
-        check_whole(labelled, n_models=int(moment.startswith("after")))
-    seconds = (time.monotonic() - start) / len(MOMENTS)
-    labelled.config["plugins"] = ["cnngenre"]
-    for _ in range(3):
-        killed(labelled, {}, after_s=seconds * rng.uniform(0.3, 1.2))
-        check_whole(labelled)
-    labelled("cnntrain")
-    check_whole(labelled)
-
-
-def killed(beet, variables, after_s=60.0):
-    """The exit status of ``beet cnntrain``, which is killed unless it ends first."""
-    process = subprocess.Popen(
-        [*beet.command(), "cnntrain"],
-        env=beet.environment() | variables,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        process.wait(after_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-    return process.wait()
-
-
-def check_whole(beet, n_models=None):
-    """What would be chosen can be loaded, nothing is passed over, and the cache can be used."""
-    complaints = []
-    if n_models is not None:
-        assert len(bundles(beet)) == n_models
-    if bundles(beet):
-        assert newest_bundle(models(beet), complaints.append).directory in bundles(beet)
-    Classifier(find_bundle(None, models(beet), complaints.append))
-    assert complaints == []
-    database = beet.home / "cnngenre" / "heard.db"
-    if not database.exists():
-        return
-    cache = Cache(database)
-    assert cache._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    keys = [key for (key,) in cache._connection.execute("SELECT key FROM heard").fetchall()]
-    assert all(cache.get(key) is not None for key in keys)
-    cache.close()
-    assert not Path(f"{database}.damaged").exists()

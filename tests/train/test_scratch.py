@@ -130,7 +130,6 @@ def stop_after(epoch):
     ("n_genres", "n_weights"), [(6, 34_250_950), (7, 34_251_975), (27, 34_272_475)]
 )
 def test_the_papers_network_has_the_papers_weights(n_genres, n_weights):
-    architecture = ARCHITECTURES["pelchat2019"]
     assert weights_of(ARCHITECTURES["pelchat2019"], n_genres) == n_weights
 
 

@@ -1,0 +1,1 @@
+"""The paper's questions, and the splits', as experiments: ``genre-model experiment``."""

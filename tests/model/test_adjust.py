@@ -1,0 +1,60 @@
+"""Slices as the user wishes them."""
+
+from dataclasses import replace
+
+import pytest
+
+from genre_model.adjust import SlicingWish, adjusted, with_other_slices
+from genre_model.architectures import ARCHITECTURES
+from genre_model.bundle import SHIPPED, read_bundle
+from genre_model.errors import GenreModelError
+from genre_model.specs import NotesSpec, SliceSpec, SoxSpec
+
+SLICES = SliceSpec(frames=128, hop_frames=64, max_slices=40)
+
+
+def test_no_wish_changes_nothing():
+    assert adjusted(SLICES, SoxSpec(), SlicingWish()) == SLICES
+
+
+def test_all_wishes_at_once():
+    wish = SlicingWish("low", "middle", 5.12, 7)
+    expected = replace(
+        SLICES, frames=256, hop_frames=128, max_slices=7, band="low", position="middle"
+    )
+    assert adjusted(SLICES, SoxSpec(), wish) == expected
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 0.1, 1e6])
+def test_absurd_lengths_are_a_sentence(seconds):
+    with pytest.raises(GenreModelError, match="slices must be from"):
+        adjusted(SLICES, SoxSpec(), SlicingWish(slice_seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        (SlicingWish(band="high"), "notes have no frequency bands"),
+        (SlicingWish(slice_seconds=3.0), "counted in notes"),
+    ],
+)
+def test_notes_have_neither_bands_nor_seconds(wish, sentence):
+    with pytest.raises(GenreModelError, match=sentence):
+        adjusted(SLICES, NotesSpec(), wish)
+
+
+def test_the_shipped_network_wants_its_own_length():
+    shipped = read_bundle(SHIPPED)
+    with pytest.raises(GenreModelError, match="cannot have another length"):
+        with_other_slices(shipped, SlicingWish(slice_seconds=5.0))
+    few = with_other_slices(shipped, SlicingWish(slices_per_song=3))
+    assert few.manifest.slices.max_slices == 3
+    assert few.read(few.manifest.network.file) == shipped.read("network.onnx")
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_architecture_is_registered_under_its_name(name):
+    architecture = ARCHITECTURES[name]
+    assert architecture.name == name
+    assert architecture.summary.endswith(".")
+    assert architecture.source

@@ -1,0 +1,245 @@
+"""What the options of ``beet cnntrain`` make of a library's labels, from the outside."""
+
+import hashlib
+import json
+import shutil
+
+import pytest
+from labelled_library import HZ, bundles, models, row, sqlite
+
+from genre_model.bundle import read_bundle
+
+
+def label(beet, changes, field="genres"):
+    """Give the labelled tracks of each tone another label in the database; the gaps get none."""
+    for query, value in changes.items():
+        beet("modify", "-y", "-M", "-W", query, "title::[0-7]$", f"{field}={value}")
+
+
+def train(beet, *arguments):
+    """The output, and the bundle that it made."""
+    before = set(bundles(beet))
+    output = beet("cnntrain", *arguments)
+    [made] = set(bundles(beet)) - before
+    return output, read_bundle(made)
+
+
+def report_of(bundle):
+    return json.loads((bundle.directory / "report.json").read_bytes())
+
+
+def file_hashes(beet):
+    return {
+        title: hashlib.sha256(path.read_bytes()).hexdigest() for title, path in beet.paths().items()
+    }
+
+
+def write_everything(beet):
+    """The configuration of somebody who lets beets write whatever it can."""
+    beet.config["import"]["write"] = True
+    beet.config["cnngenre"] |= {"write": True, "force": True}
+
+
+def test_a_model_of_another_field_writes_a_field_of_its_own_and_no_genres_or_files(labelled):
+    label(labelled, {"title:Murk": "calm", "title:Hum": "calm", "title:Glint": "bright"}, "mood")
+    write_everything(labelled)
+    files, genres = file_hashes(labelled), labelled.genres()
+    output, bundle = train(labelled, "--field", "mood")
+    assert [row(output, mood)[0] for mood in ("calm", "bright")] == ["16", "8"]
+    assert output.splitlines()[-1] == (
+        f"beet cnngenre --model {bundle.manifest.bundle_id} writes the field cnngenre_mood, "
+        "and no genres"
+    )
+    assert (bundle.manifest.target, bundle.manifest.genres) == ("mood", ("bright", "calm"))
+    labelled("genre", "-q", "--model", bundle.manifest.bundle_id, "--threshold", "0.5")
+    moods = dict(labelled.fields("cnngenre_mood"))
+    assert moods == {t: "bright" if t.startswith("Glint") else "calm" for t in genres}
+    for _, probability in labelled.fields("cnngenre_mood_probability"):
+        assert 0.5 <= float(probability) <= 1
+    assert labelled.genres() == genres
+    assert file_hashes(labelled) == files
+    assert dict(labelled.fields("mood"))["Hum 8"] == "$mood"
+
+
+def test_a_model_of_another_field_is_used_only_where_it_is_named(labelled):
+    label(labelled, {"title:Murk": "calm", "title:Hum": "calm", "title:Glint": "bright"}, "mood")
+    train(labelled, "--field", "mood")
+    labelled("genre", "-q", "--threshold", "0", "title:Hum 8")
+    assert labelled.fields("cnngenre_mood", query=["cnngenre_mood::."]) == []
+    [(_, genre)] = labelled.fields("genres", query=["title:Hum 8"])
+    assert genre not in ("", "calm", "bright")
+
+
+def test_a_field_that_no_track_has_is_one_sentence(labelled):
+    assert labelled("cnntrain", "--field", "moood", status=1) == ""
+    assert labelled.errors.strip().endswith("cnntrain: no track has a field moood")
+    assert not models(labelled).exists()
+
+
+def rate(beet):
+    """Somebody who likes low tones, and has rated most of what is there."""
+    beet.config |= {"plugins": ["cnngenre", "types"], "types": {"rating": "float"}}
+    label(beet, {"title:Murk": "0.9", "title:Hum": "0.4", "title:Glint": "0.1"}, "rating")
+
+
+def test_what_the_user_likes_is_learned_from_a_query(labelled):
+    rate(labelled)
+    write_everything(labelled)
+    files, genres = file_hashes(labelled), labelled.genres()
+    query = "title::[0-7]$"
+    output, bundle = train(labelled, "--positive", "rating:0.8..", query)
+    assert [row(output, answer)[0] for answer in ("yes", "no")] == ["8", "16"]
+    assert (bundle.manifest.target, bundle.manifest.genres) == ("like", ("no", "yes"))
+    labelled("genre", "-q", "--model", bundle.manifest.bundle_id, "--threshold", "0.5")
+    likes = dict(labelled.fields("cnngenre_like"))
+    assert likes == {t: "yes" if t.startswith("Murk") else "no" for t in genres}
+    assert labelled.genres() == genres
+    assert file_hashes(labelled) == files
+
+
+def test_a_query_of_several_alternatives_does_not_make_all_its_tracks_positive(labelled):
+    rate(labelled)
+    query = ["title:Murk 1", ",", "title::Hum [0-7]", ",", "title::Murk [2-7]"]
+    output = labelled("cnntrain", "-p", "--positive", "rating:0.8.. artist:Murk", *query)
+    assert [row(output, answer)[0] for answer in ("yes", "no")] == ["7", "8"]
+
+
+def test_the_answers_of_a_query_can_have_a_name_of_their_own(labelled):
+    rate(labelled)
+    _, bundle = train(labelled, "--positive", "rating:0.8..", "--field", "deep")
+    assert bundle.manifest.target == "deep"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--positive", "rating:7.."], 'cnntrain: no track matches "rating:7.."'),
+        (["--positive", "title::."], "only yes has 4 tracks or more: nothing to tell apart"),
+        (["--positive", "artist:'Murk"], "No closing quotation"),
+        (["--positive", "rating:high"], "'rating:high': 'high' is not"),
+        (["--positive", "rating:0.8..", "--field", "genres"], "genres is not a name for a field"),
+        (["--positive", "rating:0.8..", "--field", "a b"], "a b is not a name for a field"),
+    ],
+)
+def test_a_query_that_tells_nothing_apart_is_one_sentence(labelled, arguments, sentence):
+    labelled.config |= {"plugins": ["cnngenre", "types"], "types": {"rating": "float"}}
+    assert labelled("cnntrain", *arguments, status=1) == ""
+    assert sentence in labelled.errors
+    assert len(labelled.errors.strip().splitlines()) == 1
+    assert not models(labelled).exists()
+
+
+KINDS = {"title::Murk [0-3]": "Bebop", "title::Murk [4-7]": "Swing", "title:Hum": "Ambient"}
+
+
+def test_kinds_join_their_parent_in_the_tree_where_they_have_too_few_tracks(labelled):
+    label(labelled, KINDS)
+    plain = labelled("cnntrain", "-p")
+    assert [row(plain, kind)[0] for kind in ("Ambient", "Glint", "Bebop", "Swing")] == list("8844")
+    joined = labelled("cnntrain", "-p", "--min-tracks", "5")
+    assert [row(joined, genre)[0] for genre in ("Jazz", "Ambient", "Glint")] == ["8", "8", "8"]
+    assert "Bebop" not in joined
+    _, bundle = train(labelled, "--min-tracks", "5")
+    assert bundle.manifest.genres == ("Ambient", "Glint", "Jazz")
+
+
+def test_consolidation_lifts_every_genre_to_the_root_of_the_tree(labelled):
+    label(labelled, KINDS)
+    output, bundle = train(labelled, "--consolidate")
+    assert bundle.manifest.genres == ("Electronic", "Glint", "Jazz")
+    assert [row(output, genre)[0] for genre in bundle.manifest.genres] == ["8", "8", "8"]
+
+
+def test_the_wanted_genres_alone_are_learned_and_take_in_their_kinds(labelled):
+    label(labelled, KINDS)
+    output, bundle = train(labelled, "--genres", "jazz, AMBIENT")
+    assert bundle.manifest.genres == ("AMBIENT", "jazz")
+    assert row(output, "jazz")[0] == "8"
+    assert row(output, "Glint") == ["8", "not used: not wanted"]
+
+
+def test_any_of_several_genres_may_be_right(labelled):
+    label(labelled, {"title::Murk [0-3]": "Murk; Deep", "title::Murk [4-7]": "Deep; Murk"})
+    first = labelled("cnntrain", "-p")
+    assert [row(first, genre)[0] for genre in ("Murk", "Deep", "Hum")] == ["4", "4", "8"]
+    output, bundle = train(labelled, "--labels", "any")
+    assert [row(output, genre) for genre in ("Murk", "Deep", "Hum")] == [["8", "4"]] * 3
+    assert bundle.manifest.genres == ("Deep", "Glint", "Hum", "Murk")
+    report = report_of(bundle)
+    assert report["song_accuracy"]["value"] > 0.9
+    assert report["majority_baseline"] == pytest.approx(1 / 3)
+    right = sum(report["confusion"][k][k] for k in range(4))
+    assert right / 24 == pytest.approx(report["song_accuracy"]["value"])
+    assert sum(genre["n_tracks"] for genre in report["per_genre"]) == 24
+    assert report["settings"]["tracks of several genres"].startswith("8; ")
+    page = (bundle.directory / "report.html").read_text(encoding="utf-8")
+    assert "each counts under the one answered" in page
+
+
+def test_a_genre_that_only_ever_comes_second_counts_with_any_and_not_with_first(labelled):
+    label(labelled, {"title:Murk": "Murk; Deep"})
+    assert "Deep" not in labelled("cnntrain", "-p")
+    assert row(labelled("cnntrain", "-p", "--labels", "any"), "Deep")[0] == "8"
+
+
+# --- Hardly anything to learn from ----------------------------------------------------------------
+
+
+def one_sentence(beet, *arguments):
+    """The sentence of a training that cannot be; nothing was written."""
+    beet("cnntrain", *arguments, status=1)
+    [line] = beet.errors.strip().splitlines()
+    assert not models(beet).exists()
+    return line
+
+
+def test_a_library_of_one_artist_is_learned_from_and_the_report_says_what_it_is_worth(labelled):
+    sqlite(labelled, "UPDATE items SET artist = 'Solo', album = ''")
+    output, bundle = train(labelled)
+    assert "split by song: the figures flatter the model" in output
+    report = report_of(bundle)
+    assert (report["n_artists"], report["group_by"]) == (1, "song")
+
+
+def test_a_class_of_two_tracks_is_not_learned_unless_that_is_wished(labelled):
+    sqlite(labelled, "DELETE FROM items WHERE title LIKE 'Hum %' AND title NOT LIKE '% 0' "
+           "AND title NOT LIKE '% 2'")  # fmt: skip
+    assert row(labelled("cnntrain", "-p"), "Hum") == ["2", "not used: fewer than 4 tracks"]
+    _, bundle = train(labelled, "--min-tracks", "2")
+    assert bundle.manifest.genres == ("Glint", "Hum", "Murk")
+
+
+def test_two_classes_of_two_tracks_are_too_few(labelled):
+    query = ["title::(Hum|Murk) [02]"]
+    assert one_sentence(labelled, *query).endswith(
+        "no genre has 4 tracks or more: nothing to tell apart"
+    )
+
+
+def test_two_tracks_of_two_artists_are_too_few_whatever_is_wished(labelled):
+    line = one_sentence(labelled, "--min-tracks", "1", "title::(Hum|Murk) 0")
+    assert line.endswith("too few tracks with sound are left: nothing to tell apart")
+
+
+def test_one_class_is_nothing_to_tell_apart(labelled):
+    sqlite(labelled, "UPDATE items SET genres = 'Hum'")
+    assert one_sentence(labelled).endswith("only Hum has 4 tracks or more: nothing to tell apart")
+
+
+def test_no_labels_are_nothing_to_learn_from(labelled):
+    sqlite(labelled, "UPDATE items SET genres = ''")
+    assert one_sentence(labelled).endswith("no genre has 4 tracks or more: nothing to tell apart")
+
+
+def test_the_same_recording_over_and_over_can_be_learned(labelled, tmp_path):
+    """Nothing varies within the genres: a covariance that cannot be inverted."""
+    paths = labelled.paths()
+    for genre in HZ:
+        for n in range(8):
+            copy = shutil.copy(paths[f"{genre} 0"], tmp_path / f"{genre} {n}.wav")
+            sqlite(
+                labelled, "UPDATE items SET path = ? WHERE title = ?", bytes(copy), f"{genre} {n}"
+            )
+    output, bundle = train(labelled)
+    assert "24 tracks of 12 artists" in output
+    assert bundle.manifest.genres == ("Glint", "Hum", "Murk")

@@ -1,0 +1,86 @@
+"""Every architecture weighs what it says, and the page's smallest example works."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from audio_files import tone, write_audio
+
+from genre_model.architectures import ARCHITECTURES, Architecture, Network
+from genre_model.cli import main
+from genre_model.dataset import LabelledTrack
+from genre_model.front_end import slice_shape
+from genre_model.keras_export import require_tensorflow
+from genre_model.learn import onnx_logits, onnx_session
+from genre_model.scratch import train_system
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("tf2onnx")
+
+NETWORKS = [a for a in ARCHITECTURES.values() if isinstance(a.learner, Network)]
+PAGE = Path(__file__).parents[2] / "docs" / "architectures.md"
+
+
+@pytest.mark.parametrize("architecture", NETWORKS, ids=lambda a: a.name)
+@pytest.mark.parametrize("n_genres", [2, 9])
+def test_costs_are_those_of_the_network(architecture, n_genres):
+    require_tensorflow(architecture.name)
+    shape = slice_shape(architecture.spectrogram, architecture.slices)
+    model = architecture.learner.build(shape, n_genres)
+    cost = architecture.cost
+    assert cost.weights + n_genres * cost.weights_per_genre == model.count_params()
+    assert cost.multiply_adds + n_genres * cost.multiply_adds_per_genre == multiply_adds(model)
+
+
+def multiply_adds(model):
+    """Of the layers that multiply by weights; normalisation and activations are not counted."""
+    import keras
+
+    total = 0
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv1D):
+            positions = np.prod(layer.output.shape[1:-1])
+            total += int(positions * np.prod(layer.kernel.shape))
+        elif isinstance(layer, keras.layers.Dense):
+            positions = np.prod(layer.output.shape[1:-1], initial=1)
+            total += int(positions * np.prod(layer.kernel.shape))
+        elif isinstance(layer, keras.layers.GRU):
+            steps = layer.input.shape[1] or 1  # of a sequence of slices: a step a slice
+            sizes = np.prod(layer.cell.kernel.shape) + np.prod(layer.cell.recurrent_kernel.shape)
+            total += int(steps * sizes)
+    return total
+
+
+def example():
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    names = {}
+    exec(code, names)  # the page's own code
+    (found,) = [value for value in names.values() if isinstance(value, Architecture)]
+    return found
+
+
+def test_the_smallest_example_learns(tmp_path):
+    tracks = []
+    for number in range(12):
+        genre, hz = [("Low", 200), ("High", 3_000)][number % 2]
+        samples = tone(4.0, hz * (1 + number / 50), 16_000, 1)
+        path = write_audio(tmp_path / f"{number}.wav", samples, 16_000)
+        tracks.append(LabelledTrack(path, (genre,)))
+    validation = np.arange(12) < 4
+    trained = train_system(
+        example(), tracks, ("High", "Low"), validation, tmp_path / "work", seed=0
+    )
+    session = onnx_session(trained.onnx)
+    assert onnx_logits(session, np.zeros((3, 100, 40), np.float32)).shape == (3, 2)
+    best = trained.learned.history[trained.learned.best_epoch - 1]
+    assert best.song_accuracy == 1
+
+
+def test_the_page_and_the_list_name_every_architecture(capsys):
+    page = PAGE.read_text(encoding="utf-8")
+    assert main(["architectures"]) == 0
+    listed = capsys.readouterr().out
+    for name in ARCHITECTURES:
+        assert f"`{name}`" in page
+        assert f"\n{name} " in listed
