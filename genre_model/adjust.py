@@ -10,6 +10,7 @@ from genre_model.errors import GenreModelError
 from genre_model.specs import Band, FrontEndSpec, NotesSpec, Position, SliceSpec
 
 MIN_FRAMES, MAX_FRAMES = 16, 6_000
+MAX_SLICES = 10_000  # as many as a bundle may say
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,26 @@ def adjusted(slices: SliceSpec, spec: FrontEndSpec, wish: SlicingWish) -> SliceS
     if wish.position is not None:
         slices = replace(slices, position=wish.position)
     if wish.slices_per_song is not None:
+        if wish.slices_per_song > MAX_SLICES:
+            raise GenreModelError(f"at most {MAX_SLICES} slices can be heard of a song")
         slices = replace(slices, max_slices=wish.slices_per_song)
     if wish.slice_seconds is None:
         return slices
-    if isinstance(spec, NotesSpec):
-        raise GenreModelError("slices of notes are counted in notes, not in seconds")
-    frames = round(wish.slice_seconds * spec.sample_rate_hz / spec.hop)
-    if not MIN_FRAMES <= frames <= MAX_FRAMES:
-        low, high = (edge * spec.hop / spec.sample_rate_hz for edge in (MIN_FRAMES, MAX_FRAMES))
-        raise GenreModelError(f"slices must be from {low:.2f} to {high:.0f} seconds long")
+    frames = frames_of(wish.slice_seconds, spec)
     hop_frames = max(1, round(frames * slices.hop_frames / slices.frames))
     return replace(slices, frames=frames, hop_frames=hop_frames)
+
+
+def frames_of(seconds: float, spec: FrontEndSpec) -> int:
+    """The frames of a slice of so many seconds.
+
+    Raises:
+        GenreModelError: No slice can be so long or so short.
+    """
+    if isinstance(spec, NotesSpec):
+        raise GenreModelError("slices of notes are counted in notes, not in seconds")
+    frames = seconds * spec.sample_rate_hz / spec.hop
+    if not MIN_FRAMES - 0.5 <= frames <= MAX_FRAMES:  # which is false of what is not a number
+        low, high = (edge * spec.hop / spec.sample_rate_hz for edge in (MIN_FRAMES, MAX_FRAMES))
+        raise GenreModelError(f"slices must be from {low:.2f} to {high:.0f} seconds long")
+    return round(frames)

@@ -77,7 +77,7 @@ def make_report(
         ),
         macro_f1=float(np.mean([figures.f1 for figures in per_genre])),
         calibration_error=calibration_error(confidence, right),
-        threshold=context.threshold if context else evaluated.aggregation.threshold,
+        threshold=evaluated.threshold,
         target_precision=options.target_precision,
         coverage=float(accepted.mean()),
         precision=artist_interval(lambda i: accuracy(right[i][accepted[i]]), groups)
@@ -97,9 +97,18 @@ def make_report(
             "balance": str(options.balance),
             "seed": str(options.seed),
             "tracks of one artist inform each other": "yes, as heard" if context else "no",
+            "what a listener did with tracks counts": "yes" if evaluated.listening else "no",
             **several_genres(material),
         },
+        accuracy_without_listening=accuracy_without_listening(material, evaluated),
     )
+
+
+def accuracy_without_listening(material: Material, evaluated: Evaluated) -> float | None:
+    """The share of songs right before it counted what a listener did; None where it does not."""
+    if evaluated.without_listening is None:
+        return None
+    return float(is_right(evaluated.without_listening, material.allowed).mean())
 
 
 def several_genres(material: Material) -> dict[str, str]:
@@ -177,7 +186,7 @@ def coverage_curve(confidence: Float64, right: Bools) -> tuple[CoveragePoint, ..
 def learning_curve(material: Material, options: HeadOptions) -> tuple[LearningPoint, ...]:
     """Out-of-fold accuracy with fewer tracks, evenly thinned within each genre."""
     points: list[LearningPoint] = []
-    plain = replace(options, context=False)
+    plain = replace(options, context=False, listening=False)
     rng = np.random.default_rng(abs(options.seed))
     order = rng.permutation(len(material.tracks))
     rank = np.zeros(len(order))

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from genre_model.errors import BundleError
 from genre_model.head import Head
+from genre_model.listening import ListeningSpec
 from genre_model.specs import (
     AggregationSpec,
     ContextSpec,
@@ -59,6 +60,7 @@ class Manifest:
     network: NetworkSpec
     aggregation: AggregationSpec
     context: ContextSpec | None = None
+    listening: ListeningSpec | None = None
     target: str = "genres"
     schema: int = SCHEMA
     parents: dict[str, str] = field(default_factory=dict)
@@ -172,6 +174,8 @@ def find_fault(manifest: Manifest) -> str | None:
         "impossible aggregation settings": not (
             manifest.aggregation.sharpness > 0 and 0 <= manifest.aggregation.threshold <= 1
         ),
+        "impossible listening settings": manifest.listening is not None
+        and manifest.listening.fault(len(genres)),
     }
     return next((fault for fault, found in faults.items() if found), None)
 

@@ -17,6 +17,7 @@ from genre_model.aggregate import aggregate
 from genre_model.bundle import PROBE, SHIPPED, Bundle, read_bundle
 from genre_model.errors import BundleError
 from genre_model.front_end import slices_of
+from genre_model.onnx_network import open_network
 from genre_model.slicing import Slice
 
 if TYPE_CHECKING:
@@ -135,18 +136,13 @@ def load_classifier(directory: Path = SHIPPED) -> Classifier:
 
 
 def load_session(bundle: Bundle) -> onnxruntime.InferenceSession:
-    """An ONNX Runtime session on one thread: songs, not operators, run in parallel.
+    """An ONNX Runtime session of a bundle's network.
 
     Raises:
         BundleError: ONNX Runtime refuses the network.
     """
-    import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as states
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # refusals come back as exceptions
     content = bundle.read(bundle.manifest.network.file)
     refusals: tuple[type[Exception], ...] = (
         states.Fail,
@@ -157,7 +153,7 @@ def load_session(bundle: Bundle) -> onnxruntime.InferenceSession:
         states.RuntimeException,
     )
     try:
-        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+        session = open_network(content)
     except refusals as error:
         raise BundleError(f"{bundle.directory}: ONNX Runtime refuses the network") from error
     missing = missing_names(session, bundle)

@@ -42,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_classify(commands.add_parser("classify", help="say the genre of files and folders"))
-    add_train(commands.add_parser("train", help="learn genres from a folder of labelled music"))
+    add_train(commands.add_parser("train", help="learn genres from labelled music"))
     add_evaluate(commands.add_parser("evaluate", help="measure a bundle on labelled music"))
     add_architectures(commands.add_parser("architectures", help="list what can be trained"))
     add_spectrogram(commands.add_parser("spectrogram", help="draw a song as SoX does"))

@@ -29,7 +29,9 @@ from genre_model.labels import cleaned, fold, plain
 from genre_model.vocabulary import Policy, Vocabulary, judge
 
 if TYPE_CHECKING:
+    from genre_model.bundle import Manifest
     from genre_model.classifier import Classifier, Heard
+    from genre_model.listening import ListeningSpec
 
 Float64 = NDArray[np.float64]
 
@@ -73,6 +75,7 @@ class Evaluation:
     coverage: float
     precision: float | None
     context: bool
+    listening: bool
     per_genre: dict[str, LabelFigures]
     confusion: dict[str, dict[str, int]]
 
@@ -91,7 +94,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER|FILE.csv",
         help="a folder with one folder a genre, or a list with the columns path and genre, and "
-        "perhaps artist and album",
+        "perhaps artist, album, play_count, rating and added",
     )
     parser.add_argument("--genres", help="a selection, or genres separated by commas")
     add_hearing_options(parser)
@@ -159,12 +162,14 @@ def evaluate(
     """The figures of a bundle on tracks that have sound."""
     from genre_model.aggregate import aggregate
     from genre_model.context import in_context
+    from genre_model.listening import with_listening
     from genre_model.split import context_group, group_of
 
     manifest, tracks = classifier.manifest, [track for track, _ in heard]
     groups = [group_of(track, "artist") for track in tracks]
     known = {label for track in tracks for label in track.labels}
-    threshold = (manifest.context or manifest.aggregation).threshold
+    listening = known_listening(manifest, tracks)
+    threshold = (listening or manifest.context or manifest.aggregation).threshold
 
     def answer(track: LabelledTrack, row: Float64) -> Answer:
         probabilities = dict(zip(manifest.genres, row.tolist(), strict=True))
@@ -178,6 +183,9 @@ def evaluate(
     rows = np.array([list(classifier.probabilities(sound).values()) for _, sound in heard])
     if manifest.context:
         rows = in_context(rows, [context_group(track) for track in tracks], manifest.context)
+    if listening:
+        features = np.array([track.listening.features(listening.now_s) for track in tracks])
+        rows = with_listening(rows, features, listening)
     songs = [answer(track, row) for track, row in zip(tracks, rows, strict=True)]
     slices = [
         answer(track, aggregate(logits[None], manifest.aggregation)).right
@@ -208,9 +216,15 @@ def evaluate(
         coverage=float(accepted.mean()),
         precision=accuracy(right[accepted]) if accepted.any() else None,
         context=manifest.context is not None,
+        listening=listening is not None,
         per_genre=per_genre,
         confusion={label: dict(row.most_common()) for label, row in confusion.items()},
     )
+
+
+def known_listening(manifest: Manifest, tracks: Sequence[LabelledTrack]) -> ListeningSpec | None:
+    """What a listener did adds this; None where that is not known of any track."""
+    return manifest.listening if any(track.listening.is_known for track in tracks) else None
 
 
 def line_of(name: str, vocabulary: Vocabulary) -> list[str]:
@@ -242,7 +256,7 @@ def as_lines(result: Evaluation) -> list[str]:
         "the tracks of one artist inform each other, as tagged"
         if result.context
         else "each track is judged by itself"
-    )
+    ) + (", what a listener did counts" if result.listening else "")
     spread = f"95 % interval {interval.low:.1%} to {interval.high:.1%}, resampling {resampled}"
     lines = [
         f"bundle {result.bundle}: {result.songs} songs of {result.artists} artists, {context}",

@@ -1,4 +1,4 @@
-"""``genre-model train``: learn the genres of a folder of labelled music."""
+"""``genre-model train``: learn the genres of a folder, or a list, of labelled music."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from genre_model.adjust import SlicingWish, with_other_slices, with_slices
 from genre_model.cli_common import (
@@ -24,7 +24,7 @@ from genre_model.cli_common import (
 )
 from genre_model.dataset import LabelledTrack, overview
 from genre_model.errors import GenreModelError
-from genre_model.folder import LabelsFrom, find_audio, folder_tracks
+from genre_model.folder import LabelsFrom, find_audio, folder_tracks, listed_tracks
 from genre_model.labels import Labelling, LabelPolicy, read_labels
 from genre_model.picture_folder import find_pictures, picture_tracks, takes_pictures
 from genre_model.specs import AggregationRule, Band, Position
@@ -38,17 +38,24 @@ if TYPE_CHECKING:
 NO_LABEL = {
     "folder": "{n} files lie in the folder itself, not in one of a genre, and are not used",
     "tags": "{n} files have no genre in their tags and are not used",
+    "list": "{n} tracks of the list have no genre and are not used",
 }
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
     """Give the subcommand its options."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument(
+        "music",
+        type=Path,
+        metavar="FOLDER|FILE.csv",
+        help="a folder, or a list with the columns path and genre, and perhaps artist, album, "
+        "play_count, rating and added",
+    )
     parser.add_argument(
         "--labels",
         choices=["folder", "tags"],
-        default="folder",
-        help="a track's genre is the folder below FOLDER that it is in, or is in its tags",
+        help="a track's genre is the folder below FOLDER that it is in (the default), or is in its "
+        "tags",
     )
     parser.add_argument(
         "--genres", type=names, metavar="A,B", help="learn these alone, separated by commas"
@@ -76,6 +83,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--epochs", type=positive, help="at most so many, from scratch")
     add_slicing_options(parser)
+    parser.add_argument(
+        "--listening",
+        action="store_true",
+        help="what the list says of plays, rating and age counts beside the sound",
+    )
     add_hearing_options(parser)
     parser.set_defaults(run=run_train)
 
@@ -106,7 +118,7 @@ def run_train(options: argparse.Namespace) -> int:
     import msgspec
 
     from genre_model.architectures import default_rule, find_architecture
-    from genre_model.make_bundle import REPORT_HTML, Job
+    from genre_model.make_bundle import REPORT_HTML, Job, check_listening
     from genre_model.report_words import summary
     from genre_model.training import HeadOptions
 
@@ -115,17 +127,21 @@ def run_train(options: argparse.Namespace) -> int:
     wish = SlicingWish(
         options.band, options.position, options.slice_seconds, options.slices_per_song
     )
-    found = find_tracks(options, architecture)
-    tracks, labelling = learnable(found, options.labels, options.genres, options.min_tracks)
+    labels_from = where_labels_are(options)
+    found = find_tracks(options, labels_from, architecture)
+    tracks, labelling = learnable(found, labels_from, options.genres, options.min_tracks)
+    if options.listening:
+        check_listening(tracks)
     if not options.json:
         say(overview(tracks, labelling.dropped))
         n_unlabelled = sum(not track.labels for track in found)
-        say([NO_LABEL[options.labels].format(n=n_unlabelled)] if n_unlabelled else [])
+        say([NO_LABEL[labels_from].format(n=n_unlabelled)] if n_unlabelled else [])
     head_options = HeadOptions(
         target_precision=options.target_precision,
         seed=options.seed,
         rule=options.aggregation or default_rule(architecture),
         select=options.select_instances,
+        listening=options.listening,
     )
     job = Job(tracks, labelling.dropped, head_options)
     if architecture is None:
@@ -147,23 +163,45 @@ def run_train(options: argparse.Namespace) -> int:
     return 0
 
 
-def find_tracks(
-    options: argparse.Namespace, architecture: Architecture | None
-) -> list[LabelledTrack]:
-    """The tracks of a folder of music, or of one of the paper's slices; broken slices are named.
+def where_labels_are(options: argparse.Namespace) -> LabelsFrom | Literal["list"]:
+    """Whether folders, tags or a list say the genres.
 
     Raises:
-        GenreModelError: There is neither, or the architecture does not take slices.
+        GenreModelError: A list does, and tags were asked for.
     """
-    folder: Path = options.folder
+    if options.music.suffix.lower() != ".csv" or options.music.is_dir():
+        labels: LabelsFrom = options.labels or "folder"
+        return labels
+    if options.labels:
+        raise GenreModelError(
+            f"{options.music} is a list, which says the genres itself: no --labels"
+        )
+    return "list"
+
+
+def find_tracks(
+    options: argparse.Namespace,
+    labels_from: LabelsFrom | Literal["list"],
+    architecture: Architecture | None,
+) -> list[LabelledTrack]:
+    """The tracks of a list, of a folder of music, or of one of the paper's slices.
+
+    Broken slices are named.
+
+    Raises:
+        GenreModelError: There are none, or the architecture does not take slices.
+    """
+    folder: Path = options.music
+    if labels_from == "list":
+        return listed_tracks(folder, options.threads)
     if any(find_audio([folder])) or not any(find_pictures(folder)):
-        return folder_tracks(folder, options.labels, options.threads)
+        return folder_tracks(folder, labels_from, options.threads)
     if architecture is None or not takes_pictures(architecture.spectrogram, architecture.slices):
         raise GenreModelError(
             f"{folder} holds pictures, and {options.architecture} does not learn from them "
             "(pelchat2019 does)"
         )
-    if options.labels != "folder":
+    if labels_from != "folder":
         raise GenreModelError(f"{folder} holds pictures, which have no tags")
     tracks, problems = picture_tracks(folder, options.threads)
     rest = [f"and {len(problems) - N_FAILURES} more"] if len(problems) > N_FAILURES else []
@@ -204,13 +242,14 @@ def learn_network(
 
 def learnable(
     found: Sequence[LabelledTrack],
-    labels_from: LabelsFrom,
+    labels_from: LabelsFrom | Literal["list"],
     wanted: tuple[str, ...] | None,
     min_tracks: int,
 ) -> tuple[list[LabelledTrack], Labelling]:
     """The tracks to learn from with their classes, and how the labels were read.
 
-    The names of folders are taken as they stand: whoever sorts Rap and Hip Hop apart means it.
+    The names of folders, and of a list, are taken as they stand: whoever sorts Rap and Hip Hop
+    apart means it.
 
     Raises:
         GenreModelError: The labels leave nothing to tell apart.
@@ -220,7 +259,7 @@ def learnable(
     policy = LabelPolicy(
         wanted=wanted,
         min_tracks=min_tracks,
-        renamed=as_they_are if labels_from == "folder" else {},
+        renamed=as_they_are if labels_from != "tags" else {},
     )
     labelling = read_labels(raw, policy)
     pairs = zip(found, labelling.labels, strict=True)

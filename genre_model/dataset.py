@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from genre_model.listening import UNKNOWN, Listening
+
 # What an artist tag says where there is nobody in particular.
 NOBODY = frozenset(["various artists", "various", "va", "unknown", "unknown artist"])
 
@@ -36,7 +38,8 @@ def lead_artist(artist: str) -> str:
 class LabelledTrack:
     """One track with the classes that its label leaves open; usually one.
 
-    ``artist``, ``album`` and ``title`` are as tagged, and may be empty.
+    ``artist``, ``album`` and ``title`` are as tagged, and may be empty.  ``listening`` counts only
+    where a training is told to use it.
     """
 
     path: Path
@@ -44,6 +47,7 @@ class LabelledTrack:
     artist: str = ""
     album: str = ""
     title: str = ""
+    listening: Listening = UNKNOWN
 
     @property
     def label(self) -> str:

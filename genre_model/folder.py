@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
 from genre_model.audio import open_audio, reason
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import AudioError, GenreModelError
+from genre_model.listening import Listening, number_in
 
 LabelsFrom = Literal["folder", "tags"]
 
@@ -88,10 +90,11 @@ def listed_tracks(file: Path, threads: int) -> list[LabelledTrack]:
     """The tracks of a CSV file with the columns path, genre and perhaps artist and album.
 
     Paths are relative to the file's folder.  Several genres are separated by semicolons.  What the
-    file does not say is taken from the tracks' tags.
+    file does not say is taken from the tracks' tags.  Columns play_count, rating and added say what
+    a listener did; a cell may be empty.
 
     Raises:
-        GenreModelError: The file cannot be read, or lacks a column.
+        GenreModelError: The file cannot be read, lacks a column, or a cell makes no sense.
     """
     rows = [row for row in read_csv(file) if row["path"]]
     if not rows:
@@ -104,9 +107,37 @@ def listed_tracks(file: Path, threads: int) -> list[LabelledTrack]:
             row.get("artist") or tags.artist,
             row.get("album") or tags.album,
             tags.title,
+            listening_in(file, row),
         )
         for path, row, tags in zip(paths, rows, read_all_tags(paths, threads), strict=True)
     ]
+
+
+def listening_in(file: Path, row: Mapping[str, str]) -> Listening:
+    """What a row says that a listener did.
+
+    Raises:
+        GenreModelError: A cell makes no sense.
+    """
+    plays, rating = (number_in(row.get(name) or None) for name in ("play_count", "rating"))
+    found = {"play_count": plays, "rating": rating, "added": moment(row.get("added", ""))}
+    wrong = [name for name, number in found.items() if row.get(name) and number is None]
+    if wrong:
+        kind = "date" if wrong[0] == "added" else "number"
+        raise GenreModelError(f"{file}: {row['path']}: {wrong[0]} {row[wrong[0]]} is no {kind}")
+    return Listening(*found.values())
+
+
+def moment(text: str) -> float | None:
+    """Seconds since 1970, or an ISO date (of UTC where it does not say), as seconds since 1970."""
+    seconds = number_in(text)
+    if seconds is not None:
+        return seconds
+    try:
+        date = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
+    except ValueError:
+        return None
+    return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def read_csv(file: Path) -> list[dict[str, str]]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -17,12 +16,10 @@ from genre_model.architectures import Architecture, Fitted, Network
 from genre_model.checkpoint import best_file, read_variables, restore, save
 from genre_model.front_end import slice_shape
 from genre_model.keras_export import check_export, export_onnx, require_tensorflow
+from genre_model.onnx_network import onnx_logits, open_network
 from genre_model.report import EpochReport
 from genre_model.slice_store import StoredTrack, digest, writing
 from genre_model.trainer import Trainer, run_epochs
-
-if TYPE_CHECKING:
-    import onnxruntime
 
 Float32 = NDArray[np.float32]
 Logits = Callable[[NDArray[np.floating]], Float32]
@@ -34,7 +31,8 @@ class Learned:
     """What came of learning.
 
     ``logits`` takes the slices of one song, (n, *shape), and gives its votes, (n * votes,
-    n_genres); ``export`` gives the ONNX network from ``slices`` to ``logits`` that does the same.
+    n_genres); ``export`` gives the ONNX network from ``slices`` to ``logits`` that does the same, and is the
+    last thing that can be asked for.
     ``resumed_epochs`` of the ``history`` were trained by an earlier call; ``fresh_reason`` says why
     a checkpoint that was there was not used.
     """
@@ -92,20 +90,7 @@ def fit_at_once(learner: Fitted, tracks: Sequence[StoredTrack], seed: int) -> Le
         np.repeat(np.arange(len(training)), sizes),
         seed,
     )
-    return Learned(partial(onnx_logits, onnx_session(onnx)), lambda: onnx)
-
-
-def onnx_session(onnx: bytes) -> onnxruntime.InferenceSession:
-    """An ONNX network, loaded."""
-    import onnxruntime
-
-    return onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
-
-
-def onnx_logits(session: onnxruntime.InferenceSession, slices: NDArray[np.floating]) -> Float32:
-    """What an ONNX network makes of the slices of one song."""
-    logits: Float32 = session.run(["logits"], {"slices": slices.astype(np.float32)})[0]
-    return logits
+    return Learned(partial(onnx_logits, open_network(onnx)), lambda: onnx)
 
 
 def train_by_gradients(
@@ -136,9 +121,10 @@ def train_by_gradients(
     n_weights = int(trainer.model.count_params())
 
     def export() -> bytes:
-        model = trainer.model
-        onnx = export_onnx(model)
-        check_export(onnx, model, tracks[0].slices()[:4].astype(np.float32))
+        onnx = export_onnx(trainer.model)
+        slices = tracks[0].slices()[:4].astype(np.float32)
+        check_export(onnx_logits(open_network(onnx), slices), trainer.model, slices)
+        trainer.forget_model()  # TensorFlow never lets go of the trainer
         return onnx
 
     trainer.forget_optimizer()  # its memory is wanted for the export

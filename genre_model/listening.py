@@ -13,6 +13,7 @@ was not fitted on, or there would be nothing left to add.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +28,34 @@ SECONDS_PER_YEAR = 365.25 * 24 * 3600
 SMALLEST = 1e-4  # probabilities are kept with four digits
 # No track is told by how very much more it was played than all others, in standard deviations.
 FARTHEST = 4.0
+N_FEATURES = 3
+LARGEST = 1e15  # so that no square of a number overflows
 N_STEPS = 400
 RIDGE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What a listener did with a track; None where that is not known.
+
+    ``rating`` is on any scale, ``added_s`` is when it came into the library, in seconds since 1970.
+    """
+
+    play_count: float | None = None
+    rating: float | None = None
+    added_s: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything is."""
+        return bool(np.isfinite(self.features(0.0)).any())
+
+    def features(self, now_s: float) -> Float64:
+        """As :func:`listening_features`, (3,)."""
+        return listening_features(self.play_count, self.rating, self.added_s, now_s)
+
+
+UNKNOWN = Listening()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +63,28 @@ class ListeningSpec:
     """The addition, for the features of :func:`listening_features` and their absences.
 
     ``means`` and ``scales`` (2 * n_features,) of the features where they are there, then of whether
-    they are absent; ``weights`` (2 * n_features, n_genres) of both when standardised.
+    they are absent; ``weights`` (2 * n_features, n_genres) of both when standardised.  ``now_s`` is
+    the present of the training: with any other a track's verdict would change as time goes by.
+    ``threshold`` is the confidence that goes with what comes out.
     """
 
     means: tuple[float, ...]
     scales: tuple[float, ...]
     weights: tuple[tuple[float, ...], ...]
+    now_s: float = 0.0
+    threshold: float = 0.0
+
+    def fault(self, n_genres: int) -> bool:
+        """Whether this cannot be applied to so many genres."""
+        n_features = 2 * N_FEATURES
+        weights = [weight for row in self.weights for weight in row]
+        return not (
+            len(self.means) == len(self.scales) == len(self.weights) == n_features
+            and all(len(row) == n_genres for row in self.weights)
+            and all(abs(value) < LARGEST for value in (*self.means, *weights, self.now_s))
+            and all(SMALLEST <= scale < LARGEST for scale in self.scales)
+            and 0 <= self.threshold <= 1
+        )
 
 
 def listening_features(
@@ -60,8 +103,16 @@ def listening_features(
     plays = np.nan if play_count is None or play_count < 0 else np.log1p(play_count)
     years = max(0.0, now_s - added_s) / SECONDS_PER_YEAR if added_s else np.nan
     found = np.array([plays, np.nan if rating is None else rating, years], np.float64)
-    found[~np.isfinite(found)] = np.nan
+    found[~(np.abs(found) < LARGEST)] = np.nan
     return found
+
+
+def number_in(value: object) -> float | None:
+    """A number, or the number that a text is; None where it is neither."""
+    try:
+        return None if value is None else float(str(value))
+    except ValueError:
+        return None
 
 
 def fit_listening(
@@ -99,6 +150,18 @@ def with_listening(probabilities: Float64, features: Float64, spec: ListeningSpe
     before, after = (rows.sum(axis=1, keepdims=True) for rows in (probabilities, raised))
     result: Float64 = raised * before / np.where(after > 0, after, 1)
     return result
+
+
+def song_with_listening(
+    probabilities: Mapping[str, float],
+    listening: Listening,
+    spec: ListeningSpec,
+    genres: Sequence[str],
+) -> dict[str, float]:
+    """The same as :func:`with_listening` for one track; a genre that it lacks has nought there."""
+    row = np.array([[probabilities.get(genre, 0.0) for genre in genres]])
+    raised = with_listening(row, listening.features(spec.now_s)[None], spec)[0]
+    return dict(zip(genres, raised.tolist(), strict=True))
 
 
 def with_absences(features: Float64) -> Float64:

@@ -38,6 +38,18 @@ class Job:
     target: str = "genres"
 
 
+def check_listening(tracks: Sequence[LabelledTrack]) -> None:
+    """Find out before the hearing whether there is anything that a listener did.
+
+    Raises:
+        GenreModelError: There is nothing.
+    """
+    if not any(track.listening.is_known for track in tracks):
+        raise GenreModelError(
+            "no track says how often it was played, how it was rated or when it was added"
+        )
+
+
 def hear_tracks(
     tracks: Sequence[LabelledTrack],
     classifier: Classifier,
@@ -68,13 +80,14 @@ def train_head_bundle(
     Raises:
         GenreModelError: Too few tracks or genres could be heard, or the bundle cannot be written.
     """
-    material = make_material([track for track, _ in heard], [sound for _, sound in heard])
+    created = datetime.now(timezone.utc)
+    tracks, sounds = [track for track, _ in heard], [sound for _, sound in heard]
+    material = make_material(tracks, sounds, now_s=created.timestamp())
     if len(material.genres) < 2 or len(material.tracks) < MIN_TRACKS:
         raise GenreModelError("too few tracks with sound are left: nothing to tell apart")
     evaluated = evaluate_out_of_fold(material, job.options)
     head = fit(material, np.arange(len(material.tracks)), job.options)
     slices = backbone.arrays(PROBE)["slices"]
-    created = datetime.now(timezone.utc)
     weights = npz(weights=head.weights, bias=head.bias)
     network = backbone.read(backbone.manifest.network.file)
     identity = hashlib.sha256(network + weights + created.isoformat().encode()).hexdigest()[:8]
@@ -94,6 +107,7 @@ def train_head_bundle(
         genres=material.genres,
         aggregation=evaluated.aggregation,
         context=evaluated.context,
+        listening=evaluated.listening,
         target=job.target,
         parents={},
         presets={"default": material.genres},

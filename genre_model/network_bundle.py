@@ -26,8 +26,9 @@ from genre_model.classifier import Classifier, Heard
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import AudioError, GenreModelError
 from genre_model.front_end import slice_shape
-from genre_model.learn import onnx_logits, onnx_session
+from genre_model.listening import ListeningSpec, with_listening
 from genre_model.make_bundle import REPORT_HTML, REPORT_JSON, Job
+from genre_model.onnx_network import onnx_logits, open_network
 from genre_model.report import EpochReport, Report
 from genre_model.report_html import render_html
 from genre_model.scratch import train_system
@@ -36,8 +37,11 @@ from genre_model.split import Split, context_group, split_tracks
 from genre_model.training import (
     Calibration,
     Evaluated,
+    Float64,
     Material,
     accuracy_of_slices,
+    final_listening,
+    listened_out_of_fold,
     make_material,
     songs_of,
 )
@@ -76,7 +80,7 @@ def train_network_bundle(
     test = split.fold == TEST_FOLD
     trained_on = [track for track, out in zip(job.tracks, test, strict=True) if not out]
     validation = (split.fold == VALIDATION_FOLD)[~test]
-    trained = train_system(
+    onnx = train_system(
         architecture,
         trained_on,
         genres,
@@ -86,14 +90,20 @@ def train_network_bundle(
         on_epoch=on_epoch,
         epochs=epochs,
         select=job.options.select,
+    ).onnx
+    manifest = manifest_of(job, architecture, genres, onnx)
+    contents = {manifest.network.file: onnx, PROBE: probe(architecture, onnx)}
+    with tempfile.TemporaryDirectory() as folder:
+        draft = write_bundle(Path(folder) / "draft", manifest, contents)
+        del onnx, contents  # a large network is not to be in memory several times over
+        calibration, material, evaluated = assess_network(job, split, draft)
+        contents = {name: draft.read(name) for name in draft.manifest.files}
+    manifest = replace(
+        manifest,
+        aggregation=calibration.alone,
+        context=calibration.context,
+        listening=evaluated.listening,
     )
-    manifest = manifest_of(job, architecture, genres, trained.onnx)
-    contents = {
-        manifest.network.file: trained.onnx,
-        PROBE: probe(architecture, trained.onnx),
-    }
-    calibration, material, evaluated = assess_network(job, split, manifest, contents)
-    manifest = replace(manifest, aggregation=calibration.alone, context=calibration.context)
     report = make_report(
         material,
         evaluated,
@@ -142,26 +152,27 @@ def probe(architecture: Architecture, network: bytes) -> bytes:
     """One made-up slice with the network's answer."""
     shape = (1, *slice_shape(architecture.spectrogram, architecture.slices))
     slices = np.random.default_rng(0).gamma(2.0, 0.6, shape).astype(np.float32)
-    return npz(slices=slices, logits=onnx_logits(onnx_session(network), slices))
+    return npz(slices=slices, logits=onnx_logits(open_network(network), slices))
 
 
 def assess_network(
-    job: Job, split: Split, manifest: Manifest, contents: dict[str, bytes]
+    job: Job, split: Split, draft: Bundle
 ) -> tuple[Calibration, Material, Evaluated]:
     """Calibrate on the validation tracks, judge the test tracks.
 
     Raises:
         GenreModelError: None of either could be heard.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        classifier = Classifier(write_bundle(Path(folder) / "network", manifest, contents))
-        known = hear_fold(job.tracks, split, VALIDATION_FOLD, classifier)
-        unknown = hear_fold(job.tracks, split, TEST_FOLD, classifier)
+    classifier = Classifier(draft)
+    known = hear_fold(job.tracks, split, VALIDATION_FOLD, classifier)
+    unknown = hear_fold(job.tracks, split, TEST_FOLD, classifier)
     with_context = job.options.context and split.group_by == "artist"
+    known_songs = songs_of([heard.features for heard in known.heard])
+    known_groups = [context_group(track) for track in known.tracks]
     calibration = Calibration.choose(
-        songs_of([heard.features for heard in known.heard]),
+        known_songs,
         known,
-        [context_group(track) for track in known.tracks],
+        known_groups,
         job.options,
         np.ones(len(known.tracks), dtype=np.bool_),
         with_context=with_context,
@@ -180,7 +191,34 @@ def assess_network(
         calibration.alone,
         calibration.context,
     )
+    if job.options.listening:
+        before = calibration.apply(known_songs, known_groups)
+        evaluated = heard_and_listened_to(unknown, evaluated, learn_listening(job, known, before))
     return calibration, unknown, evaluated
+
+
+def learn_listening(job: Job, known: Material, probabilities: Float64) -> ListeningSpec:
+    """What a listener did adds this, by the validation tracks and their probabilities."""
+    groups = [context_group(track) for track in known.tracks]
+    n = len(groups)
+    fold = split_tracks(known.tracks, job.options.seed).fold if n > 1 else np.zeros(n, np.intp)
+    after = listened_out_of_fold(known, probabilities, fold)
+    return final_listening(known, probabilities, after, groups, job.options)
+
+
+def heard_and_listened_to(
+    material: Material, evaluated: Evaluated, spec: ListeningSpec
+) -> Evaluated:
+    """The same after what a listener did with the tracks."""
+    before = evaluated.probabilities
+    after = with_listening(before, material.listening, spec)
+    return replace(
+        evaluated,
+        probabilities=after,
+        accepted=after.max(axis=1) >= spec.threshold,
+        listening=spec,
+        without_listening=before,
+    )
 
 
 def one_split(reason: str) -> str:
@@ -205,8 +243,10 @@ def hear_fold(
             continue
     if not any(len(sound.features) for _, sound in heard):
         raise GenreModelError("none of the tracks to be tested on can be heard")
-    genres = classifier.manifest.genres
-    return make_material([track for track, _ in heard], [sound for _, sound in heard], genres)
+    manifest = classifier.manifest
+    now_s = datetime.fromisoformat(manifest.created_utc).timestamp()
+    tracks, sounds = [track for track, _ in heard], [sound for _, sound in heard]
+    return make_material(tracks, sounds, manifest.genres, now_s)
 
 
 def tidy(work: Path) -> None:

@@ -120,3 +120,4 @@ class Report:
     mistakes: tuple[TrackResult, ...]  # the most confident first
     dropped: tuple[Dropped, ...] = ()
     settings: dict[str, str] = field(default_factory=dict)
+    accuracy_without_listening: float | None = None  # None where listening does not count

@@ -95,12 +95,19 @@ def summary(report: Report) -> list[str]:
     lines = [
         f"{split}, {report.split_reason}",
         f"right: {accuracy.value:.1%} of songs ({interval})",
+        *without_listening(report),
         f"always the most frequent genre: {report.majority_baseline:.1%}",
         f"at a threshold of {report.threshold:.2f} it answers {answers}",
     ]
     if math.isfinite(precision.value):
         lines.append(f"right, of those answers: {precision.value:.1%}")
     return lines
+
+
+def without_listening(report: Report) -> list[str]:
+    """What would be right if it did not count what a listener did, where it does."""
+    accuracy = report.accuracy_without_listening
+    return [] if accuracy is None else [f"right, without what a listener did: {accuracy:.1%}"]
 
 
 def warnings(report: Report) -> list[str]:

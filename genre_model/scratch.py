@@ -17,7 +17,8 @@ from genre_model.architectures import Architecture
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import GenreModelError
 from genre_model.keras_export import require_learner
-from genre_model.learn import Learned, OnEpoch, learn
+from genre_model.learn import OnEpoch, learn
+from genre_model.report import EpochReport
 from genre_model.selection import SELECTION_FOLDS, ease_of, easiest
 from genre_model.slice_store import (
     SkippedTrack,
@@ -34,10 +35,17 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """A system that has learned, as an ONNX network, and the tracks that it could not hear."""
+    """A system that has learned, as an ONNX network, and the tracks that it could not hear.
+
+    The rest is as in :class:`Learned`.
+    """
 
     onnx: bytes
-    learned: Learned
+    history: tuple[EpochReport, ...]
+    best_epoch: int
+    n_weights: int | None
+    resumed_epochs: int
+    fresh_reason: str
     skipped: tuple[SkippedTrack, ...] = ()
 
 
@@ -87,7 +95,16 @@ def train_system(
     if select is not None:
         stored = select_slices(architecture, stored, select, work, seed=seed, epochs=epochs)
     learned = learn(architecture, stored, work, seed=seed, on_epoch=on_epoch, epochs=epochs)
-    return Trained(learned.export(), learned, skipped)
+    # Without the network itself: it would stay in memory, beside the one that is exported.
+    return Trained(
+        learned.export(),
+        learned.history,
+        learned.best_epoch,
+        learned.n_weights,
+        learned.resumed_epochs,
+        learned.fresh_reason,
+        skipped,
+    )
 
 
 def select_slices(

@@ -122,7 +122,7 @@ class SoxSpec(msgspec.Struct, frozen=True, tag="sox", tag_field="kind"):
 class NotesSpec(msgspec.Struct, frozen=True, tag="notes", tag_field="kind"):
     """The notes of a MIDI file; a frame is a note."""
 
-    n_features: int = 24
+    n_features: int = 33
 
     @property
     def n_bins(self) -> int:

@@ -58,7 +58,7 @@ class Trainer:
             tf.TensorSpec((None, n_genres), tf.bool),
         )
         self._add = compiled(self._add_gradients, self.signature)
-        self._step = compiled(self._apply_sums, [tf.TensorSpec((), tf.float32)])
+        self._step = compiled(self._apply_sums, [tf.TensorSpec((), tf.float32)], fused=True)
         self._infer = compiled(self._logits, self.signature[:1])
 
     @property
@@ -69,6 +69,10 @@ class Trainer:
     def forget_optimizer(self) -> None:
         """Give back what only training needs: twice the memory of the weights, or more."""
         del self.optimizer, self._sums, self._add, self._step
+
+    def forget_model(self) -> None:
+        """Give back the memory of the weights; nothing can be done with the trainer any more."""
+        del self.model, self._infer
 
     def pretrain(self, tracks: Sequence[StoredTrack]) -> None:
         """Prepare the network, if it wants to be, with slices whose labels it does not see."""

@@ -19,6 +19,7 @@ from genre_model.classifier import Heard
 from genre_model.context import in_context
 from genre_model.dataset import LabelledTrack
 from genre_model.head import Head, fit_discriminant, fit_head, fit_least_squares, mixture
+from genre_model.listening import ListeningSpec, fit_listening, with_listening
 from genre_model.selection import SELECTION_FOLDS, ease_of, easiest
 from genre_model.specs import AggregationRule, AggregationSpec, ContextSpec
 from genre_model.split import Split, context_group, split_tracks
@@ -53,6 +54,7 @@ class HeadOptions:
     context: bool = True
     rule: AggregationRule = "product"
     select: float | None = None
+    listening: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +62,7 @@ class Material:
     """Labelled tracks and what was heard of them.
 
     ``means`` (n_tracks, n_features) over each track's slices; ``allowed`` (n_tracks, n_genres).
+    ``now_s`` is the time of the training, which what a listener did is seen from.
     """
 
     tracks: Sequence[LabelledTrack]
@@ -67,11 +70,17 @@ class Material:
     heard: Sequence[Heard]
     means: Float64
     allowed: Bools
+    now_s: float = 0.0
 
     @property
     def truth(self) -> Indices:
         """(n_tracks,) index of the first class of each track."""
         return np.array([self.genres.index(track.label) for track in self.tracks])
+
+    @property
+    def listening(self) -> Float64:
+        """(n_tracks, 3) of what a listener did with each track."""
+        return np.array([track.listening.features(self.now_s) for track in self.tracks])
 
     def part(self, tracks: Indices) -> Material:
         """The same for some of the tracks."""
@@ -86,7 +95,10 @@ class Material:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluated:
-    """Out-of-fold probabilities of songs, (n_tracks, n_genres), and which would be answers."""
+    """Out-of-fold probabilities of songs, (n_tracks, n_genres), and which would be answers.
+
+    Where it counts what a listener did, ``without_listening`` are the probabilities before that.
+    """
 
     split: Split
     probabilities: Float64
@@ -94,14 +106,24 @@ class Evaluated:
     slice_accuracy: float
     aggregation: AggregationSpec
     context: ContextSpec | None
+    listening: ListeningSpec | None = None
+    without_listening: Float64 | None = None
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which an answer is given."""
+        return (self.listening or self.context or self.aggregation).threshold
 
 
 def make_material(
-    tracks: Sequence[LabelledTrack], heard: Sequence[Heard], genres: tuple[str, ...] | None = None
+    tracks: Sequence[LabelledTrack],
+    heard: Sequence[Heard],
+    genres: tuple[str, ...] | None = None,
+    now_s: float = 0.0,
 ) -> Material:
     """Put tracks and what was heard of them together; tracks without sound are left out.
 
-    ``genres`` are those of the tracks where None.
+    ``genres`` are those of the tracks where None.  ``now_s`` as in :class:`Material`.
     """
     pairs = [(t, h) for t, h in zip(tracks, heard, strict=True) if len(h.features)]
     kept = [track for track, _ in pairs]
@@ -109,7 +131,7 @@ def make_material(
         genres = tuple(sorted({label for track in kept for label in track.labels}))
     means = np.array([h.features.mean(axis=0) for _, h in pairs], dtype=np.float64)
     allowed = np.array([[genre in track.labels for genre in genres] for track in kept])
-    return Material(kept, genres, [h for _, h in pairs], means, allowed)
+    return Material(kept, genres, [h for _, h in pairs], means, allowed, now_s)
 
 
 def fit(material: Material, tracks: Indices, options: HeadOptions) -> Head:
@@ -185,7 +207,7 @@ def evaluate_out_of_fold(material: Material, options: HeadOptions) -> Evaluated:
         probabilities[inside] = others.apply(songs, fellows)[inside]
         accepted[inside] = probabilities[inside].max(axis=1) >= others.threshold
     final = choose(np.ones_like(accepted))
-    return Evaluated(
+    evaluated = Evaluated(
         split,
         probabilities,
         accepted,
@@ -193,6 +215,57 @@ def evaluate_out_of_fold(material: Material, options: HeadOptions) -> Evaluated:
         final.alone,
         final.context,
     )
+    return listened_to(material, evaluated, fellows, options) if options.listening else evaluated
+
+
+def listened_to(
+    material: Material, evaluated: Evaluated, groups: Sequence[str], options: HeadOptions
+) -> Evaluated:
+    """The same with what a listener did with the tracks, and other thresholds, still out of fold.
+
+    ``groups`` as for :func:`choose_threshold`.
+    """
+    before, fold = evaluated.probabilities, evaluated.split.fold
+    after = listened_out_of_fold(material, before, fold)
+    accepted = np.zeros_like(evaluated.accepted)
+    for one in range(evaluated.split.n_folds):
+        inside = fold == one
+        names = [group for group, used in zip(groups, ~inside, strict=True) if used]
+        threshold = choose_threshold(
+            after[~inside], material.allowed[~inside], names, options.target_precision
+        )
+        accepted[inside] = after[inside].max(axis=1) >= threshold
+    return replace(
+        evaluated,
+        probabilities=after,
+        accepted=accepted,
+        listening=final_listening(material, before, after, groups, options),
+        without_listening=before,
+    )
+
+
+def listened_out_of_fold(material: Material, probabilities: Float64, fold: Indices) -> Float64:
+    """Probabilities after what a listener did, by additions that do not know the track's fold."""
+    features, allowed = material.listening, material.allowed
+    after: Float64 = probabilities.copy()
+    for inside in (fold == one for one in np.unique(fold)):
+        if not inside.all():
+            spec = fit_listening(probabilities[~inside], features[~inside], allowed[~inside])
+            after[inside] = with_listening(probabilities[inside], features[inside], spec)
+    return after
+
+
+def final_listening(
+    material: Material,
+    before: Float64,
+    after: Float64,
+    groups: Sequence[str],
+    options: HeadOptions,
+) -> ListeningSpec:
+    """The addition of all tracks; its threshold is that of the probabilities out of fold."""
+    threshold = choose_threshold(after, material.allowed, groups, options.target_precision)
+    spec = fit_listening(before, material.listening, material.allowed)
+    return replace(spec, now_s=material.now_s, threshold=threshold)
 
 
 def accuracy_of_slices(slice_logits: Sequence[NDArray[np.floating]], allowed: Bools) -> float:

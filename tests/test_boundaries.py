@@ -16,7 +16,7 @@ PLUGIN = {path.stem: path for path in (ROOT / "beetsplug" / "cnngenre").glob("*.
 ROWS = [
     ["__init__", "errors", "specs"],
     ["audio", "spectrogram", "sox", "constellation", "texture", "svm", "aggregate", "head"],
-    ["vocabulary", "evaluation", "pool", "selection", "listening"],
+    ["vocabulary", "evaluation", "pool", "selection", "listening", "onnx_network"],
     ["slicing", "pictures", "views", "context", "dataset", "labels", "report", "report_page"],
     ["bundle", "folder", "split", "midi", "picture_folder", "keras_export", "report_words"],
     ["front_end", "adjust"],

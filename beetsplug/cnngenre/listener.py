@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from beets.dbcore.query import OrQuery, StringQuery, SubstringQuery
 from beets.library import Item, Library
 
+from beetsplug.cnngenre.listening import listening_of
 from beetsplug.cnngenre.models import Complain, find_bundle
 from beetsplug.cnngenre.options import GENRES, Options, UserError
 from beetsplug.cnngenre.tagging import (
@@ -27,6 +28,7 @@ from beetsplug.cnngenre.tagging import (
 from genre_model.context import song_in_context
 from genre_model.dataset import NOBODY, lead_artist, without_guests
 from genre_model.errors import GenreModelError
+from genre_model.listening import song_with_listening
 from genre_model.pool import ReportBug, guarded, map_bounded
 from genre_model.specs import ContextSpec
 from genre_model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
@@ -101,8 +103,8 @@ class Listener:
         self._hear_path: Callable[[Path], Mapping[str, float] | str] = guarded(
             lambda path: memorable(self.classifier.probabilities(hear(path))), report_bug
         )
-        self._context = manifest.context
-        own = (manifest.context or manifest.aggregation).threshold
+        self._context, self._listening = manifest.context, manifest.listening
+        own = (manifest.listening or manifest.context or manifest.aggregation).threshold
         threshold = own if options.threshold is None else options.threshold
         self.policy = Policy(threshold, options.count, options.second_threshold)
 
@@ -195,10 +197,18 @@ class Listener:
         before = field_values(task.item, self.target)
         if isinstance(outcome, str):
             return Verdict(task.item, TagPlan(Action.FAIL, before, before, outcome))
-        song = judge(weighed or outcome, self.vocabulary, self.policy)
+        probabilities = self._listened_to(task.item, weighed or outcome)
+        song = judge(probabilities, self.vocabulary, self.policy)
         keep = self._options.keep_existing and self.target == GENRES
         plan = plan_tags(before, song, keep_existing=keep)
         return Verdict(task.item, plan, song, outcome)
+
+    def _listened_to(self, item: Item, probabilities: Mapping[str, float]) -> Mapping[str, float]:
+        """Probabilities after what a listener did with a track, where that counts."""
+        if self._listening is None or not probabilities:
+            return probabilities
+        genres = self.classifier.manifest.genres
+        return song_with_listening(probabilities, listening_of(item), self._listening, genres)
 
 
 def artist_of(item: Item) -> str:

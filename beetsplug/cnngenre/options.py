@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import confuse
 from beets import ui
 from beets.ui import UserError as UserError  # type: ignore[attr-defined]  # its home in beets 2.7
+
+if TYPE_CHECKING:
+    from genre_model.specs import AggregationRule, Band, Position
 
 # Every key with its default; docs/configuration.md and config_example.yaml say what each is for.
 DEFAULTS: dict[str, Any] = {
@@ -40,11 +43,19 @@ DEFAULTS: dict[str, Any] = {
         "consolidate": False,
         "architecture": "embeddings",
         "epochs": None,
+        "aggregation": None,
+        "select_instances": None,
+        "band": None,
+        "position": None,
+        "slice_seconds": None,
+        "slices_per_song": None,
+        "listening": False,
         "target_precision": 0.9,
         "seed": 0,
     },
 }
 
+LISTENED = ("play_count", "rating", "added")  # the fields that tell what a listener did
 GENRES = "genres"  # the field that tags have; a model of any other writes a flexible field
 
 GenresWish = str | Sequence[str] | Mapping[str, str | None] | None
@@ -74,7 +85,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """What ``cnntrain`` learns.  ``classes`` None means: every genre with enough tracks."""
+    """What ``cnntrain`` learns.
+
+    ``classes`` None means: every genre with enough tracks.  From ``aggregation`` to
+    ``slices_per_song``, None means: as the system does by itself.
+    """
 
     classes: tuple[str, ...] | None
     min_tracks: int
@@ -85,6 +100,13 @@ class TrainOptions:
     consolidate: bool
     architecture: str
     epochs: int | None
+    aggregation: AggregationRule | None
+    select_instances: float | None
+    band: Band | None
+    position: Position | None
+    slice_seconds: float | None
+    slices_per_song: int | None
+    listening: bool
     target_precision: float
     seed: int
 
@@ -124,6 +146,8 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
         UserError: A value is out of its range.
         confuse.ConfigError: A value is of the wrong type.
     """
+    from genre_model.specs import AggregationRule, Band, Position
+
     classes = config["classes"].get()
     if isinstance(classes, str):
         classes = [name.strip() for name in classes.split(",") if name.strip()]
@@ -131,16 +155,27 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
     positive = config["positive"].get(confuse.Optional(str))
     if not isinstance(renamed, Mapping):
         raise UserError("cnngenre: train.map must be a mapping of names")
+    field = field_name(config, positive)
+    listening = config["listening"].get(bool)
+    if listening:
+        check_apart(field, positive)
     return TrainOptions(
         classes=None if classes is None else tuple(str(name) for name in classes),
         min_tracks=at_least_one(config, "min_tracks") or 1,
         labels=config["labels"].as_choice(["first", "any"]),
         map=renamed,
-        field=field_name(config, positive),
+        field=field,
         positive=positive,
         consolidate=config["consolidate"].get(bool),
         architecture=config["architecture"].get(str),
         epochs=at_least_one(config, "epochs"),
+        aggregation=one_of(config, "aggregation", get_args(AggregationRule)),
+        select_instances=share(config, "select_instances"),
+        band=one_of(config, "band", get_args(Band)),
+        position=one_of(config, "position", get_args(Position)),
+        slice_seconds=config["slice_seconds"].get(confuse.Optional(confuse.Number())),
+        slices_per_song=at_least_one(config, "slices_per_song"),
+        listening=listening,
         target_precision=fraction(config, "target_precision") or 0.0,
         seed=config["seed"].get(int),
     )
@@ -152,6 +187,33 @@ def field_name(config: confuse.Subview, positive: str | None) -> str:
     if not name.isidentifier() or (positive and name == GENRES):
         raise UserError(f"cnngenre: {name} is not a name for a field of its own")
     return name
+
+
+def check_apart(field: str, positive: str | None) -> None:
+    """What a listener did can tell of a field, or of a query, only if it is not what that says.
+
+    Raises:
+        UserError: It is.
+    """
+    learned = [name for name in LISTENED if name == field or f"{name}:" in (positive or "")]
+    if learned:
+        raise UserError(f"cnngenre: {learned[0]} cannot be learned from itself, with listening")
+
+
+def one_of(config: confuse.Subview, key: str, names: Sequence[str]) -> Any:
+    """One of some names, or None where the user leaves it to us."""
+    value = config[key].get()
+    if value is not None and value not in names:
+        raise UserError(f"cnngenre: {key} must be one of {', '.join(names)}, not {value}")
+    return value
+
+
+def share(config: confuse.Subview, key: str) -> float | None:
+    """A number above 0 and up to 1, or None where the user leaves it to us."""
+    value = fraction(config, key)
+    if value == 0:
+        raise UserError(f"cnngenre: {key} must be above 0")
+    return value
 
 
 def fraction(config: confuse.Subview, key: str) -> float | None:

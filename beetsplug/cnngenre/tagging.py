@@ -86,7 +86,7 @@ def genres_of(item: Item) -> tuple[str, ...]:
 
 
 def own_field(item: Item, name: str) -> Any:
-    """One of our fields, None where the track has none; an album's is not taken for its track's."""
+    """A field of a track, None where it has none; an album's is not taken for its track's."""
     return item.get(name, default=None, with_album=False)
 
 

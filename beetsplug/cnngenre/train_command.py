@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from genre_model.dataset import LabelledTrack
     from genre_model.make_bundle import Job
     from genre_model.report import Report
+    from genre_model.training import HeadOptions
 
 N_DETAILS = 5
 
@@ -39,8 +40,9 @@ def train_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
     parser.add_option("--min-tracks", type="int", help="a genre with fewer joins its parent")
     parser.add_option("--labels", help="which of several genres counts: first, or any")
     parser.add_option("--consolidate", **flag, help="lift every genre to the root of beets' tree")
-    parser.add_option("--architecture", help="embeddings, or a network to be trained from scratch")
+    parser.add_option("--architecture", help="embeddings, or a system to be trained from scratch")
     parser.add_option("--epochs", type="int", help="at most so many, from scratch")
+    add_system_options(parser, flag)
     parser.add_option("--target-precision", type="float", help="the share of answers to be right")
     parser.add_option("--seed", type="int", help="of the folds")
     parser.add_option("-t", "--threads", type="int", help="how many tracks to hear at once")
@@ -59,6 +61,21 @@ def train_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
     return command
 
 
+def add_system_options(parser: optparse.OptionParser, flag: dict[str, Any]) -> None:
+    """What a system hears of a track, and how that is weighed."""
+    parser.add_option("--aggregation", help="how slices become a song: mean, product, majority ...")
+    parser.add_option(
+        "--select-instances", type="float", help="learn from this share of the slices, the easiest"
+    )
+    parser.add_option("--band", help="hear these frequencies alone: low, mid, high, no-low ...")
+    parser.add_option("--position", help="hear this part: spread, beginning, middle, end, ends")
+    parser.add_option("--slice-seconds", type="float", help="the length of a slice, from scratch")
+    parser.add_option("--slices-per-song", type="int", help="at most so many")
+    parser.add_option(
+        "--listening", **flag, help="plays, rating and age of a track count beside its sound"
+    )
+
+
 def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
     """Read labels, hear tracks, evaluate, fit, write a bundle, print what it is worth.
 
@@ -67,13 +84,12 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
     """
     from beetsplug.cnngenre.options import read_train_options
     from beetsplug.cnngenre.training import beets_tree, labelled_tracks
-    from genre_model.architectures import find_architecture
+    from genre_model.bundle import Bundle
     from genre_model.dataset import overview
     from genre_model.errors import GenreModelError
     from genre_model.labels import LabelPolicy
-    from genre_model.make_bundle import REPORT_HTML, Job
+    from genre_model.make_bundle import REPORT_HTML, Job, check_listening
     from genre_model.report_words import summary
-    from genre_model.training import HeadOptions
 
     options, train_options = plugin.options(), read_train_options(plugin.config["train"])
     policy = LabelPolicy(
@@ -85,24 +101,23 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
         min_tracks=train_options.min_tracks,
     )
     try:
-        architecture = find_architecture(train_options.architecture)
+        system = wished_system(train_options)
         tracks, labelling, n_ours = labelled_tracks(
             lib.items(query), label_reader(lib, train_options), train_options.field, policy
         )
+        if train_options.listening:
+            check_listening(tracks)
         for line in overview(tracks, labelling.dropped):
             ui.print_(line)
         if n_ours:
             ui.print_(f"{n_ours} tracks that cnngenre labelled itself are not used")
         if options.pretend:
             return
-        head_options = HeadOptions(
-            target_precision=train_options.target_precision, seed=train_options.seed
-        )
-        job = Job(tracks, labelling.dropped, head_options, train_options.field)
-        if architecture is None:
-            bundle, report = learn_head(plugin, options, job)
+        job = Job(tracks, labelling.dropped, head_options(train_options), train_options.field)
+        if isinstance(system, Bundle):
+            bundle, report = learn_head(plugin, options, job, system)
         else:
-            bundle, report = learn_network(plugin, job, architecture, train_options.epochs)
+            bundle, report = learn_network(plugin, job, system, train_options.epochs)
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
     for line in summary(report):
@@ -111,13 +126,47 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
     ui.print_(how_to_use(bundle.directory.name, train_options.field))
 
 
-def learn_head(plugin: CnnGenrePlugin, options: Options, job: Job) -> tuple[Bundle, Report]:
-    """A head on the embeddings of the shipped network."""
+def wished_system(options: TrainOptions) -> Architecture | Bundle:
+    """What is trained, with its slices as wished: an architecture, or a head on a bundle's network.
+
+    Raises:
+        GenreModelError: There is no such architecture, or the slices make no sense for it.
+    """
     from beetsplug.cnngenre.models import backbone_bundle
+    from genre_model.adjust import SlicingWish, with_other_slices, with_slices
+    from genre_model.architectures import find_architecture
+
+    wish = SlicingWish(
+        options.band, options.position, options.slice_seconds, options.slices_per_song
+    )
+    architecture = find_architecture(options.architecture)
+    if architecture is None:
+        return with_other_slices(backbone_bundle(), wish)
+    return with_slices(architecture, wish)
+
+
+def head_options(options: TrainOptions) -> HeadOptions:
+    """The settings of the training."""
+    from genre_model.architectures import default_rule, find_architecture
+    from genre_model.training import HeadOptions
+
+    return HeadOptions(
+        target_precision=options.target_precision,
+        seed=options.seed,
+        rule=options.aggregation or default_rule(find_architecture(options.architecture)),
+        select=options.select_instances,
+        listening=options.listening,
+    )
+
+
+def learn_head(
+    plugin: CnnGenrePlugin, options: Options, job: Job, backbone: Bundle
+) -> tuple[Bundle, Report]:
+    """A head on the embeddings of the shipped network."""
     from genre_model.make_bundle import train_head_bundle
 
-    heard = hear(plugin, options, job.tracks)
-    return train_head_bundle(job, heard, backbone_bundle(), plugin.models_folder())
+    heard = hear(plugin, options, job.tracks, backbone)
+    return train_head_bundle(job, heard, backbone, plugin.models_folder())
 
 
 def learn_network(
@@ -164,16 +213,15 @@ def how_to_use(name: str, field: str) -> str:
 
 
 def hear(
-    plugin: CnnGenrePlugin, options: Options, tracks: Sequence[LabelledTrack]
+    plugin: CnnGenrePlugin, options: Options, tracks: Sequence[LabelledTrack], backbone: Bundle
 ) -> list[tuple[LabelledTrack, Heard]]:
     """What is heard of the tracks, by way of the cache; the others are warned of and counted."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from beetsplug.cnngenre.models import backbone_bundle
     from genre_model.classifier import Classifier
     from genre_model.make_bundle import hear_tracks
 
-    classifier = Classifier(backbone_bundle())
+    classifier = Classifier(backbone)
     cache = plugin.cache(options)
     failures: list[str] = []
     with (

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 from beets.library import Item
 
+from beetsplug.cnngenre.listening import listening_of
 from beetsplug.cnngenre.options import GENRES
 from beetsplug.cnngenre.tagging import is_ours
 from genre_model.dataset import LabelledTrack
@@ -57,7 +58,12 @@ def query_labels(positive_ids: set[int | None]) -> LabelsOf:
 def as_track(item: Item, labels: tuple[str, ...]) -> LabelledTrack:
     """A beets item as the engine knows it."""
     return LabelledTrack(
-        Path(item.filepath), labels, item.artist or "", item.album or "", item.title or ""
+        Path(item.filepath),
+        labels,
+        item.artist or "",
+        item.album or "",
+        item.title or "",
+        listening_of(item),
     )
 
 

@@ -16,7 +16,9 @@ from genre_model.specs import SliceSpec, SoxSpec
 from genre_model.svm import fit_zone_svms
 
 # Three segments of half a minute, a column of pixels being 20 ms; they begin on whole seconds.
-SEGMENTS: SliceSpec = SliceSpec(frames=1500, hop_frames=50, max_slices=3, position="ends", view="glcm")
+SEGMENTS: SliceSpec = SliceSpec(
+    frames=1500, hop_frames=50, max_slices=3, position="ends", view="glcm"
+)
 
 COSTA2011 = Architecture(
     name="costa2011",

@@ -84,6 +84,7 @@ TRAINING = TrainingSpec(
     epochs=20,
     patience=5,
     clip_norm=5.0,
+    part=8,
 )
 
 PELCHAT2019 = Architecture(

@@ -25,10 +25,15 @@ def test_all_wishes_at_once():
     assert adjusted(SLICES, SoxSpec(), wish) == expected
 
 
-@pytest.mark.parametrize("seconds", [0.0, -1.0, 0.1, 1e6])
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 0.1, 1e6, float("inf"), float("nan")])
 def test_absurd_lengths_are_a_sentence(seconds):
     with pytest.raises(GenreModelError, match="slices must be from"):
         adjusted(SLICES, SoxSpec(), SlicingWish(slice_seconds=seconds))
+
+
+def test_more_slices_than_a_bundle_may_say_are_a_sentence():
+    with pytest.raises(GenreModelError, match="at most 10000 slices"):
+        adjusted(SLICES, SoxSpec(), SlicingWish(slices_per_song=10_001))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from genre_model import bundle as bundle_module
 from genre_model.bundle import HEAD, MANIFEST, PROBE, npz, read_bundle, write_bundle
 from genre_model.classifier import load_classifier
 from genre_model.errors import BundleError
+from genre_model.listening import ListeningSpec
 from genre_model.specs import AggregationSpec, SliceSpec, SpectrogramSpec
 
 
@@ -38,6 +39,12 @@ def take(*keys):
         del manifest[keys[-1]]
 
     return lambda directory: edit_manifest(directory, edit)
+
+
+def put_listening(**changes):
+    """A damage: what a listener did counts, with these faults."""
+    sound = {"means": [0.0] * 6, "scales": [1.0] * 6, "weights": [[0.0] * 3] * 6}
+    return put("listening", value={**sound, **changes})
 
 
 def put_file(name, content):
@@ -118,6 +125,13 @@ DAMAGES = {
     "an overlap below zero": (put("slices", "hop_frames", value=188), "slice"),
     "a sharpness below zero": (put("aggregation", "sharpness", value=-1), "aggregation"),
     "a threshold above one": (put("aggregation", "threshold", value=1.5), "aggregation"),
+    "listening of two numbers": (put_listening(means=[0.0] * 4), "listening"),
+    "listening of two genres": (put_listening(weights=[[0.0] * 2] * 6), "listening"),
+    "listening with a scale of zero": (put_listening(scales=[0.0] + [1.0] * 5), "listening"),
+    "listening with an endless weight": (put_listening(weights=[[1e300] * 3] * 6), "listening"),
+    "listening of no number": (put_listening(means=[None] * 6), "listening"),
+    "listening in an endless present": (put_listening(now_s=1e300), "listening"),
+    "listening with a threshold above one": (put_listening(threshold=1.5), "listening"),
     # The files.
     "path traversal": (put("files", "../../etc/passwd", value="0" * 64), "not plain"),
     "an absolute path": (put("files", "/etc/passwd", value="0" * 64), "not plain"),
@@ -399,3 +413,11 @@ def test_a_bundle_that_is_being_written_has_the_name_of_an_unfinished_one(tmp_pa
     assert name.startswith(".bundle-")
     assert name.endswith(bundle_module.UNFINISHED)
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_what_a_listener_did_is_kept_and_may_be_missing(tmp_path):
+    spec = ListeningSpec((0.5,) * 6, (2.0,) * 6, ((0.25, 0.0, -1.0),) * 6, 1.7e9, 0.7)
+    directory = bundles.write_tiny_bundle(tmp_path / "listening", listening=spec)
+    assert read_bundle(directory).manifest.listening == spec
+    take("listening")(directory)
+    assert read_bundle(directory).manifest.listening is None

@@ -13,7 +13,7 @@ from bundle_files import GENRES, TONES_HZ, write_tiny_bundle
 
 from genre_model.bundle import read_bundle
 from genre_model.cli import main
-from genre_model.folder import Tags, folder_tracks, read_tags, split_genres
+from genre_model.folder import Tags, folder_tracks, moment, read_tags, split_genres
 from genre_model.specs import ContextSpec
 
 HZ = {"Deep": 110, "Middle": 900, "High": 4_000}
@@ -505,3 +505,131 @@ def test_what_cannot_be_evaluated_is_one_sentence(
     assert err.startswith(f"genre-model: {sentence}")
     assert err.count("\n") == 1
     assert GENRES[0] in err or bundle != "bundle" or music != "others"
+
+
+# --- Training from a list ------------------------------------------------------------------------
+
+
+PLAYS = {"Deep": (300, "", ""), "Middle": (2, 0.9, "2019-05-01"), "High": (2, 0.1, "1556668800")}
+
+
+def playlist(path, music, columns=("play_count", "rating", "added"), plays=PLAYS):
+    """A list of the tones as genres that nobody can hear, but a listener did listen to."""
+    rows = [("path", "genre", "artist", *columns)]
+    for n in range(N_TRACKS):
+        for k, genre in enumerate(PLAYS):
+            heard = list(HZ)[(k + n) % 3]  # each genre sounds like all three
+            [file] = (music / heard).rglob(f"{n}.flac")
+            rows.append((file, genre, f"{genre} {n}", *plays[genre][: len(columns)]))
+    return write_csv(path, *rows)
+
+
+def test_a_list_may_say_what_to_learn(trained, music, capsys, tmp_path):
+    rows = [("path", "genre", "artist")]
+    for k, (genre, hz) in enumerate({"Lo": "Deep", "Hi-Fi": "High"}.items()):
+        rows += [(p, genre, f"{k} {p.stem}") for p in sorted((music / hz).rglob("*.flac"))]
+    rows.append((music / "Middle" / "0.flac", "", ""))
+    labels = write_csv(tmp_path / "labels.CSV", *rows)
+    status, out, err = run(
+        capsys, "train", labels, "--min-tracks", "4", "--cache", trained[1], "-o", tmp_path
+    )
+    assert (status, err) == (0, "")
+    assert "1 tracks of the list have no genre and are not used" in out
+    assert "16 tracks of 16 artists, 5 folds, split by artist" in out
+    bundle = read_bundle(tmp_path / out.splitlines()[-1].rpartition("/")[2])
+    assert bundle.manifest.genres == ("Hi-Fi", "Lo")
+    assert bundle.manifest.listening is None
+
+
+def test_what_a_listener_did_counts_where_the_list_says_it(trained, music, capsys, tmp_path):
+    labels = playlist(tmp_path / "labels.csv", music)
+    arguments = ("train", labels, "--min-tracks", "4", "--cache", trained[1], "-o", tmp_path / "m")
+    status, out, _ = run(capsys, *arguments, "--listening", "--json")
+    assert status == 0
+    report = json.loads(out)["report"]
+    assert report["accuracy_without_listening"] < 0.6
+    assert report["song_accuracy"]["value"] > 0.9
+    assert report["settings"]["what a listener did with tracks counts"] == "yes"
+    bundle = tmp_path / "m" / report["bundle_id"]
+    manifest = read_bundle(bundle).manifest
+    spec = manifest.listening
+    assert spec.threshold == report["threshold"]
+    assert spec.now_s > 1.7e9
+
+    known = evaluate(capsys, bundle, labels, "--cache", trained[1])
+    assert known["listening"] is True
+    assert known["accuracy"]["value"] > 0.9
+    assert known["threshold"] == spec.threshold
+    assert "what a listener did counts" in run(capsys, "evaluate", bundle, labels)[1]
+    unknown = evaluate(capsys, bundle, playlist(tmp_path / "sound.csv", music, ()))
+    assert unknown["listening"] is False
+    assert unknown["threshold"] == (manifest.context or manifest.aggregation).threshold
+    others = dict(zip(PLAYS, [*list(PLAYS.values())[1:], PLAYS["Deep"]], strict=True))
+    swapped = playlist(tmp_path / "swapped.csv", music, plays=others)
+    misled = evaluate(capsys, bundle, swapped, "--cache", trained[1])
+    assert misled["accuracy"]["value"] < 0.5
+
+
+def test_without_the_option_what_a_listener_did_does_not_count(trained, music, capsys, tmp_path):
+    """Bit for bit."""
+    reports = []
+    for columns in ((), ("play_count", "rating", "added")):
+        labels = playlist(tmp_path / "labels.csv", music, columns)
+        _, out, _ = run(
+            capsys, "train", labels, "--min-tracks", "4", "--cache", trained[1], "--json",
+            "-o", tmp_path / "m",
+        )  # fmt: skip
+        reports.append(json.loads(out)["report"])
+    manifests = [read_bundle(tmp_path / "m" / r["bundle_id"]).manifest for r in reports]
+    assert manifests[0].files["head.npz"] == manifests[1].files["head.npz"]
+    assert manifests[0].aggregation == manifests[1].aggregation
+    for report in reports:
+        del report["bundle_id"], report["created_utc"]
+    assert reports[0] == reports[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "sentence"),
+    [
+        ("path,genre\na.flac,A\n", [], "only A has 1 tracks or more: nothing to tell apart"),
+        ("path,label\na.flac,A\n", [], "labels.csv has no column genre (it has: path, label)"),
+        (None, [], "labels.csv cannot be read as CSV: No such file or directory"),
+        ("path,genre\n", ["--labels", "tags"], "labels.csv is a list, which says the genres"),
+        ("path,genre\na,A\nb,B\n", ["--listening"], "no track says how often it was played, how"),
+        ("path,genre,rating\na,A,good\n", [], "labels.csv: a: rating good is no number"),
+        ("path,genre,added\na,A,May 2019\n", [], "labels.csv: a: added May 2019 is no date"),
+    ],
+)
+def test_a_list_that_cannot_be_learned_from_is_one_sentence(
+    tmp_path, capsys, monkeypatch, content, arguments, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "labels.csv").write_text(content)
+    status, out, err = run(capsys, "train", "labels.csv", "--min-tracks", "1", *arguments)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"genre-model: {sentence}")
+    assert err.count("\n") == 1
+
+
+def test_a_folder_knows_nothing_of_a_listener(music, capsys, tmp_path):
+    status, out, err = run(
+        capsys, "train", music, "--listening", "--min-tracks", "4", "-o", tmp_path
+    )
+    assert (status, out) == (1, "")
+    assert err.startswith("genre-model: no track says how often it was played")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", None),
+        ("soon", None),
+        ("1556668800.5", 1556668800.5),
+        ("2019-05-01", 1556668800),
+        ("2019-05-01T02:00:00+02:00", 1556668800),
+        ("2019-05-01 00:00:00Z", 1556668800),
+    ],
+)
+def test_dates_in_a_list(text, seconds):
+    assert moment(text) == seconds

@@ -9,10 +9,13 @@ from hypothesis.extra import numpy as hnp
 
 from genre_model.listening import (
     SECONDS_PER_YEAR,
+    Listening,
     ListeningSpec,
     fit_listening,
     listening_features,
+    number_in,
     slope,
+    song_with_listening,
     with_listening,
 )
 
@@ -169,4 +172,32 @@ def test_what_is_not_there_or_makes_no_sense_is_absent(nothing):
 
 def test_the_settings_can_be_kept():
     spec = fit_listening(*library(50))
+    assert not spec.fault(N_GENRES)
+    assert spec.fault(N_GENRES + 1)
     assert msgspec.json.decode(msgspec.json.encode(spec), type=ListeningSpec) == spec
+
+
+def test_one_song_as_one_of_many():
+    spec = fit_listening(*library(50))
+    genres = ("A", "B", "C", "D")
+    listening = Listening(3, 0.5, NOW_S)
+    row = np.array([[0.25, 0.0, 0.5, 0.125]])
+    expected = with_listening(row, listening.features(spec.now_s)[None], spec)[0]
+    found = song_with_listening({"C": 0.5, "A": 0.25, "D": 0.125}, listening, spec, genres)
+    assert list(found) == list(genres)
+    assert list(found.values()) == pytest.approx(expected.tolist())
+
+
+def test_what_is_known_of_a_track():
+    assert not Listening().is_known
+    assert not Listening(-1, None, 0.0).is_known
+    assert not Listening(None, 1e300).is_known
+    assert Listening(0).is_known
+    assert Listening(added_s=NOW_S).is_known
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(None, None), ("", None), ("****", None), ("12", 12), (0.5, 0.5)]
+)
+def test_numbers_may_be_texts(value, number):
+    assert number_in(value) == number

@@ -11,8 +11,10 @@ from genre_model import assess, training
 from genre_model.assess import make_report
 from genre_model.classifier import Heard
 from genre_model.dataset import LabelledTrack
+from genre_model.listening import SECONDS_PER_YEAR, Listening
 from genre_model.report import Report
 from genre_model.report_html import render_html
+from genre_model.report_words import summary
 from genre_model.training import (
     UNREACHED_THRESHOLD,
     HeadOptions,
@@ -426,3 +428,102 @@ def test_a_report_counts_artists_without_their_guests():
     assert report.n_artists == 9
     assert [figures.n_artists for figures in report.per_genre] == [3, 3, 3]
     assert len(set(evaluated.split.groups)) == 9
+
+
+# --- What a listener did with tracks -------------------------------------------------------------
+
+NOW_S = 1.7e9
+PLAYS = {"Classical": 3, "Jazz": 3, "Rock": 300}
+RATINGS = {"Classical": 0.2, "Jazz": 0.8, "Rock": 0.5}
+
+
+def played(tracks):
+    """The tracks with plays and ratings that say their label, more or less."""
+    rng = np.random.default_rng(7)
+    added_s = NOW_S - 3 * SECONDS_PER_YEAR
+    return [
+        replace(t, listening=Listening(PLAYS[t.label] + k, RATINGS[t.label] + k / 50, added_s))
+        for t, k in zip(tracks, rng.integers(3, size=len(tracks)).tolist(), strict=True)
+    ]
+
+
+def soundless(n_artists=12, listening=played):
+    """A library whose sound says nothing of the genre."""
+    tracks, heard = library(distance=0.0, n_artists=n_artists)
+    return make_material(listening(tracks), heard, now_s=NOW_S)
+
+
+def test_plays_tell_the_genre_where_the_sound_does_not():
+    material = soundless()
+    alone, alone_evaluated = report_of(material)
+    report, evaluated = report_of(material, listening=True)
+    assert alone.song_accuracy.value < 0.5
+    assert report.song_accuracy.value > 0.9
+    assert report.coverage > alone.coverage + 0.5
+    assert report.precision.value > 0.85
+    assert report.accuracy_without_listening == alone.song_accuracy.value
+    assert report.settings["what a listener did with tracks counts"] == "yes"
+    assert alone.settings["what a listener did with tracks counts"] == "no"
+    assert report.threshold == evaluated.listening.threshold != alone.threshold
+    line = f"right, without what a listener did: {alone.song_accuracy.value:.1%}"
+    assert line in summary(report)
+    assert line not in summary(alone)
+    assert (evaluated.without_listening == alone_evaluated.probabilities).all()
+    assert "what a listener did with tracks counts" in render_html(report)
+
+
+def test_nothing_changes_where_listening_is_not_to_count():
+    with_plays, without = soundless(), soundless(listening=lambda tracks: tracks)
+    first, second = (evaluate_out_of_fold(m, HeadOptions()) for m in (with_plays, without))
+    assert first.listening is second.listening is None
+    assert (first.probabilities == second.probabilities).all()
+    assert (first.accepted == second.accepted).all()
+    assert (first.aggregation, first.context) == (second.aggregation, second.context)
+    everything = np.arange(len(with_plays.tracks))
+    heads = [
+        fit(m, everything, HeadOptions(listening=counts))
+        for m, counts in ((with_plays, False), (without, True))
+    ]
+    assert (heads[0].weights == heads[1].weights).all()
+    reports = [repr(report_of(material)[0]) for material in (with_plays, without)]
+    assert reports[0] == reports[1]
+
+
+def test_listening_is_learned_from_other_folds_and_finally_from_all(monkeypatch):
+    material = soundless()
+    fitted = []
+    real = training.fit_listening
+
+    def spy(probabilities, features, allowed):
+        fitted.append(allowed)
+        return real(probabilities, features, allowed)
+
+    monkeypatch.setattr(training, "fit_listening", spy)
+    evaluated = evaluate_out_of_fold(material, HeadOptions(listening=True))
+    folds = evaluated.split.fold
+    *by_fold, final = fitted
+    assert (final == material.allowed).all()
+    assert len(by_fold) == evaluated.split.n_folds
+    for fold, allowed in enumerate(by_fold):
+        assert (allowed == material.allowed[folds != fold]).all()
+
+
+def test_plays_that_say_nothing_give_what_the_sound_gives():
+    tracks, heard = library(distance=1.5, n_artists=20)
+    rng = np.random.default_rng(3)
+    drawn = [replace(t, listening=Listening(float(rng.integers(100)))) for t in tracks]
+    material = make_material(drawn, heard, now_s=NOW_S)
+    report, _ = report_of(material, listening=True)
+    assert report.song_accuracy.value == pytest.approx(report.accuracy_without_listening, abs=0.05)
+
+
+def test_a_library_without_any_listening_is_judged_by_its_sound():
+    material = soundless(listening=lambda tracks: tracks)
+    evaluated = evaluate_out_of_fold(material, HeadOptions(listening=True))
+    assert evaluated.probabilities == pytest.approx(evaluated.without_listening)
+
+
+def test_the_time_of_the_training_is_kept():
+    evaluated = evaluate_out_of_fold(soundless(n_artists=4), HeadOptions(listening=True))
+    assert evaluated.listening.now_s == NOW_S
+    assert evaluated.listening.means[2] == pytest.approx(3.0)

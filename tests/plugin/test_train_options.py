@@ -3,7 +3,11 @@
 import hashlib
 import json
 import shutil
+import sqlite3
+from dataclasses import replace
 
+import audio_files
+import numpy as np
 import pytest
 from labelled_library import HZ, bundles, models, row, sqlite
 
@@ -180,6 +184,195 @@ def test_a_genre_that_only_ever_comes_second_counts_with_any_and_not_with_first(
     label(labelled, {"title:Murk": "Murk; Deep"})
     assert "Deep" not in labelled("cnntrain", "-p")
     assert row(labelled("cnntrain", "-p", "--labels", "any"), "Deep")[0] == "8"
+
+
+# --- What is heard, and how it is weighed ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "slices"),
+    [
+        (["--band", "no-low"], {"band": "no-low"}),
+        (["--position", "end"], {"position": "end"}),
+        (["--slices-per-song", "1"], {"max_slices": 1}),
+    ],
+)
+def test_the_slices_may_be_others_and_the_bundle_classifies_with_those(trained, arguments, slices):
+    [before] = bundles(trained)
+    size = cache_size(trained)
+    _, bundle = train(trained, *arguments)
+    plain = read_bundle(before).manifest
+    assert bundle.manifest.slices == replace(plain.slices, **slices)
+    assert cache_size(trained) == size + 24  # all were heard anew, under keys of their own
+    trained("genre", "-q", "--threshold", "0", "--model", bundle.manifest.bundle_id, "title:Hum 8")
+    assert trained.fields("cnngenre_model", query=["title:Hum 8"]) == [
+        ("Hum 8", bundle.directory.name)
+    ]
+    assert cache_size(trained) == size + 25
+
+
+def cache_size(beet):
+    with sqlite3.connect(beet.home / "cnngenre" / "heard.db") as connection:
+        [(n,)] = connection.execute("SELECT COUNT(*) FROM heard")
+    connection.close()
+    return n
+
+
+def test_a_band_is_all_that_is_heard(labelled):
+    """The genres of the tones are told by pitch; without the lowest band two of them are noise."""
+    _, low = train(labelled, "--band", "low")
+    _, high = train(labelled, "--band", "high")
+    assert low.manifest.files["head.npz"] != high.manifest.files["head.npz"]
+    accuracies = [report_of(bundle)["song_accuracy"]["value"] for bundle in (low, high)]
+    assert accuracies[0] > accuracies[1]
+
+
+@pytest.mark.parametrize("rule", ["mean", "product", "majority", "max", "confidence"])
+def test_slices_become_a_song_as_the_user_says(trained, rule):
+    _, bundle = train(trained, "--aggregation", rule)
+    assert bundle.manifest.aggregation.rule == rule
+    trained("genre", "-q", "--threshold", "0", "--model", bundle.manifest.bundle_id, "title:Hum 8")
+    assert dict(trained.fields("genres"))["Hum 8"] == "Hum"
+
+
+@pytest.fixture
+def long(labelled, tmp_path):
+    """The labelled library with songs of three slices: first the tone, then twice noise."""
+    for seed, title in enumerate(labelled.paths()):
+        genre, _, n = title.partition(" ")
+        tone = audio_files.tone(3, HZ[genre] * (1 + 0.02 * int(n)), 16_000, 1)
+        noise = np.random.default_rng(seed).standard_normal((2 * len(tone), 1))
+        longer = tmp_path / f"{title}.wav"
+        audio_files.write_audio(longer, np.concatenate([tone, 0.1 * noise]), 16_000)
+        sqlite(labelled, "UPDATE items SET path = ? WHERE title = ?", bytes(longer), title)
+    return labelled
+
+
+def test_the_easiest_slices_may_be_all_that_is_learned_from(long):
+    (_, everything), (_, easiest) = train(long), train(long, "--select-instances", "0.4")
+    assert everything.manifest.slices == easiest.manifest.slices
+    assert everything.manifest.files["head.npz"] != easiest.manifest.files["head.npz"]
+    long("genre", "-q", "--threshold", "0", "--model", easiest.manifest.bundle_id, "title:Hum 8")
+    assert dict(long.fields("genres"))["Hum 8"] == "Hum"
+
+
+def test_a_model_hears_the_part_of_a_track_that_it_was_trained_on(long):
+    models = {part: train(long, "--position", part)[1] for part in ("beginning", "end")}
+    right = {part: report_of(bundle)["song_accuracy"]["value"] for part, bundle in models.items()}
+    assert right["beginning"] > 0.9
+    assert right["end"] < 0.6
+    name = models["beginning"].manifest.bundle_id
+    long("genre", "-q", "--threshold", "0", "--model", name, "title::8$")
+    gaps = dict(long.fields("genres", query=["title::8$"]))
+    assert gaps == {f"{genre} 8": genre for genre in HZ}
+
+
+def test_the_configuration_says_it_too_and_the_command_line_has_the_last_word(labelled):
+    labelled.config["cnngenre"]["train"] |= {
+        "aggregation": "max", "band": "low", "position": "ends", "slices_per_song": 1,
+        "select_instances": 0.9, "slice_seconds": None,
+    }  # fmt: skip
+    _, bundle = train(labelled, "--band", "mid")
+    assert bundle.manifest.aggregation.rule == "max"
+    slices = bundle.manifest.slices
+    assert (slices.band, slices.position, slices.max_slices) == ("mid", "ends", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--aggregation", "median"], "aggregation must be one of mean, product, majority, max, "),
+        (["--band", "highest"], "band must be one of all, low, mid, high, no-low, "),
+        (["--position", "chorus"], "position must be one of spread, beginning, middle, end, ends"),
+        (["--select-instances", "1.5"], "select_instances must be from 0 to 1, not 1.5"),
+        (["--select-instances", "0"], "select_instances must be above 0"),
+        (["--slices-per-song", "0"], "slices_per_song must be at least 1, not 0"),
+        (["--slices-per-song", "10001"], "at most 10000 slices can be heard of a song"),
+        (["--slice-seconds", "5"], "cannot have another length"),
+        (["--slice-seconds", "nan", "--architecture", "crnn"], "slices must be from "),
+        (["--slice-seconds", "0.01", "--architecture", "pelchat2019"], "slices must be from "),
+        (["--slice-seconds", "3", "--architecture", "midi-rnn"], "counted in notes, not in second"),
+        (["--band", "low", "--architecture", "midi-rnn"], "notes have no frequency bands"),
+        (["--architecture", "resnet"], "no such architecture: resnet (there are: embeddings, pel"),
+        (["--listening", "--field", "rating"], "rating cannot be learned from itself"),
+        (["--listening", "--positive", "play_count:9.."], "play_count cannot be learned from"),
+    ],
+)  # fmt: skip
+def test_what_a_system_cannot_hear_is_one_sentence(labelled, arguments, sentence):
+    assert sentence in one_sentence(labelled, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("band", 7), ("band", ["low"]), ("slice_seconds", "long"), ("slices_per_song", "all"),
+     ("select_instances", "half"), ("listening", "perhaps"), ("aggregation", {"mean": 1})],
+)  # fmt: skip
+def test_a_value_of_the_wrong_kind_is_one_sentence(labelled, key, value):
+    labelled.config["cnngenre"]["train"][key] = value
+    assert key in one_sentence(labelled)
+
+
+# --- What a listener did with tracks --------------------------------------------------------------
+
+
+def listen(beet):
+    """Somebody whose genres nobody can hear: what is played often is Fire, the rest is Water."""
+    tracks = "title::[0-7]$"
+    beet("modify", "-y", "-M", "-W", tracks, "genres=Water", "play_count=2", "rating=0.4")
+    odd = "title::[1357]$"
+    beet("modify", "-y", "-M", "-W", odd, "genres=Fire", "play_count=250", "rating=0.5")
+    # An artist has one genre, or the folds by artist would be asked for what cannot be known.
+    sqlite(beet, "UPDATE items SET artist = title")
+
+
+def test_what_the_user_played_counts_beside_the_sound(labelled):
+    listen(labelled)
+    output, bundle = train(labelled, "--listening")
+    report = report_of(bundle)
+    assert report["accuracy_without_listening"] < 0.7
+    assert report["song_accuracy"]["value"] > 0.9
+    assert (
+        f"right, without what a listener did: {report['accuracy_without_listening']:.1%}" in output
+    )
+    assert report["settings"]["what a listener did with tracks counts"] == "yes"
+    spec = bundle.manifest.listening
+    assert spec.threshold == report["threshold"]
+
+    gaps = "title::8$"
+    labelled("modify", "-y", "-M", "-W", gaps, "play_count=2", "rating=0.4")
+    labelled("modify", "-y", "-M", "-W", "title:Hum 8", "play_count=250", "rating=0.5")
+    labelled("genre", "-q", "--threshold", "0.5", gaps)
+    found = dict(labelled.fields("genres", query=[gaps]))
+    assert found == {"Murk 8": "Water", "Hum 8": "Fire", "Glint 8": "Water"}
+
+    # What was heard is remembered as it was; what the user did since counts without hearing it.
+    labelled.config["plugins"] = ["cnngenre", "deaf"]
+    sound = labelled.fields("cnngenre_all", query=[gaps])
+    labelled("genre", "-q", "--undo", gaps)
+    labelled("modify", "-y", "-M", "-W", "title:Murk 8", "play_count=250", "rating=0.5")
+    labelled("genre", "-q", "--threshold", "0.5", gaps)
+    assert dict(labelled.fields("genres", query=[gaps]))["Murk 8"] == "Fire"
+    assert labelled.fields("cnngenre_all", query=[gaps]) == sound
+
+
+def test_what_the_user_played_counts_for_nothing_where_nobody_wishes_that(labelled):
+    _, before = train(labelled)
+    labelled("modify", "-y", "-M", "-W", "title:Hum", "play_count=250", "rating=****")
+    _, after = train(labelled)
+    assert before.manifest.listening is after.manifest.listening is None
+    assert before.manifest.files["head.npz"] == after.manifest.files["head.npz"]
+    reports = [report_of(bundle) for bundle in (before, after)]
+    for report in reports:
+        del report["bundle_id"], report["created_utc"]
+    assert reports[0] == reports[1]
+
+
+def test_what_no_number_is_counts_as_missing(labelled):
+    labelled("modify", "-y", "-M", "-W", "title:Hum", "play_count=often", "rating=****")
+    labelled("modify", "-y", "-M", "-W", "title:Murk", "play_count=1e999", "rating=-1e300")
+    sqlite(labelled, "UPDATE items SET added = 0")
+    beet_says = one_sentence(labelled, "--listening")
+    assert beet_says.endswith("how it was rated or when it was added")
 
 
 # --- Hardly anything to learn from ----------------------------------------------------------------

@@ -204,12 +204,12 @@ def test_music_is_learned_and_an_interruption_changes_nothing(architecture, tone
         options = {"seed": 3, "slices_folder": slices_folder, **options}
         return train_system(architecture, tones, GENRES, held_out, tmp_path / work, **options)
 
-    whole = train("whole").learned
+    whole = train("whole")
     assert whole.history[whole.best_epoch - 1].song_accuracy == 1.0
     train("parts", epochs=2)
     resumed = train("parts")
-    assert resumed.learned.resumed_epochs == 2
-    assert resumed.learned.history == whole.history
+    assert resumed.resumed_epochs == 2
+    assert resumed.history == whole.history
 
 
 # --- MIDI, from the front door -------------------------------------------------------------------
