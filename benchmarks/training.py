@@ -15,7 +15,7 @@ import csv
 import os
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +61,38 @@ def main() -> None:
         "| calibration error | answered | right, of those |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
+    answers: dict[str, list[Answers]] = defaultdict(list)
     for name in sorted({row["set"] for row in rows}):
         chosen = [row for row in rows if row["set"] == name]
-        report(name, material_of(options.music, chosen, options.cache), options.seeds)
+        material = material_of(options.music, chosen, options.cache)
+        for what, found in report(name, material, options.seeds).items():
+            answers[what].append(found)
+    for what, parts in answers.items():
+        together = Answers(
+            np.concatenate([part.confidence for part in parts], axis=1),
+            np.concatenate([part.right for part in parts], axis=1),
+            np.concatenate([part.accepted for part in parts], axis=1),
+            [artist for part in parts for artist in part.artists],
+        )
+        print(f"| all, each by its own model | {what} | | | | | {together.calibration()} |")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """(n_seeds, n_tracks) each, and the tracks' artists."""
+
+    confidence: np.ndarray
+    right: np.ndarray
+    accepted: np.ndarray
+    artists: list[str]
+
+    def calibration(self) -> str:
+        """Calibration error, share that is answered, share of that which is right: three cells."""
+        error = calibration_error(self.confidence.ravel(), self.right.ravel())
+        precision = artist_interval(
+            lambda i: accuracy(self.right[:, i][self.accepted[:, i]]), self.artists
+        )
+        return f"{error:.3f} | {self.accepted.mean():.3f} | {precision}"
 
 
 def material_of(music: Path, rows: list[dict[str, str]], cache: Path) -> Material:
@@ -80,7 +109,8 @@ def material_of(music: Path, rows: list[dict[str, str]], cache: Path) -> Materia
     return make_material([track for track, _ in heard], [sound for _, sound in heard])
 
 
-def report(name: str, material: Material, seeds: int) -> None:
+def report(name: str, material: Material, seeds: int) -> dict[str, Answers]:
+    found: dict[str, Answers] = {}
     labels = [track.label for track in material.tracks]
     artists = [track.artist for track in material.tracks]
     runs: dict[str, list] = {"baseline": [], "sound alone": [], "with its artist's tracks": []}
@@ -107,13 +137,13 @@ def report(name: str, material: Material, seeds: int) -> None:
         interval = artist_interval(lambda i, gain=gain: float(gain[i].mean()), artists)
         accepted = np.array([evaluated.accepted for _, evaluated in results])
         slices = np.mean([evaluated.slice_accuracy for _, evaluated in results])
-        error = calibration_error(confidence.ravel(), correct.ravel())
-        precision = accuracy(correct[accepted])
+        found[what] = Answers(confidence, correct, accepted, artists)
         print(
             f"{line} {interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}] "
-            f"| {slices:.3f} | {error:.3f} | {accepted.mean():.3f} | {precision:.3f} |",
+            f"| {slices:.3f} | {found[what].calibration()} |",
             flush=True,
         )
+    return found
 
 
 def report_parts(name: str, material: Material, seeds: int) -> None:

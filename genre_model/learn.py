@@ -31,8 +31,8 @@ class Learned:
     """What came of learning.
 
     ``logits`` takes the slices of one song, (n, *shape), and gives its votes, (n * votes,
-    n_genres); ``export`` gives the ONNX network from ``slices`` to ``logits`` that does the same, and is the
-    last thing that can be asked for.
+    n_genres); ``export`` gives the ONNX network from ``slices`` to ``logits`` that does the same
+    and is the last thing that can be asked for.
     ``resumed_epochs`` of the ``history`` were trained by an earlier call; ``fresh_reason`` says why
     a checkpoint that was there was not used.
     """

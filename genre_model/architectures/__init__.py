@@ -127,6 +127,7 @@ from genre_model.architectures.costa2017 import (  # noqa: E402
 )
 from genre_model.architectures.crnn import CRNN  # noqa: E402
 from genre_model.architectures.despois2016 import DESPOIS2016  # noqa: E402
+from genre_model.architectures.finetune import FINETUNE  # noqa: E402
 from genre_model.architectures.midi_rnn import MIDI_RNN  # noqa: E402
 from genre_model.architectures.obrien import OBRIEN  # noqa: E402
 from genre_model.architectures.pelchat2019 import PELCHAT2019, PELCHAT2019_STRIDED  # noqa: E402
@@ -144,6 +145,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         OBRIEN,
         CRNN,
         MIDI_RNN,
+        FINETUNE,
     )
 }
 

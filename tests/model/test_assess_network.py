@@ -1,0 +1,92 @@
+"""A network is judged on artists that it has not heard, and so is what a listener did."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from audio_files import tone, write_audio
+from bundle_files import TONES_HZ, tiny_manifest, tiny_network, tiny_probe
+
+from genre_model.architectures import ARCHITECTURES
+from genre_model.bundle import PROBE, npz, write_bundle
+from genre_model.dataset import LabelledTrack
+from genre_model.listening import Listening
+from genre_model.make_bundle import Job
+from genre_model.network_bundle import assess_network, manifest_of
+from genre_model.specs import NetworkSpec
+from genre_model.split import split_tracks
+from genre_model.training import HeadOptions, is_right
+
+N_ARTISTS = 20
+PLAYS = {"Bebop": Listening(2, 0.1), "Dub": Listening(300, 0.5), "Jazz": Listening(2, 0.9)}
+
+
+@pytest.fixture(scope="module")
+def tracks(tmp_path_factory):
+    """Tones whose labels only their listener knows."""
+    folder = tmp_path_factory.mktemp("tones")
+    found = []
+    for n in range(N_ARTISTS):
+        for k, (genre, listening) in enumerate(PLAYS.items()):
+            path = folder / f"{genre} {n}.wav"
+            hz = list(TONES_HZ.values())[(k + n) % 3]
+            write_audio(path, tone(3.1, hz * (1 + n / 100), 16_000, 1), 16_000)
+            found.append(LabelledTrack(path, (genre,), f"{genre} {n}", listening=listening))
+    return found
+
+
+def assess(tracks, **options):
+    """What becomes of a network that names tones by their pitch, and the split."""
+    slices = tiny_probe()["slices"]
+    bands = slices.mean(axis=1).reshape(1, 3, -1).sum(axis=2)
+    manifest = tiny_manifest(
+        network=NetworkSpec(),
+        created_utc="2026-05-01T12:00:00+00:00",
+        genres=tuple(sorted(PLAYS)),
+        parents={},
+        presets={},
+    )
+    contents = {"network.onnx": tiny_network(tags=False), PROBE: npz(slices=slices, logits=bands)}
+    split = split_tracks(tracks, 0)
+    with TemporaryDirectory() as folder:
+        draft = write_bundle(Path(folder) / "draft", manifest, contents)
+        return assess_network(Job(tracks, {}, HeadOptions(**options)), split, draft), split
+
+
+def accuracy(probabilities, material):
+    return is_right(probabilities, material.allowed).mean()
+
+
+def test_what_a_listener_did_is_learned_on_the_validation_and_applied_to_the_test(tracks):
+    (calibration, material, evaluated), split = assess(tracks, listening=True)
+    assert [t.path for t in material.tracks] == [
+        t.path for t, fold in zip(tracks, split.fold, strict=True) if fold == 0
+    ]
+    assert accuracy(evaluated.without_listening, material) < 0.6
+    assert accuracy(evaluated.probabilities, material) > 0.8
+    assert evaluated.listening.now_s == material.now_s == 1777636800
+    confidence = evaluated.probabilities.max(axis=1)
+    assert (evaluated.accepted == (confidence >= evaluated.listening.threshold)).all()
+    assert evaluated.threshold == evaluated.listening.threshold
+
+    (plain, _, without), _ = assess(tracks)
+    assert without.listening is without.without_listening is None
+    assert (plain.alone, plain.context) == (calibration.alone, calibration.context)
+    assert (without.probabilities == evaluated.without_listening).all()
+
+
+def test_a_validation_of_one_artist_is_no_crash(tracks):
+    few = [t for t in tracks if t.artist.endswith((" 0", " 1", " 2"))]
+    _, material, evaluated = assess(few, listening=True)[0]
+    assert np.isfinite(evaluated.probabilities).all()
+    assert len(material.tracks) < len(few)
+
+
+@pytest.mark.parametrize("rule", ["mean", "majority"])
+def test_the_manifest_has_the_slices_and_the_rule_of_the_training(tracks, rule):
+    architecture = ARCHITECTURES["crnn"]
+    job = Job(tracks, {}, HeadOptions(rule=rule))
+    manifest = manifest_of(job, architecture, ("A", "B"), b"network")
+    assert manifest.aggregation.rule == rule
+    assert manifest.slices == architecture.slices

@@ -1,0 +1,44 @@
+"""``beet cnntrain --architecture`` with other slices, from the outside; it needs TensorFlow."""
+
+from dataclasses import replace
+
+import pytest
+from test_train_options import report_of, train
+
+from genre_model.architectures import ARCHITECTURES
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("tf2onnx")
+
+
+def test_a_system_hears_and_weighs_as_the_user_says(labelled):
+    arguments = ["--slice-seconds", "1", "--slices-per-song", "2", "--position", "middle"]
+    output, bundle = train(
+        labelled, "--architecture", "pelchat2019", "--epochs", "1", *arguments,
+        "--band", "no-high", "--aggregation", "confidence", "--select-instances", "0.9",
+        "--listening",
+    )  # fmt: skip
+    manifest, plain = bundle.manifest, ARCHITECTURES["pelchat2019"].slices
+    assert manifest.slices == replace(
+        plain,
+        frames=50,
+        hop_frames=round(50 * plain.hop_frames / plain.frames),
+        max_slices=2,
+        position="middle",
+        band="no-high",
+    )
+    assert manifest.aggregation.rule == "confidence"
+    assert manifest.listening.threshold == report_of(bundle)["threshold"]
+    assert "epoch 1: loss " in output
+    assert "right, without what a listener did: " in output
+
+    name = manifest.bundle_id
+    labelled("genre", "-q", "--threshold", "0", "--model", name, "title:Hum 8")
+    assert labelled.fields("cnngenre_model", query=["title:Hum 8"]) == [("Hum 8", name)]
+
+
+def test_one_work_folder_does_not_mix_two_settings(labelled):
+    arguments = ["--architecture", "pelchat2019", "--epochs", "1", "--slice-seconds"]
+    (_, short), (_, long) = train(labelled, *arguments, "1"), train(labelled, *arguments, "1.5")
+    assert (short.manifest.slices.frames, long.manifest.slices.frames) == (50, 75)
+    assert short.manifest.slices.max_slices == ARCHITECTURES["pelchat2019"].slices.max_slices

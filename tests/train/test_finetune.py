@@ -1,0 +1,39 @@
+"""Fine-tuning starts from the shipped network as it is."""
+
+import numpy as np
+import pytest
+
+from genre_model.architectures.finetune import FINETUNE, build
+from genre_model.bundle import PROBE, SHIPPED, read_bundle
+from genre_model.keras_export import require_tensorflow
+from genre_model.onnx_network import open_network
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("tf2onnx")
+
+
+@pytest.fixture(scope="module")
+def model():
+    require_tensorflow("finetune")
+    return build((FINETUNE.slices.frames, FINETUNE.spectrogram.n_mels), 4)
+
+
+def test_it_begins_with_what_the_shipped_network_hears(model):
+    import keras
+
+    shipped = read_bundle(SHIPPED)
+    slices = shipped.arrays(PROBE)["slices"]
+    session = open_network(shipped.read(shipped.manifest.network.file))
+    expected = session.run(["embedding"], {"log_mel": slices})[0]
+    embedding = keras.Model(model.input, model.get_layer("logits").input)
+    np.testing.assert_allclose(embedding(slices, training=False), expected, atol=1e-4)
+
+
+def test_the_front_end_stays_as_it_is(model):
+    learning = {weight.path.split("/")[0] for weight in model.trainable_variables}
+    assert learning == {"midend5", "midend6", "midend7", "dense", "logits"}
+
+
+def test_it_hears_the_same_slices():
+    manifest = read_bundle(SHIPPED).manifest
+    assert (FINETUNE.spectrogram, FINETUNE.slices) == (manifest.spectrogram, manifest.slices)
