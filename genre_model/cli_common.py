@@ -45,6 +45,14 @@ def fraction(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """A number above 0 and up to 1."""
+    value = fraction(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
 def positive(text: str) -> int:
     """A whole number from 1 up."""
     value = int(text)

@@ -20,6 +20,7 @@ from genre_model.cli_common import (
     positive,
     printable,
     say,
+    share,
     whole_number,
 )
 from genre_model.dataset import LabelledTrack, overview
@@ -101,7 +102,7 @@ def add_slicing_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--select-instances",
-        type=fraction,
+        type=share,
         metavar="P",
         help="learn from this share of each genre's slices, the easiest to tell",
     )

@@ -260,6 +260,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(
 @pytest.mark.parametrize(
     "arguments",
     [["--seed", "-1"], ["--min-tracks", "0"], ["--target-precision", "2"], ["--labels", "names"],
+     ["--select-instances", "0"], ["--band", "highest"],
      ["--threads", "0"], ["--genres", ","]],
 )  # fmt: skip
 def test_bad_options_exit_with_2(music, capsys, arguments):

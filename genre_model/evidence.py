@@ -1,0 +1,156 @@
+"""Why a song got its verdict: what each of its slices says, and which say it loudest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.aggregate import calibrated
+from genre_model.classifier import Classifier, Heard
+from genre_model.specs import FrontEndSpec, NotesSpec, SliceSpec
+from genre_model.vocabulary import Policy, SongGenre, Vocabulary
+
+Float64 = NDArray[np.float64]
+
+MAX_MARKED = 3
+SLICES_PER_MARK = 3  # of few slices few are marked
+UNLIKELY = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What a song's slices say, by time.
+
+    ``votes`` (n_slices, n_names) are probabilities of the written ``names``, each without that of
+    its kinds; rows sum to 1, or to less where something else takes part.  ``starts_s`` (n_slices,)
+    and the ``length_s`` of a slice are in seconds.  ``loudest``: the slices that speak most for
+    the leading genre, the first most of all.
+    """
+
+    names: tuple[str, ...]
+    votes: Float64
+    starts_s: Float64
+    length_s: float
+    loudest: tuple[int, ...]
+
+    @property
+    def by_share(self) -> list[str]:
+        """The names, those with most of the votes first; without any they are left out."""
+        shares = self.votes.mean(axis=0)
+        order = np.argsort(-shares, kind="stable").tolist()
+        return [self.names[index] for index in order if shares[index] > 0]
+
+    def vote(self, name: str) -> Float64:
+        """(n_slices,) probability of a name."""
+        return self.votes[:, self.names.index(name)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """One song's verdict with its reason and its evidence; None where nothing was heard."""
+
+    title: str
+    song: SongGenre
+    reason: str
+    evidence: Evidence | None
+    model: str
+    genres: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """The answer in a few words."""
+        best = self.song.best
+        if best is None:
+            return "silent"
+        if not self.song.accepted:
+            return f"unsure: {best.genre}? {percent(best.probability)}"
+        return f"{'; '.join(self.song.genres)} {percent(best.probability)}"
+
+
+def evidence_of(
+    classifier: Classifier, heard: Heard, vocabulary: Vocabulary, leading: str | None
+) -> Evidence | None:
+    """The evidence in what was heard; None of a song without sound.
+
+    ``leading`` is the written name of the genre whose loudest slices are wanted.
+    """
+    if len(heard.features) == 0:
+        return None
+    manifest = classifier.manifest
+    rows = calibrated(classifier.slice_logits(heard), manifest.aggregation)
+    known = len(heard.starts_s) == len(rows)  # a network may say one thing of all slices together
+    starts_s, slice_of = np.unique(
+        heard.starts_s if known else np.zeros(len(rows)), return_inverse=True
+    )
+    of_slices = np.zeros((len(starts_s), rows.shape[1]))
+    np.add.at(of_slices, slice_of, rows)
+    of_slices /= np.bincount(slice_of)[:, None]
+    lines = [vocabulary.line(genre) for genre in manifest.genres]
+    names = tuple(dict.fromkeys(line[0] for line in lines if line))
+    votes = np.zeros((len(of_slices), len(names)))
+    for line, column in zip(lines, of_slices.T, strict=True):
+        if line:
+            votes[:, names.index(line[0])] += column
+    parts = [column for line, column in zip(lines, of_slices.T, strict=True) if leading in line]
+    return Evidence(
+        names,
+        votes,
+        starts_s,
+        slice_seconds(manifest.spectrogram, manifest.slices, starts_s),
+        loudest(sum(parts, np.zeros(len(votes)))),
+    )
+
+
+def loudest(leading: Float64) -> tuple[int, ...]:
+    """Which slices give a genre the highest of its probabilities (n_slices,); a third at most."""
+    n = min(MAX_MARKED, max(1, len(leading) // SLICES_PER_MARK))
+    return tuple(np.argsort(-leading, kind="stable")[:n].tolist())
+
+
+def slice_seconds(spec: FrontEndSpec, slices: SliceSpec, starts_s: Float64) -> float:
+    """How long a slice is; of notes, what is usual between two of them."""
+    if isinstance(spec, NotesSpec):
+        return float(np.median(np.diff(starts_s))) if len(starts_s) > 1 else 1.0
+    return slices.frames * spec.hop / spec.sample_rate_hz
+
+
+def reason_of(song: SongGenre, policy: Policy, alone: Mapping[str, float] | None = None) -> str:
+    """The verdict's reason as a sentence.
+
+    Args:
+        song: The verdict.
+        policy: What decided it.
+        alone: Probabilities of the written names by the sound alone, where something else counted.
+    """
+    best = song.best
+    if best is None:
+        return "There is nothing to hear."
+    threshold = f"the threshold of {policy.threshold:.2f}"
+    reached = "which reaches" if song.accepted else "below"
+    text = f"{best.genre} has {best.probability:.2f}, {reached} {threshold}"
+    root = song.ranked[0]
+    if song.accepted and root.genre != best.genre and root.probability > best.probability:
+        text += f"; it is a kind of {root.genre}, which has {root.probability:.2f}"
+    own = (alone or {}).get(best.genre)
+    if own is not None and abs(own - best.probability) > UNLIKELY:
+        text += f"; the sound alone says {own:.2f}, the artist's other tracks or plays the rest"
+    return f"{text}."
+
+
+def percent(probability: float) -> str:
+    """A probability as a whole percentage."""
+    return f"{100 * probability:.0f} %"
+
+
+def clock(seconds: float) -> str:
+    """A time as minutes and seconds."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def harmless(text: str) -> str:
+    """Text on one line without control characters, bidirectional ones included."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

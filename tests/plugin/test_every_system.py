@@ -1,0 +1,30 @@
+"""Every system that hears audio is trained, saved and used by the plugin; it needs TensorFlow."""
+
+import pytest
+from labelled_library import HZ, bundles
+
+from genre_model.architectures import ARCHITECTURES
+from genre_model.bundle import read_bundle
+from genre_model.specs import NotesSpec
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("tf2onnx")
+pytest.importorskip("skimage")
+
+HEARING = [a.name for a in ARCHITECTURES.values() if not isinstance(a.spectrogram, NotesSpec)]
+
+
+@pytest.mark.parametrize("name", HEARING)
+def test_a_system_is_trained_and_writes_genres(labelled, name):
+    output = labelled("cnntrain", "--architecture", name, "--epochs", "1")
+    assert "right: " in output
+    [folder] = bundles(labelled)
+    manifest = read_bundle(folder).manifest
+    assert manifest.provenance["architecture"] == name
+    assert set(manifest.genres) == set(HZ)
+    output = labelled("genre", "--threshold", "0", "--model", folder.name, "title:Hum 8")
+    assert "tagged 1" in output
+    ((_, label, model),) = labelled.fields("cnngenre_label", "cnngenre_model", query=["title:Hum 8"])
+    assert label in HZ
+    assert model == folder.name
+    assert labelled.genres()["Hum 8"] == label
