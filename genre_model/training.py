@@ -138,7 +138,13 @@ def fit(material: Material, tracks: Indices, options: HeadOptions) -> Head:
     """A head fitted on some of the tracks, or on the easiest of their slices."""
     if options.select is not None:
         material = with_easiest_slices(material, tracks, options)
-    truth, x, allowed = material.truth[tracks], material.means[tracks], material.allowed[tracks]
+    return fit_means(
+        material.means[tracks], material.allowed[tracks], material.truth[tracks], options
+    )
+
+
+def fit_means(x: Float64, allowed: Bools, truth: Indices, options: HeadOptions) -> Head:
+    """A head fitted on songs' means (n, n_features), their open genres and the first of these."""
     counts = Counter(truth.tolist())
     sizes = np.array([counts[label] for label in truth.tolist()], dtype=np.float64)
     targets = allowed / allowed.sum(axis=1, keepdims=True)

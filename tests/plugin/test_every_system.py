@@ -24,7 +24,9 @@ def test_a_system_is_trained_and_writes_genres(labelled, name):
     assert set(manifest.genres) == set(HZ)
     output = labelled("genre", "--threshold", "0", "--model", folder.name, "title:Hum 8")
     assert "tagged 1" in output
-    ((_, label, model),) = labelled.fields("cnngenre_label", "cnngenre_model", query=["title:Hum 8"])
+    ((_, label, model),) = labelled.fields(
+        "cnngenre_label", "cnngenre_model", query=["title:Hum 8"]
+    )
     assert label in HZ
     assert model == folder.name
     assert labelled.genres()["Hum 8"] == label

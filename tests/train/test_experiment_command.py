@@ -1,0 +1,79 @@
+"""An experiment from the outside: it trains, writes its results, and does not train twice."""
+
+import json
+
+import numpy as np
+import pytest
+from audio_files import tone, write_audio
+
+from genre_model import cli
+from genre_model.bundle import PROBE, SHIPPED, read_bundle
+from genre_model.experiments.embeddings import fit, with_head
+from genre_model.head import Head
+from genre_model.onnx_network import onnx_logits, open_network
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("tf2onnx")
+
+
+@pytest.fixture
+def music(tmp_path):
+    """Forty songs of two genres, each by somebody else."""
+    folder = tmp_path / "music"
+    for number in range(40):
+        genre, hz = [("Low", 150), ("High", 2_000)][number % 2]
+        (folder / genre).mkdir(parents=True, exist_ok=True)
+        samples = tone(6.0, hz * (1 + number / 80), 16_000, 1)
+        write_audio(folder / genre / f"{number}.wav", samples, 16_000)
+    return folder
+
+
+def run(*arguments):
+    return cli.main(["experiment", *map(str, arguments)])
+
+
+def test_an_experiment_writes_its_results_and_goes_on_where_it_was(music, tmp_path, capsys):
+    output = tmp_path / "results"
+    assert run("songs", music, "--seeds", 1, "-o", output) == 0
+    first = capsys.readouterr()
+    assert "4 trainings, 0 of them done before" in first.err
+    assert first.out.startswith("### F5: Do more songs help?")
+    record = json.loads((output / "songs.json").read_text())
+    assert record["music"]["n_songs"] == 40
+    assert record["figures"]["100% of the songs"]["song"]["value"] > 0.8
+    assert {path.name for path in output.glob("songs.*")} == {
+        *("songs.json", "songs.csv", "songs.svg", "songs.md")
+    }
+    assert run("songs", music, "--seeds", 1, "-o", output) == 0
+    again = capsys.readouterr()
+    assert "4 trainings, 4 of them done before" in again.err
+    assert again.out == first.out
+
+
+def test_nothing_to_tell_apart_is_a_sentence(music, tmp_path, capsys):
+    (tmp_path / "one").mkdir()
+    (music / "Low").rename(tmp_path / "one" / "Low")
+    assert run("split", tmp_path / "one", "-o", tmp_path / "results") == 1
+    assert "fewer than two genres" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_default_joins_in_with_its_own_embeddings():
+    shipped = read_bundle(SHIPPED)
+    slices = shipped.arrays(PROBE)["slices"]
+    network = shipped.read(shipped.manifest.network.file)
+    embedding = open_network(network).run(["embedding"], {"log_mel": slices})[0]
+    rng = np.random.default_rng(0)
+    head = Head(rng.random((200, 3), np.float32), rng.random(3, np.float32))
+    ours = onnx_logits(open_network(with_head(network, head)), slices)
+    np.testing.assert_allclose(ours, head.logits(embedding), rtol=1e-4, atol=1e-4)
+
+
+def test_the_default_learns():
+    rng = np.random.default_rng(0)
+    songs = np.repeat(np.arange(8), 2)
+    loud = rng.gamma(2.0, 0.6, (16, 187, 96)).astype(np.float32)
+    loud[songs % 2 == 0, :, 48:] = 0
+    allowed = np.eye(2, dtype=bool)[songs % 2]
+    logits = onnx_logits(open_network(fit(loud, allowed, songs, 0)), loud)
+    assert (logits.argmax(axis=1) == songs % 2).all()
