@@ -43,7 +43,8 @@ def with_other_slices(bundle: Bundle, wish: SlicingWish) -> Bundle:
     if wish.slice_seconds is not None:
         raise GenreModelError(f"the slices of {manifest.bundle_id} cannot have another length")
     slices = adjusted(manifest.slices, manifest.spectrogram, wish)
-    return replace(bundle, manifest=replace(manifest, slices=slices))
+    sampling = manifest.sampling if wish.slices_per_song is None else None
+    return replace(bundle, manifest=replace(manifest, slices=slices, sampling=sampling))
 
 
 def adjusted(slices: SliceSpec, spec: FrontEndSpec, wish: SlicingWish) -> SliceSpec:

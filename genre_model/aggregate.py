@@ -37,6 +37,25 @@ def aggregate(slice_logits: NDArray[np.floating], spec: AggregationSpec) -> Floa
     return song[: slice_logits.shape[1]]
 
 
+def can_be_sampled(spec: AggregationSpec) -> bool:
+    """Whether :func:`influence` knows the rule."""
+    return spec.rule in ("product", "mean")
+
+
+def influence(slice_logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
+    """How far each slice moves the song's probabilities from their mean, (n_slices, n_genres).
+
+    To first order where the rule is the product.
+    """
+    if spec.rule == "mean":
+        own = calibrated(slice_logits, spec)
+        return own - mean(own)
+    song = aggregate(slice_logits, spec)
+    moves = spec.sharpness * (slice_logits - slice_logits.mean(axis=0)).astype(np.float64)
+    moved: Float64 = song * (moves - (moves @ song)[:, None])
+    return moved
+
+
 def calibrated(logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
     """(..., n_genres) logits as probabilities, after ``spec.sharpness`` and ``spec.background``."""
     return softmax(with_background(logits, spec))[..., : logits.shape[-1]]

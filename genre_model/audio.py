@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,12 +137,12 @@ class AudioFile:
         # Where a seek lands after its target, the samples in between are lost: 10 ms at the most.
         if first is None or position is None or position > begin + self.native_rate_hz // 100:
             return None
-        pieces = [mono(first)]
+        found = [first]
         reached = position + first.samples
         while reached < end and (frame := next(frames, None)) is not None:
-            pieces.append(mono(frame))
+            found.append(frame)
             reached += frame.samples
-        samples = np.pad(np.concatenate(pieces), (max(0, position - begin), 0))
+        samples = np.pad(mono(found), (max(0, position - begin), 0))
         return checked(samples[max(0, begin - position) :][: end - begin])
 
     def _seek(self, begin: int) -> bool:
@@ -173,16 +173,16 @@ class AudioFile:
     def _gathered(self, frames: Iterator[AudioFrame]) -> Iterator[Float32]:
         """Native mono samples in blocks of about ``BLOCK_S``."""
         wanted = int(BLOCK_S * self.native_rate_hz)
-        pieces: list[Float32] = []
+        found: list[AudioFrame] = []
         n_samples = 0
         for frame in frames:
-            pieces.append(mono(frame))
+            found.append(frame)
             n_samples += frame.samples
             if n_samples >= wanted:
-                yield checked(np.concatenate(pieces))
-                pieces, n_samples = [], 0
-        if pieces:
-            yield checked(np.concatenate(pieces))
+                yield checked(mono(found))
+                found, n_samples = [], 0
+        if found:
+            yield checked(mono(found))
 
     def _decode(self) -> Iterator[AudioFrame]:
         """Frames from the present position on; damaged packets are passed over."""
@@ -246,14 +246,28 @@ def reason(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
-def mono(frame: AudioFrame) -> Float32:
-    """The mean of a frame's channels, (n_samples,) float32 in [-1, 1]."""
-    values: NDArray[Any] = frame.to_ndarray()
-    n_channels = len(frame.layout.channels)
-    values = values if frame.format.is_planar else values.reshape(-1, n_channels).T
+def mono(frames: Sequence[AudioFrame]) -> Float32:
+    """The mean of the frames' channels, (n_samples,) float32 in [-1, 1].
+
+    Frames are small, some 20 ms, so that what is done to each of them costs as much as decoding it.
+    """
+    found: list[Float32] = []
     with np.errstate(over="ignore", invalid="ignore"):  # `checked` refuses what comes of it
-        mean: Float32 = as_float(values).mean(axis=0, dtype=np.float32)
-    return mean
+        for _, alike in itertools.groupby(map(channels_of, frames), lambda a: (len(a), a.dtype)):
+            together = np.concatenate(list(alike), axis=1)
+            found.append(as_float(together).mean(axis=0, dtype=np.float32))
+    return np.concatenate(found)
+
+
+def channels_of(frame: AudioFrame) -> NDArray[Any]:
+    """A frame's samples as they were decoded, (n_channels, n_samples)."""
+    if frame.format.name == "fltp":  # as most decoders have it; `to_ndarray` takes twice as long
+        planes = (
+            np.frombuffer(memoryview(plane), np.float32, frame.samples) for plane in frame.planes
+        )
+        return np.array([*planes])
+    values: NDArray[Any] = frame.to_ndarray()
+    return values if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels).T
 
 
 def as_float(values: NDArray[Any]) -> NDArray[Any]:

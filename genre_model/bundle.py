@@ -7,6 +7,7 @@ SHA-256, and the probe holds a slice with the answer that the bundle gave when i
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 import tempfile
@@ -30,6 +31,7 @@ from genre_model.specs import (
     FrontEndSpec,
     NetworkSpec,
     NotesSpec,
+    SamplingSpec,
     SliceSpec,
     SoxSpec,
 )
@@ -61,6 +63,7 @@ class Manifest:
     aggregation: AggregationSpec
     context: ContextSpec | None = None
     listening: ListeningSpec | None = None
+    sampling: SamplingSpec | None = None
     target: str = "genres"
     schema: int = SCHEMA
     parents: dict[str, str] = field(default_factory=dict)
@@ -170,6 +173,11 @@ def find_fault(manifest: Manifest) -> str | None:
             1 <= slices.hop_frames <= slices.frames <= 100_000
             and 1 <= slices.max_slices <= 10_000
             and slices.min_seconds > 0
+        ),
+        "impossible sampling settings": manifest.sampling is not None
+        and not (
+            2 <= manifest.sampling.min_slices <= manifest.sampling.max_slices <= 10_000
+            and 0 <= manifest.sampling.z < math.inf
         ),
         "impossible aggregation settings": not (
             manifest.aggregation.sharpness > 0 and 0 <= manifest.aggregation.threshold <= 1

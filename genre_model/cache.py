@@ -22,7 +22,7 @@ import numpy as np
 
 from genre_model.audio import audio_fingerprint
 from genre_model.bundle import Manifest
-from genre_model.classifier import Classifier, Heard
+from genre_model.classifier import Classifier, Heard, Sample, is_sampled
 from genre_model.errors import GenreModelError
 
 Result = TypeVar("Result")
@@ -153,12 +153,17 @@ def set_aside(path: Path) -> None:
 
 
 def cached_hear(
-    classifier: Classifier, cache: Cache | None, *, thorough: bool = False
+    classifier: Classifier,
+    cache: Cache | None,
+    *,
+    thorough: bool = False,
+    until_settled: bool = False,
 ) -> Callable[[Path], Heard]:
     """``classifier.hear``, by way of a cache.
 
     What is heard for the first time is rounded as if it came from the cache, so that a second run
-    says the same as the first.
+    says the same as the first.  Of a long song the cache may have fewer slices than are needed now,
+    or more: those that lack are heard and added, those that are too many are left out.
 
     Raises (the returned function):
         AudioError: As ``Classifier.hear``.
@@ -167,11 +172,13 @@ def cached_hear(
 
     def hear(path: Path) -> Heard:
         if cache is None:
-            return classifier.hear(path, thorough=thorough)
+            return classifier.hear(path, thorough=thorough, until_settled=until_settled)
         key = front_end + audio_fingerprint(path)
-        heard = cache.get(key)
-        if heard is None:
-            heard = classifier.hear(path, thorough=thorough)
+        known = cache.get(key)
+        if known is not None and known.sample is None:
+            return known
+        heard = classifier.hear(path, thorough=thorough, until_settled=until_settled, known=known)
+        if known is None or is_more(heard, known):
             content = pack(heard)
             cache.put(key, content)
             heard = unpack(content) or heard
@@ -180,22 +187,35 @@ def cached_hear(
     return hear
 
 
+def is_more(heard: Heard, known: Heard) -> bool:
+    """Whether more of a song was heard than was known."""
+    if heard.sample is None or known.sample is None:
+        return known.sample is not None
+    return heard.sample.n_heard > known.sample.n_heard
+
+
 def front_end_hash(manifest: Manifest, *, thorough: bool) -> bytes:
-    """16 bytes that differ where the network, its spectrogram, its slices or their choice do."""
-    parts = msgspec.json.encode(
-        (
-            manifest.files[manifest.network.file],
-            manifest.network,
-            manifest.spectrogram,
-            manifest.slices,
-            thorough,
-        )
-    )
-    return hashlib.sha256(parts).digest()[:16]
+    """16 bytes that differ where the network, its spectrogram, its slices or their choice do.
+
+    How many slices settle an answer makes no difference: what is kept can be added to.
+    """
+    parts = [
+        manifest.files[manifest.network.file],
+        manifest.network,
+        manifest.spectrogram,
+        manifest.slices,
+        thorough,
+    ]
+    if is_sampled(manifest) and not thorough:
+        parts.append("in order")
+    return hashlib.sha256(msgspec.json.encode(parts)).digest()[:16]
 
 
 def pack(heard: Heard) -> bytes:
-    """Shapes, then float16 features and tags and float64 starts, with a checksum before it all."""
+    """Shapes, then float16 features and tags and float64 starts, with a checksum before it all.
+
+    At the end come the places of a sample, how many slices it has and how many there are.
+    """
     shapes = np.array([*heard.features.shape, *heard.tags.shape], "<i4")
     body = (
         shapes.tobytes()
@@ -203,6 +223,9 @@ def pack(heard: Heard) -> bytes:
         + heard.tags.astype("<f2").tobytes()
         + heard.starts_s.astype("<f8").tobytes()
     )
+    if heard.sample is not None:
+        sample = heard.sample
+        body += np.array([*sample.places, sample.n_heard, sample.n_available], "<i4").tobytes()
     return hashlib.sha256(body).digest()[:8] + body
 
 
@@ -215,8 +238,10 @@ def unpack(content: bytes) -> Heard | None:
     features = np.frombuffer(body, "<f2", n * n_features, 16)
     tags = np.frombuffer(body, "<f2", n_tag_rows * n_tags, 16 + features.nbytes)
     starts = np.frombuffer(body, "<f8", n, 16 + features.nbytes + tags.nbytes)
+    rest = np.frombuffer(body[16 + features.nbytes + tags.nbytes + starts.nbytes :], "<i4")
     return Heard(
         features.reshape(n, n_features).astype(np.float32),
         starts,
         tags.reshape(n_tag_rows, n_tags).astype(np.float32),
+        Sample(rest[:n], int(rest[n]), int(rest[n + 1])) if len(rest) else None,
     )

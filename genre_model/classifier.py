@@ -6,19 +6,23 @@ Hearing (decode, spectrogram, network) is the costly part and depends on the fil
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.aggregate import aggregate
-from genre_model.bundle import PROBE, SHIPPED, Bundle, read_bundle
-from genre_model.errors import BundleError
+from genre_model.aggregate import aggregate, can_be_sampled
+from genre_model.bundle import PROBE, SHIPPED, Bundle, Manifest, read_bundle
+from genre_model.errors import BundleError, SeekError
 from genre_model.front_end import slices_of
 from genre_model.onnx_network import open_network
-from genre_model.slicing import Slice
+from genre_model.sampling import stop_rule
+from genre_model.slicing import Slice, open_in_order
+from genre_model.specs import SamplingSpec, SpectrogramSpec
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -30,17 +34,30 @@ PROBE_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Which part of a song was heard: the first ``n_heard`` slices in the order of hearing.
+
+    ``places`` (n_slices,) are the rows' places in that order, of ``n_available`` in all.
+    """
+
+    places: NDArray[np.int32]
+    n_heard: int
+    n_available: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Heard:
     """What the network said of a song's slices.
 
     ``features`` (n_slices, n_features), the slices' ``starts_s`` (n_slices,) in seconds, and
     ``tags`` (n_slices, n_tags), which has no columns where the network has no tags.  A slice with
-    several votes has as many rows.
+    several votes has as many rows.  ``sample`` is None where there is no more to hear.
     """
 
     features: Float32
     starts_s: NDArray[np.float64]
     tags: Float32
+    sample: Sample | None = None
 
 
 class Classifier:
@@ -55,18 +72,97 @@ class Classifier:
         self.bundle = bundle
         self.manifest = bundle.manifest
         self._head = bundle.head()
+        manifest = bundle.manifest
+        self.rule = stop_rule(
+            manifest.genres,
+            manifest.parents,
+            manifest.sampling or SamplingSpec(),
+            manifest.aggregation,
+        )
         self._session = load_session(bundle)
         self._check_probe()
 
-    def hear(self, path: Path, *, thorough: bool = False) -> Heard:
+    def hear(
+        self,
+        path: Path,
+        *,
+        thorough: bool = False,
+        until_settled: bool = False,
+        known: Heard | None = None,
+    ) -> Heard:
         """Decode a file and run the network over its slices; silent slices are left out.
+
+        Args:
+            path: The file.
+            thorough: Hear all slices, not ``max_slices`` of them.
+            until_settled: Hear as many of a long song's slices as it takes to know the answer, if
+                the model says how that is known.
+            known: What was heard of the file before; its slices are not heard again.
 
         Raises:
             AudioError: The file cannot be read as audio, or is too short.
         """
+        if known is not None and known.sample is None:
+            return known
+        if is_sampled(self.manifest) and not thorough:
+            heard = self._hear_in_order(path, known, until_settled=until_settled)
+            if heard is not None:
+                return heard
+        return self._hear_all(path, thorough=thorough)
+
+    def _hear_all(self, path: Path, *, thorough: bool) -> Heard:
         manifest = self.manifest
         slices = slices_of(path, manifest.spectrogram, manifest.slices, thorough=thorough)
         return self._run([piece for piece in slices if not piece.silent])
+
+    def _hear_in_order(
+        self, path: Path, known: Heard | None, *, until_settled: bool
+    ) -> Heard | None:
+        """Slices of a long song until there are enough of them.
+
+        None for a song that has few or does not let itself be sampled.
+        """
+        before = [] if known is None else by_place(known)
+        if known is not None and known.sample is not None:
+            n_available = known.sample.n_available
+            enough = self._enough(before, n_available, until_settled=until_settled)
+            if enough is not None:
+                return enough
+        slices = self.manifest.slices
+        spectrogram = self.manifest.spectrogram
+        assert isinstance(spectrogram, SpectrogramSpec)
+        try:
+            with open_in_order(path, spectrogram, slices, len(before)) as (n_available, pieces):
+                if n_available <= slices.max_slices:
+                    return None
+                voices = chain(before, (self._voice(piece) for piece in pieces))
+                return self._enough(voices, n_available, until_settled=until_settled)
+        except SeekError:
+            return None
+
+    def _enough(
+        self, voices: Iterable[Heard], n_available: int, *, until_settled: bool
+    ) -> Heard | None:
+        """As many of the slices, in the order of hearing, as are needed; None if there are less."""
+        slices, sampling = self.manifest.slices, self.manifest.sampling or SamplingSpec()
+        most = min(n_available, sampling.max_slices if until_settled else slices.max_slices)
+        found: list[Heard] = []
+        logits: list[Float32] = []
+        for voice in voices:
+            found.append(voice)
+            logits += [self.slice_logits(voice)] if len(voice.features) else []
+            if len(found) == most or (
+                until_settled
+                and len(logits) >= sampling.min_slices
+                and self.rule.settled(np.concatenate(logits), n_available)
+            ):
+                return in_order_of_time(found, n_available)
+        return None
+
+    def _voice(self, piece: Slice) -> Heard:
+        """One slice, as precise as the cache is: with and without it the answer is the same."""
+        heard = self._run([] if piece.silent else [piece])
+        return Heard(as_half(heard.features), heard.starts_s, as_half(heard.tags))
 
     def slice_logits(self, heard: Heard) -> Float32:
         """Genre logits of each slice, (n_slices, n_genres)."""
@@ -124,6 +220,52 @@ class Classifier:
         difference = float(np.abs(logits - expected).max())
         if not difference <= PROBE_TOLERANCE:
             raise BundleError(f"{where}: the network answers otherwise than when it was made")
+
+
+def is_sampled(manifest: Manifest) -> bool:
+    """Whether a model knows when it has heard enough of a long song."""
+    return (
+        manifest.sampling is not None
+        and isinstance(manifest.spectrogram, SpectrogramSpec)
+        and manifest.slices.position == "spread"
+        and manifest.slices.view == "spectrogram"
+        and not manifest.network.whole_song
+        and can_be_sampled(manifest.aggregation)
+    )
+
+
+def as_half(values: Float32) -> Float32:
+    """The values with the precision that the cache has."""
+    return values.astype(np.float16).astype(np.float32)
+
+
+def by_place(heard: Heard) -> list[Heard]:
+    """What was heard, slice by slice in the order of hearing; a silent slice has no rows."""
+    assert heard.sample is not None
+    places = heard.sample.places
+    found = []
+    for place in range(heard.sample.n_heard):
+        rows = places == place
+        found.append(Heard(heard.features[rows], heard.starts_s[rows], heard.tags[rows]))
+    return found
+
+
+def in_order_of_time(voices: list[Heard], n_available: int) -> Heard:
+    """Slices that were heard one after the other, as one; inverse of :func:`by_place`."""
+    sample = Sample(
+        np.repeat(np.arange(len(voices), dtype=np.int32), [len(v.features) for v in voices]),
+        len(voices),
+        n_available,
+    )
+    loud = [voice for voice in voices if len(voice.features)] or voices[:1]
+    starts_s = np.concatenate([voice.starts_s for voice in loud])
+    rows = np.argsort(starts_s, kind="stable")
+    return Heard(
+        np.concatenate([voice.features for voice in loud])[rows],
+        starts_s[rows],
+        np.concatenate([voice.tags for voice in loud])[rows],
+        replace(sample, places=sample.places[rows]),
+    )
 
 
 def load_classifier(directory: Path = SHIPPED) -> Classifier:

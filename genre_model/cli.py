@@ -8,12 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genre_model.bundle import SHIPPED, read_bundle
+from genre_model.bundle import SHIPPED, Manifest, read_bundle
 from genre_model.cli_architectures import add_architectures
 from genre_model.cli_classify import add_classify
 from genre_model.cli_common import printable
 from genre_model.cli_evaluate import add_evaluate
 from genre_model.cli_experiment import add_experiment
+from genre_model.cli_explain import add_explain
 from genre_model.cli_pictures import add_slices, add_spectrogram
 from genre_model.cli_train import add_train
 from genre_model.errors import GenreModelError
@@ -42,6 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_classify(commands.add_parser("classify", help="say the genre of files and folders"))
+    add_explain(commands.add_parser("explain", help="show why a file gets its genre"))
     add_train(commands.add_parser("train", help="learn genres from labelled music"))
     add_evaluate(commands.add_parser("evaluate", help="measure a bundle on labelled music"))
     add_architectures(commands.add_parser("architectures", help="list what can be trained"))
@@ -54,6 +56,14 @@ def make_parser() -> argparse.ArgumentParser:
     inspect.add_argument("bundle", nargs="?", type=Path, default=SHIPPED, metavar="BUNDLE")
     inspect.set_defaults(run=run_inspect)
     return parser
+
+
+def how_many(manifest: Manifest) -> str:
+    """Slices that are heard of a song."""
+    sampling = manifest.sampling
+    if sampling is None:
+        return f"up to {manifest.slices.max_slices}"
+    return f"{sampling.min_slices} to {sampling.max_slices}"
 
 
 def run_inspect(options: argparse.Namespace) -> int:
@@ -71,7 +81,7 @@ def run_inspect(options: argparse.Namespace) -> int:
         "genres": ", ".join(manifest.genres),
         "selections": ", ".join(manifest.presets),
         "threshold": manifest.aggregation.threshold,
-        "slices": f"{manifest.slices.frames} frames, up to {manifest.slices.max_slices} a song",
+        "slices": f"{manifest.slices.frames} frames, {how_many(manifest)} a song",
         "made": f"{manifest.created_utc} by {manifest.package_version}",
         "licence": manifest.licence,
         "files": ", ".join(manifest.files),

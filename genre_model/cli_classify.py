@@ -79,7 +79,7 @@ def classify(
 
     def hear(path: Path) -> Row:
         try:
-            heard = classifier.hear(path, thorough=options.thorough)
+            heard = classifier.hear(path, thorough=options.thorough, until_settled=True)
         except AudioError as error:
             return Row(path, None, str(error))
         return Row(path, judge(classifier.probabilities(heard), vocabulary, policy), None)

@@ -15,5 +15,9 @@ class TooShortError(AudioError):
     """This track is too short to say anything about it."""
 
 
+class SeekError(AudioError):
+    """A place in this track cannot be reached but by decoding all that is before it."""
+
+
 class BundleError(GenreModelError):
     """The model bundle is missing, broken or not what it claims to be: the run cannot go on."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from genre_model.aggregate import calibrated
 from genre_model.classifier import Classifier, Heard
+from genre_model.report_words import percent as report_percent
 from genre_model.specs import FrontEndSpec, NotesSpec, SliceSpec
 from genre_model.vocabulary import Policy, SongGenre, Vocabulary
 
@@ -25,27 +26,28 @@ class Evidence:
     """What a song's slices say, by time.
 
     ``votes`` (n_slices, n_names) are probabilities of the written ``names``, each without that of
-    its kinds; rows sum to 1, or to less where something else takes part.  ``starts_s`` (n_slices,)
-    and the ``length_s`` of a slice are in seconds.  ``loudest``: the slices that speak most for
-    the leading genre, the first most of all.
+    its kinds; rows sum to 1, or to less where something else takes part.  ``with_kinds``
+    (n_slices, n_names) are the same with them.  ``starts_s`` (n_slices,) and the ``length_s`` of a
+    slice are in seconds.  ``loudest``: the slices that speak most for the leading genre, the first
+    most of all.
     """
 
     names: tuple[str, ...]
     votes: Float64
+    with_kinds: Float64
     starts_s: Float64
     length_s: float
     loudest: tuple[int, ...]
 
-    @property
-    def by_share(self) -> list[str]:
-        """The names, those with most of the votes first; without any they are left out."""
-        shares = self.votes.mean(axis=0)
-        order = np.argsort(-shares, kind="stable").tolist()
-        return [self.names[index] for index in order if shares[index] > 0]
-
     def vote(self, name: str) -> Float64:
-        """(n_slices,) probability of a name."""
+        """(n_slices,) probability of a name without its kinds."""
         return self.votes[:, self.names.index(name)]
+
+    def has_kinds(self, name: str) -> bool:
+        """Whether kinds of a name have votes of their own."""
+        index = self.names.index(name)
+        gain: Float64 = self.with_kinds[:, index] - self.votes[:, index]
+        return bool(gain.max() > UNLIKELY)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +73,7 @@ class Explanation:
 
 
 def evidence_of(
-    classifier: Classifier, heard: Heard, vocabulary: Vocabulary, leading: str | None
+    classifier: Classifier, heard: Heard, vocabulary: Vocabulary, leading: str
 ) -> Evidence | None:
     """The evidence in what was heard; None of a song without sound.
 
@@ -88,19 +90,20 @@ def evidence_of(
     of_slices = np.zeros((len(starts_s), rows.shape[1]))
     np.add.at(of_slices, slice_of, rows)
     of_slices /= np.bincount(slice_of)[:, None]
-    lines = [vocabulary.line(genre) for genre in manifest.genres]
-    names = tuple(dict.fromkeys(line[0] for line in lines if line))
-    votes = np.zeros((len(of_slices), len(names)))
+    lines = [list(dict.fromkeys(vocabulary.line(genre))) for genre in manifest.genres]
+    names = tuple(dict.fromkeys(name for line in lines for name in line))
+    votes, with_kinds = np.zeros((2, len(of_slices), len(names)))
     for line, column in zip(lines, of_slices.T, strict=True):
-        if line:
-            votes[:, names.index(line[0])] += column
-    parts = [column for line, column in zip(lines, of_slices.T, strict=True) if leading in line]
+        for depth, name in enumerate(line):
+            with_kinds[:, names.index(name)] += column
+            votes[:, names.index(name)] += column if depth == 0 else 0
     return Evidence(
         names,
         votes,
+        with_kinds,
         starts_s,
         slice_seconds(manifest.spectrogram, manifest.slices, starts_s),
-        loudest(sum(parts, np.zeros(len(votes)))),
+        loudest(with_kinds[:, names.index(leading)]),
     )
 
 
@@ -141,13 +144,13 @@ def reason_of(song: SongGenre, policy: Policy, alone: Mapping[str, float] | None
 
 
 def percent(probability: float) -> str:
-    """A probability as a whole percentage."""
-    return f"{100 * probability:.0f} %"
+    """A probability as a whole percentage; never 100 % for less."""
+    return report_percent(probability).replace("\u00a0", " ")
 
 
 def clock(seconds: float) -> str:
-    """A time as minutes and seconds."""
-    minutes, rest = divmod(int(seconds), 60)
+    """A time as minutes and seconds, to the nearest."""
+    minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
 
 

@@ -6,6 +6,7 @@ the votes and where the loudest evidence is; at full size there are axes, names 
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +18,9 @@ from genre_model.audio import reason
 from genre_model.colours import GREY, Colour, genre_colours
 from genre_model.errors import GenreModelError
 from genre_model.evidence import Evidence, Explanation, clock, harmless, percent
-from genre_model.log_spectrum import LogSpectrum
+from genre_model.log_spectrum import LogSpectrum, log_spectrum
 from genre_model.pictures import pillow
+from genre_model.specs import FrontEndSpec, NotesSpec
 from genre_model.typeface import fitted, typeface
 
 if TYPE_CHECKING:
@@ -38,10 +40,17 @@ VERDICT_SIZE, TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 64, 30, 24, 20
 TICKS_HZ = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_200, 3_600)
 MAX_TICKS = 10
+N_LEGEND = 2 * N_LEGEND_COLUMNS
+FRAME_LINE = 6
+MIN_FRAME = 14  # columns of the loudest evidence
+MIN_SEPARATED = 3
+LIGHT = 480  # a colour whose parts sum to more gets dark letters
+UNSEEN = 0.005
 MIN_SHARE, MIN_PEAK = 0.03, 0.25  # of the votes; a genre below both is not worth a colour
-MAX_REACH = 0.75  # of the usual distance between slices: how far one speaks for what is not heard
-# From silence to loud: dark blue to white, even in lightness, and no colour that a genre has.
-SHADES = ((12, 14, 26), (38, 44, 74), (88, 96, 132), (160, 166, 188), (250, 250, 246))
+MAX_REACH = 1.0  # of the usual distance between slices: how far one speaks for what is not heard
+# From silence to loud, without any colour: colours are for genres.
+SHADES = ((16, 16, 18), (50, 50, 54), (104, 104, 110), (176, 176, 180), (255, 255, 255))
+DIMMED = 0.7  # of its brightness, where the evidence is not the loudest
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +64,16 @@ class Scale:
         return LEFT + round(float(np.clip(time_s / self.seconds, 0, 1)) * (RIGHT - LEFT))
 
 
-def save_explanation(explanation: Explanation, spectrum: LogSpectrum, file: Path) -> None:
-    """Draw an explanation into a PNG file.
+def save_explanation(explanation: Explanation, song: Path, spec: FrontEndSpec, file: Path) -> None:
+    """Draw an explanation of a song that is on disk into a PNG file.
 
     Raises:
-        GenreModelError: Pillow is missing, or the file cannot be written.
+        AudioError: The song cannot be read as audio.
+        GenreModelError: The model hears no sound, Pillow is missing, or the file cannot be written.
     """
+    if isinstance(spec, NotesSpec):
+        raise GenreModelError("no picture: this model reads notes and hears no sound")
+    spectrum = log_spectrum(song, spec.sample_rate_hz, SPECTRUM[1] - SPECTRUM[0])
     image = draw_explanation(explanation, spectrum)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -82,11 +95,11 @@ def draw_explanation(explanation: Explanation, spectrum: LogSpectrum) -> Image:
     draw = ImageDraw.Draw(image)
     scale = Scale(max(spectrum.seconds, 1e-3))
     evidence = explanation.evidence
-    best = explanation.song.best
-    shown = worth_showing(evidence, best.genre if best else None) if evidence else []
+    shown = worth_showing(explanation)
     colours = genre_colours(shown, explanation.genres)
     draw_header(draw, explanation, colours.get(shown[0], GREY) if shown else GREY)
-    image.paste(images.fromarray(spectrum_pixels(spectrum)), (LEFT, SPECTRUM[0]))
+    pixels = spectrum_pixels(spectrum, loudest_columns(evidence, scale))
+    image.paste(images.fromarray(pixels), (LEFT, SPECTRUM[0]))
     draw_frequencies(draw, spectrum)
     draw_times(draw, scale)
     if evidence is not None:
@@ -98,32 +111,40 @@ def draw_explanation(explanation: Explanation, spectrum: LogSpectrum) -> Image:
     return image
 
 
-def worth_showing(evidence: Evidence, leading: str | None) -> list[str]:
-    """The names that get a colour: the leading genre, then by their share of the votes.
-
-    Where the leading genre speaks through its kinds alone, it is named all the same.
-    """
+def worth_showing(explanation: Explanation) -> list[str]:
+    """The names that get a colour: the leading genre, then by their probability."""
+    evidence, best = explanation.evidence, explanation.song.best
+    if evidence is None or best is None:
+        return []
     names = [
-        name
-        for name in evidence.by_share
-        if evidence.vote(name).mean() >= MIN_SHARE or evidence.vote(name).max() >= MIN_PEAK
+        score.genre
+        for score in explanation.song.ranked
+        if evidence.vote(score.genre).mean() >= MIN_SHARE
+        or evidence.vote(score.genre).max() >= MIN_PEAK
     ]
-    return list(dict.fromkeys([leading, *names] if leading else names))
+    return list(dict.fromkeys([best.genre, *names]))
 
 
-def spectrum_pixels(spectrum: LogSpectrum) -> NDArray[np.uint8]:
-    """(height, width, 3) pixels of the upper plot."""
+def loudest_columns(evidence: Evidence | None, scale: Scale) -> NDArray[np.bool_]:
+    """(width,) whether a column of the upper plot is of the loudest evidence."""
+    columns = np.zeros(RIGHT - LEFT, np.bool_)
+    frames = [frame_of(evidence, index, scale) for index in evidence.loudest] if evidence else []
+    for left, right in frames:
+        columns[left - LEFT : right - LEFT] = True
+    return columns
+
+
+def spectrum_pixels(spectrum: LogSpectrum, bright: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(height, width, 3) pixels of the upper plot; columns that are not ``bright`` are dimmed."""
     width, height = RIGHT - LEFT, SPECTRUM[1] - SPECTRUM[0]
-    image = pillow().fromarray(spectrum.levels).resize((width, height), reducing_filter())
+    images = pillow()
+    image = images.fromarray(spectrum.levels).resize((width, height), images.Resampling.BILINEAR)
     levels = np.clip(np.asarray(image), 0, 1)
     steps = np.linspace(0, 1, len(SHADES))
     channels = [np.interp(levels, steps, channel) for channel in np.array(SHADES).T]
-    return np.stack(channels, axis=-1).round().astype(np.uint8)
-
-
-def reducing_filter() -> int:
-    """Means of pixels where a picture gets smaller, straight lines where it grows."""
-    return int(pillow().Resampling.BILINEAR)
+    light = np.where(bright | ~bright.any(), 1.0, DIMMED)[:, None]
+    pixels: NDArray[np.uint8] = (np.stack(channels, axis=-1) * light).round().astype(np.uint8)
+    return pixels
 
 
 def draw_header(draw: ImageDraw, explanation: Explanation, colour: Colour) -> None:
@@ -146,7 +167,7 @@ def draw_frequencies(draw: ImageDraw, spectrum: LogSpectrum) -> None:
             label = f"{hz // 1_000}k" if hz >= 1_000 else str(hz)
             draw.line((LEFT - 8, y, LEFT - 1, y), SOFT, 2)
             draw.text((LEFT - 14, y), label, SOFT, typeface(SMALL_SIZE), "rm")
-    draw.text((LEFT - 14, bottom + 4), "Hz", SOFT, typeface(SMALL_SIZE), "rm")
+    draw.text((LEFT - 14, top + 6), "Hz", SOFT, typeface(SMALL_SIZE), "rm")
 
 
 def draw_times(draw: ImageDraw, scale: Scale) -> None:
@@ -162,29 +183,43 @@ def draw_times(draw: ImageDraw, scale: Scale) -> None:
 
 
 def draw_votes(
-    draw: ImageDraw, evidence: Evidence, scale: Scale, colours: dict[str, Colour]
+    draw: ImageDraw, evidence: Evidence, scale: Scale, colours: Mapping[str, Colour]
 ) -> None:
     """The strip: each slice's probabilities on top of each other, the leading genre at the foot."""
     top, bottom = STRIP
-    draw.rectangle((LEFT, top, RIGHT - 1, bottom), fill=EMPTY)
-    others = [name for name in evidence.names if name not in colours]
-    parts = [(evidence.vote(name), colour) for name, colour in colours.items() if name in others
-             or name in evidence.names]
-    parts.append((sum((evidence.vote(name) for name in others), np.zeros(len(evidence.votes))), GREY))
+    parts = [(evidence.vote(name), colour) for name, colour in colours.items()]
+    parts.append((votes_of_others(evidence, colours), GREY))
     for index, (start_s, stop_s) in enumerate(spans(evidence, scale.seconds)):
         left, right = scale.x(start_s), max(scale.x(stop_s), scale.x(start_s) + 1)
-        reached = 0.0
-        for votes, colour in parts:
-            y = bottom - round(reached * (bottom - top))
-            reached += float(votes[index])
-            y_end = bottom - round(min(reached, 1.0) * (bottom - top))
-            if y_end < y:
-                draw.rectangle((left, y_end, right - 1, y - 1), fill=colour)
-                if y - y_end > 3:
-                    draw.line((left, y_end, right - 1, y_end), PAPER, 1)
+        shares = [(float(votes[index]), colour) for votes, colour in parts]
+        draw.rectangle((left, top, right - 1, bottom - 1), fill=EMPTY)
+        draw_stack(draw, (left, right - 1), shares)
         if right - left > 8:
             draw.line((right - 1, top, right - 1, bottom), PAPER, 1)
     draw.text((LEFT - 14, top), "votes", SOFT, typeface(SMALL_SIZE), "ra")
+
+
+def draw_stack(
+    draw: ImageDraw, columns: tuple[int, int], shares: Sequence[tuple[float, Colour]]
+) -> None:
+    """One slice's column of the strip, from the foot."""
+    top, bottom = STRIP
+    reached = 0.0
+    for share, colour in shares:
+        y = bottom - round(reached * (bottom - top))
+        reached = min(reached + share, 1.0)
+        y_end = bottom - round(reached * (bottom - top))
+        if y_end < y:
+            draw.rectangle((columns[0], y_end, columns[1], y - 1), fill=colour)
+        if y - y_end > MIN_SEPARATED:
+            draw.line((columns[0], y_end, columns[1], y_end), PAPER, 1)
+
+
+def votes_of_others(evidence: Evidence, colours: Container[str]) -> NDArray[np.float64]:
+    """(n_slices,) the votes of all genres that have no colour."""
+    others = [index for index, name in enumerate(evidence.names) if name not in colours]
+    total: NDArray[np.float64] = evidence.votes[:, others].sum(axis=1)
+    return total
 
 
 def spans(evidence: Evidence, seconds: float) -> list[tuple[float, float]]:
@@ -207,36 +242,57 @@ def draw_heard(draw: ImageDraw, evidence: Evidence, scale: Scale) -> None:
         draw.rectangle((scale.x(start_s), top, right, bottom - 1), fill=SOFT)
 
 
+def frame_of(evidence: Evidence, index: int, scale: Scale) -> tuple[int, int]:
+    """The first column of a slice and the one after its last, no narrower than can be seen."""
+    start_s = float(evidence.starts_s[index])
+    left = min(scale.x(start_s), RIGHT - MIN_FRAME)
+    return left, max(scale.x(start_s + evidence.length_s), left + MIN_FRAME)
+
+
 def draw_loudest(draw: ImageDraw, evidence: Evidence, scale: Scale, colour: Colour) -> None:
     """Frames around the slices that speak most for the leading genre, and flags with their rank."""
     top, bottom = SPECTRUM
     for rank, index in reversed(list(enumerate(evidence.loudest, 1))):
-        start_s = float(evidence.starts_s[index])
-        left, right = scale.x(start_s), scale.x(start_s + evidence.length_s)
-        left, right = min(left, RIGHT - 14), max(right, min(left, RIGHT - 14) + 13)
-        draw.rectangle((left - 2, top - 2, right + 1, bottom + 1), outline=PAPER, width=8)
-        draw.rectangle((left, top, right - 1, bottom - 1), outline=colour, width=5)
+        left, right = frame_of(evidence, index, scale)
+        line = FRAME_LINE if right - left > 3 * FRAME_LINE else FRAME_LINE // 2
+        draw.rectangle((left - 4, top - 4, right + 3, bottom + 1), outline=PAPER, width=2)
+        draw.rectangle((left - 2, top - 2, right + 1, bottom - 1), outline=colour, width=line)
         middle = min(max((left + right) // 2, LEFT + 15), RIGHT - 15)
-        draw.rectangle((middle - 15, top - 18, middle + 14, top + 12), fill=colour, outline=PAPER,
-                       width=2)
-        draw.text((middle, top - 3), str(rank), PAPER, typeface(TEXT_SIZE), "mm", stroke_width=1)
+        flag = (middle - 16, top - 20, middle + 15, top + 12)
+        draw.rectangle(flag, fill=colour, outline=PAPER, width=2)
+        text = INK if sum(colour) > LIGHT else PAPER
+        draw.text((middle, top - 4), str(rank), text, typeface(TEXT_SIZE), "mm", stroke_width=1)
 
 
-def draw_legend(draw: ImageDraw, explanation: Explanation, colours: dict[str, Colour]) -> None:
+def draw_legend(draw: ImageDraw, explanation: Explanation, colours: Mapping[str, Colour]) -> None:
     """The coloured genres with their probabilities, then what is grey, then what is empty."""
-    scores = {score.genre: score.probability for score in explanation.song.ranked}
-    entries = [(name, percent(scores.get(name, 0.0)), colour) for name, colour in colours.items()]
-    evidence = explanation.evidence
-    if evidence is not None and len(entries) < len(evidence.names):
-        entries.append(("other genres", "", GREY))
     width = (RIGHT - LEFT) // N_LEGEND_COLUMNS
-    for index, (name, value, colour) in enumerate(entries):
+    for index, (name, value, colour) in enumerate(legend(explanation, colours)):
         x = LEFT + index % N_LEGEND_COLUMNS * width
         y = LEGEND_TOP + index // N_LEGEND_COLUMNS * 44
         draw.rectangle((x, y, x + 27, y + 27), fill=colour, outline=INK, width=1)
-        room = width - 60 - (90 if value else 0)
-        label = fitted(harmless(name), TEXT_SIZE, room)
+        label = fitted(harmless(name), TEXT_SIZE, width - 52 - (76 if value else 0))
         draw.text((x + 38, y + 14), f"{label}  {value}", INK, typeface(TEXT_SIZE, label), "lm")
+
+
+def legend(
+    explanation: Explanation, colours: Mapping[str, Colour]
+) -> list[tuple[str, str, Colour]]:
+    """Name, probability and colour of each entry; ``N_LEGEND`` at most."""
+    evidence = explanation.evidence
+    if evidence is None:
+        return []
+    scores = {score.genre: score.probability for score in explanation.song.ranked}
+    found = []
+    for name, colour in colours.items():
+        label = f"{name}, all" if evidence.has_kinds(name) else name
+        found.append((label, percent(scores.get(name, 0.0)), colour))
+    rest = 1 - float(evidence.votes.sum(axis=1).mean())
+    if float(votes_of_others(evidence, colours).mean()) > UNSEEN:
+        found.append(("other genres", "", GREY))
+    if rest > UNSEEN and len(found) < N_LEGEND:
+        found.append(("something else", "", EMPTY))
+    return found[:N_LEGEND]
 
 
 def draw_footer(draw: ImageDraw, explanation: Explanation) -> None:

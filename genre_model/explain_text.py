@@ -25,9 +25,9 @@ def explanation_lines(explanation: Explanation, encoding: str | None) -> list[st
     width = max(len(score.genre) for score in shown)
     blocks = BLOCKS if can_write(BLOCKS, encoding) else PLAIN_BLOCKS
     for score in shown:
-        votes = evidence.vote(score.genre) if score.genre in evidence.names else None
-        drawn = "" if votes is None else f"  |{strip(votes, blocks)}|"
-        lines.append(f"  {score.genre:<{width}}  {score.probability:.2f}{drawn}")
+        votes = evidence.with_kinds[:, evidence.names.index(score.genre)]
+        drawn = strip(votes, blocks)
+        lines.append(f"  {score.genre:<{width}}  {score.probability:.2f}  |{drawn}|")
     return [*lines, f"  {explanation.reason}", f"  {loudest_line(explanation, evidence)}"]
 
 

@@ -15,12 +15,13 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 LOWEST_HZ = 40.0
-HOPS_PER_S = 62
+HOP_S, MAX_HOP_S = 0.016, 0.25
+FRAMES = 3_000  # about so many of a long song are enough for a picture
 # Long windows tell low tones apart, short ones keep high sounds in their moment.
 WINDOWS_S = (0.256, 0.128, 0.064)
 CROSSINGS_HZ = (250.0, 1_000.0)
 TILT_DB_PER_OCTAVE = 3.0  # what music falls by on average; without it the upper half is dark
-RANGE_DB = 65.0
+RANGE_DB = 55.0
 MAX_COLUMNS = 4_096  # twice as many are halved, so that a song of any length is bounded
 
 
@@ -80,25 +81,29 @@ def log_spectrum(path: Path, rate_hz: int, n_rows: int) -> LogSpectrum:
         AudioError: The file cannot be read as audio.
     """
     frequencies = np.geomspace(LOWEST_HZ, rate_hz / 2 * 0.98, n_rows)
-    hop, longest = rate_hz // HOPS_PER_S, window_length(WINDOWS_S[0], rate_hz)
+    longest = window_length(WINDOWS_S[0], rate_hz)
     columns = Columns(n_rows)
     buffer = np.zeros(longest // 2, np.float32)
     n_samples = 0
     with open_audio(path, rate_hz) as audio:
+        hop_s = min(max(HOP_S, (audio.duration_s or 0) / FRAMES), MAX_HOP_S)
+        hop = int(hop_s * rate_hz)
         for block in audio.blocks():
             n_samples += len(block)
-            buffer = taken(np.concatenate([buffer, block]), columns, frequencies, rate_hz)
+            buffer = taken(np.concatenate([buffer, block]), columns, frequencies, rate_hz, hop)
     if not n_samples:
         raise AudioError("no audio could be decoded")
-    taken(np.pad(buffer, (0, longest // 2 + hop)), columns, frequencies, rate_hz)
+    taken(np.pad(buffer, (0, longest // 2 + hop)), columns, frequencies, rate_hz, hop)
     octaves = np.log2(frequencies / LOWEST_HZ)
     levels = shown(columns.all() * 10 ** (TILT_DB_PER_OCTAVE / 10 * octaves))
     return LogSpectrum(levels.T[::-1], float(frequencies[-1]), n_samples / rate_hz)
 
 
-def taken(buffer: Float32, columns: Columns, frequencies: Float64, rate_hz: int) -> Float32:
+def taken(
+    buffer: Float32, columns: Columns, frequencies: Float64, rate_hz: int, hop: int
+) -> Float32:
     """Hand the whole frames of a buffer to the columns; what is left of it."""
-    hop, longest = rate_hz // HOPS_PER_S, window_length(WINDOWS_S[0], rate_hz)
+    longest = window_length(WINDOWS_S[0], rate_hz)
     if len(buffer) < longest:
         return buffer
     frames = np.lib.stride_tricks.sliding_window_view(buffer, longest)[::hop]
@@ -129,12 +134,13 @@ def filters(rows_hz: Float64, n_fft: int, rate_hz: int) -> Float32:
     width = np.maximum(spacing, bin_hz)[:, None]
     distance = np.abs(np.arange(1 + n_fft // 2) * bin_hz - rows_hz[:, None])
     triangles = np.maximum(0, 1 - distance / width)
-    return (triangles / triangles.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights: Float32 = (triangles / triangles.sum(axis=1, keepdims=True)).astype(np.float32)
+    return weights
 
 
 def shown(power: NDArray[np.floating]) -> Float32:
     """Powers as levels from 0 to 1: the loudest is 1, ``RANGE_DB`` below it is 0."""
-    decibels = 10 * np.log10(np.maximum(power, 1e-12))
+    decibels = 10 * np.log10(np.maximum(power, 1e-16))
     top = max(float(np.percentile(decibels, 99.7)), -90.0)
     levels: Float32 = np.clip((decibels - top) / RANGE_DB + 1, 0, 1).astype(np.float32)
     return levels

@@ -19,6 +19,7 @@ from genre_model.cache import Cache, cached_hear
 from genre_model.classifier import Classifier, Heard
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import GenreModelError
+from genre_model.out_of_fold import OUT_OF_FOLD, pack_out_of_fold
 from genre_model.pool import ReportBug, guarded, log_bug, map_bounded
 from genre_model.report import Report
 from genre_model.report_html import render_html
@@ -124,6 +125,9 @@ def train_head_bundle(
         PROBE: npz(slices=slices, logits=head.logits(Classifier(backbone).features(slices))),
         REPORT_JSON: msgspec.json.format(msgspec.json.encode(report), indent=2),
         REPORT_HTML: render_html(report).encode(),
+        OUT_OF_FOLD: pack_out_of_fold(
+            [track.path for track in material.tracks], evaluated.probabilities, bundle_id
+        ),
         **{name: backbone.read(name) for name in backbone.manifest.files if "LICENSE" in name},
     }
     return write_bundle(models / bundle_id, manifest, contents), report

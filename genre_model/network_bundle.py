@@ -29,6 +29,7 @@ from genre_model.front_end import slice_shape
 from genre_model.listening import ListeningSpec, with_listening
 from genre_model.make_bundle import REPORT_HTML, REPORT_JSON, Job
 from genre_model.onnx_network import onnx_logits, open_network
+from genre_model.out_of_fold import OUT_OF_FOLD, pack_out_of_fold
 from genre_model.report import EpochReport, Report
 from genre_model.report_html import render_html
 from genre_model.scratch import train_system
@@ -115,6 +116,12 @@ def train_network_bundle(
     )
     contents[REPORT_JSON] = msgspec.json.format(msgspec.json.encode(report), indent=2)
     contents[REPORT_HTML] = render_html(report).encode()
+    contents[OUT_OF_FOLD] = pack_out_of_fold(
+        [track.path for track in material.tracks],
+        evaluated.probabilities,
+        manifest.bundle_id,
+        [track.path for track in trained_on],
+    )
     bundle = write_bundle(models / manifest.bundle_id, manifest, contents)
     tidy(work)
     return bundle, report

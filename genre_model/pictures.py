@@ -130,7 +130,5 @@ def pillow() -> ModuleType:
     try:
         from PIL import Image
     except ImportError as error:
-        raise GenreModelError(
-            "pictures need Pillow: pip install 'beets-cnngenre[train]'"
-        ) from error
+        raise GenreModelError("pictures need Pillow: pip install pillow") from error
     return Image

@@ -89,7 +89,9 @@ def verdict(report: Report) -> str:
 def summary(report: Report) -> list[str]:
     """The figures that matter, a line each, for a terminal."""
     accuracy, precision = report.song_accuracy, report.precision
-    split = f"{report.n_tracks} tracks of {report.n_artists} artists, {report.n_folds} folds"
+    split = (
+        f"{report.n_tracks} tracks of {report.n_artists} artists, {count(report.n_folds, 'fold')}"
+    )
     interval = f"95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}"
     answers = f"{report.coverage:.1%}" if report.coverage else "none of them"
     lines = [

@@ -7,14 +7,17 @@ the same slice of the song decoded from its start.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.audio import AudioFile, open_audio
-from genre_model.errors import AudioError, TooShortError
+from genre_model.errors import AudioError, SeekError, TooShortError
+from genre_model.sampling import order
 from genre_model.specs import BANDS_HZ, AudioSpec, Band, SliceSpec, SoxSpec
 from genre_model.spectrogram import log_mel, mel_centres_hz
 
@@ -59,9 +62,7 @@ def read_slices(
 
 def sample(audio: AudioFile, spectrogram: AudioSpec, slices: SliceSpec) -> list[Slice] | None:
     """Slices spread over a long song; None if it is short or does not let itself be sampled."""
-    n_available = slices.n_slices(
-        spectrogram.n_frames(int((audio.duration_s or 0) * spectrogram.sample_rate_hz))
-    )
+    n_available = count_slices(audio, spectrogram, slices)
     indices = choose(n_available, slices)
     if not 0 < len(indices) < n_available:
         return None
@@ -75,10 +76,52 @@ def sample(audio: AudioFile, spectrogram: AudioSpec, slices: SliceSpec) -> list[
     return found
 
 
+@contextmanager
+def open_in_order(
+    path: Path, spectrogram: AudioSpec, slices: SliceSpec, n_known: int = 0
+) -> Iterator[tuple[int, Iterator[Slice]]]:
+    """How many slices a song has, and those slices in the order of hearing, without the first few.
+
+    Each is decoded when it is asked for.
+
+    Raises:
+        AudioError: The file cannot be read as audio.
+        SeekError: When a slice is asked for: it cannot be reached.
+    """
+    with open_audio(path, spectrogram.sample_rate_hz) as audio:
+        n_available = count_slices(audio, spectrogram, slices)
+        indices = islice(order(n_available), n_known, None)
+        yield n_available, (seek_slice(audio, path, i, spectrogram, slices) for i in indices)
+
+
+def count_slices(audio: AudioFile, spectrogram: AudioSpec, slices: SliceSpec) -> int:
+    """Slices in a song of the length that its header says; 0 where it says none."""
+    n_frames = spectrogram.n_frames(int((audio.duration_s or 0) * spectrogram.sample_rate_hz))
+    return slices.n_slices(n_frames)
+
+
+def seek_slice(
+    audio: AudioFile, path: Path, index: int, spectrogram: AudioSpec, slices: SliceSpec
+) -> Slice:
+    """Slice ``index`` of a song, reached by seeking.
+
+    Raises:
+        SeekError: It cannot be reached.
+    """
+    span = slice_span(index, spectrogram, slices)
+    samples = audio.window(*span)
+    if samples is None:  # the very start can be had from a file that was newly opened only
+        with open_audio(path, spectrogram.sample_rate_hz) as again:
+            samples = again.window(*span)
+    if samples is None:
+        raise SeekError(f"slice {index} cannot be reached")
+    return make_slice(samples, index, spectrogram, slices)
+
+
 def choose(n_available: int, slices: SliceSpec) -> list[int]:
     """Indices of the slices that are heard of ``n_available``, as ``slices.position`` has it."""
-    n_wanted = min(n_available, slices.max_slices)
-    if slices.position == "spread":
+    n_wanted = min(n_available, slices.most)
+    if slices.position in ("spread", "all"):
         return spread(n_available, n_wanted)
     if slices.position == "ends":
         return [part * (n_available - 1) // max(1, n_wanted - 1) for part in range(n_wanted)]
@@ -104,7 +147,7 @@ def thin(pieces: Iterable[Slice], slices: SliceSpec) -> list[Slice]:
     for index, piece in enumerate(pieces):
         if index % step == 0:
             kept.append(piece)
-        if len(kept) > 4 * max(slices.max_slices, MIN_KEPT):
+        if len(kept) > 4 * max(slices.most, MIN_KEPT):
             kept, step = kept[::2], 2 * step
     return [kept[index] for index in choose(len(kept), slices)]
 

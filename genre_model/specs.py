@@ -11,9 +11,10 @@ import msgspec
 AggregationRule = Literal["mean", "product", "majority", "max", "confidence"]
 # A view names what is made of a slice before the network gets it: ``genre_model.views``.
 View = Literal["spectrogram", "constellation", "glcm", "lbp", "picture_and_lbp"]
-Position = Literal["spread", "beginning", "middle", "end", "ends"]
+Position = Literal["spread", "beginning", "middle", "end", "ends", "all"]
 Band = Literal["all", "low", "mid", "high", "no-low", "no-mid", "no-high"]
 
+MOST_SLICES = 10_000
 BANDS_HZ = {"low": (0.0, 1_000.0), "mid": (1_000.0, 5_000.0), "high": (5_000.0, math.inf)}
 
 
@@ -139,7 +140,8 @@ class SliceSpec:
     """How a song is cut: slices of ``frames`` frames on a grid with ``hop_frames`` between starts.
 
     ``max_slices`` are heard of a long song, from its ``position``: spread over all of it, over its
-    first, middle or last third, or from one of its ends to the other with both.  A song shorter
+    first, middle or last third, or from one of its ends to the other with both; where the position
+    is ``all``, they are all heard, ten thousand at most.  A song shorter
     than one slice is repeated until it fills one; below ``min_seconds`` it is refused.  The
     incomplete slice at the end of a longer song is left out.  What lies outside the ``band`` is
     set to zero, and the network gets the slice's ``view``.
@@ -153,9 +155,28 @@ class SliceSpec:
     band: Band = "all"
     view: View = "spectrogram"
 
+    @property
+    def most(self) -> int:
+        """How many slices are heard of a song at most."""
+        return MOST_SLICES if self.position == "all" else self.max_slices
+
     def n_slices(self, n_frames: int) -> int:
         """Complete slices in a song of ``n_frames`` frames."""
         return max(0, 1 + (n_frames - self.frames) // self.hop_frames)
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSpec:
+    """When enough of a long song has been heard to answer.
+
+    Its slices are heard one after the other, spread over the song, until the answer is known: at
+    least ``min_slices`` and at most ``max_slices``.  It is known when neither the leading genre nor
+    the side of the threshold that it is on could change within ``z`` standard errors.
+    """
+
+    min_slices: int = 16
+    max_slices: int = 48
+    z: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)

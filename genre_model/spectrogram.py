@@ -12,6 +12,8 @@ from genre_model.specs import SpectrogramSpec
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
+MEL_GROUP = 12
+
 # Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above.
 _HZ_PER_MEL = 200.0 / 3.0
 _BREAK_HZ = 1_000.0
@@ -38,7 +40,9 @@ def log_mel(samples: Float32, spec: SpectrogramSpec) -> Float32:
     frames = np.lib.stride_tricks.sliding_window_view(samples, spec.n_fft)[:: spec.hop]
     spectrum = np.fft.rfft(frames * hann_window(spec.n_fft))  # (n_frames, 1 + n_fft / 2)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    mel_power: Float32 = power @ mel_filters(spec).T
+    mel_power = np.concatenate(
+        [power[:, bins] @ weights for bins, weights in mel_groups(spec)], axis=1
+    )
     values: Float32 = np.log10(np.float32(spec.gain) * mel_power + np.float32(1))
     return values
 
@@ -59,6 +63,23 @@ def mel_filters(spec: SpectrogramSpec) -> Float32:
     falling = (upper - bins_hz) / (upper - centre)
     triangles = np.maximum(0, np.minimum(rising, falling))
     return (triangles * 2 / (upper - lower)).astype(np.float32)
+
+
+@cache
+def mel_groups(spec: SpectrogramSpec) -> list[tuple[slice, Float32]]:
+    """The filters, a few at a time: the bins that they hear, and their weights for these.
+
+    Products that are so small OpenBLAS leaves to the calling thread.  For larger ones it wakes
+    threads of its own, which take more time to wait for work than the work does.
+    """
+    filters = mel_filters(spec)
+    groups = []
+    for first in range(0, len(filters), MEL_GROUP):
+        some = filters[first : first + MEL_GROUP]
+        heard = np.flatnonzero(some.any(axis=0)).tolist() or [0]  # filters may lie between bins
+        bins = slice(heard[0], heard[-1] + 1)
+        groups.append((bins, np.ascontiguousarray(some[:, bins].T)))
+    return groups
 
 
 def mel_edges_hz(spec: SpectrogramSpec) -> Float64:

@@ -20,11 +20,10 @@ FIRM = 0.98
 class Doubt:
     """What speaks against a track's genres.
 
-    ``genres`` are the track's as the model knows them and ``left`` is the probability of all of
-    them; ``suggestion`` is what it says instead, with its ``probability``.
+    ``left`` is the probability of all of them; ``suggestion`` is what the model says instead, with
+    its ``probability``.
     """
 
-    genres: tuple[str, ...]
     left: float
     suggestion: str
     probability: float
@@ -53,7 +52,7 @@ def doubt_of(song: SongGenre, genres: Sequence[str], vocabulary: Vocabulary) -> 
     something_else = 1 - sum(scores.get(name, 0.0) for name in roots)
     if scores[best] <= max(left, something_else):
         return None
-    return Doubt(tuple(genres), min(left, 1.0), best, scores[best])
+    return Doubt(min(left, 1.0), best, scores[best])
 
 
 def families(names: Sequence[str], vocabulary: Vocabulary) -> set[str]:

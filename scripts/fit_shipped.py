@@ -40,7 +40,13 @@ from genre_model.evaluation import (
 )
 from genre_model.head import Head, fit_head
 from genre_model.slicing import read_slices
-from genre_model.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
+from genre_model.specs import (
+    AggregationSpec,
+    NetworkSpec,
+    SamplingSpec,
+    SliceSpec,
+    SpectrogramSpec,
+)
 from genre_model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
 
 HERE = Path(__file__).parent
@@ -567,6 +573,7 @@ def write_shipped(
         slices=SliceSpec(),
         network=NetworkSpec(tags="tags", tag_names=tuple(settings["msd_tags"])),
         aggregation=aggregation,
+        sampling=SamplingSpec(),
         parents=parents(settings),
         presets={"default": genres, "paper": tuple(settings["presets"]["paper"])},
         description=(

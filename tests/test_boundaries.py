@@ -16,17 +16,20 @@ PLUGIN = {path.stem: path for path in (ROOT / "beetsplug" / "cnngenre").glob("*.
 ROWS = [
     ["__init__", "errors", "specs"],
     ["audio", "spectrogram", "sox", "constellation", "texture", "svm", "aggregate", "head"],
-    ["vocabulary", "evaluation", "pool", "selection", "listening", "onnx_network"],
+    ["colours", "typeface", "viewer", "log_spectrum"],
+    ["vocabulary", "evaluation", "pool", "selection", "listening", "onnx_network", "informative"],
+    ["sampling"],
     ["slicing", "pictures", "views", "context", "dataset", "labels", "report", "report_page"],
     ["bundle", "folder", "split", "midi", "picture_folder", "keras_export", "report_words"],
-    ["front_end", "adjust"],
+    ["front_end", "adjust", "suspects", "out_of_fold"],
     ["slice_store", "classifier", "report_charts"],
-    ["checkpoint", "cache", "training", "report_tables"],
-    ["trainer", "assess", "report_html"],
+    ["checkpoint", "cache", "training", "report_tables", "evidence"],
+    ["trainer", "assess", "report_html", "explain_text", "explain_picture"],
     ["learn", "make_bundle"],
     ["scratch", "cli_common"],
     ["network_bundle"],
     ["cli_architectures", "cli_classify", "cli_evaluate", "cli_experiment", "cli_pictures"],
+    ["cli_explain"],
     ["cli_train"],
     ["cli"],
 ]
@@ -34,7 +37,7 @@ ROW = {module: row for row, modules in enumerate(ROWS) for module in modules}
 HOST = {"beets", "beetsplug", "confuse", "mediafile"}
 LATE = {
     *("av", "soxr", "onnxruntime", "tensorflow", "keras", "librosa", "tqdm", "onnx", "tf2onnx"),
-    *("sklearn", "skimage", "skl2onnx", "scipy", "PIL", "mido"),
+    *("sklearn", "skimage", "scipy", "PIL", "mido"),
 }
 HEAVY = (*LATE, "msgspec", "numba")
 

@@ -7,12 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beets import ui
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.options import GENRES
+from beetsplug.cnngenre.options import DEFAULTS, GENRES, UserError
 from beetsplug.cnngenre.tagging import Action, TagPlan, apply, apply_field, note, plan_undo, undo
 
 if TYPE_CHECKING:
@@ -49,19 +50,117 @@ def genre_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
     parser.add_option("--model", help="the name or folder of a bundle, or: shipped")
     parser.add_option("--thorough", **flag, help="hear all of each track, not a sample")
     parser.add_option("--undo", **flag, help="give tracks back the genres that they had before")
+    parser.add_option("--review", **flag, help="ask about the doubtful tracks, one by one")
+    add_questions(parser, flag)
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
-        wanted = {key: value for key, value in vars(opts).items() if key not in ("undo", "album")}
-        plugin.config.set_args(wanted)
+        asked = what_is_asked(opts)
+        plugin.config.set_args({key: value for key, value in vars(opts).items() if key in DEFAULTS})
         options = plugin.options()
         items = find_items(lib, args, by_album=bool(opts.album))
-        if opts.undo:
+        if asked == "undo":
             Undo(plugin, options).run(items)
-        else:
+        elif asked == "tag":
             Tag(plugin, options, lib).run(items)
+        else:
+            QUESTIONS[asked](plugin, options, lib, items, opts)
 
     command.func = run
     return command
+
+
+def add_questions(parser: optparse.OptionParser, flag: dict[str, Any]) -> None:
+    """What shows something and changes nothing."""
+    parser.add_option("--explain", **flag, help="show why tracks get their genres, with pictures")
+    parser.add_option("-o", "--output", metavar="DIR", help="with --explain: pictures go here")
+    parser.add_option("--open", **flag, help="with --explain: show the pictures")
+    parser.add_option("--suspects", **flag, help="list tracks whose genre it firmly disagrees with")
+    parser.add_option("--format", help="with --suspects: how beets prints each; or json: --stats")
+    parser.add_option("--playlist", metavar="FILE", help="with --suspects: write them to an .m3u")
+    parser.add_option("--stats", **flag, help="count what has been tagged, and how surely")
+
+
+def what_is_asked(opts: optparse.Values) -> str:
+    """Which of the things that the command can do.
+
+    Raises:
+        UserError: More than one, or an option that belongs to another.
+    """
+    asked = [name for name in ("undo", *QUESTIONS) if getattr(opts, name)]
+    if len(asked) > 1:
+        raise UserError(f"cnngenre: either --{asked[0]} or --{asked[1]}")
+    what = asked[0] if asked else "tag"
+    homes = {
+        "output": ("explain",),
+        "open": ("explain",),
+        "playlist": ("suspects",),
+        "format": ("suspects", "stats"),
+    }
+    for name, owners in homes.items():
+        if getattr(opts, name) is not None and what not in owners:
+            raise UserError(f"cnngenre: --{name} goes with --{' or --'.join(owners)}")
+    return what
+
+
+def explain(
+    plugin: CnnGenrePlugin, options: Options, lib: Library, items: list[Item], opts: optparse.Values
+) -> None:
+    """Show why tracks get their genres."""
+    from beetsplug.cnngenre.explain import Explain
+
+    folder = Path(opts.output).expanduser() if opts.output else None
+    Explain(plugin, options, lib, folder).run(items, show=bool(opts.open))
+
+
+def suspects(
+    plugin: CnnGenrePlugin, options: Options, lib: Library, items: list[Item], opts: optparse.Values
+) -> None:
+    """List tracks whose genre the model firmly disagrees with.
+
+    Raises:
+        UserError: The playlist cannot be written.
+    """
+    from beetsplug.cnngenre.suspects import Suspects, check_playlist, write_playlist
+
+    playlist = Path(opts.playlist).expanduser() if opts.playlist else None
+    if playlist:
+        check_playlist(playlist)
+    search = Suspects(plugin, options, lib, None if opts.threshold is None else options.threshold)
+    found = search.find(items)
+    search.show(found, opts.format)
+    if playlist:
+        n_lost = write_playlist(playlist, [Path(one.item.filepath) for one in found])
+        if n_lost:
+            plugin._log.warning("not in the playlist, as their names have line breaks: {}", n_lost)
+
+
+def stats(
+    plugin: CnnGenrePlugin, options: Options, lib: Library, items: list[Item], opts: optparse.Values
+) -> None:
+    """Count what has been tagged.
+
+    Raises:
+        UserError: There is no such format.
+    """
+    from beetsplug.cnngenre.stats import as_json, as_lines, stats_of
+
+    if opts.format not in (None, "json"):
+        raise UserError(f"cnngenre: --stats prints json, or no --format, not {opts.format}")
+    figures = stats_of(items)
+    for line in as_lines(figures) if opts.format is None else [as_json(figures)]:
+        ui.print_(line)
+
+
+def review(
+    plugin: CnnGenrePlugin, options: Options, lib: Library, items: list[Item], opts: optparse.Values
+) -> None:
+    """Ask the user about the doubtful tracks."""
+    from beetsplug.cnngenre.review import Review
+
+    Review(plugin, options, lib).run(items)
+
+
+QUESTIONS = {"explain": explain, "suspects": suspects, "stats": stats, "review": review}
 
 
 def find_items(lib: Library, query: list[str], *, by_album: bool) -> list[Item]:

@@ -99,7 +99,7 @@ class Listener:
             )
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
-        hear = cached_hear(self.classifier, cache, thorough=options.thorough)
+        hear = cached_hear(self.classifier, cache, thorough=options.thorough, until_settled=True)
         self._hear_path: Callable[[Path], Mapping[str, float] | str] = guarded(
             lambda path: memorable(self.classifier.probabilities(hear(path))), report_bug
         )

@@ -7,7 +7,8 @@ What is kept on a track, besides its genres, as flexible fields:
 ``cnngenre_all``          every genre of the model with its probability, as "Rock 0.8124"
 ``cnngenre_model``        the bundle that said so
 ``cnngenre_written``      the genres that we gave the track
-``cnngenre_previous``     the genres that it had before; only where we gave it others
+``cnngenre_reviewed``     the genres that the user gave it in a review: they are not ours
+``cnngenre_previous``     the genres that it had before; only where we, or a review, gave it others
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ FIELDS: dict[str, types.Type[Any, Any]] = {
     "cnngenre_all": types.MULTI_VALUE_DSV,
     "cnngenre_model": types.STRING,
     "cnngenre_written": types.MULTI_VALUE_DSV,
+    "cnngenre_reviewed": types.MULTI_VALUE_DSV,
     "cnngenre_previous": types.MULTI_VALUE_DSV,
 }
 DIGITS = 4  # of the probabilities in `cnngenre_all`
@@ -126,7 +128,21 @@ def set_genres(item: Item, plan: TagPlan) -> None:
     """
     if not is_ours(item):
         item["cnngenre_previous"] = list(plan.before)
+    restore_fields(item, {"cnngenre_reviewed": None})
     item["cnngenre_written"] = list(plan.after)
+    item.genres = list(plan.after)
+
+
+def set_reviewed(item: Item, plan: TagPlan) -> None:
+    """Give the track the genres that the user decided on.  Stores nothing.
+
+    They are the user's from then on, so only ``--undo`` knows that they came from here; it goes
+    back to before the first of several reviews.
+    """
+    if not (is_ours(item) or is_reviewed(item)):
+        item["cnngenre_previous"] = list(plan.before)
+    restore_fields(item, {"cnngenre_written": None})
+    item["cnngenre_reviewed"] = list(plan.after)
     item.genres = list(plan.after)
 
 
@@ -136,15 +152,22 @@ def is_ours(item: Item) -> bool:
     return bool(written) and tuple(written) == genres_of(item)
 
 
-def apply(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
-    """Carry out a plan: the file first, then the database.
+def is_reviewed(item: Item) -> bool:
+    """Whether the track's present genres are those that the user decided on in a review."""
+    reviewed = own_field(item, "cnngenre_reviewed")
+    return bool(reviewed) and tuple(reviewed) == genres_of(item)
+
+
+def apply(item: Item, plan: TagPlan, *, write: bool, by_user: bool = False) -> TagPlan:
+    """Carry out a plan, which is ours or the user's: the file first, then the database.
 
     Returns:
         The plan, or a failed one where the file could not be written; then nothing has changed.
     """
     if plan.action is Action.WRITE:
-        old = {name: own_field(item, name) for name in ("cnngenre_previous", "cnngenre_written")}
-        set_genres(item, plan)
+        names = ("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed")
+        old = {name: own_field(item, name) for name in names}
+        (set_reviewed if by_user else set_genres)(item, plan)
         if write and not item.try_write():
             item.genres = list(plan.before)
             restore_fields(item, old)
@@ -179,12 +202,12 @@ def apply_field(item: Item, target: str, song: SongGenre, plan: TagPlan) -> None
 
 
 def plan_undo(item: Item) -> TagPlan | None:
-    """The plan that takes back what we did to a track; None where we did nothing to it."""
+    """The plan that takes back what we, or a review, did to a track; None where that is nothing."""
     previous = own_field(item, "cnngenre_previous")
     if previous is None:
         return None
     before = genres_of(item)
-    if not is_ours(item):
+    if not (is_ours(item) or is_reviewed(item)):
         return TagPlan(Action.KEEP, before, before, "edited since")
     return TagPlan(Action.WRITE, before, tuple(previous), "undo")
 

@@ -74,7 +74,7 @@ class Fitted:
     """
 
     fit: Callable[[Float32, Bools, Ints, int], bytes]
-    libraries: tuple[str, ...] = ("sklearn", "skl2onnx")
+    libraries: tuple[str, ...] = ("sklearn", "onnx")
 
     def require(self, name: str) -> None:
         """Find out whether the libraries are there.

@@ -1,6 +1,6 @@
 """The shipped network, trained on: its later layers learn with the genres.
 
-The front end's convolutions, four fifths of the arithmetic and little of the weights, stay as they
+The front end's convolutions, most of the arithmetic and few of the weights, stay as they
 were trained on the Million Song Dataset; what is on top of them starts from there.  Taking the
 learned layers over and letting the later ones adapt is after Yosinski et al., *How transferable are
 features in deep neural networks?*, NIPS 2014.  What it brings is in docs/training.md.
@@ -119,5 +119,5 @@ FINETUNE = Architecture(
             clip_norm=5.0,
         ),
     ),
-    cost=Cost(772_189, 201, 1_398_543_584, 200),
+    cost=Cost(203_813, 201, 145_883_138, 200),
 )

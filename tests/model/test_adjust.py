@@ -54,6 +54,7 @@ def test_the_shipped_network_wants_its_own_length():
         with_other_slices(shipped, SlicingWish(slice_seconds=5.0))
     few = with_other_slices(shipped, SlicingWish(slices_per_song=3))
     assert few.manifest.slices.max_slices == 3
+    assert few.manifest.sampling is None  # so many and no more
     assert few.read(few.manifest.network.file) == shipped.read("network.onnx")
 
 

@@ -125,6 +125,12 @@ DAMAGES = {
     "an overlap below zero": (put("slices", "hop_frames", value=188), "slice"),
     "a sharpness below zero": (put("aggregation", "sharpness", value=-1), "aggregation"),
     "a threshold above one": (put("aggregation", "threshold", value=1.5), "aggregation"),
+    "sampling of one slice": (put("sampling", value={"min_slices": 1}), "sampling"),
+    "sampling of more at least than at most": (
+        put("sampling", value={"min_slices": 49}),
+        "sampling",
+    ),
+    "sampling in negative deviations": (put("sampling", value={"z": -1.0}), "sampling"),
     "listening of two numbers": (put_listening(means=[0.0] * 4), "listening"),
     "listening of two genres": (put_listening(weights=[[0.0] * 2] * 6), "listening"),
     "listening with a scale of zero": (put_listening(scales=[0.0] + [1.0] * 5), "listening"),

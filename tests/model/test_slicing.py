@@ -149,7 +149,7 @@ def test_spread_takes_the_middles_of_equal_parts(n_available, n_wanted):
         assert part * n_available // n_wanted <= index < -(-(part + 1) * n_available // n_wanted)
 
 
-positions = st.sampled_from(["spread", "beginning", "middle", "end", "ends"])
+positions = st.sampled_from(["spread", "beginning", "middle", "end", "ends", "all"])
 
 
 @given(st.integers(0, 500), st.integers(1, 40), positions)
@@ -157,6 +157,9 @@ def test_chosen_slices_are_where_they_are_wanted(n_available, max_slices, positi
     chosen = choose(n_available, SliceSpec(max_slices=max_slices, position=position))
     assert chosen == sorted(set(chosen))
     assert set(chosen) <= set(range(n_available))
+    if position == "all":
+        assert chosen == list(range(n_available))
+        return
     assert 0 < len(chosen) <= max_slices or n_available == 0
     if position in ("spread", "ends"):
         assert len(chosen) == min(n_available, max_slices)

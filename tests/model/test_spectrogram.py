@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genre_model.specs import SpectrogramSpec
-from genre_model.spectrogram import hz_to_mel, log_mel, mel_filters, mel_to_hz
+from genre_model.spectrogram import hz_to_mel, log_mel, mel_filters, mel_groups, mel_to_hz
 
 SPECS = {
     "musicnn": SpectrogramSpec(),
@@ -99,3 +99,23 @@ def test_a_frame_depends_on_its_own_samples_only(start, n_frames):
 
 def test_silence_is_exactly_zero():
     assert not log_mel(np.zeros(4_000, np.float32), SpectrogramSpec()).any()
+
+
+NARROW = SpectrogramSpec(n_fft=64, n_mels=96)  # most of its filters lie between two bins
+
+
+@pytest.mark.parametrize("spec", [*SPECS.values(), NARROW])
+def test_the_groups_of_filters_make_up_all_of_them(spec):
+    filters = mel_filters(spec)
+    rows = []
+    for bins, weights in mel_groups(spec):
+        group = np.zeros((weights.shape[1], filters.shape[1]), np.float32)
+        group[:, bins] = weights.T
+        rows.append(group)
+    np.testing.assert_array_equal(np.concatenate(rows), filters)
+
+
+def test_no_product_is_large_enough_for_openblas_to_wake_its_threads():
+    spec, frames = SpectrogramSpec(), 187
+    for _, weights in mel_groups(spec):
+        assert frames * weights.size <= 4 * 65_536

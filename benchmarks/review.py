@@ -1,0 +1,145 @@
+"""Does a review teach more in the order that ``beet cnngenre --review`` asks in?
+
+    python benchmarks/review.py MUSIC --seeds 12 --cache heard.db
+
+A third of the artists is kept for the test.  Of the others, three tracks a genre are labelled to
+begin with; then twenty are reviewed at a time, in some order, and the head is trained anew.  The
+order is found anew then too, or once, as it is where all are reviewed in one session.  A seed gives
+every order the same test and the same beginning; after three seeds each artist was in a test once.
+Intervals are of the difference from random order, and resample whole artists.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from training import material_of
+
+from genre_model.aggregate import calibrated
+from genre_model.dataset import lead_artist
+from genre_model.evaluation import artist_interval
+from genre_model.informative import review_order
+from genre_model.specs import AggregationSpec
+from genre_model.split import context_group, split_tracks
+from genre_model.training import HeadOptions, Material, fit
+
+N_PARTS = 3
+N_START = 3  # of each genre
+BATCH = 20
+N_BATCHES = {"allmusic": 6, "emotify": 8}  # most of what there is, and all that makes a difference
+
+# (n_tracks, n_genres) probabilities -> (n_tracks,), the least is asked first
+Confidence = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked first, whether artists take turns, and whether it is found ``once`` for all."""
+
+    name: str
+    confidence: Confidence
+    turns: bool
+    once: bool = False
+
+    def rank(
+        self, probabilities: np.ndarray, artists: Sequence[str], rng: np.random.Generator
+    ) -> list[int]:
+        """Indices of the tracks to be reviewed."""
+        confidence = self.confidence(probabilities, rng).tolist()
+        return review_order(confidence, artists if self.turns else [""] * len(artists))
+
+
+def lead(probabilities: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    """Of the leading genre over the next."""
+    ranked = np.sort(probabilities, axis=1)
+    return ranked[:, -1] - ranked[:, -2]
+
+
+MEASURES: dict[str, Confidence] = {
+    "random order": lambda p, rng: rng.random(len(p)),
+    "highest entropy": lambda p, _: (p * np.log(p + 1e-12)).sum(axis=1),
+    "least lead over the next genre": lead,
+    "least likely leading genre": lambda p, _: p.max(axis=1),
+}
+ORDERS = [
+    Order(f"{name}, artists in turns" if turns else name, confidence, turns)
+    for name, confidence in MEASURES.items()
+    for turns in (False, True)
+]
+ORDERS.append(replace(ORDERS[-1], name=f"{ORDERS[-1].name}; found once", once=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("music", type=Path)
+    parser.add_argument("--seeds", type=int, default=12)
+    parser.add_argument("--cache", type=Path, default=Path("heard.db"))
+    options = parser.parse_args()
+    rows = list(csv.DictReader((options.music / "manifest.csv").open(encoding="utf-8")))
+    for name, n_batches in N_BATCHES.items():
+        material = material_of(
+            options.music, [row for row in rows if row["set"] == name], options.cache
+        )
+        report(name, material, options.seeds, n_batches)
+
+
+def report(name: str, material: Material, seeds: int, n_batches: int) -> None:
+    """A table of one folder of music."""
+    artists = [lead_artist(track.artist) for track in material.tracks]
+    right = {order.name: curves(material, order, seeds, n_batches) for order in ORDERS}
+    start = np.nanmean(right[ORDERS[0].name][:, 0])
+    heads = " | ".join(str(BATCH * n) for n in range(1, n_batches + 1))
+    print(f"\n{name}: {len(material.tracks)} clips, {start:.3f} right before any review\n")
+    print(f"| reviewed in | {heads} | all of these against random order |")
+    print("|---|" + "---|" * (n_batches + 1))
+    for what, found in right.items():
+        # (n_seeds, n_tracks), NaN where a track was not in the seed's test
+        gain = (found - right[ORDERS[0].name])[:, 1:].mean(axis=1)
+        interval = artist_interval(lambda i, gain=gain: float(np.nanmean(gain[:, i])), artists)
+        shown = " | ".join(f"{np.nanmean(found[:, n]):.3f}" for n in range(1, n_batches + 1))
+        against = (
+            ""
+            if what == ORDERS[0].name
+            else f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+        )
+        print(f"| {what} | {shown} | {against} |", flush=True)
+
+
+def curves(material: Material, order: Order, seeds: int, n_batches: int) -> np.ndarray:
+    """(n_seeds, n_batches + 1, n_tracks): 1 where right, 0 where wrong, NaN outside the test."""
+    return np.array([curve(material, order, seed, n_batches) for seed in range(seeds)])
+
+
+def curve(material: Material, order: Order, seed: int, n_batches: int) -> np.ndarray:
+    """One seed of :func:`curves`."""
+    inside = split_tracks(material.tracks, seed // N_PARTS, N_PARTS).fold == seed % N_PARTS
+    rng = np.random.default_rng(seed)
+    others = np.flatnonzero(~inside)
+    labelled = np.concatenate(
+        [
+            rng.permutation(others[material.truth[others] == genre])[:N_START]
+            for genre in range(len(material.genres))
+        ]
+    )
+    pool, queue = np.setdiff1d(others, labelled), np.zeros(0, dtype=np.intp)
+    groups = [context_group(track) for track in material.tracks]
+    means = material.means.astype(np.float32)
+    found = np.full((n_batches + 1, len(material.tracks)), np.nan)
+    for step in range(n_batches + 1):
+        logits = fit(material, labelled, HeadOptions()).logits(means)
+        found[step, inside] = (logits.argmax(axis=1) == material.truth)[inside]
+        if not (order.once and len(queue)):
+            probabilities = calibrated(logits[pool], AggregationSpec())
+            queue = pool[order.rank(probabilities, [groups[index] for index in pool], rng)]
+        labelled = np.concatenate([labelled, queue[:BATCH]])
+        pool, queue = np.setdiff1d(pool, labelled), queue[BATCH:]
+    return found
+
+
+if __name__ == "__main__":
+    main()

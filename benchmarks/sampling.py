@@ -1,0 +1,234 @@
+"""How much of a song has to be heard: the rule that stops, against hearing so and so much.
+
+    python benchmarks/sampling.py MUSIC --check drascula-music nexuiz-music singularity-music \
+        warzone2100-music --cache whole.db
+
+MUSIC has a folder of full-length music for each of several packages (Debian's games; music in
+``.pk3`` and other archives is to be unpacked first).  Parameters are chosen on some packages and
+checked on those after ``--check``.  Every song is heard wholly once; then what a part of it says is
+reckoned from that.  The rows of the shipped model, and of as many slices without a rule, are really
+heard, by seeking, by one thread, and timed; so take the CPU seconds from a quiet machine.
+
+*Same answer*: the genre that would be written, or none.  *Margin*: how far the nearest probability
+that decides on it is from the threshold.  *Error*: of the stored probabilities, their mean absolute
+difference from the whole song's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+# What is timed is one thread's work.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+from tqdm import tqdm
+
+from genre_model.aggregate import aggregate
+from genre_model.audio import open_audio
+from genre_model.cache import Cache, cached_hear
+from genre_model.classifier import Classifier, Heard, load_classifier
+from genre_model.errors import AudioError
+from genre_model.folder import find_audio
+from genre_model.sampling import StopRule, order
+from genre_model.specs import SamplingSpec
+from genre_model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
+
+MARGIN = 0.05
+MIN_LOUD = 8  # slices that are not silent
+SHORTEST_S, LONGEST_S = 75.0, 600.0
+FIXED = (8, 12, 16, 24, 32, 48)
+RULES = [
+    SamplingSpec(min_slices, max_slices, z)
+    for min_slices in (8, 12, 16)
+    for max_slices in (24, 32, 48)
+    for z in (2.0, 3.0, 4.0)
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Song:
+    """A song that was heard wholly: logits (n_available, n_genres), NaN where it is silent."""
+
+    path: Path
+    package: str
+    logits: np.ndarray
+    whole: np.ndarray
+    answer: tuple[str, ...]
+    margin: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of hearing a part of a song."""
+
+    n_slices: int
+    same: bool
+    error: float
+    cpu_s: float = float("nan")
+
+
+class Judge:
+    """The shipped model and the answers that it gives."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        manifest = classifier.manifest
+        self.classifier = classifier
+        self.spec = manifest.aggregation
+        self.genres = manifest.genres
+        self.vocabulary: Vocabulary = make_vocabulary(
+            manifest.genres, manifest.parents, manifest.presets, None
+        )
+        self.policy = Policy(self.spec.threshold)
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Of a song, from the logits of some of its slices, as they are stored."""
+        return aggregate(logits[np.isfinite(logits[:, 0])], self.spec).round(4)
+
+    def answer(self, probabilities: np.ndarray) -> tuple[str, ...]:
+        """The genres that are written."""
+        named = dict(zip(self.genres, probabilities.tolist(), strict=True))
+        return judge(named, self.vocabulary, self.policy).genres
+
+    def song(self, path: Path, package: str, heard: Heard) -> Song | None:
+        """A song, if it is long enough for its slices to be chosen from."""
+        slices = self.classifier.manifest.slices
+        rate = self.classifier.manifest.spectrogram
+        slice_s = slices.hop_frames * rate.hop / rate.sample_rate_hz
+        places = np.rint(heard.starts_s / slice_s).astype(int)
+        n_available = int(places.max(initial=0)) + 1
+        if n_available <= slices.max_slices or len(heard.features) < MIN_LOUD:
+            return None
+        logits = np.full((n_available, len(self.genres)), np.nan)
+        logits[places] = self.classifier.slice_logits(heard)
+        whole = self.probabilities(logits)
+        named = dict(zip(self.genres, whole.tolist(), strict=True))
+        scores = np.array(list(self.vocabulary.scores(named).values()))
+        margin = float(np.abs(scores - self.spec.threshold).min())
+        return Song(path, package, logits, whole, self.answer(whole), margin)
+
+    def result(self, song: Song, n_slices: int, probabilities: np.ndarray, cpu_s: float) -> Result:
+        """Compare with the whole song."""
+        same = self.answer(probabilities) == song.answer
+        return Result(n_slices, same, float(np.abs(probabilities - song.whole).mean()), cpu_s)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("music", type=Path)
+    parser.add_argument("--check", nargs="+", default=[], metavar="PACKAGE")
+    parser.add_argument("--cache", type=Path, default=Path("whole.db"))
+    parser.add_argument("--each", type=int, default=26, help="songs of a package at most")
+    options = parser.parse_args()
+    by = Judge(load_classifier())
+    songs = list(read_songs(options, by))
+    halves = {
+        "chosen on": [song for song in songs if song.package not in options.check],
+        "checked on": [song for song in songs if song.package in options.check],
+    }
+    for name, half in halves.items():
+        near = sum(song.margin <= MARGIN for song in half)
+        packages = ", ".join(sorted({song.package for song in half}))
+        mean = np.mean([len(song.logits) for song in half]) if half else 0
+        print(f"{name}: {len(half)} songs, {mean:.0f} slices, {near} near ({packages})")
+    print()
+    print("| heard | of | slices | same answer | margin over .05 | error | CPU s |")
+    print("|---|---|---|---|---|---|---|")
+    ways: list[tuple[str, Callable[[Song], Result]]] = [
+        ("as shipped, really", lambda song: really(song, by, until_settled=True)),
+        ("24 in order, really", lambda song: really(song, by, until_settled=False)),
+        *((f"{n} in order", lambda song, n=n: fixed(song, by, n)) for n in FIXED),
+        *((describe(rule), lambda song, rule=rule: stopped(song, by, rule)) for rule in RULES),
+    ]
+    for what, way in ways:
+        for name, half in halves.items():
+            if half:
+                report(what, name, half, [way(song) for song in half])
+
+
+def read_songs(options: argparse.Namespace, by: Judge) -> Iterable[Song]:
+    """Songs of every package, heard wholly."""
+    hear = cached_hear(by.classifier, Cache(options.cache), thorough=True)
+    chosen = []
+    for folder in sorted(path for path in options.music.iterdir() if path.is_dir()):
+        paths = [path for path in find_audio([folder]) if SHORTEST_S < seconds(path) < LONGEST_S]
+        n = min(len(paths), options.each)
+        chosen += [(folder.name, paths[index * len(paths) // n]) for index in range(n)]
+    for package, path in tqdm(chosen, unit="song"):
+        try:
+            song = by.song(path, package, hear(path))
+        except AudioError:
+            continue
+        if song is not None:
+            yield song
+
+
+def seconds(path: Path) -> float:
+    """What a file's header says; 0 where it says nothing."""
+    try:
+        with open_audio(path, 16_000) as audio:
+            return audio.duration_s or 0.0
+    except AudioError:
+        return 0.0
+
+
+def describe(rule: SamplingSpec) -> str:
+    return f"{rule.min_slices} to {rule.max_slices}, z = {rule.z:.0f}"
+
+
+def really(song: Song, by: Judge, *, until_settled: bool) -> Result:
+    """Hear it."""
+    start = time.process_time()
+    heard = by.classifier.hear(song.path, until_settled=until_settled)
+    cpu_s = time.process_time() - start
+    probabilities = by.probabilities(by.classifier.slice_logits(heard))
+    n_heard = heard.sample.n_heard if heard.sample else len(heard.features)
+    return by.result(song, n_heard, probabilities, cpu_s)
+
+
+def fixed(song: Song, by: Judge, n_slices: int) -> Result:
+    """The first so many slices."""
+    chosen = list(islice(order(len(song.logits)), n_slices))
+    if np.isnan(song.logits[chosen]).all():
+        chosen = list(range(len(song.logits)))
+    return by.result(song, len(chosen), by.probabilities(song.logits[chosen]), float("nan"))
+
+
+def stopped(song: Song, by: Judge, sampling: SamplingSpec) -> Result:
+    """As many as a rule takes."""
+    rule: StopRule = replace(by.classifier.rule, sampling=sampling)
+    n_available = len(song.logits)
+    most = min(n_available, sampling.max_slices)
+    chosen = list(islice(order(n_available), most))
+    for n_slices in range(1, most + 1):
+        found = song.logits[chosen[:n_slices]]
+        found = found[np.isfinite(found[:, 0])]
+        if len(found) >= sampling.min_slices and rule.settled(found, n_available):
+            return fixed(song, by, n_slices)
+    return fixed(song, by, most)
+
+
+def report(what: str, half: str, songs: list[Song], results: list[Result]) -> None:
+    """Print a row of the table."""
+    same = np.array([result.same for result in results])
+    sure = np.array([song.margin > MARGIN for song in songs])
+    mean = {
+        name: np.mean([getattr(result, name) for result in results])
+        for name in ("n_slices", "error", "cpu_s")
+    }
+    cpu_s = "" if np.isnan(mean["cpu_s"]) else f"{mean['cpu_s']:.3f}"
+    print(
+        f"| {what} | {half} | {mean['n_slices']:.1f} | {same.sum()}/{len(same)} "
+        f"| {same[sure].sum()}/{sure.sum()} | {mean['error']:.4f} | {cpu_s} |",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

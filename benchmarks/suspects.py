@@ -1,0 +1,133 @@
+"""Are wrong genres found?  Flips labels of the development music and looks for them.
+
+    python benchmarks/suspects.py MUSIC --seeds 10 --cache heard.db
+
+Five of a hundred labels are changed to another genre, drawn evenly: of tracks, or of all the
+tracks of artists.  A head learns from all of them, and the tracks are ranked by how little is left
+for the label that they have.  ``out of fold`` is what ``beet cnngenre --suspects`` does; ``fitted``
+asks the model that has learned the wrong labels; random order finds as many as there are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from training import material_of
+
+from genre_model.dataset import LabelledTrack, lead_artist
+from genre_model.split import context_group
+from genre_model.suspects import FIRM
+from genre_model.training import (
+    Calibration,
+    HeadOptions,
+    Material,
+    evaluate_out_of_fold,
+    fit,
+    make_material,
+    songs_of,
+)
+
+SHARE = 0.05
+LENGTHS = (0.01, 0.025, 0.05, 0.1, 0.2)  # of the list, as a share of all tracks
+RANKINGS = ("what is left for the label", "ratio to the leading genre", "lead of another genre")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """One seed: the tracks in order, (n_tracks,), which are flipped, and how many are firm."""
+
+    order: np.ndarray
+    flipped: np.ndarray
+    n_firm: int
+
+    def at(self, n: int) -> tuple[float, float, float]:
+        """Length, precision and recall of the first ``n``."""
+        hits = self.flipped[self.order[:n]].sum()
+        return n, hits / n if n else np.nan, hits / self.flipped.sum()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("music", type=Path)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--cache", type=Path, default=Path("heard.db"))
+    options = parser.parse_args()
+    rows = list(csv.DictReader((options.music / "manifest.csv").open(encoding="utf-8")))
+    material = material_of(options.music, rows, options.cache)
+    heads = "".join(f" {share:.1%} |" for share in LENGTHS)
+    print(f"{len(material.tracks)} tracks, {len(material.genres)} genres; cells: precision, recall")
+    print(f"| flipped | verdicts | ranked by |{heads} firm | tracks in that list |")
+    print("|---|---|---|" + "---|" * (len(LENGTHS) + 2))
+    for what in ("tracks", "artists"):
+        found: dict[tuple[str, str], list[Ranking]] = {}
+        for seed in range(options.seeds):
+            for key, ranking in rankings(material, what, seed).items():
+                found.setdefault(key, []).append(ranking)
+        for (verdicts, by), runs in found.items():
+            print(f"| {what} | {verdicts} | {by} | {cells(runs)} |", flush=True)
+
+
+def cells(runs: Sequence[Ranking]) -> str:
+    """Means over the seeds."""
+    n_tracks = len(runs[0].order)
+    lengths = [[run.at(round(share * n_tracks)) for run in runs] for share in LENGTHS]
+    shown = [f"{p:.2f}, {r:.2f}" for _, p, r in np.mean(lengths, axis=1)]
+    if not any(run.n_firm for run in runs):
+        return " | ".join([*shown, "", ""])
+    n, p, r = np.nanmean([run.at(run.n_firm) for run in runs], axis=0)
+    return " | ".join([*shown, f"{p:.2f}, {r:.2f}", f"{n:.0f}"])
+
+
+def rankings(material: Material, what: str, seed: int) -> dict[tuple[str, str], Ranking]:
+    """The tracks in the order of each way to look for what was flipped."""
+    rng = np.random.default_rng(seed)
+    flipped, tracks = flip(material, what, rng)
+    wrong = make_material(tracks, material.heard, material.genres)
+    options = HeadOptions(seed=seed)
+    evaluated = evaluate_out_of_fold(wrong, options)
+    head = fit(wrong, np.arange(len(tracks)), options)
+    songs = songs_of([head.logits(heard.features) for heard in wrong.heard])
+    groups = [context_group(track) for track in tracks]
+    fitted = Calibration(evaluated.aggregation, evaluated.context).apply(songs, groups)
+    found = {("", "random order"): Ranking(rng.permutation(len(tracks)), flipped, 0)}
+    for verdicts, probabilities in (("out of fold", evaluated.probabilities), ("fitted", fitted)):
+        left = (probabilities * wrong.allowed).sum(axis=1)
+        other = np.where(wrong.allowed, 0, probabilities).max(axis=1)
+        n_firm = int(((1 - left >= FIRM) & (other > left)).sum())
+        scores = (left, left / other, left - other)
+        for by, score in zip(RANKINGS, scores, strict=True):
+            firm = n_firm if by == RANKINGS[0] else 0
+            found[verdicts, by] = Ranking(np.argsort(score, kind="stable"), flipped, firm)
+    return found
+
+
+def flip(
+    material: Material, what: str, rng: np.random.Generator
+) -> tuple[np.ndarray, list[LabelledTrack]]:
+    """Which tracks got another label, (n_tracks,), and all tracks as they are labelled then."""
+    n_wanted = round(SHARE * len(material.tracks))
+    groups: dict[str, list[int]] = {}
+    for index, track in enumerate(material.tracks):
+        name = lead_artist(track.artist) if what == "artists" else ""
+        groups.setdefault(name or str(index), []).append(index)
+    tracks = list(material.tracks)
+    flipped = np.zeros(len(tracks), dtype=bool)
+    for group in rng.permutation(np.array(list(groups), dtype=object)):
+        members = groups[group]
+        others = [genre for genre in material.genres if genre != tracks[members[0]].label]
+        label = str(rng.choice(others))
+        for index in members:
+            tracks[index] = replace(tracks[index], labels=(label,))
+            flipped[index] = True
+        if flipped.sum() >= n_wanted:
+            break
+    return flipped, tracks
+
+
+if __name__ == "__main__":
+    main()

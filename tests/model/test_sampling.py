@@ -1,0 +1,367 @@
+"""A long song is heard until its answer is known, and no longer."""
+
+from dataclasses import replace
+from itertools import islice
+
+import audio_files
+import numpy as np
+import pytest
+from bundle_files import TONES_HZ, write_tiny_bundle
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from genre_model import slicing
+from genre_model.aggregate import aggregate, can_be_sampled, influence
+from genre_model.cache import Cache, cached_hear, front_end_hash, pack, unpack
+from genre_model.classifier import by_place, in_order_of_time, is_sampled, load_classifier
+from genre_model.pool import map_bounded
+from genre_model.sampling import order, stop_rule
+from genre_model.specs import AggregationSpec, NetworkSpec, SamplingSpec, SliceSpec, SoxSpec
+
+GENRES = ("Rock", "Metal", "Jazz")
+PARENTS = {"Metal": "Rock"}
+RATE_HZ = 16_000
+SLICE_S = 187 * 256 / RATE_HZ
+N_SLICES = 20
+SAMPLING = SamplingSpec(min_slices=4, max_slices=10, z=3.0)
+
+
+# --- The order -----------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2_000))
+@settings(max_examples=60)
+def test_the_order_is_one_of_all_slices(n_available):
+    assert sorted(order(n_available)) == list(range(n_available))
+
+
+@given(n_available=st.integers(1, 3_000), share=st.floats(0.001, 1))
+def test_any_beginning_of_the_order_is_spread_over_the_song(n_available, share):
+    n_heard = max(1, round(share * n_available))
+    heard = sorted(islice(order(n_available), n_heard))
+    gaps = np.diff([-0.5, *heard, n_available - 0.5])
+    assert gaps.max() <= 2.7 * n_available / n_heard + 2
+
+
+def test_the_order_begins_in_the_middle():
+    assert list(islice(order(100), 4)) == [50, 11, 73, 35]
+
+
+# --- The rule ------------------------------------------------------------------------------------
+
+
+def rule(**aggregation):
+    spec = AggregationSpec(**{"threshold": 0.6, **aggregation})
+    return stop_rule(GENRES, PARENTS, SAMPLING, spec)
+
+
+def slices_of(means, n, deviation, seed=0):
+    return np.random.default_rng(seed).normal(means, deviation, (n, len(means)))
+
+
+@pytest.mark.parametrize("name", ["product", "mean"])
+def test_a_song_of_one_genre_is_settled_at_once_and_one_between_two_is_not(name):
+    for n in (4, 6, 9):
+        assert rule(rule=name).settled(slices_of([6, 0, 0], n, 0.1), 60)
+        assert not rule(rule=name).settled(slices_of([1, 0, 1.4], n, 2.0), 60)
+
+
+def test_it_is_never_settled_below_the_least_number_of_slices():
+    same = np.tile([9.0, 0.0, 0.0], (3, 1))
+    assert not rule().settled(same, 60)
+    assert rule().settled(np.tile(same[:1], (4, 1)), 60)
+
+
+def test_an_answer_that_is_surely_unknown_is_settled():
+    unsure = slices_of([0.2, -2, -1], 8, 0.05)
+    assert aggregate(unsure, rule(background=2.0).aggregation).max() < 0.2
+    assert rule(background=2.0).settled(unsure, 60)
+
+
+def test_a_song_at_the_threshold_is_not_settled():
+    near = slices_of([1.1, -3, 0], 8, 0.5)
+    assert 0.6 < aggregate(near, AggregationSpec())[0] < 0.9
+    assert not rule(threshold=0.74).settled(near, 60)
+    assert rule(threshold=0.2).settled(slices_of([3.0, -3, 0], 8, 0.5), 60)
+
+
+def test_a_kind_at_the_threshold_is_not_settled_though_its_family_is():
+    kinds = slices_of([1, 1.3, -6], 8, 0.6)
+    assert not rule(threshold=0.57).settled(kinds, 60)
+    assert rule(threshold=0.9).settled(kinds, 60)
+
+
+def test_a_tree_of_one_family_has_no_runner_up():
+    one = stop_rule(("Rock", "Metal"), PARENTS, SAMPLING, AggregationSpec(threshold=0.5))
+    assert one.settled(slices_of([-5, 5], 6, 0.1), 60)
+
+
+values = arrays(np.float64, (10, 3), elements=st.floats(-8, 8))
+
+
+@given(logits=values, name=st.sampled_from(["product", "mean"]))
+def test_of_a_song_that_was_heard_wholly_nothing_is_left_open(logits, name):
+    spec = rule(rule=name).aggregation
+    scores = aggregate(logits, spec) @ rule().families
+    leaders = np.sort(scores[[0, 2]])
+    if np.diff(leaders) > 1e-9 and np.abs(scores - spec.threshold).min() > 1e-9:
+        assert rule(rule=name).settled(logits, len(logits))
+
+
+@given(logits=values, name=st.sampled_from(["product", "mean"]))
+def test_influences_are_what_one_slice_more_would_do(logits, name):
+    spec = AggregationSpec(rule=name, sharpness=0.7, background=0.5)
+    moves = influence(logits, spec)
+    assert np.abs(moves.sum(axis=0)).max() < 1e-9
+    if name == "product":
+        step = 1e-6
+        for piece, move in zip(logits, moves, strict=True):
+            nudged = logits + step * (piece - logits.mean(axis=0))
+            difference = (aggregate(nudged, spec) - aggregate(logits, spec)) / step
+            assert difference == pytest.approx(move, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["majority", "max", "confidence"])
+def test_other_rules_hear_what_they_always_heard(name):
+    assert not can_be_sampled(AggregationSpec(rule=name))
+
+
+# --- Songs ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def classifier(tmp_path):
+    return load_classifier(
+        write_tiny_bundle(
+            tmp_path / "sampled",
+            slices=SliceSpec(max_slices=6),
+            sampling=SAMPLING,
+            aggregation=AggregationSpec(threshold=0.5, sharpness=2.0),
+        )
+    )
+
+
+def write_tones(path, names, kind="flac"):
+    """A song of ``N_SLICES`` slices, whose genre is that of each name in turn."""
+    seconds = (N_SLICES + 0.5) * SLICE_S / len(names)
+    parts = [audio_files.tone(seconds, TONES_HZ[name], RATE_HZ, 1) for name in names]
+    return audio_files.write_audio(path, np.concatenate(parts), RATE_HZ, kind)
+
+
+@pytest.fixture
+def settled(tmp_path):
+    return write_tones(tmp_path / "settled.flac", ["Dub"])
+
+
+@pytest.fixture
+def undecided(tmp_path):
+    return write_tones(tmp_path / "undecided.flac", ["Dub", "Jazz"])
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The indices of the slices that are made."""
+    indices = []
+    make_slice = slicing.make_slice
+
+    def watched(samples, index, *settings):
+        indices.append(index)
+        return make_slice(samples, index, *settings)
+
+    monkeypatch.setattr(slicing, "make_slice", watched)
+    return indices
+
+
+def test_a_song_of_one_genre_is_heard_no_longer_than_needed(classifier, settled, decoded):
+    heard = classifier.hear(settled, until_settled=True)
+    assert decoded == list(islice(order(N_SLICES), SAMPLING.min_slices))
+    assert heard.sample.n_heard == SAMPLING.min_slices
+    assert list(heard.starts_s) == sorted(index * SLICE_S for index in decoded)
+    assert max(classifier.probabilities(heard), key=classifier.probabilities(heard).get) == "Dub"
+
+
+def test_a_song_between_two_is_heard_up_to_the_most(classifier, undecided, decoded):
+    classifier.hear(undecided, until_settled=True)
+    assert decoded == list(islice(order(N_SLICES), SAMPLING.max_slices))
+
+
+def test_a_training_hears_as_many_of_every_song(classifier, settled, decoded):
+    classifier.hear(settled)
+    assert decoded == list(islice(order(N_SLICES), 6))
+
+
+def test_thorough_hears_everything(classifier, settled, decoded):
+    heard = classifier.hear(settled, thorough=True, until_settled=True)
+    assert decoded == list(range(N_SLICES))
+    assert heard.sample is None
+
+
+def test_a_short_song_is_heard_wholly(classifier, tmp_path, decoded):
+    path = audio_files.write_audio(
+        tmp_path / "short.flac", audio_files.tone(6.5 * SLICE_S, 200, RATE_HZ, 1), RATE_HZ, "flac"
+    )
+    heard = classifier.hear(path, until_settled=True)
+    assert decoded == list(range(6))
+    assert heard.sample is None
+
+
+@pytest.mark.parametrize("kind", ["wav16", "flac", "mp3", "vorbis", "aac"])
+def test_slices_in_order_are_those_of_the_whole_song(tmp_path, kind):
+    suffix = audio_files.FORMATS[kind].suffix
+    path, _ = audio_files.write_song(tmp_path, kind, 40.0)
+    assert path.suffix == suffix
+    every = load_classifier(
+        write_tiny_bundle(
+            tmp_path / "every",
+            slices=SliceSpec(max_slices=6),
+            sampling=SamplingSpec(2, 1_000, z=1e6),
+        )
+    )
+    whole = every.hear(path, thorough=True)
+    heard = every.hear(path, until_settled=True)
+    if kind == "vorbis":  # FFmpeg mistakes the time stamps of an Ogg file's last page
+        n = len(whole.starts_s) - 2
+        assert heard.features[:n] == pytest.approx(whole.features[:n], rel=0.02)
+    else:
+        assert list(heard.starts_s) == list(whole.starts_s)
+        assert heard.features == pytest.approx(whole.features, rel=0.02)
+
+
+def test_silent_slices_count_for_nothing(classifier, tmp_path):
+    tone = audio_files.tone(10 * SLICE_S, 200, RATE_HZ, 1)
+    path = audio_files.write_audio(
+        tmp_path / "half.flac", np.concatenate([tone, 0 * tone]), RATE_HZ, "flac"
+    )
+    heard = classifier.hear(path, until_settled=True)
+    assert len(heard.features) == SAMPLING.min_slices
+    assert heard.sample.n_heard > SAMPLING.min_slices
+    assert (heard.starts_s < 10.5 * SLICE_S).all()
+
+
+def test_a_silent_song_is_silent(classifier, tmp_path):
+    path = audio_files.write_silence(tmp_path / "silence.wav", 20 * SLICE_S)
+    heard = classifier.hear(path, until_settled=True)
+    assert heard.sample.n_heard == SAMPLING.max_slices
+    assert classifier.probabilities(heard) == {}
+    again = unpack(pack(heard))
+    assert classifier.hear(path, until_settled=True, known=again).sample.n_heard == 10
+
+
+def test_a_song_that_ends_before_its_header_says_is_decoded_from_its_start(classifier, tmp_path):
+    path = audio_files.write_truncated(tmp_path / "song.flac", "flac", 0.5, 60.0)
+    heard = classifier.hear(path, until_settled=True)
+    assert heard.sample is None
+    assert len(heard.features) == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "sampled"),
+    [
+        ({}, True),
+        ({"sampling": None}, False),
+        ({"slices": SliceSpec(position="middle")}, False),
+        ({"slices": SliceSpec(view="glcm")}, False),
+        ({"spectrogram": SoxSpec()}, False),
+        ({"network": NetworkSpec(whole_song=True)}, False),
+        ({"aggregation": AggregationSpec(rule="majority")}, False),
+    ],
+)
+def test_models_that_say_nothing_of_it_hear_what_they_always_heard(classifier, change, sampled):
+    assert is_sampled(replace(classifier.manifest, **change)) is sampled
+
+
+# --- The cache -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cache(tmp_path):
+    store = Cache(tmp_path / "heard.db")
+    yield store
+    store.close()
+
+
+def same(first, second):
+    return (
+        np.array_equal(first.features, second.features)
+        and np.array_equal(first.starts_s, second.starts_s)
+        and np.array_equal(first.tags, second.tags)
+        and np.array_equal(first.sample.places, second.sample.places)
+    )
+
+
+@pytest.mark.parametrize("name", ["settled", "undecided"])
+def test_whatever_was_heard_before_the_answer_is_the_same(
+    classifier, request, tmp_path, name, decoded
+):
+    path = request.getfixturevalue(name)
+    alone = cached_hear(classifier, None, until_settled=True)(path)
+    for number, wishes in enumerate(
+        ([True], [True, True], [False, True], [True, False, True], [False, True, False, True])
+    ):
+        store = Cache(tmp_path / f"{number}.db")
+        decoded.clear()
+        for until_settled in wishes:
+            found = cached_hear(classifier, store, until_settled=until_settled)(path)
+        assert same(found, alone)
+        assert len(decoded) == len(set(decoded))  # nothing is heard twice
+        store.close()
+
+
+def test_a_training_adds_what_lacks_and_then_nothing_is_heard(classifier, settled, cache, decoded):
+    few = cached_hear(classifier, cache, until_settled=True)
+    all_of_them = cached_hear(classifier, cache)
+    few(settled)
+    assert all_of_them(settled).sample.n_heard == 6
+    assert len(decoded) == 6
+    settled.rename(settled.with_name("moved.flac"))
+    moved = settled.with_name("moved.flac")
+    assert all_of_them(moved).sample.n_heard == 6
+    assert few(moved).sample.n_heard == SAMPLING.min_slices
+    assert len(decoded) == 6
+
+
+def test_another_head_hears_only_what_it_lacks(classifier, undecided, tmp_path, cache, decoded):
+    other = load_classifier(
+        write_tiny_bundle(
+            tmp_path / "sure",
+            slices=SliceSpec(max_slices=6),
+            sampling=SAMPLING,
+            aggregation=AggregationSpec(threshold=0.999, sharpness=0.01),
+        )
+    )
+    first = cached_hear(other, cache, until_settled=True)(undecided)
+    assert first.sample.n_heard < SAMPLING.max_slices
+    second = cached_hear(classifier, cache, until_settled=True)(undecided)
+    assert second.sample.n_heard == SAMPLING.max_slices == len(decoded)
+    assert same(cached_hear(other, cache, until_settled=True)(undecided), first)
+
+
+def test_threads_and_one_thread_say_the_same(classifier, tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    songs = [
+        write_tones(tmp_path / f"{number}.mp3", ["Dub", "Jazz", "Bebop"][: 1 + number % 3], "mp3")
+        for number in range(6)
+    ]
+    hear = cached_hear(classifier, None, until_settled=True)
+    with ThreadPoolExecutor(4) as executor:
+        together = [heard for _, heard in map_bounded(executor, hear, songs, 6)]
+    assert all(same(heard, hear(path)) for path, heard in zip(songs, together, strict=True))
+
+
+def test_a_sample_survives_being_packed_and_taken_apart(classifier, undecided):
+    heard = classifier.hear(undecided, until_settled=True)
+    again = unpack(pack(heard))
+    assert same(again, heard)
+    assert same(in_order_of_time(by_place(again), again.sample.n_available), heard)
+
+
+def test_the_key_does_not_depend_on_when_a_model_stops(classifier):
+    manifest = classifier.manifest
+    key = front_end_hash(manifest, thorough=False)
+    later = replace(manifest, sampling=SamplingSpec(20, 30, 2.0))
+    never = replace(manifest, sampling=None)
+    assert front_end_hash(later, thorough=False) == key
+    assert front_end_hash(never, thorough=False) != key
+    assert front_end_hash(never, thorough=True) == front_end_hash(manifest, thorough=True)

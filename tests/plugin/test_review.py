@@ -1,0 +1,311 @@
+"""``beet cnngenre --review``, answered at a terminal."""
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from plugin_files import file_genres
+
+pty = pytest.importorskip("pty", reason="there are no such terminals on Windows")
+
+QUESTION = "Quit?"
+# No player, no viewer: this notes what it is asked to show.
+NOTES = "import sys; open({file!r}, 'a').write(repr(sys.argv[1:]) + '\\n')"
+
+
+class Session:
+    """A real ``beet`` at a pseudo-terminal; ``say`` answers the next question."""
+
+    def __init__(self, beet, *arguments, **environment):
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [*beet.command(), *arguments],
+            env=beet.environment() | environment,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.output = ""
+        self.seen = 0
+
+    def read(self, seconds=0.2):
+        if not select.select([self.master], [], [], seconds)[0]:
+            return True
+        try:
+            piece = os.read(self.master, 65536)
+        except OSError:  # what Linux says where the other end is closed
+            return False
+        self.output += piece.decode("utf-8", "replace").replace("\r\n", "\n")
+        return bool(piece)
+
+    def wait_for(self, text, seconds=60):
+        """Read until a text comes that has not been waited for."""
+        end = time.monotonic() + seconds
+        while text not in self.output[self.seen :]:
+            assert time.monotonic() < end, self.output
+            assert self.read(), self.output
+        self.seen = self.output.index(text, self.seen) + len(text)
+
+    def say(self, *answers, question=QUESTION):
+        for answer in answers:
+            self.wait_for(question)
+            os.write(self.master, f"{answer}\n".encode())
+        return self
+
+    def end(self, status=0):
+        """The last line, when it has ended."""
+        while self.read():
+            assert self.process.poll() is None or select.select([self.master], [], [], 0)[0]
+        assert self.process.wait(60) == status, self.output
+        os.close(self.master)
+        assert "Traceback" not in self.output, self.output
+        return self.output.rstrip().splitlines()[-1]
+
+
+@pytest.fixture
+def doubtful(library):
+    """A library with doubtful tracks: noise, by artists of their own."""
+
+    def make(**genres_by_title):
+        beet = library(**genres_by_title or {"Unsure_1": None, "Unsure_2": None, "Rock": None})
+        beet.config["cnngenre"] |= {"album_genre": False}
+        beet.config["ui"] = {"color": False}
+        beet("genre", "-q")
+        return beet
+
+    return make
+
+
+def leading(beet, title):
+    return dict(beet.fields("cnngenre_label"))[title]
+
+
+def test_accepting_and_correcting_write_database_and_files(doubtful):
+    beet = doubtful()
+    first = leading(beet, "Unsure_1")
+    session = Session(beet, "genre", "--review").say("a", "2")
+    assert session.end().startswith("accepted 1, corrected 1, skipped 0, left 0, failed 0 in 0:")
+    assert "1/2  Artist" in session.output
+    assert "2/2  Artist" in session.output
+    genres = beet.genres()
+    assert genres["Rock"] == "Rock"
+    assert genres["Unsure_1"] == first != genres["Unsure_2"] != ""
+    assert {t: file_genres(p) for t, p in beet.paths().items()} == {
+        title: [genre] for title, genre in genres.items()
+    }
+
+
+def test_nothing_that_was_decided_is_asked_or_overwritten_again(doubtful):
+    beet = doubtful(Unsure=None)
+    Session(beet, "genre", "--review").say("3").end()
+    decided = beet.genres()["Unsure"]
+    assert Session(beet, "genre", "--review").end().startswith("accepted 0, corrected 0, skipped 0")
+    beet("genre", "--threshold", "0.1")
+    assert beet.genres() == {"Unsure": decided}
+
+
+def test_what_was_decided_is_the_users_label_and_can_be_taken_back(doubtful):
+    beet = doubtful(Unsure=None, Rock=None)
+    beet("cnntrain", "-p", "--min-tracks", "1", status=1)
+    assert "no genre has 1 tracks or more" in beet.errors
+    Session(beet, "genre", "--review").say("a").end()
+    [(_, written, reviewed)] = beet.fields(
+        "cnngenre_written", "cnngenre_reviewed", query=["Unsure"]
+    )
+    assert written in ("", "$cnngenre_written")
+    assert reviewed == beet.genres()["Unsure"]
+    beet("cnntrain", "-p", "--min-tracks", "1", status=1)
+    assert f"only {reviewed} has 1 tracks or more" in beet.errors
+    assert "restored 2" in beet("genre", "--undo")
+    assert beet.genres() == {"Unsure": "", "Rock": ""}
+    assert file_genres(beet.paths()["Unsure"]) == []
+
+
+def test_an_edit_after_the_review_is_not_undone(doubtful):
+    beet = doubtful(Unsure=None)
+    Session(beet, "genre", "--review").say("a").end()
+    beet("modify", "-y", "genres=Noise")
+    assert "kept 1" in beet("genre", "--undo")
+    assert beet.genres() == {"Unsure": "Noise"}
+
+
+def test_forced_over_a_review_undo_gives_back_what_the_user_decided(doubtful):
+    beet = doubtful(Unsure=None)
+    Session(beet, "genre", "--review").say("4").end()
+    decided = beet.genres()["Unsure"]
+    beet("genre", "-f", "--threshold", "0.1")
+    assert beet.genres()["Unsure"] != decided
+    beet("genre", "--undo")
+    assert beet.genres() == {"Unsure": decided}
+
+
+def test_choosing_takes_numbers_names_and_new_names_that_are_meant(doubtful):
+    beet = doubtful(Unsure_1=None, Unsure_2=None, Unsure_3=None)
+    session = Session(beet, "genre", "--review").say("c")
+    session.say("99", "jAzZ; rock", question="nothing goes back:").say("c")
+    session.say("Drone Doom", question="nothing goes back:")
+    session.say("n", question="(y/n)?").say("c").say("Drone Doom", question="nothing goes back:")
+    session.say("y", question="(y/n)?").say("c").say("", question="nothing goes back:").say("s")
+    assert session.end().startswith("accepted 0, corrected 2, skipped 1, left 0")
+    assert "there is no number 99" in session.output
+    assert beet.genres() == {"Unsure_1": "Jazz; Rock", "Unsure_2": "Drone Doom", "Unsure_3": ""}
+    assert file_genres(beet.paths()["Unsure_1"]) == ["Jazz", "Rock"]
+
+
+def test_enter_skips_and_strange_answers_are_asked_again(doubtful):
+    beet = doubtful(Unsure=None)
+    session = Session(beet, "genre", "--review").say("\u00b2").say("x")
+    session.say("", question="Enter one of")
+    assert session.end().startswith("accepted 0, corrected 0, skipped 1")
+    assert beet.genres() == {"Unsure": ""}
+
+
+def test_quitting_keeps_what_was_decided(doubtful):
+    beet = doubtful()
+    session = Session(beet, "genre", "--review").say("a", "q")
+    assert session.end().startswith("accepted 1, corrected 0, skipped 0, left 1")
+    assert [bool(g) for _, g in beet.fields("genres", query=["Unsure"])] == [True, False]
+
+
+@pytest.mark.parametrize("how", ["end of input", "Ctrl-C"])
+def test_an_interruption_is_one_line_and_keeps_what_was_decided(doubtful, how):
+    beet = doubtful()
+    session = Session(beet, "genre", "--review").say("a")
+    session.wait_for(QUESTION)
+    if how == "Ctrl-C":
+        os.kill(session.process.pid, signal.SIGINT)
+    else:
+        os.write(session.master, b"\x04")
+    last = session.end()
+    assert last.startswith("interrupted: accepted 1, corrected 0, skipped 0, left 1")
+    assert session.output.rstrip().splitlines()[-2].rstrip("^DC\b ").endswith(QUESTION)
+    assert [bool(g) for _, g in beet.fields("genres", query=["Unsure"])] == [True, False]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_without_a_terminal_it_is_one_sentence(doubtful, closed):
+    beet = doubtful(Unsure=None)
+    shell = ["sh", "-c", '"$@" <&-' if closed else 'echo a | "$@"', "sh"]
+    done = subprocess.run(
+        [*shell, *beet.command(), "genre", "--review"],
+        env=beet.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.endswith("cnngenre: --review asks questions, and its input is not a terminal")
+    assert beet.genres() == {"Unsure": ""}
+
+
+def test_tracks_that_were_never_heard_are_heard_first(library):
+    beet = library(Unsure=None, Rock=None, Jazz=["Polka"])
+    beet.config["ui"] = {"color": False}
+    last = Session(beet, "genre", "--review").say("s").end()
+    assert "skipped 1" in last
+    assert last.endswith("; sure of 1: beet cnngenre writes those")
+    assert beet.genres() == {"Unsure": "", "Rock": "", "Jazz": "Polka"}
+    assert "pitch-1" in dict(beet.fields("cnngenre_model"))["Rock"]
+
+
+def test_pretending_shows_the_order_without_asking_or_noting(library):
+    beet = library(Unsure=None, Rock=None)
+    output = beet("genre", "--review", "-p")
+    assert "Artist - Album - Unsure: 1. " in output
+    assert output.splitlines()[-1].startswith("pretended: accepted 0")
+    assert beet("ls", "cnngenre_model::.") == ""
+
+
+def test_a_file_that_cannot_be_written_changes_nothing(doubtful):
+    beet = doubtful(Unsure=None)
+    beet("modify", "-y", "title=Jazz")  # which that plugin refuses to write
+    beet.config["plugins"] = ["cnngenre", "unwritable"]
+    last = Session(beet, "genre", "--review").say("a").end()
+    assert last.startswith("accepted 0, corrected 0, skipped 0, left 0, failed 1")
+    assert beet.genres() == {"Jazz": ""}
+    assert beet("ls", "cnngenre_reviewed::.") == ""
+
+
+def test_what_was_labelled_meanwhile_is_left_alone(doubtful):
+    beet = doubtful(Unsure_1=None, Unsure_2=None)
+    session = Session(beet, "genre", "--review")
+    session.wait_for(QUESTION)
+    beet("modify", "-y", "title:Unsure_2", "genres=Noise")
+    os.write(session.master, b"s\n")
+    assert session.end().startswith("accepted 0, corrected 0, skipped 1, left 0")
+    assert beet.genres() == {"Unsure_1": "", "Unsure_2": "Noise"}
+
+
+def test_a_model_of_another_field_is_refused(doubtful, pitch_bundle, tmp_path):
+    beet = doubtful(Unsure=None)
+    mood = tmp_path / "mood"
+    shutil.copytree(pitch_bundle, mood)
+    manifest = json.loads((mood / "manifest.json").read_text())
+    (mood / "manifest.json").write_text(json.dumps(manifest | {"target": "mood"}))
+    beet("genre", "--review", "-p", "--model", mood, status=1)
+    assert "--review is for genres; the model is for mood" in beet.errors
+
+
+def test_the_album_follows(doubtful):
+    beet = doubtful(Unsure_1=None, Unsure_2=None)
+    beet.config["cnngenre"] |= {"album_genre": True}
+    session = Session(beet, "genre", "--review")
+    for _ in range(2):
+        session.say("c").say("Jazz", question="nothing goes back:")
+    session.end()
+    assert beet("ls", "-a", "-f", "$genres") == "Jazz\n"
+
+
+def test_playing_uses_the_command_of_beet_play(doubtful, tmp_path):
+    beet = doubtful(Unsure=None)
+    log = tmp_path / "played"
+    player = tmp_path / "player.py"
+    player.write_text(NOTES.format(file=str(log)))
+    beet.config["play"] = {"command": f"{sys.executable} {player} --loud $args"}
+    Session(beet, "genre", "--review").say("p", "s").end()
+    assert log.read_text() == f"{['--loud', str(beet.paths()['Unsure'])]!r}\n"
+    beet.config["play"] = {"command": "/nowhere/player"}
+    session = Session(beet, "genre", "--review").say("p", "s")
+    session.end()
+    assert "cannot play" in session.output
+
+
+def test_ctrl_c_ends_a_player_alone(doubtful, tmp_path):
+    beet = doubtful(Unsure=None)
+    player = tmp_path / "player.py"
+    player.write_text(
+        "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+        "print('la la', flush=True); time.sleep(60)"
+    )
+    beet.config["play"] = {"command": f"{sys.executable} {player}"}
+    session = Session(beet, "genre", "--review").say("p")
+    session.wait_for("la la")
+    os.killpg(session.process.pid, signal.SIGINT)
+    assert session.say("a").end().startswith("accepted 1")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="opened by another program there")
+def test_the_picture_is_shown(doubtful, tmp_path):
+    beet = doubtful(Unsure=None)
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    log = tmp_path / "shown"
+    opener.write_text(f"#!{sys.executable}\n{NOTES.format(file=str(log))}\n")
+    opener.chmod(0o755)
+    session = Session(
+        beet, "genre", "--review", PATH=f"{opener.parent}{os.pathsep}{os.environ['PATH']}"
+    ).say("i", "s")
+    session.end()
+    end = time.monotonic() + 20
+    while not log.exists() and time.monotonic() < end:  # nobody waits for a viewer
+        time.sleep(0.1)
+    assert "Unsure.png" in log.read_text()
+    assert beet.genres() == {"Unsure": ""}

@@ -1,0 +1,328 @@
+"""``beet cnngenre --explain``, ``--suspects`` and ``--stats``: what shows, and changes nothing."""
+
+import json
+import os
+import re
+import stat
+import time
+
+import numpy as np
+import pytest
+from audio_files import write_audio
+from PIL import Image
+from plugin_files import file_genres, tag
+
+from genre_model.bundle import read_bundle
+from genre_model.out_of_fold import OUT_OF_FOLD, read_out_of_fold
+
+
+def pictures(beet):
+    return sorted((beet.home / "cnngenre" / "pictures").glob("*"))
+
+
+def nothing_changed(beet, query=()):
+    return beet.fields("genres", "mtime", "cnngenre_model", query=query)
+
+
+# --- Explain --------------------------------------------------------------------------------------
+
+
+def test_explain_shows_genres_votes_reason_and_a_picture_and_changes_nothing(library):
+    beet = library(Rock=["Polka"], Jazz=None)
+    before = nothing_changed(beet)
+    output = beet("genre", "--explain", "title:Rock")
+    assert "Artist - Rock\n  Rock 100 %\n" in output
+    assert "Rock has 1.00, which" in output
+    assert "which reaches the threshold of 0.60." in output
+    assert "Most like Rock at 0:00, of 1 slice heard." in output
+    assert "|\u2588|" in output or "|\u2587|" in output
+    assert "explained 1, failed 0" in output
+    [picture] = pictures(beet)
+    assert str(picture) in output
+    with Image.open(picture) as image:
+        assert (image.format, image.size) == ("PNG", (1280, 860))
+    assert nothing_changed(beet) == before
+
+
+def test_explain_says_why_it_is_unsure(library):
+    beet = library(Unsure=None)
+    output = beet("genre", "--explain")
+    assert "  unsure: " in output
+    assert ", below the threshold of 0.60." in output
+
+
+def test_pictures_go_where_they_are_wanted_and_over_those_of_an_earlier_run(library, tmp_path):
+    beet = library(Rock=None)
+    for _ in range(2):
+        beet("genre", "--explain", "-o", tmp_path / "new" / "folder")
+    assert [p.name for p in (tmp_path / "new" / "folder").iterdir()] == ["00001 Artist - Rock.png"]
+    assert pictures(beet) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell script")
+def test_open_shows_the_picture(library, tmp_path, monkeypatch):
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text(
+        f'#!/bin/sh\necho "$1" > {tmp_path}/part && mv {tmp_path}/part {tmp_path}/opened\n'
+    )
+    opener.chmod(opener.stat().st_mode | stat.S_IXUSR)
+    (opener.parent / "open").symlink_to(opener)
+    monkeypatch.setenv("PATH", f"{opener.parent}{os.pathsep}{os.environ['PATH']}")
+    beet = library(Rock=None)
+    beet("genre", "--explain", "--open")
+    for _ in range(100):
+        if (tmp_path / "opened").exists():
+            break
+        time.sleep(0.05)
+    assert (tmp_path / "opened").read_text().strip() == str(pictures(beet)[0])
+
+
+def test_without_a_program_that_opens_pictures_there_is_a_sentence(library, tmp_path, monkeypatch):
+    beet = library(Rock=None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "explained 1" in beet("genre", "--explain", "--open")
+    assert "cannot show" in beet.errors
+
+
+def test_silent_short_and_broken_files_are_a_sentence_each(library, beet, tmp_path):
+    library(Rock=None)
+    for name, seconds in {"silent": 5, "short": 0.2}.items():
+        path = tmp_path / "more" / f"{name}.wav"
+        path.parent.mkdir(exist_ok=True)
+        write_audio(path, np.zeros((int(16_000 * seconds), 1)), 16_000)
+        tag(path, title=name, album=name)
+    beet("-c", tmp_path / "home" / "only_import.yaml", "import", "-A", tmp_path / "more")
+    beet.paths()["Rock"].write_bytes(b"nothing")
+    output = beet("genre", "--explain")
+    assert "explained 1, failed 2" in output
+    assert "  silent\n  There is nothing to hear." in output
+    assert "too short: 0.20 s" in beet.errors
+    assert "not readable as audio" in beet.errors
+    assert pictures(beet) == []
+
+
+def test_hostile_names_do_no_harm(beet, tone, tmp_path):
+    title = "../<b>&\x1b[31m\u202e$(reboot)" + "long " * 200 + "\u65e5\u672c"
+    tone("Rock", title=title)
+    beet("import", "-A", tmp_path / "music")
+    output = beet("genre", "--explain")
+    assert "explained 1, failed 0" in output
+    assert "\x1b" not in output
+    assert "\u202e" not in output
+    [picture] = pictures(beet)
+    assert len(os.fsencode(picture.name)) < 200
+
+
+def test_explain_hears_with_the_genres_that_the_user_wants(library):
+    beet = library(Ambient=None)
+    beet.config["cnngenre"]["genres"] = {
+        "Rock": "Rock & Roll",
+        "Electronic": "Techno",
+        "Ambient": None,
+    }
+    output = beet("genre", "--explain")
+    assert "\n  Techno 83 %" in output
+    assert "Ambient" not in output.replace("Artist - Ambient", "").replace("Ambient.png", "")
+
+
+def test_without_pillow_there_is_the_text_and_a_warning(library, monkeypatch, tmp_path):
+    (tmp_path / "PIL").mkdir()
+    (tmp_path / "PIL" / "__init__.py").write_text("raise ImportError")
+    beet = library(Rock=None)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert "explained 1" in beet("genre", "--explain")
+    assert "pictures need Pillow" in beet.errors
+    assert pictures(beet) == []
+
+
+# --- Suspects -------------------------------------------------------------------------------------
+
+
+def suspects(beet, *arguments):
+    """Titles of the suspects, in order."""
+    return beet("genre", "--suspects", "--format", "$title", *arguments).splitlines()
+
+
+def test_suspects_of_a_model_that_never_saw_them(library):
+    beet = library(
+        Rock_1=["Jazz"],
+        Rock_2=["rock"],
+        Ambient=["Rock"],
+        Jazz=["Polka"],
+        Unsure=["Jazz"],
+        Electronic=None,
+    )
+    before = nothing_changed(beet)
+    output = beet("genre", "--suspects", "--threshold", "0.95")
+    lines = output.splitlines()
+    assert "Ambient: Rock -> Electronic (" in output
+    assert "Rock_1: Jazz -> Rock (" in output
+    assert lines[-1] == (
+        "2 suspects of 4 tracks, 1 of genres that the model does not know, 1 without genres"
+    )
+    firmness = [float(line.split()[0]) for line in lines[:-1]]
+    assert firmness == sorted(firmness, reverse=True)
+    assert nothing_changed(beet) == before
+
+
+def test_kinds_and_parents_are_no_suspects(library):
+    beet = library(Ambient=["Electronic"], Electronic=["Ambient"], Rock=["Hard Rock", "Jazz"])
+    beet.config["cnngenre"]["genres"] = ["Rock", "Electronic", "Ambient", "Jazz"]
+    assert suspects(beet, "--threshold", "0.5") == []
+
+
+def test_suspects_can_be_printed_and_made_a_playlist_of(library, tmp_path):
+    beet = library(Rock=["Jazz"], Jazz=["Jazz"])
+    playlist = tmp_path / "wrong.m3u"
+    playlist.write_text("an older one\n")
+    lines = beet(
+        "genre",
+        "--suspects",
+        "--threshold",
+        "0.9",
+        "--playlist",
+        playlist,
+        "--format",
+        "$title $cnngenre_suggestion $cnngenre_doubt",
+    ).splitlines()
+    assert [line.rsplit(" ", 1)[0] for line in lines] == ["Rock Rock"]
+    assert float(lines[0].rsplit(" ", 1)[1]) > 0.9
+    assert playlist.read_text().splitlines() == [str(beet.paths()["Rock"])]
+    assert beet("ls", "cnngenre_doubt::.") == ""
+
+
+@pytest.mark.parametrize("name", ["song.mp3", "nowhere/wrong.m3u"])
+def test_a_playlist_is_never_written_over_something_else(library, tmp_path, name):
+    beet = library(Rock=["Jazz"])
+    (tmp_path / "song.mp3").write_text("music")
+    beet("genre", "--suspects", "--playlist", tmp_path / name, status=1)
+    assert (tmp_path / "song.mp3").read_text() == "music"
+
+
+def test_a_trained_model_does_not_confirm_what_it_learned_wrongly(labelled):
+    beet = labelled
+    beet("modify", "-y", "-M", "title:Murk 0", "genres=Glint")
+    beet("cnntrain")
+    [line, summary] = beet("genre", "--suspects").splitlines()
+    assert "Murk 0: Glint -> Murk (" in line
+    assert line.endswith(", out of fold)")
+    assert summary == "1 suspect of 24 tracks, 3 without genres"
+
+
+def test_out_of_fold_verdicts_are_found_again_after_a_move_and_hold_nothing_private(
+    trained, tmp_path
+):
+    beet = trained
+    [manifest] = (beet.home / "cnngenre" / "models").glob("*/manifest.json")
+    bundle = read_bundle(manifest.parent)
+    assert set(bundle.arrays(OUT_OF_FOLD)) == {"keys", "probabilities"}
+    learned = read_out_of_fold(bundle)
+    moved = tmp_path / "elsewhere.wav"
+    path = beet.paths()["Hum 3"]
+    moved.write_bytes(path.read_bytes())
+    tag(moved, ["Other"], title="Another")
+    assert learned.find(moved) == learned.find(path)
+    assert max(learned.find(moved), key=learned.find(moved).get) == "Hum"
+    assert learned.find(beet.paths()["Hum 8"]) is None  # it has no genre
+
+
+def test_a_model_from_scratch_leaves_out_what_it_has_only_learned(labelled):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("skimage")
+    beet = labelled
+    beet("cnntrain", "--architecture", "costa2011")
+    output = beet("genre", "--suspects", "--threshold", "0")
+    n_judged = int(re.search(r" of (\d+) tracks", output)[1])
+    n_learned = int(re.search(r"(\d+) learned from, without an honest verdict", output)[1])
+    assert n_judged == 24
+    assert 12 <= n_learned < 24
+    assert all(line.endswith("out of fold)") for line in output.splitlines()[:-1])
+
+
+def test_a_model_without_out_of_fold_verdicts_says_so(trained):
+    beet = trained
+    [manifest] = (beet.home / "cnngenre" / "models").glob("*/manifest.json")
+    content = json.loads(manifest.read_text())
+    del content["files"][OUT_OF_FOLD]
+    manifest.write_text(json.dumps(content))
+    beet("genre", "--suspects")
+    assert "may confirm wrong genres that it has learned" in beet.errors
+
+
+# --- Stats ----------------------------------------------------------------------------------------
+
+
+def test_stats_count_what_was_done(library):
+    beet = library(Rock=None, Jazz=["Polka"], Unsure=None, Electronic=None)
+    beet("genre", "title:Rock")
+    beet("genre", "title:Unsure")
+    beet("genre", "-f", "title:Jazz")
+    found = json.loads(beet("genre", "--stats", "--format", "json"))
+    models = found.pop("models")
+    assert found == {
+        "tracks": 4,
+        "with_genres": 2,
+        "written": 2,
+        "edited_since": 0,
+        "unsure": 1,
+        "never_heard": 1,
+        "before": {"(none)": 3, "Polka": 1},
+        "after": {"(none)": 2, "Rock": 1, "Jazz": 1},
+        "confidence": found["confidence"],
+    }
+    assert sum(found["confidence"]) == 3
+    assert models["pitch-1"]["heard"] == 3
+    assert models["pitch-1"]["written"] == 2
+    output = beet("genre", "--stats")
+    for line in (
+        "tracks                               4  100%",
+        "without, never heard                 1   25%",
+        "Polka        1       0",
+        "(none)       3       2",
+        "confidence  tracks",
+    ):
+        assert line in output
+    assert "####" in output
+
+
+def test_stats_know_what_was_edited_since(library):
+    beet = library(Rock=None)
+    beet("genre")
+    beet("modify", "-y", "genres=Stoner Rock")
+    found = json.loads(beet("genre", "--stats", "--format", "json"))
+    assert (found["written"], found["edited_since"]) == (0, 1)
+    assert (found["before"], found["after"]) == ({"(none)": 1}, {"Stoner Rock": 1})
+
+
+def test_stats_of_nothing(library):
+    beet = library(Rock=None)
+    assert beet("genre", "--stats", "title:Nothing").splitlines()[0].split() == [
+        "tracks",
+        "0",
+        "0%",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--explain", "--suspects"], "either --explain or --suspects"),
+        (["--undo", "--stats"], "either --undo or --stats"),
+        (["--playlist", "a.m3u"], "--playlist goes with --suspects"),
+        (["-o", "folder"], "--output goes with --explain"),
+        (["--stats", "--format", "$title"], "--stats prints json"),
+    ],
+)
+def test_options_that_do_not_go_together_are_one_sentence(library, arguments, sentence):
+    beet = library(Rock=None)
+    beet("genre", *arguments, status=1)
+    assert sentence in beet.errors
+
+
+def test_questions_leave_the_files_alone(library):
+    beet = library(Rock=["Jazz"])
+    beet("genre", "--suspects")
+    beet("genre", "--explain")
+    beet("genre", "--stats")
+    assert file_genres(beet.paths()["Rock"]) == ["Jazz"]
