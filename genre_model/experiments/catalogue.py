@@ -212,6 +212,14 @@ def recurrent(_: Sequence[str]) -> list[Condition]:
     ]
 
 
+def finetuning(_: Sequence[str]) -> list[Condition]:
+    """A head alone, and the later layers with it."""
+    return [
+        Condition("embeddings", EMBEDDINGS_SYSTEM),
+        Condition("finetune", ARCHITECTURES["finetune"]),
+    ]
+
+
 def selections(_: Sequence[str]) -> list[Condition]:
     """All slices, and the easiest of them."""
     return [Condition("all slices", SWEPT)] + [
@@ -356,6 +364,13 @@ EXPERIMENTS: dict[str, Experiment] = {
             "Does the order of the slices tell anything?",
             "Wants a recurrent network.",
             recurrent,
+        ),
+        Experiment(
+            "finetuning",
+            "Fine-tuning",
+            "Is it better that the shipped network's later layers learn too?",
+            "Trains from scratch.",
+            finetuning,
         ),
         Experiment(
             "selection",
