@@ -47,6 +47,7 @@ from genre_model.training import (
     fit,
     is_right,
     make_material,
+    songs_of,
 )
 from genre_model.vocabulary import Policy, judge, make_vocabulary
 
@@ -325,8 +326,8 @@ def answer(
         fit_on(materials, condition, np.flatnonzero(split.fold != fold), settings)
         for fold in range(split.n_folds)
     ]
-    logits = {
-        encoding: out_of_fold(heads, split.fold, material)
+    songs = {
+        encoding: songs_of(out_of_fold(heads, split.fold, material)[:, None])
         for encoding, material in materials.items()
     }
     results = {
@@ -337,10 +338,10 @@ def answer(
     for fold in range(split.n_folds):
         inside = split.fold == fold
         calibration = Calibration.choose(
-            logits[FLAC], flac, split.groups, settings, ~inside, with_context=with_context
+            songs[FLAC], flac, split.groups, settings, ~inside, with_context=with_context
         )
         for encoding, (probabilities, accepted) in results.items():
-            probabilities[inside] = calibration.apply(logits[encoding], split.groups)[inside]
+            probabilities[inside] = calibration.apply(songs[encoding], split.groups)[inside]
             accepted[inside] = probabilities[inside].max(axis=1) >= calibration.threshold
     if not condition.mixed:
         package = evaluate_out_of_fold(flac, settings)
