@@ -238,6 +238,7 @@ def learn_network(
         options.output / ".work" / architecture.name,
         lambda report: print(epoch_line(report), file=sys.stderr),
         options.epochs,
+        lambda failure: say([f"not heard: {failure}"], error=True),
     )
 
 

@@ -58,6 +58,7 @@ def train_network_bundle(
     work: Path,
     on_epoch: Callable[[EpochReport], None],
     epochs: int | None = None,
+    on_failure: Callable[[str], None] = lambda _: None,
 ) -> tuple[Bundle, Report]:
     """Train, evaluate and write a bundle into the folder ``models``.
 
@@ -69,6 +70,7 @@ def train_network_bundle(
             interrupted.  Only the slices stay when it is done.
         on_epoch: Told of each epoch.
         epochs: At most so many; the architecture's number where None.
+        on_failure: Told of each track that cannot be heard, and why.
 
     Raises:
         GenreModelError: A library is missing, there are too few tracks, or a folder cannot be
@@ -81,7 +83,7 @@ def train_network_bundle(
     test = split.fold == TEST_FOLD
     trained_on = [track for track, out in zip(job.tracks, test, strict=True) if not out]
     validation = (split.fold == VALIDATION_FOLD)[~test]
-    onnx = train_system(
+    trained = train_system(
         architecture,
         trained_on,
         genres,
@@ -91,13 +93,17 @@ def train_network_bundle(
         on_epoch=on_epoch,
         epochs=epochs,
         select=job.options.select,
-    ).onnx
+    )
+    for skipped in trained.skipped:
+        on_failure(f"{skipped.path}: {skipped.reason}")
+    onnx = trained.onnx
+    del trained
     manifest = manifest_of(job, architecture, genres, onnx)
     contents = {manifest.network.file: onnx, PROBE: probe(architecture, onnx)}
     with tempfile.TemporaryDirectory() as folder:
         draft = write_bundle(Path(folder) / "draft", manifest, contents)
         del onnx, contents  # a large network is not to be in memory several times over
-        calibration, material, evaluated = assess_network(job, split, draft)
+        calibration, material, evaluated = assess_network(job, split, draft, on_failure)
         contents = {name: draft.read(name) for name in draft.manifest.files}
     manifest = replace(
         manifest,
@@ -163,7 +169,7 @@ def probe(architecture: Architecture, network: bytes) -> bytes:
 
 
 def assess_network(
-    job: Job, split: Split, draft: Bundle
+    job: Job, split: Split, draft: Bundle, on_failure: Callable[[str], None] = lambda _: None
 ) -> tuple[Calibration, Material, Evaluated]:
     """Calibrate on the validation tracks, judge the test tracks.
 
@@ -172,7 +178,7 @@ def assess_network(
     """
     classifier = Classifier(draft)
     known = hear_fold(job.tracks, split, VALIDATION_FOLD, classifier)
-    unknown = hear_fold(job.tracks, split, TEST_FOLD, classifier)
+    unknown = hear_fold(job.tracks, split, TEST_FOLD, classifier, on_failure)
     with_context = job.options.context and split.group_by == "artist"
     known_songs = songs_of([heard.features for heard in known.heard])
     known_groups = [context_group(track) for track in known.tracks]
@@ -234,7 +240,11 @@ def one_split(reason: str) -> str:
 
 
 def hear_fold(
-    tracks: Sequence[LabelledTrack], split: Split, fold: int, classifier: Classifier
+    tracks: Sequence[LabelledTrack],
+    split: Split,
+    fold: int,
+    classifier: Classifier,
+    on_failure: Callable[[str], None] = lambda _: None,
 ) -> Material:
     """What the network says of a fold's tracks; those that cannot be heard are left out.
 
@@ -246,8 +256,8 @@ def hear_fold(
     for track in chosen:
         try:
             heard.append((track, classifier.hear(track.path)))
-        except AudioError:  # named when the slices were made
-            continue
+        except AudioError as error:
+            on_failure(f"{track.path}: {error}")
     if not any(len(sound.features) for _, sound in heard):
         raise GenreModelError("none of the tracks to be tested on can be heard")
     manifest = classifier.manifest

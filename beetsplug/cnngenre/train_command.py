@@ -184,6 +184,7 @@ def learn_network(
         work,
         lambda report: ui.print_(epoch_line(report)),
         epochs,
+        lambda failure: plugin._log.warning("{}", failure),
     )
 
 

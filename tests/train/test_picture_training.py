@@ -85,3 +85,16 @@ def test_a_system_learns_from_pictures_and_judges_music(
         music = write_audio(tmp_path / "a.flac", noisy_tone(hz, 100), SPEC.sample_rate_hz, "flac")
         probabilities = classifier.probabilities(classifier.hear(music))
         assert max(probabilities, key=probabilities.get) == genre
+
+
+def test_what_cannot_be_heard_is_named_in_a_training_from_scratch(tmp_path, capsys):
+    for number in range(24):
+        genre, hz = [("Low", 200), ("High", 3_000)][number % 2]
+        (tmp_path / "music" / genre).mkdir(parents=True, exist_ok=True)
+        path = tmp_path / "music" / genre / f"{number}.wav"
+        write_audio(path, tone(3.0, hz * (1 + number / 90), 16_000, 1), 16_000)
+    (tmp_path / "music" / "Low" / "bad.mp3").write_bytes(b"not music at all" * 100)
+    arguments = ["--architecture", "pelchat2019-strided", "--epochs", "1", "-o", tmp_path / "m"]
+    assert main(["train", *map(str, [tmp_path / "music", *arguments])]) == 0
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "not heard: " in line]
+    assert "bad.mp3: not readable as audio" in line
