@@ -355,17 +355,17 @@ def loss(probabilities: Float64, allowed: Bools, groups: Sequence[str]) -> float
     """
     members = np.unique(np.array(groups), return_inverse=True)[1]
     of_tracks = -np.log((probabilities * allowed).sum(axis=1) + 1e-9)
-    return float((np.bincount(members, of_tracks) / np.bincount(members)).mean())
+    return float(group_means(of_tracks, members).mean())
 
 
 def choose_threshold(
     probabilities: Float64, allowed: Bools, groups: Sequence[str], target: float
 ) -> float:
-    """The lowest confidence above which the share of right answers is likely to reach the target.
+    """The lowest confidence from which on as many answers as the target are likely to be right.
 
     Mistakes come by the artist, and the threshold is chosen on the very tracks that it is judged
-    by; so the target has to be reached by the share less ``CAUTION`` of its standard errors, which
-    are those of clusters (Liang & Zeger, Biometrika 1986).
+    by.  So the target has to be reached by the tracks, and by the artists, each with one voice
+    however many tracks it has, less ``CAUTION`` standard errors of their mean.
     """
     confidence = probabilities.max(axis=1)
     right = is_right(probabilities, allowed).astype(np.float64)
@@ -373,14 +373,20 @@ def choose_threshold(
     reached = UNREACHED_THRESHOLD
     for threshold in np.unique(np.floor(confidence * 1000) / 1000)[::-1]:  # never rounded up
         accepted = confidence >= threshold
-        n = accepted.sum()
-        if n < MIN_ACCEPTED:
+        if accepted.sum() < MIN_ACCEPTED:
             continue
-        precision = right[accepted].mean()
-        per_group = np.bincount(members[accepted], right[accepted] - precision)
-        if precision - CAUTION * np.sqrt((per_group**2).sum()) / n >= target:
+        of_groups = group_means(right[accepted], members[accepted])
+        doubt = CAUTION * of_groups.std() / np.sqrt(max(1, len(of_groups) - 1))
+        if min(right[accepted].mean(), of_groups.mean() - doubt) >= target:
             reached = float(threshold)
     return reached
+
+
+def group_means(values: Float64, members: Indices) -> Float64:
+    """The mean of each group that has a value, by the groups' numbers."""
+    counts = np.bincount(members)
+    means: Float64 = np.bincount(members, values)[counts > 0] / counts[counts > 0]
+    return means
 
 
 def is_right(probabilities: Float64, allowed: Bools) -> Bools:

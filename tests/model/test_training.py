@@ -210,6 +210,18 @@ def test_mistakes_of_one_artist_make_it_more_careful_than_the_same_of_many():
     assert thresholds[0] < thresholds[1]
 
 
+def test_an_artist_of_many_tracks_has_one_voice_and_the_tracks_have_theirs():
+    rows = one_against_one([0.9] * 60)
+    names = ["prolific"] * 20 + [f"artist {index}" for index in range(40)]
+    wrong_once = np.array([[index != 59, index == 59] for index in range(60)])
+    wrong_throughout = np.array([[index >= 20, index < 20] for index in range(60)])
+    assert choose_threshold(rows, wrong_once, names, 0.9) == pytest.approx(0.9)
+    assert choose_threshold(rows, wrong_throughout, names, 0.9) == UNREACHED_THRESHOLD
+    many_wrong = np.array([[index < 55, index >= 55] for index in range(60)])
+    assert many_wrong[:, 0].mean() > 0.9
+    assert choose_threshold(rows, many_wrong, names, 0.9) == UNREACHED_THRESHOLD
+
+
 def test_few_answers_are_no_evidence():
     rows = one_against_one([0.9] * 9)
     allowed = np.array([[True, False]] * 9)
