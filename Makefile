@@ -2,7 +2,7 @@
 # plugin) and .venv-dev (to work on it).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format lock clean
+.PHONY: help demo test soak matrix bench lint check format lock clean
 
 # The first interpreter on the PATH that will do.
 VERSION_OK := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
@@ -27,13 +27,35 @@ help: ## show this list
 	esac; done <Makefile
 	@echo; \
 	echo 'make demo MUSIC=~/Music  takes copies of your own files; LIMIT=100 of them instead of 40;'; \
-	echo 'with KEEP=1 the folder of the demo stays, to look round in.'
+	echo 'with KEEP=1 the folder of the demo stays, to look round in.'; \
+	echo 'make bench TRACKS=tracks MUSIC=clips  takes full-length music and labelled clips; docs/performance.md.'; \
+	echo 'make soak MINUTES=5 SOAK="kills full_disk"  runs those scripts of tests/soak alone.'
 
 demo: .venv/$(STAMP) ## make music, import it with beets, let the plugin write the genres
 	@.venv/$(BIN)/python demo/run.py
 
 test: .venv-dev/$(STAMP) ## run the tests; PYTEST='-k name' adds options
-	.venv-dev/$(BIN)/python -m pytest $(PYTEST)
+	.venv-dev/$(BIN)/python -m pytest -n 2 $(PYTEST)
+
+soak: .venv-dev/$(STAMP) ## try for MINUTES (20) to break what docs/reliability.md promises
+	.venv-dev/$(BIN)/python tests/soak/run.py $(MINUTES) $(SOAK)
+MINUTES ?= 20
+SOAK ?=
+
+matrix: ## the plugin's tests on every Python here, with the oldest and the newest beets
+	'$(PYTHON)' scripts/matrix.py
+
+bench: .venv-dev/$(STAMP) ## the short benchmarks, ten minutes, for docs/performance.md
+	.venv-dev/$(BIN)/python benchmarks/run.py
+# Folders of full-length and of labelled music, and more: see benchmarks/run.py.
+TRACKS ?=
+PEERS ?=
+TRAIN_PYTHON ?=
+BENCH_WORK ?=
+AGAIN ?=
+ONLY ?=
+LONG ?=
+export TRACKS PEERS TRAIN_PYTHON BENCH_WORK AGAIN ONLY LONG
 
 lint: .venv-dev/$(STAMP) ## ruff and mypy
 	.venv-dev/$(BIN)/python -m ruff check .
@@ -54,7 +76,7 @@ COMPILE := --quiet --upgrade --universal --python-version 3.10 --no-annotate \
     --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 clean: ## remove the environments, the caches and what was built
-	rm -rf .venv .venv-dev build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-dev .matrix build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/$(STAMP): requirements.lock pyproject.toml

@@ -1,13 +1,13 @@
 """How much of a song has to be heard: the rule that stops, against hearing so and so much.
 
     python benchmarks/sampling.py MUSIC --check drascula-music nexuiz-music singularity-music \
-        warzone2100-music --cache whole.db
+        warzone2100-music --cache whole.db [--each 4] [--rules]
 
 MUSIC has a folder of full-length music for each of several packages (Debian's games; music in
 ``.pk3`` and other archives is to be unpacked first).  Parameters are chosen on some packages and
-checked on those after ``--check``.  Every song is heard wholly once; then what a part of it says is
-reckoned from that.  The rows of the shipped model, and of as many slices without a rule, are really
-heard, by seeking, by one thread, and timed; so take the CPU seconds from a quiet machine.
+checked on those after ``--check``.  Every song is heard wholly once, which the cache keeps.  The
+rows with CPU seconds are really heard, by seeking, by one thread.  With ``--rules`` what other
+rules would hear is reckoned from the whole songs.  Two minutes with ``--each 3``, twelve with all.
 
 *Same answer*: the genre that would be written, or none.  *Margin*: how far the nearest probability
 that decides on it is from the threshold.  *Error*: of the stored probabilities, their mean absolute
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -28,10 +29,10 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
+from measuring import LONGEST_S, SHORTEST_S, parser_of, publish, seconds
 from tqdm import tqdm
 
 from genre_model.aggregate import aggregate
-from genre_model.audio import open_audio
 from genre_model.cache import Cache, cached_hear
 from genre_model.classifier import Classifier, Heard, load_classifier
 from genre_model.errors import AudioError
@@ -42,8 +43,8 @@ from genre_model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
 
 MARGIN = 0.05
 MIN_LOUD = 8  # slices that are not silent
-SHORTEST_S, LONGEST_S = 75.0, 600.0
-FIXED = (8, 12, 16, 24, 32, 48)
+FIXED = (4, 8, 16, 24, 32, 48)
+SHIPPED, WHOLE = "until it is settled (shipped)", "whole song"
 RULES = [
     SamplingSpec(min_slices, max_slices, z)
     for min_slices in (8, 12, 16)
@@ -120,43 +121,49 @@ class Judge:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = parser_of(__doc__)
     parser.add_argument("music", type=Path)
     parser.add_argument("--check", nargs="+", default=[], metavar="PACKAGE")
     parser.add_argument("--cache", type=Path, default=Path("whole.db"))
+    parser.add_argument("--rules", action="store_true", help="other rules, too")
     parser.add_argument("--each", type=int, default=26, help="songs of a package at most")
     options = parser.parse_args()
     by = Judge(load_classifier())
     songs = list(read_songs(options, by))
+    checked = set(options.check)
     halves = {
-        "chosen on": [song for song in songs if song.package not in options.check],
-        "checked on": [song for song in songs if song.package in options.check],
+        "chosen on" if checked else "all": [song for song in songs if song.package not in checked],
+        "checked on": [song for song in songs if song.package in checked],
     }
+    halves = {name: half for name, half in halves.items() if half}
     for name, half in halves.items():
         near = sum(song.margin <= MARGIN for song in half)
         packages = ", ".join(sorted({song.package for song in half}))
-        mean = np.mean([len(song.logits) for song in half]) if half else 0
-        print(f"{name}: {len(half)} songs, {mean:.0f} slices, {near} near ({packages})")
-    print()
-    print("| heard | of | slices | same answer | margin over .05 | error | CPU s |")
-    print("|---|---|---|---|---|---|---|")
-    ways: list[tuple[str, Callable[[Song], Result]]] = [
-        ("as shipped, really", lambda song: really(song, by, until_settled=True)),
-        ("24 in order, really", lambda song: really(song, by, until_settled=False)),
-        *((f"{n} in order", lambda song, n=n: fixed(song, by, n)) for n in FIXED),
-        *((describe(rule), lambda song, rule=rule: stopped(song, by, rule)) for rule in RULES),
+        mean = np.mean([len(song.logits) for song in half])
+        print(
+            f"{name}: {len(half)} songs, {mean:.0f} slices, {near} near ({packages})",
+            file=sys.stderr,
+        )
+    ways: dict[str, Callable[[Song], Result]] = {SHIPPED: lambda song: really(song, by)}
+    ways |= {f"{n} slices": lambda song, n=n: really(song, by, n) for n in FIXED}
+    ways[WHOLE] = lambda song: really(song, by, len(song.logits))
+    if options.rules:
+        ways |= {describe(rule): lambda song, rule=rule: stopped(song, by, rule) for rule in RULES}
+    found = [
+        (what, name, half, [way(song) for song in half])
+        for what, way in ways.items()
+        for name, half in halves.items()
     ]
-    for what, way in ways:
-        for name, half in halves.items():
-            if half:
-                report(what, name, half, [way(song) for song in half])
+    columns = ["heard", "of", "slices", "same answer", "margin over .05", "error", "CPU s a song"]
+    publish(options, columns, [row(*entry) for entry in found], points=points(found))
 
 
 def read_songs(options: argparse.Namespace, by: Judge) -> Iterable[Song]:
     """Songs of every package, heard wholly."""
     hear = cached_hear(by.classifier, Cache(options.cache), thorough=True)
     chosen = []
-    for folder in sorted(path for path in options.music.iterdir() if path.is_dir()):
+    folders = sorted(path for path in options.music.iterdir() if path.is_dir())
+    for folder in folders or [options.music]:
         paths = [path for path in find_audio([folder]) if SHORTEST_S < seconds(path) < LONGEST_S]
         n = min(len(paths), options.each)
         chosen += [(folder.name, paths[index * len(paths) // n]) for index in range(n)]
@@ -169,26 +176,23 @@ def read_songs(options: argparse.Namespace, by: Judge) -> Iterable[Song]:
             yield song
 
 
-def seconds(path: Path) -> float:
-    """What a file's header says; 0 where it says nothing."""
-    try:
-        with open_audio(path, 16_000) as audio:
-            return audio.duration_s or 0.0
-    except AudioError:
-        return 0.0
-
-
 def describe(rule: SamplingSpec) -> str:
     return f"{rule.min_slices} to {rule.max_slices}, z = {rule.z:.0f}"
 
 
-def really(song: Song, by: Judge, *, until_settled: bool) -> Result:
-    """Hear it."""
+def really(song: Song, by: Judge, n_slices: int | None = None) -> Result:
+    """Hear so many slices, or as many as the model finds enough."""
+    classifier = by.classifier
+    manifest = classifier.manifest
+    if n_slices is not None:
+        wanted = replace(manifest.slices, max_slices=n_slices)
+        classifier.manifest = replace(manifest, slices=wanted)
     start = time.process_time()
-    heard = by.classifier.hear(song.path, until_settled=until_settled)
+    heard = classifier.hear(song.path, until_settled=n_slices is None)
+    probabilities = by.probabilities(classifier.slice_logits(heard))
     cpu_s = time.process_time() - start
-    probabilities = by.probabilities(by.classifier.slice_logits(heard))
-    n_heard = heard.sample.n_heard if heard.sample else len(heard.features)
+    classifier.manifest = manifest
+    n_heard = heard.sample.n_heard if heard.sample else len(song.logits)
     return by.result(song, n_heard, probabilities, cpu_s)
 
 
@@ -214,20 +218,41 @@ def stopped(song: Song, by: Judge, sampling: SamplingSpec) -> Result:
     return fixed(song, by, most)
 
 
-def report(what: str, half: str, songs: list[Song], results: list[Result]) -> None:
-    """Print a row of the table."""
+def points(found: list[tuple[str, str, list[Song], list[Result]]]) -> list[dict[str, object]]:
+    """For the plot: what was really heard of all songs, and what that cost."""
+    together: dict[str, list[Result]] = {}
+    for what, _, _, results in found:
+        together.setdefault(what, []).extend(results)
+    return [
+        {
+            "heard": what,
+            "slices": float(np.mean([result.n_slices for result in results])),
+            "error": float(np.mean([result.error for result in results])),
+            "same": float(np.mean([result.same for result in results])),
+            "cpu_s": float(np.mean([result.cpu_s for result in results])),
+        }
+        for what, results in together.items()
+        if not np.isnan(results[0].cpu_s)
+    ]
+
+
+def row(what: str, half: str, songs: list[Song], results: list[Result]) -> list[str]:
+    """A row of the table."""
     same = np.array([result.same for result in results])
     sure = np.array([song.margin > MARGIN for song in songs])
     mean = {
         name: np.mean([getattr(result, name) for result in results])
         for name in ("n_slices", "error", "cpu_s")
     }
-    cpu_s = "" if np.isnan(mean["cpu_s"]) else f"{mean['cpu_s']:.3f}"
-    print(
-        f"| {what} | {half} | {mean['n_slices']:.1f} | {same.sum()}/{len(same)} "
-        f"| {same[sure].sum()}/{sure.sum()} | {mean['error']:.4f} | {cpu_s} |",
-        flush=True,
-    )
+    return [
+        what,
+        half,
+        f"{mean['n_slices']:.1f}",
+        f"{same.sum()}/{len(same)}",
+        f"{same[sure].sum()}/{sure.sum()}",
+        f"{mean['error']:.4f}",
+        "" if np.isnan(mean["cpu_s"]) else f"{mean['cpu_s']:.3f}",
+    ]
 
 
 if __name__ == "__main__":

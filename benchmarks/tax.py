@@ -1,30 +1,38 @@
 """What the plugin costs every other ``beet`` command: ``beet ls`` with it and without, in turn.
 
-python benchmarks/tax.py [ROUNDS]
+    python benchmarks/tax.py [--rounds 30]
+
+An empty library.  Half a minute.
 """
 
 from __future__ import annotations
 
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from measuring import Cost, difference, in_turn, median, parser_of, publish, run
+
+TIMES = ("wall_s", "cpu_s")
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    parser = parser_of(__doc__)
+    parser.add_argument("--rounds", type=int, default=30)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         homes = {name: make_home(Path(folder) / name, name) for name in ("without", "with")}
-        for home in homes.values():
-            seconds(home)  # the first run makes the library
-        pairs = [{name: seconds(home) for name, home in homes.items()} for _ in range(rounds)]
-    for name in homes:
-        print(f"{name:<8} {1000 * statistics.median(pair[name] for pair in pairs):6.1f} ms")
-    added = statistics.median(pair["with"] - pair["without"] for pair in pairs)
-    print(f"added    {1000 * added:6.1f} ms (median of {rounds} paired rounds)")
+        ways = {name: lambda home=home: ls(home) for name, home in homes.items()}
+        for way in ways.values():
+            way()  # the first run makes the library
+        costs = in_turn(ways, options.rounds)
+    rows = [
+        [f"{name} the plugin", *(f"{1000 * median(costs[name], of):.0f}" for of in TIMES), ""]
+        for name in homes
+    ]
+    added = [difference(costs["with"], costs["without"], of) for of in TIMES]
+    rows.append(["added", *(f"{1000 * figure:.1f}" for figure in added), "15 ms"])
+    publish(options, ["`beet ls`", "ms", "ms of CPU", "goal"], rows)
 
 
 def make_home(home: Path, name: str) -> Path:
@@ -36,13 +44,8 @@ def make_home(home: Path, name: str) -> Path:
     return home
 
 
-def seconds(home: Path) -> float:
-    start = time.perf_counter()
-    command = [sys.executable, "-m", "beets", "ls"]
-    subprocess.run(
-        command, env={**os.environ, "BEETSDIR": str(home)}, check=True, capture_output=True
-    )
-    return time.perf_counter() - start
+def ls(home: Path) -> Cost:
+    return run([sys.executable, "-m", "beets", "ls"], {"BEETSDIR": str(home)})
 
 
 if __name__ == "__main__":

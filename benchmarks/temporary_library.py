@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
-import os
+import re
 import shutil
-import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import mutagen
 import yaml
+from measuring import Cost, run
+
+FAILED = re.compile(r"^tagged .* failed [1-9]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +29,6 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What a command printed, and the CPU time that it took."""
-
-    output: str
-    cpu_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class TemporaryLibrary:
     """A real ``beet`` with its library, its configuration and its music in one folder."""
 
@@ -44,7 +39,8 @@ class TemporaryLibrary:
         """The plugin's folder."""
         return self.folder / "cnngenre"
 
-    def configure(self, cache: Path | None, **options: object) -> None:
+    def configure(self, heard: Path | None = None, **options: object) -> None:
+        """Write ``config.yaml``; ``options`` are the plugin's, ``heard`` a cache to copy."""
         config = {
             "directory": str(self.folder / "library"),
             "library": str(self.folder / "library.db"),
@@ -58,26 +54,22 @@ class TemporaryLibrary:
             },
             "cnngenre": {"auto": False, **options},
         }
+        self.own.mkdir(parents=True)
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
-        self.own.mkdir()
-        if cache is not None:
-            shutil.copyfile(cache, self.own / "heard.db")
+        if heard is not None:
+            shutil.copyfile(heard, self.own / "heard.db")
 
-    def beet(self, *arguments: str) -> Done:
-        """Run the real command; its CPU time is that of all its threads, its start included."""
-        before = os.times()
-        done = subprocess.run(
-            [sys.executable, "-m", "beets", *arguments],
-            env={**os.environ, "BEETSDIR": str(self.folder), "HOME": str(self.folder)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            sys.exit(f"beet {' '.join(arguments)}: {done.stderr}")
-        after = os.times()
-        cpu_s = after.children_user + after.children_system
-        return Done(done.stdout, cpu_s - before.children_user - before.children_system)
+    @property
+    def env(self) -> dict[str, str]:
+        """So that ``beet`` finds its configuration here."""
+        return {"BEETSDIR": str(self.folder), "HOME": str(self.folder)}
+
+    def beet(self, *arguments: str) -> Cost:
+        """Run the real command; that a track fails is the end."""
+        cost = run([sys.executable, "-m", "beets", *arguments], self.env)
+        if FAILED.search(cost.output):
+            sys.exit(f"beet {' '.join(arguments)}:\n{cost.output}")
+        return cost
 
     def add(self, clips: list[Clip], where: str, *, labelled: bool = True) -> dict[str, Path]:
         """Import copies of clips; name -> file."""
@@ -92,6 +84,20 @@ class TemporaryLibrary:
                 tags.save()
         self.beet("import", "-q", str(folder))
         return files
+
+    def add_files(self, paths: Sequence[Path]) -> None:
+        """Import copies of any files, the same one as a link to its first copy."""
+        folder = self.folder / "music" / "files"
+        folder.mkdir(parents=True)
+        copies: dict[Path, Path] = {}
+        for number, path in enumerate(paths):
+            file = folder / f"{number:05d}{path.suffix}"
+            if path in copies:
+                file.hardlink_to(copies[path])
+            else:
+                copies[path] = file
+                shutil.copyfile(path, file)
+        self.beet("import", "-q", "-W", str(folder))
 
 
 def clips_of(music: Path, name: str | None = None) -> list[Clip]:

@@ -17,7 +17,7 @@ import argparse
 import csv
 import os
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from genre_model.classifier import Classifier
 from genre_model.dataset import LabelledTrack
 from genre_model.evaluation import accuracy, artist_interval, balanced_accuracy, calibration_error
 from genre_model.head import Head, fit_discriminant, fit_head, fit_least_squares
+from genre_model.hearing import Effort
 from genre_model.make_bundle import hear_tracks
 from genre_model.split import split_tracks
 from genre_model.training import (
@@ -43,6 +44,7 @@ from genre_model.training import (
     is_right,
     make_material,
 )
+from genre_model.workers import local_ears
 
 
 def main() -> None:
@@ -120,12 +122,12 @@ def material_of(music: Path, rows: list[dict[str, str]], cache: Path) -> Materia
         LabelledTrack(music / r["path"], (r["genre"],), r["artist"], r["album"], r["title"])
         for r in rows
     ]
-    threads = os.cpu_count() or 1
-    with ThreadPoolExecutor(threads) as executor:
-        classifier = Classifier(read_bundle(SHIPPED))
-        heard = list(
-            hear_tracks(tracks, classifier, Cache(cache), executor, 2 * threads, lambda *_: None)
-        )
+    classifier = Classifier(read_bundle(SHIPPED), lazily=True)
+    ears = local_ears(
+        classifier, Cache(cache), Effort(), n_workers=os.cpu_count() or 1, n_files=len(tracks)
+    )
+    with closing(ears):
+        heard = list(hear_tracks(tracks, ears, lambda *_: None))
     return make_material([track for track, _ in heard], [sound for _, sound in heard])
 
 

@@ -3,17 +3,26 @@
 PyAV (FFmpeg inside the wheel) decodes, NumPy takes the mean of the channels and soxr HQ changes the
 rate.  FFmpeg's own mixing and resampling are not used: its stereo-to-mono mix is 3 dB louder than
 the mean, and its filter near 8 kHz changes what the network answers.
+
+A file may be anything.  FFmpeg gets to see no more of it than music needs: some containers, audio
+decoders, and no other file or address that it may name.  Memory is bounded by the constants below,
+time by :func:`time_limit`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,19 +42,87 @@ PREROLL_S = 0.12
 PREROLL_FRAMES = 4
 # Half the length of soxr HQ's filter, generously: samples this near to a cut are not exact.
 RESAMPLER_CONTEXT_S = 0.02
-# How much is decoded before it is handed on when a whole song streams through.
+# How much is decoded before it is handed on when a whole song streams through: so many seconds, or
+# so many samples of all channels together.
 BLOCK_S = 10.0
+BLOCK_VALUES = 2**22
+# No more of a song is decoded from its start: a megabyte can hold days of silence.
+MAX_SONG_S = 24 * 3600.0
 # A file may hold damaged packets; one with more of them than this is not worth an opinion.
 MAX_DAMAGED_SHARE = 0.5
 
-# soxr takes rates from 8 bits to several hundred thousand; beyond this a header is damaged.
-MAX_SAMPLE_RATE_HZ = 6_144_000
+# From old telephones to the densest DSD; beyond this a header is damaged.
+MIN_SAMPLE_RATE_HZ, MAX_SAMPLE_RATE_HZ = 1_000, 6_144_000
 MAX_CHANNELS = 64
 MAX_AMPLITUDE = 1e6
+
+# Containers of music, by FFmpeg's names.  Playlists are none: they would have it open other files.
+CONTAINERS = (
+    *("aac", "ac3", "aiff", "amr", "ape", "asf", "au", "caf", "dsf", "dts", "eac3", "flac", "iff"),
+    *("matroska", "mov", "mp3", "mpc", "mpc8", "ogg", "tak", "tta", "w64", "wav", "wv", "xwma"),
+)
+
+MAX_TAGS = 20_000
+VORBIS_COMMENT = 4  # the block of a FLAC
+OGG_COMMENTS = (b"\x03vorbis", b"OpusTags")  # what the packet begins with
+OGG_HEAD = 8192
+
+# How long a track may take, and beside that it has a second for each ten of music that are decoded.
+TIME_LIMIT_S = 60.0
+LEAST_SPEED = 10.0
 
 FINGERPRINT_TIMES_S = (0, 30, 90, 210)
 FINGERPRINT_PACKETS = 48
 FINGERPRINT_RATE_HZ = 16_000  # of no matter: nothing is decoded
+
+
+@dataclass(slots=True)
+class Patience:
+    """How long a track may take from now on: ``limit_s``, and longer while decoding gets on.
+
+    A slow disk, a slow machine and a long song are no fault of the file; to stand still is.
+    """
+
+    limit_s: float
+    began_s: float = field(default_factory=time.monotonic)
+    decoded_s: float = 0.0
+
+    def check(self, decoded_s: float = 0.0) -> None:
+        """Take note of so many more seconds of music.
+
+        Raises:
+            AudioError: Time is up.
+        """
+        self.decoded_s += decoded_s
+        if time.monotonic() > self.ends_s:
+            raise self.exhausted()
+
+    @property
+    def ends_s(self) -> float:
+        """When time is up, by the monotonic clock."""
+        return self.began_s + self.limit_s + min(self.decoded_s, MAX_SONG_S) / LEAST_SPEED
+
+    def exhausted(self) -> AudioError:
+        """What to raise when time is up."""
+        return AudioError(f"took longer than {self.limit_s:g} s")
+
+
+# Of the track that this thread is at.
+PATIENCE: ContextVar[Patience | None] = ContextVar("patience", default=None)
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Whatever is opened and decoded inside, in this thread, has so long altogether.
+
+    The time is looked at whenever a packet has been read or decoded, and FFmpeg looks at it
+    whenever it wants more of a file.  A system call that does not return cannot be ended.
+    """
+    token = PATIENCE.set(None if seconds is None else Patience(seconds))
+    try:
+        yield
+    finally:
+        PATIENCE.reset(token)
 
 
 class AudioFile:
@@ -56,8 +133,9 @@ class AudioFile:
         self.stream = stream
         self.rate_hz = rate_hz
         self.native_rate_hz = int(stream.rate or 0)
+        self.patience = PATIENCE.get() or Patience(math.inf)
         self._fresh = True  # nothing has been read yet
-        if not 0 < self.native_rate_hz <= MAX_SAMPLE_RATE_HZ:
+        if not MIN_SAMPLE_RATE_HZ <= self.native_rate_hz <= MAX_SAMPLE_RATE_HZ:
             raise AudioError(f"impossible sample rate {self.native_rate_hz} Hz")
         if not 0 < stream.channels <= MAX_CHANNELS:
             raise AudioError(f"impossible number of channels {stream.channels}")
@@ -72,20 +150,25 @@ class AudioFile:
         return None
 
     def blocks(self) -> Iterator[Float32]:
-        """The whole song from its start, in blocks of about ``BLOCK_S`` seconds.
+        """The whole song from its start, in blocks of about ``BLOCK_S`` seconds at the most.
+
+        Of a song that lasts longer than ``MAX_SONG_S`` so much.
 
         Raises:
             AudioError: Nothing could be decoded, or the samples are not numbers.
         """
-        native = self._gathered(self._decode())
+        n_samples = int(MAX_SONG_S * self.native_rate_hz)
+        native = self._gathered(first_frames(self._decode(), n_samples))
         if self.native_rate_hz == self.rate_hz:
             yield from native
             return
         import soxr
 
         resampler = soxr.ResampleStream(self.native_rate_hz, self.rate_hz, 1, quality="HQ")
+        most = int(BLOCK_S * self.native_rate_hz)  # in one frame there may be far more
         for block in native:
-            yield resampler.resample_chunk(block)
+            for start in range(0, len(block), most):
+                yield resampler.resample_chunk(block[start : start + most])
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
     def window(self, start: int, stop: int) -> Float32 | None:
@@ -137,13 +220,15 @@ class AudioFile:
         # Where a seek lands after its target, the samples in between are lost: 10 ms at the most.
         if first is None or position is None or position > begin + self.native_rate_hz // 100:
             return None
-        found = [first]
-        reached = position + first.samples
-        while reached < end and (frame := next(frames, None)) is not None:
-            found.append(frame)
-            reached += frame.samples
-        samples = np.pad(mono(found), (max(0, position - begin), 0))
-        return checked(samples[max(0, begin - position) :][: end - begin])
+        frame: AudioFrame | None = first
+        while frame is not None and position + frame.samples <= begin:  # a coarse seek
+            position += frame.samples
+            frame = next(frames, None)
+        if frame is None:
+            return None
+        found = self._gathered(first_frames(itertools.chain([frame], frames), end - position))
+        samples = np.pad(np.concatenate([*found]), (max(0, position - begin), 0))
+        return samples[max(0, begin - position) :][: end - begin]
 
     def _seek(self, begin: int) -> bool:
         """Go to a little before native sample ``begin``; whether the container lets itself."""
@@ -174,13 +259,14 @@ class AudioFile:
         """Native mono samples in blocks of about ``BLOCK_S``."""
         wanted = int(BLOCK_S * self.native_rate_hz)
         found: list[AudioFrame] = []
-        n_samples = 0
+        n_samples = n_values = 0
         for frame in frames:
             found.append(frame)
             n_samples += frame.samples
-            if n_samples >= wanted:
+            n_values += frame.samples * frame.layout.nb_channels
+            if n_samples >= wanted or n_values >= BLOCK_VALUES:
                 yield checked(mono(found))
-                found, n_samples = [], 0
+                found, n_samples, n_values = [], 0, 0
         if found:
             yield checked(mono(found))
 
@@ -191,17 +277,24 @@ class AudioFile:
         n_packets = n_damaged = 0
         packets = self.container.demux(self.stream)
         while True:
+            self.patience.check()
             try:
                 packet = next(packets)
             except StopIteration:
                 break
+            except av.error.ExitError as error:
+                raise self.patience.exhausted() from error
             except av.FFmpegError:  # the rest of the file cannot be read: it is cut off
                 break
             n_packets += 1
             try:
-                yield from packet.decode()
+                frames = packet.decode()
             except av.FFmpegError:
                 n_damaged += 1
+                continue
+            for frame in frames:
+                self.patience.check(frame.samples / self.native_rate_hz)
+                yield frame
         if n_damaged > MAX_DAMAGED_SHARE * n_packets:
             raise AudioError(f"{n_damaged} of {n_packets} packets are damaged")
 
@@ -215,30 +308,133 @@ def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
     """
     import av
 
+    patience = PATIENCE.get() or Patience(math.inf)
+    patience.check()
     try:
         if not path.is_file():
             raise AudioError("not a regular file" if path.exists() else "no such file")
-        container = av.open(str(path), **open_options())
+        if count_tags(path) > MAX_TAGS:
+            raise AudioError(f"more than {MAX_TAGS} tags")
+        # With `file:` before it no name is an address.
+        container = av.open(f"file:{path}", timeout=patience.limit_s, **open_options())
     except PermissionError as error:
         raise AudioError("no permission to read the file") from error
+    except av.error.ExitError as error:
+        raise patience.exhausted() from error
     except (av.FFmpegError, OSError, ValueError) as error:
         raise AudioError(f"not readable as audio ({reason(error)})") from error
     with container:
         if not container.streams.audio:
             raise AudioError("no audio in the file")
         stream = container.streams.audio[0]
+        if stream.codec_context is None:
+            raise AudioError("nothing here decodes its sound")
         stream.codec_context.thread_count = 1  # songs, not packets, run in parallel
         yield AudioFile(container, stream, rate_hz)
 
 
-def open_options() -> dict[str, Any]:
-    """What ``av.open`` needs to be told: tags in Latin-1 must not stop the decoding.
+def count_tags(path: Path) -> int:
+    """How many tags a FLAC, an Ogg file or an MP3 says that it has, or a little more than allowed.
 
-    From version 19 on PyAV lets them pass by itself, and no longer has the argument.
+    FFmpeg compares each with all before it and cannot be stopped while it does; what reads and
+    writes tags after us takes minutes.  In other files this is 0.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(OGG_HEAD)
+        if head.startswith(b"fLaC"):
+            return count_flac_comments(file)
+        if head.startswith(b"ID3") and len(head) >= 10:
+            return count_id3_frames(file, head)
+        starts = [head.find(name) + len(name) for name in OGG_COMMENTS if name in head]
+        if head.startswith(b"OggS") and starts:
+            file.seek(min(starts))
+            return count_comments(file)
+    return 0
+
+
+def count_flac_comments(file: BinaryIO) -> int:
+    """The comments in the blocks before the music; a damaged number counts as far as it can be."""
+    file.seek(4)
+    while len(block := file.read(4)) == 4:
+        size = int.from_bytes(block[1:], "big")
+        if block[0] & 0x7F == VORBIS_COMMENT:
+            return min(count_comments(file), size // 4)
+        file.seek(size, io.SEEK_CUR)
+        if block[0] & 0x80:  # the last one
+            break
+    return 0
+
+
+def count_comments(file: BinaryIO) -> int:
+    """The number that comes after the name of the program that wrote them."""
+    file.seek(int.from_bytes(file.read(4), "little"), io.SEEK_CUR)
+    return int.from_bytes(file.read(4), "little")
+
+
+def count_id3_frames(file: BinaryIO, head: bytes) -> int:
+    """The frames of an ID3v2.3 or 2.4 tag, one after the other."""
+    bits = 7 if head[3] == 4 else 8
+    end = 10 + number_of(head[6:10], 7)
+    place, n_frames = 10, 0
+    file.seek(place)
+    while place < end and n_frames <= MAX_TAGS and len(frame := file.read(10)) == 10 and frame[0]:
+        place += 10 + number_of(frame[4:8], bits)
+        file.seek(place)
+        n_frames += 1
+    return n_frames
+
+
+def number_of(content: bytes, bits: int) -> int:
+    """A big-endian number of which each byte has so many bits."""
+    number = 0
+    for byte in content:
+        number = (number << bits) | byte
+    return number
+
+
+def open_options() -> dict[str, Any]:
+    """What ``av.open`` needs to be told.
+
+    Other containers and decoders are out of bounds, and tags in Latin-1 must not stop the decoding.
+    From version 19 on PyAV lets those pass by itself, and no longer has the argument.
     """
     import av
 
-    return {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+    bounds = {
+        "protocol_whitelist": "file",
+        "format_whitelist": ",".join(CONTAINERS),
+        "codec_whitelist": ",".join(audio_decoders()),
+    }
+    old = int(av.__version__.split(".")[0]) < 19
+    return {"options": bounds, **({"metadata_errors": "ignore"} if old else {})}
+
+
+@cache
+def audio_decoders() -> tuple[str, ...]:
+    """FFmpeg's names of what decodes sound: a cover is not to be unpacked."""
+    import av
+
+    found = []
+    for name in av.codecs_available:
+        try:
+            codec = av.Codec(name, "r")
+        except ValueError:  # it encodes only
+            continue
+        if codec.type == "audio":
+            found.append(name)
+    return tuple(sorted(found))
+
+
+def first_frames(frames: Iterator[AudioFrame], n_samples: int) -> Iterator[AudioFrame]:
+    """As many frames as it takes to have so many samples."""
+    for frame in frames:
+        yield frame
+        n_samples -= frame.samples
+        if n_samples <= 0:
+            return
 
 
 def reason(error: BaseException) -> str:
@@ -266,7 +462,10 @@ def channels_of(frame: AudioFrame) -> NDArray[Any]:
             np.frombuffer(memoryview(plane), np.float32, frame.samples) for plane in frame.planes
         )
         return np.array([*planes])
-    values: NDArray[Any] = frame.to_ndarray()
+    try:
+        values: NDArray[Any] = frame.to_ndarray()
+    except ValueError as error:  # 64-bit integers, say
+        raise AudioError(f"samples of the kind {frame.format.name}") from error
     return values if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels).T
 
 
@@ -315,6 +514,8 @@ def audio_fingerprint(path: Path) -> bytes:
                 container.seek(seconds * 1_000_000)
                 for packet in itertools.islice(container.demux(stream), FINGERPRINT_PACKETS):
                     digest.update(bytes(packet))
+            except av.error.ExitError as error:
+                raise audio.patience.exhausted() from error
             except av.FFmpegError:
                 break
     return digest.digest()[:16]

@@ -14,19 +14,21 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import numpy as np
 
-from genre_model.audio import audio_fingerprint
+from genre_model.audio import TIME_LIMIT_S, audio_fingerprint, time_limit
 from genre_model.bundle import Manifest
 from genre_model.classifier import Classifier, Heard, Sample, is_sampled
 from genre_model.errors import GenreModelError
 
 Result = TypeVar("Result")
 
+FORMAT = 1  # of the entries, as :func:`pack` makes them
 DEFAULT_MAX_BYTES = 2**30
 BUSY_S = 60.0
 SCHEMA = """
@@ -35,11 +37,31 @@ CREATE INDEX IF NOT EXISTS heard_used ON heard (used);
 """
 
 
+@dataclass(frozen=True, slots=True)
+class CacheSpec:
+    """Where a store is, and how large it may be: what another process needs to open it."""
+
+    path: Path
+    max_bytes: int = DEFAULT_MAX_BYTES
+
+    def open(self) -> Cache:
+        """The store.
+
+        Raises:
+            GenreModelError: The file cannot be used.
+        """
+        return Cache(self.path, self.max_bytes)
+
+
+class OtherFormatError(sqlite3.DatabaseError):
+    """Another version of the program wrote the store: what is in it means something else."""
+
+
 class Cache:
     """A bounded store of :class:`Heard`, for several threads and processes at once."""
 
     def __init__(self, path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
-        """Open, or make, the store; a damaged one is set aside.
+        """Open, or make, the store; one that is damaged, or of another version, is set aside.
 
         Raises:
             GenreModelError: The file cannot be used.
@@ -52,12 +74,17 @@ class Cache:
             try:
                 self._connection = connect(path)
             except sqlite3.Error as error:
-                if not is_damage(error):
+                if not (is_damage(error) or isinstance(error, OtherFormatError)):
                     raise
-                set_aside(path)
+                set_aside(path, "damaged" if is_damage(error) else "other-version")
                 self._connection = connect(path)
         except (OSError, sqlite3.Error) as error:
             raise GenreModelError(f"the cache {path} cannot be used: {error}") from error
+
+    @property
+    def spec(self) -> CacheSpec:
+        """What another process needs to open it."""
+        return CacheSpec(self.path, self.max_bytes)
 
     def close(self) -> None:
         """Close the store; what is looked for afterwards is not there."""
@@ -107,7 +134,7 @@ class Cache:
                 if is_damage(error):
                     self._connection.close()
                     with suppress(OSError, sqlite3.Error):
-                        set_aside(self.path)
+                        set_aside(self.path, "damaged")
                         self._connection = connect(self.path)
                 return None
 
@@ -123,13 +150,18 @@ def connect(path: Path) -> sqlite3.Connection:
     """A connection to a store, with its tables.
 
     Raises:
+        OtherFormatError: Another version of the program wrote it.
         sqlite3.Error: The file cannot be used.
     """
     connection = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        [format_found] = connection.execute("PRAGMA user_version").fetchone()
+        if format_found not in (0, FORMAT):  # 0: a new file, or one from before there was a number
+            raise OtherFormatError(f"entries of format {format_found}")
         connection.executescript(SCHEMA)
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
     except sqlite3.Error:
         connection.close()
         raise
@@ -141,13 +173,13 @@ def is_damage(error: sqlite3.Error) -> bool:
     return "malformed" in str(error)
 
 
-def set_aside(path: Path) -> None:
-    """Rename a damaged database, and forget its journal.
+def set_aside(path: Path, why: str) -> None:
+    """Rename a database that cannot be used, and forget its journal.
 
     Raises:
         OSError: That is not possible.
     """
-    path.replace(f"{path}.damaged")
+    path.replace(f"{path}.{why}")
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
@@ -158,19 +190,24 @@ def cached_hear(
     *,
     thorough: bool = False,
     until_settled: bool = False,
+    time_limit_s: float | None = TIME_LIMIT_S,
 ) -> Callable[[Path], Heard]:
-    """``classifier.hear``, by way of a cache.
+    """``classifier.hear``, by way of a cache and within a time limit.
 
     What is heard for the first time is rounded as if it came from the cache, so that a second run
     says the same as the first.  Of a long song the cache may have fewer slices than are needed now,
     or more: those that lack are heard and added, those that are too many are left out.
 
     Raises (the returned function):
-        AudioError: As ``Classifier.hear``.
+        AudioError: As ``Classifier.hear``, or it took too long.
     """
     front_end = front_end_hash(classifier.manifest, thorough=thorough)
 
     def hear(path: Path) -> Heard:
+        with time_limit(time_limit_s):
+            return hear_by_cache(path)
+
+    def hear_by_cache(path: Path) -> Heard:
         if cache is None:
             return classifier.hear(path, thorough=thorough, until_settled=until_settled)
         key = front_end + audio_fingerprint(path)

@@ -6,6 +6,7 @@ Hearing (decode, spectrogram, network) is the costly part and depends on the fil
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 
 from genre_model.aggregate import aggregate, can_be_sampled
 from genre_model.bundle import PROBE, SHIPPED, Bundle, Manifest, read_bundle
-from genre_model.errors import BundleError, SeekError
+from genre_model.errors import AudioError, BundleError, NetworkError, SeekError
 from genre_model.front_end import slices_of
-from genre_model.onnx_network import open_network
+from genre_model.onnx_network import open_network, run_network
 from genre_model.sampling import stop_rule
 from genre_model.slicing import Slice, open_in_order
 from genre_model.specs import SamplingSpec, SpectrogramSpec
@@ -63,8 +64,13 @@ class Heard:
 class Classifier:
     """A bundle, loaded and checked.  Safe to be used from several threads at once."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Load the network and the head, and compare the probe.
+    def __init__(self, bundle: Bundle, *, lazily: bool = False) -> None:
+        """Load the head and the network, and compare the probe.
+
+        Args:
+            bundle: The model.
+            lazily: Leave the network alone until it is needed: weighing what others have heard
+                needs none.  What is wrong with it comes out then.
 
         Raises:
             BundleError: A file is damaged, the network does not load, or it answers wrongly.
@@ -79,8 +85,23 @@ class Classifier:
             manifest.sampling or SamplingSpec(),
             manifest.aggregation,
         )
-        self._session = load_session(bundle)
-        self._check_probe()
+        self._lock = threading.Lock()
+        self._loaded: onnxruntime.InferenceSession | None = None
+        if not lazily:
+            self.load()
+
+    def load(self) -> onnxruntime.InferenceSession:
+        """The network, loaded and checked when it is asked for first.
+
+        Raises:
+            BundleError: A file is damaged, the network does not load, or it answers wrongly.
+        """
+        with self._lock:
+            if self._loaded is None:
+                session = load_session(self.bundle)
+                self._check_probe(session)
+                self._loaded = session
+        return self._loaded
 
     def hear(
         self,
@@ -102,13 +123,24 @@ class Classifier:
         Raises:
             AudioError: The file cannot be read as audio, or is too short.
         """
-        if known is not None and known.sample is None:
-            return known
+        enough = self.recall(known, thorough=thorough, until_settled=until_settled)
+        if enough is not None:
+            return enough
         if is_sampled(self.manifest) and not thorough:
             heard = self._hear_in_order(path, known, until_settled=until_settled)
             if heard is not None:
                 return heard
         return self._hear_all(path, thorough=thorough)
+
+    def recall(
+        self, known: Heard | None, *, thorough: bool = False, until_settled: bool = False
+    ) -> Heard | None:
+        """As much of what was heard before as is needed now; None where that is not enough."""
+        if known is None or known.sample is None:
+            return known
+        if thorough or not is_sampled(self.manifest):
+            return None
+        return self._enough(by_place(known), known.sample.n_available, until_settled=until_settled)
 
     def _hear_all(self, path: Path, *, thorough: bool) -> Heard:
         manifest = self.manifest
@@ -123,11 +155,6 @@ class Classifier:
         None for a song that has few or does not let itself be sampled.
         """
         before = [] if known is None else by_place(known)
-        if known is not None and known.sample is not None:
-            n_available = known.sample.n_available
-            enough = self._enough(before, n_available, until_settled=until_settled)
-            if enough is not None:
-                return enough
         slices = self.manifest.slices
         spectrogram = self.manifest.spectrogram
         assert isinstance(spectrogram, SpectrogramSpec)
@@ -177,7 +204,7 @@ class Classifier:
 
     def features(self, values: Float32) -> Float32:
         """(n_slices, n_features) of slices (n_slices, frames, n_mels)."""
-        return self._infer(values)[0]
+        return self._infer(self.load(), values)[0]
 
     def _run(self, slices: list[Slice]) -> Heard:
         if not slices:
@@ -186,7 +213,8 @@ class Classifier:
         if self.manifest.network.whole_song:
             values = [np.concatenate(values)]
         # Otherwise one at a time: batches are no faster on a CPU and need more memory.
-        outputs = [self._infer(part) for part in values]
+        session = self.load()
+        outputs = [self._infer(session, part) for part in values]
         features = np.concatenate([output[0] for output in outputs])
         starts_s = np.array([piece.start_s for piece in slices])
         return Heard(
@@ -195,24 +223,24 @@ class Classifier:
             np.concatenate([output[1] for output in outputs]),
         )
 
-    def _infer(self, values: Float32) -> tuple[Float32, Float32]:
+    def _infer(
+        self, session: onnxruntime.InferenceSession, values: Float32
+    ) -> tuple[Float32, Float32]:
         """Features (n, n_features) and tags (n, n_tags) of slices (n, frames, n_mels)."""
         network = self.manifest.network
         names = [network.features] + ([network.tags] if network.tags else [])
-        outputs = self._session.run(names, {network.input: values})
+        outputs = run_network(session, names, {network.input: values})
         empty = np.zeros((len(values), 0), np.float32)
         return outputs[0], outputs[1] if network.tags else empty
 
-    def _check_probe(self) -> None:
-        from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument
-
+    def _check_probe(self, session: onnxruntime.InferenceSession) -> None:
         probe = self.bundle.arrays(PROBE)
         where = self.bundle.directory
         try:
-            features, tags = self._infer(probe["slices"])
+            features, tags = self._infer(session, probe["slices"])
             heard = Heard(features, np.zeros(len(features)), tags)
             logits = self.slice_logits(heard)
-        except (KeyError, ValueError, InvalidArgument, Fail) as error:
+        except (KeyError, ValueError, AudioError) as error:
             raise BundleError(f"{where}: the network does not take the probe") from error
         expected = probe.get("logits")
         if expected is None or expected.shape != logits.shape or logits.size == 0:
@@ -283,21 +311,11 @@ def load_session(bundle: Bundle) -> onnxruntime.InferenceSession:
     Raises:
         BundleError: ONNX Runtime refuses the network.
     """
-    from onnxruntime.capi import onnxruntime_pybind11_state as states
-
     content = bundle.read(bundle.manifest.network.file)
-    refusals: tuple[type[Exception], ...] = (
-        states.Fail,
-        states.InvalidGraph,
-        states.InvalidProtobuf,
-        states.InvalidArgument,
-        states.NotImplemented,
-        states.RuntimeException,
-    )
     try:
         session = open_network(content)
-    except refusals as error:
-        raise BundleError(f"{bundle.directory}: ONNX Runtime refuses the network") from error
+    except NetworkError as error:
+        raise BundleError(f"{bundle.directory}: {error}") from error
     missing = missing_names(session, bundle)
     if missing:
         raise BundleError(f"{bundle.directory}: the network has no {', '.join(missing)}")

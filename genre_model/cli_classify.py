@@ -8,14 +8,21 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from genre_model.bundle import SHIPPED
-from genre_model.cli_common import fraction, positive, printable, wished_vocabulary
-from genre_model.errors import AudioError, GenreModelError
+from genre_model.cli_common import (
+    add_dask,
+    add_time_limit,
+    fraction,
+    positive,
+    printable,
+    wished_vocabulary,
+)
+from genre_model.errors import GenreModelError
 from genre_model.folder import find_audio
 from genre_model.vocabulary import Policy, SongGenre, Vocabulary, judge
 
@@ -44,15 +51,20 @@ def add_classify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=positive, default=1, help="how many genres at most")
     parser.add_argument("--genres", help="a selection, or genres separated by commas")
     parser.add_argument("--thorough", action="store_true", help="hear all of each file")
-    parser.add_argument("--threads", type=positive, default=os.cpu_count() or 1)
+    add_time_limit(parser)
+    add_dask(parser)
+    parser.add_argument(
+        "--threads", type=positive, default=os.cpu_count() or 1, help="how many files at once"
+    )
     parser.set_defaults(run=run_classify)
 
 
 def run_classify(options: argparse.Namespace) -> int:
     """Classify files; 1 where there was not one that could be heard."""
-    from genre_model.classifier import load_classifier
+    from genre_model.bundle import read_bundle
+    from genre_model.classifier import Classifier
 
-    classifier = load_classifier(options.model)
+    classifier = Classifier(read_bundle(options.model), lazily=True)
     paths = list(find_audio(options.paths))
     if not paths:
         raise GenreModelError("no audio files there")
@@ -69,28 +81,41 @@ def classify(
     vocabulary: Vocabulary,
     options: argparse.Namespace,
 ) -> Iterator[Row]:
-    """The verdict on each file, in order, heard in parallel."""
+    """The verdict on each file, in order, heard in parallel.
+
+    Raises:
+        GenreModelError: The model or the cluster cannot be used.
+    """
     from tqdm import tqdm
 
-    from genre_model.pool import map_bounded
+    from genre_model.cluster import ears_for
+    from genre_model.hearing import Effort
+    from genre_model.pool import log_bug
+    from genre_model.workers import hear_many
 
     own = classifier.manifest.aggregation.threshold
     policy = Policy(own if options.threshold is None else options.threshold, options.count)
-
-    def hear(path: Path) -> Row:
-        try:
-            heard = classifier.hear(path, thorough=options.thorough, until_settled=True)
-        except AudioError as error:
-            return Row(path, None, str(error))
-        return Row(path, judge(classifier.probabilities(heard), vocabulary, policy), None)
-
+    effort = Effort(options.thorough, until_settled=True, time_limit_s=options.time_limit)
+    ears = ears_for(
+        classifier,
+        None,
+        effort,
+        n_workers=options.threads,
+        n_files=len(paths),
+        dask=options.dask,
+    )
     with (
-        ThreadPoolExecutor(options.threads) as executor,
+        closing(ears),
         tqdm(total=len(paths), unit="track", disable=None, leave=False) as bar,
     ):
-        for _, row in map_bounded(executor, hear, paths, in_flight=2 * options.threads):
+        ears.check()
+        for path, heard in hear_many(ears, paths, lambda path: path, log_bug):
             bar.update()
-            yield row
+            if isinstance(heard, str) or heard is None:
+                yield Row(path, None, heard)
+            else:
+                song = judge(classifier.probabilities(heard), vocabulary, policy)
+                yield Row(path, song, None)
 
 
 def write_table(rows: Iterable[Row], out: TextIO) -> int:

@@ -6,11 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genre_model.audio import TIME_LIMIT_S
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import GenreModelError
 from genre_model.vocabulary import Vocabulary, make_vocabulary
@@ -33,8 +34,28 @@ class Hearing:
 def add_hearing_options(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommands that hear many labelled tracks."""
     parser.add_argument("--cache", type=Path, metavar="FILE", help="keep here what was heard")
-    parser.add_argument("--threads", type=positive, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--threads", type=positive, default=os.cpu_count() or 1, help="how many files at once"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_dask(parser: argparse.ArgumentParser) -> None:
+    """Where there are machines that hear."""
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", help="hear on the Dask cluster of this scheduler"
+    )
+
+
+def add_time_limit(parser: argparse.ArgumentParser) -> None:
+    """How long a file may take."""
+    parser.add_argument(
+        "--time-limit",
+        type=positive,
+        default=TIME_LIMIT_S,
+        metavar="S",
+        help="give up on a file after so many seconds without much progress",
+    )
 
 
 def fraction(text: str) -> float:
@@ -103,36 +124,39 @@ def say(lines: Iterable[str], *, error: bool = False) -> None:
 
 
 def hear_all(
-    tracks: Sequence[LabelledTrack], classifier: Classifier, cache_file: Path | None, threads: int
+    tracks: Sequence[LabelledTrack],
+    classifier: Classifier,
+    cache_file: Path | None,
+    threads: int,
+    dask: str | None = None,
 ) -> Hearing:
     """Hear tracks in parallel, with a progress bar; those that fail are named on standard error.
 
     Raises:
-        GenreModelError: The cache cannot be used, or not one track could be heard.
+        GenreModelError: The cache or the cluster cannot be used, or not one track could be heard.
     """
     from tqdm import tqdm
 
     from genre_model.cache import Cache
+    from genre_model.cluster import ears_for
+    from genre_model.hearing import Effort
     from genre_model.make_bundle import hear_tracks
 
     failures: list[str] = []
-    cache = Cache(cache_file) if cache_file else None
-    with (
-        tqdm(total=len(tracks), unit="track", disable=None, leave=False) as bar,
-        ThreadPoolExecutor(threads) as executor,
-    ):
+    with ExitStack() as stack:
+        cache = stack.enter_context(closing(Cache(cache_file))) if cache_file else None
+        ears = ears_for(
+            classifier, cache, Effort(), n_workers=threads, n_files=len(tracks), dask=dask
+        )
+        stack.enter_context(closing(ears))
+        bar = stack.enter_context(tqdm(total=len(tracks), unit="track", disable=None, leave=False))
 
         def on_track(track: LabelledTrack, error: str | None) -> None:
             bar.update()
             if error is not None:
                 failures.append(printable(f"{track.path}: {error}"))
 
-        try:
-            heard = list(hear_tracks(tracks, classifier, cache, executor, 2 * threads, on_track))
-        finally:
-            executor.shutdown(cancel_futures=True)
-            if cache:
-                cache.close()
+        heard = list(hear_tracks(tracks, ears, on_track))
     found = [(track, sound) for track, sound in heard if len(sound.features)]
     if not found:
         raise GenreModelError(f"not one of {len(tracks)} tracks could be heard: {failures[0]}")

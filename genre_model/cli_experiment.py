@@ -37,7 +37,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
     parser.description = "Experiments:\n" + "\n".join(
         f"  {name:<15} {experiment.question}" for name, experiment in EXPERIMENTS.items()
     )
-    parser.add_argument("name", choices=list(EXPERIMENTS), metavar="NAME")
+    parser.add_argument("name", choices=list(EXPERIMENTS), metavar="NAME", help="the question")
     parser.add_argument(
         "music",
         type=Path,

@@ -6,8 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from genre_model.audio import time_limit
 from genre_model.bundle import SHIPPED
-from genre_model.cli_common import fraction, positive, say, wished_vocabulary
+from genre_model.cli_common import add_time_limit, fraction, positive, say, wished_vocabulary
 from genre_model.errors import AudioError, GenreModelError
 from genre_model.evidence import Explanation, evidence_of, reason_of
 from genre_model.explain_picture import save_explanation
@@ -29,6 +30,7 @@ def add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=positive, default=1, help="how many genres at most")
     parser.add_argument("--genres", help="a selection, or genres separated by commas")
     parser.add_argument("--thorough", action="store_true", help="hear all of the file")
+    add_time_limit(parser)
     parser.set_defaults(run=run_explain)
 
 
@@ -49,7 +51,8 @@ def run_explain(options: argparse.Namespace) -> int:
     own = (manifest.context or manifest.aggregation).threshold
     policy = Policy(own if options.threshold is None else options.threshold, options.count)
     try:
-        heard = classifier.hear(options.file, thorough=options.thorough, until_settled=True)
+        with time_limit(options.time_limit):
+            heard = classifier.hear(options.file, thorough=options.thorough, until_settled=True)
         song = judge(classifier.probabilities(heard), vocabulary, policy)
         explanation = Explanation(
             title_of(options.file),

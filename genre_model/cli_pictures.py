@@ -22,7 +22,9 @@ RATES_HZ = range(4_000, 192_001)
 def add_spectrogram(parser: argparse.ArgumentParser) -> None:
     """Give the subcommand its options."""
     parser.add_argument("file", type=Path, metavar="FILE")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="PNG")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="PNG", help="the picture"
+    )
     add_common(parser)
     parser.set_defaults(run=run_spectrogram)
 

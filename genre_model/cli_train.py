@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from genre_model.adjust import SlicingWish, with_other_slices, with_slices
 from genre_model.cli_common import (
     N_FAILURES,
+    add_dask,
     add_hearing_options,
     fraction,
     hear_all,
@@ -90,6 +91,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         help="what the list says of plays, rating and age counts beside the sound",
     )
     add_hearing_options(parser)
+    add_dask(parser)
     parser.set_defaults(run=run_train)
 
 
@@ -125,6 +127,8 @@ def run_train(options: argparse.Namespace) -> int:
 
     check_writable(options.output)
     architecture = find_architecture(options.architecture)
+    if architecture is not None and options.dask:
+        raise GenreModelError(f"{architecture.name} learns on this machine alone: no --dask")
     wish = SlicingWish(
         options.band, options.position, options.slice_seconds, options.slices_per_song
     )
@@ -219,7 +223,13 @@ def learn_head(
     from genre_model.make_bundle import train_head_bundle
 
     backbone = with_other_slices(read_bundle(SHIPPED), wish)
-    hearing = hear_all(job.tracks, Classifier(backbone), options.cache, options.threads)
+    hearing = hear_all(
+        job.tracks,
+        Classifier(backbone, lazily=True),
+        options.cache,
+        options.threads,
+        options.dask,
+    )
     bundle, report = train_head_bundle(job, hearing.heard, backbone, options.output)
     return bundle, report, hearing.failures
 

@@ -19,5 +19,9 @@ class SeekError(AudioError):
     """A place in this track cannot be reached but by decoding all that is before it."""
 
 
+class NetworkError(GenreModelError):
+    """A network cannot be loaded, or should not be."""
+
+
 class BundleError(GenreModelError):
     """The model bundle is missing, broken or not what it claims to be: the run cannot go on."""

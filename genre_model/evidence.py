@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from genre_model.aggregate import calibrated
 from genre_model.classifier import Classifier, Heard
+from genre_model.plain_text import harmless as harmless  # for those who explain
 from genre_model.report_words import percent as report_percent
 from genre_model.specs import FrontEndSpec, NotesSpec, SliceSpec
 from genre_model.vocabulary import Policy, SongGenre, Vocabulary
@@ -152,8 +153,3 @@ def clock(seconds: float) -> str:
     """A time as minutes and seconds, to the nearest."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
-
-
-def harmless(text: str) -> str:
-    """Text on one line without control characters, bidirectional ones included."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -71,15 +71,25 @@ def save_explanation(explanation: Explanation, song: Path, spec: FrontEndSpec, f
         AudioError: The song cannot be read as audio.
         GenreModelError: The model hears no sound, Pillow is missing, or the file cannot be written.
     """
-    if isinstance(spec, NotesSpec):
-        raise GenreModelError("no picture: this model reads notes and hears no sound")
-    spectrum = log_spectrum(song, spec.sample_rate_hz, SPECTRUM[1] - SPECTRUM[0])
-    image = draw_explanation(explanation, spectrum)
+    image = explanation_of_song(explanation, song, spec)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         image.save(file, format="PNG", optimize=True)
     except (OSError, ValueError) as error:
         raise GenreModelError(f"cannot write {file}: {reason(error)}") from error
+
+
+def explanation_of_song(explanation: Explanation, song: Path, spec: FrontEndSpec) -> Image:
+    """The picture of a song that is on disk.
+
+    Raises:
+        AudioError: The song cannot be read as audio.
+        GenreModelError: The model hears no sound, or Pillow is missing.
+    """
+    if isinstance(spec, NotesSpec):
+        raise GenreModelError("no picture: this model reads notes and hears no sound")
+    spectrum = log_spectrum(song, spec.sample_rate_hz, SPECTRUM[1] - SPECTRUM[0])
+    return draw_explanation(explanation, spectrum)
 
 
 def draw_explanation(explanation: Explanation, spectrum: LogSpectrum) -> Image:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -15,15 +14,15 @@ import numpy as np
 
 from genre_model.assess import make_report
 from genre_model.bundle import HEAD, PROBE, Bundle, npz, write_bundle
-from genre_model.cache import Cache, cached_hear
 from genre_model.classifier import Classifier, Heard
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import GenreModelError
 from genre_model.out_of_fold import OUT_OF_FOLD, pack_out_of_fold
-from genre_model.pool import ReportBug, guarded, log_bug, map_bounded
+from genre_model.pool import ReportBug, log_bug
 from genre_model.report import Report
 from genre_model.report_html import render_html
 from genre_model.training import HeadOptions, evaluate_out_of_fold, fit, make_material
+from genre_model.workers import Ears, hear_many
 
 REPORT_JSON, REPORT_HTML = "report.json", "report.html"
 MIN_TRACKS = 4
@@ -53,21 +52,22 @@ def check_listening(tracks: Sequence[LabelledTrack]) -> None:
 
 def hear_tracks(
     tracks: Sequence[LabelledTrack],
-    classifier: Classifier,
-    cache: Cache | None,
-    executor: Executor,
-    in_flight: int,
+    ears: Ears,
     on_track: Callable[[LabelledTrack, str | None], None],
     report_bug: ReportBug = log_bug,
 ) -> Iterator[tuple[LabelledTrack, Heard]]:
-    """What is heard of each track; ``on_track`` gets each, and why it cannot be heard if so."""
-    hear = guarded(cached_hear(classifier, cache), report_bug)
-    for track, heard in map_bounded(executor, lambda t: hear(t.path), tracks, in_flight):
-        if isinstance(heard, str):
-            on_track(track, heard)
-        else:
+    """What is heard of each track; ``on_track`` gets each, and why it cannot be heard if so.
+
+    Raises:
+        GenreModelError: The model cannot be used, or nobody is there any more to hear.
+    """
+    ears.check()
+    for track, heard in hear_many(ears, tracks, lambda track: track.path, report_bug):
+        if isinstance(heard, Heard):
             on_track(track, None if len(heard.features) else "silent")
             yield track, heard
+        else:
+            on_track(track, heard)
 
 
 def train_head_bundle(

@@ -21,6 +21,7 @@ import numpy as np
 
 from genre_model.architectures import Architecture, Network
 from genre_model.assess import make_report
+from genre_model.audio import TIME_LIMIT_S, time_limit
 from genre_model.bundle import PROBE, Bundle, Manifest, npz, write_bundle
 from genre_model.classifier import Classifier, Heard
 from genre_model.dataset import LabelledTrack
@@ -255,7 +256,8 @@ def hear_fold(
     heard: list[tuple[LabelledTrack, Heard]] = []
     for track in chosen:
         try:
-            heard.append((track, classifier.hear(track.path)))
+            with time_limit(TIME_LIMIT_S):
+                heard.append((track, classifier.hear(track.path)))
         except AudioError as error:
             on_failure(f"{track.path}: {error}")
     if not any(len(sound.features) for _, sound in heard):

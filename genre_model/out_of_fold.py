@@ -94,7 +94,8 @@ def read_out_of_fold(bundle: Bundle) -> OutOfFold | None:
         return None
     arrays = bundle.arrays(OUT_OF_FOLD)
     keys, values = arrays.get("keys"), arrays.get("probabilities")
-    if keys is None or values is None or values.shape != (keys.size, len(manifest.genres)):
+    shape = None if keys is None or keys.ndim != 1 else (keys.size, len(manifest.genres))
+    if keys is None or values is None or values.shape != shape:
         raise BundleError(f"{bundle.directory}: {OUT_OF_FOLD} does not fit its genres")
     rows = dict(zip(keys.tolist(), values, strict=True))
     return OutOfFold(manifest.bundle_id, manifest.genres, rows)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.architectures import Architecture, Fitted
-from genre_model.audio import reason
+from genre_model.audio import TIME_LIMIT_S, reason, time_limit
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import AudioError, GenreModelError
 from genre_model.front_end import slices_of
@@ -135,7 +135,8 @@ def store_slices(architecture: Architecture, folder: Path, path: Path) -> tuple[
     file = folder / f"{name}.npy"
     if not file.exists():
         try:
-            slices = slices_of(path, architecture.spectrogram, architecture.slices)
+            with time_limit(TIME_LIMIT_S):
+                slices = slices_of(path, architecture.spectrogram, architecture.slices)
         except AudioError as error:
             return str(error)
         # Gradients are not so particular, and half the size is twice the speed from disk.

@@ -1,4 +1,4 @@
-"""Show a file with whatever the system opens such files with."""
+"""Show a file, or an address, with whatever the system opens such with."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from pathlib import Path
 from genre_model.errors import GenreModelError
 
 
-def show(file: Path) -> None:
-    """Open a file in another program, and do not wait for that.
+def show(target: Path | str) -> None:
+    """Open a file, or the address of a page, in another program, and do not wait for that.
 
     Raises:
         GenreModelError: There is no such program.
     """
+    place = target if isinstance(target, str) else str(target.resolve())
     try:
         if sys.platform == "win32":
-            os.startfile(file)
+            os.startfile(place)
         else:
             opener = "open" if sys.platform == "darwin" else "xdg-open"
             subprocess.Popen(
-                [opener, str(file.resolve())],
+                [opener, place],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
     except OSError as error:
-        raise GenreModelError(f"cannot show {file}: {error.strerror or error}") from error
+        raise GenreModelError(f"cannot show {target}: {error.strerror or error}") from error

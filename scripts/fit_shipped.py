@@ -122,7 +122,6 @@ def main() -> None:
 
     settings_text = {"ridge": ridge, "balance": balance, "folds": N_FOLDS}
     report = make_report(clips, fit, kept_out, head, aggregation, settings, prior, (ridge, balance))
-    options.report.write_text(report, encoding="utf-8")
     provenance = {
         "network": "MSD_musicnn of the PyPI wheel musicnn 0.1.0, converted by convert_musicnn.py",
         "tags": {name: entry["tags"] for name, entry in settings["genres"].items()},
@@ -131,6 +130,8 @@ def main() -> None:
         "n_tracks": len(fit),
         "n_artists": len({clips.artists[index] for index in fit}),
     }
+    page = "<!-- Written by scripts/fit_shipped.py: change that, not this. -->\n\n"
+    options.report.write_text(page + model_card(provenance, report), encoding="utf-8")
     write_shipped(options, settings, head, aggregation, provenance, report)
 
 
@@ -382,10 +383,6 @@ def make_report(
     artists = [clips.artists[index] for index in kept_out]
     sets = np.array([clips.labels[index].split("/")[0] for index in kept_out])
     lines = [
-        "<!-- Written by scripts/fit_shipped.py: change that, not this. -->",
-        "",
-        "# The shipped model, measured",
-        "",
         f"Head fitted on {len(fit)} clips of {len({clips.artists[i] for i in fit})} artists; "
         f"everything below is on the other {len(kept_out)} clips of {len(set(artists))} artists, "
         "none of whom the fit has heard. Intervals: 95 %, artists resampled. "
@@ -404,6 +401,8 @@ def make_report(
         *calibration_table(scored),
         "",
         *genre_table(clips, kept_out, scored),
+        "",
+        *answer_table(clips, kept_out, scored),
         "",
         *left_out_table(clips, fit, kept_out, settings, prior, chosen, aggregation),
     ]
@@ -494,8 +493,10 @@ def genre_table(clips: Clips, kept_out: Indices, scored: Scored) -> list[str]:
     lines = [
         "## By label, at the default threshold",
         "",
-        "| label | clips | accepted | right, of those | wrong answers |",
-        "|---|---|---|---|---|",
+        "Coverage: accepted of the clips. Precision: right of the accepted. Recall: right of the clips.",
+        "",
+        "| label | clips | accepted | right, of those | coverage | precision | recall | wrong answers |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     labels = np.array([clips.labels[index] for index in kept_out])
     for label in sorted(set(labels)):
@@ -505,9 +506,40 @@ def genre_table(clips: Clips, kept_out: Indices, scored: Scored) -> list[str]:
             for answer, inside, right in zip(scored.answers, accepted, scored.right, strict=True)
             if inside and not right
         )
+        n_clips, n_right = (labels == label).sum(), scored.right[accepted].sum()
         lines.append(
-            f"| {label} | {(labels == label).sum()} | {accepted.sum()} | {scored.right[accepted].sum()} "
+            f"| {label} | {n_clips} | {accepted.sum()} | {n_right} | {accepted.sum() / n_clips:.2f} "
+            f"| {n_right / max(accepted.sum(), 1):.2f} | {n_right / n_clips:.2f} "
             f"| {', '.join(f'{genre} {n}' for genre, n in wrong.most_common()) or '-'} |"
+        )
+    return lines
+
+
+def answer_table(clips: Clips, kept_out: Indices, scored: Scored) -> list[str]:
+    """What an answer is worth, genre by genre."""
+    lines = [
+        "## By answer, at the default threshold",
+        "",
+        "How often a genre is right where it is written. A genre without a row was not answered once.",
+        "",
+        "| answer | given | right, of those | wrongly to |",
+        "|---|---|---|---|",
+    ]
+    labels = np.array([clips.labels[index] for index in kept_out])
+    artists = np.array([clips.artists[index] for index in kept_out])
+    accepted = scored.confidence >= DEFAULT_THRESHOLD
+    for genre in clips.genres:
+        given = accepted & (np.array(scored.answers) == genre)
+        if not given.any():
+            continue
+        right = scored.right[given]
+        interval = artist_interval(
+            lambda i, right=right: accuracy(right[i]), artists[given].tolist()
+        )
+        wrong = Counter(labels[given][~right].tolist())
+        lines.append(
+            f"| {genre} | {given.sum()} | {interval} "
+            f"| {', '.join(f'{label} {n}' for label, n in wrong.most_common()) or '-'} |"
         )
     return lines
 
@@ -612,7 +644,7 @@ def model_card(provenance: dict, report: str) -> str:
     card = (HERE / "model_card.md").read_text(encoding="utf-8")
     counts = ", ".join(f"{label} {n}" for label, n in sorted(provenance["data"].items()))
     facts = f"{provenance['n_tracks']} clips of {provenance['n_artists']} artists: {counts}"
-    measured = report.split("\n", 3)[3].replace("\n## ", "\n### ")
+    measured = report.replace("\n## ", "\n### ")
     return card.replace("{fit_data}", facts).replace("{measured}", measured)
 
 

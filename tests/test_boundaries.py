@@ -14,7 +14,7 @@ PLUGIN = {path.stem: path for path in (ROOT / "beetsplug" / "cnngenre").glob("*.
 
 # A module imports from lower rows only.  A new one is to be put where it belongs.
 ROWS = [
-    ["__init__", "errors", "specs"],
+    ["__init__", "errors", "specs", "onnx_file", "plain_text"],
     ["audio", "spectrogram", "sox", "constellation", "texture", "svm", "aggregate", "head"],
     ["colours", "typeface", "viewer", "log_spectrum"],
     ["vocabulary", "evaluation", "pool", "selection", "listening", "onnx_network", "informative"],
@@ -24,7 +24,9 @@ ROWS = [
     ["front_end", "adjust", "suspects", "out_of_fold"],
     ["slice_store", "classifier", "report_charts"],
     ["checkpoint", "cache", "training", "report_tables", "evidence"],
-    ["trainer", "assess", "report_html", "explain_text", "explain_picture"],
+    ["trainer", "assess", "report_html", "explain_text", "explain_picture", "hearing"],
+    ["workers"],
+    ["cluster"],
     ["learn", "make_bundle"],
     ["scratch", "cli_common"],
     ["network_bundle"],
@@ -37,7 +39,7 @@ ROW = {module: row for row, modules in enumerate(ROWS) for module in modules}
 HOST = {"beets", "beetsplug", "confuse", "mediafile"}
 LATE = {
     *("av", "soxr", "onnxruntime", "tensorflow", "keras", "librosa", "tqdm", "onnx", "tf2onnx"),
-    *("sklearn", "skimage", "scipy", "PIL", "mido"),
+    *("sklearn", "skimage", "scipy", "PIL", "mido", "dask", "distributed"),
 }
 HEAVY = (*LATE, "msgspec", "numba")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from beets.library import Album, Item
 
 from beetsplug.cnngenre.tagging import genres_of, is_ours, remembered
+from beetsplug.cnngenre.tracks import current, store_unless_edited
 from genre_model.vocabulary import Policy, SongGenre, Vocabulary, judge
 
 
@@ -41,8 +42,11 @@ def set_album_genres(
         album["cnngenre_previous"] = list(before)
     album["cnngenre_written"] = list(song.genres)
     album.genres = list(song.genres)
-    album.store(inherit=False)
-    return True
+    if store_unless_edited(album, before):
+        return True
+    if current(album) is not None:
+        album.load()  # an import goes on with it, and must not store it
+    return False
 
 
 def album_genre(
@@ -74,8 +78,9 @@ def undo_album(album: Album) -> None:
     previous = album.get("cnngenre_previous")
     if previous is None:
         return
-    if tuple(album.get("cnngenre_written") or ()) == tuple(album.genres):
+    before = tuple(album.genres)
+    if tuple(album.get("cnngenre_written") or ()) == before:
         album.genres = list(previous)
     del album["cnngenre_previous"]
     del album["cnngenre_written"]
-    album.store(inherit=False)
+    store_unless_edited(album, before)

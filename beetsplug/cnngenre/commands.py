@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import optparse
+import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beets import ui
-from beets.library import Item, Library
+from beets.library import Album, Item, Library
 
+from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.options import DEFAULTS, GENRES, UserError
-from beetsplug.cnngenre.tagging import Action, TagPlan, apply, apply_field, note, plan_undo, undo
+from beetsplug.cnngenre.tagging import (
+    Action,
+    TagPlan,
+    apply,
+    apply_field,
+    genres_of,
+    kept_meanwhile,
+    note,
+    plan_undo,
+    undo,
+)
+from beetsplug.cnngenre.tracks import Tracks, current, find_tracks, unedited
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
     from beetsplug.cnngenre import CnnGenrePlugin
-    from beetsplug.cnngenre.listener import Listener
+    from beetsplug.cnngenre.journal import Journal
+    from beetsplug.cnngenre.listener import Listener, Verdict
     from beetsplug.cnngenre.options import Options
+    from beetsplug.cnngenre.stats import RunStats, Stats
 
 
 def genre_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
@@ -44,6 +59,7 @@ def genre_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
     )
     parser.add_option("-a", "--album", **flag, help="QUERY is about albums; all their tracks")
     parser.add_option("-t", "--threads", type="int", help="how many tracks to hear at once")
+    parser.add_option("--dask", metavar="ADDRESS", help="hear on the cluster of this scheduler")
     parser.add_option("-q", "--quiet", **flag, help="print the summary only")
     parser.add_option("--threshold", type="float", help="answer from this confidence on, 0 to 1")
     parser.add_option("--count", type="int", help="how many genres to write at most")
@@ -51,15 +67,20 @@ def genre_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
     parser.add_option("--thorough", **flag, help="hear all of each track, not a sample")
     parser.add_option("--undo", **flag, help="give tracks back the genres that they had before")
     parser.add_option("--review", **flag, help="ask about the doubtful tracks, one by one")
+    parser.add_option("--serve", **flag, help="the same on a page, for a browser on this machine")
+    parser.add_option("--port", type="int", help="with --serve: where; otherwise one that is free")
     add_questions(parser, flag)
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         asked = what_is_asked(opts)
         plugin.config.set_args({key: value for key, value in vars(opts).items() if key in DEFAULTS})
         options = plugin.options()
-        items = find_items(lib, args, by_album=bool(opts.album))
+        if opts.run is not None:
+            past_run(plugin, opts, args)
+            return
+        items = find_tracks(lib, args, by_album=bool(opts.album))
         if asked == "undo":
-            Undo(plugin, options).run(items)
+            Undo(plugin, options, lib).run(items)
         elif asked == "tag":
             Tag(plugin, options, lib).run(items)
         else:
@@ -73,11 +94,12 @@ def add_questions(parser: optparse.OptionParser, flag: dict[str, Any]) -> None:
     """What shows something and changes nothing."""
     parser.add_option("--explain", **flag, help="show why tracks get their genres, with pictures")
     parser.add_option("-o", "--output", metavar="DIR", help="with --explain: pictures go here")
-    parser.add_option("--open", **flag, help="with --explain: show the pictures")
+    parser.add_option("--open", **flag, help="with --explain, --serve: show the pictures, the page")
     parser.add_option("--suspects", **flag, help="list tracks whose genre it firmly disagrees with")
     parser.add_option("--format", help="with --suspects: how beets prints each; or json: --stats")
     parser.add_option("--playlist", metavar="FILE", help="with --suspects: write them to an .m3u")
     parser.add_option("--stats", **flag, help="count what has been tagged, and how surely")
+    parser.add_option("--run", help="with --stats: of a past run: last, a name from list, or list")
 
 
 def what_is_asked(opts: optparse.Values) -> str:
@@ -92,9 +114,11 @@ def what_is_asked(opts: optparse.Values) -> str:
     what = asked[0] if asked else "tag"
     homes = {
         "output": ("explain",),
-        "open": ("explain",),
+        "open": ("explain", "serve"),
+        "port": ("serve",),
         "playlist": ("suspects",),
         "format": ("suspects", "stats"),
+        "run": ("stats",),
     }
     for name, owners in homes.items():
         if getattr(opts, name) is not None and what not in owners:
@@ -103,7 +127,7 @@ def what_is_asked(opts: optparse.Values) -> str:
 
 
 def explain(
-    plugin: CnnGenrePlugin, options: Options, lib: Library, items: list[Item], opts: optparse.Values
+    plugin: CnnGenrePlugin, options: Options, lib: Library, items: Tracks, opts: optparse.Values
 ) -> None:
     """Show why tracks get their genres."""
     from beetsplug.cnngenre.explain import Explain
@@ -113,7 +137,7 @@ def explain(
 
 
 def suspects(
-    plugin: CnnGenrePlugin, options: Options, lib: Library, items: list[Item], opts: optparse.Values
+    plugin: CnnGenrePlugin, options: Options, lib: Library, items: Tracks, opts: optparse.Values
 ) -> None:
     """List tracks whose genre the model firmly disagrees with.
 
@@ -126,7 +150,7 @@ def suspects(
     if playlist:
         check_playlist(playlist)
     search = Suspects(plugin, options, lib, None if opts.threshold is None else options.threshold)
-    found = search.find(items)
+    found = search.find(list(items))
     search.show(found, opts.format)
     if playlist:
         n_lost = write_playlist(playlist, [Path(one.item.filepath) for one in found])
@@ -135,39 +159,76 @@ def suspects(
 
 
 def stats(
-    plugin: CnnGenrePlugin, options: Options, lib: Library, items: list[Item], opts: optparse.Values
+    plugin: CnnGenrePlugin, options: Options, lib: Library, items: Tracks, opts: optparse.Values
 ) -> None:
-    """Count what has been tagged.
+    """Count what has been tagged."""
+    from beetsplug.cnngenre.stats import stats_of
+
+    show_stats(stats_of(items), opts.format)
+
+
+def past_run(plugin: CnnGenrePlugin, opts: optparse.Values, query: list[str]) -> None:
+    """Count what a finished run did, or list the runs.
+
+    Raises:
+        UserError: There is no such run or format, or there is a query.
+    """
+    from beetsplug.cnngenre.journal import LIST, find_run, journals, read_run
+    from beetsplug.cnngenre.stats import list_lines, stats_of_run
+
+    if query:
+        raise UserError("cnngenre: --run is about all tracks of a run, without a QUERY")
+    if opts.run != LIST:
+        show_stats(stats_of_run(read_run(find_run(plugin.runs_folder(), opts.run))), opts.format)
+        return
+    for path in journals(plugin.runs_folder()):
+        try:
+            lines = list_lines([read_run(path)])
+        except UserError as error:
+            plugin._log.warning("{}", error)
+            continue
+        ui.print_(*lines)
+
+
+def show_stats(figures: Stats | RunStats, wanted: str | None) -> None:
+    """Print figures.
 
     Raises:
         UserError: There is no such format.
     """
-    from beetsplug.cnngenre.stats import as_json, as_lines, stats_of
+    from beetsplug.cnngenre.stats import as_json, as_lines
 
-    if opts.format not in (None, "json"):
-        raise UserError(f"cnngenre: --stats prints json, or no --format, not {opts.format}")
-    figures = stats_of(items)
-    for line in as_lines(figures) if opts.format is None else [as_json(figures)]:
+    if wanted not in (None, "json"):
+        raise UserError(f"cnngenre: --stats prints json, or no --format, not {wanted}")
+    for line in as_lines(figures) if wanted is None else [as_json(figures)]:
         ui.print_(line)
 
 
 def review(
-    plugin: CnnGenrePlugin, options: Options, lib: Library, items: list[Item], opts: optparse.Values
+    plugin: CnnGenrePlugin, options: Options, lib: Library, items: Tracks, opts: optparse.Values
 ) -> None:
     """Ask the user about the doubtful tracks."""
-    from beetsplug.cnngenre.review import Review
+    from beetsplug.cnngenre.review_terminal import TerminalReview
 
-    Review(plugin, options, lib).run(items)
-
-
-QUESTIONS = {"explain": explain, "suspects": suspects, "stats": stats, "review": review}
+    TerminalReview(plugin, options, lib).run(list(items))
 
 
-def find_items(lib: Library, query: list[str], *, by_album: bool) -> list[Item]:
-    """The tracks of a query, or those of the albums of a query."""
-    if by_album:
-        return [item for album in lib.albums(query) for item in album.items()]
-    return list(lib.items(query))
+def serve(
+    plugin: CnnGenrePlugin, options: Options, lib: Library, items: Tracks, opts: optparse.Values
+) -> None:
+    """Show the user a page about the doubtful tracks."""
+    from beetsplug.cnngenre.serve import Serve
+
+    Serve(plugin, options, lib, opts.port).run(list(items), show=bool(opts.open))
+
+
+QUESTIONS = {
+    "explain": explain,
+    "suspects": suspects,
+    "stats": stats,
+    "review": review,
+    "serve": serve,
+}
 
 
 class Run:
@@ -175,38 +236,73 @@ class Run:
 
     words: Mapping[Action, str]
 
-    def __init__(self, plugin: CnnGenrePlugin, options: Options) -> None:
+    def __init__(self, plugin: CnnGenrePlugin, options: Options, lib: Library) -> None:
         self.log = plugin._log
         self.plugin = plugin
         self.options = options
+        self.lib = lib
         self.counts: Counter[Action] = Counter()
+        self.album_ids: dict[int, None] = {}
 
-    def run(self, items: list[Item]) -> None:
+    def run(self, items: Tracks) -> None:
         """Go over the tracks.  What is done stays done when it is interrupted.
 
         Raises:
-            UserError: The model cannot be used.
+            UserError: The library cannot be written, being full or locked for long.
         """
         start = time.monotonic()
         whole = False
         try:
-            with progress(len(items), quiet=self.options.quiet) as bar:
-                for item, plan in self.steps(items):
-                    self.counts[plan.action] += 1
-                    self.show(item, plan, bar)
+            with self.kept() as keep, progress(len(items), quiet=self.options.quiet) as bar:
+                for item, plan in self.steps(self.noting_albums(items)):
+                    if plan is not None:
+                        self.counts[plan.action] += 1
+                        keep(item, plan)
+                        self.show(item, plan, bar)
                     bar.update()
             if not self.options.pretend:
-                self.finish(items)
+                self.finish()
             whole = True
+        except sqlite3.OperationalError as error:
+            raise UserError(f"cnngenre: the library cannot be used: {error}") from error
         finally:
             if whole or self.counts:
                 self.summarise(time.monotonic() - start, whole=whole)
 
-    def steps(self, items: list[Item]) -> Iterator[tuple[Item, TagPlan]]:
-        """Do one track after the other."""
+    def journal(self) -> Journal:
+        """Where what was done is kept."""
         raise NotImplementedError
 
-    def finish(self, items: list[Item]) -> None:
+    @contextmanager
+    def kept(self) -> Iterator[Callable[[Item, TagPlan], None]]:
+        """A function that notes in the run's journal what became of a track."""
+        from beetsplug.cnngenre.journal import ended
+
+        if self.options.pretend:
+            yield lambda _item, _plan: None
+            return
+        with ended(self.journal()) as journal:
+            yield journal.add
+
+    def noting_albums(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The tracks; which albums they belong to is kept."""
+        for item in items:
+            if item.album_id is not None:
+                self.album_ids[item.album_id] = None
+            yield item
+
+    def albums(self) -> Iterator[Album]:
+        """The albums of the tracks, as they are now."""
+        for album_id in self.album_ids:
+            album = self.lib.get_album(album_id)
+            if album is not None:
+                yield album
+
+    def steps(self, items: Iterable[Item]) -> Iterator[tuple[Item, TagPlan | None]]:
+        """Do one track after the other; there is no plan for one that is passed over."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
         """Do what is left when all tracks are done."""
         raise NotImplementedError
 
@@ -214,16 +310,17 @@ class Run:
         """Print what was, or would be, done to a track."""
         if self.options.quiet and plan.action is not Action.FAIL:
             return
+        if plan.action in (Action.KEEP, Action.UNSURE) and not self.options.pretend:
+            self.log.debug("{}: {} ({})", item, plan.action.value, plan.reason)
+            return
         with bar.external_write_mode():
             if plan.action is Action.FAIL:
                 self.log.warning("{}: {}", item, plan.reason)
             elif plan.action is Action.WRITE:
                 change = f"{'; '.join(plan.before) or '-'} -> {'; '.join(plan.after) or '-'}"
-                ui.print_(f"{item}: {change} ({plan.reason})")
-            elif self.options.pretend:
-                ui.print_(f"{item}: {plan.action.value} ({plan.reason})")
+                say(f"{item}: {change} ({plan.reason})")
             else:
-                self.log.debug("{}: {} ({})", item, plan.action.value, plan.reason)
+                say(f"{item}: {plan.action.value} ({plan.reason})")
 
     def summarise(self, seconds: float, *, whole: bool) -> None:
         """The one line at the end."""
@@ -240,30 +337,46 @@ class Tag(Run):
     words: Mapping[Action, str] = {action: action.value for action in Action}
 
     def __init__(self, plugin: CnnGenrePlugin, options: Options, lib: Library) -> None:
-        super().__init__(plugin, options)
+        super().__init__(plugin, options, lib)
         self.listener: Listener = plugin.listener(options, lib)
 
-    def steps(self, items: list[Item]) -> Iterator[tuple[Item, TagPlan]]:
+    def journal(self) -> Journal:
+        """Where what was done is kept."""
+        listener = self.listener
+        return self.plugin.journal("cnngenre", self.options, listener.bundle_id, listener.target)
+
+    def steps(self, items: Iterable[Item]) -> Iterator[tuple[Item, TagPlan | None]]:
         """Carry out each verdict in this thread, the only one that writes."""
         for verdict in self.listener.verdicts(items):
-            item, plan = verdict.item, verdict.plan
-            if verdict.song and verdict.probabilities is not None and not self.options.pretend:
-                if self.listener.target != GENRES:
-                    apply_field(item, self.listener.target, verdict.song, plan)
-                    yield item, plan
-                    continue
-                note(item, verdict.song, verdict.probabilities, self.listener.bundle_id)
-                plan = apply(item, plan, write=self.options.write)
-            yield item, plan
+            if self.options.pretend:
+                yield verdict.item, verdict.plan
+            else:
+                yield self.carry_out(verdict)
 
-    def finish(self, items: list[Item]) -> None:
+    def carry_out(self, verdict: Verdict) -> tuple[Item, TagPlan]:
+        """Do what a verdict says with the track as it is now: hearing it may have taken long."""
+        plan, song, target = verdict.plan, verdict.song, self.listener.target
+        if song is None or verdict.probabilities is None:
+            return verdict.item, plan
+        item = unedited(verdict.item, genres_of(verdict.item))
+        if item is None:
+            return verdict.item, kept_meanwhile(plan)
+        if target != GENRES:
+            apply_field(item, target, song, plan)
+            return item, plan
+        new = note(item, song, verdict.probabilities, self.listener.bundle_id)
+        if new or plan.action is Action.WRITE:
+            plan = apply(item, plan, write=self.options.write)
+        return item, plan
+
+    def finish(self) -> None:
         """Albums without genres get that of their tracks."""
         if not self.options.album_genre or self.listener.target != GENRES:
             return
-        from beetsplug.cnngenre.albums import albums_of, set_album_genres
+        from beetsplug.cnngenre.albums import set_album_genres
 
         listener = self.listener
-        for album in albums_of(items):
+        for album in self.albums():
             set_album_genres(
                 album,
                 listener.vocabulary,
@@ -282,21 +395,25 @@ class Undo(Run):
         Action.FAIL: "failed",
     }
 
-    def steps(self, items: list[Item]) -> Iterator[tuple[Item, TagPlan]]:
+    def journal(self) -> Journal:
+        """Where what was done is kept."""
+        return self.plugin.journal("undo", self.options)
+
+    def steps(self, items: Iterable[Item]) -> Iterator[tuple[Item, TagPlan | None]]:
         """Tracks that we never touched are passed over."""
-        for item in items:
-            plan = plan_undo(item)
-            if plan is None:
-                continue
-            if not self.options.pretend:
-                plan = undo(item, plan, write=self.options.write)
+        for loaded in items:
+            item, plan = loaded, plan_undo(loaded)
+            if plan is not None and not self.options.pretend:
+                item = current(loaded) or loaded
+                plan = plan_undo(item)
+                plan = plan and undo(item, plan, write=self.options.write)
             yield item, plan
 
-    def finish(self, items: list[Item]) -> None:
+    def finish(self) -> None:
         """The same for their albums."""
-        from beetsplug.cnngenre.albums import albums_of, undo_album
+        from beetsplug.cnngenre.albums import undo_album
 
-        for album in albums_of(items):
+        for album in self.albums():
             undo_album(album)
 
 
@@ -306,6 +423,7 @@ def progress(total: int, *, quiet: bool) -> Iterator[tqdm[Any]]:
     from tqdm import tqdm
 
     hidden = True if quiet else None  # None: hidden unless a terminal
-    bar: tqdm[Any] = tqdm(total=total, unit="track", disable=hidden, leave=False)
+    # miniters: else the rate of tracks that need no hearing decides when the next one is shown.
+    bar: tqdm[Any] = tqdm(total=total, unit="track", disable=hidden, leave=False, miniters=1)
     with bar:
         yield bar

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +43,11 @@ class Explain:
         self.listener: Listener = plugin.listener(options, lib)
         cache = plugin.cache(options)
         hear = cached_hear(
-            self.listener.classifier, cache, thorough=options.thorough, until_settled=True
+            self.listener.classifier,
+            cache,
+            thorough=options.thorough,
+            until_settled=True,
+            time_limit_s=options.time_limit,
         )
         self.hear = guarded(hear, plugin.report_bug)
         self.counts = Counter[str]()
@@ -60,7 +65,7 @@ class Explain:
             return False
         return True
 
-    def run(self, items: list[Item], *, show: bool) -> None:
+    def run(self, items: Iterable[Item], *, show: bool) -> None:
         """Explain tracks; with ``show``, open the first pictures."""
         from genre_model.errors import GenreModelError
         from genre_model.viewer import show as open_file

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from beetsplug.cnngenre.options import GENRES, Options, UserError
 from beetsplug.cnngenre.tagging import (
     Action,
     TagPlan,
+    check_target,
     field_values,
     genres_of,
     memorable,
@@ -29,16 +30,18 @@ from genre_model.context import song_in_context
 from genre_model.dataset import NOBODY, lead_artist, without_guests
 from genre_model.errors import GenreModelError
 from genre_model.listening import song_with_listening
-from genre_model.pool import ReportBug, guarded, map_bounded
+from genre_model.pool import ReportBug
 from genre_model.specs import ContextSpec
 from genre_model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
 
 if TYPE_CHECKING:
     from genre_model.cache import Cache
-    from genre_model.classifier import Classifier
+    from genre_model.classifier import Classifier, Heard
+    from genre_model.workers import Ears
 
 # The probabilities, why there are none, or None where a track need not be heard.
 Outcome = Mapping[str, float] | str | None
+MAX_AHEAD = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +75,42 @@ class Listener:
         lib: Library,
         report_bug: ReportBug,
         complain: Complain,
+        *,
+        lasting: bool = False,
     ) -> None:
-        """Load and check the model.
+        """Read the model; its network is loaded when a track has to be heard.
 
         Args:
             options: The user's wishes.
             models: The folder of the user's own bundles.
             cache: What was heard before.
             lib: Where an artist's other tracks are.
-            report_bug: Called in an ``except`` block when a track met an error that nobody foresaw.
+            report_bug: Told of a track's file and of the error that nobody foresaw.
             complain: Told of bundles that are passed over because they are broken.
+            lasting: Keep worker processes, once there are some, for the next tracks.
 
         Raises:
             UserError: The model or the wishes about its genres are not usable.
         """
-        from genre_model.cache import cached_hear
         from genre_model.classifier import Classifier
 
         self._options = options
         self._lib = lib
+        self._cache = cache
+        self._report_bug = report_bug
+        self._lasting = lasting
+        self._ears: Ears | None = None
         try:
-            self.classifier: Classifier = Classifier(find_bundle(options.model, models, complain))
+            self.classifier: Classifier = Classifier(
+                find_bundle(options.model, models, complain), lazily=True
+            )
             manifest = self.classifier.manifest
+            check_target(manifest.target)
             self.vocabulary: Vocabulary = make_vocabulary(
                 manifest.genres, manifest.parents, manifest.presets, options.genres
             )
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
-        hear = cached_hear(self.classifier, cache, thorough=options.thorough, until_settled=True)
-        self._hear_path: Callable[[Path], Mapping[str, float] | str] = guarded(
-            lambda path: memorable(self.classifier.probabilities(hear(path))), report_bug
-        )
         self._context, self._listening = manifest.context, manifest.listening
         own = (manifest.listening or manifest.context or manifest.aggregation).threshold
         threshold = own if options.threshold is None else options.threshold
@@ -133,15 +141,62 @@ class Listener:
             yield from self._verdicts_in_context(artist, list(group), self._context)
 
     def _outcomes(self, items: Iterable[Item]) -> Iterator[tuple[Task, Outcome]]:
-        """Each track with what was heard of it."""
+        """Each track with what was heard of it.
+
+        Raises:
+            UserError: The model cannot be used, before anything comes out.
+        """
+        from genre_model.workers import MANY_FILES, hear_many
+
         tasks = (self._task(item) for item in items)
-        with ThreadPoolExecutor(self._options.threads, "cnngenre") as executor:
-            try:
-                yield from map_bounded(
-                    executor, self._hear, tasks, in_flight=2 * self._options.threads
-                )
-            finally:
-                executor.shutdown(wait=False, cancel_futures=True)
+        for first in tasks:
+            if file_of(first) is not None:
+                break
+            yield first, first.known  # there may be many, and nobody has to hear them
+        else:
+            return
+        ahead, n_to_hear = look_ahead(chain([first], tasks), MANY_FILES)
+        try:
+            ears = self._ears_for(n_to_hear)
+            if n_to_hear:
+                ears.check()
+            outcomes = hear_many(ears, chain(ahead, tasks), file_of, self._report_bug)
+            with closing(outcomes):
+                for task, heard in outcomes:
+                    yield task, self._outcome(task, heard)
+        except GenreModelError as error:
+            raise UserError(f"cnngenre: {error}") from error
+        finally:
+            if not (self._lasting and self._ears and self._ears.costly):
+                self.close()
+
+    def _outcome(self, task: Task, heard: Heard | str | None) -> Outcome:
+        if heard is None:
+            return task.known
+        return heard if isinstance(heard, str) else memorable(self.classifier.probabilities(heard))
+
+    def _ears_for(self, n_files: int) -> Ears:
+        """Who hears so many files, or more."""
+        from genre_model.cluster import ears_for
+        from genre_model.hearing import Effort
+
+        options = self._options
+        if self._ears is None:
+            self._ears = ears_for(
+                self.classifier,
+                self._cache,
+                Effort(options.thorough, until_settled=True, time_limit_s=options.time_limit),
+                n_workers=options.threads,
+                n_files=n_files,
+                dask=options.dask if n_files else None,
+            )
+        return self._ears
+
+    def close(self) -> None:
+        """End the workers, if there are any."""
+        if self._ears is not None:
+            self._ears.close()
+            self._ears = None
 
     def _verdicts_in_context(
         self, artist: str, group: list[tuple[Task, Outcome]], context: ContextSpec
@@ -181,12 +236,6 @@ class Listener:
         known = None if force or plan else remembered(item, self.bundle_id)
         return Task(item, Path(item.filepath), plan, known)
 
-    def _hear(self, task: Task) -> Outcome:
-        """Runs in a worker: the probabilities, why there are none, or None if none were needed."""
-        if task.plan is not None or task.known is not None:
-            return task.known
-        return self._hear_path(task.path)
-
     def _verdict(
         self, task: Task, outcome: Outcome, weighed: Mapping[str, float] | None = None
     ) -> Verdict:
@@ -209,6 +258,26 @@ class Listener:
             return probabilities
         genres = self.classifier.manifest.genres
         return song_with_listening(probabilities, listening_of(item), self._listening, genres)
+
+
+def file_of(task: Task) -> Path | None:
+    """The file of a track that has to be heard."""
+    return task.path if task.plan is None and task.known is None else None
+
+
+def look_ahead(tasks: Iterator[Task], n_wanted: int) -> tuple[list[Task], int]:
+    """The first tasks, and how many of them have to be heard: ``n_wanted``, if there are so many.
+
+    No more than ``MAX_AHEAD`` tasks are looked at, since all of them stay in memory.
+    """
+    ahead: list[Task] = []
+    n_to_hear = 0
+    for task in islice(tasks, MAX_AHEAD):
+        ahead.append(task)
+        n_to_hear += file_of(task) is not None
+        if n_to_hear == n_wanted:
+            break
+    return ahead, n_to_hear
 
 
 def artist_of(item: Item) -> str:

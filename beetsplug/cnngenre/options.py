@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "keep_existing": False,
     "write": None,
     "write_asis": False,
+    "write_in_place": False,
     "album_genre": True,
     "threshold": None,
     "count": 1,
@@ -28,7 +29,9 @@ DEFAULTS: dict[str, Any] = {
     "genres": None,
     "model": None,
     "thorough": False,
+    "time_limit": 60,
     "threads": None,
+    "dask": None,
     "pretend": False,
     "quiet": False,
     "cache": True,
@@ -76,7 +79,9 @@ class Options:
     genres: GenresWish
     model: str | None
     thorough: bool
+    time_limit: float | None
     threads: int
+    dask: str | None
     pretend: bool
     quiet: bool
     cache: bool
@@ -131,7 +136,9 @@ def read_options(config: confuse.Subview) -> Options:
         genres=genres_wish(config["genres"].get()),
         model=config["model"].get(confuse.Optional(str)),
         thorough=config["thorough"].get(bool),
+        time_limit=seconds(config, "time_limit"),
         threads=at_least_one(config, "threads") or os.cpu_count() or 1,
+        dask=config["dask"].get(confuse.Optional(str)),
         pretend=config["pretend"].get(bool),
         quiet=config["quiet"].get(bool),
         cache=config["cache"].get(bool),
@@ -221,6 +228,14 @@ def fraction(config: confuse.Subview, key: str) -> float | None:
     value = config[key].get(confuse.Optional(confuse.Number()))
     if value is not None and not 0 <= value <= 1:
         raise UserError(f"cnngenre: {key} must be from 0 to 1, not {value}")
+    return None if value is None else float(value)
+
+
+def seconds(config: confuse.Subview, key: str) -> float | None:
+    """A time above 0, or None where there is no limit."""
+    value = config[key].get(confuse.Optional(confuse.Number()))
+    if value is not None and not value > 0:
+        raise UserError(f"cnngenre: {key} must be above 0, not {value}")
     return None if value is None else float(value)
 
 

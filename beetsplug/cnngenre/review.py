@@ -1,201 +1,245 @@
-"""``beet cnngenre --review``: the user decides about the doubtful tracks, one by one."""
+"""What a review is, whoever asks: which tracks are in doubt, and what the user decides about them.
+
+``review_terminal`` asks at a terminal, ``serve`` on a page.
+"""
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import beets
-import confuse
 from beets import ui
 from beets.library import Item, Library
+from mutagen import MutagenError
 
 from beetsplug.cnngenre.options import GENRES, Options, UserError
-from beetsplug.cnngenre.tagging import Action, TagPlan, apply, genres_of, note
+from beetsplug.cnngenre.snapshot import (
+    Change,
+    differing,
+    file_tags,
+    go_back,
+    is_as_left,
+    take,
+)
+from beetsplug.cnngenre.tagging import Action, TagPlan, apply, genres_of, not_written, note
+from beetsplug.cnngenre.tracks import unedited
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre import CnnGenrePlugin
-    from beetsplug.cnngenre.explain import Explain
     from beetsplug.cnngenre.listener import Listener, Verdict
     from genre_model.vocabulary import GenreScore, SongGenre
 
 N_SHOWN = 5
-CHOICES = ("accept", "choose", "skip", "play", "picture", "quit")
-WORDS = ("accepted", "corrected", "skipped", "left", "failed")
 
 
-class NobodyAnswersError(Exception):
-    """The input has ended."""
+class State(Enum):
+    """What has become of a doubtful track; the value is the word in the summary line."""
+
+    ACCEPTED = "accepted"
+    CORRECTED = "corrected"
+    SKIPPED = "skipped"
+    LEFT = "left"
+    FAILED = "failed"
+    GONE = "changed elsewhere"
+
+
+SUMMARY = (State.ACCEPTED, State.CORRECTED, State.SKIPPED, State.LEFT, State.FAILED)
+DECIDED = (State.ACCEPTED, State.CORRECTED)
+
+
+@dataclass(slots=True, eq=False)
+class Doubt:
+    """A track that the model is in doubt about, as it was found, and what has become of it.
+
+    ``genres`` are those that the library should have for it, unless somebody else has been there.
+    """
+
+    verdict: Verdict
+    song: SongGenre
+    genres: tuple[str, ...]
+    state: State = State.LEFT
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision, to be taken back: the doubt's state before, and the track's, if it changed."""
+
+    doubt: Doubt
+    state: State
+    change: Change | None
 
 
 class Review:
-    """Asks about one doubtful track after the other, and does at once what is decided."""
+    """The doubtful tracks; does at once what is decided about them, and counts."""
 
     def __init__(self, plugin: CnnGenrePlugin, options: Options, lib: Library) -> None:
         """Load the model.
 
         Raises:
-            UserError: It cannot be used, it is not one for genres, or nobody is there to be asked.
+            UserError: It cannot be used, or it is not one for genres.
         """
-        if not options.pretend:
-            check_input()
-        self.plugin, self.log, self.options, self.lib = plugin, plugin._log, options, lib
+        self.log, self.options, self.lib = plugin._log, options, lib
         self.listener: Listener = plugin.listener(options, lib)
         if self.listener.target != GENRES:
             raise UserError(
-                f"cnngenre: --review is for genres; the model is for {self.listener.target}"
+                f"cnngenre: a review is for genres; the model is for {self.listener.target}"
             )
-        self.counts = Counter[str]()
+        self.doubts: list[Doubt] = []
+        self.heard = Counter[str]()  # "sure", "failed"
         self.new_names: set[str] = set()
-        self.explain: Explain | None = None
+        self.decisions: list[Decision] = []
 
-    def run(self, items: list[Item]) -> None:
-        """Go through the doubtful ones among tracks, those that teach most first."""
+    def run(self, items: Sequence[Item], ask: Callable[[], bool]) -> None:
+        """Find the doubtful ones among tracks, have somebody asked about them, sum up.
+
+        ``ask`` says whether it came to its end.
+        """
         start, whole = time.monotonic(), False
         try:
-            verdicts = self.doubtful(items)
+            self.find(items)
             if self.options.pretend:
-                self.show_order(verdicts)
+                self.show_order()
+                whole = True
             else:
-                self.counts["left"] = len(verdicts)
-                self.go_through(verdicts)
-            whole = True
-        except NobodyAnswersError:
-            pass  # ends as Ctrl-C does: what is decided is done
+                whole = ask()
         finally:
-            if whole or self.counts:
+            if whole or self.heard:
                 self.summarise(time.monotonic() - start, whole=whole)
 
-    def doubtful(self, items: Sequence[Item]) -> list[Verdict]:
+    def find(self, items: Sequence[Item]) -> None:
         """Hear what was never heard; the doubtful ones, those that teach most first."""
         from beetsplug.cnngenre.commands import progress
         from beetsplug.cnngenre.listener import artist_of
         from genre_model.informative import review_order
 
         todo = [item for item in items if self.options.force or not genres_of(item)]
-        found: list[Verdict] = []
+        found: list[Doubt] = []
         with progress(len(todo), quiet=self.options.quiet) as bar:
             for verdict in self.listener.verdicts(todo):
-                if self.is_doubtful(verdict):
-                    found.append(verdict)
+                doubt = self.doubt_of(verdict)
+                if doubt is not None:
+                    found.append(doubt)
                 bar.update()
-        confidences = [
-            verdict.song.best.probability for verdict in found if verdict.song and verdict.song.best
-        ]
-        order = review_order(confidences, [artist_of(verdict.item) for verdict in found])
-        return [found[index] for index in order]
+        confidences = [doubt.song.best.probability for doubt in found if doubt.song.best]
+        order = review_order(confidences, [artist_of(doubt.verdict.item) for doubt in found])
+        self.doubts = [found[index] for index in order]
 
-    def is_doubtful(self, verdict: Verdict) -> bool:
-        """Whether there is something to ask about a track; what was heard is noted on it."""
+    def doubt_of(self, verdict: Verdict) -> Doubt | None:
+        """What there is to ask about a track, if anything; what was heard is noted on it."""
         item, song = verdict.item, verdict.song
         if song is None or verdict.probabilities is None:
-            self.counts["failed"] += 1
+            self.heard["failed"] += 1
             self.log.warning("{}: {}", item, verdict.plan.reason)
-            return False
+            return None
         if not self.options.pretend:
             note(item, song, verdict.probabilities, self.listener.bundle_id)
             item.store()
-        self.counts["sure"] += song.accepted
-        return not song.accepted and song.best is not None
+        self.heard["sure"] += song.accepted
+        if song.accepted or song.best is None:
+            return None
+        return Doubt(verdict, song, genres_of(item))
 
-    def show_order(self, verdicts: Sequence[Verdict]) -> None:
+    def show_order(self) -> None:
         """Print what would be asked, in the order in which it would be."""
         from genre_model.evidence import harmless
 
-        for verdict in verdicts:
-            assert verdict.song is not None
-            ui.print_(f"{harmless(str(verdict.item))}: {candidates(verdict.song.ranked[:N_SHOWN])}")
-        self.counts["left"] = len(verdicts)
+        for doubt in self.doubts:
+            name = harmless(str(doubt.verdict.item))
+            ui.print_(f"{name}: {candidates(doubt.song.ranked[:N_SHOWN])}")
 
-    def go_through(self, verdicts: Sequence[Verdict]) -> None:
-        """Ask about one track after the other, until the user has enough."""
-        for number, verdict in enumerate(verdicts, 1):
-            item, song = self.unchanged(verdict.item), verdict.song
-            place = f"{number}/{len(verdicts)}"
-            if item is not None and song is not None and not self.ask(item, song, place):
-                return
-            self.counts["left"] -= 1
-
-    def unchanged(self, item: Item) -> Item | None:
+    def unchanged(self, doubt: Doubt) -> Item | None:
         """A track as it is in the library now; None where it has gone, or has other genres.
 
         The user may think for long, and label with something else meanwhile.
         """
-        fresh = None if item.id is None else self.lib.get_item(item.id)
-        return fresh if fresh is not None and genres_of(fresh) == genres_of(item) else None
+        return unedited(doubt.verdict.item, doubt.genres)
 
-    def ask(self, item: Item, song: SongGenre, place: str) -> bool:
-        """Ask about a track until something is decided; False where the user has enough."""
-        from genre_model.evidence import harmless
+    def is_known(self, name: str, doubt: Doubt) -> bool:
+        """Whether a name is the model's, or one that the user has said is no slip."""
+        return name in self.new_names or any(name == score.genre for score in doubt.song.ranked)
 
-        ui.print_(f"\n{place}  {harmless(str(item))}")
-        ui.print_(f"  {candidates(song.ranked[:N_SHOWN])}")
-        while True:
-            answer = ask_choice(len(song.ranked))
-            genres = self.genres_of_answer(answer, song)
-            if genres:
-                self.decide(item, genres, song)
-                return True
-            if answer == "s":
-                self.counts["skipped"] += 1
-                return True
-            if answer == "q":
-                return False
-            if answer == "p":
-                self.play(Path(item.filepath))
-            elif answer == "i":
-                self.show_picture(item)
+    def decide(self, doubt: Doubt, genres: tuple[str, ...]) -> State:
+        """Give a track the user's genres, and its album what follows from that.
 
-    def genres_of_answer(self, answer: str | int, song: SongGenre) -> tuple[str, ...]:
-        """The genres that an answer means; none where it decides nothing."""
-        if isinstance(answer, int):
-            return (song.ranked[answer - 1].genre,)
-        if answer == "a" and song.best is not None:
-            return (song.best.genre,)
-        return self.choose(song) if answer == "c" else ()
-
-    def choose(self, song: SongGenre) -> tuple[str, ...]:
-        """Ask for genres by number or name; none where the user goes back."""
-        for number, score in enumerate(song.ranked, 1):
-            ui.print_(f"  {number:>2}. {score.genre} {score.probability:.2f}")
-        while True:
-            text = ask_text("Numbers or names, with semicolons between; nothing goes back:")
-            try:
-                genres = read_genres(text, song.ranked)
-            except ValueError as error:
-                ui.print_(f"  {error}")
-                continue
-            return genres if all(self.is_meant(name, song.ranked) for name in genres) else ()
-
-    def is_meant(self, name: str, ranked: Sequence[GenreScore]) -> bool:
-        """Whether a name is the model's, or the user says that it is not a slip."""
-        if name in self.new_names or any(name == score.genre for score in ranked):
-            return True
-        with ending():
-            if ui.input_yn(f'The model has no "{name}". Write it (y/n)?', require=True):
-                self.new_names.add(name)
-        return name in self.new_names
-
-    def decide(self, item: Item, genres: tuple[str, ...], song: SongGenre) -> None:
-        """Give a track the user's genres, and its album what follows from that."""
+        Returns:
+            What has become of the track.  Failed, or changed elsewhere, it is as it was; if
+            something was decided about it before, that still counts.
+        """
+        item = self.unchanged(doubt)
+        if item is None:
+            return self.leave_alone(doubt, State.GONE)
+        path = Path(item.filepath) if self.options.write else None
         plan = TagPlan(Action.WRITE, genres_of(item), genres, "reviewed")
-        plan = apply(item, plan, write=self.options.write, by_user=True)
+        before = take(item)
+        try:
+            tags = file_tags(path) if path else {}
+        except MutagenError as error:
+            plan = not_written(plan, str(error))
+        else:
+            plan = apply(item, plan, write=self.options.write, by_user=True)
+        if plan.action is Action.KEEP:
+            return self.leave_alone(doubt, State.GONE)
         if plan.action is Action.FAIL:
-            self.counts["failed"] += 1
             self.log.warning("{}: {}", item, plan.reason)
-            return
-        accepted = song.best is not None and genres == (song.best.genre,)
-        self.counts["accepted" if accepted else "corrected"] += 1
-        ui.print_(f"  -> {'; '.join(genres)}")
+            return self.leave_alone(doubt, State.FAILED)
         self.set_album(item)
+        changed = differing(tags, file_tags(path)) if path else None
+        self.decisions.append(Decision(doubt, doubt.state, Change(before, take(item), changed)))
+        accepted = doubt.song.best is not None and genres == (doubt.song.best.genre,)
+        doubt.state = State.ACCEPTED if accepted else State.CORRECTED
+        doubt.genres = genres_of(item)
+        return doubt.state
+
+    def leave_alone(self, doubt: Doubt, state: State) -> State:
+        """Note that nothing could be done to a track."""
+        if doubt.state not in DECIDED:
+            doubt.state = state
+        return state
+
+    def skip(self, doubt: Doubt) -> None:
+        """Decide nothing about a track."""
+        if doubt.state not in DECIDED:
+            self.decisions.append(Decision(doubt, doubt.state, None))
+            doubt.state = State.SKIPPED
+
+    def take_back(self) -> tuple[Doubt, State]:
+        """Undo the last decision that was not taken back: the track is exactly as it was before.
+
+        Returns:
+            The track, and its state now; failed where the file cannot be written: nothing has
+            changed then, and it can be tried again.  Changed elsewhere it is left as it is.
+
+        Raises:
+            IndexError: There is none.
+        """
+        decision = self.decisions[-1]
+        doubt, change = decision.doubt, decision.change
+        if change is not None:
+            action = self.change_back(doubt, change)
+            if action is Action.FAIL:
+                return doubt, State.FAILED
+            if action is Action.KEEP:
+                self.decisions.pop()
+                return doubt, State.GONE
+            doubt.genres = change.before.genres
+        self.decisions.pop()
+        doubt.state = decision.state
+        return doubt, doubt.state
+
+    def change_back(self, doubt: Doubt, change: Change) -> Action:
+        """Give a track back what it had; keeps what somebody else has done to it."""
+        item = self.unchanged(doubt)
+        if item is None or not is_as_left(item, change.after):
+            return Action.KEEP
+        plan = go_back(item, change)
+        if plan.action is Action.FAIL:
+            self.log.warning("{}: {}", item, plan.reason)
+        return plan.action
 
     def set_album(self, item: Item) -> None:
         """Give a track's album the genre of its tracks."""
@@ -207,59 +251,22 @@ class Review:
                 album, listener.vocabulary, listener.policy, listener.bundle_id, force=force
             )
 
-    def play(self, file: Path) -> None:
-        """Play a track; a player that has the terminal is waited for, and Ctrl-C ends just that."""
-        from genre_model.errors import GenreModelError
-        from genre_model.viewer import show
-
-        command = player_command(file)
-        try:
-            if command:
-                subprocess.run(command, check=False)
-            else:
-                show(file)
-        except KeyboardInterrupt:
-            ui.print_()
-        except (OSError, GenreModelError) as error:
-            self.log.warning("cannot play {}: {}", file, error)
-
-    def show_picture(self, item: Item) -> None:
-        """Show why the model is in doubt."""
-        from beetsplug.cnngenre.explain import Explain
-        from genre_model.errors import GenreModelError
-        from genre_model.viewer import show
-
-        if self.explain is None:
-            self.explain = Explain(self.plugin, self.options, self.lib, None)
-        for verdict in self.explain.listener.verdicts([item]):
-            picture = self.explain.explain(verdict)
-            if picture is None:
-                self.log.warning("there is no picture")
-                return
-            try:
-                show(picture)
-            except GenreModelError as error:
-                self.log.warning("{}", error)
+    def counts(self) -> Counter[State]:
+        """How many tracks have become what."""
+        counts = Counter(doubt.state for doubt in self.doubts)
+        counts[State.FAILED] += self.heard["failed"]
+        return counts
 
     def summarise(self, seconds: float, *, whole: bool) -> None:
         """The one line at the end."""
         state = "" if whole else "interrupted: "
         mode = "pretended: " if self.options.pretend else ""
-        counts = ", ".join(f"{word} {self.counts[word]}" for word in WORDS)
+        numbers = self.counts()
+        counts = ", ".join(f"{state.value} {numbers[state]}" for state in SUMMARY)
         minutes, rest = divmod(round(seconds), 60)
-        sure = self.counts["sure"]
+        sure = self.heard["sure"]
         hint = f"; sure of {sure}: beet cnngenre writes those" if sure else ""
         ui.print_(f"{state}{mode}{counts} in {minutes}:{rest:02d}{hint}")
-
-
-def check_input() -> None:
-    """Make sure that there is a terminal to ask at: lines of a file are nobody's decisions.
-
-    Raises:
-        UserError: There is none.
-    """
-    if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
-        raise UserError("cnngenre: --review asks questions, and its input is not a terminal")
 
 
 def candidates(scores: Sequence[GenreScore]) -> str:
@@ -267,44 +274,6 @@ def candidates(scores: Sequence[GenreScore]) -> str:
     return "   ".join(
         f"{number}. {score.genre} {score.probability:.2f}" for number, score in enumerate(scores, 1)
     )
-
-
-@contextmanager
-def ending() -> Iterator[None]:
-    """Around a question: whatever else ends it ends its line too.
-
-    Raises:
-        NobodyAnswersError: The input has ended, which beets calls an error of the user's.
-    """
-    try:
-        yield
-    except UserError as error:
-        ui.print_()
-        raise NobodyAnswersError from error
-    except KeyboardInterrupt:
-        ui.print_()
-        raise
-
-
-def ask_choice(n_genres: int) -> str | int:
-    """What to do with a track: the letter of a choice, or the number of a genre."""
-    while True:
-        with ending():
-            try:
-                # Enter skips: a doubtful genre is not to be written by inattention.
-                return ui.input_options(CHOICES, numrange=(1, n_genres), default="s")
-            except ValueError:  # beets stumbles over digits such as ², and over bytes of no text
-                check_input()
-
-
-def ask_text(prompt: str) -> str:
-    """A line of text."""
-    while True:
-        with ending():
-            try:
-                return ui.input_(prompt)
-            except UnicodeDecodeError:
-                check_input()
 
 
 def read_genres(text: str, ranked: Sequence[GenreScore]) -> tuple[str, ...]:
@@ -323,21 +292,3 @@ def read_genres(text: str, ranked: Sequence[GenreScore]) -> tuple[str, ...]:
         name = ranked[int(word) - 1].genre if word.isdecimal() else word
         genres.append(spelling.get(name.casefold(), name))
     return tuple(dict.fromkeys(genres))
-
-
-def player_command(file: Path) -> list[str] | None:
-    """How ``beet play`` would play a file; None where that is not configured.
-
-    beets' own ``interactive_open`` is no help: the player replaces the process.
-    """
-    view = beets.config["play"]["command"]
-    command = view.get(confuse.Optional(str)) if view.exists() else None
-    if not command:
-        return None
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        words = [command]
-    words = [word for word in words if word != "$args"]
-    placed = [word.replace("$playlist", os.fspath(file)) for word in words]
-    return placed if placed != words else [*words, os.fspath(file)]

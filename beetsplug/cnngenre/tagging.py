@@ -20,8 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from beets.dbcore import types
 from beets.library import Item
+from beets.util import syspath
+from mediafile import MediaFile, UnreadableFileError
 
-from beetsplug.cnngenre.options import GENRES
+from beetsplug.cnngenre.options import GENRES, UserError
+from beetsplug.cnngenre.tracks import current, store_unless_edited
+from beetsplug.cnngenre.writing import write_tags
 
 if TYPE_CHECKING:
     from genre_model.vocabulary import SongGenre
@@ -36,6 +40,7 @@ FIELDS: dict[str, types.Type[Any, Any]] = {
     "cnngenre_previous": types.MULTI_VALUE_DSV,
 }
 DIGITS = 4  # of the probabilities in `cnngenre_all`
+MEANWHILE = "edited or removed meanwhile"
 
 
 class Action(Enum):
@@ -83,8 +88,8 @@ def plan_tags(before: tuple[str, ...], song: SongGenre, *, keep_existing: bool) 
 
 
 def genres_of(item: Item) -> tuple[str, ...]:
-    """The genres that a track has."""
-    return tuple(item.genres)
+    """The genres that a track has; an empty tag in its file is none."""
+    return tuple(genre for genre in item.genres if genre)
 
 
 def own_field(item: Item, name: str) -> Any:
@@ -112,13 +117,22 @@ def is_number(text: str) -> bool:
     return text.replace(".", "", 1).isdigit()
 
 
-def note(item: Item, song: SongGenre, probabilities: Mapping[str, float], bundle_id: str) -> None:
-    """Note on the track what was heard.  Stores nothing."""
+def note(item: Item, song: SongGenre, probabilities: Mapping[str, float], bundle_id: str) -> bool:
+    """Note on the track what was heard.  Stores nothing.
+
+    Returns:
+        Whether that was new.
+    """
     ranked = sorted(probabilities.items(), key=lambda entry: (-entry[1], entry[0]))
-    item["cnngenre_label"] = song.best.genre if song.best else ""
-    item["cnngenre_probability"] = song.best.probability if song.best else 0.0
-    item["cnngenre_all"] = [f"{genre} {probability:.{DIGITS}f}" for genre, probability in ranked]
-    item["cnngenre_model"] = bundle_id
+    notes = {
+        "cnngenre_label": song.best.genre if song.best else "",
+        "cnngenre_probability": song.best.probability if song.best else 0.0,
+        "cnngenre_all": [f"{genre} {probability:.{DIGITS}f}" for genre, probability in ranked],
+        "cnngenre_model": bundle_id,
+    }
+    new = any(own_field(item, name) != value for name, value in notes.items())
+    item.update(notes)
+    return new
 
 
 def set_genres(item: Item, plan: TagPlan) -> None:
@@ -168,12 +182,68 @@ def apply(item: Item, plan: TagPlan, *, write: bool, by_user: bool = False) -> T
         names = ("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed")
         old = {name: own_field(item, name) for name in names}
         (set_reviewed if by_user else set_genres)(item, plan)
-        if write and not item.try_write():
+        trouble = write_tags(item) if write else None
+        if trouble:
             item.genres = list(plan.before)
             restore_fields(item, old)
-            return TagPlan(Action.FAIL, plan.before, plan.before, "the file cannot be written")
-    item.store()
-    return plan
+            return not_written(plan, trouble)
+    return settled(item, plan, write=write)
+
+
+def apply_in_library(item: Item, plan: TagPlan) -> TagPlan:
+    """Carry out a plan of ours in the database only; the importer writes the file later.
+
+    Returns:
+        The plan, or one that keeps what somebody else did meanwhile; then the item has that too.
+    """
+    if plan.action is Action.WRITE:
+        set_genres(item, plan)
+    if store_unless_edited(item, plan.before):
+        return plan
+    if current(item) is not None:
+        item.load()
+    return kept_meanwhile(plan)
+
+
+def settled(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
+    """Store what was set on a track, and perhaps written to its file, if nobody was faster.
+
+    Where the library has come to have other tags than were written, or another program has put
+    the file back to what it knew, the file gets what the library has.
+
+    Returns:
+        The plan, or one that keeps what somebody else did to the track meanwhile.
+    """
+    stored = store_unless_edited(item, plan.before)
+    now = current(item) if write and plan.action is Action.WRITE else None
+    if now is not None and (media_tags(now) != media_tags(item) or not says_genres(now)):
+        write_tags(now)
+        now.store()
+    return plan if stored else kept_meanwhile(plan)
+
+
+def says_genres(item: Item) -> bool:
+    """Whether a track's file has the genres that the track has."""
+    try:
+        return tuple(MediaFile(syspath(item.path)).genres or ()) == genres_of(item)
+    except UnreadableFileError:
+        return True  # nothing to mend
+
+
+def media_tags(item: Item) -> dict[str, Any]:
+    """What of a track belongs in its file."""
+    return {name: item[name] for name in Item.writable_media_fields}
+
+
+def kept_meanwhile(plan: TagPlan) -> TagPlan:
+    """The plan for a track that somebody else has edited, or removed, since this one was made."""
+    return TagPlan(Action.KEEP, plan.before, plan.before, MEANWHILE)
+
+
+def not_written(plan: TagPlan, trouble: str) -> TagPlan:
+    """What becomes of a track whose file cannot be written: nothing."""
+    reason = f"the file cannot be written: {trouble}"
+    return TagPlan(Action.FAIL, plan.before, plan.before, reason)
 
 
 def field_values(item: Item, target: str) -> tuple[str, ...]:
@@ -187,6 +257,16 @@ def field_values(item: Item, target: str) -> tuple[str, ...]:
 def own_name(target: str) -> str:
     """The flexible field of a model that is not for genres."""
     return f"cnngenre_{target}"
+
+
+def check_target(target: str) -> None:
+    """Make sure that a model's answers do not end up in what is kept for `--undo`, say.
+
+    Raises:
+        UserError: They would.
+    """
+    if FIELDS.keys() & {own_name(target), f"{own_name(target)}_probability"}:
+        raise UserError(f"cnngenre: {own_name(target)} is a field of the plugin's own")
 
 
 def apply_field(item: Item, target: str, song: SongGenre, plan: TagPlan) -> None:
@@ -218,12 +298,12 @@ def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
         item.genres = list(plan.after)
         # An empty list leaves an empty tag behind in some formats; None removes it.
         tags = None if plan.after else {"genres": None}
-        if write and not item.try_write(tags=tags):
+        trouble = write_tags(item, tags) if write else None
+        if trouble:
             item.genres = list(plan.before)
-            return TagPlan(Action.FAIL, plan.before, plan.before, "the file cannot be written")
+            return not_written(plan, trouble)
     forget(item)
-    item.store()
-    return plan
+    return settled(item, plan, write=write)
 
 
 def forget(item: Item) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import optparse
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 from beets import ui
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.commands import progress
+from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.options import GENRES, UserError
-from beetsplug.cnngenre.tagging import own_name
+from beetsplug.cnngenre.tagging import check_target, own_name
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre import CnnGenrePlugin
@@ -100,6 +102,7 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
         consolidate=train_options.consolidate,
         min_tracks=train_options.min_tracks,
     )
+    check_target(train_options.field)
     try:
         system = wished_system(train_options)
         tracks, labelling, n_ours = labelled_tracks(
@@ -108,7 +111,7 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
         if train_options.listening:
             check_listening(tracks)
         for line in overview(tracks, labelling.dropped):
-            ui.print_(line)
+            say(line)
         if n_ours:
             ui.print_(f"{n_ours} tracks that cnngenre labelled itself are not used")
         if options.pretend:
@@ -121,7 +124,7 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
     for line in summary(report):
-        ui.print_(line)
+        say(line)
     ui.print_(f"report: {(bundle.directory / REPORT_HTML).as_uri()}")
     ui.print_(how_to_use(bundle.directory.name, train_options.field))
 
@@ -216,41 +219,38 @@ def how_to_use(name: str, field: str) -> str:
 def hear(
     plugin: CnnGenrePlugin, options: Options, tracks: Sequence[LabelledTrack], backbone: Bundle
 ) -> list[tuple[LabelledTrack, Heard]]:
-    """What is heard of the tracks, by way of the cache; the others are warned of and counted."""
-    from concurrent.futures import ThreadPoolExecutor
+    """What is heard of the tracks, by way of the cache; the others are warned of and counted.
 
+    Raises:
+        GenreModelError: The network or the cluster cannot be used.
+    """
     from genre_model.classifier import Classifier
+    from genre_model.cluster import ears_for
+    from genre_model.hearing import Effort
     from genre_model.make_bundle import hear_tracks
 
-    classifier = Classifier(backbone)
-    cache = plugin.cache(options)
     failures: list[str] = []
-    with (
-        progress(len(tracks), quiet=options.quiet) as bar,
-        ThreadPoolExecutor(options.threads, "cnntrain") as executor,
-    ):
+    with ExitStack() as stack:
+        cache = plugin.cache(options)
+        if cache is not None:
+            stack.enter_context(closing(cache))
+        ears = ears_for(
+            Classifier(backbone, lazily=True),
+            cache,
+            Effort(time_limit_s=options.time_limit),
+            n_workers=options.threads,
+            n_files=len(tracks),
+            dask=options.dask,
+        )
+        stack.enter_context(closing(ears))
+        bar = stack.enter_context(progress(len(tracks), quiet=options.quiet))
 
         def on_track(track: LabelledTrack, error: str | None) -> None:
             bar.update()
             if error is not None:
                 failures.append(f"{track.artist} - {track.title}: {error}")
 
-        try:
-            heard = list(
-                hear_tracks(
-                    tracks,
-                    classifier,
-                    cache,
-                    executor,
-                    2 * options.threads,
-                    on_track,
-                    plugin.report_bug,
-                )
-            )
-        finally:
-            executor.shutdown(wait=False, cancel_futures=True)
-            if cache is not None:
-                cache.close()
+        heard = list(hear_tracks(tracks, ears, on_track, plugin.report_bug))
     for failure in failures[:N_DETAILS]:
         plugin._log.warning("{}", failure)
     if len(failures) > N_DETAILS:

@@ -102,7 +102,12 @@ DAMAGES = {
     "JSON that is not UTF-8": (overwrite(MANIFEST, b'{"bundle_id": "\xff\xfe"}'), "UTF-8|utf-8"),
     "JSON of endless depth": (overwrite(MANIFEST, b"[" * 100_000), "manifest.json"),
     "JSON of something else": (overwrite(MANIFEST, b"[1, 2]"), "object"),
-    "another schema": (put("schema", value=2), "schema 2, this program reads 1"),
+    "a newer schema": (put("schema", value=2), "made by a newer version of this program: update"),
+    "a newer schema with other fields": (
+        lambda directory: (put("schema", value=2)(directory), put("slices", value="?")(directory)),
+        "made by a newer version",
+    ),
+    "an older schema": (put("schema", value=0), "made by an older version.*: train anew"),
     "no genres": (take("genres"), "genres"),
     "genres of the wrong type": (put("genres", value="Rock"), "genres"),
     "a genre of the wrong type": (put("genres", value=["Dub", 1, "Bebop"]), "genres"),
@@ -158,11 +163,11 @@ DAMAGES = {
     "a network cut off": (cut_off("network.onnx", 100), "damaged or was changed"),
     "an empty head": (overwrite(HEAD, b""), "damaged or was changed"),
     # Damage under the right hash.
-    "a garbage network": (put_file("network.onnx", b"garbage" * 99), "refuses the network"),
+    "a garbage network": (put_file("network.onnx", b"garbage" * 99), "no ONNX file"),
     "an empty network": (put_file("network.onnx", b""), "refuses the network"),
     "a network cut in half": (
         put_file("network.onnx", bundles.tiny_network()[:200]),
-        "refuses the network",
+        "no whole ONNX file",
     ),
     "a network without the tags": (
         put_file("network.onnx", bundles.tiny_network(tags=False)),
@@ -176,7 +181,7 @@ DAMAGES = {
     ),
     "a network that answers NaN": (
         put_file("network.onnx", bundles.tiny_network(np.full((96, 3), np.nan, np.float32))),
-        "answers otherwise",
+        "does not take the probe",
     ),
     "a network with too many features": (
         put_file("network.onnx", bundles.tiny_network(np.ones((96, 5), np.float32))[:]),

@@ -381,3 +381,34 @@ def test_a_cache_that_vanishes_does_not_stop_the_hearing(tiny_bundle, tmp_path, 
     hear(path)
     shutil.rmtree(cache.path.parent)
     assert len(hear(path).features) > 0
+
+
+@pytest.mark.parametrize("version", [2, 99])
+def test_a_cache_of_another_version_is_set_aside(tmp_path, version):
+    path = tmp_path / "heard.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE heard (something TEXT)")
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+    cache = Cache(path)
+    cache.put(key(1), pack(heard()))
+    assert cache.get(key(1)) is not None
+    cache.close()
+    aside = sqlite3.connect(f"{path}.other-version")
+    assert aside.execute("PRAGMA user_version").fetchone() == (version,)
+    aside.close()
+
+
+def test_a_cache_from_before_there_was_a_version_is_used(tmp_path):
+    path = tmp_path / "heard.db"
+    cache = Cache(path)
+    cache.put(key(1), pack(heard()))
+    cache.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        connection.execute("PRAGMA user_version = 0")
+    connection.close()
+    again = Cache(path)
+    assert again.get(key(1)) is not None
+    again.close()
+    assert [file.name for file in tmp_path.iterdir() if "other" in file.name] == []

@@ -1,16 +1,31 @@
 """Many at once: in order, bounded, and nothing is swallowed."""
 
+import pickle
 import sys
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from audio_files import write_audio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_model.errors import AudioError
-from genre_model.pool import guarded, log_bug, map_bounded
+from genre_model.bundle import read_bundle
+from genre_model.cache import Cache
+from genre_model.classifier import Classifier, Heard
+from genre_model.errors import AudioError, BundleError
+from genre_model.hearing import Effort
+from genre_model.pool import attempted, guarded, log_bug, map_bounded
+from genre_model.workers import (
+    MANY_FILES,
+    ProcessEars,
+    ThreadEars,
+    hear_many,
+    local_ears,
+)
 
 
 class LazyExecutor(Executor):
@@ -120,10 +135,22 @@ def test_a_file_that_cannot_be_heard_and_a_bug_are_told_apart():
         return 1 / 0 if path.name == "bug" else 7
 
     bugs = []
-    attempt = guarded(hear, lambda path: bugs.append((path.name, sys.exc_info()[0])))
+    attempt = guarded(hear, lambda path, trace: bugs.append((path.name, trace)))
     answers = [attempt(Path(name)) for name in ("good", "bad", "bug")]
     assert answers == [7, "not readable as audio", "internal error, see the log"]
-    assert bugs == [("bug", ZeroDivisionError)]
+    ((name, trace),) = bugs
+    assert name == "bug"
+    assert trace.startswith("Traceback")
+    assert "ZeroDivisionError" in trace
+
+
+def test_why_a_file_failed_can_be_sent_to_another_process():
+    def hear(path):
+        raise AudioError("too short") if path.name == "bad" else KeyError("x")
+
+    for name in ("bad", "bug"):
+        failure = attempted(hear)(Path(name))
+        assert pickle.loads(pickle.dumps(failure)) == failure
 
 
 def test_a_bug_is_logged_with_its_traceback(caplog):
@@ -138,3 +165,91 @@ def test_an_interrupt_is_no_bug():
 
     with pytest.raises(KeyboardInterrupt):
         guarded(interrupted, log_bug)(Path("a.mp3"))
+
+
+# --- Whoever hears -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def songs(tmp_path):
+    """As many files as processes hear, and one that is none."""
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(MANY_FILES):
+        paths.append(tmp_path / f"{number}.wav")
+        write_audio(paths[-1], 0.1 * rng.standard_normal((2 * 16_000, 1)), 16_000, "wav16")
+    paths[3].write_bytes(b"no audio at all")
+    return paths
+
+
+def heard_by(ears, paths):
+    with closing(ears):
+        ears.check()
+        return [heard for _, heard in hear_many(ears, paths, lambda path: path, log_bug)]
+
+
+def test_processes_hear_what_threads_hear(tiny_bundle, songs, tmp_path):
+    bundle = read_bundle(tiny_bundle)
+    answers = []
+    for n_workers in (1, 2):
+        cache = Cache(tmp_path / f"{n_workers}.db")
+        classifier = Classifier(bundle, lazily=True)
+        ears = local_ears(classifier, cache, Effort(), n_workers=n_workers, n_files=len(songs))
+        assert isinstance(ears, ProcessEars if n_workers > 1 else ThreadEars)
+        answers.append(heard_by(ears, songs))
+        cache.close()
+    for thread, process in zip(*answers, strict=True):
+        if isinstance(thread, str):
+            assert process == thread
+        else:
+            np.testing.assert_array_equal(process.features, thread.features)
+    assert isinstance(answers[0][3], str)
+
+
+def test_what_processes_have_heard_nobody_hears_again(tiny_bundle, songs, tmp_path):
+    bundle = read_bundle(tiny_bundle)
+    cache = Cache(tmp_path / "heard.db")
+    classifier = Classifier(bundle, lazily=True)
+    heard_by(local_ears(classifier, cache, Effort(), n_workers=2, n_files=len(songs)), songs)
+
+    class Deaf(Classifier):
+        def hear(self, path, **wishes):
+            raise AssertionError(f"{path} is heard again")
+
+    answers = heard_by(
+        local_ears(Deaf(bundle), cache, Effort(), n_workers=1, n_files=len(songs)), songs
+    )
+    cache.close()
+    assert [type(answer) for answer in answers].count(Heard) == len(songs) - 1
+
+
+def test_few_files_start_no_process(tiny_bundle):
+    classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
+    ears = local_ears(classifier, None, Effort(), n_workers=8, n_files=MANY_FILES - 1)
+    assert isinstance(ears, ThreadEars)
+    ears.close()
+
+
+def test_tasks_without_a_file_are_passed_through(tiny_bundle, songs):
+    classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
+    tasks = [None, songs[0], None, songs[1], None]
+    with closing(local_ears(classifier, None, Effort(), n_workers=2, n_files=2)) as ears:
+        pairs = list(hear_many(ears, tasks, lambda task: task, log_bug))
+    assert [task for task, _ in pairs] == tasks
+    assert [heard is None for _, heard in pairs] == [True, False, True, False, True]
+
+
+def test_a_network_that_is_no_network_comes_out_of_a_worker(tiny_bundle, songs):
+    classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
+    (tiny_bundle / "network.onnx").write_bytes(b"")
+    for n_files in (1, MANY_FILES):
+        ears = local_ears(classifier, None, Effort(), n_workers=2, n_files=n_files)
+        with closing(ears), pytest.raises(BundleError, match=r"network\.onnx is damaged"):
+            ears.check()
+
+
+def test_the_main_module_comes_back(tiny_bundle, songs):
+    main = sys.modules["__main__"]
+    classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
+    heard_by(local_ears(classifier, None, Effort(), n_workers=2, n_files=MANY_FILES), songs)
+    assert sys.modules["__main__"] is main

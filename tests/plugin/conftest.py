@@ -1,164 +1,31 @@
-"""A real ``beet`` on a temporary library, with a model whose answers are known beforehand.
+"""The fixtures of the plugin's tests: a real ``beet``, and music that its model knows."""
 
-The model hears pitch: a low tone is Rock, a middle one Jazz, a high one Electronic, and noise is
-none of them.  Ambient is a kind of Electronic, for the highest tones.
-"""
-
-import os
-import re
-import subprocess
-import sys
-from dataclasses import dataclass, field
-from pathlib import Path
-
-import numpy as np
-import onnx
 import pytest
 import yaml
-from audio_files import FORMATS, write_audio
 from labelled_library import labelled, made, trained  # noqa: F401  # fixtures
-from onnx import TensorProto, helper
-from plugin_files import tag
-
-from genre_model.bundle import HEAD, PROBE, Manifest, npz, write_bundle
-from genre_model.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
-
-HERE = Path(__file__).parent
-HZ = {"Rock": 200, "Jazz": 900, "Electronic": 1800, "Ambient": 5500, "Unsure": 0}
-BANDS = {"Rock": (0, 16), "Jazz": (16, 40), "Electronic": (40, 62), "Ambient": (62, 96)}
+from real_beet import beet_in, write_pitch_bundle, write_tone
 
 
 @pytest.fixture(scope="session")
 def pitch_bundle(tmp_path_factory):
     """The folder of a bundle that names tones by their pitch."""
-    folder = tmp_path_factory.mktemp("models") / "pitch"
-    n_mels, frames = SpectrogramSpec().n_mels, SliceSpec().frames
-    node = helper.make_node("ReduceMean", ["log_mel"], ["embedding"], axes=[1], keepdims=0)
-    graph = helper.make_graph(
-        [node],
-        "pitch",
-        [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, ["n", frames, n_mels])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", n_mels])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(model)
-    weights = np.zeros((n_mels, len(BANDS)), np.float32)
-    for column, (low, high) in enumerate(BANDS.values()):
-        weights[low:high, column] = 4 / (high - low)
-    weights -= weights.mean(axis=1, keepdims=True)
-    bias = np.zeros(len(BANDS), np.float32)
-    probe = np.random.default_rng(0).random((1, frames, n_mels), np.float32)
-    manifest = Manifest(
-        bundle_id="pitch-1",
-        genres=tuple(BANDS),
-        spectrogram=SpectrogramSpec(),
-        slices=SliceSpec(),
-        network=NetworkSpec(),
-        aggregation=AggregationSpec(sharpness=3.0, background=1.0, threshold=0.6),
-        parents={"Ambient": "Electronic"},
-    )
-    contents = {
-        "network.onnx": model.SerializeToString(),
-        HEAD: npz(weights=weights, bias=bias),
-        PROBE: npz(slices=probe, logits=probe.mean(axis=1) @ weights + bias),
-    }
-    write_bundle(folder, manifest, contents)
-    return folder
+    return write_pitch_bundle(tmp_path_factory.mktemp("models") / "pitch")
 
 
 @pytest.fixture
 def tone(tmp_path):
     """Makes a tagged file whose genre the pitch model knows: ``tone("Rock", suffix=".mp3")``."""
 
-    def make(
-        genre, name=None, kind="wav16", folder="music", seconds=3.2, title=None, genres=None, **tags
-    ):
-        rate = 48_000 if kind == "opus" else 44_100
-        time_s = np.arange(int(seconds * rate)) / rate
-        if HZ[genre]:
-            wave = 0.5 * np.sin(2 * np.pi * HZ[genre] * time_s)
-        else:
-            wave = 0.1 * np.random.default_rng(0).standard_normal(len(time_s))
-        directory = tmp_path / folder
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / f"{name or genre}{FORMATS[kind].suffix}"
-        write_audio(path, np.stack([wave, wave], axis=1), rate, kind)
-        tag(path, title=title or name or genre, genres=genres, **tags)
-        return path
+    def make(genre, name=None, kind="wav16", folder="music", **tags):
+        return write_tone(tmp_path / folder, genre, name, kind, **tags)
 
     return make
-
-
-@dataclass
-class Beet:
-    """A library in a temporary folder; ``beet("ls")`` runs the real command, returns its output."""
-
-    home: Path
-    config: dict = field(default_factory=dict)
-    status: int = 0
-    errors: str = ""
-
-    def command(self):
-        (self.home / "config.yaml").write_text(yaml.safe_dump(self.config))
-        return [sys.executable, "-m", "beets"]
-
-    def environment(self):
-        return {**os.environ, "BEETSDIR": str(self.home), "HOME": str(self.home)}
-
-    def __call__(self, *arguments, status=0, stdin=""):
-        done = subprocess.run(
-            [*self.command(), *map(str, arguments)],
-            env=self.environment(),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=300,
-        )
-        self.status, self.errors = done.returncode, clean(done.stderr)
-        assert "error loading plugin" not in done.stderr, done.stderr
-        assert "Traceback" not in done.stderr + done.stdout, done.stderr + done.stdout
-        assert done.returncode == status, done.stderr + done.stdout
-        return clean(done.stdout)
-
-    def fields(self, *names, query=()):
-        """Tuples of fields of all tracks, by title."""
-        template = "\x1f".join(f"${name}" for name in ("title", *names))
-        lines = self("ls", "-f", template, *query).splitlines()
-        rows = sorted(line.split("\x1f") for line in lines)
-        return [tuple(row) if names else row[0] for row in rows]
-
-    def genres(self):
-        """Title -> genres in the database, as beets prints them."""
-        return dict(self.fields("genres"))
-
-    def paths(self):
-        """Title -> path of the file in the library."""
-        return {title: Path(path) for title, path in self.fields("path")}
-
-
-def clean(text):
-    """Without beets' own lines about its migrations."""
-    return re.sub(r".*(Created database backup|Migrating|migration).*\n", "", text)
 
 
 @pytest.fixture
 def beet(tmp_path, pitch_bundle):
     """A ``beet`` that has the plugin, uses the pitch model and matches albums with themselves."""
-    home = tmp_path / "home"
-    home.mkdir()
-    return Beet(
-        home,
-        {
-            "directory": str(tmp_path / "library"),
-            "library": str(home / "library.db"),
-            "plugins": ["cnngenre", "selfmatch"],
-            "pluginpath": [str(HERE / "beetsplug_for_tests")],
-            "import": {"copy": True, "write": True, "timid": False, "quiet": True},
-            "match": {"strong_rec_thresh": 0.5},
-            "cnngenre": {"model": str(pitch_bundle), "threads": 2},
-        },
-    )
+    return beet_in(tmp_path / "home", pitch_bundle)
 
 
 @pytest.fixture

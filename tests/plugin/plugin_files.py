@@ -1,5 +1,7 @@
 """Tags of files, written and read without beets."""
 
+import os
+
 import mediafile
 
 
@@ -15,6 +17,12 @@ def tag(path, genres=None, **tags):
         setattr(file, key, value)
     file.genres = genres
     file.save()
+
+
+def make_newer(path):
+    """Let `beet update` see that a file has changed: it compares times in whole seconds."""
+    status = path.stat()
+    os.utime(path, (status.st_atime, status.st_mtime + 2))
 
 
 def file_genres(path):

@@ -253,6 +253,7 @@ def test_a_bug_at_one_track_is_logged_with_its_traceback_and_does_not_end_the_ru
     assert "ZeroDivisionError" in done.stderr
 
 
+@pytest.mark.skipif(os.name == "nt", reason="nothing sends Ctrl-C there")
 def test_ctrl_c_keeps_what_is_done_and_the_next_run_finishes(library):
     titles = {f"Rock_{index}": None for index in range(12)}
     beet = library(**titles)

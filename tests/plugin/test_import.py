@@ -2,6 +2,7 @@
 
 import hashlib
 
+import mediafile
 import mutagen
 import pytest
 from plugin_files import file_genres
@@ -154,3 +155,11 @@ def test_heavy_libraries_are_never_imported(beet, tone, tmp_path):
     assert "heavy: none" in output
     beet.config["plugins"] = ["cnngenre", "selfmatch"]
     assert beet.genres() == {"Rock": "Rock"}
+
+
+def test_an_empty_genre_tag_is_no_genre(beet, tone, tmp_path):
+    path = tone("Rock", kind="wavpack", genres=[""])
+    assert mediafile.MediaFile(path).genres == [""]
+    beet("import", tmp_path / "music")
+    assert beet.genres() == {"Rock": "Rock"}
+    assert file_genres(beet.paths()["Rock"]) == ["Rock"]

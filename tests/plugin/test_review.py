@@ -251,7 +251,7 @@ def test_a_model_of_another_field_is_refused(doubtful, pitch_bundle, tmp_path):
     manifest = json.loads((mood / "manifest.json").read_text())
     (mood / "manifest.json").write_text(json.dumps(manifest | {"target": "mood"}))
     beet("genre", "--review", "-p", "--model", mood, status=1)
-    assert "--review is for genres; the model is for mood" in beet.errors
+    assert "a review is for genres; the model is for mood" in beet.errors
 
 
 def test_the_album_follows(doubtful):

@@ -1,26 +1,26 @@
-"""``beet cnntrain`` may be killed at any moment: what is there afterwards is whole."""
+"""Commands may be killed at any moment: what is there afterwards is whole."""
 
 import os
 import random
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
+from aftermath import cache_faults, make_scene, model_faults
+from forked_beet import Forks
 from labelled_library import bundles, models
-
-from beetsplug.cnngenre.models import whole_bundle
-from genre_model.cache import Cache
-from genre_model.classifier import Classifier
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
 
 MOMENTS = ["hearing 5", "hearing 15", "writing 1", "writing 4", "before 1", "after 1"]
-N_RANDOM = 14  # benchmarks/kills.py does as many as are wanted, and trains after each
+N_RANDOM = 14  # tests/soak/kills.py does as many as there is time for, and more after each
+N_KILLS = 8
+WRITING = ["cnngenre/writing.py", "beets/dbcore"]
 
 
 def test_sudden_death_at_twenty_moments_leaves_only_whole_models_and_a_whole_cache(labelled):
+    labelled.config["cnngenre"]["threads"] = 1  # all is heard in the process that is to die
     start = time.monotonic()
     for moment in MOMENTS:
         labelled.config["plugins"] = ["cnngenre", "suddendeath"]
@@ -39,6 +39,32 @@ def test_sudden_death_at_twenty_moments_leaves_only_whole_models_and_a_whole_cac
     labelled("cnntrain")
     check_whole(labelled)
     assert unfinished(labelled) == []
+
+
+@pytest.mark.parametrize("command", [["cnngenre"], ["cnngenre", "--undo"]])
+def test_killed_while_it_writes_no_audio_is_lost_and_the_next_run_finishes(
+    pitch_bundle, tmp_path, command
+):
+    """At moments spread over all calls that change a file or the library."""
+    kinds = ("mp3", "vorbis", "flac")
+    scene = make_scene(tmp_path / "work", pitch_bundle, kinds)
+    end = "new"
+    with Forks() as forks:
+        if "--undo" in command:
+            end = "old"
+            forks(scene.beet, "cnngenre")
+            scene.keep()
+        n_effects = forks(scene.beet, *command, where=WRITING).effects
+        assert scene.faults(end) == []
+        for number in range(N_KILLS):
+            effect = 1 + number * n_effects // N_KILLS
+            scene.restore()
+            assert forks(scene.beet, *command, effect=effect, where=WRITING).killed
+            assert scene.faults() == [], effect
+            if number % 4 == 0:
+                assert forks(scene.beet, *command).status == 0
+                assert scene.faults(end) == [], effect
+                assert scene.leftovers() == [], effect
 
 
 def forget_what_was_heard(beet):
@@ -74,21 +100,9 @@ def killed(beet, variables, after_s=60.0):
 
 
 def check_whole(beet, n_models=None):
-    """Every model can be loaded, nothing is passed over, and the cache can be used."""
-    complaints = []
+    """Every model can be loaded, none is passed over, and the cache can be used."""
     if n_models is not None:
         assert len(bundles(beet)) == n_models
-    folders = list(models(beet).glob("[!.]*"))
-    assert sorted(folders) == bundles(beet)
-    for folder in folders:
-        Classifier(whole_bundle(folder, complaints.append))
-    assert complaints == []
-    database = beet.home / "cnngenre" / "heard.db"
-    if not database.exists():
-        return
-    cache = Cache(database)
-    assert cache._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    keys = [key for (key,) in cache._connection.execute("SELECT key FROM heard").fetchall()]
-    assert all(cache.get(key) is not None for key in keys)
-    cache.close()
-    assert not Path(f"{database}.damaged").exists()
+    assert sorted(models(beet).glob("[!.]*")) == bundles(beet)
+    assert model_faults(models(beet)) == []
+    assert cache_faults(beet.home / "cnngenre") == []

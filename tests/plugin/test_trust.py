@@ -264,6 +264,7 @@ def test_stats_count_what_was_done(library):
         "tracks": 4,
         "with_genres": 2,
         "written": 2,
+        "reviewed": 0,
         "edited_since": 0,
         "unsure": 1,
         "never_heard": 1,
@@ -293,6 +294,18 @@ def test_stats_know_what_was_edited_since(library):
     found = json.loads(beet("genre", "--stats", "--format", "json"))
     assert (found["written"], found["edited_since"]) == (0, 1)
     assert (found["before"], found["after"]) == ({"(none)": 1}, {"Stoner Rock": 1})
+
+
+def test_stats_tell_a_review_from_an_edit(trained):
+    beet = trained
+    beet("genre", "-W", "--threshold", "0")
+    as_review_does = ("genres=Hum", "cnngenre_reviewed=Hum", "cnngenre_written=Other")
+    beet("modify", "-y", "-M", "title:Hum 8", *as_review_does)
+    beet("modify", "-y", "-M", "title:Murk 8", "genres=Drone")
+    found = json.loads(beet("genre", "--stats", "--format", "json"))
+    counts = [found[name] for name in ("written", "reviewed", "edited_since")]
+    assert counts == [1, 1, 1]
+    assert "decided by you in a review           1" in beet("genre", "--stats")
 
 
 def test_stats_of_nothing(library):

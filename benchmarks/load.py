@@ -1,0 +1,99 @@
+"""What a large library costs: ``beet cnngenre`` over tracks that need no hearing.
+
+    python benchmarks/load.py [ROWS ...]        10000 100000
+
+The rows are put into the database by SQL; nine tenths have genres, the others were heard before, so
+that their probabilities are weighed again: half of these get a genre (in the database only), half
+are doubtful.  Each run is a process of its own: its time and its peak memory are those of the whole
+``beet`` command, its start included; ``beet ls`` of the same tracks is what beets itself takes.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plugin"))
+
+from large_library import fill
+
+from genre_model.bundle import SHIPPED, read_bundle
+
+COMMANDS = {
+    "beet ls": ["ls"],
+    "cnngenre, pretended": ["cnngenre", "-p", "-q"],
+    "cnngenre": ["cnngenre", "-W", "-q"],
+    "cnngenre, again": ["cnngenre", "-W", "-q"],
+    "cnngenre --undo": ["cnngenre", "--undo", "-W", "-q"],
+    "cnngenre --stats": ["cnngenre", "--stats"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    seconds: float
+    cpu_s: float
+    peak_mb: float
+    last_line: str
+
+
+def main() -> None:
+    sizes = [int(text) for text in sys.argv[1:]] or [10_000, 100_000]
+    print(
+        "| rows | command | seconds | of these CPU | CPU microseconds a track | peak MB | it said |"
+    )
+    print("|---:|---|---:|---:|---:|---:|---|")
+    for n_rows in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder)
+            make_library(home, n_rows)
+            for name, arguments in COMMANDS.items():
+                cost = beet(home, *arguments)
+                print(
+                    f"| {n_rows:,} | {name} | {cost.seconds:.1f} | {cost.cpu_s:.1f} "
+                    f"| {1e6 * cost.cpu_s / n_rows:.0f} | {cost.peak_mb:.0f} "
+                    f"| {cost.last_line} |",
+                    flush=True,
+                )
+
+
+def make_library(home: Path, n_rows: int) -> None:
+    """A library of so many tracks without files."""
+    config = {
+        "directory": str(home / "music"),
+        "library": str(home / "library.db"),
+        "plugins": ["cnngenre"],
+        "cnngenre": {"auto": False, "model": "shipped"},
+    }
+    (home / "config.yaml").write_text(yaml.safe_dump(config))
+    fill(home / "library.db", n_rows, read_bundle(SHIPPED).manifest.bundle_id)
+
+
+def beet(home: Path, *arguments: str) -> Cost:
+    """Run the real command; its peak memory is its own, not its children's."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "beets", *arguments],
+        env={**os.environ, "BEETSDIR": str(home), "HOME": str(home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    printed = process.stdout.read() if process.stdout else ""
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"beet {' '.join(arguments)}: {printed}")
+    last = (printed.strip().splitlines() or [""])[-1]
+    per_mb = 2**20 if sys.platform == "darwin" else 2**10
+    cpu_s = usage.ru_utime + usage.ru_stime
+    return Cost(time.perf_counter() - start, cpu_s, usage.ru_maxrss / per_mb, last)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Peak memory of ``beet cnngenre`` on 100 tracks and on 1,000: it should be the same.
+
+    python benchmarks/memory.py TRACKS [--songs 100 1000] [--workers 2] [--distinct 100]
+
+The tracks are full-length ones, each so often (as hard links, without a cache) that there are
+enough.  Where there is ``/proc``, the proportional set sizes of ``beet`` and its worker processes
+are added up ten times a second: a page that several share counts once.  Elsewhere only the largest
+process counts.  The long one takes about four minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from measuring import ENVIRONMENT, MB, full_length, parser_of, publish
+from temporary_library import FAILED, TemporaryLibrary
+
+EVERY_S = 0.1
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("tracks", type=Path)
+    parser.add_argument("--songs", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--distinct", type=int, default=100, help="different tracks")
+    options = parser.parse_args()
+    distinct = full_length(options.tracks, options.distinct)
+    rows = [measure(distinct, n, options.workers) for n in options.songs]
+    columns = ["tracks", "all processes, MB", "largest process, MB", "processes", "seconds", "goal"]
+    publish(options, columns, rows, workers=options.workers, distinct=len(distinct))
+
+
+def measure(distinct: list[Path], n_songs: int, workers: int) -> list[object]:
+    """One library, heard once."""
+    with tempfile.TemporaryDirectory() as folder:
+        library = TemporaryLibrary(Path(folder) / "beets")
+        library.configure(cache=False, threads=workers)
+        library.add_files([distinct[index % len(distinct)] for index in range(n_songs)])
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "beets", "cnngenre", "-f", "-q", "-W"],
+            env={**ENVIRONMENT, **library.env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        watch = Watch(process.pid)
+        watch.start()
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        watch.join()
+        wall_s = time.perf_counter() - start
+    if process.returncode or FAILED.search(output):
+        sys.exit(output)
+    everything = f"{watch.sum_mb:.0f}" if watch.sum_mb else ""
+    largest = f"{max(watch.largest_mb, used.ru_maxrss / MB):.0f}"
+    return [f"{n_songs:,}", everything, largest, watch.processes or "", f"{wall_s:.0f}", "200 MB"]
+
+
+class Watch(threading.Thread):
+    """The most that a process and its descendants ever had together, and any one, in MB."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid = pid
+        self.sum_mb = self.largest_mb = 0.0
+        self.processes = 0
+
+    def run(self) -> None:
+        while Path(f"/proc/{self.pid}/smaps_rollup").exists():
+            pids = list(family(self.pid))
+            sizes = [size for pid in pids if (size := size_mb(pid, "smaps_rollup", "Pss:"))]
+            if not sizes:
+                return
+            self.sum_mb = max(self.sum_mb, sum(sizes))
+            peaks = [size_mb(pid, "status", "VmHWM:") for pid in pids]
+            self.largest_mb = max(self.largest_mb, *peaks)
+            self.processes = max(self.processes, len(sizes))
+            time.sleep(EVERY_S)
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and all that it began, by their ids."""
+    yield pid
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                yield from family(int(child))
+
+
+def size_mb(pid: int, file: str, name: str) -> float:
+    """One of the sizes that Linux tells of a process; 0 where it has ended."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+if __name__ == "__main__":
+    main()

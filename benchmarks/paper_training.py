@@ -1,0 +1,113 @@
+"""How fast the paper's network learns: our loop from slices on disk, and Keras' from memory.
+
+    python benchmarks/paper_training.py [--slices 512] [--rounds 5]
+
+Needs TensorFlow (``pip install '.[train]'``).  ``pelchat2019`` on made-up slices of seven genres,
+in batches of 128.  Keras' ``model.fit`` has the slices as one array of float32 in memory, and adds
+up the gradients of a batch at once; ours reads them from the files of single tracks and adds up a
+batch's gradients part by part, for which it needs less memory.  Three minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from measuring import MB, Cost, in_turn, median, parser_of, publish, ratio, run
+
+from genre_model.architectures import ARCHITECTURES
+from genre_model.dataset import LabelledTrack
+from genre_model.keras_export import require_tensorflow
+from genre_model.slice_store import StoredTrack
+
+NAME, N_GENRES, SLICES_PER_TRACK = "pelchat2019", 7, 32
+KINDS = {"ours": "ours, from disk", "keras": "`model.fit`, from memory"}
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("--slices", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=KINDS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only is not None:
+        learn_once(options.only, options.slices)
+        return
+    ways = {kind: lambda kind=kind: in_its_own_process(kind, options.slices) for kind in KINDS}
+    costs = in_turn(ways, options.rounds)
+    rows = [
+        [
+            name,
+            f"{options.slices / median(costs[kind], 'wall_s'):.1f}",
+            f"{options.slices / median(costs[kind]):.1f}",
+            f"{ratio(costs['keras'], costs[kind], 'wall_s'):.2f}",
+            f"{median(costs[kind], 'peak_mb'):.0f}",
+        ]
+        for kind, name in KINDS.items()
+    ]
+    columns = ["training", "slices a second", "slices a CPU second", "times Keras", "peak MB"]
+    publish(options, columns, rows, slices=options.slices)
+
+
+def in_its_own_process(kind: str, n_slices: int) -> Cost:
+    """A second epoch, when everything has been compiled, and the whole process' memory."""
+    command = [sys.executable, __file__, "--only", kind, "--slices", str(n_slices)]
+    output = run(command, {"TF_CPP_MIN_LOG_LEVEL": "3"}).output
+    return Cost(*map(float, output.splitlines()[-1].split()))
+
+
+def learn_once(kind: str, n_slices: int) -> None:
+    """Print seconds, CPU seconds and peak MB."""
+    require_tensorflow(NAME)
+    slices = np.random.default_rng(0).integers(0, 256, (n_slices, 128, 128)).astype(np.float16)
+    truth = np.arange(n_slices) // SLICES_PER_TRACK % N_GENRES
+    with tempfile.TemporaryDirectory() as folder:
+        epoch = {"ours": ours, "keras": keras_fit}[kind](slices, truth, Path(folder))
+        epoch()
+        start, before = time.perf_counter(), time.process_time()
+        epoch()
+        cpu_s, wall_s = time.process_time() - before, time.perf_counter() - start
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB
+    print(f"{wall_s} {cpu_s} {peak_mb}")
+
+
+def ours(slices: np.ndarray, truth: np.ndarray, folder: Path):
+    """The package's loop, over tracks whose slices are files."""
+    from genre_model.trainer import Trainer
+
+    tracks = []
+    for first in range(0, len(slices), SLICES_PER_TRACK):
+        file = folder / f"{first}.npy"
+        np.save(file, slices[first : first + SLICES_PER_TRACK])
+        label = int(truth[first])
+        track = LabelledTrack(file, (str(label),))
+        indices = np.arange(len(slices[first : first + SLICES_PER_TRACK]))
+        tracks.append(StoredTrack(track, file, indices, np.arange(N_GENRES) == label))
+    trainer = Trainer(ARCHITECTURES[NAME].learner, slices.shape[1:], N_GENRES, 0)
+    return lambda: trainer.train(tracks, 1)
+
+
+def keras_fit(slices: np.ndarray, truth: np.ndarray, _: Path):
+    """What anybody would write."""
+    import keras
+
+    learner = ARCHITECTURES[NAME].learner
+    spec = learner.training
+    model = learner.build(slices.shape[1:], N_GENRES)
+    model.compile(
+        keras.optimizers.RMSprop(
+            spec.learning_rate, **dict(spec.optimizer_settings), global_clipnorm=spec.clip_norm
+        ),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    in_memory = slices.astype(np.float32)
+    return lambda: model.fit(in_memory, truth, batch_size=spec.batch_size, epochs=1, verbose=0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Another model over a library that was heard before: seconds over ``beet ls``.
+
+    python benchmarks/retag.py MUSIC [--cache heard.db] [--rounds 5]
+
+All labelled clips, by a real ``beet import``; ``beet cnntrain`` makes a second model, and the
+shipped one hears each clip once.  In each round come ``beet ls`` and ``beet cnngenre -f`` with
+either model, so that every track gets another model's answer from what was kept, with the files'
+tags written and without.  Two minutes, and one more without a cache that has the clips.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from measuring import difference, in_turn, median, parser_of, publish
+from temporary_library import TemporaryLibrary, clips_of
+
+WAYS = {
+    "the database alone": "-W",
+    "the files' tags too": "-w",
+}
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("music", type=Path)
+    parser.add_argument("--cache", type=Path, help="what was heard before; it is copied")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--clips", type=int, help="so many instead of all")
+    options = parser.parse_args()
+    clips = clips_of(options.music)[: options.clips]
+    with tempfile.TemporaryDirectory() as folder:
+        library = TemporaryLibrary(Path(folder))
+        library.configure(options.cache)
+        library.add(clips, "clips")
+        library.beet("cnntrain", "-q", "--min-tracks", "5")
+        [trained] = [path.parent.name for path in library.own.glob("models/*/manifest.json")]
+        ways = {"ls": lambda: library.beet("ls")}
+        for what, write in WAYS.items():
+            for model in ("shipped", trained):
+                ways[f"{what}, {model}"] = lambda write=write, model=model: library.beet(
+                    "cnngenre", "-f", "-q", write, "--model", model
+                )
+        for way in ways.values():
+            way()
+        costs = in_turn(ways, options.rounds)
+    rows = [["`beet ls`", f"{median(costs['ls'], 'wall_s'):.2f}", f"{median(costs['ls']):.2f}", ""]]
+    for what in WAYS:
+        for name, model in {"shipped": "shipped", trained: "trained"}.items():
+            more = [difference(costs[f"{what}, {name}"], costs["ls"], of) for of in TIMES]
+            rows.append([f"{what}, {model} model", *(f"{figure:.2f}" for figure in more), "3"])
+    columns = [f"{len(clips)} clips again", "seconds over `beet ls`", "CPU seconds over it", "goal"]
+    publish(options, columns, rows)
+
+
+TIMES = ("wall_s", "cpu_s")
+
+if __name__ == "__main__":
+    main()

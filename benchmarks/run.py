@@ -1,0 +1,142 @@
+"""Run the short benchmarks and put their tables, and a plot, into docs/performance.md.
+
+    python benchmarks/run.py --tracks TRACKS --music MUSIC [--work bench] [--again NAME ...]
+        [--only NAME ...] [--long] [--peers FOLDER] [--train-python PYTHON]
+
+or ``make bench TRACKS=... MUSIC=...``.  TRACKS is a folder of full-length music with a folder for
+each source (Debian's game packages, unpacked); MUSIC has labelled clips and a ``manifest.csv``.
+What needs a folder that is not named is left out, and says so.  Results stay in the work folder: a
+benchmark that has one is not run again unless ``--again`` names it or says ``all``.  With
+``--long`` everything has its full size.  Ten minutes on two cores, half an hour with ``--long``;
+each script says at its top what it does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+WRITER = HERE.parent / "scripts" / "update_performance_tables.py"
+NEEDS = {
+    "tracks": "a folder of full-length music: --tracks, or make bench TRACKS=",
+    "music": "labelled clips: --music, or make bench MUSIC=",
+    "peers": "the peers: python benchmarks/peers.py TRACKS --peers FOLDER installs them",
+    "train_python": "TensorFlow: pip install '.[train]', or name a Python that has it",
+}
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A script, its arguments with the folders that they need in braces, and minutes.
+
+    ``long`` are further arguments, or other values of the same.
+    """
+
+    name: str
+    script: str
+    arguments: Sequence[str]
+    minutes: float
+    long: Sequence[str] = ()
+    writes_json: bool = True
+
+    def needs(self) -> list[str]:
+        text = " ".join([self.script, *self.arguments])
+        return [need for need in NEEDS if f"{{{need}}}" in text]
+
+
+BENCHMARKS = (
+    Benchmark("tax", "tax.py", (), 0.5),
+    Benchmark("single_song", "single_song.py", ("{tracks}",), 0.5),
+    Benchmark("throughput", "throughput.py", ("{tracks}",), 1.5, ("--rounds", "5")),
+    Benchmark("memory", "memory.py", ("{tracks}",), 4),
+    Benchmark(
+        "sampling",
+        "sampling.py",
+        ("{tracks}", "--cache", "{work}/whole.db", "--each", "3"),
+        1.5,
+        ("--each", "26", "--rules"),
+    ),
+    Benchmark(
+        "training",
+        "training_again.py",
+        ("{music}", "--clips", "200"),
+        0.7,
+        ("--clips", "1000000"),
+    ),
+    Benchmark("retag", "retag.py", ("{music}", "--rounds", "2"), 1.3, ("--rounds", "5")),
+    Benchmark("load", "load.py", ("100000",), 0.7, (), writes_json=False),
+    Benchmark("paper_training", "paper_training.py", (), 2),
+    Benchmark("peers", "peers.py", ("{tracks}", "--peers", "{peers}", "--rounds", "3"), 2),
+)
+OTHER_PYTHON = {"paper_training": "{train_python}"}
+
+
+def main() -> None:
+    options = parse()
+    options.work.mkdir(parents=True, exist_ok=True)
+    names = {
+        need: str(Path(value).expanduser()) if (value := vars(options)[need]) else None
+        for need in NEEDS
+    } | {"work": str(options.work)}
+    start = time.monotonic()
+    for benchmark in BENCHMARKS:
+        if options.only and benchmark.name not in options.only:
+            continue
+        needs = [*benchmark.needs(), *(["train_python"] if benchmark.name in OTHER_PYTHON else [])]
+        lacking = [NEEDS[need] for need in needs if not names[need]]
+        result = options.work / f"{benchmark.name}.md"
+        if lacking:
+            print(f"{benchmark.name} is left out, it needs {lacking[0]}", flush=True)
+        elif result.exists() and not {"all", benchmark.name} & set(options.again):
+            print(f"{benchmark.name} has a result: --again {benchmark.name} measures anew")
+        else:
+            run(benchmark, names, result, long=options.long)
+    print(f"{(time.monotonic() - start) / 60:.1f} minutes in all")
+    subprocess.run([sys.executable, WRITER, options.work], check=True)
+
+
+def run(benchmark: Benchmark, names: dict[str, object], result: Path, *, long: bool) -> None:
+    """Measure, show the table, and keep it."""
+    python = OTHER_PYTHON.get(benchmark.name, sys.executable).format(**names)
+    arguments = [argument.format(**names) for argument in benchmark.arguments]
+    if long:
+        arguments += benchmark.long
+    if benchmark.writes_json:
+        arguments += ["--json", str(result.with_suffix(".json"))]
+    print(f"{benchmark.name}: about {benchmark.minutes:g} min", flush=True)
+    start = time.monotonic()
+    done = subprocess.run(
+        [python, str(HERE / benchmark.script), *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"{benchmark.name} failed, exit status {done.returncode}\n{done.stdout}")
+    print(f"{done.stdout}{benchmark.name}: {(time.monotonic() - start) / 60:.1f} min\n", flush=True)
+    result.write_text(done.stdout, encoding="utf-8")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    environ = os.environ
+    parser.add_argument("--tracks", default=environ.get("TRACKS"))
+    parser.add_argument("--music", default=environ.get("MUSIC"))
+    parser.add_argument("--peers", default=environ.get("PEERS"))
+    parser.add_argument("--train-python", default=environ.get("TRAIN_PYTHON"))
+    parser.add_argument("--work", type=Path, default=Path(environ.get("BENCH_WORK") or "bench"))
+    parser.add_argument("--again", nargs="+", default=environ.get("AGAIN", "").split())
+    parser.add_argument("--only", nargs="+", default=environ.get("ONLY", "").split())
+    parser.add_argument("--long", action="store_true", default=bool(environ.get("LONG")))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""What 1, 2 and 4 local workers do: songs a second, and the memory of all processes together.
+
+    python benchmarks/scaling.py TRACKS [--songs 40] [--workers 1 2 4] [--rounds 3] [--dask]
+
+Full-length tracks, heard without a cache by threads of one process, by processes of their own, and
+with ``--dask`` by a scheduler and as many workers with one thread each.  All ways come in turn in
+each round; all have begun before the clock starts.  Memory is the most that all processes had at
+once, with what they share counted once (Linux).  Three minutes, five with Dask.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from measuring import Row, full_length, parser_of, publish
+
+from genre_model.bundle import SHIPPED, read_bundle
+from genre_model.classifier import Classifier
+from genre_model.cluster import ClusterEars
+from genre_model.hearing import Effort, hearing_with
+from genre_model.pool import log_bug
+from genre_model.workers import Ears, ProcessEars, hear_many, local_ears
+
+EFFORT = Effort(until_settled=True)
+DASK = re.compile(r"(?:Scheduler at|Registered to):\s+(tcp://\S+)")
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("tracks", type=Path)
+    parser.add_argument("--songs", type=int, default=40)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dask", action="store_true")
+    options = parser.parse_args()
+    songs = full_length(options.tracks, options.songs)
+    kinds = ["threads", "processes", *(["Dask"] if options.dask else [])]
+    ways = [(kind, n) for n in options.workers for kind in kinds]
+    rates: dict[tuple[str, int], list[float]] = {way: [] for way in ways}
+    peaks: dict[tuple[str, int], float] = {}
+    for number in range(options.rounds):
+        for kind, n_workers in ways if number % 2 else ways[::-1]:
+            rate, peak = in_a_process(kind, n_workers, songs)
+            rates[kind, n_workers].append(rate)
+            peaks[kind, n_workers] = max(peak, peaks.get((kind, n_workers), 0.0))
+    one = rates["threads", options.workers[0]]
+    rows: list[Row] = []
+    for way in ways:
+        gain = statistics.median(rate / base for rate, base in zip(rates[way], one, strict=True))
+        figures = [f"{statistics.median(rates[way]):.2f}", f"{gain:.2f}", f"{peaks[way]:.0f}"]
+        rows.append([*way, *figures])
+    columns = ["who hears", "how many", "songs a second", "times one thread", "MB of all together"]
+    publish(options, columns, rows, songs=len(songs))
+
+
+def in_a_process(kind: str, n_workers: int, songs: Sequence[Path]) -> tuple[float, float]:
+    """Songs a second and peak memory in MB, measured by a fresh process."""
+    command = [sys.executable, __file__, "once", kind, str(n_workers)]
+    names = json.dumps([str(song) for song in songs])
+    done = subprocess.run(command, input=names, check=True, stdout=subprocess.PIPE, text=True)
+    rate, peak = done.stdout.split()
+    return float(rate), float(peak)
+
+
+def once(kind: str, n_workers: int, songs: Sequence[Path]) -> tuple[float, float]:
+    classifier = Classifier(read_bundle(SHIPPED), lazily=True)
+    with ears_of(kind, n_workers, classifier) as ears:
+        warm = songs[: 2 * n_workers]
+        hear(ears, warm)
+        with peak_memory() as peak:
+            start = time.perf_counter()
+            hear(ears, songs)
+            seconds = time.perf_counter() - start
+    return len(songs) / seconds, peak[0]
+
+
+@contextmanager
+def ears_of(kind: str, n_workers: int, classifier: Classifier) -> Iterator[Ears]:
+    if kind == "threads":
+        with closing(local_ears(classifier, None, EFFORT, n_workers=n_workers, n_files=0)) as ears:
+            yield ears
+    elif kind == "processes":
+        with closing(ProcessEars(hearing_with(classifier.bundle, None, EFFORT), n_workers)) as ears:
+            yield ears
+    else:
+        with (
+            dask_cluster(n_workers) as address,
+            closing(ClusterEars(address, classifier, None, EFFORT)) as ears,
+        ):
+            yield ears
+
+
+def hear(ears: Ears, songs: Sequence[Path]) -> None:
+    ears.check()
+    for song, heard in hear_many(ears, songs, lambda song: song, log_bug):
+        if isinstance(heard, str):
+            sys.exit(f"{song}: {heard}")
+
+
+@contextmanager
+def dask_cluster(n_workers: int) -> Iterator[str]:
+    """The address of a scheduler with workers of one thread each."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def begin(what: str, *arguments: str) -> str:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments]
+        command += ["--no-dashboard"]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder)
+        processes.append(process)
+        assert process.stderr is not None
+        for line in process.stderr:
+            found = DASK.search(line)
+            if found:
+                threading.Thread(target=process.stderr.read, daemon=True).start()
+                return found.group(1)
+        sys.exit(f"no Dask {what}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            address = begin("scheduler", "--host", "127.0.0.1", "--port", "0")
+            for _ in range(n_workers):
+                begin("worker", address, "--nthreads", "1", "--no-nanny")
+            yield address
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def peak_memory() -> Iterator[list[float]]:
+    """The most MB that this process and its descendants have together, meanwhile."""
+    peak = [0.0]
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.25):
+            peak[0] = max(peak[0], sum(map(proportional_mb, family(os.getpid()))))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        thread.join()
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and its descendants."""
+    yield pid
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                yield from family(int(child))
+
+
+def proportional_mb(pid: int) -> float:
+    """A process' memory; a page that n processes share counts as its n-th part."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["once"]:
+        print(*once(sys.argv[2], int(sys.argv[3]), [Path(name) for name in json.load(sys.stdin)]))
+    else:
+        main()

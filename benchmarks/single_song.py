@@ -1,0 +1,83 @@
+"""One song of three minutes: the whole ``beet`` process, and a process that is there already.
+
+    python benchmarks/single_song.py TRACKS [--rounds 11]
+
+TRACKS is a folder of full-length music; the beginning of one of its tracks becomes an MP3 file of
+180 s.  In each round come ``beet ls``, ``beet cnngenre -f`` on the one track, which nothing was
+kept of, and the hearing alone, by this process, which has the model loaded.  Half a minute.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from measuring import (
+    difference,
+    full_length,
+    here,
+    in_turn,
+    median,
+    parser_of,
+    publish,
+    three_minutes,
+)
+from temporary_library import TemporaryLibrary
+
+from genre_model.classifier import load_classifier
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("tracks", type=Path)
+    parser.add_argument("--rounds", type=int, default=11)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        song = three_minutes(full_length(options.tracks)[0], Path(folder) / "song.mp3")
+        library = TemporaryLibrary(Path(folder) / "beets")
+        library.configure(cache=False)
+        library.add_files([song])
+        classifier = load_classifier()
+        ways = {
+            "beet ls": lambda: library.beet("ls"),
+            "beet cnngenre -f": lambda: library.beet("cnngenre", "-f", "-q"),
+            "default": lambda: here(lambda: classifier.hear(song, until_settled=True)),
+            "thorough": lambda: here(lambda: classifier.hear(song, thorough=True)),
+        }
+        for way in ways.values():
+            way()
+        costs = in_turn(ways, options.rounds)
+        heard = classifier.hear(song, until_settled=True)
+    ls, cold = costs["beet ls"], costs["beet cnngenre -f"]
+    n_slices = heard.sample.n_heard if heard.sample else len(heard.features)
+    rows = [
+        ["`beet ls`", *both(median(ls, "wall_s"), median(ls)), ""],
+        ["`beet cnngenre -f`, cold", *both(median(cold, "wall_s"), median(cold)), ""],
+        [
+            "cold, over `beet ls`",
+            *both(difference(cold, ls, "wall_s"), difference(cold, ls)),
+            "0.6 of CPU",
+        ],
+        [
+            f"heard by a warm process, {n_slices} slices",
+            *both(median(costs["default"], "wall_s"), median(costs["default"])),
+            "",
+        ],
+        [
+            "the same, whole song",
+            *both(median(costs["thorough"], "wall_s"), median(costs["thorough"])),
+            "",
+        ],
+    ]
+    publish(options, ["one song of 180 s, MP3", "seconds", "CPU seconds", "goal"], rows)
+
+
+def both(wall_s: float, cpu_s: float) -> list[str]:
+    return [f"{wall_s:.3f}", f"{cpu_s:.3f}"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,286 @@
+"""Past one machine: files are heard by the workers of a Dask cluster (the extra ``dask``).
+
+Only hearing is spread.  What was heard before is looked up here and kept here, the model is sent to
+each worker once, and a file that the workers cannot see under its path is sent to them.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import tempfile
+from concurrent import futures
+from concurrent.futures import Future
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from genre_model.audio import reason
+from genre_model.cache import Cache
+from genre_model.classifier import Classifier, Heard
+from genre_model.errors import GenreModelError
+from genre_model.hearing import Effort, Hearing, Memory, files_of, hearing_with, receive
+from genre_model.pool import Failure
+from genre_model.workers import PER_WORKER, Answer, Ears, local_ears, settled
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+EXTRA = "needs the extra dask: pip install 'beets-cnngenre[dask]'"
+CONNECT_S = 5.0
+# A cluster without any worker for so long is given up.
+PATIENCE_S = 30.0
+POLL_S = 1.0
+# Of files that are sent and not heard yet.
+MAX_SENT_BYTES = 2**28
+
+NOT_HERE = Failure("the Dask workers do not see the file")
+DIED = Failure("the Dask workers that decoded it died, one after the other")
+
+
+def ears_for(
+    classifier: Classifier,
+    cache: Cache | None,
+    effort: Effort,
+    *,
+    n_workers: int,
+    n_files: int,
+    dask: str | None = None,
+) -> Ears:
+    """Whoever hears so many files, or more: the cluster of a Dask scheduler, or this machine.
+
+    Raises:
+        GenreModelError: The cluster cannot be used.
+    """
+    if dask is None:
+        return local_ears(classifier, cache, effort, n_workers=n_workers, n_files=n_files)
+    return ClusterEars(dask, classifier, cache, effort)
+
+
+class ClusterEars:
+    """The workers of a Dask cluster.  Those that are lost are made up for by the others."""
+
+    costly = True
+
+    def __init__(
+        self, address: str, classifier: Classifier, cache: Cache | None, effort: Effort
+    ) -> None:
+        """Connect, see whether the workers are like us, and send them the model.
+
+        Args:
+            address: Of the scheduler, as ``tcp://host:8786``.
+            classifier: The model; its network is not loaded here.
+            cache: What was heard before.
+            effort: How much is heard of each file.
+
+        Raises:
+            GenreModelError: That is not possible.
+        """
+        self._memory = Memory(classifier, cache, effort)
+        self._hearing = hearing_with(classifier.bundle, None, effort)
+        self._sends: bool | None = None  # whether files have to be sent; None before the first
+        self._sent: dict[Future[Answer], int] = {}
+        self._client = connect(address)
+        try:
+            check_workers(self._client, address)
+            send_model(self._client, self._hearing, files_of(classifier.bundle))
+        except BaseException:
+            self._client.close()
+            raise
+        self._executor = self._client.get_executor(pure=False)
+        self.in_flight = PER_WORKER * max(1, sum(self._client.nthreads().values()))
+
+    def check(self) -> None:
+        """Let a worker load the model.
+
+        Raises:
+            GenreModelError: It cannot be used.
+        """
+        self._wait(self._executor.submit(Hearing.check, self._hearing))
+
+    def submit(self, path: Path) -> Future[Answer]:
+        """Begin to hear a file, unless enough of it was heard before."""
+        known = self._memory.recall(path)
+        if known is not None:
+            return settled(known)
+        try:
+            n_bytes = path.stat().st_size
+        except OSError as error:
+            return settled(Failure(reason(error)))
+        if self._sends is None:
+            self._sends = not self._wait(self._executor.submit(is_here, path.absolute(), n_bytes))
+        return self._send(path) if self._sends else self._point_at(path, n_bytes)
+
+    def claim(self, path: Path, future: Future[Answer]) -> Answer:
+        """What was heard of a file, which is kept.
+
+        Raises:
+            GenreModelError: The cluster is gone, or the model cannot be used.
+        """
+        outcome = self._outcome(future)
+        if outcome == NOT_HERE:
+            self._sends = True
+            outcome = self._outcome(self._send(path))
+        return outcome if isinstance(outcome, Failure) else self._memory.keep(path, outcome)
+
+    def close(self) -> None:
+        """Leave the cluster; what its workers are at is of no interest any more."""
+        self._executor.shutdown(wait=False)
+        self._client.close()
+
+    def _point_at(self, path: Path, n_bytes: int) -> Future[Answer]:
+        future: Future[Answer] = self._executor.submit(
+            hear_here, self._hearing, path.absolute(), n_bytes
+        )
+        return future
+
+    def _send(self, path: Path) -> Future[Answer]:
+        """Send a file, as soon as not too much is under way."""
+        while self._sent and sum(self._sent.values()) > MAX_SENT_BYTES:
+            done, _ = futures.wait(self._sent, POLL_S, futures.FIRST_COMPLETED)
+            for one in done:
+                del self._sent[one]
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            return settled(Failure(reason(error)))
+        future: Future[Answer] = self._executor.submit(
+            hear_sent, self._hearing, path.suffix, content
+        )
+        self._sent[future] = len(content)
+        return future
+
+    def _outcome(self, future: Future[Answer]) -> Answer:
+        from distributed.scheduler import KilledWorker
+
+        try:
+            answer: Answer = self._wait(future)
+        except KilledWorker:
+            return DIED
+        return answer
+
+    def _wait(self, future: Future[Any]) -> Any:
+        """The result of a future, as long as there is anybody to bring it about.
+
+        Raises:
+            GenreModelError: There is nobody.
+        """
+        waited_s = 0.0
+        while True:
+            try:
+                return future.result(POLL_S)
+            except futures.TimeoutError:
+                waited_s = 0.0 if self._n_workers() else waited_s + POLL_S
+            except (futures.CancelledError, OSError) as error:
+                raise GenreModelError("the Dask scheduler is gone") from error
+            if waited_s >= PATIENCE_S:
+                raise GenreModelError("no Dask workers are left")
+
+    def _n_workers(self) -> int:
+        """How many workers there are; the scheduler says so from time to time."""
+        return len(self._client.scheduler_info().get("workers", {}))
+
+
+def connect(address: str) -> Client:
+    """A client of the scheduler at an address.
+
+    Raises:
+        GenreModelError: Nobody answers, or the extra is not installed.
+    """
+    try:
+        import dask
+        from distributed import Client
+    except ImportError as error:
+        raise GenreModelError(f"--dask {EXTRA}") from error
+    for name in ("distributed", "distributed.client"):  # we say ourselves what goes wrong
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    refuse_silence(address)
+    # A file that is sent is no mistake.
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"})
+    try:
+        return Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise GenreModelError(f"no Dask scheduler answers at {address}") from error
+
+
+def refuse_silence(address: str) -> None:
+    """See to it that somebody answers at an address; Dask itself takes its time to say so.
+
+    Raises:
+        GenreModelError: It is no address, or nobody does.
+    """
+    parts = urlsplit(address)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or not port:
+        raise GenreModelError(f"{address} is no address such as tcp://host:8786")
+    try:
+        socket.create_connection((host, port), CONNECT_S).close()
+    except OSError as error:
+        raise GenreModelError(f"no Dask scheduler answers at {address}") from error
+
+
+def check_workers(client: Client, address: str) -> None:
+    """See to it that there are workers, and that they are like us.
+
+    Raises:
+        GenreModelError: There are none, or they are not.
+    """
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_S)
+    except (TimeoutError, futures.TimeoutError) as error:
+        raise GenreModelError(f"the Dask scheduler at {address} has no workers") from error
+    ours = versions()
+    try:
+        found = client.run(versions)
+    except ImportError as error:
+        raise GenreModelError(f"the Dask workers need beets-cnngenre {ours[0]}: {error}") from error
+    for worker, theirs in found.items():
+        if theirs != ours:
+            raise GenreModelError(
+                f"the Dask worker {worker} has beets-cnngenre {theirs[0]} on Python {theirs[1]}, "
+                f"here are {ours[0]} and {ours[1]}: they must be the same"
+            )
+
+
+def versions() -> tuple[str, str]:
+    """Of this package and of Python."""
+    return version("beets-cnngenre"), ".".join(map(str, sys.version_info[:2]))
+
+
+def send_model(client: Client, hearing: Hearing, files: dict[str, bytes]) -> None:
+    """Give a model to all workers, and to those that come later."""
+    from distributed import WorkerPlugin
+
+    class Model(WorkerPlugin):  # type: ignore[misc]
+        """Is set up on each worker when it joins."""
+
+        def setup(self, worker: object) -> None:
+            receive(hearing, files)
+
+    client.register_plugin(Model(), name="beets-cnngenre-model")
+
+
+def is_here(path: Path, n_bytes: int) -> bool:
+    """Whether a worker sees a file; another of the same name is told by its size."""
+    try:
+        return path.is_file() and path.stat().st_size == n_bytes
+    except OSError:
+        return False
+
+
+def hear_here(hearing: Hearing, path: Path, n_bytes: int) -> Heard | Failure:
+    """What a worker hears of a file that it sees, or should."""
+    return hearing(path) if is_here(path, n_bytes) else NOT_HERE
+
+
+def hear_sent(hearing: Hearing, suffix: str, content: bytes) -> Heard | Failure:
+    """What a worker hears of a file that was sent."""
+    with tempfile.TemporaryDirectory(prefix="cnngenre-") as folder:
+        path = Path(folder) / f"sent{suffix}"
+        path.write_bytes(content)
+        return hearing(path)

@@ -1,0 +1,37 @@
+"""The picture of a report that the README shows: the top of a ``report.html``, by Chromium.
+
+    python scripts/report_picture.py REPORT.html docs/report.png
+
+Chromium must be on the PATH.  The part that is shown names no songs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+WIDTH, HEIGHT = 1100, 1410
+NAMES = ("chromium", "google-chrome", "chrome")
+SWITCHES = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
+
+
+def main() -> None:
+    report, output = map(Path, sys.argv[1:])
+    browser = next(filter(None, map(shutil.which, NAMES)), None)
+    if browser is None:
+        sys.exit("There is no Chromium on the PATH.")
+    with tempfile.TemporaryDirectory() as folder:
+        size = f"--window-size={WIDTH},{HEIGHT}"
+        command = [browser, *SWITCHES, f"--user-data-dir={folder}", size, f"--screenshot={output}"]
+        subprocess.run([*command, report.resolve().as_uri()], check=True, capture_output=True)
+    with Image.open(output) as image:
+        image.quantize(64).save(output, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""A bundle that means harm is refused in a sentence, in bounded time and memory."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import hostile_bundles
+import pytest
+from bundle_files import write_tiny_bundle
+from hostile_bundles import HOSTILE, SLOW
+from onnx import TensorProto, helper
+
+from genre_model import onnx_network
+from genre_model.audio import time_limit
+from genre_model.bundle import has_loop
+from genre_model.classifier import load_classifier
+from genre_model.errors import AudioError, BundleError
+from genre_model.onnx_file import find_danger, folds_cheaply
+
+HERE = Path(__file__).parent
+# Loads each bundle with a bounded address space, and says what was said of it, and what it took.
+LOADER = """
+import json, resource, sys, time
+resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
+from pathlib import Path
+from genre_model import onnx_network
+from genre_model.classifier import load_classifier
+from genre_model.errors import BundleError
+onnx_network.RUN_LIMIT_S = 2.0
+for line in sys.stdin:
+    start, said = time.monotonic(), None
+    try:
+        load_classifier(Path(line.rstrip()))
+    except BundleError as error:
+        said = str(error)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(json.dumps([said, time.monotonic() - start, peak]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def loader():
+    """Says of a bundle: why it is refused, how many seconds that took, the peak of memory in MB."""
+    pytest.importorskip("resource", reason="memory cannot be bounded on Windows")
+    with subprocess.Popen(
+        [sys.executable, "-c", LOADER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def load(directory):
+            process.stdin.write(f"{directory}\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+            assert answer, "the process died"
+            return json.loads(answer)
+
+        yield load
+        process.stdin.close()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_bundle_is_refused_in_a_sentence(loader, tmp_path, name):
+    change, sentence = HOSTILE[name]
+    directory = write_tiny_bundle(tmp_path / "bundle")
+    change(directory)
+    said, seconds, peak_mb = loader(directory)
+    assert said is not None, "it was loaded"
+    assert said.isprintable()
+    assert len(said) < len(str(directory)) + 250
+    assert re.search(sentence, said), said
+    assert seconds < (60 if name in SLOW else 30)
+    assert peak_mb < 2_500
+
+
+def test_a_sound_bundle_is_loaded_within_the_same_bounds(loader, tmp_path):
+    said, _, _ = loader(write_tiny_bundle(tmp_path / "bundle"))
+    assert said is None
+
+
+def test_a_link_to_the_bundle_itself_is_followed(tmp_path):
+    directory = write_tiny_bundle(tmp_path / "bundle")
+    (tmp_path / "link").symlink_to(directory)
+    assert load_classifier(tmp_path / "link").manifest.bundle_id == "tiny-1"
+
+
+def test_files_that_the_manifest_does_not_name_are_passed_over(tmp_path):
+    directory = write_tiny_bundle(tmp_path / "bundle")
+    (directory / "report.html").write_text("<script>alert(1)</script>")
+    (directory / "evil.py").write_text("raise SystemExit")
+    assert load_classifier(directory).manifest.bundle_id == "tiny-1"
+
+
+def test_a_network_that_calculates_with_its_weights_alone_is_not_made_to_at_the_load():
+    assert not folds_cheaply(hostile_bundles.calculated_at_load(size=8, n=2))
+    assert not folds_cheaply(hostile_bundles.endless())
+    assert folds_cheaply(hostile_bundles.said())
+
+
+def test_a_track_is_given_up_on_when_the_network_does_not_answer(tiny_bundle):
+    session = onnx_network.open_network(hostile_bundles.endless())
+    values = load_classifier(tiny_bundle).bundle.arrays("probe.npz")["slices"]
+    with time_limit(1), pytest.raises(AudioError, match="took longer than 1 s"):
+        onnx_network.run_network(session, ["embedding"], {"log_mel": values})
+
+
+def test_all_that_a_network_must_not_have_is_found_wherever_it_is():
+    danger = hostile_bundles.external("x")
+    for _ in range(3):  # in a branch of a branch of a branch
+        graph = helper.make_graph([], "g", [], [])
+        graph.ParseFromString(
+            hostile_bundles.onnx.load_model_from_string(danger).graph.SerializeToString()
+        )
+        node = helper.make_node("If", ["c"], ["y"], then_branch=graph, else_branch=graph)
+        outer = helper.make_graph(
+            [node], "g", [], [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+        )
+        danger = helper.make_model(outer).SerializeToString()
+        assert find_danger(danger) == "has weights in other files"
+
+
+def test_a_long_line_of_parents_is_no_loop_and_takes_no_time():
+    line = {str(i): str(i + 1) for i in range(200_000)}
+    assert not has_loop(line)
+    assert has_loop({**line, "200000": "100000"})
+
+
+def test_no_bundle_is_no_more_than_a_sentence(tmp_path):
+    with pytest.raises(BundleError):
+        load_classifier(tmp_path)

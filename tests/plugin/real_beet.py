@@ -1,0 +1,150 @@
+"""A real ``beet`` on a temporary library, and a model whose answers are known beforehand.
+
+The model hears pitch: a low tone is Rock, a middle one Jazz, a high one Electronic, and noise is
+none of them.  Ambient is a kind of Electronic, for the highest tones.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnx
+import yaml
+from audio_files import FORMATS, write_audio
+from onnx import TensorProto, helper
+from plugin_files import tag
+
+from genre_model.bundle import HEAD, PROBE, Manifest, npz, write_bundle
+from genre_model.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
+
+HERE = Path(__file__).parent
+HZ = {"Rock": 200, "Jazz": 900, "Electronic": 1800, "Ambient": 5500, "Unsure": 0}
+BANDS = {"Rock": (0, 16), "Jazz": (16, 40), "Electronic": (40, 62), "Ambient": (62, 96)}
+
+
+def write_pitch_bundle(folder):
+    """Write the bundle that names tones by their pitch; returns its folder."""
+    n_mels, frames = SpectrogramSpec().n_mels, SliceSpec().frames
+    node = helper.make_node("ReduceMean", ["log_mel"], ["embedding"], axes=[1], keepdims=0)
+    graph = helper.make_graph(
+        [node],
+        "pitch",
+        [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, ["n", frames, n_mels])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", n_mels])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    weights = np.zeros((n_mels, len(BANDS)), np.float32)
+    for column, (low, high) in enumerate(BANDS.values()):
+        weights[low:high, column] = 4 / (high - low)
+    weights -= weights.mean(axis=1, keepdims=True)
+    bias = np.zeros(len(BANDS), np.float32)
+    probe = np.random.default_rng(0).random((1, frames, n_mels), np.float32)
+    manifest = Manifest(
+        bundle_id="pitch-1",
+        genres=tuple(BANDS),
+        spectrogram=SpectrogramSpec(),
+        slices=SliceSpec(),
+        network=NetworkSpec(),
+        aggregation=AggregationSpec(sharpness=3.0, background=1.0, threshold=0.6),
+        parents={"Ambient": "Electronic"},
+    )
+    contents = {
+        "network.onnx": model.SerializeToString(),
+        HEAD: npz(weights=weights, bias=bias),
+        PROBE: npz(slices=probe, logits=probe.mean(axis=1) @ weights + bias),
+    }
+    write_bundle(folder, manifest, contents)
+    return folder
+
+
+def write_tone(
+    folder, genre, name=None, kind="wav16", seconds=3.2, title=None, genres=None, **tags
+):
+    """Write a tagged file whose genre the pitch model knows; returns its path."""
+    rate = 48_000 if kind == "opus" else 44_100
+    time_s = np.arange(int(seconds * rate)) / rate
+    if HZ[genre]:
+        wave = 0.5 * np.sin(2 * np.pi * HZ[genre] * time_s)
+    else:
+        wave = 0.1 * np.random.default_rng(0).standard_normal(len(time_s))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name or genre}{FORMATS[kind].suffix}"
+    write_audio(path, np.stack([wave, wave], axis=1), rate, kind)
+    tag(path, title=title or name or genre, genres=genres, **tags)
+    return path
+
+
+@dataclass
+class Beet:
+    """A library in a temporary folder; ``beet("ls")`` runs the real command, returns its output."""
+
+    home: Path
+    config: dict = field(default_factory=dict)
+    status: int = 0
+    errors: str = ""
+
+    def command(self):
+        (self.home / "config.yaml").write_text(yaml.safe_dump(self.config))
+        return [sys.executable, "-m", "beets"]
+
+    def environment(self):
+        return {**os.environ, "BEETSDIR": str(self.home), "HOME": str(self.home)}
+
+    def __call__(self, *arguments, status=0, stdin=""):
+        done = subprocess.run(
+            [*self.command(), *map(str, arguments)],
+            env=self.environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=300,
+        )
+        self.status, self.errors = done.returncode, clean(done.stderr)
+        assert "error loading plugin" not in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr + done.stdout, done.stderr + done.stdout
+        assert done.returncode == status, done.stderr + done.stdout
+        return clean(done.stdout)
+
+    def fields(self, *names, query=()):
+        """Tuples of fields of all tracks, by title."""
+        template = "\x1f".join(f"${name}" for name in ("title", *names))
+        lines = self("ls", "-f", template, *query).splitlines()
+        rows = sorted(line.split("\x1f") for line in lines)
+        return [tuple(row) if names else row[0] for row in rows]
+
+    def genres(self):
+        """Title -> genres in the database, as beets prints them."""
+        return dict(self.fields("genres"))
+
+    def paths(self):
+        """Title -> path of the file in the library."""
+        return {title: Path(path) for title, path in self.fields("path")}
+
+
+def clean(text):
+    """Without beets' own lines about its migrations."""
+    own = re.compile("Created database backup|Migrating|migration")
+    return "".join(line for line in text.splitlines(keepends=True) if not own.search(line))
+
+
+def beet_in(home, model):
+    """A ``beet`` that has the plugin, uses this model and matches albums with themselves."""
+    home.mkdir()
+    return Beet(
+        home,
+        {
+            "directory": str(home.parent / "library"),
+            "library": str(home / "library.db"),
+            "plugins": ["cnngenre", "selfmatch"],
+            "pluginpath": [str(HERE / "beetsplug_for_tests")],
+            "import": {"copy": True, "write": True, "timid": False, "quiet": True},
+            "match": {"strong_rec_thresh": 0.5},
+            "cnngenre": {"model": str(model), "threads": 2},
+        },
+    )

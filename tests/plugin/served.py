@@ -1,0 +1,156 @@
+"""``beet cnngenre --serve`` as a process, a client that is no browser, and what they leave."""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+import urllib.parse
+from contextlib import closing
+from pathlib import Path
+
+from real_beet import Beet, beet_in, write_tone
+
+LIBRARIES = {}  # that tests begin with copies of, by what is in them
+
+
+def doubtful_library(folder, model, make_folder, kinds=("wav16",), **genres_by_title):
+    """A ``beet`` whose tracks were heard, some of them doubtful; made once, then copied."""
+    tracks = genres_by_title or {"Unsure_1": None, "Unsure_2": None}
+    key = repr((kinds, tracks))
+    if key not in LIBRARIES:
+        base = make_folder("doubtful")
+        beet = beet_in(base / "home", model)
+        for number, (title, genres) in enumerate(tracks.items()):
+            kind = kinds[number % len(kinds)]
+            write_tone(base / "music", title.partition("_")[0], title, kind, genres=genres)
+        beet("import", "-A", base / "music")
+        LIBRARIES[key] = beet
+    original = LIBRARIES[key]
+    shutil.copytree(original.home.parent, folder, dirs_exist_ok=True)
+    home = folder / "home"
+    places = {"directory": str(folder / "library"), "library": str(home / "library.db")}
+    beet = Beet(home, original.config | places)
+    beet.config["cnngenre"] = {**original.config["cnngenre"], "album_genre": False}
+    return beet
+
+
+def rows_of(beet, statement):
+    """What the library has on disk, whether or not a ``beet`` is at it."""
+    with closing(sqlite3.connect(beet.home / "library.db")) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(statement)]
+
+
+def genres_of(beet):
+    """Title -> genres in the database, with semicolons between."""
+    rows = rows_of(beet, "SELECT title, genres FROM items")
+    return {row["title"]: row["genres"].replace("\\\u2400", "; ") for row in rows}
+
+
+def files_of(beet):
+    """Title -> path of the file in the library."""
+    return {
+        row["title"]: Path(beet.config["directory"]) / os.fsdecode(row["path"])
+        for row in rows_of(beet, "SELECT title, path FROM items")
+    }
+
+
+def library_of(beet):
+    """The whole library, but for ids of fields, and for when files were last written."""
+    tables = ("items", "albums", "item_attributes", "album_attributes")
+    return {
+        table: sorted(
+            sorted((key, repr(value)) for key, value in row.items() if key not in ("id", "mtime"))
+            for row in rows_of(beet, f"SELECT * FROM {table}")
+        )
+        for table in tables
+    }
+
+
+class Served:
+    """The page of a library, until :meth:`end`."""
+
+    def __init__(self, beet, *arguments, **environment):
+        self.process = subprocess.Popen(
+            [*beet.command(), "genre", "--serve", *map(str, arguments)],
+            env=beet.environment() | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.output = ""
+        try:
+            self.address = self.wait_for(r"doubtful at (\S+)\n")
+        except BaseException:
+            self.kill()
+            raise
+        place = urllib.parse.urlsplit(self.address)
+        self.host, self.port = place.netloc, place.port
+        self.token = urllib.parse.parse_qs(place.query)["token"][0]
+        self.cookie = ""
+
+    def wait_for(self, pattern, seconds=60):
+        """Read lines until one matches; its first group."""
+        end = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.output)):
+            assert time.monotonic() < end, self.output
+            line = self.process.stdout.readline().decode()
+            assert line, self.output + self.process.stderr.read().decode()
+            self.output += line
+        return found[1]
+
+    def end(self):
+        """The last line, after Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+        output, errors = self.process.communicate(timeout=60)
+        self.output += output.decode()
+        self.errors = errors.decode()
+        assert "Traceback" not in self.errors, self.errors
+        assert self.process.returncode == 0, self.errors
+        return self.output.rstrip().splitlines()[-1]
+
+    def kill(self):
+        """End it, whatever it is doing."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+        for pipe in (self.process.stdout, self.process.stderr):
+            pipe.close()
+
+    def send(self, method, path, body=None, **headers):
+        """An answer's status, headers and body; headers are named with underscores."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, {"Cookie": self.cookie, **given})
+        response = connection.getresponse()
+        content = response.read()
+        connection.close()
+        return response.status, response.headers, content
+
+    def enter(self):
+        """Come in by the address, as a browser does; what came back."""
+        status, headers, content = self.send("GET", f"/?token={self.token}")
+        assert status == 303, content
+        self.cookie = headers["Set-Cookie"].partition(";")[0]
+        return headers
+
+    def get(self, path, status=200):
+        found, _, content = self.send("GET", path)
+        assert found == status, content
+        return json.loads(content)
+
+    def post(self, path, status=200, **content):
+        found, _, answer = self.send(
+            "POST",
+            path,
+            json.dumps(content),
+            Content_Type="application/json",
+            Origin=f"http://{self.host}",
+        )
+        assert found == status, answer
+        return json.loads(answer)

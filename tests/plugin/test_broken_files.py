@@ -1,0 +1,56 @@
+"""A library in which good tracks are among broken ones; the soak has all of those, and new ones."""
+
+import os
+
+import broken_files
+import pytest
+from broken_library import losses
+from plugin_files import file_genres
+from real_beet import write_tone
+from test_command import summary
+
+
+@pytest.mark.skipif(os.name != "posix", reason="memory cannot be bounded on Windows")
+def test_each_broken_file_is_one_line_and_the_good_ones_are_tagged(tmp_path, pitch_bundle):
+    n_tracks, complaints, outcome = losses(
+        tmp_path / "library", pitch_bundle, large=False, every=10
+    )
+    assert n_tracks > 80
+    assert complaints == []
+    assert outcome.peak_mb < 1_500
+
+
+def test_a_track_that_takes_too_long_is_one_line(library):
+    beet = library(Rock=None)
+    beet.config["cnngenre"]["time_limit"] = 0.000001
+    assert summary(beet("genre")) == "tagged 0, kept 0, unsure 0, failed 1"
+    assert "took longer than 1e-06 s" in beet.errors
+    del beet.config["cnngenre"]["time_limit"]
+    assert summary(beet("genre")) == "tagged 1, kept 0, unsure 0, failed 0"
+    for wrong in (0, -1):
+        beet.config["cnngenre"]["time_limit"] = wrong
+        beet("genre", status=1)
+        assert "time_limit must be above 0" in beet.errors
+
+
+def test_an_import_has_the_time_limit_too(beet, tone, tmp_path):
+    beet.config["cnngenre"]["time_limit"] = 0.000001
+    tone("Rock")
+    beet("import", "-A", tmp_path / "music")
+    assert "took longer than" in beet.errors
+    assert beet.genres() == {"Rock": ""}
+
+
+def test_genre_model_classifies_a_folder_of_broken_files(tmp_path, capsys):
+    from genre_model.cli import main
+
+    contents = broken_files.good_contents(tmp_path)
+    broken = broken_files.write_all(tmp_path / "x", contents, large=False, every=40)
+    good = write_tone(tmp_path / "x", "Rock")
+    n_files = sum(path.is_file() for path in broken.values()) + 1
+    assert main(["classify", "--csv", str(tmp_path / "x")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + n_files
+    assert sum(str(good) in line for line in lines) == 1
+    assert file_genres(good) == []
+    assert main(["classify", "--time-limit", "1", str(good)]) == 0

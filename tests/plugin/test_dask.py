@@ -1,0 +1,226 @@
+"""Hearing on a Dask cluster: a real scheduler and two workers, as processes on this machine."""
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import mutagen
+import pytest
+from real_beet import clean
+
+pytest.importorskip("distributed", reason="the extra dask is not installed")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
+
+N_TRACKS = 16
+# Runs first in each worker: it does not see the music under its own path, or takes its time.
+WORKER = """
+import os, time
+if os.environ.get("BLIND"):
+    import genre_model.cluster as cluster
+    cluster.is_here = lambda path, n_bytes: False
+if os.environ.get("SLOW"):
+    import genre_model.audio as audio
+    plain = audio.open_audio
+    def open_audio(path, rate_hz):
+        time.sleep(float(os.environ["SLOW"]))
+        return plain(path, rate_hz)
+    audio.open_audio = open_audio
+"""
+
+
+class Cluster:
+    """A scheduler and its workers, as processes."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.processes = []
+        (folder / "sitecustomize.py").write_text(WORKER)
+        line = self.begin("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self.scheduler = self.processes[0]
+        self.address = line
+
+    def begin(self, what, *arguments, **variables):
+        log = self.folder / f"{len(self.processes)}.log"
+        with log.open("w") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "distributed.cli.dask_" + what, *arguments],
+                env={**os.environ, "PYTHONPATH": str(self.folder), **variables},
+                cwd=self.folder,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        self.processes.append(process)
+        sign = r"Scheduler at:\s+(tcp://\S+)" if what == "scheduler" else r"Registered to:\s+(\S+)"
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            found = re.search(sign, log.read_text())
+            if found:
+                return found.group(1)
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.05)
+        raise AssertionError(log.read_text())
+
+    def worker(self, **variables):
+        """One that does not come back when it is killed."""
+        arguments = ["--no-nanny", "--nthreads", "1", "--no-dashboard"]
+        self.begin("worker", self.address, *arguments, **variables)
+        return self.processes[-1]
+
+    def end(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    folder = tmp_path / "dask"
+    folder.mkdir()
+    found = Cluster(folder)
+    yield found
+    found.end()
+
+
+@pytest.fixture
+def tracks(library):
+    """A library of short tones; the ``beet``."""
+    return library(**{f"{g}_{n}": None for g in ("Rock", "Jazz") for n in range(N_TRACKS // 2)})
+
+
+def n_kept(database):
+    """How many songs a cache has."""
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute("SELECT count(*) FROM heard").fetchone()[0]
+
+
+def expected(beet):
+    return {title: title.partition("_")[0] for title in beet.genres()}
+
+
+def test_a_worker_is_killed_half_way_and_everything_is_tagged_once(tracks, cluster):
+    victim = cluster.worker(SLOW="0.2")
+    cluster.worker(SLOW="0.2")
+    process = subprocess.Popen(
+        [*tracks.command(), "genre", "--dask", cluster.address],
+        env=tracks.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines = [process.stdout.readline() for _ in range(N_TRACKS // 3)]
+    victim.send_signal(signal.SIGKILL)
+    out, errors = process.communicate(timeout=120)
+    lines += out.splitlines(keepends=True)
+    assert (process.returncode, clean(errors)) == (0, "")
+    assert f"tagged {N_TRACKS}, kept 0, unsure 0, failed 0" in lines[-1]
+    assert len([line for line in lines if "->" in line]) == N_TRACKS
+    assert len({line.partition(":")[0] for line in lines if "->" in line}) == N_TRACKS
+    assert tracks.genres() == expected(tracks)
+    for title, path in tracks.paths().items():
+        assert mutagen.File(path)["TCON"].text == [title.partition("_")[0]]
+    assert n_kept(tracks.home / "cnngenre" / "heard.db") == 2  # as there are two kinds of tones
+
+
+def test_files_that_the_workers_cannot_see_are_sent_and_so_is_the_model(tracks, cluster, tmp_path):
+    tracks.config["cnngenre"]["cache"] = False
+    cluster.worker(BLIND="1")
+    broken = next(iter(tracks.paths().values()))
+    broken.write_bytes(b"no audio")
+    out = tracks("genre", "--dask", cluster.address)
+    assert f"tagged {N_TRACKS - 1}, kept 0, unsure 0, failed 1" in out
+    assert "not readable as audio" in tracks.errors
+    lost = next(iter(tracks.paths().values()))
+    lost.unlink()
+    out = tracks("genre", "-f", "--dask", cluster.address)
+    assert "no such file" in tracks.errors.lower()
+
+
+def test_the_engine_trains_and_classifies_on_a_cluster(tone, cluster, tmp_path):
+    cluster.worker()
+    for genre in ("Rock", "Jazz"):
+        for number in range(5):
+            tone(genre, f"{genre} {number}", folder=f"music/{genre}", artist=f"{genre} {number}")
+    engine = [sys.executable, "-m", "genre_model.cli"]
+    train = [*engine, "train", "music", "-o", "models", "--cache", "heard.db"]
+    train += ["--min-tracks", "4"]
+
+    def run(*arguments, status=0):
+        done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == status, done.stderr
+        return done.stdout, done.stderr
+
+    run(*train, "--dask", cluster.address)
+    (model,) = (tmp_path / "models").iterdir()
+    out, _ = run(*engine, "classify", "music", "--csv", "--threshold", "0", "--model", model)
+    there, _ = run(
+        *(*engine, "classify", "music", "--csv", "--threshold", "0", "--model", model),
+        *("--dask", cluster.address),
+    )
+    assert there == out
+    assert n_kept(tmp_path / "heard.db") == 2
+    _, errors = run(*train, "--dask", "x", "--architecture", "despois2016", status=1)
+    assert errors == "genre-model: despois2016 learns on this machine alone: no --dask\n"
+
+
+def test_no_scheduler_no_workers_or_other_workers_are_one_sentence(tracks, cluster):
+    start_s = time.monotonic()
+    tracks("genre", "--dask", "tcp://127.0.0.1:9", status=1)
+    assert tracks.errors == "error: cnngenre: no Dask scheduler answers at tcp://127.0.0.1:9\n"
+    tracks("genre", "--dask", "no address at all", status=1)
+    assert "no address at all is no address such as tcp://host:8786" in tracks.errors
+    tracks("genre", "--dask", cluster.address, status=1)
+    expected = f"error: cnngenre: the Dask scheduler at {cluster.address} has no workers\n"
+    assert tracks.errors == expected
+    assert time.monotonic() - start_s < 240  # some ten seconds where nothing else runs
+    (cluster.folder / "sitecustomize.py").write_text(
+        "import genre_model.cluster as c\nc.version = lambda name: '0.0.1'\n"
+    )
+    cluster.worker()
+    tracks("genre", "--dask", cluster.address, status=1)
+    assert "has beets-cnngenre 0.0.1 on Python" in tracks.errors
+    assert len(tracks.errors.splitlines()) == 1
+    assert set(tracks.genres().values()) == {""}
+
+
+def test_without_the_extra_it_is_named(tracks, tmp_path):
+    folder = tmp_path / "without"
+    (folder / "distributed").mkdir(parents=True)
+    (folder / "distributed" / "__init__.py").write_text("raise ImportError('not installed')")
+    done = subprocess.run(
+        [*tracks.command(), "genre", "--dask", "tcp://127.0.0.1:9"],
+        env=tracks.environment() | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert clean(done.stderr) == (
+        "error: cnngenre: --dask needs the extra dask: pip install 'beets-cnngenre[dask]'\n"
+    )
+
+
+def test_the_scheduler_dies_and_what_is_done_stays_done(tracks, cluster):
+    cluster.worker(SLOW="0.3")
+    process = subprocess.Popen(
+        [*tracks.command(), "genre", "--dask", cluster.address],
+        env=tracks.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(3):
+        assert "->" in process.stdout.readline()
+    cluster.scheduler.kill()
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "interrupted: tagged" in out
+    assert "Dask" in errors
+    assert "Traceback" not in errors
+    n_done = sum(bool(genres) for genres in tracks.genres().values())
+    assert 3 <= n_done < N_TRACKS
+    tracks("genre")
+    assert tracks.genres() == expected(tracks)

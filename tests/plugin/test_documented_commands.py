@@ -1,0 +1,123 @@
+"""Every command in a block of the documentation is typed as it stands there, by a real shell."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from audio_files import song, write_audio
+from labelled_library import write_music
+from plugin_files import tag
+
+pty = pytest.importorskip("pty", reason="the commands are for a POSIX shell")
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+# What is not typed, and why.  What no line needs is an error.
+LEFT_OUT = {
+    r"(pip|pipx|uv) ": "needs a package index; scripts/try_package.py does it",
+    r"python scripts/try_package\.py": "needs a package index",
+    r"python -m venv|\.venv-dev/": "what `make` does, for Windows; needs a package index",
+    r"(?:[A-Z_]+=(?:'[^']*'|\S+) )?make": "makes environments, which needs a package index; "
+    "that there is the target is tested",
+    r"(?:[A-Z_]+=\S+ )*python (benchmarks|scripts/update)": "takes long, or the development music",
+    r"genre-model train .*--architecture": "needs TensorFlow; tests/train trains",
+    r"beet lastgenre|beet splupdate|beet move": "test_recipes.py, with the page's configuration",
+    r"dask |(?:beet|genre-model) .*--dask": "needs machines of their own; test_dask.py has some",
+    r"beet .*--serve": "runs until it is stopped; test_serve.py",
+    r"printf .*\$BEETSDIR|export BEETSDIR=\$\(": "for .venv-dev/bin/beet",
+}
+
+
+def commands(page):
+    """The lines of a page's shell blocks, without their comments."""
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.M | re.S)
+    lines = (
+        re.sub(r"(^|\s+)#\s.*", "", line).strip() for block in blocks for line in block.splitlines()
+    )
+    return [line for line in lines if line]
+
+
+def why_left_out(line):
+    return next((why for pattern, why in LEFT_OUT.items() if re.match(pattern, line)), None)
+
+
+TYPED = {page: [line for line in commands(page) if not why_left_out(line)] for page in PAGES}
+
+
+def test_nothing_is_left_out_without_need():
+    lines = [line for page in PAGES for line in commands(page)]
+    for pattern in LEFT_OUT:
+        assert any(re.match(pattern, line) for line in lines), pattern
+    assert sum(map(len, TYPED.values())) > len(lines) / 2
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="no make")
+def test_make_has_the_targets():
+    targets = {
+        line.split()[1] for page in PAGES for line in commands(page) if re.match(r"make \w", line)
+    }
+    assert targets
+    for target in targets:
+        subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.fixture
+def place(trained, tmp_path):
+    """A home with music, a library with a model of its own, and what the pages name."""
+    home, work = trained.home, tmp_path / "work"
+    trained.config["cnngenre"] |= {"auto": True}
+    trained.command()
+    for path in (work / "song.flac", work / "Rock" / "a.flac", home / "Music" / "new.flac"):
+        path.parent.mkdir(exist_ok=True)
+        write_audio(path, song(4, 16_000, 1), 16_000, "flac")
+        tag(path, title=path.stem, artist="New", album="New", albumartist="New")
+    write_music(home / "Music")
+    trained("genre", "-q", "title:Murk 8")  # for its journal
+    shims = tmp_path / "bin"
+    shims.mkdir()
+    for name, module in {"beet": "beets", "genre-model": "genre_model.cli", "xdg-open": ""}.items():
+        program = f'exec "{sys.executable}" -m {module} "$@"' if module else "exit 0"
+        (shims / name).write_text(f"#!/bin/sh\n{program}\n")
+        (shims / name).chmod(0o755)
+    path = f"{shims}{os.pathsep}{os.environ['PATH']}"
+    return work, trained.environment() | {"PATH": path, "PYTHONWARNINGS": "ignore"}
+
+
+def type_line(line, before, work, environment):
+    """Run a line after the settings that stand before it; at a terminal, where it is answered."""
+    master, slave = pty.openpty()
+    os.write(master, b"y\n" if "modify" in line else b"q\n")
+    try:
+        return subprocess.run(
+            ["bash", "-c", "\n".join(["set -eu", *before, line])],
+            stdin=slave,
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=300,
+        )
+    finally:
+        os.close(slave)
+        os.close(master)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page, lines in TYPED.items() if lines], ids=lambda p: p.name
+)
+def test_the_commands_of_a_page(page, place):
+    settings = []
+    for line in TYPED[page]:
+        if line.startswith("export "):
+            settings.append(line)
+            continue
+        done = type_line(line, settings, *place)
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, f"{page.name}: {line}\n{said}"
+        assert "Traceback" not in said, f"{page.name}: {line}\n{said}"
+        assert "error loading plugin" not in said

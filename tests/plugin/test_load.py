@@ -1,0 +1,59 @@
+"""A large library: few queries a track, few items in memory, and a truthful bar."""
+
+import io
+import re
+import sys
+
+import pytest
+from large_library import fill
+
+from beetsplug.cnngenre.commands import progress
+
+SMALL, LARGE = 400, 2_000
+
+
+@pytest.fixture
+def costs(beet):
+    """Runs a command on a library of so many tracks: its statements, items and summary."""
+
+    def measure(n_rows, *arguments):
+        beet.config["plugins"] = ["cnngenre", "counting"]
+        beet.config["library"] = str(beet.home / f"{n_rows}.db")
+        beet.command()
+        fill(beet.config["library"], n_rows, "pitch-1")
+        printed = beet(*arguments)
+        found = re.search(r"statements: (\d+), items: (\d+)", printed)
+        summary = next(line for line in printed.splitlines() if "kept" in line)
+        return int(found[1]), int(found[2]), re.sub(r" in \d.*", "", summary)
+
+    return measure
+
+
+def test_what_a_track_that_has_genres_or_was_heard_before_costs(costs):
+    small, large = costs(SMALL, "genre", "-q", "-W"), costs(LARGE, "genre", "-q", "-W")
+    assert (
+        large[2] == f"tagged {LARGE // 20}, kept {LARGE * 9 // 10}, unsure {LARGE // 20}, failed 0"
+    )
+    per_track = (large[0] - small[0]) / (LARGE - SMALL)
+    assert per_track < 1  # each is loaded with others; a tenth was heard before, and is stored
+    assert large[1] < 700  # two times what is loaded at once, and what is under way
+
+
+@pytest.mark.parametrize("n_slow", [20, 60])
+def test_the_bar_forgets_how_fast_tracks_were_that_needed_no_hearing(monkeypatch, n_slow):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    clock = [0.0]
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with progress(100_000, quiet=False) as bar:
+        bar._time = lambda: clock[0]
+        bar.start_t = bar.last_print_t = 0.0
+        for seconds, n_tracks in ((1e-4, 90_000), (0.5, n_slow)):
+            for _ in range(n_tracks):
+                clock[0] += seconds
+                bar.update()
+        assert f"{90_000 + n_slow}/100000" in sys.stderr.getvalue()
+        if n_slow > 20:
+            assert bar.format_dict["rate"] == pytest.approx(2, rel=0.1)

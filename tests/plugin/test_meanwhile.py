@@ -1,0 +1,136 @@
+"""Several ``beet`` at once on one library: nobody's work is lost."""
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+from labelled_library import bundles, models
+from plugin_files import file_genres
+
+from beetsplug.cnngenre.models import whole_bundle
+
+EDIT = ("modify", "-y")
+MEANWHILE = {
+    "Rock_edited": (*EDIT, "title:Rock_edited", "genres=Polka"),
+    "Rock_renamed": (*EDIT, "title:Rock_renamed", "title=Roll", "year=1999"),  # beets moves it too
+    "Rock_removed": ("remove", "-f", "title:Rock_removed"),
+    "Rock_deleted": ("remove", "-f", "-d", "title:Rock_deleted"),
+    "Rock_again": ("genre", "title:Rock_again"),
+    "Jazz": (*EDIT, "-a", "-I", "album:Album", "genres=Tango"),
+}
+
+
+def with_others(beet, at, commands, *arguments):
+    """Run a ``beet``, and others at a certain point of tracks; its output."""
+    config = beet.config
+    beet.config = config | {"plugins": [*config["plugins"], "meanwhile"]}
+    environment, wish = beet.environment(), json.dumps({"at": at, "commands": commands})
+    beet.environment = lambda: environment | {"MEANWHILE": wish}
+    output = beet(*arguments)
+    beet.config = config
+    beet.environment = lambda: environment
+    for title in commands:
+        assert f"meanwhile {title}: 0" in output
+    return output
+
+
+def rows(beet, sql):
+    connection = sqlite3.connect(beet.config["library"])
+    found = connection.execute(sql).fetchall()
+    connection.close()
+    return found
+
+
+def library_and_files(beet):
+    """Title -> genres in the library, which is sound, and in the file."""
+    assert rows(beet, "PRAGMA integrity_check") == [("ok",)]
+    orphans = "SELECT * FROM item_attributes WHERE entity_id NOT IN (SELECT id FROM items)"
+    assert rows(beet, orphans) == []
+    folder = Path(beet.config["directory"])
+    return {
+        title: (genres or "", "; ".join(file_genres(folder / os.fsdecode(path))))
+        for title, genres, path in rows(beet, "SELECT title, genres, path FROM items")
+    }
+
+
+@pytest.mark.parametrize("at", ["heard", "written"])
+def test_what_others_do_to_a_track_meanwhile_stays(library, at):
+    beet = library(**dict.fromkeys(MEANWHILE))
+    beet.config["plugins"] = ["cnngenre"]
+    beet.config["cnngenre"]["cache"] = False  # the tones are the same
+    paths = {path.stem.partition(" ")[2]: path for path in beet.paths().values()}
+    output = with_others(beet, at, MEANWHILE, "genre")
+    if at == "heard":
+        assert re.search(r"^tagged 2, kept 4, unsure 0, failed 0", output, re.MULTILINE)
+    assert library_and_files(beet) == {
+        "Rock_edited": ("Polka", "Polka"),
+        "Roll": ("Rock", "Rock"),
+        "Rock_again": ("Rock", "Rock"),
+        "Jazz": ("Jazz", "Jazz"),
+    }
+    assert beet("write", "-p") == ""  # every file has all that the library has
+    assert [path.exists() for name, path in sorted(paths.items())] == [
+        *(name not in ("Rock_deleted", "Rock_renamed") for name in sorted(paths))
+    ]
+    assert rows(beet, "SELECT genres FROM albums") == [("Tango",)]
+    with_others(beet, "written", {"Roll": (*EDIT, "title:Roll", "genres=Ska")}, "genre", "--undo")
+    assert library_and_files(beet) == {
+        "Rock_edited": ("Polka", "Polka"),
+        "Roll": ("Ska", "Ska"),
+        "Rock_again": ("", ""),
+        "Jazz": ("", ""),
+    }
+
+
+def test_what_is_edited_during_an_import_stays(beet, tone, tmp_path):
+    tone("Rock")
+    command = (*EDIT, "title:Rock", "genres=Polka", "year=1999")
+    with_others(beet, "heard", {"Rock": command}, "import", tmp_path / "music")
+    assert library_and_files(beet) == {"Rock": ("Polka", "Polka")}
+    assert beet("write", "-p") == ""
+
+
+def test_a_library_that_stays_locked_is_one_sentence(library):
+    beet = library(Rock=None, Jazz=None)
+    beet.config["timeout"] = 0.2
+    lock = sqlite3.connect(beet.config["library"], isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    beet("genre", status=1)
+    lock.close()
+    assert beet.errors.strip().splitlines() == [
+        "error: cnngenre: the library cannot be used: database is locked"
+    ]
+    beet("genre")
+    assert library_and_files(beet) == {"Rock": ("Rock", "Rock"), "Jazz": ("Jazz", "Jazz")}
+
+
+def test_an_import_and_a_training_at_once(labelled, tone, tmp_path):
+    """Both use the cache and the models' folder."""
+    for number in range(6):
+        tone("Rock", f"Rock_{number}", folder="new", album="New", seconds=3.2 + number / 10)
+    labelled.config["cnngenre"]["auto"] = True
+    commands = [["cnntrain"], ["import", "-A", str(tmp_path / "new")]]
+    processes = [
+        subprocess.Popen(
+            [*labelled.command(), *command],
+            env=labelled.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for command in commands
+    ]
+    for process in processes:
+        printed, _ = process.communicate(timeout=200)
+        assert process.returncode == 0, printed
+        assert "Traceback" not in printed
+    assert len(bundles(labelled)) == 1
+    assert whole_bundle(bundles(labelled)[0], print) is not None
+    assert rows(labelled, "PRAGMA integrity_check") == [("ok",)]
+    heard = "SELECT * FROM item_attributes WHERE key = 'cnngenre_model'"
+    assert len(rows(labelled, heard)) == 6, printed
+    assert not list(models(labelled).parent.glob("*.damaged"))

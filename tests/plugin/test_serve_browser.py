@@ -1,0 +1,329 @@
+"""The review page in a real browser, where there is one: keys, clicks, what is seen and sent."""
+
+import sys
+
+import mediafile
+import pytest
+from browser import BROWSER, Browser
+from plugin_files import file_genres
+from served import Served, doubtful_library, files_of, genres_of
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="nothing sends Ctrl-C there"),
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on the PATH"),
+]
+
+MARKUP = '<script>document.title="x"</script>'
+QUOTES = "\"'><img src=x onerror=\"document.title='x'\"> & co."
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """One tab for all tests."""
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def doubtful(tmp_path, pitch_bundle, tmp_path_factory):
+    """Makes a ``beet`` whose tracks were heard, some doubtful: ``doubtful(Unsure=None)``."""
+
+    def make(**genres_by_title):
+        return doubtful_library(
+            tmp_path / "copy", pitch_bundle, tmp_path_factory.mktemp, **genres_by_title
+        )
+
+    return make
+
+
+@pytest.fixture
+def page(browser):
+    """Opens the page of a library: ``page(beet)``; the server."""
+    started = []
+
+    def start(beet):
+        started.append(Served(beet))
+        browser.open("about:blank")
+        browser.events.clear()
+        browser.look(1280, 900)
+        browser.open(started[-1].address)
+        browser.wait_for("document.getElementById('title').textContent.trim()")
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.kill()
+
+
+def title(browser):
+    return browser.text("#title")
+
+
+def decided(browser, n, total=2):
+    """Wait until so many tracks are decided."""
+    left = f", {total - n} left" if n < total else ": all done"
+    browser.wait_for(f"document.getElementById('progress').textContent === '{n} decided{left}'")
+
+
+def picture_is_there(browser):
+    browser.wait_for(
+        "(image => image.complete && image.naturalWidth === 1280)"
+        "(document.getElementById('picture'))"
+    )
+
+
+def test_a_review_with_the_keyboard_alone(browser, doubtful, page):
+    beet = doubtful()
+    served = page(beet)
+    first = title(browser)
+    browser.press("a")
+    decided(browser, 1)
+    second = title(browser)
+    assert {first, second} == {"Unsure_1", "Unsure_2"}
+    assert genres_of(beet)[first] == browser.text("#said").removeprefix(f"{first}: ") != ""
+    third_name = browser.text("#candidates li:nth-child(3) .name")
+    browser.press("3")
+    decided(browser, 2)
+    assert genres_of(beet)[second] == third_name
+    assert file_genres(files_of(beet)[second]) == [third_name]
+    browser.press("u")
+    decided(browser, 1)
+    assert title(browser) == second
+    assert genres_of(beet)[second] == ""
+    assert file_genres(files_of(beet)[second]) == []
+    browser.press("s")
+    browser.wait_for("document.getElementById('progress').textContent.includes('1 skipped')")
+    assert not browser.complaints()
+    assert served.end().startswith("accepted 1, corrected 0, skipped 1, left 0, failed 0")
+
+
+def test_typing_asks_about_a_name_that_the_model_does_not_have(browser, doubtful, page):
+    beet = doubtful()
+    page(beet)
+    first = title(browser)
+    browser.press("o")
+    browser.write("a1s?")  # which are keys elsewhere
+    assert browser.run("document.activeElement.value") == "a1s?"
+    browser.run("document.activeElement.value = ''")
+    browser.write("Drone Doom")
+    browser.press("Enter")
+    browser.wait_for("document.getElementById('meant').open")
+    assert "\u201cDrone Doom\u201d" in browser.text("#meant-names")
+    assert browser.run("document.activeElement.id") == "meant-no"
+    browser.press("Escape")
+    browser.wait_for("document.activeElement.id === 'typed'")
+    assert genres_of(beet) == {"Unsure_1": "", "Unsure_2": ""}
+    browser.press("Enter")
+    browser.wait_for("document.getElementById('meant').open")
+    browser.click("#meant-yes")
+    decided(browser, 1)
+    assert genres_of(beet)[first] == "Drone Doom"
+    assert browser.run("[...document.querySelectorAll('#genres option')].map(o => o.value)") == [
+        *("Ambient", "Electronic", "Jazz", "Rock", "Drone Doom"),
+    ]
+    browser.press("u")  # keys are keys again
+    decided(browser, 0)
+
+
+def test_clicks_decide_undo_and_choose_from_the_list(browser, doubtful, page):
+    beet = doubtful()
+    page(beet)
+    browser.wait_for("document.querySelector('#rows li:nth-child(2) button')")
+    browser.click("#rows li:nth-child(2) button")
+    browser.wait_for("document.querySelector('#rows li:nth-child(2) button[aria-current]')")
+    second = title(browser)
+    browser.click("#candidates li:nth-child(2) button")
+    decided(browser, 1)
+    name = genres_of(beet)[second]
+    assert name
+    browser.wait_for("document.querySelector('#rows li:nth-child(2).corrected')")
+    assert browser.text("#rows li:nth-child(2) .state") == name
+    browser.click("#undo")
+    decided(browser, 0)
+    assert genres_of(beet)[second] == ""
+    assert browser.run("document.getElementById('undo').disabled")
+
+
+def test_the_track_is_played_from_where_the_spectrogram_is_clicked(browser, doubtful, page):
+    page(doubtful(Unsure=None))
+    picture_is_there(browser)
+    browser.wait_for("document.getElementById('player').duration > 3")
+    browser.press(" ")
+    browser.wait_for("!document.getElementById('player').paused")
+    browser.press(" ")
+    browser.wait_for("document.getElementById('player').paused")
+    browser.click("#seek")
+    time_s = browser.wait_for("document.getElementById('player').currentTime")
+    assert 1.5 < time_s < 3.3
+    browser.run("document.getElementById('player').pause()")
+    browser.press("ArrowLeft")
+    browser.wait_for("document.getElementById('player').currentTime === 0")
+    browser.wait_for("document.getElementById('playhead').style.left === '0%'")
+
+
+def test_names_are_text_whatever_is_in_them(browser, doubtful, page):
+    beet = doubtful(Unsure=None)
+    [path] = files_of(beet).values()
+    file = mediafile.MediaFile(path)
+    file.title, file.artist, file.album = MARKUP, QUOTES, "</script><b>bold</b>\u202etxt"
+    file.save()
+    beet("update", "-M")
+    page(beet)
+    assert title(browser) == MARKUP
+    assert browser.text("#by") == f"{QUOTES} \u2013 </script><b>bold</b>\ufffdtxt"
+    picture_is_there(browser)
+    browser.press("o")
+    browser.write("<b>Bold</b>")
+    browser.press("Enter")
+    browser.wait_for("document.getElementById('meant').open")
+    assert browser.text("#meant-names") == (
+        "The model has no \u201c<b>Bold</b>\u201d. Write it anyway?"
+    )
+    browser.click("#meant-yes")
+    decided(browser, 1, total=1)
+    browser.wait_for("document.querySelector('#rows .corrected')")
+    assert browser.text("#said") == f"{MARKUP}: <b>Bold</b>"
+    assert browser.text("#rows .state") == "<b>Bold</b>"
+    assert browser.run("document.title") == f"{MARKUP} - Genre review"
+    assert (
+        browser.run("document.querySelectorAll('main script, main b, li b, main img').length") == 1
+    )
+    assert file_genres(path) == ["<b>Bold</b>"]
+    assert not browser.complaints()
+
+
+def test_the_token_leaves_the_address_and_nothing_comes_from_elsewhere(browser, doubtful, page):
+    served = page(doubtful())
+    picture_is_there(browser)
+    assert browser.run("location.href") == f"http://{served.host}/"
+    assert browser.run("document.cookie") == ""
+    assert browser.run("JSON.stringify(performance.getEntries())").count(served.token) == 0
+    assert len(browser.addresses()) >= 6
+    ours = f"http://{served.host}/"
+    own = (ours, "data:")  # Chromium draws its player's buttons so
+    assert [address for address in browser.addresses() if not address.startswith(own)] == []
+    assert not browser.complaints()
+
+
+def test_scripts_that_are_not_the_pages_do_not_run(browser, doubtful, page):
+    page(doubtful())
+    browser.run(
+        "document.body.append(Object.assign(document.createElement('script'),"
+        " {textContent: 'document.title = \"x\"'}))"
+    )
+    assert browser.run("document.title") != "x"
+    assert any("Content Security Policy" in text for text in browser.complaints())
+
+
+def test_another_page_in_the_same_browser_changes_nothing(browser, doubtful, page, tmp_path):
+    beet = doubtful()
+    served = page(beet)
+    track = browser.run("fetch('/session').then(r => r.json())")["track"]["id"]
+    evil = tmp_path / "evil.html"
+    body = f'{{"track": {track}, "genres": ["Rock"]}}'
+    address = f"http://{served.host}"
+    evil.write_text(
+        f"""<meta charset=utf-8><iframe src="{address}/"></iframe>
+<img id=image src="{address}/tracks/{track}/picture">
+<form id=form method=post enctype=text/plain action="{address}/decide" target=frame>
+<input name='{body[:-1]}, "text": "' value='"}}'></form><iframe name=frame></iframe>"""
+    )
+    browser.open(evil.as_uri())
+    tried = browser.run(
+        f"""(async () => {{
+        const send = (options) => fetch("{address}/decide", {{method: "POST", body: `{body}`,
+            credentials: "include", ...options}}).then((r) => r.type, () => "refused");
+        document.getElementById("form").submit();
+        return [
+            await send({{headers: {{"Content-Type": "application/json"}}}}),
+            await send({{mode: "no-cors"}}),
+            await fetch("{address}/session", {{credentials: "include"}}).then(() => "read",
+                () => "refused"),
+            document.getElementById("image").naturalWidth,
+        ]; }})()"""
+    )
+    assert tried == ["refused", "refused", "refused", 0]
+    assert genres_of(beet) == {"Unsure_1": "", "Unsure_2": ""}
+
+
+def test_an_end_of_beet_is_said(browser, doubtful, page):
+    served = page(doubtful())
+    served.end()
+    browser.press("a")
+    browser.wait_for("document.getElementById('said').textContent.startsWith('beet does not')")
+
+
+@pytest.mark.parametrize("width", [320, 400, 768, 1000, 1280])
+def test_the_page_is_never_wider_than_its_window(browser, wide_page, width):
+    browser.look(width, 900)
+    assert browser.run("document.documentElement.scrollWidth") <= width
+
+
+@pytest.fixture(scope="module")
+def wide_page(browser, tmp_path_factory, request):
+    """A page with long names."""
+    bundle = request.getfixturevalue("pitch_bundle")
+    folder = tmp_path_factory.mktemp("wide")
+    long = {f"Unsure_{'long ' * 20}{'x' * 90}": None, "Unsure_2": None}
+    beet = doubtful_library(folder / "copy", bundle, tmp_path_factory.mktemp, **long)
+    served = Served(beet)
+    browser.open(served.address)
+    browser.wait_for("document.getElementById('title').textContent.trim()")
+    yield served
+    served.kill()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_letters_are_told_from_their_ground(browser, wide_page, dark, width):
+    """Contrast of 4.5 at least, as WCAG 2 has it, of all that has text of its own."""
+    browser.look(width, 900, dark=dark)
+    poor = browser.run(CONTRAST)
+    assert poor == []
+
+
+CONTRAST = """(() => {
+  const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b]
+    .map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (node) => {
+    for (; node; node = node.parentElement) {
+      const colour = rgb(getComputedStyle(node).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll("body *")]
+    .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
+    .filter((e) => e.checkVisibility())
+    .flatMap((e) => [ground(e), ...(e.parentElement.querySelector(".amount") ?
+      [rgb(getComputedStyle(e.parentElement.querySelector(".amount")).backgroundColor)] : [])]
+      .map((back) => {
+        const [a, b] = [light(rgb(getComputedStyle(e).color)), light(back)];
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        return [e.id || e.className || e.tagName, ratio];
+      }))
+    .filter(([, ratio]) => ratio < 4.5);
+})()"""
+
+
+def test_everything_has_a_name_and_can_be_reached_by_tab(browser, wide_page):
+    assert wide_page
+    nameless = browser.run(
+        "[...document.querySelectorAll('button, input, audio, nav, dialog, section, img')]"
+        ".filter(e => !(e.innerText || e.ariaLabel || e.alt || e.labels?.length"
+        " || e.getAttribute('aria-labelledby'))).map(e => e.id)"
+    )
+    assert nameless == []
+    browser.look(1280, 900)
+    browser.run("document.getElementById('title').focus()")
+    reached = set()
+    for _ in range(30):
+        browser.press("Tab")
+        reached.add(
+            browser.run("document.activeElement.id || document.activeElement.innerText.trim()")
+        )
+    assert {"player", "typed", "skip", "help"} <= reached
+    assert browser.run("getComputedStyle(document.activeElement).outlineStyle") != "none"

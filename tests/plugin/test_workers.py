@@ -1,0 +1,205 @@
+"""Many tracks are heard by processes of their own: what these do, and what happens to them."""
+
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+from real_beet import clean
+
+from genre_model.workers import MANY_FILES
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+# Runs first in each process: opening a file takes a while, or ends its process, by its name.
+TROUBLE = """
+import os, signal, time
+import genre_model.audio as audio
+plain = audio.open_audio
+def open_audio(path, rate_hz):
+    time.sleep(float(os.environ.get("SLOW", 0)))
+    if "killer" in path.name:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "buggy" in path.name:
+        raise ZeroDivisionError("a bug at " + path.name)
+    return plain(path, rate_hz)
+audio.open_audio = open_audio
+"""
+NAMES = [f"{genre}_{n}" for n in range(MANY_FILES // 2 + 1) for genre in ("Rock", "Jazz")]
+
+
+@pytest.fixture
+def trouble(tmp_path):
+    """What to add to the environment of a ``beet`` that shall have trouble."""
+    folder = tmp_path / "trouble"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(TROUBLE)
+    return {"PYTHONPATH": str(folder)}
+
+
+def start(beet, *arguments, variables=None, **options):
+    return subprocess.Popen(
+        [*beet.command(), *arguments],
+        env=beet.environment() | (variables or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def family(beet, apart_from=()):
+    """The processes that this ``beet`` has started, itself included: process -> command line."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(beet.home).encode() in (folder / "environ").read_bytes():
+                state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+                found[int(folder.name)] = "" if state == "Z" else (folder / "cmdline").read_text()
+        except OSError:
+            continue
+    return {pid: line for pid, line in found.items() if line and pid not in apart_from}
+
+
+def workers(beet, process):
+    """The processes that hear: those that were forked from the one that has loaded everything."""
+    lines = family(beet, {process.pid})
+    parents = {pid: int(Path(f"/proc/{pid}/stat").read_text().split()[3]) for pid in lines}
+    return [pid for pid in lines if parents[pid] in lines and "forkserver" in lines[pid]]
+
+
+def wait_for(condition, seconds=30.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"nothing in {seconds} s")
+
+
+def n_tagged(beet):
+    return sum(bool(genres) for _, genres in beet.fields("genres"))
+
+
+def expected(names):
+    return {name: name.partition("_")[0] for name in names}
+
+
+def test_processes_say_what_threads_say_and_leave_nothing_behind(library):
+    beet = library(**dict.fromkeys(NAMES))
+    tagged = beet("genre", "-p", "--threads", "1").splitlines()
+    beet.config["cnngenre"]["cache"] = False
+    again = beet("genre", "-p", "--threads", "3").splitlines()
+    assert again[:-1] == tagged[:-1]
+    beet("genre")
+    assert beet.genres() == expected(NAMES)
+    assert wait_for(lambda: not family(beet))
+    assert list(beet.home.glob(".cache/*")) == []  # as ONNX Runtime would leave there
+
+
+def test_started_as_a_script_and_without_standard_input(library):
+    beet = library(**dict.fromkeys(NAMES))
+    script = Path(sysconfig.get_path("scripts")) / "beet"
+    if not script.exists():
+        pytest.skip("beets is installed without its script")
+    beet.command()
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" genre <&-', str(script)],
+        env=beet.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, clean(done.stderr)) == (0, "")
+    assert f"tagged {len(NAMES)}" in done.stdout
+    assert beet.genres() == expected(NAMES)
+
+
+def test_a_file_that_kills_whoever_hears_it_fails_alone(library, trouble):
+    names = [*NAMES, "Rock_killer", "Rock_last"]
+    beet = library(**dict.fromkeys(names))
+    process = start(beet, "genre", variables=trouble)
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "Rock_killer: the process that decoded it died, twice" in errors
+    assert f"tagged {len(names) - 1}, kept 0, unsure 0, failed 1" in out
+    assert beet.genres() == expected(names) | {"Rock_killer": ""}
+
+
+def test_a_bug_in_a_worker_is_logged_with_its_traceback(library, trouble):
+    names = [*NAMES, "Rock_buggy"]
+    beet = library(**dict.fromkeys(names))
+    process = start(beet, "genre", variables=trouble)
+    out, errors = process.communicate(timeout=120)
+    assert "internal error, see the log" in errors
+    assert "Traceback" in errors
+    assert "ZeroDivisionError: a bug at" in errors
+    assert f"tagged {len(NAMES)}, kept 0, unsure 0, failed 1" in out
+
+
+def test_a_worker_that_is_killed_takes_no_track_with_it(library, trouble):
+    beet = library(**dict.fromkeys(NAMES))
+    process = start(beet, "genre", variables=trouble | {"SLOW": "0.2"})
+    victim = wait_for(lambda: workers(beet, process))[0]
+    time.sleep(0.5)
+    os.kill(victim, signal.SIGKILL)
+    out, errors = process.communicate(timeout=120)
+    assert (process.returncode, clean(errors)) == (0, "")
+    assert f"tagged {len(NAMES)}, kept 0, unsure 0, failed 0" in out
+    assert beet.genres() == expected(NAMES)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_when_the_run_is_ended_its_workers_end_and_what_is_done_stays_done(library, trouble, sign):
+    names = [*NAMES, *(f"Rock_more_{n}" for n in range(8))]
+    beet = library(**dict.fromkeys(names))
+    beet.config["cnngenre"]["cache"] = False
+    process = start(beet, "genre", variables=trouble | {"SLOW": "0.5"})
+    for _ in range(3):
+        assert "->" in process.stdout.readline()
+    if sign == signal.SIGINT:
+        os.killpg(process.pid, sign)  # as a terminal does: to all of them
+    else:
+        process.kill()
+    start_s = time.monotonic()
+    out, errors = process.communicate(timeout=30)
+    assert time.monotonic() - start_s < 5  # half a second on a machine with nothing else to do
+    assert wait_for(lambda: not family(beet), 5)
+    assert "Traceback" not in errors
+    if sign == signal.SIGINT:
+        assert "interrupted: tagged" in out
+    assert 3 <= n_tagged(beet) < len(names)
+    beet("genre")
+    assert beet.genres() == expected(names)
+
+
+def test_a_broken_network_is_one_sentence_before_anything_is_written(library, pitch_bundle):
+    beet = library(**dict.fromkeys(NAMES))
+    network = pitch_bundle / "network.onnx"
+    content = network.read_bytes()
+    try:
+        network.write_bytes(content[:-1] + b"?")
+        beet("genre", status=1)
+    finally:
+        network.write_bytes(content)
+    assert len(beet.errors.strip().splitlines()) == 1
+    assert "network.onnx is damaged or was changed" in beet.errors
+    assert n_tagged(beet) == 0
+
+
+def test_the_tracks_of_a_large_album_are_heard_by_processes(beet, tone, tmp_path, trouble):
+    names = [*NAMES, "Rock_killer"]
+    for number, name in enumerate(names):
+        tone(name.partition("_")[0], name, album="One", artist="A", track=number + 1)
+    process = start(beet, "import", "-A", str(tmp_path / "music"), variables=trouble)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "Rock_killer: the process that decoded it died, twice" in errors
+    assert beet.genres() == expected(names) | {"Rock_killer": ""}
+    assert wait_for(lambda: not family(beet))

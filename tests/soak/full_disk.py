@@ -1,0 +1,171 @@
+"""A full disk, a read-only file system, and folders and files that may not be written.
+
+*Full*: a tmpfs of its own holds music, library and cache; so little of it is left free that, by a
+random number, a copy does not fit, or the database, or the cache.  Every file and genre is then the
+old or the new one, the exit status is 0 or 1, there is no traceback, and no copy is left; with room
+again the same command finishes, and ``--undo`` restores.  *Read-only*: the music is bind-mounted
+so; nothing changes, each track is counted as failed.  Both need ``unshare`` (Linux).  *May not*:
+the folder is not ours to write, so files are written in place; or the files are not either (as
+root this needs ``setpriv``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+if __name__ == "__main__":  # again, in a process of other rights
+    import run
+
+    sys.path[:0] = [str(folder) for folder in run.HELPERS]
+
+from aftermath import Scene, make_scene
+from forked_beet import Done, Forks
+from real_beet import write_pitch_bundle
+from run import Row
+
+KINDS = ("mp3", "flac", "vorbis", "aac", "wav16")
+NAMES = {
+    "full": "the disk is full",
+    "read_only": "the file system is read-only",
+    "folder": "the folder may not be written",
+    "files": "neither folder nor files may be written",
+}
+
+
+def rows(seconds: float) -> Iterator[Row]:
+    yield from elsewhere("mounted", seconds * 0.6, ["unshare", "-rm"])
+    prefix = [
+        "setpriv",
+        "--bounding-set",
+        "-all",
+        "--inh-caps",
+        "-all",
+    ]  # root minds no permissions
+    yield from elsewhere("forbidding", seconds * 0.3, prefix if os.getuid() == 0 else [])
+
+
+def elsewhere(what: str, seconds: float, prefix: list[str]) -> Iterator[Row]:
+    """Have a function of this module run in a process that a command begins."""
+    if prefix and shutil.which(prefix[0]) is None:
+        print(f"there is no {prefix[0]}, so nothing {what} was tried", file=sys.stderr)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [*prefix, sys.executable, __file__, what, folder, str(seconds)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    for name, (cases, losses) in json.loads(done.stdout).items():
+        yield Row(NAMES[name], cases, losses)
+
+
+def note(what: str, faults: list[str]) -> bool:
+    """Whether something is wrong; standard error says what."""
+    for fault in faults:
+        print(f"{NAMES[what]}: {fault}", file=sys.stderr, flush=True)
+    return bool(faults)
+
+
+Found = dict[str, list[bool]]
+
+
+def mounted(folder: Path, seconds: float) -> Found:
+    """The cases that need a file system of their own: what was wrong with each."""
+    end = time.monotonic() + seconds
+    model = write_pitch_bundle(folder / "pitch")
+    disk = folder / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "none", disk], check=True)
+    found: Found = {"full": [], "read_only": []}
+    rng = random.Random()
+    with Forks() as forks:
+        scene = make_scene(disk / "work", model, KINDS)
+        while time.monotonic() < end or not found["full"]:
+            found["full"].append(note("full", full(scene, forks, rng)))
+            if len(found["full"]) % 8 == 1:
+                found["read_only"].append(note("read_only", read_only(scene, forks)))
+    return found
+
+
+def forbidding(folder: Path, seconds: float) -> Found:
+    """The cases in which something may not be written: what was wrong with each."""
+    end = time.monotonic() + seconds
+    scene = make_scene(folder / "work", write_pitch_bundle(folder / "pitch"), KINDS)
+    found: Found = {"folder": [], "files": []}
+    with Forks() as forks:
+        while time.monotonic() < end or not found["files"]:
+            for what, results in found.items():
+                results.append(note(what, forbidden(scene, forks, files=what == "files")))
+    return found
+
+
+def full(scene: Scene, forks: Forks, rng: random.Random) -> list[str]:
+    """What is wrong after a run on a disk that is nearly full, and after one with room."""
+    scene.restore()
+    largest = max(track.path.stat().st_size for track in scene.tracks.values())
+    free = rng.choice([rng.randrange(20_000), rng.randrange(2 * largest)])
+    filler = scene.folder.parent / "filler"
+    space = os.statvfs(scene.folder)
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(4096, space.f_bavail * space.f_frsize - free))
+    done = forks(scene.beet, "cnngenre", after_s=120)
+    filler.unlink()  # SQLite needs room to look at the cache
+    found = complaints(done) + scene.faults()
+    found += [f"left: {path}" for path in scene.leftovers()]
+    return [f"{free} bytes free: {fault}" for fault in found + finished(scene, forks)]
+
+
+def complaints(done: Done) -> list[str]:
+    """What is wrong with how a command ended."""
+    wrong = done.status not in (0, 1) or "Traceback" in done.output
+    return [f"ended with {done.status}: {done.output[-2000:]}"] if wrong else []
+
+
+def finished(scene: Scene, forks: Forks) -> list[str]:
+    """What is wrong when the command has run again without a hindrance, and then --undo."""
+    found = complaints(forks(scene.beet, "cnngenre")) + scene.faults("new")
+    return found + complaints(forks(scene.beet, "cnngenre", "--undo")) + scene.faults("old")
+
+
+def read_only(scene: Scene, forks: Forks) -> list[str]:
+    """What is wrong after a run on music on a read-only file system, and after one on another."""
+    scene.restore()
+    music = scene.folder / "music"
+    subprocess.run(["mount", "--bind", music, music], check=True)
+    subprocess.run(["mount", "-o", "remount,ro,bind", music], check=True)
+    done = forks(scene.beet, "cnngenre")
+    subprocess.run(["umount", music], check=True)
+    found = complaints(done) + scene.faults("old")
+    if f"failed {len(KINDS)}" not in done.output:
+        found.append(f"not all tracks have failed: {done.output}")
+    return found + finished(scene, forks)
+
+
+def forbidden(scene: Scene, forks: Forks, *, files: bool) -> list[str]:
+    """What is wrong after a run by somebody who may not write the folder, or the files either."""
+    scene.restore()
+    for path in (scene.folder / "music").iterdir():
+        path.chmod(0o444 if files else 0o644)
+    (scene.folder / "music").chmod(0o555)
+    done = forks(scene.beet, "cnngenre")
+    (scene.folder / "music").chmod(0o755)
+    found = complaints(done) + scene.faults("old" if files else "new")
+    expected = f"failed {len(KINDS) if files else 0} in"
+    return found if expected in done.output else [*found, f"not {expected}: {done.output}"]
+
+
+if __name__ == "__main__":
+    results = {"mounted": mounted, "forbidding": forbidding}[sys.argv[1]](
+        Path(sys.argv[2]), float(sys.argv[3])
+    )
+    print(json.dumps({what: (len(ones), sum(ones)) for what, ones in results.items()}))

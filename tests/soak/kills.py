@@ -1,0 +1,254 @@
+"""SIGKILL at random moments of ``beet cnngenre``, ``--undo``, ``import`` and ``cnntrain``.
+
+Half of the moments are random times, half are random *effects*: calls that change a file or a
+database, before or right after them.  Afterwards every audio stream has the packets that it had,
+every file opens, every genre is the old or the new one, SQLite finds the databases sound.  After
+one kill in three the same command again finishes, of those half after an ``--undo``, and ``--undo``
+then restores what was there before.  The music is tones in ten formats, in place: the only copy.
+Its tags have to outgrow their room, so that audio has to move.
+
+The importer's writes are beets' own, in place.  With ``copy: yes``, its default, what the user has
+pointed it at must not have changed by a byte; with ``-A`` and ``write_asis`` the writes are ours.
+
+At the end standard error says what ``write_in_place: yes`` would have lost, killed while mutagen is
+at it.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aftermath import (
+    KINDS,
+    Scene,
+    Track,
+    audio_of,
+    cache_faults,
+    database_faults,
+    file_faults,
+    make_scene,
+    model_faults,
+    query,
+)
+from forked_beet import Done, Forks
+from labelled_library import configured, write_music
+from real_beet import beet_in, write_pitch_bundle
+from run import Row
+
+WRITING = ["writing.py", "mutagen", "beets/dbcore", "beets/util", "genre_model"]
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A command to be killed over and over.  ``check`` says what is wrong right after a kill,
+    ``finish`` what is wrong when the command has run again."""
+
+    promise: str
+    arguments: tuple[str, ...]
+    scene: Scene
+    check: Callable[[], list[str]]
+    finish: Callable[[Forks, bool], list[str]]
+
+
+def rows(seconds: float) -> Iterator[Row]:
+    rng = random.Random()
+    end = time.monotonic() + seconds * 0.9
+    with tempfile.TemporaryDirectory() as folder, Forks() as forks:
+        model = write_pitch_bundle(Path(folder) / "pitch")
+        campaigns = [make(Path(folder), model, forks) for make in CAMPAIGNS]
+        cases, losses = Counter[str](), Counter[str]()
+        sizes = [measured(campaign, forks) for campaign in campaigns]
+        number = 0
+        while time.monotonic() < end:
+            which = number % len(campaigns)
+            campaign = campaigns[which]
+            done, found = one_kill(campaign, sizes[which], forks, rng, number)
+            number += 1
+            if done.killed:
+                cases[campaign.promise] += 1
+                losses[campaign.promise] += bool(found)
+            for fault in found:
+                print(f"{campaign.promise}: {fault}", file=sys.stderr, flush=True)
+        for campaign in campaigns:
+            yield Row(campaign.promise, cases[campaign.promise], losses[campaign.promise])
+        n_kills, n_broken = in_place(campaigns[0], forks, rng, end + seconds * 0.1)
+        print(f"written in place: {n_kills} kills, {n_broken} broke a file", file=sys.stderr)
+
+
+def measured(campaign: Campaign, forks: Forks) -> Done:
+    """How long the command takes, and how many effects it has, when it is left alone."""
+    campaign.scene.restore()
+    done = forks(campaign.scene.beet, *campaign.arguments, where=WRITING)
+    if done.status:
+        sys.exit(f"{campaign.promise}: {done.output}")
+    return done
+
+
+def one_kill(
+    campaign: Campaign, size: Done, forks: Forks, rng: random.Random, number: int
+) -> tuple[Done, list[str]]:
+    """Kill once; how it ended, and what was wrong then or later."""
+    campaign.scene.restore()
+    by_time = {"after_s": size.seconds * rng.random()}
+    at_effect = {"effect": rng.randint(1, size.effects), "where": WRITING}
+    how = rng.choice([by_time, at_effect])
+    done = forks(campaign.scene.beet, *campaign.arguments, **how)
+    found = campaign.check()
+    if found or number // len(CAMPAIGNS) % FINISHED == 0:
+        found += campaign.finish(forks, number % 2 == 0)
+    return done, [f"{how}: {fault}" for fault in found]
+
+
+def commands(forks: Forks, scene: Scene, *lines: tuple[str, ...]) -> list[str]:
+    """Run commands that have to succeed; what is wrong."""
+    ended = [(line, forks(scene.beet, *line)) for line in lines]
+    return [f"{line}: {done.output[-500:]}" for line, done in ended if done.status]
+
+
+def tagging(folder: Path, model: Path, forks: Forks) -> Campaign:
+    scene = make_scene(folder / "tag", model)
+
+    def finish(forks: Forks, undo_first: bool) -> list[str]:
+        found = commands(forks, scene, ("cnngenre", "--undo")) if undo_first else []
+        found += scene.faults()
+        found += commands(forks, scene, ("cnngenre",)) + scene.faults("new")
+        found += commands(forks, scene, ("cnngenre", "--undo")) + scene.faults("old")
+        return found + [f"left: {path.name}" for path in scene.leftovers()]
+
+    promise = "`beet cnngenre` is killed"
+    return Campaign(promise, ("cnngenre",), scene, scene.faults, finish)
+
+
+def undoing(folder: Path, model: Path, forks: Forks) -> Campaign:
+    scene = make_scene(folder / "undo", model, KINDS[:5])
+    commands(forks, scene, ("cnngenre",))
+    scene.keep()
+
+    def finish(forks: Forks, _: bool) -> list[str]:
+        found = commands(forks, scene, ("cnngenre", "--undo")) + scene.faults("old")
+        return found + [f"left: {path.name}" for path in scene.leftovers()]
+
+    promise = "`beet cnngenre --undo` is killed"
+    return Campaign(promise, ("cnngenre", "--undo"), scene, scene.faults, finish)
+
+
+def importing_as_is(folder: Path, model: Path, forks: Forks) -> Campaign:
+    """The files' genres are ours to write, in place."""
+    scene = make_scene(folder / "asis", model, KINDS[5:])
+    shutil.rmtree(scene.beet.home / "cnngenre", ignore_errors=True)
+    (scene.beet.home / "library.db").unlink()
+    scene.beet.config["cnngenre"] |= {"auto": True, "write_asis": True}
+    scene.beet("ls")
+    scene.keep()
+    command = ("import", "-A", str(scene.folder / "music"))
+
+    def check() -> list[str]:
+        return [fault for fault in scene.faults() if "is not in the library" not in fault]
+
+    def finish(forks: Forks, _: bool) -> list[str]:
+        found = commands(forks, scene, command) + scene.faults("new")
+        found += commands(forks, scene, ("cnngenre", "--undo")) + scene.faults()
+        return found + [f"left: {path.name}" for path in scene.leftovers()]
+
+    return Campaign("`beet import -A` is killed, `write_asis: yes`", command, scene, check, finish)
+
+
+def importing(folder: Path, model: Path, forks: Forks) -> Campaign:
+    """The originals are copied; beets writes the copies, in its own way."""
+    made = make_scene(folder / "source", model, KINDS[:4])
+    work = folder / "import"
+    work.mkdir()
+    beet = beet_in(work / "home", model)
+    beet.config["import"] |= {"duplicate_action": "remove"}
+    beet.config["cnngenre"] |= {"force": True}
+    shutil.copytree(made.folder / "music", work / "music")
+    tracks = {
+        title: replace(track, path=work / "music" / track.path.name)
+        for title, track in made.tracks.items()
+    }
+    contents = {track.path: track.path.read_bytes() for track in tracks.values()}
+    beet("ls")
+    scene = Scene(beet, tracks, work)
+    scene.keep()
+    command = ("import", str(work / "music"))
+
+    def check() -> list[str]:
+        found = database_faults(beet.home / "library.db")
+        found += [
+            f"{path} has changed" for path, was in contents.items() if path.read_bytes() != was
+        ]
+        return found
+
+    def finish(forks: Forks, _: bool) -> list[str]:
+        found = commands(forks, scene, command) + check()
+        rows = query(beet.home / "library.db", "SELECT title, path FROM items")
+        found += [f"{title} is missing" for title in tracks.keys() - {title for title, _ in rows}]
+        for title, name in rows:
+            path = work / "library" / Path(name.decode())
+            found += copies_faults(tracks[title], path)
+        found += commands(forks, scene, ("cnngenre", "--undo"))
+        return found + check()
+
+    return Campaign("`beet import` is killed", command, scene, check, finish)
+
+
+def copies_faults(track: Track, path: Path) -> list[str]:
+    """What is wrong with the library's file of a track, when the import has come to its end."""
+    return file_faults(replace(track, path=path), "new")
+
+
+def training(folder: Path, model: Path, forks: Forks) -> Campaign:
+    work = folder / "train"
+    home = work / "home"
+    home.mkdir(parents=True)
+    write_music(work / "music")
+    beet = configured(beet_in(folder / "unused", model), home)
+    beet("import", "-A", work / "music")
+    tracks = {
+        path.stem: Track(path, audio_of(path), (path.stem.split()[0],), (path.stem.split()[0],))
+        for path in (work / "music").iterdir()
+    }
+    contents = {track.path: track.path.read_bytes() for track in tracks.values()}
+    scene = Scene(beet, tracks, work)
+    scene.keep()
+
+    def check() -> list[str]:
+        found = database_faults(home / "library.db")
+        found += [
+            f"{path} has changed" for path, was in contents.items() if path.read_bytes() != was
+        ]
+        return found + model_faults(home / "cnngenre" / "models") + cache_faults(home / "cnngenre")
+
+    def finish(forks: Forks, _: bool) -> list[str]:
+        found = commands(forks, scene, ("cnntrain",)) + check()
+        made = list((home / "cnngenre" / "models").glob("[!.]*"))
+        return found + ([] if made else ["there is no model"])
+
+    return Campaign("`beet cnntrain` is killed", ("cnntrain", "-q"), scene, check, finish)
+
+
+FINISHED = 3  # one kill in so many is followed by all that ought to be possible then
+CAMPAIGNS = (tagging, undoing, importing_as_is, importing, training)
+
+
+def in_place(campaign: Campaign, forks: Forks, rng: random.Random, end: float) -> tuple[int, int]:
+    """Kills of the same command with beets' way of writing, and how many broke a file."""
+    beet = campaign.scene.beet
+    beet.config["cnngenre"]["write_in_place"] = True
+    campaign.scene.restore()
+    n_effects = forks(beet, *campaign.arguments, where=["mutagen"]).effects
+    n_kills = n_broken = 0
+    while time.monotonic() < end or n_kills < 20:
+        campaign.scene.restore()
+        effect = rng.randint(1, n_effects)
+        n_kills += forks(beet, *campaign.arguments, effect=effect, where=["mutagen"]).killed
+        n_broken += bool(campaign.scene.faults())
+    return n_kills, n_broken
