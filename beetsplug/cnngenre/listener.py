@@ -137,8 +137,12 @@ class Listener:
             yield from (self._verdict(task, outcome) for task, outcome in self._outcomes(items))
             return
         by_artist = sorted(items, key=artist_of)
+        is_new = not self._has_heard()  # then nothing is known of tracks that are not among these
         for artist, group in groupby(self._outcomes(by_artist), lambda o: artist_of(o[0].item)):
-            yield from self._verdicts_in_context(artist, list(group), self._context)
+            of_group = list(group)
+            names = {without_guests(task.item.artist or "") for task, _ in of_group}
+            before = {} if is_new else self._heard_before(artist, names)
+            yield from self._verdicts_in_context(artist, of_group, before, self._context)
 
     def _outcomes(self, items: Iterable[Item]) -> Iterator[tuple[Task, Outcome]]:
         """Each track with what was heard of it.
@@ -199,12 +203,18 @@ class Listener:
             self._ears = None
 
     def _verdicts_in_context(
-        self, artist: str, group: list[tuple[Task, Outcome]], context: ContextSpec
+        self,
+        artist: str,
+        group: list[tuple[Task, Outcome]],
+        before: Mapping[int | None, Mapping[str, float]],
+        context: ContextSpec,
     ) -> Iterator[Verdict]:
-        """Verdicts on one artist's tracks, each in the light of all that were ever heard."""
+        """Verdicts on one artist's tracks, each in the light of all that were ever heard.
+
+        ``before`` are those that were heard before, by their ids.
+        """
         heard = {task.item.id: o for task, o in group if isinstance(o, Mapping) and o}
-        names = {without_guests(task.item.artist or "") for task, _ in group}
-        fellows = {**self._heard_before(artist, names), **(heard if artist else {})}
+        fellows = {**before, **(heard if artist else {})}
         for task, outcome in group:
             if isinstance(outcome, Mapping) and outcome:
                 others = [row for key, row in fellows.items() if key != task.item.id]
@@ -212,6 +222,12 @@ class Listener:
                 yield self._verdict(task, outcome, weighed)
             else:
                 yield self._verdict(task, outcome)
+
+    def _has_heard(self) -> bool:
+        """Whether this model has heard any track of the library before."""
+        statement = "SELECT 1 FROM item_attributes WHERE key = ? AND value = ? LIMIT 1"
+        with self._lib.transaction() as transaction:
+            return bool(transaction.query(statement, ("cnngenre_model", self.bundle_id)))
 
     def _heard_before(
         self, artist: str, names: Collection[str]
