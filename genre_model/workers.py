@@ -31,7 +31,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 Answer = Heard | Failure
 
-# From so many files on processes pay: docs/scaling.md has the measurement.
+# About so many files earn back what it takes to start processes: docs/scaling.md.
 MANY_FILES = 12
 PER_WORKER = 2  # files that are under way or waiting for each worker
 
