@@ -1,6 +1,12 @@
 """What all tests share: nobody's real beets library is ever touched."""
 
+import signal
+
 import pytest
+
+# A shell starts what it runs in the background deaf to Ctrl-C, and so would be every test's `beet`.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -62,7 +62,9 @@ class Session:
 
     def end(self, status=0):
         """The last line, when it has ended."""
+        end = time.monotonic() + 60
         while self.read():
+            assert time.monotonic() < end, self.output
             assert self.process.poll() is None or select.select([self.master], [], [], 0)[0]
         assert self.process.wait(60) == status, self.output
         os.close(self.master)
