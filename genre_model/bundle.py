@@ -34,6 +34,7 @@ from genre_model.head import Head
 from genre_model.listening import ListeningSpec
 from genre_model.plain_text import harmless
 from genre_model.specs import (
+    UNREACHED_THRESHOLD,
     AggregationSpec,
     ContextSpec,
     FrontEndSpec,
@@ -97,6 +98,16 @@ class Manifest:
     package_version: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which an answer is given."""
+        return (self.listening or self.context or self.aggregation).threshold
+
+    @property
+    def answers(self) -> bool:
+        """Whether there is a confidence from which on its answers are good enough."""
+        return self.threshold < UNREACHED_THRESHOLD
 
 
 @dataclass(frozen=True, slots=True)

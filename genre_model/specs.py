@@ -179,6 +179,10 @@ class SamplingSpec:
     z: float = 3.0
 
 
+# The threshold of a model whose answers reach the wished precision at none.
+UNREACHED_THRESHOLD = 0.99
+
+
 @dataclass(frozen=True, slots=True)
 class AggregationSpec:
     """How the slices' logits become the song's probabilities.

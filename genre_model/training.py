@@ -21,7 +21,12 @@ from genre_model.dataset import LabelledTrack
 from genre_model.head import Head, fit_discriminant, fit_head, fit_least_squares, mixture
 from genre_model.listening import ListeningSpec, fit_listening, with_listening
 from genre_model.selection import SELECTION_FOLDS, ease_of, easiest
-from genre_model.specs import AggregationRule, AggregationSpec, ContextSpec
+from genre_model.specs import (
+    UNREACHED_THRESHOLD,
+    AggregationRule,
+    AggregationSpec,
+    ContextSpec,
+)
 from genre_model.split import Split, context_group, split_tracks
 
 Float64 = NDArray[np.float64]
@@ -34,7 +39,6 @@ SHARPNESSES = np.geomspace(0.5, 4.0, 25)
 CONTEXT_WEIGHTS = (0.0, 0.25, 0.5, 0.75)
 # A context must earn its place: so much log-likelihood a track.
 CONTEXT_GAIN = 0.005
-UNREACHED_THRESHOLD = 0.99
 MIN_ACCEPTED = 10  # of fewer answers no share is worth naming
 CAUTION = 1.64  # nineteen to one that other artists do as well
 # The three linear classifiers that are averaged, beside the one-vs-rest one: docs/training.md.

@@ -101,9 +101,8 @@ class Listener:
         self._lasting = lasting
         self._ears: Ears | None = None
         try:
-            self.classifier: Classifier = Classifier(
-                find_bundle(options.model, models, complain), lazily=True
-            )
+            bundle = find_bundle(options.model, models, complain, threshold=options.threshold)
+            self.classifier: Classifier = Classifier(bundle, lazily=True)
             manifest = self.classifier.manifest
             check_target(manifest.target)
             self.vocabulary: Vocabulary = make_vocabulary(
@@ -112,8 +111,7 @@ class Listener:
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
         self._context, self._listening = manifest.context, manifest.listening
-        own = (manifest.listening or manifest.context or manifest.aggregation).threshold
-        threshold = own if options.threshold is None else options.threshold
+        threshold = manifest.threshold if options.threshold is None else options.threshold
         self.policy = Policy(threshold, options.count, options.second_threshold)
 
     @property

@@ -13,13 +13,16 @@ SHIPPED_NAME = "shipped"
 Complain = Callable[[str], None]
 
 
-def find_bundle(name: str | None, models: Path, complain: Complain) -> Bundle:
+def find_bundle(
+    name: str | None, models: Path, complain: Complain, *, threshold: float | None
+) -> Bundle:
     """The bundle of a name or path; where nothing is asked for the user's newest, or the shipped.
 
     Args:
         name: ``shipped``, the name of a folder in ``models``, or a path to a bundle.
         models: The folder of the user's own bundles.
         complain: Told of bundles of the user's that are passed over because they are broken.
+        threshold: The user's own, which also a model serves that has none at which to answer.
 
     Raises:
         BundleError: There is no such bundle, or it cannot be read.
@@ -27,7 +30,7 @@ def find_bundle(name: str | None, models: Path, complain: Complain) -> Bundle:
     if name == SHIPPED_NAME:
         return backbone_bundle()
     if name is None:
-        return newest_bundle(models, complain) or backbone_bundle()
+        return newest_bundle(models, complain, threshold) or backbone_bundle()
     if (models / name / MANIFEST).is_file():
         return read_bundle(models / name)
     return read_bundle(Path(name).expanduser())
@@ -42,13 +45,22 @@ def backbone_bundle() -> Bundle:
     return read_bundle(SHIPPED)
 
 
-def newest_bundle(models: Path, complain: Complain) -> Bundle | None:
-    """The user's newest bundle for genres that is whole, if there is one."""
+def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:
+    """The user's newest bundle for genres that is whole and answers, if there is one."""
     found = (whole_bundle(path.parent, complain) for path in models.glob(f"[!.]*/{MANIFEST}"))
-    genre_bundles = [bundle for bundle in found if bundle and bundle.manifest.target == "genres"]
+    genre_bundles = [
+        bundle
+        for bundle in found
+        if bundle and bundle.manifest.target == "genres" and answers(bundle, threshold)
+    ]
     return max(
         genre_bundles, key=lambda b: (b.manifest.created_utc, b.manifest.bundle_id), default=None
     )
+
+
+def answers(bundle: Bundle, threshold: float | None) -> bool:
+    """Whether it would ever answer: by its own threshold, or as the user has set one."""
+    return threshold is not None or bundle.manifest.answers
 
 
 def whole_bundle(directory: Path, complain: Complain) -> Bundle | None:

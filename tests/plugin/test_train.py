@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from labelled_library import HZ, bundles, models, row, sqlite
 
-from genre_model.bundle import read_bundle
+from genre_model.bundle import SHIPPED, read_bundle
 
 
 def test_pretend_shows_the_classes_and_stops(labelled):
@@ -61,7 +61,7 @@ def test_a_second_training_hears_nothing_and_the_first_model_can_be_named(traine
     [second] = set(bundles(trained)) - {first}
     assert read_bundle(second).manifest.genres == ("HUM", "murk")
     trained.config["plugins"] = ["cnngenre"]
-    trained("genre", "-q", "title:Murk 8")
+    trained("genre", "-q", "--threshold", "0.5", "title:Murk 8")
     trained("genre", "-q", "--model", first.name, "title:Hum 8")
     shown = dict(trained.fields("cnngenre_model", query=["cnngenre_model::."]))
     assert shown == {"Murk 8": second.name, "Hum 8": first.name}
@@ -157,3 +157,14 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(trained):
     assert "No space left on device" in trained.errors
     assert len(trained.errors.strip().splitlines()) == 1
     assert list(models(trained).iterdir()) == before
+
+
+def test_a_model_that_would_answer_nothing_does_not_take_the_place_of_one_that_answers(labelled):
+    few = labelled("cnntrain", "title::^(Glint|Hum) [0-3]$")
+    assert "cnngenre goes on without it, as it would answer nothing" in few
+    [poor] = [bundle.name for bundle in bundles(labelled)]
+    labelled("genre", "-W", "title:Murk 8")
+    shipped = read_bundle(SHIPPED).manifest.bundle_id
+    assert labelled.fields("cnngenre_model", query=["title:Murk 8"]) == [("Murk 8", shipped)]
+    labelled("genre", "-W", "-f", "--model", poor, "--threshold", "0", "title:Murk 8")
+    assert labelled.fields("cnngenre_model", query=["title:Murk 8"]) == [("Murk 8", poor)]

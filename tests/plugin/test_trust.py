@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 from audio_files import write_audio
+from labelled_library import bundles
 from PIL import Image
 from plugin_files import file_genres, tag
 
@@ -204,7 +205,8 @@ def test_a_trained_model_does_not_confirm_what_it_learned_wrongly(labelled):
     beet = labelled
     beet("modify", "-y", "-M", "title:Murk 0", "genres=Glint")
     beet("cnntrain")
-    [line, summary] = beet("genre", "--suspects").splitlines()
+    [model] = bundles(beet)
+    [line, summary] = beet("genre", "--suspects", "--model", model.name).splitlines()
     assert "Murk 0: Glint -> Murk (" in line
     assert line.endswith(", out of fold)")
     assert summary == "1 suspect of 24 tracks, 3 without genres"
@@ -246,7 +248,7 @@ def test_a_model_without_out_of_fold_verdicts_says_so(trained):
     content = json.loads(manifest.read_text())
     del content["files"][OUT_OF_FOLD]
     manifest.write_text(json.dumps(content))
-    beet("genre", "--suspects")
+    beet("genre", "--suspects", "--model", manifest.parent.name)
     assert "may confirm wrong genres that it has learned" in beet.errors
 
 
