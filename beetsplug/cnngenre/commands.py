@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from beets import ui
 from beets.library import Album, Item, Library
 
 from beetsplug.cnngenre.console import say
+from beetsplug.cnngenre.interrupts import uninterrupted
 from beetsplug.cnngenre.options import DEFAULTS, GENRES, UserError
 from beetsplug.cnngenre.tagging import (
     Action,
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from beetsplug.cnngenre.listener import Listener, Verdict
     from beetsplug.cnngenre.options import Options
     from beetsplug.cnngenre.stats import RunStats, Stats
+
+# Does what is to be done with a track; there is no plan for one that is passed over.
+Step = Callable[[], tuple[Item, TagPlan | None]]
 
 
 def genre_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
@@ -254,10 +259,13 @@ class Run:
         whole = False
         try:
             with self.kept() as keep, progress(len(items), quiet=self.options.quiet) as bar:
-                for item, plan in self.steps(self.noting_albums(items)):
+                for step in self.steps(self.noting_albums(items)):
+                    with uninterrupted():
+                        item, plan = step()
+                        if plan is not None:
+                            self.counts[plan.action] += 1
+                            keep(item, plan)
                     if plan is not None:
-                        self.counts[plan.action] += 1
-                        keep(item, plan)
                         self.show(item, plan, bar)
                     bar.update()
             if not self.options.pretend:
@@ -298,8 +306,8 @@ class Run:
             if album is not None:
                 yield album
 
-    def steps(self, items: Iterable[Item]) -> Iterator[tuple[Item, TagPlan | None]]:
-        """Do one track after the other; there is no plan for one that is passed over."""
+    def steps(self, items: Iterable[Item]) -> Iterator[Step]:
+        """What is to be done, track after track."""
         raise NotImplementedError
 
     def finish(self) -> None:
@@ -345,18 +353,15 @@ class Tag(Run):
         listener = self.listener
         return self.plugin.journal("cnngenre", self.options, listener.bundle_id, listener.target)
 
-    def steps(self, items: Iterable[Item]) -> Iterator[tuple[Item, TagPlan | None]]:
-        """Carry out each verdict in this thread, the only one that writes."""
+    def steps(self, items: Iterable[Item]) -> Iterator[Step]:
+        """The verdicts, carried out in this thread, the only one that writes."""
         for verdict in self.listener.verdicts(items):
-            if self.options.pretend:
-                yield verdict.item, verdict.plan
-            else:
-                yield self.carry_out(verdict)
+            yield partial(self.carry_out, verdict)
 
     def carry_out(self, verdict: Verdict) -> tuple[Item, TagPlan]:
         """Do what a verdict says with the track as it is now: hearing it may have taken long."""
         plan, song, target = verdict.plan, verdict.song, self.listener.target
-        if song is None or verdict.probabilities is None:
+        if self.options.pretend or song is None or verdict.probabilities is None:
             return verdict.item, plan
         item = unedited(verdict.item, genres_of(verdict.item))
         if item is None:
@@ -399,15 +404,19 @@ class Undo(Run):
         """Where what was done is kept."""
         return self.plugin.journal("undo", self.options)
 
-    def steps(self, items: Iterable[Item]) -> Iterator[tuple[Item, TagPlan | None]]:
+    def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """Tracks that we never touched are passed over."""
         for loaded in items:
-            item, plan = loaded, plan_undo(loaded)
-            if plan is not None and not self.options.pretend:
-                item = current(loaded) or loaded
-                plan = plan_undo(item)
-                plan = plan and undo(item, plan, write=self.options.write)
-            yield item, plan
+            yield partial(self.take_back, loaded)
+
+    def take_back(self, loaded: Item) -> tuple[Item, TagPlan | None]:
+        """Undo what was done to the track, as it is now."""
+        plan = plan_undo(loaded)
+        if plan is None or self.options.pretend:
+            return loaded, plan
+        item = current(loaded) or loaded
+        plan = plan_undo(item)
+        return item, plan and undo(item, plan, write=self.options.write)
 
     def finish(self) -> None:
         """The same for their albums."""

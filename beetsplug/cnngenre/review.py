@@ -17,6 +17,7 @@ from beets import ui
 from beets.library import Item, Library
 from mutagen import MutagenError
 
+from beetsplug.cnngenre.interrupts import uninterrupted
 from beetsplug.cnngenre.options import GENRES, Options, UserError
 from beetsplug.cnngenre.snapshot import (
     Change,
@@ -163,6 +164,7 @@ class Review:
         """Whether a name is the model's, or one that the user has said is no slip."""
         return name in self.new_names or any(name == score.genre for score in doubt.song.ranked)
 
+    @uninterrupted()
     def decide(self, doubt: Doubt, genres: tuple[str, ...]) -> State:
         """Give a track the user's genres, and its album what follows from that.
 
@@ -207,6 +209,7 @@ class Review:
             self.decisions.append(Decision(doubt, doubt.state, None))
             doubt.state = State.SKIPPED
 
+    @uninterrupted()
     def take_back(self) -> tuple[Doubt, State]:
         """Undo the last decision that was not taken back: the track is exactly as it was before.
 

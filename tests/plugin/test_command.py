@@ -281,6 +281,25 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_finishes(library):
     assert set(beet.genres().values()) == {"Rock"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="nothing sends Ctrl-C there")
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize(("command", "ends"), [("genre", "Rock"), ("genre --undo", "")])
+def test_ctrl_c_does_not_come_between_a_file_and_the_library(library, command, ends, in_place):
+    beet = library(Rock=None, Rock_2=None)
+    beet.config["cnngenre"]["write_in_place"] = in_place
+    if not ends:
+        beet("genre")
+    beet.config["plugins"] = ["cnngenre", "ctrlc"]
+    assert re.search(r"interrupted: (tagged|restored) 1, kept 0", beet(*command.split()))
+    assert re.search(r"tagged +1 +100%", beet("genre", "--stats", "--run", "last"))
+    both = [("; ".join(files(beet)[title]), genre) for title, genre in beet.genres().items()]
+    other = "" if ends else "Rock"
+    assert sorted(both) == sorted([(ends, ends), (other, other)])
+    beet.config["plugins"] = ["cnngenre"]
+    beet(*command.split())
+    assert set(beet.genres().values()) == {ends}
+
+
 def test_heavy_libraries_are_never_imported(library):
     beet = library(Rock=None)
     beet.config["plugins"] = ["cnngenre", "heavywatch"]
