@@ -14,16 +14,12 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from measuring import ENVIRONMENT, MB, full_length, parser_of, publish
+from memory_watch import Watch
 from temporary_library import FAILED, TemporaryLibrary
-
-EVERY_S = 0.1
 
 
 def main() -> None:
@@ -66,46 +62,6 @@ def measure(distinct: list[Path], n_songs: int, workers: int) -> list[object]:
     everything = f"{watch.sum_mb:.0f}" if watch.sum_mb else ""
     largest = f"{max(watch.largest_mb, used.ru_maxrss / MB):.0f}"
     return [f"{n_songs:,}", everything, largest, watch.processes or "", f"{wall_s:.0f}", "200 MB"]
-
-
-class Watch(threading.Thread):
-    """The most that a process and its descendants ever had together, and any one, in MB."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.pid = pid
-        self.sum_mb = self.largest_mb = 0.0
-        self.processes = 0
-
-    def run(self) -> None:
-        while Path(f"/proc/{self.pid}/smaps_rollup").exists():
-            pids = list(family(self.pid))
-            sizes = [size for pid in pids if (size := size_mb(pid, "smaps_rollup", "Pss:"))]
-            if not sizes:
-                return
-            self.sum_mb = max(self.sum_mb, sum(sizes))
-            peaks = [size_mb(pid, "status", "VmHWM:") for pid in pids]
-            self.largest_mb = max(self.largest_mb, *peaks)
-            self.processes = max(self.processes, len(sizes))
-            time.sleep(EVERY_S)
-
-
-def family(pid: int) -> Iterator[int]:
-    """A process and all that it began, by their ids."""
-    yield pid
-    with suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                yield from family(int(child))
-
-
-def size_mb(pid: int, file: str, name: str) -> float:
-    """One of the sizes that Linux tells of a process; 0 where it has ended."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
-            if line.startswith(name):
-                return int(line.split()[1]) / 1024
-    return 0.0
 
 
 if __name__ == "__main__":

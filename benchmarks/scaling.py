@@ -20,10 +20,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from measuring import Row, full_length, parser_of, publish
+from memory_watch import Watch
 
 from genre_model.bundle import SHIPPED, read_bundle
 from genre_model.classifier import Classifier
@@ -78,11 +79,13 @@ def once(kind: str, n_workers: int, songs: Sequence[Path]) -> tuple[float, float
     with ears_of(kind, n_workers, classifier) as ears:
         warm = songs[: 2 * n_workers]
         hear(ears, warm)
-        with peak_memory() as peak:
-            start = time.perf_counter()
-            hear(ears, songs)
-            seconds = time.perf_counter() - start
-    return len(songs) / seconds, peak[0]
+        watch = Watch(os.getpid())
+        watch.start()
+        start = time.perf_counter()
+        hear(ears, songs)
+        seconds = time.perf_counter() - start
+        watch.stop()
+    return len(songs) / seconds, watch.sum_mb
 
 
 @contextmanager
@@ -136,43 +139,6 @@ def dask_cluster(n_workers: int) -> Iterator[str]:
             for process in processes:
                 process.kill()
                 process.wait()
-
-
-@contextmanager
-def peak_memory() -> Iterator[list[float]]:
-    """The most MB that this process and its descendants have together, meanwhile."""
-    peak = [0.0]
-    stop = threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.25):
-            peak[0] = max(peak[0], sum(map(proportional_mb, family(os.getpid()))))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        stop.set()
-        thread.join()
-
-
-def family(pid: int) -> Iterator[int]:
-    """A process and its descendants."""
-    yield pid
-    with suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                yield from family(int(child))
-
-
-def proportional_mb(pid: int) -> float:
-    """A process' memory; a page that n processes share counts as its n-th part."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
 
 
 if __name__ == "__main__":

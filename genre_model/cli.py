@@ -11,7 +11,6 @@ from pathlib import Path
 from genre_model.bundle import SHIPPED, Manifest, read_bundle
 from genre_model.cli_architectures import add_architectures
 from genre_model.cli_classify import add_classify
-from genre_model.cli_common import printable
 from genre_model.cli_evaluate import add_evaluate
 from genre_model.cli_experiment import add_experiment
 from genre_model.cli_explain import add_explain
@@ -19,6 +18,7 @@ from genre_model.cli_pictures import add_slices, add_spectrogram
 from genre_model.cli_train import add_train
 from genre_model.errors import GenreModelError
 from genre_model.folder import AUDIO_SUFFIXES as AUDIO_SUFFIXES  # for callers from outside
+from genre_model.plain_text import harmless
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except GenreModelError as error:
-        print(printable(f"genre-model: {error}"), file=sys.stderr)
+        print(harmless(f"genre-model: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -88,7 +88,7 @@ def run_inspect(options: argparse.Namespace) -> int:
         "checks": "hashes and probe are as they were when it was made",
     }
     for name, value in facts.items():
-        print(f"{name:<12} {printable(str(value))}")
+        print(f"{name:<12} {harmless(str(value))}")
     return 0
 
 

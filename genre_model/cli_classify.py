@@ -13,18 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from genre_model.bundle import SHIPPED
 from genre_model.cli_common import (
+    add_answer_options,
     add_dask,
-    add_time_limit,
-    fraction,
     positive,
-    printable,
+    wished_policy,
     wished_vocabulary,
 )
 from genre_model.errors import GenreModelError
 from genre_model.folder import find_audio
-from genre_model.vocabulary import Policy, SongGenre, Vocabulary, judge
+from genre_model.plain_text import harmless
+from genre_model.vocabulary import SongGenre, Vocabulary, judge
 
 if TYPE_CHECKING:
     from genre_model.classifier import Classifier
@@ -46,12 +45,7 @@ def add_classify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="FILE|DIR")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--csv", action="store_true", help="print CSV")
-    parser.add_argument("--model", type=Path, default=SHIPPED, help="the folder of a bundle")
-    parser.add_argument("--threshold", type=fraction, help="answer from this confidence on")
-    parser.add_argument("--count", type=positive, default=1, help="how many genres at most")
-    parser.add_argument("--genres", help="a selection, or genres separated by commas")
-    parser.add_argument("--thorough", action="store_true", help="hear all of each file")
-    add_time_limit(parser)
+    add_answer_options(parser)
     add_dask(parser)
     parser.add_argument(
         "--threads", type=positive, default=os.cpu_count() or 1, help="how many files at once"
@@ -93,8 +87,7 @@ def classify(
     from genre_model.pool import log_bug
     from genre_model.workers import hear_many
 
-    own = classifier.manifest.aggregation.threshold
-    policy = Policy(own if options.threshold is None else options.threshold, options.count)
+    policy = wished_policy(classifier.manifest, options.threshold, options.count)
     effort = Effort(options.thorough, until_settled=True, time_limit_s=options.time_limit)
     ears = ears_for(
         classifier,
@@ -123,7 +116,7 @@ def write_table(rows: Iterable[Row], out: TextIO) -> int:
     n_heard = 0
     out.write(f"{'genre':<20} {'conf':>4}  {'or else':<34} file\n")
     for row in rows:
-        name = printable(str(row.path))
+        name = harmless(str(row.path))
         if row.song is None:
             out.write(f"{'(failed)':<20} {'':>4}  {row.error or '':<34} {name}\n")
             continue
@@ -165,7 +158,7 @@ def as_dict(row: Row) -> dict[str, object]:
     song = row.song
     best = song.best if song else None
     return {
-        "path": printable(str(row.path)),
+        "path": harmless(str(row.path)),
         "genres": list(song.genres) if song else [],
         "best": best.genre if best else None,
         "probability": round(best.probability, 4) if best else None,

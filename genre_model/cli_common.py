@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genre_model.audio import TIME_LIMIT_S
+from genre_model.bundle import SHIPPED
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import GenreModelError
-from genre_model.vocabulary import Vocabulary, make_vocabulary
+from genre_model.plain_text import harmless
+from genre_model.vocabulary import Policy, Vocabulary, make_vocabulary
 
 if TYPE_CHECKING:
     from genre_model.bundle import Manifest
@@ -45,6 +47,16 @@ def add_dask(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dask", metavar="ADDRESS", help="hear on the Dask cluster of this scheduler"
     )
+
+
+def add_answer_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommands that ask a bundle about audio files."""
+    parser.add_argument("--model", type=Path, default=SHIPPED, help="the folder of a bundle")
+    parser.add_argument("--threshold", type=fraction, help="answer from this confidence on")
+    parser.add_argument("--count", type=positive, default=1, help="how many genres at most")
+    parser.add_argument("--genres", help="a selection, or genres separated by commas")
+    parser.add_argument("--thorough", action="store_true", help="hear all of a file")
+    add_time_limit(parser)
 
 
 def add_time_limit(parser: argparse.ArgumentParser) -> None:
@@ -110,17 +122,15 @@ def wished_vocabulary(manifest: Manifest, wish: str | None) -> Vocabulary:
     return make_vocabulary(manifest.genres, manifest.parents, manifest.presets, chosen)
 
 
-def printable(text: str) -> str:
-    """Text for a terminal: control characters and undecodable bytes are escaped."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
+def wished_policy(manifest: Manifest, threshold: float | None, count: int) -> Policy:
+    """From when on to answer: as wished, or as the bundle does by the sound alone."""
+    return Policy(manifest.aggregation.threshold if threshold is None else threshold, count)
 
 
 def say(lines: Iterable[str], *, error: bool = False) -> None:
-    """Print lines; what a terminal should not get is escaped."""
+    """Print lines; what a terminal should not get is replaced."""
     stream = sys.stderr if error else sys.stdout
-    stream.write("".join(f"{printable(line)}\n" for line in lines))
+    stream.write("".join(f"{harmless(line)}\n" for line in lines))
 
 
 def hear_all(
@@ -154,7 +164,7 @@ def hear_all(
         def on_track(track: LabelledTrack, error: str | None) -> None:
             bar.update()
             if error is not None:
-                failures.append(printable(f"{track.path}: {error}"))
+                failures.append(harmless(f"{track.path}: {error}"))
 
         heard = list(hear_tracks(tracks, ears, on_track))
     found = [(track, sound) for track, sound in heard if len(sound.features)]

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from genre_model.audio import time_limit
-from genre_model.bundle import SHIPPED
-from genre_model.cli_common import add_time_limit, fraction, positive, say, wished_vocabulary
+from genre_model.cli_common import add_answer_options, say, wished_policy, wished_vocabulary
 from genre_model.errors import AudioError, GenreModelError
 from genre_model.evidence import Explanation, evidence_of, reason_of
 from genre_model.explain_picture import save_explanation
@@ -16,7 +15,7 @@ from genre_model.explain_text import explanation_lines
 from genre_model.folder import read_tags
 from genre_model.pictures import pillow
 from genre_model.viewer import show
-from genre_model.vocabulary import Policy, judge
+from genre_model.vocabulary import judge
 
 
 def add_explain(parser: argparse.ArgumentParser) -> None:
@@ -25,12 +24,7 @@ def add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="PNG", help="draw a picture")
     parser.add_argument("--open", action="store_true", help="show the picture")
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
-    parser.add_argument("--model", type=Path, default=SHIPPED, help="the folder of a bundle")
-    parser.add_argument("--threshold", type=fraction, help="answer from this confidence on")
-    parser.add_argument("--count", type=positive, default=1, help="how many genres at most")
-    parser.add_argument("--genres", help="a selection, or genres separated by commas")
-    parser.add_argument("--thorough", action="store_true", help="hear all of the file")
-    add_time_limit(parser)
+    add_answer_options(parser)
     parser.set_defaults(run=run_explain)
 
 
@@ -48,8 +42,7 @@ def run_explain(options: argparse.Namespace) -> int:
     classifier = load_classifier(options.model)
     manifest = classifier.manifest
     vocabulary = wished_vocabulary(manifest, options.genres)
-    own = (manifest.context or manifest.aggregation).threshold
-    policy = Policy(own if options.threshold is None else options.threshold, options.count)
+    policy = wished_policy(manifest, options.threshold, options.count)
     try:
         with time_limit(options.time_limit):
             heard = classifier.hear(options.file, thorough=options.thorough, until_settled=True)

@@ -19,7 +19,6 @@ from genre_model.cli_common import (
     hear_all,
     names,
     positive,
-    printable,
     say,
     share,
     whole_number,
@@ -29,6 +28,7 @@ from genre_model.errors import GenreModelError
 from genre_model.folder import LabelsFrom, find_audio, folder_tracks, listed_tracks
 from genre_model.labels import Labelling, LabelPolicy, read_labels
 from genre_model.picture_folder import find_pictures, picture_tracks, takes_pictures
+from genre_model.plain_text import harmless
 from genre_model.specs import AggregationRule, Band, Position
 
 if TYPE_CHECKING:
@@ -157,8 +157,8 @@ def run_train(options: argparse.Namespace) -> int:
     page = (bundle.directory / REPORT_HTML).resolve()
     if options.json:
         result = {
-            "bundle": printable(str(bundle.directory)),
-            "page": printable(str(page)),
+            "bundle": harmless(str(bundle.directory)),
+            "page": harmless(str(page)),
             "not_heard": failures,
             "report": report,
         }

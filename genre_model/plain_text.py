@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
-
 
 def harmless(text: str) -> str:
-    """Text on one line without control characters, bidirectional ones included."""
-    return "".join(c if c.isprintable() else UNPRINTABLE for c in text)
+    """Text on one line: control characters, also bidirectional, and undecodable bytes escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )

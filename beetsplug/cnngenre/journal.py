@@ -97,7 +97,7 @@ class Journal:
         self._write(
             Entry(
                 item.id,
-                printable(os.fsencode(item.filepath)),
+                name_of(os.fsencode(item.filepath)),
                 plan.action.value,
                 plan.before,
                 plan.after,
@@ -166,7 +166,7 @@ def header_of(command: str, options: Options, model: str = "", target: str = GEN
         program = ""
     wishes = {name: getattr(options, name) for name in OPTIONS}
     if options.model is not None:
-        wishes["model"] = printable(os.fsencode(options.model))
+        wishes["model"] = name_of(os.fsencode(options.model))
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return Header(FORMAT, command, now, program, model, target, wishes)
 
@@ -177,7 +177,7 @@ OPTIONS = (
 )
 
 
-def printable(name: bytes) -> str:
+def name_of(name: bytes) -> str:
     """A file's name as text; what is not UTF-8 in it is escaped."""
     return name.decode("utf-8", "backslashreplace")
 

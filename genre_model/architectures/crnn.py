@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from genre_model.architectures import Architecture, Cost, Network, TrainingSpec
+from genre_model.architectures.pelchat2019 import convolved
 from genre_model.specs import SliceSpec, SoxSpec
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 FILTERS = (32, 64, 128, 128)
 N_UNITS = 64
 DROPOUT = 0.5
-WHITE = 255.0
 
 
 def build(shape: tuple[int, ...], n_genres: int) -> keras.Model:
@@ -32,19 +32,7 @@ def build(shape: tuple[int, ...], n_genres: int) -> keras.Model:
 
     layers = keras.layers
     slices = keras.Input(shape, name="slices")
-    values = layers.Rescaling(1 / WHITE)(slices)
-    values = layers.Reshape((*shape, 1))(values)
-    for n_filters in FILTERS:
-        values = layers.Conv2D(
-            n_filters,
-            kernel_size=2,
-            strides=2,
-            padding="same",
-            activation="relu",
-            data_format="channels_last",
-        )(values)
-        values = layers.MaxPooling2D(2, padding="same", data_format="channels_last")(values)
-    embeddings = layers.Dropout(DROPOUT)(layers.Flatten()(values))
+    embeddings = layers.Dropout(DROPOUT)(convolved(slices, FILTERS, stride=2))
     song = keras.ops.expand_dims(embeddings, 0)
     steps = keras.ops.squeeze(layers.GRU(N_UNITS, return_sequences=True)(song), 0)
     logits = layers.Dense(n_genres, name="logits")(layers.Dropout(DROPOUT)(steps))

@@ -15,6 +15,7 @@ the early stopping, on the accuracy of songs that are not trained on, and that s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -52,26 +53,43 @@ def build(
 
     layers = keras.layers
     slices = keras.Input(shape, name="slices")
+    values = convolved(
+        slices, FILTERS, stride=stride, activation=activation, initializer=convolution_init
+    )
+    values = layers.Dense(N_DENSE, activation=activation, kernel_initializer=dense_init)(values)
+    values = layers.Dropout(DROPOUT)(values)
+    logits = layers.Dense(n_genres, kernel_initializer=dense_init, name="logits")(values)
+    return keras.Model(slices, logits, name="pelchat2019")
+
+
+def convolved(
+    slices: keras.KerasTensor,
+    filters: Sequence[int],
+    *,
+    stride: int,
+    activation: str = "relu",
+    initializer: str = "glorot_uniform",
+) -> keras.KerasTensor:
+    """(n, frames, n_bins) grey levels to (n, n_values), by convolutions of 2x2 with poolings."""
+    import keras
+
+    layers = keras.layers
     values = layers.Rescaling(1 / WHITE)(slices)
-    values = layers.Reshape((*shape, 1))(values)
-    for n_filters in FILTERS:
+    values = layers.Reshape((*slices.shape[1:], 1))(values)
+    for n_filters in filters:
         values = layers.Conv2D(
             n_filters,
             kernel_size=2,
             strides=stride,
             padding="same",
             activation=activation,
-            kernel_initializer=convolution_init,
+            kernel_initializer=initializer,
             data_format="channels_last",
         )(values)
         values = layers.MaxPooling2D(
             pool_size=2, strides=2, padding="same", data_format="channels_last"
         )(values)
-    values = layers.Flatten()(values)
-    values = layers.Dense(N_DENSE, activation=activation, kernel_initializer=dense_init)(values)
-    values = layers.Dropout(DROPOUT)(values)
-    logits = layers.Dense(n_genres, kernel_initializer=dense_init, name="logits")(values)
-    return keras.Model(slices, logits, name="pelchat2019")
+    return layers.Flatten()(values)
 
 
 SPECTROGRAM = SoxSpec(sample_rate_hz=44_100, pixels_per_s=50)

@@ -2,28 +2,15 @@
 
 import html
 import re
-import shutil
 import subprocess
 
 import pytest
+from chromium import BROWSER, SWITCHES
 from report_example import SECTIONS, example_report
 
 from genre_model.report import GenreFigures
 from genre_model.report_html import render_html
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on the PATH")
-
-SWITCHES = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--hide-scrollbars",
-)
 WIDTHS = (360, 400, 768, 1200)
 # Measures pages in frames of several widths: Chromium's own windows cannot be as narrow as a phone.
 # The script is the ruler's own; the pages have none.

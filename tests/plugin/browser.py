@@ -3,25 +3,13 @@
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-SWITCHES = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--hide-scrollbars",
-    "--mute-audio",
-    "--autoplay-policy=no-user-gesture-required",
-    "--remote-debugging-pipe",
-)
+from chromium import BROWSER, SWITCHES
+
+SILENT = ("--mute-audio", "--autoplay-policy=no-user-gesture-required")
 CODES = {" ": ("Space", 32), "Escape": ("Escape", 27), "Enter": ("Enter", 13), "Tab": ("Tab", 9)}
 CODES |= {"ArrowLeft": ("ArrowLeft", 37)}
 
@@ -44,7 +32,8 @@ class Browser:
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-c", PLUMBER, str(commands), str(answers), BROWSER),
-                *(*SWITCHES, f"--user-data-dir={folder}/profile", "about:blank"),
+                *(*SWITCHES, *SILENT, "--remote-debugging-pipe"),
+                *(f"--user-data-dir={folder}/profile", "about:blank"),
             ],
             pass_fds=(commands, answers),
             stdin=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ import pytest
 import yaml
 from labelled_library import labelled, made, trained  # noqa: F401  # fixtures
 from real_beet import beet_in, write_pitch_bundle, write_tone
+from served import doubtful_library
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +38,18 @@ def library(beet, tone, tmp_path):
             tone(title.partition("_")[0], title, kind=kind, genres=genres)
         beet("-c", only_import(beet), "import", "-A", tmp_path / "music")
         return beet
+
+    return make
+
+
+@pytest.fixture
+def doubtful(tmp_path, pitch_bundle, tmp_path_factory):
+    """Makes a ``beet`` whose tracks were heard, some doubtful: ``doubtful(Unsure=None)``."""
+
+    def make(**genres_by_title):
+        return doubtful_library(
+            tmp_path / "copy", pitch_bundle, tmp_path_factory.mktemp, **genres_by_title
+        )
 
     return make
 

@@ -95,6 +95,20 @@ class Beet:
     def environment(self):
         return {**os.environ, "BEETSDIR": str(self.home), "HOME": str(self.home)}
 
+    def start(self, *arguments, variables=None, **options):
+        """The command's process, whose output is piped as it comes; ``options`` are Popen's."""
+        return subprocess.Popen(
+            [*self.command(), *map(str, arguments)],
+            env=self.environment() | {"PYTHONUNBUFFERED": "1"} | (variables or {}),
+            **{
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                "text": True,
+            }
+            | options,
+        )
+
     def __call__(self, *arguments, status=0, stdin=""):
         done = subprocess.run(
             [*self.command(), *map(str, arguments)],

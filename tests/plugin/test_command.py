@@ -259,13 +259,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_finishes(library):
     beet = library(**titles)
     beet.config["plugins"] = ["cnngenre", "slow"]
     beet.config["cnngenre"]["threads"] = 1
-    process = subprocess.Popen(
-        [*beet.command(), "genre"],
-        env=beet.environment() | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = beet.start("genre")
     first = process.stdout.readline()
     assert "-> Rock" in first
     start = time.monotonic()

@@ -105,13 +105,7 @@ def expected(beet):
 def test_a_worker_is_killed_half_way_and_everything_is_tagged_once(tracks, cluster):
     victim = cluster.worker(SLOW="0.2")
     cluster.worker(SLOW="0.2")
-    process = subprocess.Popen(
-        [*tracks.command(), "genre", "--dask", cluster.address],
-        env=tracks.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = tracks.start("genre", "--dask", cluster.address)
     lines = [process.stdout.readline() for _ in range(N_TRACKS // 3)]
     victim.send_signal(signal.SIGKILL)
     out, errors = process.communicate(timeout=120)
@@ -205,13 +199,7 @@ def test_without_the_extra_it_is_named(tracks, tmp_path):
 
 def test_the_scheduler_dies_and_what_is_done_stays_done(tracks, cluster):
     cluster.worker(SLOW="0.3")
-    process = subprocess.Popen(
-        [*tracks.command(), "genre", "--dask", cluster.address],
-        env=tracks.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = tracks.start("genre", "--dask", cluster.address)
     for _ in range(3):
         assert "->" in process.stdout.readline()
     cluster.scheduler.kill()

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -124,13 +123,7 @@ def test_an_interrupted_run_has_what_was_done(library, sign, state):
     beet = library(**{f"Rock_{index}": None for index in range(8)})
     beet.config["plugins"] = ["cnngenre", "slow"]
     beet.config["cnngenre"]["threads"] = 1
-    process = subprocess.Popen(
-        [*beet.command(), "genre"],
-        env=beet.environment() | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    process = beet.start("genre")
     assert "-> Rock" in process.stdout.readline()
     process.send_signal(getattr(signal, sign))
     process.communicate(timeout=30)

@@ -114,16 +114,7 @@ def test_an_import_and_a_training_at_once(labelled, tone, tmp_path):
         tone("Rock", f"Rock_{number}", folder="new", album="New", seconds=3.2 + number / 10)
     labelled.config["cnngenre"]["auto"] = True
     commands = [["cnntrain"], ["import", "-A", str(tmp_path / "new")]]
-    processes = [
-        subprocess.Popen(
-            [*labelled.command(), *command],
-            env=labelled.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for command in commands
-    ]
+    processes = [labelled.start(*command, stderr=subprocess.STDOUT) for command in commands]
     for process in processes:
         printed, _ = process.communicate(timeout=200)
         assert process.returncode == 0, printed

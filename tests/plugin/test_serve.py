@@ -13,23 +13,11 @@ from pathlib import Path
 import mutagen
 import pytest
 from plugin_files import file_genres
-from served import Served, doubtful_library, files_of, genres_of, library_of, rows_of
+from served import Served, files_of, genres_of, library_of, rows_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing sends Ctrl-C there")
 
 PAGE = Path(__file__).parents[2] / "beetsplug" / "cnngenre" / "page"
-
-
-@pytest.fixture
-def doubtful(tmp_path, pitch_bundle, tmp_path_factory):
-    """Makes a ``beet`` whose tracks were heard, some doubtful: ``doubtful(Unsure=None)``."""
-
-    def make(**genres_by_title):
-        return doubtful_library(
-            tmp_path / "copy", pitch_bundle, tmp_path_factory.mktemp, **genres_by_title
-        )
-
-    return make
 
 
 @pytest.fixture

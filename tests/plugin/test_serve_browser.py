@@ -4,7 +4,8 @@ import sys
 
 import mediafile
 import pytest
-from browser import BROWSER, Browser
+from browser import Browser
+from chromium import BROWSER
 from plugin_files import file_genres
 from served import Served, doubtful_library, files_of, genres_of
 
@@ -23,18 +24,6 @@ def browser(tmp_path_factory):
     browser = Browser(tmp_path_factory.mktemp("browser"))
     yield browser
     browser.close()
-
-
-@pytest.fixture
-def doubtful(tmp_path, pitch_bundle, tmp_path_factory):
-    """Makes a ``beet`` whose tracks were heard, some doubtful: ``doubtful(Unsure=None)``."""
-
-    def make(**genres_by_title):
-        return doubtful_library(
-            tmp_path / "copy", pitch_bundle, tmp_path_factory.mktemp, **genres_by_title
-        )
-
-    return make
 
 
 @pytest.fixture
@@ -171,7 +160,7 @@ def test_names_are_text_whatever_is_in_them(browser, doubtful, page):
     beet("update", "-M")
     page(beet)
     assert title(browser) == MARKUP
-    assert browser.text("#by") == f"{QUOTES} \u2013 </script><b>bold</b>\ufffdtxt"
+    assert browser.text("#by") == f"{QUOTES} \u2013 </script><b>bold</b>\\u202etxt"
     picture_is_there(browser)
     browser.press("o")
     browser.write("<b>Bold</b>")

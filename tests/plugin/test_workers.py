@@ -41,16 +41,9 @@ def trouble(tmp_path):
     return {"PYTHONPATH": str(folder)}
 
 
-def start(beet, *arguments, variables=None, **options):
-    return subprocess.Popen(
-        [*beet.command(), *arguments],
-        env=beet.environment() | (variables or {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        **options,
-    )
+def start(beet, *arguments, **options):
+    """A ``beet`` whose processes are a group of their own."""
+    return beet.start(*arguments, start_new_session=True, **options)
 
 
 def family(beet, apart_from=()):

@@ -81,14 +81,7 @@ def time_of(beet, few: bool) -> float:
 
 def interrupted(beet, few: bool, after_s: float) -> tuple[float | None, str]:
     """How long a run took to end after Ctrl-C, None where it had ended; and what it printed."""
-    process = subprocess.Popen(
-        [*beet.command(), "genre", *query(few)],
-        env=beet.environment() | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = beet.start("genre", *query(few), stderr=subprocess.STDOUT, start_new_session=True)
     try:
         process.wait(after_s)
     except subprocess.TimeoutExpired:

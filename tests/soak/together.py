@@ -110,14 +110,7 @@ def play(beet, rng: random.Random, number: int) -> tuple[dict[str, str], list[st
 
 
 def begin(beet, command: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*beet.command(), *command],
-        env=beet.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return beet.start(*command, stderr=subprocess.STDOUT)
 
 
 def failure(command: list[str], process: subprocess.Popen[str]) -> str:
