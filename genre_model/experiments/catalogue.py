@@ -152,8 +152,8 @@ def numbers_of_songs(_: Sequence[str]) -> list[Condition]:
 
 
 def slices_per_song(_: Sequence[str]) -> list[Condition]:
-    """Few or many slices of as many songs."""
-    return [Condition("all slices", SWEPT)] + [
+    """Few or many slices of as many songs to learn from, the same six to be judged by."""
+    return [Condition(f"{SWEPT.slices.max_slices} slices a song", SWEPT)] + [
         Condition(f"{n} slices a song", sliced(max_slices=n), heard=SWEPT.slices) for n in (8, 4, 2)
     ]
 
