@@ -107,7 +107,7 @@ class Manifest:
     @property
     def answers(self) -> bool:
         """Whether there is a confidence from which on its answers are good enough."""
-        return self.threshold < UNREACHED_THRESHOLD
+        return self.threshold != UNREACHED_THRESHOLD
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from genre_model.cli_common import positive, say
 from genre_model.dataset import LabelledTrack
 from genre_model.errors import GenreModelError
 from genre_model.folder import folder_tracks, listed_tracks
+from genre_model.split import group_of
 
 if TYPE_CHECKING:
     from genre_model.experiments.catalogue import Experiment
@@ -69,7 +70,7 @@ def run_experiment(options: argparse.Namespace) -> int:
     music = Music(
         options.music.stem,
         len(tracks),
-        len({track.artist for track in tracks}),
+        len({group_of(track, "artist") for track in tracks}),
         tuple(genres),
         tuple(seeds),
     )

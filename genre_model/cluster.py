@@ -10,6 +10,7 @@ import logging
 import socket
 import sys
 import tempfile
+from collections.abc import Collection
 from concurrent import futures
 from concurrent.futures import Future
 from importlib.metadata import version
@@ -26,7 +27,7 @@ from genre_model.pool import Failure
 from genre_model.workers import PER_WORKER, Answer, Ears, local_ears, settled
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Worker
 
 EXTRA = "needs the extra dask: pip install 'beets-cnngenre[dask]'"
 CONNECT_S = 5.0
@@ -38,6 +39,10 @@ MAX_SENT_BYTES = 2**28
 
 NOT_HERE = Failure("the Dask workers do not see the file")
 DIED = Failure("the Dask workers that decoded it died, one after the other")
+
+
+class DiedError(GenreModelError):
+    """What was asked killed every worker that was asked."""
 
 
 def ears_for(
@@ -137,11 +142,14 @@ class ClusterEars:
         return future
 
     def _send(self, path: Path) -> Future[Answer]:
-        """Send a file, as soon as not too much is under way."""
+        """Send a file, as soon as not too much is under way.
+
+        Raises:
+            GenreModelError: Nobody is left to hear what is.
+        """
         while self._sent and sum(self._sent.values()) > MAX_SENT_BYTES:
-            done, _ = futures.wait(self._sent, POLL_S, futures.FIRST_COMPLETED)
-            for one in done:
-                del self._sent[one]
+            for done in self._first_of(self._sent):
+                del self._sent[done]
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -153,30 +161,42 @@ class ClusterEars:
         return future
 
     def _outcome(self, future: Future[Answer]) -> Answer:
-        from distributed.scheduler import KilledWorker
-
         try:
             answer: Answer = self._wait(future)
-        except KilledWorker:
+        except DiedError:
             return DIED
         return answer
 
     def _wait(self, future: Future[Any]) -> Any:
-        """The result of a future, as long as there is anybody to bring it about.
+        """The result of a future.
 
         Raises:
-            GenreModelError: There is nobody.
+            DiedError: The workers did that were to bring it about.
+            GenreModelError: There is nobody to bring it about.
+        """
+        from distributed.scheduler import KilledWorker
+
+        self._first_of([future])
+        try:
+            return future.result()
+        except KilledWorker as error:
+            raise DiedError("the Dask workers died, one after the other") from error
+        except futures.CancelledError as error:
+            raise GenreModelError("the Dask scheduler is gone") from error
+
+    def _first_of(self, under_way: Collection[Future[Any]]) -> set[Future[Any]]:
+        """Those that are done, as soon as one is.
+
+        Raises:
+            GenreModelError: There is nobody to bring that about.
         """
         waited_s = 0.0
-        while True:
-            try:
-                return future.result(POLL_S)
-            except futures.TimeoutError:
-                waited_s = 0.0 if self._n_workers() else waited_s + POLL_S
-            except (futures.CancelledError, OSError) as error:
-                raise GenreModelError("the Dask scheduler is gone") from error
-            if waited_s >= PATIENCE_S:
-                raise GenreModelError("no Dask workers are left")
+        while waited_s < PATIENCE_S:
+            done, _ = futures.wait(under_way, POLL_S, futures.FIRST_COMPLETED)
+            if done:
+                return done
+            waited_s = 0.0 if self._n_workers() else waited_s + POLL_S
+        raise GenreModelError("no Dask workers are left")
 
     def _n_workers(self) -> int:
         """How many workers there are; the scheduler says so from time to time."""
@@ -253,16 +273,26 @@ def versions() -> tuple[str, str]:
 
 
 def send_model(client: Client, hearing: Hearing, files: dict[str, bytes]) -> None:
-    """Give a model to all workers, and to those that come later."""
+    """Give a model to all workers, and to those that come later, beside those of other runs.
+
+    Raises:
+        GenreModelError: A worker cannot keep it, or is gone.
+    """
     from distributed import WorkerPlugin
 
     class Model(WorkerPlugin):  # type: ignore[misc]
         """Is set up on each worker when it joins."""
 
-        def setup(self, worker: object) -> None:
-            receive(hearing, files)
+        def setup(self, worker: Worker) -> None:
+            # Dask clears this folder, that of a worker that was killed when the next one starts.
+            receive(hearing, files, Path(worker.local_directory))
 
-    client.register_plugin(Model(), name="beets-cnngenre-model")
+    try:
+        client.register_plugin(Model(), name=f"beets-cnngenre-{hearing.digest}")
+    except OSError as error:
+        raise GenreModelError(
+            f"the model cannot be sent to the Dask workers: {reason(error)}"
+        ) from error
 
 
 def is_here(path: Path, n_bytes: int) -> bool:
@@ -280,7 +310,10 @@ def hear_here(hearing: Hearing, path: Path, n_bytes: int) -> Heard | Failure:
 
 def hear_sent(hearing: Hearing, suffix: str, content: bytes) -> Heard | Failure:
     """What a worker hears of a file that was sent."""
-    with tempfile.TemporaryDirectory(prefix="cnngenre-") as folder:
-        path = Path(folder) / f"sent{suffix}"
-        path.write_bytes(content)
-        return hearing(path)
+    try:
+        with tempfile.TemporaryDirectory(prefix="cnngenre-") as folder:
+            path = Path(folder) / f"sent{suffix}"
+            path.write_bytes(content)
+            return hearing(path)
+    except OSError as error:
+        return Failure(f"a Dask worker cannot keep it for as long as it is heard: {reason(error)}")

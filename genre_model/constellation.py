@@ -2,7 +2,7 @@
 
 A. Wang, *An industrial-strength audio search algorithm*, ISMIR 2003, keeps of a spectrogram what
 survives noise and equalisers: the points that are louder than all around them, spread evenly and of
-a bounded density.  The neighbourhood of 15 frames by 15 bins, the levels and the density are ours.
+a bounded density.  The neighbourhood of 9 frames by 9 bins, the levels and the density are ours.
 """
 
 from __future__ import annotations

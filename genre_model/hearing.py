@@ -7,7 +7,7 @@ once.
 
 from __future__ import annotations
 
-import tempfile
+import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from genre_model.errors import AudioError, GenreModelError
 from genre_model.pool import Failure, attempted
 
 # The folders of models that came from another machine, by their manifests.
-_received: dict[bytes, tempfile.TemporaryDirectory[str]] = {}
+_received: dict[bytes, Path] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,11 @@ class Hearing:
     cache: CacheSpec | None
     effort: Effort
 
+    @property
+    def digest(self) -> str:
+        """Of the model, whose manifest has the hashes of its files."""
+        return hashlib.sha256(self.manifest).hexdigest()
+
     def __call__(self, path: Path) -> Heard | Failure:
         """What is heard of a file, or why it cannot be heard.
 
@@ -140,8 +145,7 @@ def loaded(hearing: Hearing) -> Ear:
 def bundle_of(hearing: Hearing) -> Bundle:
     """The bundle of a hearing: what this process was sent, or what lies where it says."""
     manifest = msgspec.json.decode(hearing.manifest, type=Manifest)
-    received = _received.get(hearing.manifest)
-    return Bundle(hearing.directory if received is None else Path(received.name), manifest)
+    return Bundle(_received.get(hearing.manifest, hearing.directory), manifest)
 
 
 def files_of(bundle: Bundle) -> dict[str, bytes]:
@@ -154,13 +158,21 @@ def files_of(bundle: Bundle) -> dict[str, bytes]:
     return {name: bundle.read(name) for name in sorted(names)}
 
 
-def receive(hearing: Hearing, files: Mapping[str, bytes]) -> None:
-    """Keep a model's files that come from another machine as long as this process lives.
+def receive(hearing: Hearing, files: Mapping[str, bytes], place: Path) -> None:
+    """Keep a model's files that come from another machine, unless they are there already.
+
+    Args:
+        hearing: What they are for.
+        files: Their contents by their names.
+        place: A folder of this process that lasts as long as it does.
 
     Raises:
         OSError: There is no room for them.
     """
-    folder = tempfile.TemporaryDirectory(prefix="cnngenre-")
+    if hearing.manifest in _received:
+        return
+    folder = place / f"cnngenre-{hearing.digest}"
+    folder.mkdir(exist_ok=True)  # there may have been too little room before
     for name, content in files.items():
-        (Path(folder.name) / name).write_bytes(content)
+        (folder / name).write_bytes(content)
     _received[hearing.manifest] = folder

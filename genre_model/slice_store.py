@@ -42,7 +42,7 @@ class SkippedTrack:
 class StoredTrack:
     """A track whose slices lie in ``file``, (n_slices, *shape) float16, or float32.
 
-    ``indices`` (n,) are those that are used, ascending; ``allowed`` (n_genres,) the genres that the
+    ``indices`` (n,) are those that are used, in order; ``allowed`` (n_genres,) the genres that the
     track's label leaves open.
     """
 

@@ -376,6 +376,8 @@ def choose_threshold(
     members = np.unique(np.array(groups), return_inverse=True)[1]
     reached = UNREACHED_THRESHOLD
     for threshold in np.unique(np.floor(confidence * 1000) / 1000)[::-1]:  # never rounded up
+        if threshold == UNREACHED_THRESHOLD:
+            continue  # it means something else
         accepted = confidence >= threshold
         if accepted.sum() < MIN_ACCEPTED:
             continue

@@ -207,6 +207,8 @@ class CnnGenrePlugin(BeetsPlugin):
     def _disable_import(self, error: Exception) -> None:
         """Let the rest of the import go on without genres, after one warning."""
         self._import_disabled = True
+        if self._import_listener is not None:
+            self._import_listener[0].close()
         self._import_listener = None
         self._log.warning("no genres in this import: {}", error)
 

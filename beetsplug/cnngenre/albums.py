@@ -81,6 +81,7 @@ def undo_album(album: Album) -> None:
     before = tuple(album.genres)
     if tuple(album.get("cnngenre_written") or ()) == before:
         album.genres = list(previous)
-    del album["cnngenre_previous"]
-    del album["cnngenre_written"]
+    for name in ("cnngenre_previous", "cnngenre_written"):
+        if album.get(name) is not None:
+            del album[name]
     store_unless_edited(album, before)

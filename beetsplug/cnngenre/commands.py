@@ -78,18 +78,22 @@ def genre_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         asked = what_is_asked(opts)
-        plugin.config.set_args({key: value for key, value in vars(opts).items() if key in DEFAULTS})
+        wishes = {key: value for key, value in vars(opts).items() if key in DEFAULTS}
+        if asked == "suspects":
+            wishes["threshold"] = None  # there it says how firmly, not from when on to answer
+        plugin.config.set_args(wishes)
         options = plugin.options()
         if opts.run is not None:
             past_run(plugin, opts, args)
             return
-        items = find_tracks(lib, args, by_album=bool(opts.album))
-        if asked == "undo":
-            Undo(plugin, options, lib).run(items)
-        elif asked == "tag":
-            Tag(plugin, options, lib).run(items)
-        else:
-            QUESTIONS[asked](plugin, options, lib, items, opts)
+        with usable_library():
+            items = find_tracks(lib, args, by_album=bool(opts.album))
+            if asked == "undo":
+                Undo(plugin, options, lib).run(items)
+            elif asked == "tag":
+                Tag(plugin, options, lib).run(items)
+            else:
+                QUESTIONS[asked](plugin, options, lib, items, opts)
 
     command.func = run
     return command
@@ -147,14 +151,16 @@ def suspects(
     """List tracks whose genre the model firmly disagrees with.
 
     Raises:
-        UserError: The playlist cannot be written.
+        UserError: The playlist cannot be written, or the threshold is no probability.
     """
     from beetsplug.cnngenre.suspects import Suspects, check_playlist, write_playlist
 
+    if opts.threshold is not None and not 0 <= opts.threshold <= 1:
+        raise UserError(f"cnngenre: --threshold {opts.threshold} is not from 0 to 1")
     playlist = Path(opts.playlist).expanduser() if opts.playlist else None
     if playlist:
         check_playlist(playlist)
-    search = Suspects(plugin, options, lib, None if opts.threshold is None else options.threshold)
+    search = Suspects(plugin, options, lib, opts.threshold)
     found = search.find(list(items))
     search.show(found, opts.format)
     if playlist:
@@ -236,6 +242,19 @@ QUESTIONS = {
 }
 
 
+@contextmanager
+def usable_library() -> Iterator[None]:
+    """A library that is full, or locked for long by another program, ends the run.
+
+    Raises:
+        UserError: It is.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise UserError(f"cnngenre: the library cannot be used: {error}") from error
+
+
 class Run:
     """What tagging and taking back have in common: progress, lines, counts, a summary."""
 
@@ -250,29 +269,24 @@ class Run:
         self.album_ids: dict[int, None] = {}
 
     def run(self, items: Tracks) -> None:
-        """Go over the tracks.  What is done stays done when it is interrupted.
-
-        Raises:
-            UserError: The library cannot be written, being full or locked for long.
-        """
+        """Go over the tracks.  What is done stays done when it is interrupted."""
         start = time.monotonic()
         whole = False
         try:
-            with self.kept() as keep, progress(len(items), quiet=self.options.quiet) as bar:
-                for step in self.steps(self.noting_albums(items)):
-                    with uninterrupted():
-                        item, plan = step()
+            with self.kept() as keep:
+                with progress(len(items), quiet=self.options.quiet) as bar:
+                    for step in self.steps(self.noting_albums(items)):
+                        with uninterrupted():
+                            item, plan = step()
+                            if plan is not None:
+                                self.counts[plan.action] += 1
+                                keep(item, plan)
                         if plan is not None:
-                            self.counts[plan.action] += 1
-                            keep(item, plan)
-                    if plan is not None:
-                        self.show(item, plan, bar)
-                    bar.update()
-            if not self.options.pretend:
-                self.finish()
+                            self.show(item, plan, bar)
+                        bar.update()
+                if not self.options.pretend:
+                    self.finish()
             whole = True
-        except sqlite3.OperationalError as error:
-            raise UserError(f"cnngenre: the library cannot be used: {error}") from error
         finally:
             if whole or self.counts:
                 self.summarise(time.monotonic() - start, whole=whole)
@@ -414,7 +428,9 @@ class Undo(Run):
         plan = plan_undo(loaded)
         if plan is None or self.options.pretend:
             return loaded, plan
-        item = current(loaded) or loaded
+        item = current(loaded)
+        if item is None:
+            return loaded, kept_meanwhile(plan)
         plan = plan_undo(item)
         return item, plan and undo(item, plan, write=self.options.write)
 

@@ -216,7 +216,11 @@ def make_room(folder: Path) -> None:
 
 def journals(folder: Path) -> list[Path]:
     """The files of all runs, oldest first."""
-    return sorted(folder.glob("[!.]*.jsonl"), key=lambda path: (path.stem[:19], len(path.stem)))
+
+    def age(path: Path) -> tuple[str, int, str]:
+        return path.stem[:19], len(path.stem), path.stem
+
+    return sorted(folder.glob("[!.]*.jsonl"), key=age)
 
 
 def find_run(folder: Path, name: str) -> Path:

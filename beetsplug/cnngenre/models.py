@@ -47,11 +47,14 @@ def backbone_bundle() -> Bundle:
 
 def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:
     """The user's newest bundle for genres that is whole and answers, if there is one."""
-    found = (whole_bundle(path.parent, complain) for path in models.glob(f"[!.]*/{MANIFEST}"))
+    found = (readable_bundle(path.parent, complain) for path in models.glob(f"[!.]*/{MANIFEST}"))
     genre_bundles = [
         bundle
         for bundle in found
-        if bundle and bundle.manifest.target == "genres" and answers(bundle, threshold)
+        if bundle
+        and bundle.manifest.target == "genres"
+        and answers(bundle, threshold)
+        and is_whole(bundle, complain)
     ]
     return max(
         genre_bundles, key=lambda b: (b.manifest.created_utc, b.manifest.bundle_id), default=None
@@ -63,13 +66,21 @@ def answers(bundle: Bundle, threshold: float | None) -> bool:
     return threshold is not None or bundle.manifest.answers
 
 
-def whole_bundle(directory: Path, complain: Complain) -> Bundle | None:
-    """A bundle whose files all have their hashes, or None, with a complaint."""
+def readable_bundle(directory: Path, complain: Complain) -> Bundle | None:
+    """A bundle, or None, with a complaint."""
     try:
-        bundle = read_bundle(directory)
+        return read_bundle(directory)
+    except BundleError as error:
+        complain(str(error))
+        return None
+
+
+def is_whole(bundle: Bundle, complain: Complain) -> bool:
+    """Whether a bundle's files all have their hashes; a complaint where not."""
+    try:
         for file in bundle.manifest.files:
             bundle.read(file)
     except BundleError as error:
         complain(str(error))
-        return None
-    return bundle
+        return False
+    return True

@@ -28,7 +28,7 @@ from beetsplug.cnngenre.snapshot import (
     take,
 )
 from beetsplug.cnngenre.tagging import Action, TagPlan, apply, genres_of, not_written, note
-from beetsplug.cnngenre.tracks import unedited
+from beetsplug.cnngenre.tracks import store_unless_edited, unedited
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre import CnnGenrePlugin
@@ -139,7 +139,7 @@ class Review:
             return None
         if not self.options.pretend:
             note(item, song, verdict.probabilities, self.listener.bundle_id)
-            item.store()
+            store_unless_edited(item, genres_of(item))  # if it was, it is passed over when asked
         self.heard["sure"] += song.accepted
         if song.accepted or song.best is None:
             return None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from beets.dbcore.db import DBAccessError
 from beets.library import Item
 from flask import Flask, Response, jsonify, request, send_file
 from werkzeug.exceptions import HTTPException
@@ -268,6 +269,7 @@ def make_app(page: Page, guard: Guard, library: OneThread, pictures: Pictures) -
     app.register_error_handler(RefusedError, refused)
     app.register_error_handler(ClosedError, closed)
     app.register_error_handler(sqlite3.Error, library_failed)
+    app.register_error_handler(DBAccessError, library_failed)
     app.register_error_handler(HTTPException, plainly)
     return app
 
@@ -340,7 +342,7 @@ def closed(_: ClosedError) -> tuple[Response, int]:
     return jsonify({"error": "The review has ended."}), 503
 
 
-def library_failed(error: sqlite3.Error) -> tuple[Response, int]:
+def library_failed(error: sqlite3.Error | DBAccessError) -> tuple[Response, int]:
     """The answer while another program has the library; what was to be done can be tried again."""
     return jsonify({"error": f"The library cannot be used: {error}."}), 503
 

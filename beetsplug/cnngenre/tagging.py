@@ -1,4 +1,4 @@
-"""Decide what becomes of a track's genres, then do it: the only module that changes an item.
+"""Decide what becomes of a track's genres, then do it.
 
 What is kept on a track, besides its genres, as flexible fields:
 
@@ -278,7 +278,7 @@ def apply_field(item: Item, target: str, song: SongGenre, plan: TagPlan) -> None
     item[f"{own_name(target)}_probability"] = f"{best.probability:.3f}" if best else ""
     if plan.action is Action.WRITE:
         item[own_name(target)] = plan.after[0]
-    item.store()
+    store_unless_edited(item, genres_of(item))
 
 
 def plan_undo(item: Item) -> TagPlan | None:

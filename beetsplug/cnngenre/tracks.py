@@ -6,12 +6,14 @@ turn comes, and what was planned for it is stored only where its genres are stil
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from beets.dbcore import Results
 from beets.dbcore.query import InQuery
 from beets.library import Album, Item, Library
+
+from beetsplug.cnngenre.interrupts import uninterrupted
 
 N_LOADED = 200  # at once: fewer would be more queries
 
@@ -65,9 +67,15 @@ def current(model: Model) -> Model | None:
 def unedited(model: Model, genres: tuple[str, ...]) -> Model | None:
     """A track or an album as it is now; None where it has gone, or has other genres than these."""
     now = current(model)
-    return now if now is not None and tuple(now.genres) == genres else None
+    return now if now is not None and named(now.genres) == named(genres) else None
 
 
+def named(genres: Iterable[str]) -> list[str]:
+    """Genres without the empty ones, which some files have and which say nothing."""
+    return [genre for genre in genres if genre]
+
+
+@uninterrupted()
 def store_unless_edited(model: Model, genres: tuple[str, ...]) -> bool:
     """Store what was set on a track or an album, unless it has gone or has no longer these genres.
 

@@ -126,7 +126,7 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
     for line in summary(report):
         say(line)
     ui.print_(f"report: {(bundle.directory / REPORT_HTML).as_uri()}")
-    ui.print_(how_to_use(bundle, train_options.field, options.threshold))
+    ui.print_(how_to_use(bundle, train_options.field, options))
 
 
 def wished_system(options: TrainOptions) -> Architecture | Bundle:
@@ -209,19 +209,21 @@ def label_reader(lib: Library, options: TrainOptions) -> LabelsOf:
     return field_labels(options.field)
 
 
-def how_to_use(bundle: Bundle, field: str, threshold: float | None) -> str:
+def how_to_use(bundle: Bundle, field: str, options: Options) -> str:
     """The sentence after a training."""
     from beetsplug.cnngenre.models import answers
 
     name = bundle.directory.name
-    if field == GENRES and not answers(bundle, threshold):
+    if field != GENRES:
+        return f"beet cnngenre --model {name} writes the field {own_name(field)}, and no genres"
+    if options.model is not None:
+        return f"cnngenre goes on with the configured model; --model {name} uses this one"
+    if not answers(bundle, options.threshold):
         return (
             "cnngenre goes on without it, as it would answer nothing: more labels may help, or "
             f"--model {name} --threshold 0.7"
         )
-    if field == GENRES:
-        return f"cnngenre uses it from now on; --model {name} names it when there is a newer one"
-    return f"beet cnngenre --model {name} writes the field {own_name(field)}, and no genres"
+    return f"cnngenre uses it from now on; --model {name} names it when there is a newer one"
 
 
 def hear(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.aggregate import aggregate
+from genre_model.errors import GenreModelError
 from genre_model.evaluation import Interval, artist_interval, calibration_error
 from genre_model.experiments.protocol import Answers, Outcome
 from genre_model.specs import AggregationRule, AggregationSpec
@@ -107,7 +108,10 @@ def paired_difference(first: Sequence[Outcome], second: Sequence[Outcome]) -> In
     for one, other in zip(first, second, strict=True):
         a, b = one.test, other.test
         if a.group != b.group or not np.array_equal(a.truth, b.truth):
-            raise ValueError("the conditions were tested on different songs")
+            raise GenreModelError(
+                "a song can be heard under one condition and not under another (is it silent in "
+                "places?): they cannot be compared"
+            )
         for right_a, right_b, group in zip(songs_right(a), songs_right(b), a.group, strict=True):
             pairs.append((bool(right_a), bool(right_b), group))
     gains = np.array([int(b) - int(a) for a, b, _ in pairs], dtype=np.float64)
@@ -153,6 +157,3 @@ def area_under_curve(scores: Float64, positive: Bools) -> float:
     """How often something positive is scored above something that is not (ROC AUC, ties half)."""
     above = scores[positive][:, None] - scores[~positive][None, :]
     return float(((above > 0) + 0.5 * (above == 0)).mean())
-
-
-Score = Callable[[Float64, NDArray[np.intp]], float]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from genre_model.architectures import Architecture, Network
 from genre_model.dataset import LabelledTrack
+from genre_model.errors import GenreModelError
 from genre_model.keras_export import require_learner
 from genre_model.learn import OnEpoch, learn
 from genre_model.scratch import select_slices
@@ -27,6 +28,7 @@ from genre_model.slice_store import (
     SkippedTrack,
     StoredTrack,
     allowed_genres,
+    check_parts,
     digest,
     store_tracks,
     whole_file,
@@ -48,8 +50,8 @@ class Condition:
     """What is trained, on what, and what it is tested on.
 
     ``share`` of the training songs is used, ``select`` of their slices (the easiest).  ``heard``
-    are the slices of the test's songs, where they are not those of the training.  ``liked``: the
-    classes are whether somebody likes a genre, not the genres.
+    are the slices of the test's and the validation's songs, where they are not the training's.
+    ``liked``: the classes are whether somebody likes a genre, not the genres.
     """
 
     name: str
@@ -78,8 +80,18 @@ class Condition:
             (self.split_by, self.share, self.select, self.order, self.liked),
             seed,
             [(str(track.path), track.labels, track.artist, track.album) for track in tracks],
+            [stamp(track.path) for track in tracks],
         )
         return digest(msgspec.json.encode(parts))
+
+
+def stamp(path: Path) -> tuple[int, int] | None:
+    """A file's size and time of change; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:  # it will not be heard
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,16 +194,21 @@ def train_and_test(
     if condition.order == "shuffled":
         division = shuffled(division, seed)
     learners = [*division.training, *(replace(t, validation=True) for t in division.validation)]
+    check_parts(learners)
+    if not division.test:
+        raise GenreModelError("there is too little music to keep some of it for a test")
     start = time.perf_counter()
     if condition.select is not None:
         learners = select_slices(architecture, learners, condition.select, work, seed=seed)
     learned = learn(architecture, learners, work, seed=seed, on_epoch=on_epoch)
     trained = time.perf_counter()
-    test = division.test
+    test, validation = division.test, division.validation
     if condition.heard is not None:
         other = replace(architecture, slices=condition.heard)
-        elsewhere, _ = stored_tracks(other, [t.track for t in test], genres, folder / "slices")
-        test = elsewhere
+        test, validation = (
+            stored_tracks(other, [t.track for t in part], genres, folder / "slices")[0]
+            for part in (test, validation)
+        )
     answered = answers_to(learned.logits, test)
     done = time.perf_counter()
     facts = Facts(
@@ -205,7 +222,7 @@ def train_and_test(
         answering_s=done - trained,
         n_not_heard=len(skipped),
     )
-    return Outcome(facts, answers_to(learned.logits, division.validation), answered)
+    return Outcome(facts, answers_to(learned.logits, validation), answered)
 
 
 def stored_tracks(

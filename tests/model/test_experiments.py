@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genre_model.dataset import LabelledTrack
+from genre_model.errors import GenreModelError
 from genre_model.evaluation import Interval
 from genre_model.experiments.catalogue import EXPERIMENTS, SWEPT
 from genre_model.experiments.figures import (
@@ -136,7 +137,7 @@ def test_figures_are_what_they_say():
 
 
 def test_pairs_have_to_be_of_the_same_songs():
-    with pytest.raises(ValueError, match="different songs"):
+    with pytest.raises(GenreModelError, match="cannot be compared"):
         paired_difference([outcome(seed=0)], [outcome(seed=1)])
     same = paired_difference([outcome()], [outcome()])
     assert (same.value, same.low, same.high) == (0, 0, 0)

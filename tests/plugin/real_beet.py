@@ -6,8 +6,10 @@ none of them.  Ambient is a kind of Electronic, for the highest tones.
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -135,6 +137,14 @@ class Beet:
     def genres(self):
         """Title -> genres in the database, as beets prints them."""
         return dict(self.fields("genres"))
+
+    def orphans(self):
+        """Fields of tracks that have gone: beets gives their ids to the next ones."""
+        with closing(sqlite3.connect(self.config["library"])) as connection:
+            found = connection.execute(
+                "SELECT key FROM item_attributes WHERE entity_id NOT IN (SELECT id FROM items)"
+            )
+            return [key for (key,) in found]
 
     def paths(self):
         """Title -> path of the file in the library."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,15 +12,21 @@ from contextlib import closing
 
 import mutagen
 import pytest
-from real_beet import clean
+from real_beet import clean, write_tone
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
 
 N_TRACKS = 16
-# Runs first in each worker: it does not see the music under its own path, or takes its time.
+# Runs first in each worker: it dies of the first question, has a small disk, does not see the music
+# under its own path, or takes its time.
 WORKER = """
-import os, time
+import os, resource, time
+if os.environ.get("DEADLY"):
+    import genre_model.cluster as cluster
+    cluster.is_here = lambda path, n_bytes: os._exit(9)
+if os.environ.get("DISK"):
+    resource.setrlimit(resource.RLIMIT_FSIZE, 2 * (int(os.environ["DISK"]),))
 if os.environ.get("BLIND"):
     import genre_model.cluster as cluster
     cluster.is_here = lambda path, n_bytes: False
@@ -31,18 +38,23 @@ if os.environ.get("SLOW"):
         return plain(path, rate_hz)
     audio.open_audio = open_audio
 """
+# Runs first in a `beet` that sends one file after the other and soon gives up.
+HASTY = """
+import genre_model.cluster as cluster
+cluster.PATIENCE_S, cluster.MAX_SENT_BYTES = 2.0, 2**18
+"""
 
 
 class Cluster:
     """A scheduler and its workers, as processes."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **variables):
         self.folder = folder
         self.processes = []
         (folder / "sitecustomize.py").write_text(WORKER)
-        line = self.begin("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        arguments = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+        self.address = self.begin("scheduler", *arguments, **variables)
         self.scheduler = self.processes[0]
-        self.address = line
 
     def begin(self, what, *arguments, **variables):
         log = self.folder / f"{len(self.processes)}.log"
@@ -68,8 +80,13 @@ class Cluster:
     def worker(self, **variables):
         """One that does not come back when it is killed."""
         arguments = ["--no-nanny", "--nthreads", "1", "--no-dashboard"]
+        arguments += ["--local-directory", str(self.folder)]
         self.begin("worker", self.address, *arguments, **variables)
         return self.processes[-1]
+
+    def n_models(self):
+        """How many models the workers keep."""
+        return len(list(self.folder.rglob("network.onnx")))
 
     def end(self):
         for process in self.processes:
@@ -78,10 +95,10 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path):
+def cluster(tmp_path, request):
     folder = tmp_path / "dask"
     folder.mkdir()
-    found = Cluster(folder)
+    found = Cluster(folder, **getattr(request, "param", {}))
     yield found
     found.end()
 
@@ -132,6 +149,75 @@ def test_files_that_the_workers_cannot_see_are_sent_and_so_is_the_model(tracks, 
     lost.unlink()
     out = tracks("genre", "-f", "--dask", cluster.address)
     assert "no such file" in tracks.errors.lower()
+    assert cluster.n_models() == 1  # of two runs
+
+
+def test_the_last_worker_goes_while_files_wait_to_be_sent(tracks, cluster, tmp_path):
+    tracks.config["cnngenre"]["cache"] = False
+    hasty = tmp_path / "hasty"
+    hasty.mkdir()
+    (hasty / "sitecustomize.py").write_text(HASTY)
+    worker = cluster.worker(BLIND="1", SLOW="0.3")
+    process = tracks.start("genre", "--dask", cluster.address, variables={"PYTHONPATH": str(hasty)})
+    assert "->" in process.stdout.readline()
+    worker.kill()
+    try:
+        out, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "interrupted: tagged" in out
+    assert clean(errors) == "error: cnngenre: no Dask workers are left\n"
+
+
+def test_a_worker_without_room_for_the_model_or_for_a_track(tracks, cluster):
+    tracks.config["cnngenre"]["cache"] = False
+    worker = cluster.worker(BLIND="1", DISK=str(2**14))
+    tracks("genre", "--dask", cluster.address, status=1)
+    expected = "the model cannot be sent to the Dask workers: File too large"
+    assert tracks.errors == f"error: cnngenre: {expected}\n"
+    worker.kill()
+    worker.wait()
+    cluster.worker(BLIND="1", DISK=str(2**20))
+    large = next(iter(tracks.paths().values()))
+    write_tone(large.parent, "Jazz", large.stem, seconds=10)
+    out = tracks("genre", "--dask", cluster.address)
+    assert f"tagged {N_TRACKS - 1}, kept 0, unsure 0, failed 1" in out
+    assert (
+        "a Dask worker cannot keep it for as long as it is heard: File too large" in tracks.errors
+    )
+
+
+@pytest.mark.parametrize(
+    "cluster", [{"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}], indirect=True
+)
+def test_workers_that_die_before_they_hear_anything_are_one_sentence(tracks, cluster):
+    cluster.worker(DEADLY="1")
+    tracks("genre", "--dask", cluster.address, status=1)
+    assert tracks.errors == "error: cnngenre: the Dask workers died, one after the other\n"
+
+
+def test_a_worker_that_comes_late_gets_the_models_of_all_runs(
+    tracks, cluster, tone, tmp_path, pitch_bundle
+):
+    mine = shutil.copytree(pitch_bundle, tmp_path / "mine")
+    other = shutil.copytree(pitch_bundle, tmp_path / "other")
+    manifest = other / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("pitch-1", "pitch-2"))
+    tracks.config["cnngenre"] |= {"cache": False, "model": str(mine)}
+    first = cluster.worker(SLOW="0.6")
+    process = tracks.start("genre", "--dask", cluster.address)
+    assert "->" in process.stdout.readline()
+    mine.rename(tmp_path / "gone")  # as if it were on another machine
+    classify = [sys.executable, "-m", "genre_model.cli", "classify", tone("Rock", folder="more")]
+    classify += ["--model", other, "--dask", cluster.address]
+    subprocess.run(classify, capture_output=True, check=True, timeout=120)
+    assert cluster.n_models() == 2
+    cluster.worker()
+    first.kill()
+    out, errors = process.communicate(timeout=120)
+    assert (process.returncode, clean(errors)) == (0, "")
+    assert f"tagged {N_TRACKS}, kept 0, unsure 0, failed 0" in out
 
 
 def test_the_engine_trains_and_classifies_on_a_cluster(tone, cluster, tmp_path):

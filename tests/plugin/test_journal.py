@@ -141,7 +141,7 @@ def test_a_cut_last_line_is_passed_over(library, n_bytes):
     [path] = (beet.home / "cnngenre" / "runs").iterdir()
     path.write_bytes(path.read_bytes()[:-n_bytes])
     found = stats(beet)
-    assert found["state"] == "unfinished" if n_bytes > 1 else "finished"
+    assert found["state"] == ("unfinished" if n_bytes > 1 else "finished")
     assert found["tracks"] == (2 if n_bytes < 60 else 1)
 
 

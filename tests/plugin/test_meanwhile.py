@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from labelled_library import bundles, models
 from plugin_files import file_genres
 
-from beetsplug.cnngenre.models import whole_bundle
+from beetsplug.cnngenre.models import is_whole
+from genre_model.bundle import read_bundle
 
 EDIT = ("modify", "-y")
 MEANWHILE = {
@@ -86,6 +88,32 @@ def test_what_others_do_to_a_track_meanwhile_stays(library, at):
     }
 
 
+@pytest.mark.parametrize("question", [["--force"], ["--force", "--model", "mood"]])
+def test_a_track_that_is_removed_while_it_is_heard_leaves_nothing(
+    library, pitch_bundle, tmp_path, question
+):
+    beet = library(Unsure=None, Rock=None)
+    mood = tmp_path / "mood"
+    shutil.copytree(pitch_bundle, mood)
+    manifest = json.loads((mood / "manifest.json").read_bytes()) | {"target": "mood"}
+    (mood / "manifest.json").write_text(json.dumps(manifest))
+    arguments = [str(mood) if word == "mood" else word for word in question]
+    others = {"Unsure": ("remove", "-f", "title:Unsure")}
+    with_others(beet, "heard", others, "genre", "-W", *arguments)
+    assert beet("ls", "-f", "$title") == "Rock\n"
+    assert beet.orphans() == []
+
+
+def test_undo_leaves_the_file_of_a_track_alone_that_is_removed_meanwhile(library):
+    beet = library(Rock=None, Rock_2=None)
+    beet("genre")
+    [first, second] = sorted(beet.paths().values())
+    others = {"Rock": ("remove", "-f", "title::Rock")}
+    output = with_others(beet, "written", others, "genre", "--undo")
+    assert "restored 0, kept 2" in output
+    assert sorted(file_genres(path) for path in (first, second)) == [[], ["Rock"]]
+
+
 def test_what_is_edited_during_an_import_stays(beet, tone, tmp_path):
     tone("Rock")
     command = (*EDIT, "title:Rock", "genres=Polka", "year=1999")
@@ -120,7 +148,7 @@ def test_an_import_and_a_training_at_once(labelled, tone, tmp_path):
         assert process.returncode == 0, printed
         assert "Traceback" not in printed
     assert len(bundles(labelled)) == 1
-    assert whole_bundle(bundles(labelled)[0], print) is not None
+    assert is_whole(read_bundle(bundles(labelled)[0]), print)
     assert rows(labelled, "PRAGMA integrity_check") == [("ok",)]
     heard = "SELECT * FROM item_attributes WHERE key = 'cnngenre_model'"
     assert len(rows(labelled, heard)) == 6, printed

@@ -5,6 +5,7 @@ import os
 import select
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -244,6 +245,34 @@ def test_what_was_labelled_meanwhile_is_left_alone(doubtful):
     os.write(session.master, b"s\n")
     assert session.end().startswith("accepted 0, corrected 0, skipped 1, left 0")
     assert beet.genres() == {"Unsure_1": "", "Unsure_2": "Noise"}
+
+
+def test_a_track_that_is_removed_while_it_is_heard_leaves_nothing(library):
+    beet = library(Unsure=None, Rock=None)
+    beet.config["plugins"] = ["cnngenre", "meanwhile"]
+    removal = {"at": "heard", "commands": {"Unsure": ["remove", "-f", "title:Unsure"]}}
+    session = Session(beet, "genre", "--review", MEANWHILE=json.dumps(removal))
+    assert session.end().startswith("accepted 0, corrected 0, skipped 0, left 0")
+    assert beet.genres() == {"Rock": ""}
+    assert beet.orphans() == []
+
+
+def test_a_library_that_is_locked_while_it_hears_is_one_sentence(library):
+    beet = library(Unsure=None)
+    beet.config["timeout"] = 0.2
+    lock = sqlite3.connect(beet.config["library"], isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    line = Session(beet, "genre", "--review").end(status=1)
+    lock.close()
+    assert line == "error: cnngenre: the library cannot be used: database is locked"
+
+
+def test_ctrl_c_does_not_come_between_a_file_and_the_library(doubtful):
+    beet = doubtful(Unsure=None)
+    beet.config["plugins"] = ["cnngenre", "ctrlc"]
+    session = Session(beet, "genre", "--review").say("a")
+    assert session.end().startswith("interrupted: accepted 1")
+    assert [beet.genres()["Unsure"]] == file_genres(beet.paths()["Unsure"]) != [""]
 
 
 def test_a_model_of_another_field_is_refused(doubtful, pitch_bundle, tmp_path):

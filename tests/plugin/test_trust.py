@@ -234,7 +234,8 @@ def test_a_model_from_scratch_leaves_out_what_it_has_only_learned(labelled):
     pytest.importorskip("skimage")
     beet = labelled
     beet("cnntrain", "--architecture", "costa2011")
-    output = beet("genre", "--suspects", "--threshold", "0")
+    [model] = bundles(beet)
+    output = beet("genre", "--suspects", "--threshold", "0", "--model", model.name)
     n_judged = int(re.search(r" of (\d+) tracks", output)[1])
     n_learned = int(re.search(r"(\d+) learned from, without an honest verdict", output)[1])
     assert n_judged == 24
