@@ -71,7 +71,7 @@ BENCHMARKS = (
         ("--clips", "1000000"),
     ),
     Benchmark("retag", "retag.py", ("{music}", "--rounds", "2"), 1.3, ("--rounds", "5")),
-    Benchmark("load", "load.py", ("100000",), 0.7, (), writes_json=False),
+    Benchmark("load", "load.py", ("100000", "--tracks", "{tracks}"), 2.5, (), writes_json=False),
     Benchmark("paper_training", "paper_training.py", (), 2),
     Benchmark("peers", "peers.py", ("{tracks}", "--peers", "{peers}", "--rounds", "3"), 2),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from math import prod
 
 # By the number of a field: what sort of message it holds.  Other fields are passed over.
 MESSAGES: dict[str, dict[int, str]] = {
@@ -25,13 +26,19 @@ NODE_DOMAIN = ("node", 7)
 EXTERNAL = {("tensor", 13), ("tensor", 14)}  # external_data; data_location, 0 for here
 STANDARD = (b"", b"ai.onnx")
 
-# Operators whose result is no larger than what they are given.
-LAYOUT = {b"Cast", b"Constant", b"Identity", b"Reshape", b"Squeeze", b"Transpose", b"Unsqueeze"}
+# Operators that only lay out what they are given.
+LAYOUT = {
+    *(b"Cast", b"Concat", b"Constant", b"Gather", b"Identity", b"Reshape", b"Slice", b"Squeeze"),
+    *(b"Transpose", b"Unsqueeze"),
+}
+# Those whose result may be known although what they are given is not; it takes a few bytes.
+SHAPE, SHAPE_BYTES = {b"Shape", b"Size"}, 100
 
 MAX_DEPTH = 16
 MAX_FIELDS = 2_000_000
 MAX_NODES = 20_000
 MAX_TENSORS = 20_000
+MAX_LAYOUT_BYTES = 2**31
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
@@ -49,6 +56,8 @@ def find_danger(content: bytes) -> str | None:
         return str(error)
     if counts["function"] or counts["training"]:
         return "has functions of its own"
+    if counts["sparse"]:  # a few bytes can claim any size, which is filled when it is loaded
+        return "has sparse weights"
     if counts["node"] > MAX_NODES or counts["tensor"] > MAX_TENSORS:
         return f"has more than {MAX_NODES} operators or weights"
     return None
@@ -57,24 +66,36 @@ def find_danger(content: bytes) -> str | None:
 def folds_cheaply(content: bytes) -> bool:
     """Whether all that can be calculated from the weights alone is how they are laid out.
 
-    ONNX Runtime does that once, when it loads the network, and nobody can stop it.  Of a network
-    with loops, or whose operators are not in order, nothing is known.
+    ONNX Runtime does that once, when it loads the network, and nobody can stop it.  To it, the
+    shape of an input may be as good as a weight.  Of a network with loops, or whose operators are
+    not in order, nothing is known.
     """
     graphs = list(parts(memoryview(content), 7))
-    constant = {bytes(name) for g in graphs for tensor in parts(g, 5) for name in parts(tensor, 8)}
-    known = constant | {
+    constant: Counter[bytes] = Counter()  # bytes, by name
+    for tensor in (tensor for g in graphs for tensor in parts(g, 5)):
+        constant.update({bytes(name): len(tensor) for name in parts(tensor, 8)})
+    known = constant.keys() | {
         bytes(name) for g in graphs for value in parts(g, 11) for name in parts(value, 1)
     }
+    laid_out = 0
     for node in (node for g in graphs for node in parts(g, 1)):
-        inputs, outputs = ({bytes(name) for name in parts(node, number)} for number in (1, 2))
+        # Names are optional: an empty one stands for nothing.
+        inputs, outputs, kinds = (
+            [bytes(text) for text in parts(node, number) if text] for number in (1, 2, 4)
+        )
         has_graph = any(number in (6, 11) for a in parts(node, 5) for number, _ in fields(a))
-        if has_graph or not inputs - {b""} <= known:
+        if has_graph or not known.issuperset(inputs) or not known.isdisjoint(outputs):
             return False
-        if inputs <= constant:
-            if not {bytes(name) for name in parts(node, 4)} <= LAYOUT:
+        if SHAPE.issuperset(kinds):
+            constant.update(dict.fromkeys(outputs, SHAPE_BYTES))
+        elif all(name in constant for name in inputs):
+            sizes = [constant[name] for name in inputs]
+            size = len(node) + (prod(sizes) if b"Gather" in kinds else sum(sizes))
+            laid_out += size
+            if not LAYOUT.issuperset(kinds) or laid_out > MAX_LAYOUT_BYTES:
                 return False
-            constant |= outputs
-        known |= outputs
+            constant.update(dict.fromkeys(outputs, size))
+        known.update(outputs)
     return True
 
 
@@ -103,10 +124,8 @@ def walk(
             raise ValueError("is too complicated")
         if number in inner and isinstance(value, memoryview):
             yield from walk(value, inner[number], counts, depth + 1)
-        elif isinstance(value, int) or len(value) < 100:
-            yield message, number, value if isinstance(value, int) else bytes(value)
-        elif (message, number) == NODE_DOMAIN:
-            yield message, number, b"a long name"
+        else:  # nobody needs more than the beginning of what is long
+            yield message, number, value if isinstance(value, int) else bytes(value[:100])
 
 
 def fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
@@ -118,6 +137,8 @@ def fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     place = 0
     while place < len(content):
         key, place = varint(content, place)
+        if not 8 <= key < 2**32:  # of a longer one, ONNX Runtime would read the last 32 bits
+            raise ValueError("is no ONNX file")
         number, wire = key >> 3, key & 7
         if wire == VARINT:
             value, place = varint(content, place)

@@ -51,6 +51,8 @@ def open_network(content: bytes) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # refusals come back as exceptions
+    # Not its own format, which it would know by four letters and find_danger() has not read.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
     if len(content) > LARGE_BYTES:

@@ -377,9 +377,12 @@ class Tag(Run):
         plan, song, target = verdict.plan, verdict.song, self.listener.target
         if self.options.pretend or song is None or verdict.probabilities is None:
             return verdict.item, plan
-        item = unedited(verdict.item, genres_of(verdict.item))
-        if item is None:
-            return verdict.item, kept_meanwhile(plan)
+        item = verdict.item
+        if plan.action is Action.WRITE:  # other plans are stored, or not, with one look
+            now = unedited(item, genres_of(item))
+            if now is None:
+                return item, kept_meanwhile(plan)
+            item = now
         if target != GENRES:
             apply_field(item, target, song, plan)
             return item, plan

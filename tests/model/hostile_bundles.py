@@ -175,6 +175,42 @@ def external_in_attribute():
     return network([node, *plus("w")])
 
 
+def field(number, content, high_bits=0):
+    """A field in the wire format, with bits in its tag that are no part of a tag."""
+    tag, prefix = number << 3 | 2 | high_bits << 32, b""
+    for value in (tag, len(content)):
+        while value > 127:
+            prefix, value = prefix + bytes([value & 127 | 128]), value >> 7
+        prefix += bytes([value])
+    return prefix + content
+
+
+def disguised(number, content, *within):
+    """A network with a field whose tag ONNX Runtime shortens to one that it knows."""
+    content = field(number, content, high_bits=1)
+    for outer in reversed(within):
+        content = field(outer, content)
+    return network([mean_of("log_mel")], opsets=(("", 17), ("com.microsoft", 1))) + content
+
+
+def disguised_operator():
+    """A domain that way; messages in two parts are joined."""
+    node = helper.make_node("Gelu", ["log_mel"], ["y"]).SerializeToString()
+    content = field(7, field(1, node + field(7, b"com.microsoft", high_bits=1)))
+    return network([mean_of("y")], opsets=(("", 17), ("com.microsoft", 1))) + content
+
+
+def sparse(n=2**33, as_node=False):
+    """A few bytes that stand for very many zeros."""
+    weights = helper.make_sparse_tensor(tensor("w", [1.0], "f4"), tensor("i", [0]), [n])
+    nodes = [helper.make_node("ReduceSum", ["w"], ["s"], keepdims=0), *plus("s")]
+    if as_node:
+        return network([helper.make_node("Constant", [], ["w"], sparse_value=weights), *nodes])
+    model = onnx.load_model_from_string(network(nodes))
+    model.graph.sparse_initializer.append(weights)
+    return model.SerializeToString()
+
+
 def claiming_weights():
     weights = TensorProto(name="w", data_type=1, dims=[10**12])
     return network(plus("w"), [weights])
@@ -226,12 +262,56 @@ def endless(n_steps=10**15, grow=False):
 
 def calculated_at_load(size=3000, n=60):
     """Products of weights, which ONNX Runtime would calculate before anybody asks."""
-    nodes = [helper.make_node("RandomNormal", [], ["x0"], shape=[size, size])]
     nodes = [helper.make_node("MatMul", ["w", "w"], ["x0"])]
     nodes += [helper.make_node("MatMul", ["w", f"x{i}"], [f"x{i + 1}"]) for i in range(n)]
     nodes.append(helper.make_node("ReduceSum", [f"x{n}"], ["s"], keepdims=0))
     weights = numpy_helper.from_array(np.zeros((size, size), np.float32), "w")
     return network([*nodes, *plus("s")], [weights])
+
+
+def calculated_without_an_option():
+    """The same, by an operator that would take a third input."""
+    nodes = [
+        helper.make_node("Gemm", ["w", "w", ""], ["product"]),
+        helper.make_node("ReduceSum", ["product"], ["s"], keepdims=0),
+    ]
+    return network([*nodes, *plus("s")], [tensor("w", np.zeros((8, 8)), "f4")])
+
+
+def calculated_from_a_shape(kind="Shape"):
+    """The same, of what is made of the input's shape; without any weights."""
+    nodes = [
+        helper.make_node(kind, ["log_mel"], ["axes"]),
+        helper.make_node("Reshape", ["axes", "all"], ["shape"]),
+        helper.make_node("ConstantOfShape", ["shape"], ["filled"]),
+        helper.make_node("ReduceSum", ["filled"], ["s"], keepdims=0),
+    ]
+    return network([*nodes, *plus("s")], [tensor("all", [-1])])
+
+
+def calculated_under_a_taken_name():
+    """The same, before the product's factor is made, whose name the input had at first."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "x"], ["product"]),
+        helper.make_node("Identity", ["w"], ["x"]),
+        helper.make_node("ReduceSum", ["product"], ["s"], keepdims=0),
+    ]
+    content = network([*nodes, *plus("s")], [tensor("w", np.zeros((8, 8)), "f4")])
+    model = onnx.load_model_from_string(content)
+    entry = model.graph.input.pop()
+    return model.SerializeToString() + field(
+        7, field(11, field(1, b"x") + entry.SerializeToString())
+    )
+
+
+def laid_out_again_and_again(n, kind="Transpose", n_inputs=1, columns=2**11, **attributes):
+    """Weights whose rows and columns are exchanged, or that are joined with themselves."""
+    nodes = [
+        helper.make_node(kind, [f"x{i}"] * n_inputs, [f"x{i + 1}"], **attributes) for i in range(n)
+    ]
+    nodes.append(helper.make_node("MatMul", ["log_mel", f"x{n}"], ["product"]))
+    weights = numpy_helper.from_array(np.zeros((N_MELS, columns), np.float32), "x0")
+    return network([*nodes, mean_of("product")], [weights])
 
 
 def deep(n=60):
@@ -462,6 +542,30 @@ HOSTILE = {
         ),
         "not ONNX' own",
     ),
+    "an operator of Microsoft's, disguised": (file(NETWORK, disguised_operator), "no ONNX file"),
+    **{
+        f"{what}, disguised": (
+            file(NETWORK, lambda within=within: disguised(within[-1], b"x", *within[:-1])),
+            "no ONNX file",
+        )
+        for what, within in {
+            "a domain": (7, 1, 7),
+            "weights elsewhere": (7, 5, 13),
+            "weights in an attribute elsewhere": (7, 1, 5, 5, 13),
+            "training": (20,),
+            "a function": (25,),
+        }.items()
+    },
+    "a field of no number": (
+        file(NETWORK, lambda: network([mean_of("log_mel")]) + field(0, b"x")),
+        "no ONNX file",
+    ),
+    "a group": (
+        file(NETWORK, lambda: network([mean_of("log_mel")]) + b"\x3b\x3c"),
+        "no ONNX file",
+    ),
+    "sparse weights of 32 GB": (file(NETWORK, sparse), "sparse"),
+    "a sparse constant of 32 GB": (file(NETWORK, lambda: sparse(as_node=True)), "sparse"),
     "an operator that is no text": (
         file(
             NETWORK, lambda: network([mean_of("log_mel")]).replace(b"ReduceMean", b"\xd5educeMean")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import hostile_bundles
+import onnxruntime
 import pytest
 from bundle_files import write_tiny_bundle
 from hostile_bundles import HOSTILE, SLOW
@@ -16,10 +17,11 @@ from genre_model import onnx_network
 from genre_model.audio import time_limit
 from genre_model.bundle import has_loop
 from genre_model.classifier import load_classifier
-from genre_model.errors import AudioError, BundleError
+from genre_model.errors import AudioError, BundleError, NetworkError
 from genre_model.onnx_file import find_danger, folds_cheaply
 
 HERE = Path(__file__).parent
+SHIPPED = Path(onnx_network.__file__).parent / "shipped"
 # Loads each bundle with a bounded address space, and says what was said of it, and what it took.
 LOADER = """
 import json, resource, sys, time
@@ -93,8 +95,43 @@ def test_files_that_the_manifest_does_not_name_are_passed_over(tmp_path):
 
 def test_a_network_that_calculates_with_its_weights_alone_is_not_made_to_at_the_load():
     assert not folds_cheaply(hostile_bundles.calculated_at_load(size=8, n=2))
+    assert not folds_cheaply(hostile_bundles.calculated_without_an_option())
+    assert not folds_cheaply(hostile_bundles.calculated_from_a_shape("Shape"))
+    assert not folds_cheaply(hostile_bundles.calculated_from_a_shape("Size"))
+    assert not folds_cheaply(hostile_bundles.calculated_under_a_taken_name())
     assert not folds_cheaply(hostile_bundles.endless())
     assert folds_cheaply(hostile_bundles.said())
+
+
+@pytest.mark.parametrize(
+    ("few", "many", "how"),
+    [
+        (10, 10_000, {"kind": "Transpose"}),
+        (3, 30, {"kind": "Concat", "n_inputs": 2, "axis": 1}),
+        (1, 3, {"kind": "Gather", "n_inputs": 2, "columns": 1}),
+    ],
+)
+def test_nor_is_it_made_to_lay_them_out_without_end(few, many, how):
+    assert folds_cheaply(hostile_bundles.laid_out_again_and_again(few, **how))
+    assert not folds_cheaply(hostile_bundles.laid_out_again_and_again(many, **how))
+
+
+def test_the_shipped_network_may_be_folded():
+    assert folds_cheaply((SHIPPED / "network.onnx").read_bytes())
+
+
+def test_a_network_in_the_runtime_s_own_format_is_not_read(tmp_path, monkeypatch):
+    """Not even one that looks like an ONNX file to us."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.optimized_model_filepath = str(tmp_path / "network.ort")
+    onnxruntime.InferenceSession(hostile_bundles.said(), options, ["CPUExecutionProvider"])
+    content = (tmp_path / "network.ort").read_bytes()
+    onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    monkeypatch.setattr(onnx_network, "find_danger", lambda content: None)
+    monkeypatch.setattr(onnx_network, "folds_cheaply", lambda content: True)
+    with pytest.raises(NetworkError, match="refuses"):
+        onnx_network.open_network(content)
 
 
 def test_a_track_is_given_up_on_when_the_network_does_not_answer(tiny_bundle):
