@@ -3,7 +3,7 @@
     python scripts/update_paper_tables.py experiments
 
 A block begins with ``<!-- results: NAME -->`` and ends with ``<!-- end -->``; what has no results
-in the folder stays as it is.  Pictures go to docs/pictures.
+in the folder stays as it is.  Pictures go to docs/pictures, as experiment-NAME.svg.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def main(folder: Path) -> None:
         if not result.exists():
             print(f"no results of {name}")
             return match[0]
-        picture = PAGE.parent / "pictures" / f"{name}.svg"
+        picture = PAGE.parent / "pictures" / f"experiment-{name}.svg"
         picture.parent.mkdir(exist_ok=True)
         shutil.copy(folder / f"{name}.svg", picture)
-        return f"{begin}{result.read_text(encoding='utf-8')}\n![{name}](pictures/{name}.svg)\n{end}"
+        return f"{begin}{result.read_text(encoding='utf-8')}\n![{name}](pictures/experiment-{name}.svg)\n{end}"
 
     page = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(BLOCK.sub(replaced, page), encoding="utf-8")

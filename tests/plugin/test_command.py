@@ -114,6 +114,21 @@ def test_album_queries_and_the_albums_own_genre(library):
     assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
 
 
+def test_a_track_with_an_empty_genre_among_others_is_like_any(library):
+    beet = library(Rock=["Polka"])
+    beet("modify", "-y", "-W", "genres=Polka; ")
+    assert beet("ls", "-f", "$genres") == "Polka; \n"
+    assert summary(beet("genre", "-f")) == "tagged 1, kept 0, unsure 0, failed 0"
+    assert files(beet) == {"Rock": ["Rock"]}
+
+
+def test_albums_that_have_lost_a_field_of_ours_are_undone_too(library):
+    beet = library(Rock=None)
+    beet("modify", "-a", "-y", "-I", "genres=Tango", "cnngenre_previous=Polka")
+    beet("genre", "--undo")
+    assert beet("ls", "-a", "-f", "$genres $cnngenre_previous") == "Tango $cnngenre_previous\n"
+
+
 def test_an_albums_genre_counts_what_the_user_labelled(library):
     beet = library(Jazz_1=["Polka"], Jazz_2=["Polka"], Jazz_3=["Polka"], Rock=None)
     beet("modify", "-y", "-a", "-I", "genres=")
