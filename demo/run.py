@@ -21,7 +21,8 @@ import yaml
 from make_music import PIECES, write_piece
 
 from genre_model.bundle import SHIPPED, read_bundle
-from genre_model.cli import AUDIO_SUFFIXES, printable
+from genre_model.cli import AUDIO_SUFFIXES
+from genre_model.plain_text import harmless
 
 DEFAULT_LIMIT = 40
 SEPARATOR = "\x1f"
@@ -75,7 +76,7 @@ def read_settings(environ: os._Environ[str]) -> tuple[Path | None, int]:
         return None, int(limit)
     music = Path(text).expanduser().absolute()
     if not music.is_dir():
-        raise DemoError(f"MUSIC: there is no folder {printable(str(music))}")
+        raise DemoError(f"MUSIC: there is no folder {harmless(str(music))}")
     return music, int(limit)
 
 
@@ -124,7 +125,7 @@ class Demo:
             self.step("Making a little music: eight pieces and a damaged file")
             albums = make_collection(self.root / "new")
         else:
-            self.step(f"Copying audio files, {limit} at most, from {printable(str(music))}")
+            self.step(f"Copying audio files, {limit} at most, from {harmless(str(music))}")
             albums = copy_collection(music, self.root / "new", limit)
         half = (len(albums) + 1) // 2
 
@@ -172,7 +173,7 @@ class Demo:
             for line in process.stdout:
                 lines.append(line.rstrip("\n").replace(str(self.root) + os.sep, ""))
                 if show:
-                    print(f"     {printable(lines[-1])}", flush=True)
+                    print(f"     {harmless(lines[-1])}", flush=True)
         if process.returncode:
             said = "" if show else "\n" + "\n".join(lines)
             raise DemoError(f"beet ended with status {process.returncode}{said}")
@@ -217,7 +218,7 @@ def copy_collection(music: Path, folder: Path, limit: int) -> list[Path]:
     """Copies of the user's files, one folder for each folder of theirs."""
     sources = find_audio(music, limit)
     if not sources:
-        raise DemoError(f"MUSIC: there are no audio files in {printable(str(music))}")
+        raise DemoError(f"MUSIC: there are no audio files in {harmless(str(music))}")
     numbers: dict[Path, int] = {}
     n_tagged = 0
     for number, source in enumerate(sources):
@@ -227,7 +228,7 @@ def copy_collection(music: Path, folder: Path, limit: int) -> list[Path]:
         try:
             shutil.copyfile(source, copy)
         except OSError as error:
-            print(f"   cannot be copied: {printable(str(source))}: {error.strerror}")
+            print(f"   cannot be copied: {harmless(str(source))}: {error.strerror}")
             copy.unlink(missing_ok=True)
             continue
         n_tagged += bool(genres_in(copy))
@@ -269,7 +270,7 @@ def as_typed(arguments: Sequence[str | Path]) -> Iterator[str]:
         if not isinstance(argument, Path):
             yield quoted(argument)
         elif argument in paths[:3]:
-            yield quoted(printable(argument.name))
+            yield quoted(harmless(argument.name))
     if len(paths) > 3:
         yield f"... ({len(paths)} folders)"
 
@@ -294,7 +295,7 @@ def print_table(tracks: Sequence[Track]) -> None:
         for t in tracks
     ]
     limits = (18, 24, 22, 14, 5, 22)
-    cells = [[clip(printable(c), n) for c, n in zip(row, limits, strict=True)] for row in rows]
+    cells = [[clip(harmless(c), n) for c, n in zip(row, limits, strict=True)] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(limits))]
     for number, row in enumerate(cells):
         print("   " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
