@@ -48,17 +48,15 @@ def backbone_bundle() -> Bundle:
 def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:
     """The user's newest bundle for genres that is whole and answers, if there is one."""
     found = (readable_bundle(path.parent, complain) for path in models.glob(f"[!.]*/{MANIFEST}"))
-    genre_bundles = [
+    wanted = [
         bundle
         for bundle in found
-        if bundle
-        and bundle.manifest.target == "genres"
-        and answers(bundle, threshold)
-        and is_whole(bundle, complain)
+        if bundle and bundle.manifest.target == "genres" and answers(bundle, threshold)
     ]
-    return max(
-        genre_bundles, key=lambda b: (b.manifest.created_utc, b.manifest.bundle_id), default=None
+    newest_first = sorted(
+        wanted, key=lambda b: (b.manifest.created_utc, b.manifest.bundle_id), reverse=True
     )
+    return next((bundle for bundle in newest_first if is_whole(bundle, complain)), None)
 
 
 def answers(bundle: Bundle, threshold: float | None) -> bool:

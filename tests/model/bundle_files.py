@@ -98,3 +98,14 @@ def replace_file(directory, name, content):
     (directory / name).write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     edit_manifest(directory, lambda manifest: manifest["files"].update({name: digest}))
+
+
+def put(*keys, value):
+    """A damage: set an entry of the manifest's JSON."""
+
+    def edit(manifest):
+        for key in keys[:-1]:
+            manifest = manifest[key]
+        manifest[keys[-1]] = value
+
+    return lambda directory: edit_manifest(directory, edit)

@@ -11,23 +11,12 @@ import zipfile
 
 import numpy as np
 import onnx
-from bundle_files import FRAMES, N_MELS, edit_manifest, replace_file
+from bundle_files import FRAMES, N_MELS, edit_manifest, put, replace_file
 from onnx import TensorProto, helper, numpy_helper
 
 from genre_model.bundle import HEAD, MANIFEST, PROBE
 
 NETWORK = "network.onnx"
-
-
-def put(*keys, value):
-    """Set an entry of the manifest."""
-
-    def edit(manifest):
-        for key in keys[:-1]:
-            manifest = manifest[key]
-        manifest[keys[-1]] = value
-
-    return lambda directory: edit_manifest(directory, edit)
 
 
 def raw(text):

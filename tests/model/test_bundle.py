@@ -9,7 +9,7 @@ import audio_files
 import bundle_files as bundles
 import numpy as np
 import pytest
-from bundle_files import edit_manifest, replace_file, tiny_contents, tiny_manifest
+from bundle_files import edit_manifest, put, replace_file, tiny_contents, tiny_manifest
 
 from genre_model import bundle as bundle_module
 from genre_model.bundle import HEAD, MANIFEST, PROBE, npz, read_bundle, write_bundle
@@ -17,17 +17,6 @@ from genre_model.classifier import load_classifier
 from genre_model.errors import BundleError
 from genre_model.listening import ListeningSpec
 from genre_model.specs import AggregationSpec, SliceSpec, SpectrogramSpec
-
-
-def put(*keys, value):
-    """A damage: set an entry of the manifest's JSON."""
-
-    def edit(manifest):
-        for key in keys[:-1]:
-            manifest = manifest[key]
-        manifest[keys[-1]] = value
-
-    return lambda directory: edit_manifest(directory, edit)
 
 
 def take(*keys):
