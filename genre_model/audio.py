@@ -15,8 +15,9 @@ import hashlib
 import io
 import itertools
 import math
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from genre_model.errors import AudioError
 
 if TYPE_CHECKING:
+    from av.audio.fifo import AudioFifo
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
@@ -76,6 +78,10 @@ FINGERPRINT_PACKETS = 48
 FINGERPRINT_RATE_HZ = 16_000  # of no matter: nothing is decoded
 
 
+# Set as soon as nobody wants to know any more what this thread is about to find out.
+GIVEN_UP: ContextVar[threading.Event | None] = ContextVar("given_up", default=None)
+
+
 @dataclass(slots=True)
 class Patience:
     """How long a track may take from now on: ``limit_s``, and longer while decoding gets on.
@@ -86,13 +92,16 @@ class Patience:
     limit_s: float
     began_s: float = field(default_factory=time.monotonic)
     decoded_s: float = 0.0
+    given_up: threading.Event | None = field(default_factory=GIVEN_UP.get)
 
     def check(self, decoded_s: float = 0.0) -> None:
         """Take note of so many more seconds of music.
 
         Raises:
-            AudioError: Time is up.
+            AudioError: Time is up, or nobody waits.
         """
+        if self.given_up is not None and self.given_up.is_set():
+            raise AudioError("given up")
         self.decoded_s += decoded_s
         if time.monotonic() > self.ends_s:
             raise self.exhausted()
@@ -123,6 +132,16 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         yield
     finally:
         PATIENCE.reset(token)
+
+
+@contextmanager
+def until(given_up: threading.Event) -> Iterator[None]:
+    """Whatever is decoded and heard inside, in this thread, ends soon after the event is set."""
+    token = GIVEN_UP.set(given_up)
+    try:
+        yield
+    finally:
+        GIVEN_UP.reset(token)
 
 
 class AudioFile:
@@ -195,7 +214,7 @@ class AudioFile:
         samples = native[offset : offset + stop - max(start, 0)]
         if len(samples) < stop - max(start, 0):
             return None
-        return np.pad(samples, (max(0, -start), 0))
+        return samples if start >= 0 else np.pad(samples, (-start, 0))
 
     def _native_span(self, start: int, stop: int) -> tuple[int, int, int]:
         """Native samples that are needed to get ``start`` to ``stop``, and the offset therein.
@@ -227,8 +246,8 @@ class AudioFile:
         if frame is None:
             return None
         found = self._gathered(first_frames(itertools.chain([frame], frames), end - position))
-        samples = np.pad(np.concatenate([*found]), (max(0, position - begin), 0))
-        return samples[max(0, begin - position) :][: end - begin]
+        before = np.zeros(max(0, position - begin), np.float32)
+        return np.concatenate([before, *found])[max(0, begin - position) :][: end - begin]
 
     def _seek(self, begin: int) -> bool:
         """Go to a little before native sample ``begin``; whether the container lets itself."""
@@ -256,28 +275,38 @@ class AudioFile:
         return round(seconds * self.native_rate_hz)
 
     def _gathered(self, frames: Iterator[AudioFrame]) -> Iterator[Float32]:
-        """Native mono samples in blocks of about ``BLOCK_S``."""
-        wanted = int(BLOCK_S * self.native_rate_hz)
-        found: list[AudioFrame] = []
-        n_samples = n_values = 0
+        """Native mono samples in blocks of about ``BLOCK_S``.
+
+        Frames are small, some 20 ms: what Python does with each of them costs as much as decoding
+        it, so FFmpeg puts them together.
+        """
+        import av
+
+        fifo, n_channels, wanted = av.AudioFifo(), 0, 0
         for frame in frames:
-            found.append(frame)
-            n_samples += frame.samples
-            n_values += frame.samples * frame.layout.nb_channels
-            if n_samples >= wanted or n_values >= BLOCK_VALUES:
-                yield checked(mono(found))
-                found, n_samples, n_values = [], 0, 0
-        if found:
-            yield checked(mono(found))
+            if frame.layout.nb_channels != n_channels:  # of which the queue takes no notice
+                yield from drained(fifo)
+                fifo, n_channels = av.AudioFifo(), frame.layout.nb_channels
+                wanted = min(int(BLOCK_S * self.native_rate_hz), BLOCK_VALUES // n_channels)
+            frame.pts = None  # else there must be no gaps between them
+            try:
+                fifo.write(frame)
+            except ValueError:  # from here on samples are of another kind
+                yield from drained(fifo)
+                fifo = av.AudioFifo()
+                fifo.write(frame)
+            if fifo.samples >= wanted:
+                yield from drained(fifo)
+        yield from drained(fifo)
 
     def _decode(self) -> Iterator[AudioFrame]:
         """Frames from the present position on; damaged packets are passed over."""
         import av
 
-        n_packets = n_damaged = 0
+        n_packets = n_damaged = n_samples = 0
         packets = self.container.demux(self.stream)
         while True:
-            self.patience.check()
+            self.patience.check(n_samples / self.native_rate_hz)
             try:
                 packet = next(packets)
             except StopIteration:
@@ -287,13 +316,14 @@ class AudioFile:
             except av.FFmpegError:  # the rest of the file cannot be read: it is cut off
                 break
             n_packets += 1
+            n_samples = 0
             try:
                 frames = packet.decode()
             except av.FFmpegError:
                 n_damaged += 1
                 continue
             for frame in frames:
-                self.patience.check(frame.samples / self.native_rate_hz)
+                n_samples += frame.samples
                 yield frame
         if n_damaged > MAX_DAMAGED_SHARE * n_packets:
             raise AudioError(f"{n_damaged} of {n_packets} packets are damaged")
@@ -442,31 +472,37 @@ def reason(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
-def mono(frames: Sequence[AudioFrame]) -> Float32:
-    """The mean of the frames' channels, (n_samples,) float32 in [-1, 1].
+def drained(fifo: AudioFifo) -> Iterator[Float32]:
+    """What waits in a queue, if anything, as mono samples."""
+    frame = fifo.read()
+    if frame is not None:
+        yield checked(mono(frame))
 
-    Frames are small, some 20 ms, so that what is done to each of them costs as much as decoding it.
-    """
-    found: list[Float32] = []
+
+def mono(frame: AudioFrame) -> Float32:
+    """The mean of a frame's channels, (n_samples,) float32 in [-1, 1]."""
+    first, *others = map(as_float, channels_of(frame))
     with np.errstate(over="ignore", invalid="ignore"):  # `checked` refuses what comes of it
-        for _, alike in itertools.groupby(map(channels_of, frames), lambda a: (len(a), a.dtype)):
-            together = np.concatenate(list(alike), axis=1)
-            found.append(as_float(together).mean(axis=0, dtype=np.float32))
-    return np.concatenate(found)
+        total = sum(others, first)
+        mean: Float32 = (total / np.float32(1 + len(others))).astype(np.float32, copy=False)
+    return mean
 
 
-def channels_of(frame: AudioFrame) -> NDArray[Any]:
-    """A frame's samples as they were decoded, (n_channels, n_samples)."""
-    if frame.format.name == "fltp":  # as most decoders have it; `to_ndarray` takes twice as long
-        planes = (
-            np.frombuffer(memoryview(plane), np.float32, frame.samples) for plane in frame.planes
-        )
-        return np.array([*planes])
+def channels_of(frame: AudioFrame) -> Iterator[NDArray[Any]]:
+    """A frame's samples as they were decoded, channel after channel, (n_samples,) each.
+
+    Raises:
+        AudioError: They are of a strange kind.
+    """
+    if frame.format.name == "fltp":  # as most decoders have it; `to_ndarray` would copy it
+        for plane in frame.planes:
+            yield np.frombuffer(memoryview(plane), np.float32, frame.samples)
+        return
     try:
         values: NDArray[Any] = frame.to_ndarray()
     except ValueError as error:  # 64-bit integers, say
         raise AudioError(f"samples of the kind {frame.format.name}") from error
-    return values if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels).T
+    yield from values if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels).T
 
 
 def as_float(values: NDArray[Any]) -> NDArray[Any]:

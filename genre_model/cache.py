@@ -31,6 +31,7 @@ Result = TypeVar("Result")
 FORMAT = 1  # of the entries, as :func:`pack` makes them
 DEFAULT_MAX_BYTES = 2**30
 BUSY_S = 60.0
+USED_WITHIN_S = 3600.0  # how exactly it is known when an entry was used: noting it is a transaction
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS heard (key BLOB PRIMARY KEY, value BLOB NOT NULL, used REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS heard_used ON heard (used);
@@ -95,11 +96,13 @@ class Cache:
         """What was heard under a key, if it is there and whole."""
 
         def read(connection: sqlite3.Connection) -> bytes | None:
-            row = connection.execute("SELECT value FROM heard WHERE key = ?", (key,)).fetchone()
+            select = "SELECT value, used FROM heard WHERE key = ?"
+            row: tuple[bytes, float] | None = connection.execute(select, (key,)).fetchone()
             if row is None:
                 return None
-            connection.execute("UPDATE heard SET used = ? WHERE key = ?", (time.time(), key))
-            content: bytes = row[0]
+            content, used = row
+            if abs(time.time() - used) > USED_WITHIN_S:
+                connection.execute("UPDATE heard SET used = ? WHERE key = ?", (time.time(), key))
             return content
 
         found = self._transact(read)

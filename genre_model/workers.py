@@ -21,6 +21,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from genre_model.audio import until
 from genre_model.cache import Cache
 from genre_model.classifier import Classifier, Heard
 from genre_model.errors import GenreModelError
@@ -83,6 +84,7 @@ class ThreadEars:
         self.in_flight = PER_WORKER * n_workers
         self._load = load
         self._hear: Callable[[Path], Answer] | None = None
+        self._closed = threading.Event()
         self._executor = ThreadPoolExecutor(n_workers, "genre-model")
 
     def check(self) -> None:
@@ -96,16 +98,21 @@ class ThreadEars:
     def submit(self, path: Path) -> Future[Answer]:
         """Begin to hear a file."""
         self.check()
-        assert self._hear is not None
-        return self._executor.submit(self._hear, path)
+        return self._executor.submit(self._hear_until_closed, path)
 
     def claim(self, path: Path, future: Future[Answer]) -> Answer:
         """What was heard of a file."""
         return future.result()
 
     def close(self) -> None:
-        """Files that are under way are heard to their end, which nobody waits for."""
+        """Files that are under way are given up, at the next packet or slice."""
+        self._closed.set()
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _hear_until_closed(self, path: Path) -> Answer:
+        assert self._hear is not None
+        with until(self._closed):
+            return self._hear(path)
 
 
 class ProcessEars:

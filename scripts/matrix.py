@@ -111,7 +111,7 @@ def run(*command: str) -> None:
 def tested(python: Path) -> Result:
     """Run the plugin's tests in an environment."""
     start = time.monotonic()
-    command = [str(python), "-m", "pytest", "tests/plugin", "-p", "no:cacheprovider"]
+    command = [str(python), "-m", "pytest", "tests/plugin", "-n", "2", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, *shlex.split(os.environ.get("PYTEST", ""))],
         cwd=ROOT,

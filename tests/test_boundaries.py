@@ -2,6 +2,7 @@
 
 import ast
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ENGINE = {path.stem: path for path in (ROOT / "genre_model").glob("*.py")}
+SCRIPTS = [
+    path
+    for folder in ("demo", "scripts", "benchmarks", "tests/soak")
+    for path in (ROOT / folder).glob("*.py")
+]
 PLUGIN = {path.stem: path for path in (ROOT / "beetsplug" / "cnngenre").glob("*.py")}
 
 # A module imports from lower rows only.  A new one is to be put where it belongs.
@@ -94,6 +100,13 @@ def test_a_module_imports_from_lower_rows_only(module):
         if name.startswith("genre_model.")
     }
     assert {name for name in own & set(ENGINE) if ROW[name] >= ROW[module]} == set()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_scripts_import_what_there_is(script):
+    for name in imports(script, everywhere=True):
+        if packages([name]) & {"genre_model", "beetsplug"}:
+            pkgutil.resolve_name(name)
 
 
 def imported_by(statement, folder):

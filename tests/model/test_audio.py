@@ -79,6 +79,21 @@ def test_opposite_channels_cancel(tmp_path):
     assert np.abs(whole(write_audio(tmp_path / "a.wav", samples, 44_100))).max() < 1e-4
 
 
+def test_channels_may_come_and_go_in_the_middle(tmp_path):
+    parts = [
+        write_audio(
+            tmp_path / f"{n}.mp3", audio_files.tone(2.0, 440, n_channels=n), 44_100, "mp3"
+        ).read_bytes()
+        for n in (2, 1)
+    ]
+    path = tmp_path / "both.mp3"
+    path.write_bytes(b"".join(parts * 3))
+    heard = whole(path)
+    assert len(heard) == pytest.approx(12 * RATE_HZ, rel=0.05)
+    inner = heard[RATE_HZ : 11 * RATE_HZ].reshape(-1, RATE_HZ)
+    np.testing.assert_allclose(inner.std(axis=1), 0.5 / np.sqrt(2), rtol=0.1)
+
+
 @pytest.mark.parametrize("n_channels", [1, 2])
 def test_dsf_decodes_to_the_music_it_was_made_of(tmp_path, n_channels):
     samples = song(1.0, n_channels=n_channels)

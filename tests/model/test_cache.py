@@ -1,5 +1,6 @@
 """What was heard is kept: by audio, in bounds, whatever befalls the file."""
 
+import itertools
 import os
 import random
 import shutil
@@ -10,6 +11,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import audio_files
 import mediafile
@@ -17,7 +19,8 @@ import numpy as np
 import pytest
 from bundle_files import write_tiny_bundle
 
-from genre_model.cache import Cache, cached_hear, front_end_hash, pack, unpack
+import genre_model.cache
+from genre_model.cache import USED_WITHIN_S, Cache, cached_hear, front_end_hash, pack, unpack
 from genre_model.classifier import Heard, load_classifier
 from genre_model.errors import AudioError, GenreModelError
 from genre_model.specs import AggregationSpec, SliceSpec, SpectrogramSpec
@@ -171,7 +174,9 @@ def test_the_key_changes_with_the_front_end_and_with_nothing_else(tmp_path, chan
 # --- In bounds -----------------------------------------------------------------------------------
 
 
-def test_it_stays_within_its_bounds_and_forgets_the_least_recently_used(tmp_path):
+def test_it_stays_within_its_bounds_and_forgets_the_least_recently_used(tmp_path, monkeypatch):
+    hours = itertools.count(0, 2 * USED_WITHIN_S)
+    monkeypatch.setattr(genre_model.cache, "time", SimpleNamespace(time=lambda: next(hours)))
     bound = 400_000
     cache = Cache(tmp_path / "heard.db", max_bytes=bound)
     content = pack(heard(n_features=1_000))

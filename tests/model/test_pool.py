@@ -13,6 +13,7 @@ from audio_files import write_audio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genre_model.audio import open_audio, time_limit
 from genre_model.bundle import read_bundle
 from genre_model.cache import Cache
 from genre_model.classifier import Classifier, Heard
@@ -228,6 +229,25 @@ def test_few_files_start_no_process(tiny_bundle):
     ears = local_ears(classifier, None, Effort(), n_workers=8, n_files=MANY_FILES - 1)
     assert isinstance(ears, ThreadEars)
     ears.close()
+
+
+@pytest.mark.parametrize("limit_s", [None, 60.0])
+def test_closed_threads_give_up_what_they_are_at(songs, limit_s):
+    begun = threading.Event()
+
+    def hear_for_ever(path):
+        with time_limit(limit_s):
+            while True:
+                with open_audio(path, 16_000) as audio:
+                    begun.set()
+                    list(audio.blocks())
+
+    ears = ThreadEars(lambda: hear_for_ever, 1)
+    with closing(ears):
+        futures = [ears.submit(songs[0]) for _ in range(2)]
+        assert begun.wait(30)
+    assert str(futures[0].exception(30)) == "given up"
+    assert futures[1].cancelled()
 
 
 def test_tasks_without_a_file_are_passed_through(tiny_bundle, songs):
