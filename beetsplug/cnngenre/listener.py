@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beets.dbcore.query import OrQuery, StringQuery, SubstringQuery
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.listening import listening_of
@@ -26,8 +26,9 @@ from beetsplug.cnngenre.tagging import (
     plan_without_hearing,
     remembered,
 )
+from beetsplug.cnngenre.tracks import Tracks
 from genre_model.context import song_in_context
-from genre_model.dataset import NOBODY, lead_artist, without_guests
+from genre_model.dataset import NOBODY, lead_artist
 from genre_model.errors import GenreModelError
 from genre_model.listening import song_with_listening
 from genre_model.pool import ReportBug
@@ -135,12 +136,9 @@ class Listener:
             yield from (self._verdict(task, outcome) for task, outcome in self._outcomes(items))
             return
         by_artist = sorted(items, key=artist_of)
-        is_new = not self._has_heard()  # then nothing is known of tracks that are not among these
+        heard = self._heard_before()
         for artist, group in groupby(self._outcomes(by_artist), lambda o: artist_of(o[0].item)):
-            of_group = list(group)
-            names = {without_guests(task.item.artist or "") for task, _ in of_group}
-            before = {} if is_new else self._heard_before(artist, names)
-            yield from self._verdicts_in_context(artist, of_group, before, self._context)
+            yield from self._verdicts_in_context([*group], heard.get(artist, ()), self._context)
 
     def _outcomes(self, items: Iterable[Item]) -> Iterator[tuple[Task, Outcome]]:
         """Each track with what was heard of it.
@@ -201,46 +199,36 @@ class Listener:
             self._ears = None
 
     def _verdicts_in_context(
-        self,
-        artist: str,
-        group: list[tuple[Task, Outcome]],
-        before: Mapping[int | None, Mapping[str, float]],
-        context: ContextSpec,
+        self, group: list[tuple[Task, Outcome]], before: Iterable[int], context: ContextSpec
     ) -> Iterator[Verdict]:
         """Verdicts on one artist's tracks, each in the light of all that were ever heard.
 
-        ``before`` are those that were heard before, by their ids.
+        ``before`` are the ids of those that were heard before.
         """
         heard = {task.item.id: o for task, o in group if isinstance(o, Mapping) and o}
-        fellows = {**before, **(heard if artist else {})}
+        others = Tracks(self._lib, [key for key in before if key not in heard])
+        known = {item.id: remembered(item, self.bundle_id) for item in others}
+        in_question = heard if artist_of(group[0][0].item) else {}
+        fellows = {key: row for key, row in (known | in_question).items() if row}
         for task, outcome in group:
             if isinstance(outcome, Mapping) and outcome:
-                others = [row for key, row in fellows.items() if key != task.item.id]
-                weighed = song_in_context(outcome, others, context)
-                yield self._verdict(task, outcome, weighed)
+                rows = [row for key, row in fellows.items() if key != task.item.id]
+                yield self._verdict(task, outcome, song_in_context(outcome, rows, context))
             else:
                 yield self._verdict(task, outcome)
 
-    def _has_heard(self) -> bool:
-        """Whether this model has heard any track of the library before."""
-        statement = "SELECT 1 FROM item_attributes WHERE key = ? AND value = ? LIMIT 1"
+    def _heard_before(self) -> dict[str, list[int]]:
+        """The ids of the library's tracks that this model has heard, by the artists."""
+        statement = (
+            "SELECT items.id, items.artist FROM item_attributes JOIN items ON items.id = entity_id "
+            "WHERE key = 'cnngenre_model' AND value = ?"
+        )
+        found: dict[str, list[int]] = {}
         with self._lib.transaction() as transaction:
-            return bool(transaction.query(statement, ("cnngenre_model", self.bundle_id)))
-
-    def _heard_before(
-        self, artist: str, names: Collection[str]
-    ) -> dict[int | None, Mapping[str, float]]:
-        """What this model heard of an artist's tracks in the library, by their ids.
-
-        ``names`` are the artist's as tagged.
-        """
-        if not artist:
-            return {}
-        items = self._lib.items(tracks_of(names))
-        known = {
-            item.id: remembered(item, self.bundle_id) for item in items if artist_of(item) == artist
-        }
-        return {key: probabilities for key, probabilities in known.items() if probabilities}
+            for key, artist in transaction.query(statement, (self.bundle_id,)):
+                found.setdefault(whose(artist), []).append(key)
+        found.pop("", None)
+        return found
 
     def _task(self, item: Item) -> Task:
         if self.target != GENRES:
@@ -296,15 +284,11 @@ def look_ahead(tasks: Iterator[Task], n_wanted: int) -> tuple[list[Task], int]:
 
 def artist_of(item: Item) -> str:
     """Whose tracks inform a track's verdict: its artist, unless that is nobody in particular."""
-    artist = lead_artist(item.artist or "")
-    return "" if artist in NOBODY else artist
+    return whose(item.artist)
 
 
-def tracks_of(names: Collection[str]) -> OrQuery:
-    """Finds the tracks of an artist of these names, alone or with guests, and a few of others.
-
-    The names are as tagged: SQLite tells capitals from small letters where they are not ASCII.
-    """
-    starts = (" f", ", f", " (f", " [f")
-    guests = [SubstringQuery("artist", f"{name}{start}") for name in names for start in starts]
-    return OrQuery([*(StringQuery("artist", name) for name in names), *guests])
+@lru_cache(maxsize=10_000)
+def whose(artist: str | None) -> str:
+    """Who an artist tag is about, without guests; nothing where it says nobody in particular."""
+    lead = lead_artist(artist or "")
+    return "" if lead in NOBODY else lead
