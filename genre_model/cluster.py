@@ -250,9 +250,11 @@ def check_workers(client: Client, address: str) -> None:
     Raises:
         GenreModelError: There are none, or they are not.
     """
+    import asyncio  # which Dask has imported; its error is one of its own before Python 3.11
+
     try:
         client.wait_for_workers(1, timeout=CONNECT_S)
-    except (TimeoutError, futures.TimeoutError) as error:
+    except (TimeoutError, asyncio.TimeoutError, futures.TimeoutError) as error:
         raise GenreModelError(f"the Dask scheduler at {address} has no workers") from error
     ours = versions()
     try:

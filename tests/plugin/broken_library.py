@@ -105,8 +105,9 @@ def complaints(outcome, good, broken, before):
     total = outcome.tagged + outcome.unsure + outcome.failed
     if total != len(good) + len(broken):
         yield f"{total} of {len(good) + len(broken)} tracks are in the summary"
-    if "internal error" in outcome.errors or "Traceback" in outcome.errors:
-        yield f"a bug: {outcome.errors[-2000:]}"
+    bug = re.search(r".*((?<!Mutagen )internal error|Traceback)(.|\n){,2000}", outcome.errors)
+    if bug:
+        yield f"a bug: {bug[0]}"
     if outcome.failed != sum(map(len, outcome.lines.values())):
         yield f"{outcome.failed} failed, and there are lines of {len(outcome.lines)}"
     for name, path in good.items():

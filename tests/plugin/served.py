@@ -33,10 +33,18 @@ def doubtful_library(folder, model, make_folder, kinds=("wav16",), **genres_by_t
     original = LIBRARIES[key]
     shutil.copytree(original.home.parent, folder, dirs_exist_ok=True)
     home = folder / "home"
+    move_paths(home / "library.db", original.home.parent, folder)
     places = {"directory": str(folder / "library"), "library": str(home / "library.db")}
     beet = Beet(home, original.config | places)
     beet.config["cnngenre"] = {**original.config["cnngenre"], "album_genre": False}
     return beet
+
+
+def move_paths(library, old, new):
+    """Where beets keeps whole paths, as old ones do, have it look in another folder for them."""
+    moved = "UPDATE items SET path = CAST(replace(CAST(path AS TEXT), ?, ?) AS BLOB)"
+    with closing(sqlite3.connect(library)) as connection, connection:
+        connection.execute(moved, (f"{old}{os.sep}", f"{new}{os.sep}"))
 
 
 def rows_of(beet, statement):

@@ -516,12 +516,12 @@ def multiply(beet, n):
     with sqlite3.connect(beet.home / "library.db") as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(items)")]
         [track] = connection.execute("SELECT id FROM items").fetchone()
-        special = {"id": "?1", "title": "'Track ' || ?1", "artist": "'Artist ' || (?1 / 10)"}
+        special = {"id": ":n", "title": "'Track ' || :n", "artist": "'Artist ' || (:n / 10)"}
         fields = ", ".join(special.get(name, f'"{name}"') for name in columns)
         names = ", ".join(f'"{name}"' for name in columns)
         connection.executemany(
             f"INSERT INTO items ({names}) SELECT {fields} FROM items WHERE id = {track}",
-            [(track + i,) for i in range(1, n)],
+            [{"n": track + i} for i in range(1, n)],
         )
         connection.executemany(
             "INSERT INTO item_attributes (entity_id, key, value) "
