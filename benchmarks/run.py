@@ -54,6 +54,7 @@ class Benchmark:
 BENCHMARKS = (
     Benchmark("tax", "tax.py", (), 0.5),
     Benchmark("single_song", "single_song.py", ("{tracks}",), 0.5),
+    Benchmark("parts", "parts.py", ("{tracks}",), 0.3),
     Benchmark("throughput", "throughput.py", ("{tracks}",), 1.5, ("--rounds", "5")),
     Benchmark("memory", "memory.py", ("{tracks}",), 4),
     Benchmark(

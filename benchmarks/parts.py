@@ -1,0 +1,63 @@
+"""Where a slice's time goes: decoding, spectrogram, network; by one thread.
+
+    python benchmarks/parts.py TRACKS [--songs 20] [--slices 12] [--rounds 5]
+
+Slices at even distances in full-length tracks are reached by seeking, as when a song is heard.
+Twenty seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from measuring import full_length, here, in_turn, median, parser_of, publish
+
+from genre_model.audio import open_audio
+from genre_model.classifier import load_classifier
+from genre_model.slicing import count_slices, slice_span, spread
+from genre_model.spectrogram import log_mel
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("tracks", type=Path)
+    parser.add_argument("--songs", type=int, default=20)
+    parser.add_argument("--slices", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    classifier = load_classifier()
+    spectrogram, slices = classifier.manifest.spectrogram, classifier.manifest.slices
+    spans = {}
+    for song in full_length(options.tracks, options.songs):
+        with open_audio(song, spectrogram.sample_rate_hz) as audio:
+            chosen = spread(count_slices(audio, spectrogram, slices), options.slices)
+        spans[song] = [slice_span(index, spectrogram, slices) for index in chosen]
+
+    def decoded() -> list:
+        found = []
+        for song, parts in spans.items():
+            with open_audio(song, spectrogram.sample_rate_hz) as audio:
+                found += [audio.window(*part) for part in parts]
+        return [samples for samples in found if samples is not None]
+
+    samples = decoded()
+    values = [log_mel(part, spectrogram)[None] for part in samples]
+    parts = {
+        "decode": decoded,
+        "spectrogram": lambda: [log_mel(part, spectrogram) for part in samples],
+        "network": lambda: [classifier.features(part) for part in values],
+    }
+    costs = in_turn(
+        {name: lambda work=work: here(work) for name, work in parts.items()}, options.rounds
+    )
+    per_slice = {name: median(costs[name]) / len(samples) for name in parts}
+    whole = sum(per_slice.values())
+    rows = [[name, f"{1000 * s:.2f}", f"{s / whole:.0%}"] for name, s in per_slice.items()]
+    publish(options, ["of a slice", "CPU, ms", "share"], rows, slices=len(samples))
+
+
+if __name__ == "__main__":
+    main()
