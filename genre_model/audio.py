@@ -354,13 +354,28 @@ def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
     except (av.FFmpegError, OSError, ValueError) as error:
         raise AudioError(f"not readable as audio ({reason(error)})") from error
     with container:
-        if not container.streams.audio:
-            raise AudioError("no audio in the file")
-        stream = container.streams.audio[0]
-        if stream.codec_context is None:
-            raise AudioError("nothing here decodes its sound")
-        stream.codec_context.thread_count = 1  # songs, not packets, run in parallel
-        yield AudioFile(container, stream, rate_hz)
+        yield AudioFile(container, sound_of(container), rate_hz)
+
+
+def sound_of(container: InputContainer) -> AudioStream:
+    """The first audio stream of an open file, whose decoder is ready.
+
+    Raises:
+        AudioError: There is none, or nothing decodes it.
+    """
+    import av
+
+    if not container.streams.audio:
+        raise AudioError("no audio in the file")
+    stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise AudioError("nothing here decodes its sound")
+    stream.codec_context.thread_count = 1  # songs, not packets, run in parallel
+    try:
+        stream.codec_context.open(strict=False)
+    except av.FFmpegError as error:
+        raise AudioError(f"its decoder cannot begin ({reason(error)})") from error
+    return stream
 
 
 def count_tags(path: Path) -> int:

@@ -208,6 +208,15 @@ def write_part(n_samples):
     return lambda path: write_audio(path, song(1.0)[:n_samples], 44_100)
 
 
+def write_impossible_flac(path):
+    write_audio(path, song(1.0), 44_100, "flac")
+    content = bytearray(path.read_bytes())
+    content[20] &= 0xFE  # bits a sample, less one, across two bytes
+    content[21] &= 0x0F
+    path.write_bytes(content)
+    return path
+
+
 BAD_FILES = {
     "empty.mp3": (write_bytes(b""), AudioError, "not readable as audio"),
     "empty.flac": (write_bytes(b""), AudioError, "impossible|not readable|no audio"),
@@ -237,6 +246,7 @@ BAD_FILES = {
         AudioError,
         "not all numbers",
     ),
+    "one bit a sample.flac": (write_impossible_flac, AudioError, "its decoder cannot begin"),
     "cover.mp3": (audio_files.write_cover_only_mp3, AudioError, "not readable|no audio|impossible"),
     "cover.m4a": (audio_files.write_cover_only_m4a, AudioError, "no audio in the file"),
     "missing.mp3": (lambda path: path, AudioError, "no such file"),

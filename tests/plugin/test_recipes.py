@@ -154,7 +154,7 @@ FRAMES = {  # what the page's table says, with Rock first
     "flac": ("genre", 2, ";"),
     "vorbis": ("genre", 2, ";"),
     "opus": ("genre", 2, ";"),
-    "aac": ("\xa9gen", 2, None),
+    "aac": ("\xa9gen", 2, ";" if av.library_versions["libavformat"] >= (63,) else None),
 }
 
 
