@@ -10,9 +10,10 @@ import logging
 import socket
 import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent import futures
 from concurrent.futures import Future
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ EXTRA = "needs the extra dask: pip install 'beets-cnngenre[dask]'"
 CONNECT_S = 5.0
 # A cluster without any worker for so long is given up.
 PATIENCE_S = 30.0
+GONE = "the Dask scheduler is gone"
 POLL_S = 1.0
 # Of files that are sent and not heard yet.
 MAX_SENT_BYTES = 2**28
@@ -103,7 +105,7 @@ class ClusterEars:
         Raises:
             GenreModelError: It cannot be used.
         """
-        self._wait(self._executor.submit(Hearing.check, self._hearing))
+        self._wait(self._submit(Hearing.check, self._hearing))
 
     def submit(self, path: Path) -> Future[Answer]:
         """Begin to hear a file, unless enough of it was heard before."""
@@ -115,7 +117,7 @@ class ClusterEars:
         except OSError as error:
             return settled(Failure(reason(error)))
         if self._sends is None:
-            self._sends = not self._wait(self._executor.submit(is_here, path.absolute(), n_bytes))
+            self._sends = not self._wait(self._submit(is_here, path.absolute(), n_bytes))
         return self._send(path) if self._sends else self._point_at(path, n_bytes)
 
     def claim(self, path: Path, future: Future[Answer]) -> Answer:
@@ -132,14 +134,28 @@ class ClusterEars:
 
     def close(self) -> None:
         """Leave the cluster; what its workers are at is of no interest any more."""
-        self._executor.shutdown(wait=False)
+        from distributed.client import ClosedClientError
+
+        with suppress(ClosedClientError):  # the scheduler has gone, and need not be told
+            self._executor.shutdown(wait=False)
         self._client.close()
 
-    def _point_at(self, path: Path, n_bytes: int) -> Future[Answer]:
-        future: Future[Answer] = self._executor.submit(
-            hear_here, self._hearing, path.absolute(), n_bytes
-        )
+    def _submit(self, function: Callable[..., Any], *arguments: object) -> Future[Any]:
+        """Have a worker call a function.
+
+        Raises:
+            GenreModelError: There is nobody who could pass that on.
+        """
+        from distributed.client import ClosedClientError
+
+        try:
+            future: Future[Any] = self._executor.submit(function, *arguments)
+        except ClosedClientError as error:
+            raise GenreModelError(GONE) from error
         return future
+
+    def _point_at(self, path: Path, n_bytes: int) -> Future[Answer]:
+        return self._submit(hear_here, self._hearing, path.absolute(), n_bytes)
 
     def _send(self, path: Path) -> Future[Answer]:
         """Send a file, as soon as not too much is under way.
@@ -154,9 +170,7 @@ class ClusterEars:
             content = path.read_bytes()
         except OSError as error:
             return settled(Failure(reason(error)))
-        future: Future[Answer] = self._executor.submit(
-            hear_sent, self._hearing, path.suffix, content
-        )
+        future: Future[Answer] = self._submit(hear_sent, self._hearing, path.suffix, content)
         self._sent[future] = len(content)
         return future
 
@@ -182,7 +196,7 @@ class ClusterEars:
         except KilledWorker as error:
             raise DiedError("the Dask workers died, one after the other") from error
         except futures.CancelledError as error:
-            raise GenreModelError("the Dask scheduler is gone") from error
+            raise GenreModelError(GONE) from error
 
     def _first_of(self, under_way: Collection[Future[Any]]) -> set[Future[Any]]:
         """Those that are done, as soon as one is.

@@ -9,10 +9,17 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from pathlib import Path
 
 import mutagen
 import pytest
 from real_beet import clean, write_tone
+
+from genre_model.bundle import read_bundle
+from genre_model.classifier import Classifier
+from genre_model.cluster import ClusterEars
+from genre_model.errors import GenreModelError
+from genre_model.hearing import Effort
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
@@ -281,6 +288,18 @@ def test_without_the_extra_it_is_named(tracks, tmp_path):
     assert clean(done.stderr) == (
         "error: cnngenre: --dask needs the extra dask: pip install 'beets-cnngenre[dask]'\n"
     )
+
+
+def test_what_is_asked_of_a_cluster_that_has_gone_is_one_sentence(cluster, pitch_bundle):
+    cluster.worker()
+    classifier = Classifier(read_bundle(pitch_bundle), lazily=True)
+    ears = ClusterEars(cluster.address, classifier, None, Effort())
+    is_running = ears._client.status
+    ears._client.status = "closed"  # as it sets itself when it finds out
+    with pytest.raises(GenreModelError, match="the Dask scheduler is gone"):
+        ears.submit(Path(__file__))
+    ears._client.status = is_running
+    ears.close()
 
 
 def test_the_scheduler_dies_and_what_is_done_stays_done(tracks, cluster):
