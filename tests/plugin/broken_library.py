@@ -105,7 +105,7 @@ def complaints(outcome, good, broken, before):
     total = outcome.tagged + outcome.unsure + outcome.failed
     if total != len(good) + len(broken):
         yield f"{total} of {len(good) + len(broken)} tracks are in the summary"
-    bug = re.search(r".*((?<!Mutagen )internal error|Traceback)(.|\n){,2000}", outcome.errors)
+    bug = re.search(r".*((?<!Mutagen )internal error|Traceback)[\s\S]{,2000}", outcome.errors)
     if bug:
         yield f"a bug: {bug[0]}"
     if outcome.failed != sum(map(len, outcome.lines.values())):
