@@ -1,6 +1,6 @@
 """What a large library costs: ``beet cnngenre`` over tracks most of which need no hearing.
 
-    python benchmarks/load.py [ROWS ...] [--tracks TRACKS] [--heard 40]        10000 100000
+    python benchmarks/load.py [--rows 10000 100000] [--tracks TRACKS] [--heard 40]
 
 The rows are put into the database by SQL; nine tenths have genres, the others were heard before, so
 that their probabilities are weighed again: half of these get a genre (in the database only), half
@@ -50,7 +50,7 @@ class Cost:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("rows", type=int, nargs="*", default=[10_000, 100_000])
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--tracks", type=Path)
     parser.add_argument("--heard", type=int, default=40)
     options = parser.parse_args()

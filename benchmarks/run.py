@@ -7,7 +7,7 @@ or ``make bench TRACKS=... MUSIC=...``.  TRACKS is a folder of full-length music
 each source (Debian's game packages, unpacked); MUSIC has labelled clips and a ``manifest.csv``.
 What needs a folder that is not named is left out, and says so.  Results stay in the work folder: a
 benchmark that has one is not run again unless ``--again`` names it or says ``all``.  With
-``--long`` everything has its full size.  A quarter of an hour on two cores, half with ``--long``;
+``--long`` everything has its full size.  Ten minutes on two cores, half an hour with ``--long``;
 each script says at its top what it does.
 """
 
@@ -56,7 +56,13 @@ BENCHMARKS = (
     Benchmark("single_song", "single_song.py", ("{tracks}",), 0.5),
     Benchmark("parts", "parts.py", ("{tracks}",), 0.3),
     Benchmark("throughput", "throughput.py", ("{tracks}",), 1.5, ("--rounds", "5")),
-    Benchmark("memory", "memory.py", ("{tracks}",), 4),
+    Benchmark(
+        "memory",
+        "memory.py",
+        ("{tracks}", "--songs", "100", "300"),
+        1.6,
+        ("--songs", "100", "1000"),
+    ),
     Benchmark(
         "sampling",
         "sampling.py",
@@ -72,8 +78,21 @@ BENCHMARKS = (
         ("--clips", "1000000"),
     ),
     Benchmark("retag", "retag.py", ("{music}", "--rounds", "2"), 1.3, ("--rounds", "5")),
-    Benchmark("load", "load.py", ("100000", "--tracks", "{tracks}"), 2.5, (), writes_json=False),
-    Benchmark("paper_training", "paper_training.py", (), 4),
+    Benchmark(
+        "load",
+        "load.py",
+        ("--rows", "20000", "--tracks", "{tracks}"),
+        0.7,
+        ("--rows", "100000"),
+        writes_json=False,
+    ),
+    Benchmark(
+        "paper_training",
+        "paper_training.py",
+        ("--slices", "256", "--rounds", "3"),
+        1.5,
+        ("--slices", "512", "--rounds", "5"),
+    ),
     Benchmark("peers", "peers.py", ("{tracks}", "--peers", "{peers}", "--rounds", "3"), 2),
 )
 OTHER_PYTHON = {"paper_training": "{train_python}"}

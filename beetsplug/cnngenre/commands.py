@@ -6,8 +6,9 @@ import optparse
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,8 +41,16 @@ if TYPE_CHECKING:
     from beetsplug.cnngenre.options import Options
     from beetsplug.cnngenre.stats import RunStats, Stats
 
-# Does what is to be done with a track; there is no plan for one that is passed over.
-Step = Callable[[], tuple[Item, TagPlan | None]]
+# So many tracks, that come within so long, are stored in one transaction: each waits for the disk.
+N_TOGETHER, TOGETHER_S = 50, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to be done with a track; there is no plan for one that is passed over."""
+
+    do: Callable[[], tuple[Item, TagPlan | None]]
+    writes_file: bool
 
 
 def genre_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
@@ -275,21 +284,30 @@ class Run:
         try:
             with self.kept() as keep:
                 with progress(len(items), quiet=self.options.quiet) as bar:
-                    for step in self.steps(self.noting_albums(items)):
+                    for steps in together(self.steps(self.noting_albums(items))):
                         with uninterrupted():
-                            item, plan = step()
+                            done = self.take(steps)
+                            for item, plan in done:
+                                if plan is not None:
+                                    self.counts[plan.action] += 1
+                                    keep(item, plan)
+                        for item, plan in done:
                             if plan is not None:
-                                self.counts[plan.action] += 1
-                                keep(item, plan)
-                        if plan is not None:
-                            self.show(item, plan, bar)
-                        bar.update()
+                                self.show(item, plan, bar)
+                            bar.update()
                 if not self.options.pretend:
                     self.finish()
             whole = True
         finally:
             if whole or self.counts:
                 self.summarise(time.monotonic() - start, whole=whole)
+
+    def take(self, steps: Sequence[Step]) -> list[tuple[Item, TagPlan | None]]:
+        """Take steps; the library is not locked for others while a file is written."""
+        if any(step.writes_file for step in steps):
+            return [step.do() for step in steps]
+        with self.lib.transaction():
+            return [step.do() for step in steps]
 
     def journal(self) -> Journal:
         """Where what was done is kept."""
@@ -370,7 +388,10 @@ class Tag(Run):
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """The verdicts, carried out in this thread, the only one that writes."""
         for verdict in self.listener.verdicts(items):
-            yield partial(self.carry_out, verdict)
+            yield Step(
+                partial(self.carry_out, verdict),
+                self.options.write and verdict.plan.action is Action.WRITE,
+            )
 
     def carry_out(self, verdict: Verdict) -> tuple[Item, TagPlan]:
         """Do what a verdict says with the track as it is now: hearing it may have taken long."""
@@ -424,7 +445,7 @@ class Undo(Run):
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """Tracks that we never touched are passed over."""
         for loaded in items:
-            yield partial(self.take_back, loaded)
+            yield Step(partial(self.take_back, loaded), self.options.write)
 
     def take_back(self, loaded: Item) -> tuple[Item, TagPlan | None]:
         """Undo what was done to the track, as it is now."""
@@ -443,6 +464,32 @@ class Undo(Run):
 
         for album in self.albums():
             undo_album(album)
+
+
+def together(steps: Iterable[Step]) -> Iterator[list[Step]]:
+    """Steps in groups, each of which can be taken in one transaction; all that came come out.
+
+    Nothing waits for a track that has yet to be heard, except for what came right before it.  A
+    file's step is alone: the next one may be long in coming, and what the file has by then, the
+    library is to have too.
+    """
+    waiting: list[Step] = []
+    since = time.monotonic()
+    try:
+        for step in steps:
+            if not step.writes_file:
+                waiting.append(step)
+                if len(waiting) < N_TOGETHER and time.monotonic() - since < TOGETHER_S:
+                    continue
+            if waiting:
+                ready, waiting = waiting, []
+                yield ready
+            if step.writes_file:
+                yield [step]
+            since = time.monotonic()
+    finally:  # interrupted, or the model turned out to be unusable
+        if waiting:
+            yield waiting
 
 
 @contextmanager

@@ -79,11 +79,12 @@ def named(genres: Iterable[str]) -> list[str]:
 def store_unless_edited(model: Model, genres: tuple[str, ...]) -> bool:
     """Store what was set on a track or an album, unless it has gone or has no longer these genres.
 
-    Nobody else can write to the library between the look and the storing.  An album's tracks are
-    left alone.
+    Nobody else can write to the library between the look and the storing, which may be part of a
+    longer transaction.  An album's tracks are left alone.
     """
     with model.db.transaction() as transaction:
-        transaction.mutate("BEGIN IMMEDIATE")
+        # Changes nothing, but from here on SQLite lets nobody else write.
+        transaction.mutate("UPDATE items SET id = id WHERE 0")
         if unedited(model, genres) is None:
             return False
         if isinstance(model, Album):

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import mutagen
 import pytest
@@ -288,6 +289,36 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_finishes(library):
     beet.config["plugins"] = ["cnngenre"]
     beet("genre")
     assert set(beet.genres().values()) == {"Rock"}
+
+
+def n_transactions(beet):
+    """How often something was committed to the library: SQLite counts, in the file's header."""
+    with Path(beet.config["library"]).open("rb") as file:
+        return int.from_bytes(file.read(28)[24:], "big")
+
+
+def test_what_comes_at_once_is_stored_at_once_but_each_file_for_itself(library):
+    beet = library(**{f"Rock_{number:02}": None for number in range(12)})
+    beet("genre", "-p")
+    start = n_transactions(beet)
+    beet("genre", "-W")
+    of_database = n_transactions(beet) - start
+    assert set(beet.genres().values()) == {"Rock"}
+    beet("genre", "--undo", "-W")
+    start = n_transactions(beet)
+    beet("genre")
+    assert of_database < 12 <= n_transactions(beet) - start
+
+
+@pytest.mark.skipif(os.name == "nt", reason="nothing sends Ctrl-C there")
+def test_ctrl_c_keeps_what_waits_to_be_stored(library):
+    beet = library(Rock_1=None, Rock_2=None, Rock_3=None, Jazz=None)
+    beet("genre", "-p", "title:Rock")
+    beet.config["plugins"] = ["cnngenre", "ctrlclater"]
+    output = beet("genre", "-W", "title-")
+    assert "interrupted: tagged 3, kept 0, unsure 0, failed 0" in output
+    assert sorted(beet.genres().values()) == ["", "Rock", "Rock", "Rock"]
+    assert re.search(r"tagged +3 +100%", beet("genre", "--stats", "--run", "last"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="nothing sends Ctrl-C there")
