@@ -89,9 +89,9 @@ BENCHMARKS = (
     Benchmark(
         "paper_training",
         "paper_training.py",
-        ("--slices", "256", "--rounds", "3"),
+        ("--slices", "128", "--epochs", "3", "--rounds", "3"),
         1.5,
-        ("--slices", "512", "--rounds", "5"),
+        ("--slices", "256", "--epochs", "5", "--rounds", "5"),
     ),
     Benchmark("peers", "peers.py", ("{tracks}", "--peers", "{peers}", "--rounds", "3"), 2),
 )

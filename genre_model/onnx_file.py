@@ -36,7 +36,7 @@ SHAPE, SHAPE_BYTES = {b"Shape", b"Size"}, 100
 
 MAX_DEPTH = 16
 MAX_FIELDS = 2_000_000
-MAX_NODES = 20_000
+MAX_NODES = 5_000  # the time that loading takes grows with the square: seconds for so many
 MAX_TENSORS = 20_000
 MAX_LAYOUT_BYTES = 2**31
 
@@ -59,7 +59,7 @@ def find_danger(content: bytes) -> str | None:
     if counts["sparse"]:  # a few bytes can claim any size, which is filled when it is loaded
         return "has sparse weights"
     if counts["node"] > MAX_NODES or counts["tensor"] > MAX_TENSORS:
-        return f"has more than {MAX_NODES} operators or weights"
+        return f"has more than {MAX_NODES:,} operators or {MAX_TENSORS:,} weights"
     return None
 
 

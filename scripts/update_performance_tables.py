@@ -2,23 +2,19 @@
 
     python scripts/update_performance_tables.py bench
 
-A block begins with ``<!-- results: NAME -->`` and ends with ``<!-- end -->``; what has no results in
-the folder stays as it is.  The plot of what hearing a part of a song costs goes to docs/pictures.
+The plot of what hearing a part of a song costs goes to docs/pictures.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-PLOT = PAGE.parent / "pictures" / "slices.svg"
-BLOCK = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+from result_blocks import DOCS, PICTURES, fill
 
 WIDTH, HEIGHT = 760, 300
 PANEL = 270  # width of one of the two
@@ -32,19 +28,10 @@ BLUE, RED = "#0072b2", "#d55e00"
 
 
 def main(folder: Path) -> None:
-    def replaced(match: re.Match[str]) -> str:
-        begin, name, end = match.groups()
-        table = folder / f"{name}.md"
-        if not table.exists():
-            print(f"no results of {name}")
-            return match[0]
-        return f"{begin}{table.read_text(encoding='utf-8')}{circumstances(folder, name)}{end}"
-
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(BLOCK.sub(replaced, page), encoding="utf-8")
+    fill(DOCS / "performance.md", folder, lambda name: circumstances(folder, name))
     points = result(folder, "sampling").get("points")
     if points:
-        PLOT.write_text(plot(points), encoding="utf-8")
+        (PICTURES / "slices.svg").write_text(plot(points), encoding="utf-8")
 
 
 def result(folder: Path, name: str) -> dict[str, Any]:

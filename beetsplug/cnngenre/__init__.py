@@ -1,39 +1,31 @@
 """Listen to each track and write its genre, offline.
 
 The wiring only: ``options`` reads the configuration, ``listener`` hears, ``tagging`` decides and
-writes, ``albums`` sums up, ``commands`` runs over a library.  Nothing heavy is imported here: every
-``beet`` command imports this module.
+writes, ``albums`` sums up; ``importing`` does that for an import, ``tag_command`` for a library.
+Nothing heavy is imported here: every ``beet`` command imports this module.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import beets
-import confuse
 from beets import ui
 from beets.plugins import BeetsPlugin
 
 from beetsplug.cnngenre.console import Harmless
-from beetsplug.cnngenre.options import DEFAULTS, GENRES, Options, UserError, read_options
-from beetsplug.cnngenre.tagging import (
-    FIELDS,
-    Action,
-    TagPlan,
-    apply_field,
-    apply_in_library,
-    genres_of,
-    note,
-)
-from beetsplug.cnngenre.tracks import unedited
+from beetsplug.cnngenre.fields import FIELDS
+from beetsplug.cnngenre.options import DEFAULTS, GENRES, Options, read_options
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
     from beets.library import Library
 
+    from beetsplug.cnngenre.importing import ImportStage
     from beetsplug.cnngenre.journal import Journal
-    from beetsplug.cnngenre.listener import Listener, Verdict
+    from beetsplug.cnngenre.listener import Listener
     from genre_model.cache import Cache
 
 
@@ -48,10 +40,6 @@ class CnnGenrePlugin(BeetsPlugin):
         self.album_types = {
             name: FIELDS[name] for name in ("cnngenre_written", "cnngenre_previous")
         }
-        self._import_listener: tuple[Listener, Options] | None = None
-        self._import_disabled = False
-        self._import_journal: Journal | None = None
-        self._tagged_in_import: set[int | None] = set()
         if self.config["auto"].get(bool):
             self.import_stages = [self.imported]
             self.register_listener("import_task_files", self.files_are_in_place)
@@ -121,96 +109,23 @@ class CnnGenrePlugin(BeetsPlugin):
         self._log.error("{}: internal error\n{}", path, trace)
 
     def imported(self, session: ImportSession, task: ImportTask) -> None:
-        """Import stage: hear the task's tracks and set their genres in the database.
-
-        The importer writes them to the files later, where it writes tags at all.
-        """
-        prepared = self._prepare_import(session.lib)
-        if prepared is None:
-            return
-        listener, options = prepared
-        if self._import_journal is None:
-            self._import_journal = self.journal(
-                "import", options, listener.bundle_id, listener.target
-            )
-        try:
-            for verdict in listener.verdicts(task.imported_items()):
-                self._import_journal.add(verdict.item, self._take(verdict, listener))
-        except UserError as error:
-            self._disable_import(error)
-            return
-        if task.is_album and options.album_genre and listener.target == GENRES:
-            from beetsplug.cnngenre.albums import set_album_genres
-
-            set_album_genres(
-                task.album,
-                listener.vocabulary,
-                listener.policy,
-                listener.bundle_id,
-                force=options.force,
-            )
-
-    def _take(self, verdict: Verdict, listener: Listener) -> TagPlan:
-        """Do in the database what a verdict says of an imported track; what became of that."""
-        item, plan = verdict.item, verdict.plan
-        self._log.debug("{}: {} ({})", item, plan.action.value, plan.reason)
-        if plan.action is Action.FAIL:
-            self._log.warning("{}: {}", item, plan.reason)
-        if verdict.song is None or verdict.probabilities is None:
-            return plan
-        if listener.target != GENRES:
-            apply_field(item, listener.target, verdict.song, plan)
-            return plan
-        note(item, verdict.song, verdict.probabilities, listener.bundle_id)
-        plan = apply_in_library(item, plan)
-        if plan.action is Action.WRITE:
-            self._tagged_in_import.add(item.id)
-        return plan
-
-    def import_is_over(self, **_: Any) -> None:
-        """The import's workers end, and its journal."""
-        if self._import_listener is not None:
-            self._import_listener[0].close()
-        if self._import_journal is not None:
-            self._import_journal.end(whole=True)
-            self._import_journal = None
+        """Import stage: hear the task's tracks and set their genres in the database."""
+        self.import_stage.imported(session, task)
 
     def files_are_in_place(self, session: ImportSession, task: ImportTask) -> None:
-        """Write the genres of an as-is import, which beets itself leaves unwritten, if asked to."""
-        from beets.importer import Action as Choice
+        """Listener: the importer has moved a task's files, and written them where it does."""
+        self.import_stage.files_are_in_place(task)
 
-        from beetsplug.cnngenre.writing import write_tags
+    def import_is_over(self, **_: Any) -> None:
+        """Listener: the import's end."""
+        self.import_stage.end()
 
-        for item in task.imported_items():
-            if item.id not in self._tagged_in_import:
-                continue
-            self._tagged_in_import.discard(item.id)
-            options = self.options()
-            now = unedited(item, genres_of(item))
-            if now and task.choice_flag is Choice.ASIS and options.write_asis and options.write:
-                trouble = write_tags(now)
-                if trouble:
-                    self._log.warning("{}: the file cannot be written: {}", item, trouble)
-                now.store()
-                item.load()
+    @cached_property
+    def import_stage(self) -> ImportStage:
+        """What the import's stage and its listeners have in common."""
+        from beetsplug.cnngenre.importing import ImportStage
 
-    def _prepare_import(self, lib: Library) -> tuple[Listener, Options] | None:
-        """The model for this import, or None, with one warning, where it cannot be used."""
-        if self._import_listener is None and not self._import_disabled:
-            try:
-                options = self.options()
-                self._import_listener = self.listener(options, lib, lasting=True), options
-            except (UserError, confuse.ConfigError) as error:
-                self._disable_import(error)
-        return self._import_listener
-
-    def _disable_import(self, error: Exception) -> None:
-        """Let the rest of the import go on without genres, after one warning."""
-        self._import_disabled = True
-        if self._import_listener is not None:
-            self._import_listener[0].close()
-        self._import_listener = None
-        self._log.warning("no genres in this import: {}", error)
+        return ImportStage(self)
 
 
 def own_folder() -> Path:

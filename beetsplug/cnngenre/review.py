@@ -17,6 +17,7 @@ from beets import ui
 from beets.library import Item, Library
 from mutagen import MutagenError
 
+from beetsplug.cnngenre.console import progress
 from beetsplug.cnngenre.interrupts import uninterrupted
 from beetsplug.cnngenre.options import GENRES, Options, UserError
 from beetsplug.cnngenre.snapshot import (
@@ -114,7 +115,6 @@ class Review:
 
     def find(self, items: Sequence[Item]) -> None:
         """Hear what was never heard; the doubtful ones, those that teach most first."""
-        from beetsplug.cnngenre.commands import progress
         from beetsplug.cnngenre.listener import artist_of
         from genre_model.informative import review_order
 

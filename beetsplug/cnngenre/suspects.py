@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.library import Item, Library
 
+from beetsplug.cnngenre.console import progress
 from beetsplug.cnngenre.options import GENRES, Options, UserError, read_train_options
 
 if TYPE_CHECKING:
@@ -81,7 +82,6 @@ class Suspects:
 
     def find(self, items: Sequence[Item]) -> list[Suspect]:
         """The suspects among tracks, those that the model disagrees with most firmly first."""
-        from beetsplug.cnngenre.commands import progress
         from genre_model.suspects import doubt_of, known_genres
 
         vocabulary, found = self.listener.vocabulary, list[Suspect]()

@@ -1,15 +1,4 @@
-"""Decide what becomes of a track's genres, then do it.
-
-What is kept on a track, besides its genres, as flexible fields:
-
-``cnngenre_label``        the leading genre, accepted or not
-``cnngenre_probability``  its probability
-``cnngenre_all``          every genre of the model with its probability, as "Rock 0.8124"
-``cnngenre_model``        the bundle that said so
-``cnngenre_written``      the genres that we gave the track
-``cnngenre_reviewed``     the genres that the user gave it in a review: they are not ours
-``cnngenre_previous``     the genres that it had before; only where we, or a review, gave it others
-"""
+"""Decide what becomes of a track's genres, then do it."""
 
 from __future__ import annotations
 
@@ -18,11 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from beets.dbcore import types
 from beets.library import Item
 from beets.util import syspath
 from mediafile import MediaFile, UnreadableFileError
 
+from beetsplug.cnngenre.fields import FIELDS
 from beetsplug.cnngenre.options import GENRES, UserError
 from beetsplug.cnngenre.tracks import current, store_unless_edited
 from beetsplug.cnngenre.writing import write_tags
@@ -30,15 +19,6 @@ from beetsplug.cnngenre.writing import write_tags
 if TYPE_CHECKING:
     from genre_model.vocabulary import SongGenre
 
-FIELDS: dict[str, types.Type[Any, Any]] = {
-    "cnngenre_label": types.STRING,
-    "cnngenre_probability": types.NullFloat(digits=3),
-    "cnngenre_all": types.MULTI_VALUE_DSV,
-    "cnngenre_model": types.STRING,
-    "cnngenre_written": types.MULTI_VALUE_DSV,
-    "cnngenre_reviewed": types.MULTI_VALUE_DSV,
-    "cnngenre_previous": types.MULTI_VALUE_DSV,
-}
 DIGITS = 4  # of the probabilities in `cnngenre_all`
 MEANWHILE = "edited or removed meanwhile"
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from beets import ui
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.commands import progress
-from beetsplug.cnngenre.console import say
+from beetsplug.cnngenre.console import progress, say
 from beetsplug.cnngenre.options import GENRES, UserError
 from beetsplug.cnngenre.tagging import check_target, own_name
 

@@ -327,7 +327,7 @@ def one_line_deep(n=25):
     return network([node, *plus("s")], [tensor("yes", True, "?"), tensor("one", [1.0], "f4")])
 
 
-def crowded(n=30_000):
+def crowded(n=5_000):
     nodes = [helper.make_node("Identity", ["log_mel"], ["x0"])]
     nodes += [helper.make_node("Identity", [f"x{i}"], [f"x{i + 1}"]) for i in range(n)]
     return network([*nodes, mean_of(f"x{n}")])

@@ -193,8 +193,8 @@ def warm_up():
     import onnxruntime  # noqa: F401
     import soxr  # noqa: F401
 
-    import beetsplug.cnngenre.commands
-    import beetsplug.cnngenre.listener  # noqa: F401
+    import beetsplug.cnngenre.listener
+    import beetsplug.cnngenre.tag_command  # noqa: F401
     import genre_model.classifier  # noqa: F401
 
 

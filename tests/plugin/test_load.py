@@ -7,7 +7,7 @@ import sys
 import pytest
 from large_library import fill
 
-from beetsplug.cnngenre.commands import progress
+from beetsplug.cnngenre.console import progress
 
 SMALL, LARGE = 400, 2_000
 
