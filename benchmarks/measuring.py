@@ -100,12 +100,16 @@ def cpu_s() -> float:
 def in_turn(ways: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
     """The costs of some ways, each once a round; they change places from round to round."""
     costs: dict[str, list[Cost]] = {name: [] for name in ways}
-    names = list(ways)
     for index in range(rounds):
-        first = index % len(names)
-        for name in names[first:] + names[:first]:
+        for name in turned([*ways], index):
             costs[name].append(ways[name]())
     return costs
+
+
+def turned(names: Sequence[str], index: int) -> list[str]:
+    """The names in the order of a round: another one is the first each time."""
+    first = index % len(names)
+    return [*names[first:], *names[:first]]
 
 
 def median(costs: Sequence[Cost], of: str = "cpu_s") -> float:

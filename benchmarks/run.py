@@ -68,7 +68,7 @@ BENCHMARKS = (
         "sampling.py",
         ("{tracks}", "--cache", "{work}/whole.db", "--each", "3"),
         1.5,
-        ("--each", "26", "--rules"),
+        ("--each", "26"),
     ),
     Benchmark(
         "training",

@@ -127,7 +127,7 @@ def hearing_with(bundle: Bundle, cache: CacheSpec | None, effort: Effort) -> Hea
     return Hearing(bundle.directory.absolute(), manifest, cache, effort)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # a cluster's worker may hear for two runs at once
 def loaded(hearing: Hearing) -> Ear:
     """The model of a hearing, loaded once in a process.
 

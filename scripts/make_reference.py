@@ -35,8 +35,7 @@ def main() -> None:
 def reference() -> str:
     """The whole page."""
     from beetsplug.cnngenre import CnnGenrePlugin
-    from beetsplug.cnngenre.commands import genre_command
-    from beetsplug.cnngenre.train_command import train_command
+    from beetsplug.cnngenre.commands import genre_command, train_command
 
     plugin = CnnGenrePlugin.__new__(CnnGenrePlugin)  # the commands are looked at, not run
     parts = [

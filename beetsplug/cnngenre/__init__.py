@@ -47,8 +47,7 @@ class CnnGenrePlugin(BeetsPlugin):
 
     def commands(self) -> list[ui.Subcommand]:
         """``cnngenre``, alias ``genre``, and ``cnntrain``."""
-        from beetsplug.cnngenre.commands import genre_command
-        from beetsplug.cnngenre.train_command import train_command
+        from beetsplug.cnngenre.commands import genre_command, train_command
 
         return [genre_command(self), train_command(self)]
 

@@ -1,4 +1,4 @@
-"""``beet cnngenre``: its options, and which of the things that it can do is asked for."""
+"""The options of ``beet cnngenre`` and ``beet cnntrain``, and what they ask for."""
 
 from __future__ import annotations
 
@@ -233,3 +233,53 @@ def usable_library() -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise UserError(f"cnngenre: the library cannot be used: {error}") from error
+
+
+def train_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
+    """The command with its options."""
+    command = ui.Subcommand("cnntrain", help="learn your own genres from labelled tracks")
+    parser = command.parser
+    flag: dict[str, Any] = {"action": "store_true", "default": None}
+    parser.add_option("-p", "--pretend", **flag, help="show what would be learned from, and stop")
+    parser.add_option("--genres", dest="classes", help="learn these alone, separated by commas")
+    parser.add_option("--field", help="learn another field; the answers go to a field of their own")
+    parser.add_option("--positive", help="learn to tell what this query finds from the rest")
+    parser.add_option("--min-tracks", type="int", help="a genre with fewer joins its parent")
+    parser.add_option("--labels", help="which of several genres counts: first, or any")
+    parser.add_option("--consolidate", **flag, help="lift every genre to the root of beets' tree")
+    parser.add_option("--architecture", help="embeddings, or a system to be trained from scratch")
+    parser.add_option("--epochs", type="int", help="at most so many, from scratch")
+    add_system_options(parser, flag)
+    parser.add_option("--target-precision", type="float", help="the share of answers to be right")
+    parser.add_option("--seed", type="int", help="of the folds")
+    parser.add_option("-t", "--threads", type="int", help="how many tracks to hear at once")
+    parser.add_option("-q", "--quiet", **flag, help="no progress bar")
+
+    def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
+        from beetsplug.cnngenre.train_command import train
+
+        given = {key: value for key, value in vars(opts).items() if value is not None}
+        shared: dict[str, Any] = {
+            key: given.pop(key) for key in ("threads", "quiet", "pretend") if key in given
+        }
+        plugin.config.set_args(shared)
+        plugin.config["train"].set_args(given)
+        train(plugin, lib, args)
+
+    command.func = run
+    return command
+
+
+def add_system_options(parser: optparse.OptionParser, flag: dict[str, Any]) -> None:
+    """What a system hears of a track, and how that is weighed."""
+    parser.add_option("--aggregation", help="how slices become a song: mean, product, majority ...")
+    parser.add_option(
+        "--select-instances", type="float", help="learn from this share of the slices, the easiest"
+    )
+    parser.add_option("--band", help="hear these frequencies alone: low, mid, high, no-low ...")
+    parser.add_option("--position", help="hear this part: spread, beginning, middle, end, ends")
+    parser.add_option("--slice-seconds", type="float", help="the length of a slice, from scratch")
+    parser.add_option("--slices-per-song", type="int", help="at most so many")
+    parser.add_option(
+        "--listening", **flag, help="plays, rating and age of a track count beside its sound"
+    )
