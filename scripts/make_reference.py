@@ -95,13 +95,13 @@ def key_section() -> str:
 
 
 def field_section() -> str:
-    """The flexible fields, as ``tagging`` describes them."""
-    from beetsplug.cnngenre import tagging
+    """The flexible fields, as ``fields`` describes them."""
+    from beetsplug.cnngenre import fields
 
-    rows = re.findall(r"^``(\w+)``\s+(.*)$", tagging.__doc__ or "", re.MULTILINE)
-    known, described = set(tagging.FIELDS), {name for name, _ in rows}
+    rows = re.findall(r"^``(\w+)``\s+(.*)$", fields.__doc__ or "", re.MULTILINE)
+    known, described = set(fields.FIELDS), {name for name, _ in rows}
     if known != described:
-        raise SystemExit(f"tagging: fields without a description: {known ^ described}")
+        raise SystemExit(f"fields: some without a description: {known ^ described}")
     shown = [(f"`{name}`", meaning) for name, meaning in rows]
     return (
         "## Fields of a track\n\nFor queries and templates: `beet ls cnngenre_probability:..0.5`. "
