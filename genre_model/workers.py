@@ -218,9 +218,13 @@ class Pool:
             return self._executor.submit(function, *arguments)
 
     def close(self) -> None:
-        """End the workers at once."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """End the workers at once.
+
+        Python waits for its thread that looks after them in any case, at its own end, where the
+        two sometimes close the same pipe (in 3.10).
+        """
         self._writer.close()
+        self._executor.shutdown(cancel_futures=True)
 
 
 def context_of_workers() -> BaseContext:

@@ -250,6 +250,17 @@ def test_closed_threads_give_up_what_they_are_at(songs, limit_s):
     assert futures[1].cancelled()
 
 
+def test_closed_processes_leave_no_thread(tiny_bundle, songs):
+    """At Python's end, one that is left could be in the way of whoever waits for it (in 3.10)."""
+    before = set(threading.enumerate())
+    classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
+    with closing(local_ears(classifier, None, Effort(), n_workers=2, n_files=MANY_FILES)) as ears:
+        ears.check()
+        for path in songs:
+            ears.submit(path)
+    assert before >= set(threading.enumerate())
+
+
 def test_tasks_without_a_file_are_passed_through(tiny_bundle, songs):
     classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
     tasks = [None, songs[0], None, songs[1], None]
