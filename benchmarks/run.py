@@ -7,8 +7,8 @@ or ``make bench TRACKS=... MUSIC=...``.  TRACKS is a folder of full-length music
 each source (Debian's game packages, unpacked); MUSIC has labelled clips and a ``manifest.csv``.
 What needs a folder that is not named is left out, and says so.  Results stay in the work folder: a
 benchmark that has one is not run again unless ``--again`` names it or says ``all``.  With
-``--long`` everything has its full size.  Ten minutes on two cores, half an hour with ``--long``;
-each script says at its top what it does.
+``--long`` everything has its full size.  Ten minutes on two cores, three more with the peers, half
+an hour with ``--long``; each script says at its top what it does.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ BENCHMARKS = (
         1.5,
         ("--slices", "256", "--epochs", "5", "--rounds", "5"),
     ),
-    Benchmark("peers", "peers.py", ("{tracks}", "--peers", "{peers}", "--rounds", "3"), 2),
+    Benchmark("peers", "peers.py", ("{tracks}", "--peers", "{peers}", "--rounds", "3"), 3),
 )
 OTHER_PYTHON = {"paper_training": "{train_python}"}
 

@@ -32,7 +32,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 Answer = Heard | Failure
 
-# About so many files earn back what it takes to start processes: docs/scaling.md.
+# So many files surely earn back what it takes to start processes: docs/scaling.md.
 MANY_FILES = 12
 PER_WORKER = 2  # files that are under way or waiting for each worker
 
