@@ -57,10 +57,11 @@ ONLY ?=
 LONG ?=
 export TRACKS PEERS TRAIN_PYTHON BENCH_WORK AGAIN ONLY LONG
 
-lint: .venv-dev/$(STAMP) ## ruff and mypy
+lint: .venv-dev/$(STAMP) ## ruff, mypy and import-linter
 	.venv-dev/$(BIN)/python -m ruff check .
 	.venv-dev/$(BIN)/python -m ruff format --check .
 	.venv-dev/$(BIN)/python -m mypy
+	.venv-dev/$(BIN)/lint-imports
 
 check: lint test ## lint, then test
 

@@ -30,26 +30,19 @@ import yaml
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from genre_model.bundle import SHIPPED, read_bundle
-from genre_model.cache import front_end_hash
-from genre_model.classifier import Classifier, Heard
-from genre_model.dataset import LabelledTrack
-from genre_model.evaluation import Interval, artist_interval
-from genre_model.head import Head
-from genre_model.slicing import read_slices
-from genre_model.spectrogram import hz_to_mel, mel_to_hz
-from genre_model.split import split_tracks
-from genre_model.training import (
-    Calibration,
-    HeadOptions,
-    Material,
-    evaluate_out_of_fold,
-    fit,
-    is_right,
-    make_material,
-    songs_of,
-)
-from genre_model.vocabulary import Policy, judge, make_vocabulary
+from genre_model.data.folds import split_tracks
+from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.metrics import Interval, artist_interval
+from genre_model.extraction.cache import front_end_hash
+from genre_model.features.log_mel import hz_to_mel, mel_to_hz
+from genre_model.features.slices import read_slices
+from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.head import Head
+from genre_model.model.vocabulary import Policy, judge, make_vocabulary
+from genre_model.training.calibration import Calibration, songs_of
+from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
+from genre_model.training.training_set import HeadOptions, TrainingSet, is_right, make_training_set
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -89,7 +82,7 @@ def main() -> None:
     rows = list(csv.DictReader((options.music / "manifest.csv").open(encoding="utf-8")))
     chosen = in_even_order(rows, options.seed)[: options.clips]
     classifier = Classifier(read_bundle(SHIPPED))
-    features = hear_all(options, chosen, classifier)
+    features = extract_all(options, chosen, classifier)
     print(f"{len(chosen)} clips, bundle {classifier.manifest.bundle_id}\n")
     for name in sorted({row["set"] for row in chosen}):
         report_set(name, [row for row in chosen if row["set"] == name], features, options.seed)
@@ -174,20 +167,20 @@ def hear_clip(classifier: Classifier, music: Path, path: str, keys: Iterable[str
     wanted: dict[str, list[str]] = defaultdict(list)
     for key in keys:
         wanted[key.split("|")[1]].append(key)
-    heard: Features = {}
+    extracted: Features = {}
     with tempfile.TemporaryDirectory() as folder:
         for encoding, its_keys in wanted.items():
             file = Path(folder) / f"clip{ENCODINGS[encoding][1]}"
             encode(samples, rate, encoding, file)
-            heard.update((key, hear_file(classifier, file, key)) for key in its_keys)
+            extracted.update((key, hear_file(classifier, file, key)) for key in its_keys)
             file.unlink()
-    return heard
+    return extracted
 
 
 def hear_file(classifier: Classifier, file: Path, key: str) -> Float32:
     change = key.split("|")[2:]
     if not change:
-        return classifier.hear(file).features
+        return classifier.extract(file).features
     manifest = classifier.manifest
     slices = read_slices(file, manifest.spectrogram, manifest.slices)
     values = np.stack([piece.values for piece in slices if not piece.silent])
@@ -198,7 +191,7 @@ def key_of(path: str, encoding: str, change: str = "") -> str:
     return "|".join(filter(None, (path, encoding, change)))
 
 
-def hear_all(options: argparse.Namespace, rows: Rows, classifier: Classifier) -> Features:
+def extract_all(options: argparse.Namespace, rows: Rows, classifier: Classifier) -> Features:
     """Every clip in every encoding; what is in ``options.features`` is not heard again."""
     network = np.frombuffer(front_end_hash(classifier.manifest, thorough=False), np.uint8)
     features = load(options.features, network)
@@ -280,28 +273,28 @@ CONDITIONS = (
 
 def materials_of(
     rows: Rows, features: Features, encodings: Iterable[str], change: str = ""
-) -> dict[str, Material]:
+) -> dict[str, TrainingSet]:
     """The same tracks in every encoding."""
     tracks = [
         LabelledTrack(Path(row["path"]), (row["genre"],), row["artist"], row["album"], row["title"])
         for row in rows
     ]
 
-    def heard(row: dict[str, str], encoding: str) -> Heard:
+    def extracted(row: dict[str, str], encoding: str) -> SongFeatures:
         return as_heard(features[key_of(row["path"], encoding, change)])
 
     return {
-        encoding: make_material(tracks, [heard(row, encoding) for row in rows])
+        encoding: make_training_set(tracks, [extracted(row, encoding) for row in rows])
         for encoding in encodings
     }
 
 
-def as_heard(values: Float32) -> Heard:
-    return Heard(values, np.zeros(len(values)), np.zeros((len(values), 0), np.float32))
+def as_heard(values: Float32) -> SongFeatures:
+    return SongFeatures(values, np.zeros(len(values)), np.zeros((len(values), 0), np.float32))
 
 
 def answer_by_seed(
-    materials: dict[str, Material], condition: Condition, seed: int
+    materials: dict[str, TrainingSet], condition: Condition, seed: int
 ) -> dict[str, Answers]:
     """Out-of-fold answers to every encoding, for ``N_SEEDS`` splits."""
     runs = [answer(materials, condition, seed + index) for index in range(N_SEEDS)]
@@ -310,14 +303,14 @@ def answer_by_seed(
     for encoding in materials:
         probabilities = np.stack([run[encoding][0] for run in runs])
         accepted = np.stack([run[encoding][1] for run in runs])
-        right = np.stack([is_right(rows, flac.allowed) for rows in probabilities])
+        right = np.stack([is_right(rows, flac.candidates) for rows in probabilities])
         names = np.array(flac.genres)[probabilities.argmax(axis=2)]
         results[encoding] = Answers(names, names, accepted, right, probabilities)
     return results
 
 
 def answer(
-    materials: dict[str, Material], condition: Condition, seed: int
+    materials: dict[str, TrainingSet], condition: Condition, seed: int
 ) -> dict[str, tuple[Float64, Bools]]:
     """Probabilities and acceptance, calibrated on the FLAC files' out-of-fold logits."""
     flac, settings = materials[FLAC], HeadOptions(seed=seed, context=condition.context)
@@ -327,11 +320,11 @@ def answer(
         for fold in range(split.n_folds)
     ]
     songs = {
-        encoding: songs_of(out_of_fold(heads, split.fold, material)[:, None])
-        for encoding, material in materials.items()
+        encoding: songs_of(out_of_fold(heads, split.fold, training_set)[:, None])
+        for encoding, training_set in materials.items()
     }
     results = {
-        encoding: (np.zeros(flac.allowed.shape), np.zeros(len(flac.tracks), np.bool_))
+        encoding: (np.zeros(flac.candidates.shape), np.zeros(len(flac.tracks), np.bool_))
         for encoding in materials
     }
     with_context = condition.context and split.group_by == "artist"
@@ -351,7 +344,7 @@ def answer(
 
 
 def fit_on(
-    materials: dict[str, Material],
+    materials: dict[str, TrainingSet],
     condition: Condition,
     tracks: NDArray[np.intp],
     settings: HeadOptions,
@@ -359,21 +352,23 @@ def fit_on(
     """The package's head, on some of the tracks in FLAC or in every encoding."""
     encodings = list(materials) if condition.mixed else [FLAC]
     parts = [materials[encoding].part(tracks) for encoding in encodings]
-    together = Material(
+    together = TrainingSet(
         [track for part in parts for track in part.tracks],
         parts[0].genres,
-        [heard for part in parts for heard in part.heard],
+        [extracted for part in parts for extracted in part.extracted],
         np.concatenate([part.means for part in parts]),
-        np.concatenate([part.allowed for part in parts]),
+        np.concatenate([part.candidates for part in parts]),
     )
     return fit(together, np.arange(len(together.tracks)), settings)
 
 
-def out_of_fold(heads: Sequence[Head], folds: NDArray[np.intp], material: Material) -> Float64:
-    logits = np.zeros(material.allowed.shape)
+def out_of_fold(
+    heads: Sequence[Head], folds: NDArray[np.intp], training_set: TrainingSet
+) -> Float64:
+    logits = np.zeros(training_set.candidates.shape)
     for fold, head in enumerate(heads):
         inside = folds == fold
-        logits[inside] = head.logits(material.means[inside].astype(np.float32))
+        logits[inside] = head.logits(training_set.means[inside].astype(np.float32))
     return logits
 
 
@@ -385,15 +380,15 @@ def answer_shipped(
     vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, None)
     songs = []
     for row in rows:
-        heard = as_heard(features[key_of(row["path"], encoding)])
-        songs.append(classifier.probabilities(heard))
+        extracted = as_heard(features[key_of(row["path"], encoding)])
+        songs.append(classifier.probabilities(extracted))
     verdicts = [judge(song, vocabulary, Policy(manifest.aggregation.threshold)) for song in songs]
     names = [verdict.best.genre for verdict in verdicts if verdict.best]
     right = [
-        any(name in vocabulary.line(manifest.genres[g]) for g in np.flatnonzero(allowed))
-        for name, allowed in zip(names, right_of, strict=True)
+        any(name in vocabulary.ancestry(manifest.genres[g]) for g in np.flatnonzero(candidates))
+        for name, candidates in zip(names, right_of, strict=True)
     ]
-    leading = [vocabulary.line(name)[-1] for name in names]
+    leading = [vocabulary.ancestry(name)[-1] for name in names]
     return Answers(
         np.array([names]),
         np.array([leading]),
@@ -565,13 +560,13 @@ def report_shipped(rows: Rows, chosen: Rows, features: Features, classifier: Cla
     kept_out = ~fit_half(clips)
     paths = {row["path"] for row in chosen}
     inside = [i for i in np.flatnonzero(kept_out) if rows[i]["path"] in paths]
-    heard = [rows[i] for i in inside]
-    artists = [row["artist"].casefold() for row in heard]
+    extracted = [rows[i] for i in inside]
+    artists = [row["artist"].casefold() for row in extracted]
     answer_to = functools.partial(
-        answer_shipped, heard, features, classifier, right_of=clips.allowed[inside]
+        answer_shipped, extracted, features, classifier, right_of=clips.candidates[inside]
     )
     answers = {encoding: answer_to(encoding) for encoding in ENCODINGS}
-    print(f"## shipped bundle, {len(heard)} clips of {len(set(artists))} kept-out artists\n")
+    print(f"## shipped bundle, {len(extracted)} clips of {len(set(artists))} kept-out artists\n")
     print(SUMMARY_HEADER)
     print(summary("shipped", answers, artists) + "\n")
     print(table(answers, artists, [clips.labels[i] for i in inside]), flush=True)

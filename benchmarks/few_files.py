@@ -4,7 +4,7 @@
 
 Full-length tracks, heard without a cache by threads of one process and by processes of their own,
 in turn in each round; the package is imported before the clock starts, the model loaded after.
-``MANY_FILES`` in ``genre_model.workers`` is where the gain is beyond doubt.  Three minutes.
+``MANY_FILES`` in ``extraction.workers`` is where the gain is beyond doubt.  Three minutes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from measuring import full_length, parser_of, publish, turned
-from scaling import ears_of, hear
+from scaling import ears_of, extract
 
-from genre_model.bundle import SHIPPED, read_bundle
-from genre_model.classifier import Classifier
+from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.classifier import Classifier
 
 KINDS = ("threads", "processes")
 
@@ -59,8 +59,8 @@ def in_a_process(kind: str, n_workers: int, songs: Sequence[Path]) -> float:
 
 def once(kind: str, n_workers: int, songs: Sequence[Path]) -> float:
     start = time.perf_counter()
-    with ears_of(kind, n_workers, Classifier(read_bundle(SHIPPED), lazily=True)) as ears:
-        hear(ears, songs)
+    with ears_of(kind, n_workers, Classifier(read_bundle(SHIPPED), lazily=True)) as pool:
+        extract(pool, songs)
         return time.perf_counter() - start
 
 

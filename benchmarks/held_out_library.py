@@ -1,6 +1,6 @@
 """Is the report of a training true at the front door?
 
-    python benchmarks/held_out_library.py MUSIC [--set allmusic] [--parts 4] [--cache heard.db]
+    python benchmarks/held_out_library.py MUSIC [--set allmusic] [--parts 4] [--cache features.db]
 
 The artists are dealt into parts.  Each part in turn is imported without genres beside the labelled
 others, by a real ``beet import``; ``beet cnntrain`` learns from the others; ``beet cnngenre`` names
@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from temporary_library import Clip, TemporaryLibrary, clips_of, genre_in
 
-from genre_model.dataset import lead_artist
-from genre_model.evaluation import accuracy, artist_interval
+from genre_model.data.artists import lead_artist
+from genre_model.evaluation.metrics import accuracy, artist_interval
 
 MIN_TRACKS = "5"  # the smallest genre has ten clips, and a part of them is held out
 

@@ -26,8 +26,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from fit_shipped import fit_half, label_clips, parents  # noqa: E402
 
-from genre_model.evaluation import artist_interval  # noqa: E402
-from genre_model.vocabulary import make_vocabulary  # noqa: E402
+from genre_model.evaluation.metrics import artist_interval  # noqa: E402
+from genre_model.model.vocabulary import make_vocabulary  # noqa: E402
 
 
 def main() -> None:
@@ -45,11 +45,11 @@ def main() -> None:
     right, strict = (
         np.array(
             [
-                any(answer in vocabulary.line(clips.genres[g]) for g in np.flatnonzero(mask[i]))
+                any(answer in vocabulary.ancestry(clips.genres[g]) for g in np.flatnonzero(mask[i]))
                 for answer, i in zip(answers, kept_out, strict=True)
             ]
         )
-        for mask in (clips.allowed, clips.credited)
+        for mask in (clips.candidates, clips.credited)
     )
     sets = np.array([rows[i]["set"] for i in kept_out])
     artists = np.array([rows[i]["artist"] for i in kept_out])

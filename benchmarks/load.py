@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plugin"))
 
 from large_library import fill
 
-from genre_model.bundle import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, read_bundle
 
 COMMANDS = {
     "beet ls": ["ls"],
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--tracks", type=Path)
     parser.add_argument("--heard", type=int, default=40)
     options = parser.parse_args()
-    real = full_length(options.tracks, options.heard) if options.tracks else []
+    real = full_length(options.tracks, options.extracted) if options.tracks else []
     print(
         "| rows | command | seconds | of these CPU | CPU microseconds a track | peak MB | it said |"
     )

@@ -23,9 +23,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from genre_model.audio import open_audio
-from genre_model.errors import AudioError
-from genre_model.folder import find_audio
+from genre_model.audio.decode import open_audio
+from genre_model.core.errors import AudioError
+from genre_model.data.folder import find_audio
 
 MB = 2**20 if sys.platform == "darwin" else 2**10  # in the units of ru_maxrss
 SHORTEST_S, LONGEST_S = 75.0, 600.0

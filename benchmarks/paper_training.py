@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 from measuring import MB, Cost, in_turn, median, parser_of, publish, ratio, run
 
-from genre_model.architectures import ARCHITECTURES
-from genre_model.dataset import LabelledTrack
-from genre_model.keras_export import require_tensorflow
-from genre_model.slice_store import StoredTrack
+from genre_model.data.tracks import LabelledTrack
+from genre_model.training.keras_export import require_tensorflow
+from genre_model.training.networks.registry import ARCHITECTURES
+from genre_model.training.scratch.slice_store import StoredTrack
 
 NAME, N_GENRES, SLICES_PER_TRACK = "pelchat2019", 7, 32
 KINDS = {"ours": "ours, from disk", "keras": "`model.fit`, from memory"}
@@ -88,7 +88,7 @@ def timed(epoch: Callable[[], object]) -> tuple[float, float]:
 
 def ours(slices: np.ndarray, truth: np.ndarray, folder: Path):
     """The package's loop, over tracks whose slices are files."""
-    from genre_model.trainer import Trainer
+    from genre_model.training.scratch.loop import Trainer
 
     tracks = []
     for first in range(0, len(slices), SLICES_PER_TRACK):

@@ -21,7 +21,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 
-from genre_model.classifier import load_classifier
+from genre_model.model.classifier import load_classifier
 
 TOLERANCE = 1e-4
 CONVERT = Path(__file__).parents[1] / "scripts" / "convert_musicnn.py"
@@ -40,12 +40,12 @@ def main() -> None:
         for song in songs:
             slices = original_slices(song)
             expected = convert.run_original(Path(folder), slices)[0].mean(axis=0)
-            heard = classifier.hear(song, thorough=True)
-            difference = float(np.abs(heard.tags.mean(axis=0) - expected).max())
-            same = len(heard.tags) == len(slices)
+            extracted = classifier.extract(song, thorough=True)
+            difference = float(np.abs(extracted.tags.mean(axis=0) - expected).max())
+            same = len(extracted.tags) == len(slices)
             worst = max(worst, difference if same else 1.0)
             print(
-                f"| {song.name} | {len(heard.tags)} of {len(slices)} | {difference:.1e} |",
+                f"| {song.name} | {len(extracted.tags)} of {len(slices)} | {difference:.1e} |",
                 flush=True,
             )
     sys.exit(0 if worst <= TOLERANCE else 1)

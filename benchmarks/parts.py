@@ -15,10 +15,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from measuring import full_length, here, in_turn, median, parser_of, publish
 
-from genre_model.audio import open_audio
-from genre_model.classifier import load_classifier
-from genre_model.slicing import count_slices, slice_span, spread
-from genre_model.spectrogram import log_mel
+from genre_model.audio.decode import open_audio
+from genre_model.features.log_mel import log_mel
+from genre_model.features.slices import count_slices, slice_span, spread
+from genre_model.model.classifier import load_classifier
 
 
 def main() -> None:

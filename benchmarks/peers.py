@@ -68,8 +68,8 @@ def main() -> None:
         tracks = full_length(options.tracks, options.songs)
         songs = [three_minutes(tracks[0], Path(folder) / "song.mp3"), *tracks]
         for worker in workers.values():
-            worker.hear(songs[0])
-        ways = {kind: worker.hear_all(songs) for kind, worker in workers.items()}
+            worker.extract(songs[0])
+        ways = {kind: worker.extract_all(songs) for kind, worker in workers.items()}
         costs = in_turn(ways, options.rounds)
     for worker in workers.values():
         worker.stop()
@@ -136,7 +136,7 @@ class Worker:
             sys.exit(f"{what}: the process has ended; log.txt in the folder of the peers says why")
         return json.loads(line)
 
-    def hear(self, song: Path) -> Cost:
+    def extract(self, song: Path) -> Cost:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{song}\n")
         self.process.stdin.flush()
@@ -144,9 +144,9 @@ class Worker:
         self.tags[song], self.slices[song] = said["tags"], said["slices"]
         return Cost(said["wall_s"], said["cpu_s"], 0)
 
-    def hear_all(self, songs: list[Path]):
+    def extract_all(self, songs: list[Path]):
         def work() -> Cost:
-            costs = [self.hear(song) for song in songs]
+            costs = [self.extract(song) for song in songs]
             return Cost(sum(c.wall_s for c in costs), sum(c.cpu_s for c in costs), 0)
 
         return work

@@ -26,12 +26,12 @@ def main() -> None:
     if kind == "freeze":
         freeze(folder)
         return
-    hear = KINDS[kind](folder)
+    extract = KINDS[kind](folder)
     print("{}", flush=True)
     for line in sys.stdin:
         start, before = time.perf_counter(), time.process_time()
         with redirect_stdout(sys.stderr):
-            n_slices, tags = hear(line.rstrip("\n"))
+            n_slices, tags = extract(line.rstrip("\n"))
         cpu_s, wall_s = time.process_time() - before, time.perf_counter() - start
         print(
             json.dumps({"cpu_s": cpu_s, "wall_s": wall_s, "slices": n_slices, "tags": tags}),
@@ -41,17 +41,17 @@ def main() -> None:
 
 def ours(*, thorough: bool) -> Hear:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from genre_model.classifier import load_classifier
+    from genre_model.model.classifier import load_classifier
 
     classifier = load_classifier()
 
-    def hear(path: str) -> tuple[int, list[float]]:
-        heard = classifier.hear(Path(path), thorough=thorough, until_settled=not thorough)
-        classifier.probabilities(heard)
-        n_slices = heard.sample.n_heard if heard.sample else len(heard.tags)
-        return n_slices, heard.tags.mean(axis=0).tolist()
+    def extract(path: str) -> tuple[int, list[float]]:
+        extracted = classifier.extract(Path(path), thorough=thorough, until_stable=not thorough)
+        classifier.probabilities(extracted)
+        n_slices = extracted.sample.n_extracted if extracted.sample else len(extracted.tags)
+        return n_slices, extracted.tags.mean(axis=0).tolist()
 
-    return hear
+    return extract
 
 
 def musicnn(folder: Path) -> Hear:
@@ -60,11 +60,11 @@ def musicnn(folder: Path) -> Hear:
     sys.path.insert(0, str(folder / "musicnn-0.1.0"))
     from musicnn.extractor import extractor
 
-    def hear(path: str) -> tuple[int, list[float]]:
+    def extract(path: str) -> tuple[int, list[float]]:
         tags, _ = extractor(path, model=MODEL, extract_features=False)
         return len(tags), tags.mean(axis=0).tolist()
 
-    return hear
+    return extract
 
 
 def essentia(folder: Path, batch_size: int) -> Hear:
@@ -74,12 +74,12 @@ def essentia(folder: Path, batch_size: int) -> Hear:
         graphFilename=str(folder / GRAPH), patchHopSize=N_FRAMES, batchSize=batch_size
     )
 
-    def hear(path: str) -> tuple[int, list[float]]:
+    def extract(path: str) -> tuple[int, list[float]]:
         samples = MonoLoader(filename=path, sampleRate=16_000, resampleQuality=4)()
         tags = predict(samples)
         return len(tags), tags.mean(axis=0).tolist()
 
-    return hear
+    return extract
 
 
 def freeze(folder: Path) -> None:

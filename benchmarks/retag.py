@@ -1,6 +1,6 @@
 """Another model over a library that was heard before: seconds over ``beet ls``.
 
-    python benchmarks/retag.py MUSIC [--cache heard.db] [--rounds 5]
+    python benchmarks/retag.py MUSIC [--cache features.db] [--rounds 5]
 
 All labelled clips, by a real ``beet import``; ``beet cnntrain`` makes a second model, and the
 shipped one hears each clip once.  In each round come ``beet ls`` and ``beet cnngenre -f`` with

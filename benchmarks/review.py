@@ -1,6 +1,6 @@
 """Does a review teach more in the order that ``beet cnngenre --review`` asks in?
 
-    python benchmarks/review.py MUSIC --seeds 12 --cache heard.db
+    python benchmarks/review.py MUSIC --seeds 12 --cache features.db
 
 A third of the artists is kept for the test.  Of the others, three tracks a genre are labelled to
 begin with; then twenty are reviewed at a time, in some order, and the head is trained anew.  The
@@ -20,13 +20,14 @@ from pathlib import Path
 import numpy as np
 from training import material_of
 
-from genre_model.aggregate import calibrated
-from genre_model.dataset import lead_artist
-from genre_model.evaluation import artist_interval
-from genre_model.informative import review_order
-from genre_model.specs import AggregationSpec
-from genre_model.split import context_group, split_tracks
-from genre_model.training import HeadOptions, Material, fit
+from genre_model.core.specs import AggregationSpec
+from genre_model.data.artists import lead_artist
+from genre_model.data.folds import context_group, split_tracks
+from genre_model.evaluation.active_learning import review_order
+from genre_model.evaluation.metrics import artist_interval
+from genre_model.model.aggregation import calibrated
+from genre_model.training.head.cross_validation import fit
+from genre_model.training.training_set import HeadOptions, TrainingSet
 
 N_PARTS = 3
 N_START = 3  # of each genre
@@ -78,23 +79,23 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("music", type=Path)
     parser.add_argument("--seeds", type=int, default=12)
-    parser.add_argument("--cache", type=Path, default=Path("heard.db"))
+    parser.add_argument("--cache", type=Path, default=Path("features.db"))
     options = parser.parse_args()
     rows = list(csv.DictReader((options.music / "manifest.csv").open(encoding="utf-8")))
     for name, n_batches in N_BATCHES.items():
-        material = material_of(
+        training_set = material_of(
             options.music, [row for row in rows if row["set"] == name], options.cache
         )
-        report(name, material, options.seeds, n_batches)
+        report(name, training_set, options.seeds, n_batches)
 
 
-def report(name: str, material: Material, seeds: int, n_batches: int) -> None:
+def report(name: str, training_set: TrainingSet, seeds: int, n_batches: int) -> None:
     """A table of one folder of music."""
-    artists = [lead_artist(track.artist) for track in material.tracks]
-    right = {order.name: curves(material, order, seeds, n_batches) for order in ORDERS}
+    artists = [lead_artist(track.artist) for track in training_set.tracks]
+    right = {order.name: curves(training_set, order, seeds, n_batches) for order in ORDERS}
     start = np.nanmean(right[ORDERS[0].name][:, 0])
     heads = " | ".join(str(BATCH * n) for n in range(1, n_batches + 1))
-    print(f"\n{name}: {len(material.tracks)} clips, {start:.3f} right before any review\n")
+    print(f"\n{name}: {len(training_set.tracks)} clips, {start:.3f} right before any review\n")
     print(f"| reviewed in | {heads} | all of these against random order |")
     print("|---|" + "---|" * (n_batches + 1))
     for what, found in right.items():
@@ -110,29 +111,29 @@ def report(name: str, material: Material, seeds: int, n_batches: int) -> None:
         print(f"| {what} | {shown} | {against} |", flush=True)
 
 
-def curves(material: Material, order: Order, seeds: int, n_batches: int) -> np.ndarray:
+def curves(training_set: TrainingSet, order: Order, seeds: int, n_batches: int) -> np.ndarray:
     """(n_seeds, n_batches + 1, n_tracks): 1 where right, 0 where wrong, NaN outside the test."""
-    return np.array([curve(material, order, seed, n_batches) for seed in range(seeds)])
+    return np.array([curve(training_set, order, seed, n_batches) for seed in range(seeds)])
 
 
-def curve(material: Material, order: Order, seed: int, n_batches: int) -> np.ndarray:
+def curve(training_set: TrainingSet, order: Order, seed: int, n_batches: int) -> np.ndarray:
     """One seed of :func:`curves`."""
-    inside = split_tracks(material.tracks, seed // N_PARTS, N_PARTS).fold == seed % N_PARTS
+    inside = split_tracks(training_set.tracks, seed // N_PARTS, N_PARTS).fold == seed % N_PARTS
     rng = np.random.default_rng(seed)
     others = np.flatnonzero(~inside)
     labelled = np.concatenate(
         [
-            rng.permutation(others[material.truth[others] == genre])[:N_START]
-            for genre in range(len(material.genres))
+            rng.permutation(others[training_set.truth[others] == genre])[:N_START]
+            for genre in range(len(training_set.genres))
         ]
     )
     pool, queue = np.setdiff1d(others, labelled), np.zeros(0, dtype=np.intp)
-    groups = [context_group(track) for track in material.tracks]
-    means = material.means.astype(np.float32)
-    found = np.full((n_batches + 1, len(material.tracks)), np.nan)
+    groups = [context_group(track) for track in training_set.tracks]
+    means = training_set.means.astype(np.float32)
+    found = np.full((n_batches + 1, len(training_set.tracks)), np.nan)
     for step in range(n_batches + 1):
-        logits = fit(material, labelled, HeadOptions()).logits(means)
-        found[step, inside] = (logits.argmax(axis=1) == material.truth)[inside]
+        logits = fit(training_set, labelled, HeadOptions()).logits(means)
+        found[step, inside] = (logits.argmax(axis=1) == training_set.truth)[inside]
         if not (order.once and len(queue)):
             probabilities = calibrated(logits[pool], AggregationSpec())
             queue = pool[order.rank(probabilities, [groups[index] for index in pool], rng)]

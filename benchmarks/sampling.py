@@ -34,14 +34,15 @@ import numpy as np
 from measuring import LONGEST_S, SHORTEST_S, parser_of, publish, seconds, turned
 from tqdm import tqdm
 
-from genre_model.aggregate import aggregate
-from genre_model.cache import Cache, cached_hear
-from genre_model.classifier import Classifier, Heard, load_classifier
-from genre_model.errors import AudioError
-from genre_model.folder import find_audio
-from genre_model.sampling import StopRule, order
-from genre_model.specs import SamplingSpec
-from genre_model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
+from genre_model.core.errors import AudioError
+from genre_model.core.specs import SamplingSpec
+from genre_model.data.folder import find_audio
+from genre_model.extraction.cache import Cache, cached_extract
+from genre_model.features.slices import order
+from genre_model.model.aggregation import aggregate
+from genre_model.model.classifier import Classifier, SongFeatures, load_classifier
+from genre_model.model.stop_rule import StopRule
+from genre_model.model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
 
 MARGIN = 0.05
 MIN_LOUD = 8  # slices that are not silent
@@ -99,17 +100,17 @@ class Judge:
         named = dict(zip(self.genres, probabilities.tolist(), strict=True))
         return judge(named, self.vocabulary, self.policy).genres
 
-    def song(self, path: Path, package: str, heard: Heard) -> Song | None:
+    def song(self, path: Path, package: str, extracted: SongFeatures) -> Song | None:
         """A song, if it is long enough for its slices to be chosen from."""
         slices = self.classifier.manifest.slices
         rate = self.classifier.manifest.spectrogram
         slice_s = slices.hop_frames * rate.hop / rate.sample_rate_hz
-        places = np.rint(heard.starts_s / slice_s).astype(int)
+        places = np.rint(extracted.starts_s / slice_s).astype(int)
         n_available = int(places.max(initial=0)) + 1
-        if n_available <= slices.max_slices or len(heard.features) < MIN_LOUD:
+        if n_available <= slices.max_slices or len(extracted.features) < MIN_LOUD:
             return None
         logits = np.full((n_available, len(self.genres)), np.nan)
-        logits[places] = self.classifier.slice_logits(heard)
+        logits[places] = self.classifier.slice_logits(extracted)
         whole = self.probabilities(logits)
         named = dict(zip(self.genres, whole.tolist(), strict=True))
         scores = np.array(list(self.vocabulary.scores(named).values()))
@@ -165,7 +166,7 @@ def main() -> None:
 
 def read_songs(options: argparse.Namespace, by: Judge) -> Iterable[Song]:
     """Songs of every package, heard wholly."""
-    hear = cached_hear(by.classifier, Cache(options.cache), thorough=True)
+    extract = cached_extract(by.classifier, Cache(options.cache), thorough=True)
     chosen = []
     folders = sorted(path for path in options.music.iterdir() if path.is_dir())
     for folder in folders or [options.music]:
@@ -174,7 +175,7 @@ def read_songs(options: argparse.Namespace, by: Judge) -> Iterable[Song]:
         chosen += [(folder.name, paths[index * len(paths) // n]) for index in range(n)]
     for package, path in tqdm(chosen, unit="song"):
         try:
-            song = by.song(path, package, hear(path))
+            song = by.song(path, package, extract(path))
         except AudioError:
             continue
         if song is not None:
@@ -193,12 +194,12 @@ def really(song: Song, by: Judge, n_slices: int | None = None) -> Result:
         wanted = replace(manifest.slices, max_slices=n_slices)
         classifier.manifest = replace(manifest, slices=wanted)
     start = time.process_time()
-    heard = classifier.hear(song.path, until_settled=n_slices is None)
-    probabilities = by.probabilities(classifier.slice_logits(heard))
+    extracted = classifier.extract(song.path, until_stable=n_slices is None)
+    probabilities = by.probabilities(classifier.slice_logits(extracted))
     cpu_s = time.process_time() - start
     classifier.manifest = manifest
-    n_heard = heard.sample.n_heard if heard.sample else len(song.logits)
-    return by.result(song, n_heard, probabilities, cpu_s)
+    n_extracted = extracted.sample.n_extracted if extracted.sample else len(song.logits)
+    return by.result(song, n_extracted, probabilities, cpu_s)
 
 
 def fixed(song: Song, by: Judge, n_slices: int) -> Result:

@@ -26,14 +26,19 @@ from pathlib import Path
 from measuring import Row, full_length, parser_of, publish
 from memory_watch import Watch
 
-from genre_model.bundle import SHIPPED, read_bundle
-from genre_model.classifier import Classifier
-from genre_model.cluster import ClusterEars
-from genre_model.hearing import Effort, hearing_with
-from genre_model.pool import log_bug
-from genre_model.workers import Ears, ProcessEars, hear_many, local_ears
+from genre_model.extraction.dask_workers import DaskExtractorPool
+from genre_model.extraction.extractor import Effort, extraction_spec
+from genre_model.extraction.tasks import log_bug
+from genre_model.extraction.workers import (
+    ExtractorPool,
+    ProcessExtractorPool,
+    extract_many,
+    local_pool,
+)
+from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.classifier import Classifier
 
-EFFORT = Effort(until_settled=True)
+EFFORT = Effort(until_stable=True)
 DASK = re.compile(r"(?:Scheduler at|Registered to):\s+(tcp://\S+)")
 
 
@@ -76,39 +81,41 @@ def in_a_process(kind: str, n_workers: int, songs: Sequence[Path]) -> tuple[floa
 
 def once(kind: str, n_workers: int, songs: Sequence[Path]) -> tuple[float, float]:
     classifier = Classifier(read_bundle(SHIPPED), lazily=True)
-    with ears_of(kind, n_workers, classifier) as ears:
+    with ears_of(kind, n_workers, classifier) as pool:
         warm = songs[: 2 * n_workers]
-        hear(ears, warm)
+        extract(pool, warm)
         watch = Watch(os.getpid())
         watch.start()
         start = time.perf_counter()
-        hear(ears, songs)
+        extract(pool, songs)
         seconds = time.perf_counter() - start
         watch.stop()
     return len(songs) / seconds, watch.sum_mb
 
 
 @contextmanager
-def ears_of(kind: str, n_workers: int, classifier: Classifier) -> Iterator[Ears]:
+def ears_of(kind: str, n_workers: int, classifier: Classifier) -> Iterator[ExtractorPool]:
     if kind == "threads":
-        with closing(local_ears(classifier, None, EFFORT, n_workers=n_workers, n_files=0)) as ears:
-            yield ears
+        with closing(local_pool(classifier, None, EFFORT, n_workers=n_workers, n_files=0)) as pool:
+            yield pool
     elif kind == "processes":
-        with closing(ProcessEars(hearing_with(classifier.bundle, None, EFFORT), n_workers)) as ears:
-            yield ears
+        with closing(
+            ProcessExtractorPool(extraction_spec(classifier.bundle, None, EFFORT), n_workers)
+        ) as pool:
+            yield pool
     else:
         with (
             dask_cluster(n_workers) as address,
-            closing(ClusterEars(address, classifier, None, EFFORT)) as ears,
+            closing(DaskExtractorPool(address, classifier, None, EFFORT)) as pool,
         ):
-            yield ears
+            yield pool
 
 
-def hear(ears: Ears, songs: Sequence[Path]) -> None:
-    ears.check()
-    for song, heard in hear_many(ears, songs, lambda song: song, log_bug):
-        if isinstance(heard, str):
-            sys.exit(f"{song}: {heard}")
+def extract(pool: ExtractorPool, songs: Sequence[Path]) -> None:
+    pool.check()
+    for song, extracted in extract_many(pool, songs, lambda song: song, log_bug):
+        if isinstance(extracted, str):
+            sys.exit(f"{song}: {extracted}")
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from measuring import (
 )
 from temporary_library import TemporaryLibrary
 
-from genre_model.classifier import load_classifier
+from genre_model.model.classifier import load_classifier
 
 
 def main() -> None:
@@ -44,15 +44,15 @@ def main() -> None:
         ways = {
             "beet ls": lambda: library.beet("ls"),
             "beet cnngenre -f": lambda: library.beet("cnngenre", "-f", "-q"),
-            "default": lambda: here(lambda: classifier.hear(song, until_settled=True)),
-            "thorough": lambda: here(lambda: classifier.hear(song, thorough=True)),
+            "default": lambda: here(lambda: classifier.extract(song, until_stable=True)),
+            "thorough": lambda: here(lambda: classifier.extract(song, thorough=True)),
         }
         for way in ways.values():
             way()
         costs = in_turn(ways, options.rounds)
-        heard = classifier.hear(song, until_settled=True)
+        extracted = classifier.extract(song, until_stable=True)
     ls, cold = costs["beet ls"], costs["beet cnngenre -f"]
-    n_slices = heard.sample.n_heard if heard.sample else len(heard.features)
+    n_slices = extracted.sample.n_extracted if extracted.sample else len(extracted.features)
     rows = [
         ["`beet ls`", *both(median(ls, "wall_s"), median(ls)), ""],
         ["`beet cnngenre -f`, cold", *both(median(cold, "wall_s"), median(cold)), ""],

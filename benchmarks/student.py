@@ -31,14 +31,16 @@ from student_data import CHUNK, VALIDATION, Examples, prepare, training_files
 from temporary_library import Clip, clips_of
 from tqdm import tqdm
 
-from genre_model.bundle import HEAD, PROBE, SHIPPED, Bundle, npz, read_bundle, write_bundle
-from genre_model.classifier import Classifier, Heard
-from genre_model.dataset import LabelledTrack
-from genre_model.errors import AudioError
-from genre_model.evaluation import artist_interval
-from genre_model.onnx_network import open_network
-from genre_model.slicing import read_slices
-from genre_model.training import HeadOptions, evaluate_out_of_fold, is_right, make_material
+from genre_model.core.errors import AudioError
+from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.metrics import artist_interval
+from genre_model.features.slices import read_slices
+from genre_model.model.bundle.arrays import npz
+from genre_model.model.bundle.store import HEAD, PROBE, SHIPPED, Bundle, read_bundle, write_bundle
+from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.onnx.session import open_network
+from genre_model.training.head.cross_validation import evaluate_out_of_fold
+from genre_model.training.training_set import HeadOptions, is_right, make_training_set
 
 BATCH = 64
 FILES_AT_ONCE = 16
@@ -212,12 +214,12 @@ def network_alone(classifier: Classifier):
 
 def end_to_end(classifier: Classifier, songs: list[Path]):
     """As many slices of each song with one network as with another."""
-    return lambda: here(lambda: [classifier.hear(song) for song in songs])
+    return lambda: here(lambda: [classifier.extract(song) for song in songs])
 
 
 def heard_slices(classifier: Classifier, song: Path) -> int:
-    heard = classifier.hear(song)
-    return heard.sample.n_heard if heard.sample else len(heard.features)
+    extracted = classifier.extract(song)
+    return extracted.sample.n_extracted if extracted.sample else len(extracted.features)
 
 
 def multiplications(classifier: Classifier) -> int:
@@ -244,7 +246,7 @@ def multiplications(classifier: Classifier) -> int:
 
 def judge(classifiers: dict[str, Classifier], clips: list[Clip], seeds: int) -> dict[str, Judged]:
     """Heads on each network's embeddings of the very same slices, and the same folds."""
-    heard: dict[str, list[Heard]] = {name: [] for name in classifiers}
+    extracted: dict[str, list[SongFeatures]] = {name: [] for name in classifiers}
     tracks = []
     manifest = classifiers[SHIPPED_NAME].manifest
     for clip in tqdm(clips, unit="clip"):
@@ -256,20 +258,24 @@ def judge(classifiers: dict[str, Classifier], clips: list[Clip], seeds: int) -> 
         tracks.append(LabelledTrack(clip.source, (clip.genre,), clip.artist))
         for name, classifier in classifiers.items():
             features = np.concatenate([classifier.features(value) for value in values])
-            heard[name].append(
-                Heard(features, np.zeros(len(features)), np.zeros((len(features), 0), np.float32))
+            extracted[name].append(
+                SongFeatures(
+                    features, np.zeros(len(features)), np.zeros((len(features), 0), np.float32)
+                )
             )
     judged = {}
-    for name, sounds in heard.items():
-        material = make_material(tracks, sounds)
+    for name, sounds in extracted.items():
+        training_set = make_training_set(tracks, sounds)
         right = [
             is_right(
-                evaluate_out_of_fold(material, HeadOptions(seed=seed, context=False)).probabilities,
-                material.allowed,
+                evaluate_out_of_fold(
+                    training_set, HeadOptions(seed=seed, context=False)
+                ).probabilities,
+                training_set.candidates,
             )
             for seed in range(seeds)
         ]
-        judged[name] = Judged(np.array(right), [track.artist for track in material.tracks])
+        judged[name] = Judged(np.array(right), [track.artist for track in training_set.tracks])
     return judged
 
 

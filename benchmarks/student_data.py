@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from genre_model.bundle import SHIPPED, read_bundle
-from genre_model.errors import AudioError
-from genre_model.folder import find_audio
-from genre_model.onnx_network import open_network
-from genre_model.pool import map_bounded
-from genre_model.slicing import read_slices
-from genre_model.specs import SpectrogramSpec
+from genre_model.core.errors import AudioError
+from genre_model.core.specs import SpectrogramSpec
+from genre_model.data.folder import find_audio
+from genre_model.extraction.tasks import map_bounded
+from genre_model.features.slices import read_slices
+from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.onnx.session import open_network
 
 Float32 = NDArray[np.float32]
 Songs = Sequence[NDArray[np.float16]]

@@ -16,7 +16,7 @@ import tf2onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from genre_model.bundle import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, read_bundle
 
 FRAMES, N_MELS, N_FEATURES, N_TAGS = 187, 96, 200, 50
 Float32 = NDArray[np.float32]

@@ -1,6 +1,6 @@
 """Are wrong genres found?  Flips labels of the development music and looks for them.
 
-    python benchmarks/suspects.py MUSIC --seeds 10 --cache heard.db
+    python benchmarks/suspects.py MUSIC --seeds 10 --cache features.db
 
 Five of a hundred labels are changed to another genre, drawn evenly: of tracks, or of all the
 tracks of artists.  A head learns from all of them, and the tracks are ranked by how little is left
@@ -19,18 +19,13 @@ from pathlib import Path
 import numpy as np
 from training import material_of
 
-from genre_model.dataset import LabelledTrack, lead_artist
-from genre_model.split import context_group
-from genre_model.suspects import FIRM
-from genre_model.training import (
-    Calibration,
-    HeadOptions,
-    Material,
-    evaluate_out_of_fold,
-    fit,
-    make_material,
-    songs_of,
-)
+from genre_model.data.artists import lead_artist
+from genre_model.data.folds import context_group
+from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.label_errors import FIRM
+from genre_model.training.calibration import Calibration, songs_of
+from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
+from genre_model.training.training_set import HeadOptions, TrainingSet, make_training_set
 
 SHARE = 0.05
 LENGTHS = (0.01, 0.025, 0.05, 0.1, 0.2)  # of the list, as a share of all tracks
@@ -55,18 +50,21 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("music", type=Path)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--cache", type=Path, default=Path("heard.db"))
+    parser.add_argument("--cache", type=Path, default=Path("features.db"))
     options = parser.parse_args()
     rows = list(csv.DictReader((options.music / "manifest.csv").open(encoding="utf-8")))
-    material = material_of(options.music, rows, options.cache)
+    training_set = material_of(options.music, rows, options.cache)
     heads = "".join(f" {share:.1%} |" for share in LENGTHS)
-    print(f"{len(material.tracks)} tracks, {len(material.genres)} genres; cells: precision, recall")
+    print(
+        f"{len(training_set.tracks)} tracks, {len(training_set.genres)} genres; "
+        "cells: precision, recall"
+    )
     print(f"| flipped | verdicts | ranked by |{heads} firm | tracks in that list |")
     print("|---|---|---|" + "---|" * (len(LENGTHS) + 2))
     for what in ("tracks", "artists"):
         found: dict[tuple[str, str], list[Ranking]] = {}
         for seed in range(options.seeds):
-            for key, ranking in rankings(material, what, seed).items():
+            for key, ranking in rankings(training_set, what, seed).items():
                 found.setdefault(key, []).append(ranking)
         for (verdicts, by), runs in found.items():
             print(f"| {what} | {verdicts} | {by} | {cells(runs)} |", flush=True)
@@ -83,21 +81,24 @@ def cells(runs: Sequence[Ranking]) -> str:
     return " | ".join([*shown, f"{p:.2f}, {r:.2f}", f"{n:.0f}"])
 
 
-def rankings(material: Material, what: str, seed: int) -> dict[tuple[str, str], Ranking]:
+def rankings(training_set: TrainingSet, what: str, seed: int) -> dict[tuple[str, str], Ranking]:
     """The tracks in the order of each way to look for what was flipped."""
     rng = np.random.default_rng(seed)
-    flipped, tracks = flip(material, what, rng)
-    wrong = make_material(tracks, material.heard, material.genres)
+    flipped, tracks = flip(training_set, what, rng)
+    wrong = make_training_set(tracks, training_set.extracted, training_set.genres)
     options = HeadOptions(seed=seed)
-    evaluated = evaluate_out_of_fold(wrong, options)
+    cross_validated = evaluate_out_of_fold(wrong, options)
     head = fit(wrong, np.arange(len(tracks)), options)
-    songs = songs_of([head.logits(heard.features) for heard in wrong.heard])
+    songs = songs_of([head.logits(extracted.features) for extracted in wrong.extracted])
     groups = [context_group(track) for track in tracks]
-    fitted = Calibration(evaluated.aggregation, evaluated.context).apply(songs, groups)
+    fitted = Calibration(cross_validated.aggregation, cross_validated.context).apply(songs, groups)
     found = {("", "random order"): Ranking(rng.permutation(len(tracks)), flipped, 0)}
-    for verdicts, probabilities in (("out of fold", evaluated.probabilities), ("fitted", fitted)):
-        left = (probabilities * wrong.allowed).sum(axis=1)
-        other = np.where(wrong.allowed, 0, probabilities).max(axis=1)
+    for verdicts, probabilities in (
+        ("out of fold", cross_validated.probabilities),
+        ("fitted", fitted),
+    ):
+        left = (probabilities * wrong.candidates).sum(axis=1)
+        other = np.where(wrong.candidates, 0, probabilities).max(axis=1)
         n_firm = int(((1 - left >= FIRM) & (other > left)).sum())
         scores = (left, left / other, left - other)
         for by, score in zip(RANKINGS, scores, strict=True):
@@ -107,19 +108,19 @@ def rankings(material: Material, what: str, seed: int) -> dict[tuple[str, str], 
 
 
 def flip(
-    material: Material, what: str, rng: np.random.Generator
+    training_set: TrainingSet, what: str, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[LabelledTrack]]:
     """Which tracks got another label, (n_tracks,), and all tracks as they are labelled then."""
-    n_wanted = round(SHARE * len(material.tracks))
+    n_wanted = round(SHARE * len(training_set.tracks))
     groups: dict[str, list[int]] = {}
-    for index, track in enumerate(material.tracks):
+    for index, track in enumerate(training_set.tracks):
         name = lead_artist(track.artist) if what == "artists" else ""
         groups.setdefault(name or str(index), []).append(index)
-    tracks = list(material.tracks)
+    tracks = list(training_set.tracks)
     flipped = np.zeros(len(tracks), dtype=bool)
     for group in rng.permutation(np.array(list(groups), dtype=object)):
         members = groups[group]
-        others = [genre for genre in material.genres if genre != tracks[members[0]].label]
+        others = [genre for genre in training_set.genres if genre != tracks[members[0]].label]
         label = str(rng.choice(others))
         for index in members:
             tracks[index] = replace(tracks[index], labels=(label,))

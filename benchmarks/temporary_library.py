@@ -39,7 +39,7 @@ class TemporaryLibrary:
         """The plugin's folder."""
         return self.folder / "cnngenre"
 
-    def configure(self, heard: Path | None = None, **options: object) -> None:
+    def configure(self, extracted: Path | None = None, **options: object) -> None:
         """Write ``config.yaml``; ``options`` are the plugin's, ``heard`` a cache to copy."""
         config = {
             "directory": str(self.folder / "library"),
@@ -56,8 +56,8 @@ class TemporaryLibrary:
         }
         self.own.mkdir(parents=True)
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
-        if heard is not None:
-            shutil.copyfile(heard, self.own / "heard.db")
+        if extracted is not None:
+            shutil.copyfile(extracted, self.own / "features.db")
 
     @property
     def env(self) -> dict[str, str]:

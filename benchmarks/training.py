@@ -25,33 +25,30 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from genre_model.bundle import SHIPPED, read_bundle
-from genre_model.cache import Cache
-from genre_model.classifier import Classifier
-from genre_model.dataset import LabelledTrack
-from genre_model.evaluation import accuracy, artist_interval, balanced_accuracy, calibration_error
-from genre_model.head import Head, fit_discriminant, fit_head, fit_least_squares
-from genre_model.hearing import Effort
-from genre_model.make_bundle import hear_tracks
-from genre_model.split import split_tracks
-from genre_model.training import (
-    RIDGE,
-    SHRINKAGE,
-    HeadOptions,
-    Material,
-    evaluate_out_of_fold,
-    fit,
-    is_right,
-    make_material,
+from genre_model.data.folds import split_tracks
+from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.metrics import (
+    accuracy,
+    artist_interval,
+    balanced_accuracy,
+    calibration_error,
 )
-from genre_model.workers import local_ears
+from genre_model.extraction.cache import Cache
+from genre_model.extraction.extractor import Effort
+from genre_model.extraction.workers import extract_tracks, local_pool
+from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.classifier import Classifier
+from genre_model.model.head import Head
+from genre_model.training.head.cross_validation import RIDGE, SHRINKAGE, evaluate_out_of_fold, fit
+from genre_model.training.head.fit import fit_discriminant, fit_head, fit_least_squares
+from genre_model.training.training_set import HeadOptions, TrainingSet, is_right, make_training_set
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("music", type=Path)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--cache", type=Path, default=Path("heard.db"))
+    parser.add_argument("--cache", type=Path, default=Path("features.db"))
     parser.add_argument("--parts", action="store_true")
     options = parser.parse_args()
     rows = list(csv.DictReader((options.music / "manifest.csv").open(encoding="utf-8")))
@@ -69,8 +66,8 @@ def main() -> None:
     answers: dict[str, list[Answers]] = defaultdict(list)
     for name in sorted({row["set"] for row in rows}):
         chosen = [row for row in rows if row["set"] == name]
-        material = material_of(options.music, chosen, options.cache)
-        for what, found in report(name, material, options.seeds).items():
+        training_set = material_of(options.music, chosen, options.cache)
+        for what, found in report(name, training_set, options.seeds).items():
             answers[what].append(found)
     for what, parts in answers.items():
         together = Answers(
@@ -117,34 +114,34 @@ class Answers:
         )
 
 
-def material_of(music: Path, rows: list[dict[str, str]], cache: Path) -> Material:
+def material_of(music: Path, rows: list[dict[str, str]], cache: Path) -> TrainingSet:
     tracks = [
         LabelledTrack(music / r["path"], (r["genre"],), r["artist"], r["album"], r["title"])
         for r in rows
     ]
     classifier = Classifier(read_bundle(SHIPPED), lazily=True)
-    ears = local_ears(
+    pool = local_pool(
         classifier, Cache(cache), Effort(), n_workers=os.cpu_count() or 1, n_files=len(tracks)
     )
-    with closing(ears):
-        heard = list(hear_tracks(tracks, ears, lambda *_: None))
-    return make_material([track for track, _ in heard], [sound for _, sound in heard])
+    with closing(pool):
+        extracted = list(extract_tracks(tracks, pool, lambda *_: None))
+    return make_training_set([track for track, _ in extracted], [sound for _, sound in extracted])
 
 
-def report(name: str, material: Material, seeds: int) -> dict[str, Answers]:
+def report(name: str, training_set: TrainingSet, seeds: int) -> dict[str, Answers]:
     found: dict[str, Answers] = {}
-    labels = [track.label for track in material.tracks]
-    artists = [track.artist for track in material.tracks]
+    labels = [track.label for track in training_set.tracks]
+    artists = [track.artist for track in training_set.tracks]
     runs: dict[str, list] = {"baseline": [], "sound alone": [], "with its artist's tracks": []}
     for seed in range(seeds):
         options = HeadOptions(seed=seed)
-        context = evaluate_out_of_fold(material, options)
-        runs["baseline"].append((baseline(material, context.split), None))
-        alone = evaluate_out_of_fold(material, replace(options, context=False))
+        context = evaluate_out_of_fold(training_set, options)
+        runs["baseline"].append((baseline(training_set, context.split), None))
+        alone = evaluate_out_of_fold(training_set, replace(options, context=False))
         runs["sound alone"].append((alone.probabilities, alone))
         runs["with its artist's tracks"].append((context.probabilities, context))
     right = {
-        what: np.array([is_right(p, material.allowed) for p, _ in results])
+        what: np.array([is_right(p, training_set.candidates) for p, _ in results])
         for what, results in runs.items()
     }
     for what, results in runs.items():
@@ -157,8 +154,8 @@ def report(name: str, material: Material, seeds: int) -> dict[str, Answers]:
             continue
         gain = (correct.astype(float) - right["baseline"]).mean(axis=0)
         interval = artist_interval(lambda i, gain=gain: float(gain[i].mean()), artists)
-        accepted = np.array([evaluated.accepted for _, evaluated in results])
-        slices = np.mean([evaluated.slice_accuracy for _, evaluated in results])
+        accepted = np.array([cross_validated.accepted for _, cross_validated in results])
+        slices = np.mean([cross_validated.slice_accuracy for _, cross_validated in results])
         found[what] = Answers(confidence, correct, accepted, artists)
         print(
             f"{line} {interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}] "
@@ -168,45 +165,49 @@ def report(name: str, material: Material, seeds: int) -> dict[str, Answers]:
     return found
 
 
-def report_parts(name: str, material: Material, seeds: int) -> None:
+def report_parts(name: str, training_set: TrainingSet, seeds: int) -> None:
     """Each of the classifiers alone, and their mean, on the same folds."""
-    labels = [track.label for track in material.tracks]
+    labels = [track.label for track in training_set.tracks]
     options = HeadOptions()
     results: dict[str, list[np.ndarray]] = {}
     for seed in range(seeds):
-        split = split_tracks(material.tracks, seed)
-        logits = defaultdict(lambda: np.zeros(material.allowed.shape))
+        split = split_tracks(training_set.tracks, seed)
+        logits = defaultdict(lambda: np.zeros(training_set.candidates.shape))
         for fold in range(split.n_folds):
             inside = split.fold == fold
-            for what, head in parts_and_mean(material, np.flatnonzero(~inside), options).items():
-                logits[what][inside] = head.logits(material.means[inside].astype(np.float32))
+            for what, head in parts_and_mean(
+                training_set, np.flatnonzero(~inside), options
+            ).items():
+                logits[what][inside] = head.logits(training_set.means[inside].astype(np.float32))
         for what, values in logits.items():
-            results.setdefault(what, []).append(is_right(values, material.allowed))
+            results.setdefault(what, []).append(is_right(values, training_set.candidates))
     for what, right in results.items():
         balanced = np.mean([balanced_accuracy(row, labels) for row in right])
         print(f"| {name} | {what} | {np.mean(right):.3f} | {balanced:.3f} |", flush=True)
 
 
-def parts_and_mean(material: Material, tracks: np.ndarray, options: HeadOptions) -> dict[str, Head]:
-    x, allowed = material.means[tracks], material.allowed[tracks]
-    sizes = np.bincount(material.truth[tracks])[material.truth[tracks]].astype(np.float64)
-    targets = allowed / allowed.sum(axis=1, keepdims=True)
+def parts_and_mean(
+    training_set: TrainingSet, tracks: np.ndarray, options: HeadOptions
+) -> dict[str, Head]:
+    x, candidates = training_set.means[tracks], training_set.candidates[tracks]
+    sizes = np.bincount(training_set.truth[tracks])[training_set.truth[tracks]].astype(np.float64)
+    targets = candidates / candidates.sum(axis=1, keepdims=True)
     return {
-        "one-vs-rest": fit_head(x, allowed, sizes**-options.balance, options.ridge),
+        "one-vs-rest": fit_head(x, candidates, sizes**-options.balance, options.ridge),
         "discriminant": fit_discriminant(x, targets, 1 / sizes, SHRINKAGE),
         "ridge regression": fit_least_squares(x, targets, 1 / sizes, RIDGE),
-        "the three averaged": fit(material, tracks, options),
+        "the three averaged": fit(training_set, tracks, options),
     }
 
 
-def baseline(material: Material, split: object) -> np.ndarray:
-    probabilities = np.zeros(material.allowed.shape)
+def baseline(training_set: TrainingSet, split: object) -> np.ndarray:
+    probabilities = np.zeros(training_set.candidates.shape)
     for fold in range(split.n_folds):
         inside = split.fold == fold
-        scaler = StandardScaler().fit(material.means[~inside])
+        scaler = StandardScaler().fit(training_set.means[~inside])
         model = LogisticRegression(C=0.01, class_weight="balanced", max_iter=2000)
-        model.fit(scaler.transform(material.means[~inside]), material.truth[~inside])
-        answers = model.predict_proba(scaler.transform(material.means[inside]))
+        model.fit(scaler.transform(training_set.means[~inside]), training_set.truth[~inside])
+        answers = model.predict_proba(scaler.transform(training_set.means[inside]))
         probabilities[np.ix_(inside, model.classes_)] = answers
     return probabilities
 

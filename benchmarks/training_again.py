@@ -1,6 +1,6 @@
 """What training costs when everything was heard before, and when ten tracks are new.
 
-    python benchmarks/training_again.py MUSIC [--cache heard.db] [--clips 200]
+    python benchmarks/training_again.py MUSIC [--cache features.db] [--clips 200]
 
 A library of all labelled clips but ten, by a real ``beet import``; ``beet cnntrain`` hears them
 once; then again; then the ten are added, and it is run once more.  What is newly in the cache
@@ -17,9 +17,9 @@ from pathlib import Path
 from measuring import parser_of, publish
 from temporary_library import Clip, TemporaryLibrary, clips_of
 
-from genre_model.audio import audio_fingerprint
-from genre_model.bundle import SHIPPED, read_bundle
-from genre_model.cache import front_end_hash
+from genre_model.audio.fingerprint import audio_fingerprint
+from genre_model.extraction.cache import front_end_hash
+from genre_model.model.bundle.store import SHIPPED, read_bundle
 
 N_NEW = 10
 
@@ -62,16 +62,16 @@ def without(cache: Path | None, new: list[Clip], folder: Path) -> Path | None:
 
 def train(library: TemporaryLibrary, what: str) -> list[object]:
     """Train, and what that cost."""
-    before = n_heard(library)
+    before = n_extracted(library)
     cost = library.beet("cnntrain", "-q")
     [tracks] = [row.split()[0] for row in cost.output.splitlines() if " artists, " in row]
-    newly = n_heard(library) - before
+    newly = n_extracted(library) - before
     return [what, tracks, newly, f"{cost.wall_s:.1f}", f"{cost.cpu_s:.1f}"]
 
 
-def n_heard(library: TemporaryLibrary) -> int:
+def n_extracted(library: TemporaryLibrary) -> int:
     """How many tracks are in the cache."""
-    path = library.own / "heard.db"
+    path = library.own / "features.db"
     if not path.exists():
         return 0
     with sqlite3.connect(path) as connection:

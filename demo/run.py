@@ -20,9 +20,9 @@ import mediafile
 import yaml
 from make_music import PIECES, write_piece
 
-from genre_model.bundle import SHIPPED, read_bundle
-from genre_model.cli import AUDIO_SUFFIXES
-from genre_model.plain_text import harmless
+from genre_model.core.text import harmless
+from genre_model.data.folder import AUDIO_SUFFIXES
+from genre_model.model.bundle.store import SHIPPED, read_bundle
 
 DEFAULT_LIMIT = 40
 SEPARATOR = "\x1f"
@@ -47,7 +47,7 @@ class Track:
     artist: str
     title: str
     genres: str
-    heard: str
+    extracted: str
     confidence: str
     in_file: str
 
@@ -140,7 +140,7 @@ class Demo:
         self.step("Filling the gaps in the library")
         self.beet("cnngenre")
 
-        kept = [track for track in self.tracks() if track.genres and not track.heard]
+        kept = [track for track in self.tracks() if track.genres and not track.extracted]
         if kept:
             self.step("Genres that were there are kept.  What would it have said?  Only a preview:")
             self.beet("cnngenre", "--pretend", "--force", "genres::.", "cnngenre_model::^$")
@@ -288,7 +288,7 @@ def print_table(tracks: Sequence[Track]) -> None:
             t.artist,
             t.title,
             t.genres or "-",
-            t.heard or "-",
+            t.extracted or "-",
             t.confidence or "-",
             t.in_file or "-",
         )

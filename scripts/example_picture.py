@@ -15,8 +15,8 @@ import mediafile
 import numpy as np
 from PIL import Image
 
-from genre_model.audio import open_audio
-from genre_model.cli import main
+from genre_model.audio.decode import open_audio
+from genre_model.cli.main import main
 
 RATE = 44_100
 PARTS = {"Gravel.flac": (0, 9), "Letter Home.m4a": (0, 15), "Over the Ice.opus": (3, 12)}

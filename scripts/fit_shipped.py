@@ -29,30 +29,33 @@ import yaml
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from genre_model.aggregate import calibrated
-from genre_model.bundle import HEAD, PROBE, Manifest, npz, write_bundle
-from genre_model.classifier import Classifier
-from genre_model.evaluation import (
-    accuracy,
-    artist_interval,
-    balanced_accuracy,
-    calibration_error,
-)
-from genre_model.head import Head, fit_head
-from genre_model.slicing import read_slices
-from genre_model.specs import (
+from genre_model.core.specs import (
     AggregationSpec,
     NetworkSpec,
     SamplingSpec,
     SliceSpec,
     SpectrogramSpec,
 )
-from genre_model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
+from genre_model.evaluation.metrics import (
+    accuracy,
+    artist_interval,
+    balanced_accuracy,
+    calibration_error,
+)
+from genre_model.features.slices import read_slices
+from genre_model.model.aggregation import calibrated
+from genre_model.model.bundle.arrays import npz
+from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.bundle.store import HEAD, PROBE, write_bundle
+from genre_model.model.classifier import Classifier
+from genre_model.model.head import Head
+from genre_model.model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
+from genre_model.training.head.fit import fit_head
 
 HERE = Path(__file__).parent
 RIDGES = (0.3, 1.0, 3.0)
 BALANCES = (0.5, 0.75, 1.0)  # a label with n tracks counts n ** -balance a track
-SHARPNESSES = np.linspace(0.6, 2.4, 19)
+INVERSE_TEMPERATURES = np.linspace(0.6, 2.4, 19)
 BACKGROUNDS = np.linspace(-4, 3, 29)
 FOREIGN_SHARE = 0.05  # of the music that the model will meet, this much is of no genre it knows
 LEFT_OUT = ("Classical", "Jazz", "Blues", "Country", "Hip Hop", "Reggae", "Latin")
@@ -71,7 +74,7 @@ class Clips:
     genres: list[str]
     tree: Floats  # (n_genres, n_genres): a genre counts for itself and for its ancestors
     features: list[NDArray[np.float32]]
-    allowed: NDArray[np.bool_]
+    candidates: NDArray[np.bool_]
     credited: NDArray[np.bool_]  # as `allowed`, without the styles: the folder's genre alone
     labels: list[str]
     artists: list[str]
@@ -173,11 +176,13 @@ def label_clips(
     labels = [f"{row['set']}/{row['genre']}" for row in rows]
 
     def mask(names: list[list[str]]) -> NDArray[np.bool_]:
-        return np.array([[genre in allowed for genre in genres] for allowed in names])
+        return np.array([[genre in candidates for genre in genres] for candidates in names])
 
     by_genre = [settings["labels"][label] for label in labels]
     by_style = [settings["styles"].get(row["style"], []) for row in rows]
-    lines = [make_vocabulary(genres, parents(settings), {}, None).line(genre) for genre in genres]
+    lines = [
+        make_vocabulary(genres, parents(settings), {}, None).ancestry(genre) for genre in genres
+    ]
     tree = np.array([[float(node in line) for node in genres] for line in lines])
     either = [genre + style for genre, style in zip(by_genre, by_style, strict=True)]
     return Clips(
@@ -221,7 +226,7 @@ def fit_on(clips: Clips, tracks: Indices, prior: Prior, ridge: float, balance: f
     member = clips.families
     family = fit_head(
         clips.means[tracks],
-        clips.allowed[tracks] @ member > 0,
+        clips.candidates[tracks] @ member > 0,
         weights,
         ridge,
         (prior.all_tags @ member / member.sum(axis=0))[:-1],
@@ -243,8 +248,10 @@ def choose(clips: Clips, fit: Indices, prior: Prior) -> tuple[float, float]:
     results = []
     for ridge, balance in itertools.product(RIDGES, BALANCES):
         logits = out_of_fold(clips, fit, prior, ridge, balance)
-        for sharpness in SHARPNESSES:
-            loss = known_loss(clips, fit, logits, AggregationSpec("product", sharpness, 0.0))
+        for inverse_temperature in INVERSE_TEMPERATURES:
+            loss = known_loss(
+                clips, fit, logits, AggregationSpec("product", inverse_temperature, 0.0)
+            )
             results.append((loss, ridge, balance))
     return min(results)[1:]
 
@@ -255,7 +262,7 @@ def out_of_fold(
     """Song logits of each track by a head that has not heard its artist."""
     artists = np.array(clips.artists)[tracks]
     names = np.random.default_rng(0).permutation(np.unique(artists))
-    logits = np.zeros((len(tracks), clips.allowed.shape[1]), np.float32)
+    logits = np.zeros((len(tracks), clips.candidates.shape[1]), np.float32)
     for part in np.array_split(names, N_FOLDS):
         fold = np.isin(artists, part)
         head = fit_on(clips, tracks[~fold], prior, ridge, balance)
@@ -266,7 +273,7 @@ def out_of_fold(
 def known_loss(
     clips: Clips, tracks: Indices, logits: NDArray[np.float32], aggregation: AggregationSpec
 ) -> float:
-    probability = (calibrated(logits, aggregation) * clips.allowed[tracks]).sum(axis=1)
+    probability = (calibrated(logits, aggregation) * clips.candidates[tracks]).sum(axis=1)
     losses = -np.log(probability + 1e-12)
     sets = np.array([clips.labels[index].split("/")[0] for index in tracks])
     return float(np.mean([losses[sets == name].mean() for name in sorted(set(sets))]))
@@ -287,9 +294,12 @@ def calibrate(
         for column in left_out_columns(clips)
     ]
     results = []
-    for sharpness, background in itertools.product(SHARPNESSES, BACKGROUNDS):
+    for inverse_temperature, other_logit in itertools.product(INVERSE_TEMPERATURES, BACKGROUNDS):
         spec = AggregationSpec(
-            "product", round(float(sharpness), 3), round(float(background), 3), DEFAULT_THRESHOLD
+            "product",
+            round(float(inverse_temperature), 3),
+            round(float(other_logit), 3),
+            DEFAULT_THRESHOLD,
         )
         loss = confidence_loss(clips, fit, known, spec)
         else_loss = [confidence_loss(c, tracks, z, spec) for c, z, tracks in foreign]
@@ -302,7 +312,7 @@ def confidence_loss(
 ) -> float:
     nodes = calibrated(logits, spec) @ clips.tree
     leading = nodes.argmax(axis=1)
-    right = (clips.allowed[tracks] @ clips.tree)[np.arange(len(tracks)), leading] > 0
+    right = (clips.candidates[tracks] @ clips.tree)[np.arange(len(tracks)), leading] > 0
     confidence = np.clip(nodes.max(axis=1), 1e-6, 1 - 1e-6)
     return float(-np.log(np.where(right, confidence, 1 - confidence)).mean())
 
@@ -314,7 +324,7 @@ def left_out_columns(clips: Clips) -> list[int]:
 def left_out_logits(
     clips: Clips,
     fit: Indices,
-    heard: Indices,
+    extracted: Indices,
     prior: Prior,
     column: int,
     chosen: tuple[float, float],
@@ -325,11 +335,11 @@ def left_out_logits(
         clips,
         genres=[genre for genre in clips.genres if genre != clips.genres[column]],
         tree=clips.tree[np.ix_(keep, keep)],
-        allowed=clips.allowed[:, keep],
+        candidates=clips.candidates[:, keep],
         credited=clips.credited[:, keep],
     )
-    head = fit_on(reduced, fit[~clips.allowed[fit, column]], prior.without(column), *chosen)
-    foreign = heard[clips.allowed[heard, column]]
+    head = fit_on(reduced, fit[~clips.candidates[fit, column]], prior.without(column), *chosen)
+    foreign = extracted[clips.candidates[extracted, column]]
     return reduced, head.logits(clips.means[foreign].astype(np.float32)), foreign
 
 
@@ -358,13 +368,16 @@ def score(clips: Clips, tracks: Indices, probabilities: Floats, vocabulary: Voca
         """Right is a genre that the label leaves open, or a parent of one."""
         return np.array(
             [
-                any(answer in vocabulary.line(clips.genres[i]) for i in np.flatnonzero(mask[track]))
+                any(
+                    answer in vocabulary.ancestry(clips.genres[i])
+                    for i in np.flatnonzero(mask[track])
+                )
                 for answer, track in zip(answers, tracks, strict=True)
             ]
         )
 
     confidence = np.array([verdict.probability for verdict in verdicts if verdict])
-    return Scored(answers, confidence, judged(clips.allowed), judged(clips.credited))
+    return Scored(answers, confidence, judged(clips.candidates), judged(clips.credited))
 
 
 def make_report(
@@ -386,8 +399,8 @@ def make_report(
         f"Head fitted on {len(fit)} clips of {len({clips.artists[i] for i in fit})} artists; "
         f"everything below is on the other {len(kept_out)} clips of {len(set(artists))} artists, "
         "none of whom the fit has heard. Intervals: 95 %, artists resampled. "
-        f"Ridge {chosen[0]}, balance {chosen[1]}, sharpness {aggregation.sharpness} and the "
-        f"background's logit {aggregation.background} were chosen by folds inside the fitted half.",
+        f"Ridge {chosen[0]}, balance {chosen[1]}, sharpness {aggregation.inverse_temperature} and the "
+        f"background's logit {aggregation.other_logit} were chosen by folds inside the fitted half.",
         "",
         "*Right* is an answer that the clip's label leaves open (`scripts/shipped_genres.yaml`): "
         "rock, pop, metal, punk or alternative for AllMusic's Pop/Rock; the folder's genre or the "

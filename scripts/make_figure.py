@@ -18,7 +18,7 @@ BOXES = {
     "audio": (212, 60, "audio, sampling", "slices of 3 s, by seeking", "step"),
     "front": (404, 60, "front end", "log-mel; SoX; notes", "step"),
     "network": (596, 60, "network", "200 numbers a slice", "step"),
-    "cache": (596, 170, "heard.db", "by audio content", "kept"),
+    "cache": (596, 170, "features.db", "by audio content", "kept"),
     "head": (788, 60, "head", "linear: logits of genres", "step"),
     "bundle": (788, 170, "bundle", "manifest, arrays, ONNX", "kept"),
     "aggregate": (788, 300, "aggregate, context", "slices to a song", "step"),

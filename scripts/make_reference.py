@@ -35,7 +35,7 @@ def main() -> None:
 def reference() -> str:
     """The whole page."""
     from beetsplug.cnngenre import CnnGenrePlugin
-    from beetsplug.cnngenre.commands import genre_command, train_command
+    from beetsplug.cnngenre.commands.parser import genre_command, train_command
 
     plugin = CnnGenrePlugin.__new__(CnnGenrePlugin)  # the commands are looked at, not run
     parts = [
@@ -112,7 +112,7 @@ def field_section() -> str:
 
 def engine_sections() -> list[str]:
     """``genre-model`` with its subcommands."""
-    from genre_model.cli import make_parser
+    from genre_model.cli.main import make_parser
 
     [commands] = [a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction)]
     summaries = {action.dest: action.help or "" for action in commands._choices_actions}
@@ -151,7 +151,7 @@ def argument(action: argparse.Action) -> tuple[str, str, str]:
 
 def default_of(action: argparse.Action) -> str:
     """A default as the page has it: the same on every machine."""
-    from genre_model.bundle import SHIPPED
+    from genre_model.model.bundle.store import SHIPPED
 
     value: Any = action.default
     if action.dest == "threads" and value == (os.cpu_count() or 1):

@@ -124,7 +124,7 @@ def try_it(home: Path, python: Path) -> None:
     in_file = run(str(python), "-c", read, str(music / "song.wav")).strip()
     if not genre or in_file != genre:
         sys.exit(f'"{genre}" in the library, "{in_file}" in the file: {output}')
-    run(str(python), "-W", "ignore", "-m", "genre_model.cli", "inspect")
+    run(str(python), "-W", "ignore", "-m", "genre_model.cli.main", "inspect")
 
 
 def write_song(path: Path, seconds: int = 6, rate_hz: int = 16_000) -> None:

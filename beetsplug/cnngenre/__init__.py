@@ -15,18 +15,18 @@ import beets
 from beets import ui
 from beets.plugins import BeetsPlugin
 
+from beetsplug.cnngenre.config import DEFAULTS, GENRES, Options, read_options
 from beetsplug.cnngenre.console import Harmless
 from beetsplug.cnngenre.fields import FIELDS
-from beetsplug.cnngenre.options import DEFAULTS, GENRES, Options, read_options
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
     from beets.library import Library
 
-    from beetsplug.cnngenre.importing import ImportStage
-    from beetsplug.cnngenre.journal import Journal
-    from beetsplug.cnngenre.listener import Listener
-    from genre_model.cache import Cache
+    from beetsplug.cnngenre.classify.classifier import TrackClassifier
+    from beetsplug.cnngenre.commands.importing import ImportStage
+    from beetsplug.cnngenre.tagging.journal import Journal
+    from genre_model.extraction.cache import Cache
 
 
 class CnnGenrePlugin(BeetsPlugin):
@@ -47,7 +47,7 @@ class CnnGenrePlugin(BeetsPlugin):
 
     def commands(self) -> list[ui.Subcommand]:
         """``cnngenre``, alias ``genre``, and ``cnntrain``."""
-        from beetsplug.cnngenre.commands import genre_command, train_command
+        from beetsplug.cnngenre.commands.parser import genre_command, train_command
 
         return [genre_command(self), train_command(self)]
 
@@ -67,33 +67,35 @@ class CnnGenrePlugin(BeetsPlugin):
         self, command: str, options: Options, model: str = "", target: str = GENRES
     ) -> Journal:
         """The journal of a run that begins now."""
-        from beetsplug.cnngenre.journal import Journal, header_of
+        from beetsplug.cnngenre.tagging.journal import Journal, header_of
 
         header = header_of(command, options, model, target)
         return Journal(self.runs_folder(), header, lambda text: self._log.warning("{}", text))
 
     def cache(self, options: Options) -> Cache | None:
         """What was heard before; None where the user wants none, or it cannot be used."""
-        from genre_model.cache import Cache
-        from genre_model.errors import GenreModelError
+        from genre_model.core.errors import GenreModelError
+        from genre_model.extraction.cache import Cache
 
         if not options.cache:
             return None
         try:
-            return Cache(own_folder() / "heard.db", options.cache_megabytes * 2**20)
+            return Cache(own_folder() / "features.db", options.cache_megabytes * 2**20)
         except GenreModelError as error:
             self._log.warning("{}; going on without it", error)
             return None
 
-    def listener(self, options: Options, lib: Library, *, lasting: bool = False) -> Listener:
+    def track_classifier(
+        self, options: Options, lib: Library, *, lasting: bool = False
+    ) -> TrackClassifier:
         """A model; it keeps its worker processes from one question to the next if ``lasting``.
 
         Raises:
             UserError: It cannot be used.
         """
-        from beetsplug.cnngenre.listener import Listener
+        from beetsplug.cnngenre.classify.classifier import TrackClassifier
 
-        return Listener(
+        return TrackClassifier(
             options,
             self.models_folder(),
             self.cache(options),
@@ -122,7 +124,7 @@ class CnnGenrePlugin(BeetsPlugin):
     @cached_property
     def import_stage(self) -> ImportStage:
         """What the import's stage and its listeners have in common."""
-        from beetsplug.cnngenre.importing import ImportStage
+        from beetsplug.cnngenre.commands.importing import ImportStage
 
         return ImportStage(self)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from beets import ui
 
-from genre_model.plain_text import harmless
+from genre_model.core.text import harmless
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -41,3 +44,31 @@ def progress(total: int, *, quiet: bool) -> Iterator[tqdm[Any]]:
     bar: tqdm[Any] = tqdm(total=total, unit="track", disable=hidden, leave=False, miniters=1)
     with bar:
         yield bar
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C takes effect after the block: one file's tags and its row in the library.
+
+    Only the main thread is ever interrupted, so elsewhere there is nothing to hold back.  The third
+    Ctrl-C is not held: somebody means it, and what is waited for may never come.
+    """
+    former = signal.getsignal(signal.SIGINT)
+    if former is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, _frame: FrameType | None) -> None:
+        held.append(number)
+        if len(held) == 3:
+            signal.signal(signal.SIGINT, former)
+            signal.raise_signal(number)
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+        if 0 < len(held) < 3:
+            signal.raise_signal(signal.SIGINT)

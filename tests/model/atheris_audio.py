@@ -28,7 +28,7 @@ def main(seconds):
 
         def one(content):
             file.write_bytes(content)
-            damaged_audio.hear(file)
+            damaged_audio.extract(file)
 
         limits = [f"-max_total_time={seconds}", f"-max_len={MAX_BYTES}", "-timeout=60"]
         atheris.Setup([sys.argv[0], str(corpus), *limits], one)

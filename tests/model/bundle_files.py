@@ -7,8 +7,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from genre_model.bundle import HEAD, MANIFEST, PROBE, Manifest, npz, write_bundle
-from genre_model.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
+from genre_model.core.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
+from genre_model.model.bundle.arrays import npz
+from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.bundle.store import HEAD, MANIFEST, PROBE, write_bundle
 
 GENRES = ("Dub", "Jazz", "Bebop")  # deep, middle, high; Bebop is a kind of Jazz
 TONES_HZ = {"Dub": 200, "Jazz": 1_200, "Bebop": 5_000}
@@ -66,7 +68,7 @@ def tiny_manifest(**changes):
         "spectrogram": SpectrogramSpec(),
         "slices": SliceSpec(max_slices=4),
         "network": NetworkSpec(tags="tags", tag_names=("loud", "louder")),
-        "aggregation": AggregationSpec(background=None, threshold=0.5),
+        "aggregation": AggregationSpec(other_logit=None, threshold=0.5),
         "parents": {"Bebop": "Jazz"},
         "presets": {"default": GENRES, "few": ("Dub", "Jazz")},
         "description": "Three bands of mel.",

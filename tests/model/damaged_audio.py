@@ -12,11 +12,13 @@ from pathlib import Path
 import broken_files
 import numpy as np
 
-from genre_model.audio import audio_fingerprint, open_audio, time_limit
-from genre_model.errors import AudioError, SeekError
-from genre_model.folder import read_tags
-from genre_model.slicing import open_in_order, read_slices
-from genre_model.specs import SliceSpec, SpectrogramSpec
+from genre_model.audio.decode import open_audio
+from genre_model.audio.fingerprint import audio_fingerprint
+from genre_model.core.deadline import time_limit
+from genre_model.core.errors import AudioError, SeekError
+from genre_model.core.specs import SliceSpec, SpectrogramSpec
+from genre_model.data.folder import read_tags
+from genre_model.features.slices import open_in_order, read_slices
 
 LIMIT_S = 20
 SPEC, SLICES = SpectrogramSpec(), SliceSpec(frames=16, hop_frames=16, max_slices=4)
@@ -63,17 +65,17 @@ def number(content, rng):
     return broken_files.put(content, offset, rng.choice((b"\0", b"\xff", b"\x7f", b"\x80")) * 4)
 
 
-def hear(path):
+def extract(path):
     """All ways in which a file is read; whether something was heard."""
-    heard = False
+    extracted = False
     for read in (fingerprint, samples, whole, in_order, read_tags):
         try:
             with time_limit(LIMIT_S):
                 read(path)
-                heard = True
+                extracted = True
         except AudioError:
             pass
-    return heard
+    return extracted
 
 
 def fingerprint(path):
@@ -110,7 +112,7 @@ def main(seed, n_files):
             path = Path(folder) / f"damaged{suffix}"
             path.write_bytes(content)
             try:
-                hear(path)
+                extract(path)
             except BaseException:
                 print(f"file {index} of seed {seed}", file=sys.stderr)
                 raise

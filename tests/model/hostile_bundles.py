@@ -14,7 +14,7 @@ import onnx
 from bundle_files import FRAMES, N_MELS, edit_manifest, put, replace_file
 from onnx import TensorProto, helper, numpy_helper
 
-from genre_model.bundle import HEAD, MANIFEST, PROBE
+from genre_model.model.bundle.store import HEAD, MANIFEST, PROBE
 
 NETWORK = "network.onnx"
 
@@ -443,18 +443,26 @@ HOSTILE = {
             ("slices", "hop_frames", (0, -1, 10**9)),
             ("slices", "max_slices", (0, -1, 10**9)),
             ("slices", "min_seconds", (0, -1, 1e308)),
-            ("aggregation", "sharpness", (0, -1, 1e308)),
-            ("aggregation", "background", (-1e308, 1e308)),
+            ("aggregation", "inverse_temperature", (0, -1, 1e308)),
+            ("aggregation", "other_logit", (-1e308, 1e308)),
             ("aggregation", "threshold", (-1, 1.1, 1e308)),
         )
         for value in values
     },
     **{
         f"context {key} of {value}": (
-            put("context", value={"weight": 1.0, "sharpness": 1.0, "threshold": 0.5, key: value}),
+            put(
+                "context",
+                value={"weight": 1.0, "inverse_temperature": 1.0, "threshold": 0.5, key: value},
+            ),
             "impossible context",
         )
-        for key, value in (("weight", -1), ("weight", 1e308), ("sharpness", 0), ("threshold", 2))
+        for key, value in (
+            ("weight", -1),
+            ("weight", 1e308),
+            ("inverse_temperature", 0),
+            ("threshold", 2),
+        )
     },
     **{
         f"sampling {key} of {value}": (put("sampling", value={key: value}), "impossible sampling")

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from genre_model.evaluation import Interval
-from genre_model.report import (
+from genre_model.evaluation.metrics import Interval
+from genre_model.evaluation.report import (
     CoveragePoint,
     Dropped,
     GenreFigures,

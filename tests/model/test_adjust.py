@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from genre_model.adjust import SlicingWish, adjusted, with_other_slices
-from genre_model.architectures import ARCHITECTURES
-from genre_model.bundle import SHIPPED, read_bundle
-from genre_model.errors import GenreModelError
-from genre_model.specs import NotesSpec, SliceSpec, SoxSpec
+from genre_model.core.errors import GenreModelError
+from genre_model.core.specs import NotesSpec, SliceSpec, SoxSpec
+from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.training.networks.registry import ARCHITECTURES
+from genre_model.training.slicing_overrides import SlicingWish, adjusted, with_other_slices
 
 SLICES = SliceSpec(frames=128, hop_frames=64, max_slices=40)
 

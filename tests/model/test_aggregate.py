@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from genre_model.aggregate import aggregate, calibrated, softmax
-from genre_model.specs import AggregationSpec
+from genre_model.core.specs import AggregationSpec
+from genre_model.model.aggregation import aggregate, calibrated, softmax
 
 logits = st.tuples(st.integers(1, 8), st.integers(2, 6)).flatmap(
     lambda shape: arrays(np.float32, shape, elements=st.floats(-30, 30, width=32))
@@ -17,7 +17,9 @@ logits = st.tuples(st.integers(1, 8), st.integers(2, 6)).flatmap(
 rules = st.sampled_from(["mean", "product", "majority", "max", "confidence"])
 smooth = st.sampled_from(["mean", "product", "max", "confidence"])
 backgrounds = st.none() | st.floats(-20, 20)
-specs = st.builds(AggregationSpec, rule=rules, sharpness=st.floats(0.1, 4), background=backgrounds)
+specs = st.builds(
+    AggregationSpec, rule=rules, inverse_temperature=st.floats(0.1, 4), other_logit=backgrounds
+)
 
 
 @given(logits, specs)
@@ -25,7 +27,7 @@ def test_probabilities_sum_to_one_or_leave_room_for_something_else(slice_logits,
     song = aggregate(slice_logits, spec)
     assert song.shape == slice_logits.shape[1:]
     assert (song >= 0).all()
-    if spec.background is None:
+    if spec.other_logit is None:
         assert song.sum() == pytest.approx(1)
     else:
         assert song.sum() <= 1 + 1e-12
@@ -55,31 +57,31 @@ def test_hearing_every_slice_twice_changes_nothing(slice_logits, spec):
 
 
 def has_no_ties(slice_logits, spec):
-    ordered = np.sort(calibrated(slice_logits, replace(spec, background=None)), axis=1)
+    ordered = np.sort(calibrated(slice_logits, replace(spec, other_logit=None)), axis=1)
     return (ordered[:, -1] - ordered[:, -2] > 1e-6).all()
 
 
 @given(logits, smooth, backgrounds, st.floats(0.1, 4))
 def test_one_slice_is_the_song_under_all_rules_but_the_vote(
-    slice_logits, rule, background, sharpness
+    slice_logits, rule, other_logit, inverse_temperature
 ):
-    spec = AggregationSpec(rule, sharpness, background)
+    spec = AggregationSpec(rule, inverse_temperature, other_logit)
     np.testing.assert_allclose(
         aggregate(slice_logits[:1], spec), calibrated(slice_logits[0], spec), atol=1e-9
     )
 
 
 @given(logits, st.floats(-20, 20), rules)
-def test_something_else_takes_its_share_of_all_genres_alike(slice_logits, background, rule):
+def test_something_else_takes_its_share_of_all_genres_alike(slice_logits, other_logit, rule):
     without = aggregate(slice_logits[:1], AggregationSpec(rule))
-    with_it = aggregate(slice_logits[:1], AggregationSpec(rule, background=background))
+    with_it = aggregate(slice_logits[:1], AggregationSpec(rule, other_logit=other_logit))
     share = with_it.sum()
     np.testing.assert_allclose(with_it, without * share, atol=1e-9)
 
 
 def test_sharpness_makes_the_leader_surer_and_keeps_it():
     one = np.array([[1.0, 0.5, -1.0]])
-    shares = [aggregate(one, AggregationSpec(sharpness=s)).max() for s in (0.5, 1, 2, 4)]
+    shares = [aggregate(one, AggregationSpec(inverse_temperature=s)).max() for s in (0.5, 1, 2, 4)]
     assert shares == sorted(shares)
     assert len(set(shares)) == 4
 

@@ -8,18 +8,19 @@ import pytest
 from audio_files import tone, write_audio
 from bundle_files import TONES_HZ, tiny_manifest, tiny_network, tiny_probe
 
-from genre_model.architectures import ARCHITECTURES
-from genre_model.bundle import PROBE, npz, write_bundle
-from genre_model.dataset import LabelledTrack
-from genre_model.listening import Listening
-from genre_model.make_bundle import Job
-from genre_model.network_bundle import assess_network, manifest_of
-from genre_model.specs import NetworkSpec
-from genre_model.split import split_tracks
-from genre_model.training import HeadOptions, is_right
+from genre_model.core.specs import NetworkSpec
+from genre_model.data.folds import split_tracks
+from genre_model.data.play_history import PlayHistory
+from genre_model.data.tracks import LabelledTrack
+from genre_model.model.bundle.arrays import npz
+from genre_model.model.bundle.store import PROBE, write_bundle
+from genre_model.training.job import TrainingJob
+from genre_model.training.networks.registry import ARCHITECTURES
+from genre_model.training.scratch.bundle import assess_network, manifest_of
+from genre_model.training.training_set import HeadOptions, is_right
 
 N_ARTISTS = 20
-PLAYS = {"Bebop": Listening(2, 0.1), "Dub": Listening(300, 0.5), "Jazz": Listening(2, 0.9)}
+PLAYS = {"Bebop": PlayHistory(2, 0.1), "Dub": PlayHistory(300, 0.5), "Jazz": PlayHistory(2, 0.9)}
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +29,11 @@ def tracks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tones")
     found = []
     for n in range(N_ARTISTS):
-        for k, (genre, listening) in enumerate(PLAYS.items()):
+        for k, (genre, play_history) in enumerate(PLAYS.items()):
             path = folder / f"{genre} {n}.wav"
             hz = list(TONES_HZ.values())[(k + n) % 3]
             write_audio(path, tone(3.1, hz * (1 + n / 100), 16_000, 1), 16_000)
-            found.append(LabelledTrack(path, (genre,), f"{genre} {n}", listening=listening))
+            found.append(LabelledTrack(path, (genre,), f"{genre} {n}", play_history=play_history))
     return found
 
 
@@ -51,42 +52,44 @@ def assess(tracks, **options):
     split = split_tracks(tracks, 0)
     with TemporaryDirectory() as folder:
         draft = write_bundle(Path(folder) / "draft", manifest, contents)
-        return assess_network(Job(tracks, {}, HeadOptions(**options)), split, draft), split
+        return assess_network(TrainingJob(tracks, {}, HeadOptions(**options)), split, draft), split
 
 
-def accuracy(probabilities, material):
-    return is_right(probabilities, material.allowed).mean()
+def accuracy(probabilities, training_set):
+    return is_right(probabilities, training_set.candidates).mean()
 
 
 def test_what_a_listener_did_is_learned_on_the_validation_and_applied_to_the_test(tracks):
-    (calibration, material, evaluated), split = assess(tracks, listening=True)
-    assert [t.path for t in material.tracks] == [
+    (calibration, training_set, cross_validated), split = assess(tracks, play_history=True)
+    assert [t.path for t in training_set.tracks] == [
         t.path for t, fold in zip(tracks, split.fold, strict=True) if fold == 0
     ]
-    assert accuracy(evaluated.without_listening, material) < 0.6
-    assert accuracy(evaluated.probabilities, material) > 0.8
-    assert evaluated.listening.now_s == material.now_s == 1777636800
-    confidence = evaluated.probabilities.max(axis=1)
-    assert (evaluated.accepted == (confidence >= evaluated.listening.threshold)).all()
-    assert evaluated.threshold == evaluated.listening.threshold
+    assert accuracy(cross_validated.without_play_history, training_set) < 0.6
+    assert accuracy(cross_validated.probabilities, training_set) > 0.8
+    assert cross_validated.play_history.now_s == training_set.now_s == 1777636800
+    confidence = cross_validated.probabilities.max(axis=1)
+    assert (
+        cross_validated.accepted == (confidence >= cross_validated.play_history.threshold)
+    ).all()
+    assert cross_validated.threshold == cross_validated.play_history.threshold
 
     (plain, _, without), _ = assess(tracks)
-    assert without.listening is without.without_listening is None
+    assert without.play_history is without.without_play_history is None
     assert (plain.alone, plain.context) == (calibration.alone, calibration.context)
-    assert (without.probabilities == evaluated.without_listening).all()
+    assert (without.probabilities == cross_validated.without_play_history).all()
 
 
 def test_a_validation_of_one_artist_is_no_crash(tracks):
     few = [t for t in tracks if t.artist.endswith((" 0", " 1", " 2"))]
-    _, material, evaluated = assess(few, listening=True)[0]
-    assert np.isfinite(evaluated.probabilities).all()
-    assert len(material.tracks) < len(few)
+    _, training_set, cross_validated = assess(few, play_history=True)[0]
+    assert np.isfinite(cross_validated.probabilities).all()
+    assert len(training_set.tracks) < len(few)
 
 
 @pytest.mark.parametrize("rule", ["mean", "majority"])
 def test_the_manifest_has_the_slices_and_the_rule_of_the_training(tracks, rule):
     architecture = ARCHITECTURES["crnn"]
-    job = Job(tracks, {}, HeadOptions(rule=rule))
+    job = TrainingJob(tracks, {}, HeadOptions(rule=rule))
     manifest = manifest_of(job, architecture, ("A", "B"), b"network")
     assert manifest.aggregation.rule == rule
     assert manifest.slices == architecture.slices

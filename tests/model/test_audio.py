@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from audio_files import FORMATS, reference, song, write_audio, write_song
 
-from genre_model.audio import open_audio
-from genre_model.errors import AudioError, TooShortError
-from genre_model.slicing import read_slices
-from genre_model.specs import SliceSpec, SpectrogramSpec
-from genre_model.spectrogram import log_mel
+from genre_model.audio.decode import open_audio
+from genre_model.core.errors import AudioError, TooShortError
+from genre_model.core.specs import SliceSpec, SpectrogramSpec
+from genre_model.features.log_mel import log_mel
+from genre_model.features.slices import read_slices
 
 RATE_HZ = 16_000
 LENGTH = 8_000
@@ -88,9 +88,9 @@ def test_channels_may_come_and_go_in_the_middle(tmp_path):
     ]
     path = tmp_path / "both.mp3"
     path.write_bytes(b"".join(parts * 3))
-    heard = whole(path)
-    assert len(heard) == pytest.approx(12 * RATE_HZ, rel=0.05)
-    inner = heard[RATE_HZ : 11 * RATE_HZ].reshape(-1, RATE_HZ)
+    extracted = whole(path)
+    assert len(extracted) == pytest.approx(12 * RATE_HZ, rel=0.05)
+    inner = extracted[RATE_HZ : 11 * RATE_HZ].reshape(-1, RATE_HZ)
     np.testing.assert_allclose(inner.std(axis=1), 0.5 / np.sqrt(2), rtol=0.1)
 
 
@@ -124,19 +124,19 @@ def test_a_window_equals_the_same_samples_of_the_whole_song(tmp_path, kind, rate
     path, _ = write_song(tmp_path, kind, 3.0, rate_hz)
     song_16k = whole(path)
     for start in (3_333, 16_000, 30_001, 39_000):
-        heard, expected = window(path, start, start + LENGTH), song_16k[start : start + LENGTH]
-        assert heard.dtype == np.float32
-        assert_alike(heard, expected, FORMATS[kind].seek, f"from sample {start}")
+        extracted, expected = window(path, start, start + LENGTH), song_16k[start : start + LENGTH]
+        assert extracted.dtype == np.float32
+        assert_alike(extracted, expected, FORMATS[kind].seek, f"from sample {start}")
 
 
-def assert_alike(heard, expected, seek, message):
+def assert_alike(extracted, expected, seek, message):
     if seek is None:
         difference = np.abs(
-            log_mel(heard, SpectrogramSpec()) - log_mel(expected, SpectrogramSpec())
+            log_mel(extracted, SpectrogramSpec()) - log_mel(expected, SpectrogramSpec())
         )
         assert np.median(difference) < 0.05, message
     else:
-        assert np.abs(heard - expected).max() <= seek * np.abs(expected).max(), message
+        assert np.abs(extracted - expected).max() <= seek * np.abs(expected).max(), message
 
 
 @pytest.mark.parametrize(("kind", "rate_hz"), SOUGHT)
@@ -144,10 +144,10 @@ def test_a_window_at_the_start_equals_the_whole_song_after_padding_with_zeros(
     tmp_path, kind, rate_hz
 ):
     path, _ = write_song(tmp_path, kind, 2.0, rate_hz)
-    heard = window(path, -256, LENGTH)
-    assert heard.shape == (LENGTH + 256,)
-    np.testing.assert_array_equal(heard[:256], 0)
-    assert_alike(heard[256:], whole(path)[:LENGTH], FORMATS[kind].seek, "from the start")
+    extracted = window(path, -256, LENGTH)
+    assert extracted.shape == (LENGTH + 256,)
+    np.testing.assert_array_equal(extracted[:256], 0)
+    assert_alike(extracted[256:], whole(path)[:LENGTH], FORMATS[kind].seek, "from the start")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "wma"])
@@ -161,8 +161,8 @@ def test_a_window_past_the_end_is_none(tmp_path, kind):
 def test_a_window_may_end_with_the_song(tmp_path):
     path, samples = write_song(tmp_path, "wav16", 2.0, 44_100)
     expected = reference(samples, 44_100, "wav16")
-    heard = window(path, len(expected) - LENGTH, len(expected))
-    np.testing.assert_allclose(heard, expected[-LENGTH:], rtol=0, atol=1e-5)
+    extracted = window(path, len(expected) - LENGTH, len(expected))
+    np.testing.assert_allclose(extracted, expected[-LENGTH:], rtol=0, atol=1e-5)
 
 
 def test_windows_do_not_depend_on_what_was_heard_before(tmp_path):
@@ -192,7 +192,7 @@ def test_the_duration_is_that_of_the_header(tmp_path, kind):
 # --- Bad and odd files ---------------------------------------------------------------------------
 
 
-def hear(path):
+def extract(path):
     return read_slices(path, SpectrogramSpec(), SliceSpec())
 
 
@@ -258,7 +258,7 @@ def test_a_bad_file_has_its_named_outcome(tmp_path, name, case):
     write, error, message = case
     path = write(tmp_path / name)
     with pytest.raises(error, match=message) as caught:
-        hear(path)
+        extract(path)
     assert "\n" not in str(caught.value)
 
 
@@ -266,7 +266,7 @@ def test_a_bad_file_has_its_named_outcome(tmp_path, name, case):
 def test_absurdly_loud_samples_are_an_audio_error_or_finite_slices(tmp_path, value):
     path = audio_files.write_poisoned(tmp_path / "loud.wav", value)
     try:
-        slices = hear(path)
+        slices = extract(path)
     except AudioError:
         return
     assert all(np.isfinite(piece.values).all() for piece in slices)
@@ -275,18 +275,18 @@ def test_absurdly_loud_samples_are_an_audio_error_or_finite_slices(tmp_path, val
 @pytest.mark.parametrize("kind", ["mp3", "flac", "wav16", "vorbis", "opus", "aiff", "wavpack"])
 def test_a_truncated_file_is_heard_as_far_as_it_goes(tmp_path, kind):
     path = audio_files.write_truncated(tmp_path / f"a{FORMATS[kind].suffix}", kind, 0.5, 10.0)
-    assert 1 <= len(hear(path)) <= 2  # of the 3 in the whole
+    assert 1 <= len(extract(path)) <= 2  # of the 3 in the whole
 
 
 @pytest.mark.parametrize("seconds", [0.5, 2.0])
 def test_a_short_song_is_heard(tmp_path, seconds):
-    (piece,) = hear(write_audio(tmp_path / "a.wav", song(seconds), 44_100))
+    (piece,) = extract(write_audio(tmp_path / "a.wav", song(seconds), 44_100))
     assert piece.values.shape == (187, 96)
     assert not piece.silent
 
 
 def test_a_silent_file_is_heard_as_silent(tmp_path):
-    assert all(piece.silent for piece in hear(audio_files.write_silence(tmp_path / "a.wav")))
+    assert all(piece.silent for piece in extract(audio_files.write_silence(tmp_path / "a.wav")))
 
 
 @pytest.mark.parametrize("name", audio_files.odd_names(), ids=ascii)
@@ -313,14 +313,14 @@ def test_tags_that_are_not_utf8_do_not_stop_the_music(tmp_path, kind, spoil):
 
 def test_a_directory_is_not_a_regular_file(tmp_path):
     with pytest.raises(AudioError, match="not a regular file"):
-        hear(tmp_path)
+        extract(tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
 def test_a_fifo_is_refused_without_waiting_for_a_writer(tmp_path):
     os.mkfifo(tmp_path / "fifo.mp3")
     with pytest.raises(AudioError, match="not a regular file"):
-        hear(tmp_path / "fifo.mp3")
+        extract(tmp_path / "fifo.mp3")
 
 
 @pytest.mark.parametrize("target", ["nowhere", "link.mp3"], ids=["dangling", "loop"])
@@ -328,12 +328,12 @@ def test_a_link_to_nothing_is_no_such_file(tmp_path, target):
     link = tmp_path / "link.mp3"
     link.symlink_to(target)
     with pytest.raises(AudioError, match="no such file"):
-        hear(link)
+        extract(link)
 
 
 def test_a_name_too_long_for_the_system_is_an_audio_error(tmp_path):
     with pytest.raises(AudioError):
-        hear(tmp_path / ("n" * 300))
+        extract(tmp_path / ("n" * 300))
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
@@ -346,14 +346,14 @@ def test_a_file_that_may_not_be_read_is_an_audio_error(tmp_path, locked):
     target.chmod(0)
     try:
         with pytest.raises(AudioError, match="permission"):
-            hear(path)
+            extract(path)
     finally:
         target.chmod(0o700)
 
 
 def test_a_url_is_not_fetched():
     with pytest.raises(AudioError, match="no such file"):
-        hear(Path("http://127.0.0.1:9/song.mp3"))
+        extract(Path("http://127.0.0.1:9/song.mp3"))
 
 
 def test_a_playlist_in_disguise_is_not_followed_to_the_network(tmp_path):
@@ -362,4 +362,4 @@ def test_a_playlist_in_disguise_is_not_followed_to_the_network(tmp_path):
         "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n"
     )
     with pytest.raises(AudioError):
-        hear(path)
+        extract(path)

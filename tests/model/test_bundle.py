@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from bundle_files import edit_manifest, put, replace_file, tiny_contents, tiny_manifest
 
-from genre_model import bundle as bundle_module
-from genre_model.bundle import HEAD, MANIFEST, PROBE, npz, read_bundle, write_bundle
-from genre_model.classifier import load_classifier
-from genre_model.errors import BundleError
-from genre_model.listening import ListeningSpec
-from genre_model.specs import AggregationSpec, SliceSpec, SpectrogramSpec
+from genre_model.core.errors import BundleError
+from genre_model.core.specs import AggregationSpec, SliceSpec, SpectrogramSpec
+from genre_model.model.bundle import store as bundle_module
+from genre_model.model.bundle.arrays import npz
+from genre_model.model.bundle.store import HEAD, MANIFEST, PROBE, read_bundle, write_bundle
+from genre_model.model.classifier import load_classifier
+from genre_model.model.play_history import PlayHistorySpec
 
 
 def take(*keys):
@@ -33,7 +34,7 @@ def take(*keys):
 def put_listening(**changes):
     """A damage: what a listener did counts, with these faults."""
     sound = {"means": [0.0] * 6, "scales": [1.0] * 6, "weights": [[0.0] * 3] * 6}
-    return put("listening", value={**sound, **changes})
+    return put("play_history", value={**sound, **changes})
 
 
 def put_file(name, content):
@@ -117,7 +118,7 @@ DAMAGES = {
     "a top above half the rate": (put("spectrogram", "fmax_hz", value=9_000), "spectrogram"),
     "no slices": (put("slices", "max_slices", value=0), "slice"),
     "an overlap below zero": (put("slices", "hop_frames", value=188), "slice"),
-    "a sharpness below zero": (put("aggregation", "sharpness", value=-1), "aggregation"),
+    "a sharpness below zero": (put("aggregation", "inverse_temperature", value=-1), "aggregation"),
     "a threshold above one": (put("aggregation", "threshold", value=1.5), "aggregation"),
     "sampling of one slice": (put("sampling", value={"min_slices": 1}), "sampling"),
     "sampling of more at least than at most": (
@@ -125,13 +126,16 @@ DAMAGES = {
         "sampling",
     ),
     "sampling in negative deviations": (put("sampling", value={"z": -1.0}), "sampling"),
-    "listening of two numbers": (put_listening(means=[0.0] * 4), "listening"),
-    "listening of two genres": (put_listening(weights=[[0.0] * 2] * 6), "listening"),
-    "listening with a scale of zero": (put_listening(scales=[0.0] + [1.0] * 5), "listening"),
-    "listening with an endless weight": (put_listening(weights=[[1e300] * 3] * 6), "listening"),
-    "listening of no number": (put_listening(means=[None] * 6), "listening"),
-    "listening in an endless present": (put_listening(now_s=1e300), "listening"),
-    "listening with a threshold above one": (put_listening(threshold=1.5), "listening"),
+    "play_history of two numbers": (put_listening(means=[0.0] * 4), "play_history"),
+    "play_history of two genres": (put_listening(weights=[[0.0] * 2] * 6), "play_history"),
+    "play_history with a scale of zero": (put_listening(scales=[0.0] + [1.0] * 5), "play_history"),
+    "play_history with an endless weight": (
+        put_listening(weights=[[1e300] * 3] * 6),
+        "play_history",
+    ),
+    "play_history of no number": (put_listening(means=[None] * 6), "play_history"),
+    "play_history in an endless present": (put_listening(now_s=1e300), "play_history"),
+    "play_history with a threshold above one": (put_listening(threshold=1.5), "play_history"),
     # The files.
     "path traversal": (put("files", "../../etc/passwd", value="0" * 64), "not plain"),
     "an absolute path": (put("files", "/etc/passwd", value="0" * 64), "not plain"),
@@ -247,7 +251,7 @@ def test_the_tiny_bundle_tells_its_genres_apart(tiny_bundle, tmp_path):
     classifier = load_classifier(tiny_bundle)
     for genre, hz in bundles.TONES_HZ.items():
         path = audio_files.write_audio(tmp_path / f"{hz}.wav", audio_files.tone(3, hz), 44_100)
-        probabilities = classifier.probabilities(classifier.hear(path))
+        probabilities = classifier.probabilities(classifier.extract(path))
         assert tuple(probabilities) == bundles.GENRES
         assert max(probabilities, key=probabilities.get) == genre
         assert sum(probabilities.values()) == pytest.approx(1)
@@ -255,19 +259,19 @@ def test_the_tiny_bundle_tells_its_genres_apart(tiny_bundle, tmp_path):
 
 def test_a_silent_song_has_no_probabilities(tiny_bundle, tmp_path):
     classifier = load_classifier(tiny_bundle)
-    heard = classifier.hear(audio_files.write_silence(tmp_path / "silent.wav", 8.0))
-    assert classifier.probabilities(heard) == {}
-    assert len(heard.starts_s) == 0
+    extracted = classifier.extract(audio_files.write_silence(tmp_path / "silent.wav", 8.0))
+    assert classifier.probabilities(extracted) == {}
+    assert len(extracted.starts_s) == 0
 
 
 def test_silent_slices_are_left_out(tiny_bundle, tmp_path):
     samples = np.concatenate([np.zeros((44_100 * 4, 2)), audio_files.tone(8, 440)])
-    heard = load_classifier(tiny_bundle).hear(
+    extracted = load_classifier(tiny_bundle).extract(
         audio_files.write_audio(tmp_path / "late.wav", samples, 44_100)
     )
-    assert heard.starts_s.tolist() == pytest.approx([2.992, 5.984, 8.976])
-    assert heard.features.shape == (3, 3)
-    assert heard.tags.shape == (3, 2)
+    assert extracted.starts_s.tolist() == pytest.approx([2.992, 5.984, 8.976])
+    assert extracted.features.shape == (3, 3)
+    assert extracted.tags.shape == (3, 2)
 
 
 def test_a_bundle_without_head_takes_the_features_as_logits(tmp_path):
@@ -279,8 +283,8 @@ def test_a_bundle_without_head_takes_the_features_as_logits(tmp_path):
     directory = write_bundle(tmp_path / "headless", tiny_manifest(), contents).directory
     classifier = load_classifier(directory)
     path = audio_files.write_audio(tmp_path / "a.wav", audio_files.tone(3, 5_000), 44_100)
-    heard = classifier.hear(path)
-    np.testing.assert_array_equal(classifier.slice_logits(heard), heard.features)
+    extracted = classifier.extract(path)
+    np.testing.assert_array_equal(classifier.slice_logits(extracted), extracted.features)
 
 
 # --- Writing -------------------------------------------------------------------------------------
@@ -416,8 +420,8 @@ def test_a_bundle_that_is_being_written_has_the_name_of_an_unfinished_one(tmp_pa
 
 
 def test_what_a_listener_did_is_kept_and_may_be_missing(tmp_path):
-    spec = ListeningSpec((0.5,) * 6, (2.0,) * 6, ((0.25, 0.0, -1.0),) * 6, 1.7e9, 0.7)
-    directory = bundles.write_tiny_bundle(tmp_path / "listening", listening=spec)
-    assert read_bundle(directory).manifest.listening == spec
-    take("listening")(directory)
-    assert read_bundle(directory).manifest.listening is None
+    spec = PlayHistorySpec((0.5,) * 6, (2.0,) * 6, ((0.25, 0.0, -1.0),) * 6, 1.7e9, 0.7)
+    directory = bundles.write_tiny_bundle(tmp_path / "play_history", play_history=spec)
+    assert read_bundle(directory).manifest.play_history == spec
+    take("play_history")(directory)
+    assert read_bundle(directory).manifest.play_history is None

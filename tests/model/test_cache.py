@@ -19,16 +19,23 @@ import numpy as np
 import pytest
 from bundle_files import write_tiny_bundle
 
-import genre_model.cache
-from genre_model.cache import USED_WITHIN_S, Cache, cached_hear, front_end_hash, pack, unpack
-from genre_model.classifier import Heard, load_classifier
-from genre_model.errors import AudioError, GenreModelError
-from genre_model.specs import AggregationSpec, SliceSpec, SpectrogramSpec
+import genre_model.extraction.cache
+from genre_model.core.errors import AudioError, GenreModelError
+from genre_model.core.specs import AggregationSpec, SliceSpec, SpectrogramSpec
+from genre_model.extraction.cache import (
+    USED_WITHIN_S,
+    Cache,
+    cached_extract,
+    front_end_hash,
+    pack,
+    unpack,
+)
+from genre_model.model.classifier import SongFeatures, load_classifier
 
 
-def heard(seed=0, n=3, n_features=5, n_tags=2):
+def extracted(seed=0, n=3, n_features=5, n_tags=2):
     rng = np.random.default_rng(seed)
-    return Heard(
+    return SongFeatures(
         rng.standard_normal((n, n_features), np.float32),
         np.arange(n) * 3.0,
         rng.random((n, n_tags), np.float32),
@@ -41,14 +48,14 @@ def key(number):
 
 @pytest.fixture
 def cache(tmp_path):
-    store = Cache(tmp_path / "folder" / "heard.db")
+    store = Cache(tmp_path / "folder" / "features.db")
     yield store
     store.close()
 
 
 @pytest.mark.parametrize(("n", "n_features", "n_tags"), [(3, 5, 2), (1, 753, 50), (2, 4, 0)])
 def test_what_is_put_is_got_with_the_precision_of_half_floats(cache, n, n_features, n_tags):
-    sound = heard(1, n, n_features, n_tags)
+    sound = extracted(1, n, n_features, n_tags)
     cache.put(key(1), pack(sound))
     found = cache.get(key(1))
     assert found.features == pytest.approx(sound.features, rel=1e-3, abs=1e-4)
@@ -60,25 +67,25 @@ def test_what_is_put_is_got_with_the_precision_of_half_floats(cache, n, n_featur
 
 
 def test_silence_is_kept_too(cache):
-    silent = Heard(np.zeros((0, 1), np.float32), np.zeros(0), np.zeros((0, 0), np.float32))
+    silent = SongFeatures(np.zeros((0, 1), np.float32), np.zeros(0), np.zeros((0, 0), np.float32))
     cache.put(key(1), pack(silent))
     found = cache.get(key(1))
     assert (found.features.shape, found.tags.shape, found.starts_s.shape) == ((0, 1), (0, 0), (0,))
 
 
 def test_it_is_still_there_after_closing(tmp_path):
-    first = Cache(tmp_path / "heard.db")
-    first.put(key(1), pack(heard()))
+    first = Cache(tmp_path / "features.db")
+    first.put(key(1), pack(extracted()))
     first.close()
-    second = Cache(tmp_path / "heard.db")
+    second = Cache(tmp_path / "features.db")
     assert second.get(key(1)) is not None
     second.close()
 
 
 def test_a_closed_cache_has_nothing_and_takes_nothing(cache):
-    cache.put(key(1), pack(heard()))
+    cache.put(key(1), pack(extracted()))
     cache.close()
-    cache.put(key(2), pack(heard()))
+    cache.put(key(2), pack(extracted()))
     assert cache.get(key(1)) is None
 
 
@@ -93,22 +100,22 @@ class Counting:
         self.manifest = self.classifier.manifest
         self.paths = []
 
-    def hear(self, path, **options):
+    def extract(self, path, **options):
         self.paths.append(path)
-        return self.classifier.hear(path, **options)
+        return self.classifier.extract(path, **options)
 
 
 @pytest.mark.parametrize("kind", ["mp3", "flac", "aac", "vorbis", "wav16"])
 def test_moved_and_retagged_files_are_found_again(tiny_bundle, tmp_path, cache, kind):
     classifier = Counting(tiny_bundle)
-    hear = cached_hear(classifier, cache)
+    extract = cached_extract(classifier, cache)
     path, _ = audio_files.write_song(tmp_path, kind, seconds=4)
-    first = hear(path)
+    first = extract(path)
     tagged = mediafile.MediaFile(path)
     tagged.title, tagged.genres, tagged.lyrics = "Title", ["Polka"], "la " * 5_000
     tagged.save()
     moved = path.rename(tmp_path / f"another name{path.suffix}")
-    second = hear(moved)
+    second = extract(moved)
     assert len(classifier.paths) == 1
     assert (second.features == first.features).all()
     assert (second.starts_s == first.starts_s).all()
@@ -116,41 +123,41 @@ def test_moved_and_retagged_files_are_found_again(tiny_bundle, tmp_path, cache, 
 
 def test_another_song_under_the_same_name_is_another(tiny_bundle, tmp_path, cache):
     classifier = Counting(tiny_bundle)
-    hear = cached_hear(classifier, cache)
+    extract = cached_extract(classifier, cache)
     path = tmp_path / "song.wav"
     for hz in (200, 5_000):
-        hear(audio_files.write_audio(path, audio_files.tone(3.1, hz), 44_100))
+        extract(audio_files.write_audio(path, audio_files.tone(3.1, hz), 44_100))
     assert len(classifier.paths) == 2
 
 
 def test_the_first_hearing_equals_the_second(tiny_bundle, tmp_path, cache):
     path, _ = audio_files.write_song(tmp_path, seconds=6)
-    hear = cached_hear(Counting(tiny_bundle), cache)
-    assert (hear(path).features == hear(path).features).all()
+    extract = cached_extract(Counting(tiny_bundle), cache)
+    assert (extract(path).features == extract(path).features).all()
 
 
 def test_without_a_cache_every_hearing_is_one(tiny_bundle, tmp_path):
     classifier = Counting(tiny_bundle)
-    hear = cached_hear(classifier, None)
+    extract = cached_extract(classifier, None)
     path, _ = audio_files.write_song(tmp_path)
-    hear(path), hear(path)
+    extract(path), extract(path)
     assert len(classifier.paths) == 2
 
 
 def test_what_cannot_be_heard_is_not_kept(tiny_bundle, tmp_path, cache):
-    hear = cached_hear(Counting(tiny_bundle), cache)
+    extract = cached_extract(Counting(tiny_bundle), cache)
     path = tmp_path / "broken.mp3"
     path.write_bytes(b"nothing")
     for _ in range(2):
         with pytest.raises(AudioError):
-            hear(path)
+            extract(path)
 
 
 def test_thorough_hearing_is_kept_apart(tiny_bundle, tmp_path, cache):
     classifier = Counting(tiny_bundle)
     path, _ = audio_files.write_song(tmp_path, seconds=20)
-    few = cached_hear(classifier, cache)(path)
-    all_of_it = cached_hear(classifier, cache, thorough=True)(path)
+    few = cached_extract(classifier, cache)(path)
+    all_of_it = cached_extract(classifier, cache, thorough=True)(path)
     assert len(few.features) < len(all_of_it.features)
 
 
@@ -161,7 +168,7 @@ def test_thorough_hearing_is_kept_apart(tiny_bundle, tmp_path, cache):
         ({"spectrogram": SpectrogramSpec(gain=1.0)}, False),
         ({"files": {"network.onnx": "0" * 64}}, False),
         ({"genres": ("A", "B"), "bundle_id": "other", "parents": {}, "presets": {}}, True),
-        ({"aggregation": AggregationSpec(sharpness=9.0)}, True),
+        ({"aggregation": AggregationSpec(inverse_temperature=9.0)}, True),
     ],
 )
 def test_the_key_changes_with_the_front_end_and_with_nothing_else(tmp_path, change, same):
@@ -176,29 +183,31 @@ def test_the_key_changes_with_the_front_end_and_with_nothing_else(tmp_path, chan
 
 def test_it_stays_within_its_bounds_and_forgets_the_least_recently_used(tmp_path, monkeypatch):
     hours = itertools.count(0, 2 * USED_WITHIN_S)
-    monkeypatch.setattr(genre_model.cache, "time", SimpleNamespace(time=lambda: next(hours)))
+    monkeypatch.setattr(
+        genre_model.extraction.cache, "time", SimpleNamespace(time=lambda: next(hours))
+    )
     bound = 400_000
-    cache = Cache(tmp_path / "heard.db", max_bytes=bound)
-    content = pack(heard(n_features=1_000))
+    cache = Cache(tmp_path / "features.db", max_bytes=bound)
+    content = pack(extracted(n_features=1_000))
     for number in range(300):
         cache.put(key(number), content)
         assert cache.get(key(0)) is not None  # it is used all the time
     cache.close()
-    again = Cache(tmp_path / "heard.db")
+    again = Cache(tmp_path / "features.db")
     assert again.get(key(299)) is not None
     assert again.get(key(0)) is not None
     assert again.get(key(1)) is None
     again.close()
-    assert (tmp_path / "heard.db").stat().st_size < 1.2 * bound
+    assert (tmp_path / "features.db").stat().st_size < 1.2 * bound
 
 
 def test_a_smaller_bound_is_reached_at_once(tmp_path):
-    large = Cache(tmp_path / "heard.db")
+    large = Cache(tmp_path / "features.db")
     for number in range(100):
-        large.put(key(number), pack(heard(n_features=1_000)))
+        large.put(key(number), pack(extracted(n_features=1_000)))
     large.close()
-    small = Cache(tmp_path / "heard.db", max_bytes=100_000)
-    small.put(key(100), pack(heard(n_features=1_000)))
+    small = Cache(tmp_path / "features.db", max_bytes=100_000)
+    small.put(key(100), pack(extracted(n_features=1_000)))
     found = [number for number in range(101) if small.get(key(number))]
     small.close()
     assert found
@@ -207,9 +216,9 @@ def test_a_smaller_bound_is_reached_at_once(tmp_path):
 
 
 def test_what_is_larger_than_the_bound_does_no_harm(tmp_path):
-    cache = Cache(tmp_path / "heard.db", max_bytes=50_000)
-    cache.put(key(1), pack(heard(n_features=50_000)))
-    cache.put(key(2), pack(heard()))
+    cache = Cache(tmp_path / "features.db", max_bytes=50_000)
+    cache.put(key(1), pack(extracted(n_features=50_000)))
+    cache.put(key(2), pack(extracted()))
     assert cache.get(key(2)) is not None
     cache.close()
 
@@ -218,7 +227,7 @@ def test_what_is_larger_than_the_bound_does_no_harm(tmp_path):
 
 
 def test_threads_may_share_it(cache):
-    contents = [pack(heard(number)) for number in range(20)]
+    contents = [pack(extracted(number)) for number in range(20)]
 
     def work(seed):
         order = list(range(20)) * 3
@@ -233,9 +242,9 @@ def test_threads_may_share_it(cache):
 
 
 def test_closing_while_others_read_is_no_error(tmp_path):
-    cache = Cache(tmp_path / "heard.db")
+    cache = Cache(tmp_path / "features.db")
     for number in range(20):
-        cache.put(key(number), pack(heard(number)))
+        cache.put(key(number), pack(extracted(number)))
     failures = []
 
     def work():
@@ -256,19 +265,19 @@ def test_closing_while_others_read_is_no_error(tmp_path):
 
 WRITER = """
 import sys, pathlib
-from genre_model.cache import Cache, pack
-from test_cache import heard, key
+from genre_model.extraction.cache import Cache, pack
+from test_cache import extracted, key
 cache = Cache(pathlib.Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(100):
-    cache.put(key(int(sys.argv[2]) + number), pack(heard(number)))
+    cache.put(key(int(sys.argv[2]) + number), pack(extracted(number)))
     assert cache.get(key(int(sys.argv[2]) + number)) is not None
 """
 
 
 def test_two_processes_may_write_at_once(tmp_path):
-    path = tmp_path / "heard.db"
+    path = tmp_path / "features.db"
     tests = Path(__file__).parent
     environment = {
         **os.environ,
@@ -300,13 +309,13 @@ def test_two_processes_may_write_at_once(tmp_path):
 def filled(path, n=200):
     cache = Cache(path)
     for number in range(n):
-        cache.put(key(number), pack(heard(number, n_features=500)))
+        cache.put(key(number), pack(extracted(number, n_features=500)))
     cache.close()
     return path
 
 
 def test_a_value_that_was_changed_is_heard_again(tmp_path):
-    path = filled(tmp_path / "heard.db", 3)
+    path = filled(tmp_path / "features.db", 3)
     with sqlite3.connect(path) as connection:
         (content,) = connection.execute(
             "SELECT value FROM heard WHERE key = ?", (key(0),)
@@ -324,7 +333,7 @@ def test_a_value_that_was_changed_is_heard_again(tmp_path):
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.3, 0.7, 0.99])
 def test_a_truncated_file_is_begun_anew_when_that_is_noticed(tmp_path, share):
-    path = filled(tmp_path / "heard.db")
+    path = filled(tmp_path / "features.db")
     with path.open("r+b") as file:
         file.truncate(int(path.stat().st_size * share))
     works_again(path)
@@ -332,7 +341,7 @@ def test_a_truncated_file_is_begun_anew_when_that_is_noticed(tmp_path, share):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_file_with_garbage_in_its_middle_works_again(tmp_path, seed):
-    path = filled(tmp_path / "heard.db")
+    path = filled(tmp_path / "features.db")
     rng = np.random.default_rng(seed)
     content = bytearray(path.read_bytes())
     for start in rng.integers(4_096, len(content), 40).tolist():
@@ -347,7 +356,7 @@ def works_again(path):
     for _ in range(2):
         for number in range(200):
             if cache.get(key(number)) is None:
-                cache.put(key(number), pack(heard(number, n_features=500)))
+                cache.put(key(number), pack(extracted(number, n_features=500)))
     missing = [number for number in range(200) if cache.get(key(number)) is None]
     cache.close()
     assert missing == []
@@ -355,14 +364,14 @@ def works_again(path):
 
 @pytest.mark.parametrize("what", ["garbage", "folder", "no folder"])
 def test_a_file_that_is_no_cache_is_one_sentence_and_left_alone(tmp_path, what):
-    path = tmp_path / "heard.db"
+    path = tmp_path / "features.db"
     if what == "garbage":
         path.write_bytes(b"a song, perhaps" * 1_000)
     elif what == "folder":
         path.mkdir()
     else:
         path.write_bytes(b"")
-        path = path / "heard.db"
+        path = path / "features.db"
     with pytest.raises(GenreModelError) as caught:
         Cache(path)
     assert str(caught.value).startswith(f"the cache {path} cannot be used: ")
@@ -373,30 +382,30 @@ def test_a_file_that_is_no_cache_is_one_sentence_and_left_alone(tmp_path, what):
 def test_a_full_disk_does_not_stop_the_hearing(tiny_bundle, tmp_path, cache):
     cache._connection.execute("PRAGMA max_page_count = 1")  # SQLite's own "disk is full"
     path, _ = audio_files.write_song(tmp_path, seconds=4)
-    hear = cached_hear(Counting(tiny_bundle), cache)
-    assert len(hear(path).features) > 0
-    big = pack(heard(n_features=20_000))
+    extract = cached_extract(Counting(tiny_bundle), cache)
+    assert len(extract(path).features) > 0
+    big = pack(extracted(n_features=20_000))
     cache.put(key(1), big)
     assert cache.get(key(1)) is None
 
 
 def test_a_cache_that_vanishes_does_not_stop_the_hearing(tiny_bundle, tmp_path, cache):
     path, _ = audio_files.write_song(tmp_path, seconds=4)
-    hear = cached_hear(Counting(tiny_bundle), cache)
-    hear(path)
+    extract = cached_extract(Counting(tiny_bundle), cache)
+    extract(path)
     shutil.rmtree(cache.path.parent)
-    assert len(hear(path).features) > 0
+    assert len(extract(path).features) > 0
 
 
 @pytest.mark.parametrize("version", [2, 99])
 def test_a_cache_of_another_version_is_set_aside(tmp_path, version):
-    path = tmp_path / "heard.db"
+    path = tmp_path / "features.db"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE heard (something TEXT)")
         connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
     cache = Cache(path)
-    cache.put(key(1), pack(heard()))
+    cache.put(key(1), pack(extracted()))
     assert cache.get(key(1)) is not None
     cache.close()
     aside = sqlite3.connect(f"{path}.other-version")
@@ -405,9 +414,9 @@ def test_a_cache_of_another_version_is_set_aside(tmp_path, version):
 
 
 def test_a_cache_from_before_there_was_a_version_is_used(tmp_path):
-    path = tmp_path / "heard.db"
+    path = tmp_path / "features.db"
     cache = Cache(path)
-    cache.put(key(1), pack(heard()))
+    cache.put(key(1), pack(extracted()))
     cache.close()
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)

@@ -9,8 +9,8 @@ import audio_files
 import pytest
 from bundle_files import TONES_HZ
 
-from genre_model.bundle import SHIPPED, read_bundle
-from genre_model.cli import main
+from genre_model.cli.main import main
+from genre_model.model.bundle.store import SHIPPED, read_bundle
 
 
 @pytest.fixture

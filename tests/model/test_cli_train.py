@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from bundle_files import GENRES, TONES_HZ, write_tiny_bundle
 
-from genre_model.bundle import read_bundle
-from genre_model.cli import main
-from genre_model.folder import Tags, folder_tracks, moment, read_tags, split_genres
-from genre_model.specs import ContextSpec
+from genre_model.cli.main import main
+from genre_model.core.specs import ContextSpec
+from genre_model.data.folder import Tags, folder_tracks, moment, read_tags, split_genres
+from genre_model.model.bundle.store import read_bundle
 
 HZ = {"Deep": 110, "Middle": 900, "High": 4_000}
 N_TRACKS = 8
@@ -24,8 +24,8 @@ N_TRACKS = 8
 def short_reports():
     """Intervals and learning curves are not what is tested here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genre_model.evaluation.N_RESAMPLES", 50)
-        patch.setattr("genre_model.assess.LEARNING_SHARES", ())
+        patch.setattr("genre_model.evaluation.metrics.N_RESAMPLES", 50)
+        patch.setattr("genre_model.training.head.report.LEARNING_SHARES", ())
         yield
 
 
@@ -113,14 +113,16 @@ def test_json_and_nothing_else_is_printed_and_the_cache_saves_the_hearing(
     trained, music, capsys, tmp_path, monkeypatch
 ):
     _, cache, _ = trained
-    monkeypatch.setattr("genre_model.classifier.Classifier.hear", None)  # nothing is heard again
+    monkeypatch.setattr(
+        "genre_model.model.classifier.Classifier.extract", None
+    )  # nothing is heard again
     status, out, err = run(
         capsys, "train", music, "--min-tracks", "4", "--cache", cache, "--json", "-o", tmp_path
     )  # fmt: skip
     result = json.loads(out)
     assert (status, err) == (0, "")
     assert result["report"]["n_tracks"] == 24
-    assert result["not_heard"] == []
+    assert result["not_extracted"] == []
     assert read_bundle(tmp_path / result["report"]["bundle_id"]).manifest.genres
     first = read_bundle(trained[0])
     second = read_bundle(tmp_path / result["report"]["bundle_id"])
@@ -233,7 +235,7 @@ def test_a_folder_without_permission_is_noticed_before_the_hearing(
     tmp_path, capsys, monkeypatch, music
 ):
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # root may do anything
-    monkeypatch.setattr("genre_model.classifier.Classifier.hear", None)
+    monkeypatch.setattr("genre_model.model.classifier.Classifier.extract", None)
     status, _, err = run(capsys, "train", music, "-o", tmp_path / "new" / "models")
     assert (status, err) == (
         1,
@@ -247,7 +249,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(
     def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("genre_model.bundle.write_file", full)
+    monkeypatch.setattr("genre_model.model.bundle.store.write_file", full)
     status, _, err = run(
         capsys, "train", music, "--min-tracks", "4", "--cache", trained[1], "-o", tmp_path / "m"
     )  # fmt: skip
@@ -519,8 +521,8 @@ def playlist(path, music, columns=("play_count", "rating", "added"), plays=PLAYS
     rows = [("path", "genre", "artist", *columns)]
     for n in range(N_TRACKS):
         for k, genre in enumerate(PLAYS):
-            heard = list(HZ)[(k + n) % 3]  # each genre sounds like all three
-            [file] = (music / heard).rglob(f"{n}.flac")
+            extracted = list(HZ)[(k + n) % 3]  # each genre sounds like all three
+            [file] = (music / extracted).rglob(f"{n}.flac")
             rows.append((file, genre, f"{genre} {n}", *plays[genre][: len(columns)]))
     return write_csv(path, *rows)
 
@@ -539,31 +541,31 @@ def test_a_list_may_say_what_to_learn(trained, music, capsys, tmp_path):
     assert "16 tracks of 16 artists, 5 folds, split by artist" in out
     bundle = read_bundle(tmp_path / out.splitlines()[-1].rpartition("/")[2])
     assert bundle.manifest.genres == ("Hi-Fi", "Lo")
-    assert bundle.manifest.listening is None
+    assert bundle.manifest.play_history is None
 
 
 def test_what_a_listener_did_counts_where_the_list_says_it(trained, music, capsys, tmp_path):
     labels = playlist(tmp_path / "labels.csv", music)
     arguments = ("train", labels, "--min-tracks", "4", "--cache", trained[1], "-o", tmp_path / "m")
-    status, out, _ = run(capsys, *arguments, "--listening", "--json")
+    status, out, _ = run(capsys, *arguments, "--play-history", "--json")
     assert status == 0
     report = json.loads(out)["report"]
-    assert report["accuracy_without_listening"] < 0.6
+    assert report["accuracy_without_play_history"] < 0.6
     assert report["song_accuracy"]["value"] > 0.9
     assert report["settings"]["what a listener did with tracks counts"] == "yes"
     bundle = tmp_path / "m" / report["bundle_id"]
     manifest = read_bundle(bundle).manifest
-    spec = manifest.listening
+    spec = manifest.play_history
     assert spec.threshold == report["threshold"]
     assert spec.now_s > 1.7e9
 
     known = evaluate(capsys, bundle, labels, "--cache", trained[1])
-    assert known["listening"] is True
+    assert known["play_history"] is True
     assert known["accuracy"]["value"] > 0.9
     assert known["threshold"] == spec.threshold
     assert "what a listener did counts" in run(capsys, "evaluate", bundle, labels)[1]
     unknown = evaluate(capsys, bundle, playlist(tmp_path / "sound.csv", music, ()))
-    assert unknown["listening"] is False
+    assert unknown["play_history"] is False
     assert unknown["threshold"] == (manifest.context or manifest.aggregation).threshold
     others = dict(zip(PLAYS, [*list(PLAYS.values())[1:], PLAYS["Deep"]], strict=True))
     swapped = playlist(tmp_path / "swapped.csv", music, plays=others)
@@ -596,7 +598,11 @@ def test_without_the_option_what_a_listener_did_does_not_count(trained, music, c
         ("path,label\na.flac,A\n", [], "labels.csv has no column genre (it has: path, label)"),
         (None, [], "labels.csv cannot be read as CSV: No such file or directory"),
         ("path,genre\n", ["--labels", "tags"], "labels.csv is a list, which says the genres"),
-        ("path,genre\na,A\nb,B\n", ["--listening"], "no track says how often it was played, how"),
+        (
+            "path,genre\na,A\nb,B\n",
+            ["--play-history"],
+            "no track says how often it was played, how",
+        ),
         ("path,genre,rating\na,A,good\n", [], "labels.csv: a: rating good is no number"),
         ("path,genre,added\na,A,May 2019\n", [], "labels.csv: a: added May 2019 is no date"),
     ],
@@ -615,7 +621,7 @@ def test_a_list_that_cannot_be_learned_from_is_one_sentence(
 
 def test_a_folder_knows_nothing_of_a_listener(music, capsys, tmp_path):
     status, out, err = run(
-        capsys, "train", music, "--listening", "--min-tracks", "4", "-o", tmp_path
+        capsys, "train", music, "--play-history", "--min-tracks", "4", "-o", tmp_path
     )
     assert (status, out) == (1, "")
     assert err.startswith("genre-model: no track says how often it was played")

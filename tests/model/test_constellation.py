@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_model.constellation import (
+from genre_model.features.peaks import (
     BRIGHTEST,
     DARKEST,
     FRAMES_PER_SECOND,

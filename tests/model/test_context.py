@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from genre_model.context import in_context, song_in_context
-from genre_model.specs import ContextSpec
+from genre_model.core.specs import ContextSpec
+from genre_model.model.artist_context import in_context, song_in_context
 
 ALONE = ContextSpec(0.0, 1.0, 0.5)
 HALF = ContextSpec(0.5, 1.5, 0.5)
@@ -27,7 +27,7 @@ def test_without_weight_nothing_changes(weights, groups):
 @given(WEIGHTS)
 def test_a_group_of_one_is_sharpened_only(weights):
     rows = closed(weights)
-    expected = rows**HALF.sharpness
+    expected = rows**HALF.inverse_temperature
     assert in_context(rows, list("abcdef"), HALF) == pytest.approx(closed(expected), abs=1e-3)
 
 
@@ -71,14 +71,14 @@ def noted(row):
 
 
 @given(hnp.arrays(float, (5, 6), elements=st.floats(1e-7, 1)), st.booleans())
-def test_a_song_in_context_is_the_row_of_all_songs_in_context(weights, background):
-    rows = closed(weights**3) * (0.8 if background else 1)
+def test_a_song_in_context_is_the_row_of_all_songs_in_context(weights, other_logit):
+    rows = closed(weights**3) * (0.8 if other_logit else 1)
     expected = in_context(rows, ["a"] * 5, HALF)[0]
     own, *others = map(noted, rows)
     found = song_in_context(own, others, HALF)
     assert [found.get(f"genre {k}", 0.0) for k in range(6)] == pytest.approx(expected, abs=0.02)
     assert sum(found.values()) <= 1 + 1e-9
-    if not background:
+    if not other_logit:
         assert sum(found.values()) == pytest.approx(1)
 
 

@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from peak_memory import run_measured
 
-from genre_model import audio
-from genre_model.audio import audio_fingerprint, open_audio, time_limit
-from genre_model.classifier import load_classifier
-from genre_model.errors import AudioError
+from genre_model.audio import decode as audio
+from genre_model.audio.decode import open_audio
+from genre_model.audio.fingerprint import audio_fingerprint
+from genre_model.core.deadline import time_limit
+from genre_model.core.errors import AudioError
+from genre_model.model.classifier import load_classifier
 
 HERE = Path(__file__).parent
 
@@ -32,7 +34,7 @@ def damaged(tmp_path_factory):
 @given(st.randoms(use_true_random=False))
 def test_whatever_happens_to_a_file_only_an_audio_error_comes_out(damaged, rng):
     damaged.write_bytes(damaged_audio.damaged(rng)[1])
-    damaged_audio.hear(damaged)
+    damaged_audio.extract(damaged)
 
 
 @settings(max_examples=40)
@@ -46,14 +48,14 @@ def test_a_few_bytes_anywhere_change_nothing_but_what_is_heard(damaged, data):
     damaged.write_bytes(
         bytes(content[: data.draw(places)] if data.draw(st.booleans()) else content)
     )
-    damaged_audio.hear(damaged)
+    damaged_audio.extract(damaged)
 
 
 @settings(max_examples=30)
 @given(st.binary(max_size=2000), st.sampled_from([b"", b"ID3\x04", b"fLaC", b"OggS\0", b"RIFF"]))
 def test_bytes_of_no_meaning_are_an_audio_error(damaged, content, head):
     damaged.write_bytes(head + content)
-    damaged_audio.hear(damaged)
+    damaged_audio.extract(damaged)
 
 
 def test_atheris_finds_nothing_in_a_few_seconds():
@@ -75,7 +77,9 @@ def said_of(path, limit_s=20):
     with time_limit(limit_s):
         try:
             audio_fingerprint(path)
-            return load_classifier().probabilities(load_classifier().hear(path, until_settled=True))
+            return load_classifier().probabilities(
+                load_classifier().extract(path, until_stable=True)
+            )
         except AudioError as error:
             return str(error)
 
@@ -117,7 +121,7 @@ def test_a_cover_is_not_unpacked(tmp_path):
     cover = b"\0image/png\0\x03\0" + broken_files.vast_png(10_000, 10_000, 10_000)
     path.write_bytes(audio_files.id3v2([(b"APIC", cover)]) + path.read_bytes())
     program = (
-        "import sys; from pathlib import Path; from genre_model.audio import open_audio\n"
+        "import sys; from pathlib import Path; from genre_model.audio.decode import open_audio\n"
         "with open_audio(Path(sys.argv[1]), 16000) as song: n = sum(map(len, song.blocks()))\n"
         "print(n)"
     )
@@ -209,7 +213,7 @@ def test_limits_of_two_threads_do_not_mix(tmp_path):
     path, _ = audio_files.write_song(tmp_path, "wav16", 3.0)
     found = []
 
-    def hear(limit_s):
+    def extract(limit_s):
         with time_limit(limit_s):
             try:
                 with open_audio(path, 16_000) as song:
@@ -217,7 +221,7 @@ def test_limits_of_two_threads_do_not_mix(tmp_path):
             except AudioError as error:
                 found.append(str(error))
 
-    threads = [threading.Thread(target=hear, args=(limit,)) for limit in (1e-6, 60, None)]
+    threads = [threading.Thread(target=extract, args=(limit,)) for limit in (1e-6, 60, None)]
     for thread in threads:
         thread.start()
     for thread in threads:

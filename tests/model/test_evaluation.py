@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genre_model.evaluation import (
+from genre_model.evaluation.metrics import (
     Interval,
     accuracy,
     artist_interval,

@@ -12,20 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genre_model.dataset import LabelledTrack
-from genre_model.errors import GenreModelError
-from genre_model.evaluation import Interval
-from genre_model.experiments.catalogue import EXPERIMENTS, SWEPT
-from genre_model.experiments.figures import (
+from genre_model.core.errors import GenreModelError
+from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.metrics import Interval
+from genre_model.training.experiments.catalogue import EXPERIMENTS, SWEPT
+from genre_model.training.experiments.figures import (
     area_under_curve,
     brier_score,
     figures_of,
-    fitted_sharpness,
+    fitted_inverse_temperature,
     macro_f1,
     paired_difference,
     top_two,
 )
-from genre_model.experiments.protocol import (
+from genre_model.training.experiments.protocol import (
     Answers,
     Condition,
     Facts,
@@ -37,9 +37,9 @@ from genre_model.experiments.protocol import (
     share_of,
     shuffled,
 )
-from genre_model.experiments.tables import compared, side_by_side, votes
-from genre_model.experiments.write import Music, as_svg, write_results
-from genre_model.slice_store import StoredTrack
+from genre_model.training.experiments.tables import compared, side_by_side, votes
+from genre_model.training.experiments.write import Music, as_svg, write_results
+from genre_model.training.scratch.slice_store import StoredTrack
 
 GENRES = ("Folk", "Jazz", "Rock")
 FACTS = Facts(GENRES, 1_234, 60, 12, 5, 3, 1.5, 0.1, 0)
@@ -158,7 +158,7 @@ def test_scores_by_hand():
 def test_overconfidence_is_mended_by_a_sharpness_below_one():
     modest = answers(skill=1.0)
     boastful = replace(modest, logits=5 * modest.logits)
-    assert fitted_sharpness(boastful) < fitted_sharpness(modest)
+    assert fitted_inverse_temperature(boastful) < fitted_inverse_temperature(modest)
 
 
 def test_a_table_says_what_differs():
@@ -211,6 +211,6 @@ def test_a_key_knows_what_matters():
     assert base.key(0, tracks) == replace(base, name="y").key(0, tracks)
     assert base.key(0, tracks) != base.key(1, tracks)
     assert base.key(0, tracks) != base.key(0, tracks[1:])
-    heard = replace(base, heard=replace(SWEPT.slices, max_slices=9))
-    assert heard.key(0, tracks) != base.key(0, tracks)
-    assert heard.training_key(0, tracks) == base.training_key(0, tracks)
+    extracted = replace(base, extracted=replace(SWEPT.slices, max_slices=9))
+    assert extracted.key(0, tracks) != base.key(0, tracks)
+    assert extracted.training_key(0, tracks) == base.training_key(0, tracks)

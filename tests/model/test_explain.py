@@ -8,11 +8,14 @@ from audio_files import tone, write_audio
 from bundle_files import TONES_HZ
 from PIL import Image
 
-from genre_model.cli import main
-from genre_model.colours import GREY, PALETTE, genre_colours
-from genre_model.errors import AudioError
-from genre_model.evidence import Evidence, Explanation, clock, harmless, loudest, reason_of
-from genre_model.explain_picture import (
+from genre_model.cli.main import main
+from genre_model.core.errors import AudioError
+from genre_model.core.text import clock, harmless
+from genre_model.explain.evidence import Evidence, Explanation, loudest, reason_of
+from genre_model.explain.fonts import fitted, typeface
+from genre_model.explain.log_spectrum import MAX_COLUMNS, Columns, LogSpectrum, log_spectrum
+from genre_model.explain.palette import GREY, PALETTE, genre_colours
+from genre_model.explain.picture import (
     HEIGHT,
     LEFT,
     RIGHT,
@@ -24,10 +27,8 @@ from genre_model.explain_picture import (
     spans,
     worth_showing,
 )
-from genre_model.explain_text import explanation_lines
-from genre_model.log_spectrum import MAX_COLUMNS, Columns, LogSpectrum, log_spectrum
-from genre_model.typeface import fitted, typeface
-from genre_model.vocabulary import GenreScore, Policy, SongGenre, Vocabulary, judge
+from genre_model.explain.text import explanation_lines
+from genre_model.model.vocabulary import GenreScore, Policy, SongGenre, Vocabulary, judge
 
 NAMES = ("Rock", "Metal", "Jazz")
 VOTES = np.array([[0.1, 0.8, 0.1], [0.5, 0.4, 0.0], [0.0, 0.1, 0.9], [0.2, 0.6, 0.2]])

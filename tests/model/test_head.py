@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from genre_model import head as head_module
-from genre_model.head import Head, fit_discriminant, fit_head, slope
+from genre_model.model.head import Head
+from genre_model.training.head import fit as head_module
+from genre_model.training.head.fit import fit_discriminant, fit_head, slope
 
 N_GENRES, N_FEATURES, N_EACH = 4, 10, 30
 
@@ -42,18 +43,18 @@ def test_separable_genres_are_learnt(clusters):
 
 def test_music_of_no_known_genre_gets_low_logits_everywhere(clusters):
     features, truths = clusters
-    allowed = only(truths)
-    allowed[truths == 3] = False
-    head = fit_head(features, allowed, weights(truths), 1e-3)
+    candidates = only(truths)
+    candidates[truths == 3] = False
+    head = fit_head(features, candidates, weights(truths), 1e-3)
     assert head.logits(features[truths == 3].astype(np.float32)).max() < 0
 
 
 def test_genres_are_learnt_from_coarse_labels_and_a_few_exact_ones(clusters):
     features, truths = clusters
-    allowed = only(truths)
+    candidates = only(truths)
     coarse = (truths < 2) & (np.arange(len(truths)) % N_EACH >= 3)  # three of each are exact
-    allowed[coarse] = [True, True, False, False]
-    head = fit_head(features, allowed, weights(truths), 1e-2)
+    candidates[coarse] = [True, True, False, False]
+    head = fit_head(features, candidates, weights(truths), 1e-2)
     logits = head.logits(features.astype(np.float32))
     assert (logits[coarse].argmax(axis=1) == truths[coarse]).mean() > 0.9
 
@@ -106,12 +107,12 @@ def test_a_feature_that_never_varies_does_no_harm(clusters):
     assert (head.logits(features.astype(np.float32)).argmax(axis=1) == truths).all()
 
 
-def loss(logits, allowed):
+def loss(logits, candidates):
     """Negative log-likelihood: noisy-or of the allowed genres, absence of the others."""
     log_absent = -np.logaddexp(0, logits)
-    none = (log_absent * allowed).sum(axis=1)
-    some = np.where(allowed.any(axis=1), -np.log(-np.expm1(np.minimum(none, -1e-12))), 0)
-    return some.sum() - (log_absent * ~allowed).sum()
+    none = (log_absent * candidates).sum(axis=1)
+    some = np.where(candidates.any(axis=1), -np.log(-np.expm1(np.minimum(none, -1e-12))), 0)
+    return some.sum() - (log_absent * ~candidates).sum()
 
 
 @given(
@@ -120,11 +121,11 @@ def loss(logits, allowed):
     st.integers(0, 2),
     st.integers(0, 3),
 )
-def test_slope_is_the_gradient_of_the_likelihood(logits, allowed, track, genre):
+def test_slope_is_the_gradient_of_the_likelihood(logits, candidates, track, genre):
     step = np.zeros_like(logits)
     step[track, genre] = 1e-5
-    numeric = (loss(logits + step, allowed) - loss(logits - step, allowed)) / 2e-5
-    assert slope(logits, allowed)[track, genre] == pytest.approx(numeric, abs=1e-5)
+    numeric = (loss(logits + step, candidates) - loss(logits - step, candidates)) / 2e-5
+    assert slope(logits, candidates)[track, genre] == pytest.approx(numeric, abs=1e-5)
 
 
 def test_logits_are_affine():

@@ -13,23 +13,23 @@ from bundle_files import write_tiny_bundle
 from hostile_bundles import HOSTILE, SLOW
 from onnx import TensorProto, helper
 
-from genre_model import onnx_network
-from genre_model.audio import time_limit
-from genre_model.bundle import has_loop
-from genre_model.classifier import load_classifier
-from genre_model.errors import AudioError, BundleError, NetworkError
-from genre_model.onnx_file import find_danger, folds_cheaply
+from genre_model.core.deadline import time_limit
+from genre_model.core.errors import AudioError, BundleError, NetworkError
+from genre_model.model.bundle.manifest import has_loop
+from genre_model.model.classifier import load_classifier
+from genre_model.model.onnx import session as onnx_network
+from genre_model.model.onnx.check import find_danger, folds_cheaply
 
 HERE = Path(__file__).parent
-SHIPPED = Path(onnx_network.__file__).parent / "shipped"
+SHIPPED = Path(onnx_network.__file__).parents[2] / "shipped"
 # Loads each bundle with a bounded address space, and says what was said of it, and what it took.
 LOADER = """
 import json, resource, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
 from pathlib import Path
-from genre_model import onnx_network
-from genre_model.classifier import load_classifier
-from genre_model.errors import BundleError
+from genre_model.model.onnx import session as onnx_network
+from genre_model.model.classifier import load_classifier
+from genre_model.core.errors import BundleError
 onnx_network.RUN_LIMIT_S = 2.0
 for line in sys.stdin:
     start, said = time.monotonic(), None

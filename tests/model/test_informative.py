@@ -1,6 +1,6 @@
 """Which tracks a person is asked about first."""
 
-from genre_model.informative import review_order
+from genre_model.evaluation.active_learning import review_order
 
 
 def test_artists_take_turns_and_the_least_likely_comes_first():

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_model.bundle import is_plain
-from genre_model.errors import GenreModelError
-from genre_model.labels import LabelPolicy, fold, read_labels, tree_parents
+from genre_model.core.errors import GenreModelError
+from genre_model.data.genre_names import fold, tree_parents
+from genre_model.data.labels import LabelPolicy, read_labels
+from genre_model.model.bundle.manifest import is_plain
 
 TREE = tree_parents(
     ["classical", {"rock": ["punk", {"metal": ["death metal", "doom metal"]}]}, {"jazz": ["bebop"]}]

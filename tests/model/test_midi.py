@@ -10,10 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_model.errors import AudioError, GenreModelError, TooShortError
-from genre_model.folder import find_audio
-from genre_model.midi import N_FEATURES, Note, note_features, read_note_slices, read_notes
-from genre_model.specs import NotesSpec, SliceSpec
+from genre_model.core.errors import AudioError, GenreModelError, TooShortError
+from genre_model.core.specs import NotesSpec, SliceSpec
+from genre_model.data.folder import find_audio
+from genre_model.features.midi import (
+    N_FEATURES,
+    Note,
+    note_features,
+    read_note_slices,
+    read_notes,
+)
 
 SPEC = NotesSpec(n_features=N_FEATURES)
 SLICES = SliceSpec(frames=16, hop_frames=16, max_slices=4)

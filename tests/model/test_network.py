@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genre_model.bundle import MANIFEST, SHIPPED, read_bundle
-from genre_model.classifier import load_classifier, load_session
+from genre_model.model.bundle.store import MANIFEST, SHIPPED, read_bundle
+from genre_model.model.classifier import load_classifier, load_session
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,21 +5,16 @@ import pytest
 from audio_files import song, write_silence
 from sox_files import as_samples, to_int16, write_wav
 
-from genre_model.architectures import find_architecture
-from genre_model.cli import main
-from genre_model.errors import AudioError, GenreModelError
-from genre_model.front_end import slices_of
-from genre_model.picture_folder import (
-    picture_tracks,
-    place_of,
-    read_slice_folder,
-    song_files,
-    takes_pictures,
-)
-from genre_model.pictures import read_frames, save_picture, save_slices
-from genre_model.slice_store import store_slices
-from genre_model.sox import sox_picture
-from genre_model.specs import SliceSpec, SoxSpec, SpectrogramSpec
+from genre_model.cli.main import main
+from genre_model.core.errors import AudioError, GenreModelError
+from genre_model.core.specs import SliceSpec, SoxSpec, SpectrogramSpec
+from genre_model.data.folder import picture_tracks
+from genre_model.features.frontend import slices_of
+from genre_model.features.png import read_frames, save_picture, save_slices
+from genre_model.features.png_songs import place_of, read_slice_folder, song_files, takes_pictures
+from genre_model.features.sox import sox_picture
+from genre_model.training.networks.registry import find_architecture
+from genre_model.training.scratch.slice_store import store_slices
 
 RATE_HZ = 44_100
 SLICES = SliceSpec(frames=128, hop_frames=128)
@@ -89,10 +84,10 @@ def test_pictures_of_a_song_are_heard_as_the_song_itself(tmp_path):
     signal = to_int16(0.5 * song(9).mean(axis=1))
     music = write_wav(tmp_path / "a.wav", signal, RATE_HZ)
     save_slices(sox_picture(as_samples(signal), RATE_HZ), tmp_path / "a")
-    heard = slices_of(music, SoxSpec(), SLICES, thorough=True)
+    extracted = slices_of(music, SoxSpec(), SLICES, thorough=True)
     seen = slices_of(tmp_path / "a" / "0000.png", SoxSpec(), SLICES, thorough=True)
-    assert len(heard) == len(seen) == 3
-    for ours, theirs in zip(heard, seen, strict=True):
+    assert len(extracted) == len(seen) == 3
+    for ours, theirs in zip(extracted, seen, strict=True):
         np.testing.assert_array_equal(ours.values, theirs.values)
         assert ours.start_s == pytest.approx(theirs.start_s)
         assert ours.silent is theirs.silent is False

@@ -13,16 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from sox_files import SOX, pixels_of, run_sox, sox_signals, write_wav
 
-from genre_model.cli_pictures import add_slices, add_spectrogram
-from genre_model.errors import GenreModelError
-from genre_model.pictures import (
-    GREYS,
-    cut_slices,
-    read_frames,
-    save_picture,
-    save_slices,
-)
-from genre_model.sox import sox_picture
+from genre_model.cli.spectrogram import add_slices, add_spectrogram
+from genre_model.core.errors import GenreModelError
+from genre_model.features.png import GREYS, cut_slices, read_frames, save_picture, save_slices
+from genre_model.features.sox import sox_picture
 
 RATE_HZ = 44_100
 

@@ -13,20 +13,21 @@ from audio_files import write_audio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_model.audio import open_audio, time_limit
-from genre_model.bundle import read_bundle
-from genre_model.cache import Cache
-from genre_model.classifier import Classifier, Heard
-from genre_model.errors import AudioError, BundleError
-from genre_model.hearing import Effort
-from genre_model.pool import attempted, guarded, log_bug, map_bounded
-from genre_model.workers import (
+from genre_model.audio.decode import open_audio
+from genre_model.core.deadline import time_limit
+from genre_model.core.errors import AudioError, BundleError
+from genre_model.extraction.cache import Cache
+from genre_model.extraction.extractor import Effort
+from genre_model.extraction.tasks import attempted, guarded, log_bug, map_bounded
+from genre_model.extraction.workers import (
     MANY_FILES,
-    ProcessEars,
-    ThreadEars,
-    hear_many,
-    local_ears,
+    ProcessExtractorPool,
+    ThreadExtractorPool,
+    extract_many,
+    local_pool,
 )
+from genre_model.model.bundle.store import read_bundle
+from genre_model.model.classifier import Classifier, SongFeatures
 
 
 class LazyExecutor(Executor):
@@ -130,13 +131,13 @@ def test_stopping_early_cancels_what_has_not_begun():
 
 
 def test_a_file_that_cannot_be_heard_and_a_bug_are_told_apart():
-    def hear(path):
+    def extract(path):
         if path.name == "bad":
             raise AudioError("not readable as audio")
         return 1 / 0 if path.name == "bug" else 7
 
     bugs = []
-    attempt = guarded(hear, lambda path, trace: bugs.append((path.name, trace)))
+    attempt = guarded(extract, lambda path, trace: bugs.append((path.name, trace)))
     answers = [attempt(Path(name)) for name in ("good", "bad", "bug")]
     assert answers == [7, "not readable as audio", "internal error, see the log"]
     ((name, trace),) = bugs
@@ -146,11 +147,11 @@ def test_a_file_that_cannot_be_heard_and_a_bug_are_told_apart():
 
 
 def test_why_a_file_failed_can_be_sent_to_another_process():
-    def hear(path):
+    def extract(path):
         raise AudioError("too short") if path.name == "bad" else KeyError("x")
 
     for name in ("bad", "bug"):
-        failure = attempted(hear)(Path(name))
+        failure = attempted(extract)(Path(name))
         assert pickle.loads(pickle.dumps(failure)) == failure
 
 
@@ -183,10 +184,10 @@ def songs(tmp_path):
     return paths
 
 
-def heard_by(ears, paths):
-    with closing(ears):
-        ears.check()
-        return [heard for _, heard in hear_many(ears, paths, lambda path: path, log_bug)]
+def heard_by(pool, paths):
+    with closing(pool):
+        pool.check()
+        return [extracted for _, extracted in extract_many(pool, paths, lambda path: path, log_bug)]
 
 
 def test_processes_hear_what_threads_hear(tiny_bundle, songs, tmp_path):
@@ -195,9 +196,9 @@ def test_processes_hear_what_threads_hear(tiny_bundle, songs, tmp_path):
     for n_workers in (1, 2):
         cache = Cache(tmp_path / f"{n_workers}.db")
         classifier = Classifier(bundle, lazily=True)
-        ears = local_ears(classifier, cache, Effort(), n_workers=n_workers, n_files=len(songs))
-        assert isinstance(ears, ProcessEars if n_workers > 1 else ThreadEars)
-        answers.append(heard_by(ears, songs))
+        pool = local_pool(classifier, cache, Effort(), n_workers=n_workers, n_files=len(songs))
+        assert isinstance(pool, ProcessExtractorPool if n_workers > 1 else ThreadExtractorPool)
+        answers.append(heard_by(pool, songs))
         cache.close()
     for thread, process in zip(*answers, strict=True):
         if isinstance(thread, str):
@@ -209,26 +210,26 @@ def test_processes_hear_what_threads_hear(tiny_bundle, songs, tmp_path):
 
 def test_what_processes_have_heard_nobody_hears_again(tiny_bundle, songs, tmp_path):
     bundle = read_bundle(tiny_bundle)
-    cache = Cache(tmp_path / "heard.db")
+    cache = Cache(tmp_path / "features.db")
     classifier = Classifier(bundle, lazily=True)
-    heard_by(local_ears(classifier, cache, Effort(), n_workers=2, n_files=len(songs)), songs)
+    heard_by(local_pool(classifier, cache, Effort(), n_workers=2, n_files=len(songs)), songs)
 
     class Deaf(Classifier):
-        def hear(self, path, **wishes):
+        def extract(self, path, **wishes):
             raise AssertionError(f"{path} is heard again")
 
     answers = heard_by(
-        local_ears(Deaf(bundle), cache, Effort(), n_workers=1, n_files=len(songs)), songs
+        local_pool(Deaf(bundle), cache, Effort(), n_workers=1, n_files=len(songs)), songs
     )
     cache.close()
-    assert [type(answer) for answer in answers].count(Heard) == len(songs) - 1
+    assert [type(answer) for answer in answers].count(SongFeatures) == len(songs) - 1
 
 
 def test_few_files_start_no_process(tiny_bundle):
     classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
-    ears = local_ears(classifier, None, Effort(), n_workers=8, n_files=MANY_FILES - 1)
-    assert isinstance(ears, ThreadEars)
-    ears.close()
+    pool = local_pool(classifier, None, Effort(), n_workers=8, n_files=MANY_FILES - 1)
+    assert isinstance(pool, ThreadExtractorPool)
+    pool.close()
 
 
 @pytest.mark.parametrize("limit_s", [None, 60.0])
@@ -242,9 +243,9 @@ def test_closed_threads_give_up_what_they_are_at(songs, limit_s):
                     begun.set()
                     list(audio.blocks())
 
-    ears = ThreadEars(lambda: hear_for_ever, 1)
-    with closing(ears):
-        futures = [ears.submit(songs[0]) for _ in range(2)]
+    pool = ThreadExtractorPool(lambda: hear_for_ever, 1)
+    with closing(pool):
+        futures = [pool.submit(songs[0]) for _ in range(2)]
         assert begun.wait(30)
     assert str(futures[0].exception(30)) == "given up"
     assert futures[1].cancelled()
@@ -254,33 +255,33 @@ def test_closed_processes_leave_no_thread(tiny_bundle, songs):
     """At Python's end, one that is left could be in the way of whoever waits for it (in 3.10)."""
     before = set(threading.enumerate())
     classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
-    with closing(local_ears(classifier, None, Effort(), n_workers=2, n_files=MANY_FILES)) as ears:
-        ears.check()
+    with closing(local_pool(classifier, None, Effort(), n_workers=2, n_files=MANY_FILES)) as pool:
+        pool.check()
         for path in songs:
-            ears.submit(path)
+            pool.submit(path)
     assert before >= set(threading.enumerate())
 
 
 def test_tasks_without_a_file_are_passed_through(tiny_bundle, songs):
     classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
     tasks = [None, songs[0], None, songs[1], None]
-    with closing(local_ears(classifier, None, Effort(), n_workers=2, n_files=2)) as ears:
-        pairs = list(hear_many(ears, tasks, lambda task: task, log_bug))
+    with closing(local_pool(classifier, None, Effort(), n_workers=2, n_files=2)) as pool:
+        pairs = list(extract_many(pool, tasks, lambda task: task, log_bug))
     assert [task for task, _ in pairs] == tasks
-    assert [heard is None for _, heard in pairs] == [True, False, True, False, True]
+    assert [extracted is None for _, extracted in pairs] == [True, False, True, False, True]
 
 
 def test_a_network_that_is_no_network_comes_out_of_a_worker(tiny_bundle, songs):
     classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
     (tiny_bundle / "network.onnx").write_bytes(b"")
     for n_files in (1, MANY_FILES):
-        ears = local_ears(classifier, None, Effort(), n_workers=2, n_files=n_files)
-        with closing(ears), pytest.raises(BundleError, match=r"network\.onnx is damaged"):
-            ears.check()
+        pool = local_pool(classifier, None, Effort(), n_workers=2, n_files=n_files)
+        with closing(pool), pytest.raises(BundleError, match=r"network\.onnx is damaged"):
+            pool.check()
 
 
 def test_the_main_module_comes_back(tiny_bundle, songs):
     main = sys.modules["__main__"]
     classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
-    heard_by(local_ears(classifier, None, Effort(), n_workers=2, n_files=MANY_FILES), songs)
+    heard_by(local_pool(classifier, None, Effort(), n_workers=2, n_files=MANY_FILES), songs)
     assert sys.modules["__main__"] is main

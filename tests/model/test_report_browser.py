@@ -8,8 +8,8 @@ import pytest
 from chromium import BROWSER, SWITCHES
 from report_example import SECTIONS, example_report
 
-from genre_model.report import GenreFigures
-from genre_model.report_html import render_html
+from genre_model.evaluation.page.render import render_html
+from genre_model.evaluation.report import GenreFigures
 
 WIDTHS = (360, 400, 768, 1200)
 # Measures pages in frames of several widths: Chromium's own windows cannot be as narrow as a phone.

@@ -13,12 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_example import SECTIONS, example_report
 
-from genre_model.evaluation import Interval
-from genre_model.report import CoveragePoint, Dropped, GenreFigures, LearningPoint, TrackResult
-from genre_model.report_charts import count_ticks, share_ticks
-from genre_model.report_html import MAX_MISTAKES, render_html
-from genre_model.report_page import STYLE
-from genre_model.report_words import out_of, percent, verdict, would_more_labels_help
+from genre_model.core.text import percent
+from genre_model.evaluation.metrics import Interval
+from genre_model.evaluation.page.charts import count_ticks, share_ticks
+from genre_model.evaluation.page.render import MAX_MISTAKES, render_html
+from genre_model.evaluation.page.sentences import out_of, verdict, would_more_labels_help
+from genre_model.evaluation.page.shell import STYLE
+from genre_model.evaluation.report import (
+    CoveragePoint,
+    Dropped,
+    GenreFigures,
+    LearningPoint,
+    TrackResult,
+)
 
 NAN = math.nan
 UNKNOWN = Interval(NAN, NAN, NAN)

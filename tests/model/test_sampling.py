@@ -11,13 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from genre_model import slicing
-from genre_model.aggregate import aggregate, can_be_sampled, influence
-from genre_model.cache import Cache, cached_hear, front_end_hash, pack, unpack
-from genre_model.classifier import by_place, in_order_of_time, is_sampled, load_classifier
-from genre_model.pool import map_bounded
-from genre_model.sampling import order, stop_rule
-from genre_model.specs import AggregationSpec, NetworkSpec, SamplingSpec, SliceSpec, SoxSpec
+from genre_model.core.specs import (
+    AggregationSpec,
+    NetworkSpec,
+    SamplingSpec,
+    SliceSpec,
+    SoxSpec,
+)
+from genre_model.extraction.cache import Cache, cached_extract, front_end_hash, pack, unpack
+from genre_model.extraction.tasks import map_bounded
+from genre_model.features import slices as slicing
+from genre_model.features.slices import order
+from genre_model.model.aggregation import aggregate, can_be_sampled, influence
+from genre_model.model.classifier import by_place, in_order_of_time, is_sampled, load_classifier
+from genre_model.model.stop_rule import stop_rule
 
 GENRES = ("Rock", "Metal", "Jazz")
 PARENTS = {"Metal": "Rock"}
@@ -38,10 +45,10 @@ def test_the_order_is_one_of_all_slices(n_available):
 
 @given(n_available=st.integers(1, 3_000), share=st.floats(0.001, 1))
 def test_any_beginning_of_the_order_is_spread_over_the_song(n_available, share):
-    n_heard = max(1, round(share * n_available))
-    heard = sorted(islice(order(n_available), n_heard))
-    gaps = np.diff([-0.5, *heard, n_available - 0.5])
-    assert gaps.max() <= 2.7 * n_available / n_heard + 2
+    n_extracted = max(1, round(share * n_available))
+    extracted = sorted(islice(order(n_available), n_extracted))
+    gaps = np.diff([-0.5, *extracted, n_available - 0.5])
+    assert gaps.max() <= 2.7 * n_available / n_extracted + 2
 
 
 def test_the_order_begins_in_the_middle():
@@ -75,8 +82,8 @@ def test_it_is_never_settled_below_the_least_number_of_slices():
 
 def test_an_answer_that_is_surely_unknown_is_settled():
     unsure = slices_of([0.2, -2, -1], 8, 0.05)
-    assert aggregate(unsure, rule(background=2.0).aggregation).max() < 0.2
-    assert rule(background=2.0).settled(unsure, 60)
+    assert aggregate(unsure, rule(other_logit=2.0).aggregation).max() < 0.2
+    assert rule(other_logit=2.0).settled(unsure, 60)
 
 
 def test_a_song_at_the_threshold_is_not_settled():
@@ -111,7 +118,7 @@ def test_of_a_song_that_was_heard_wholly_nothing_is_left_open(logits, name):
 
 @given(logits=values, name=st.sampled_from(["product", "mean"]))
 def test_influences_are_what_one_slice_more_would_do(logits, name):
-    spec = AggregationSpec(rule=name, sharpness=0.7, background=0.5)
+    spec = AggregationSpec(rule=name, inverse_temperature=0.7, other_logit=0.5)
     moves = influence(logits, spec)
     assert np.abs(moves.sum(axis=0)).max() < 1e-9
     if name == "product":
@@ -137,7 +144,7 @@ def classifier(tmp_path):
             tmp_path / "sampled",
             slices=SliceSpec(max_slices=6),
             sampling=SAMPLING,
-            aggregation=AggregationSpec(threshold=0.5, sharpness=2.0),
+            aggregation=AggregationSpec(threshold=0.5, inverse_temperature=2.0),
         )
     )
 
@@ -174,36 +181,39 @@ def decoded(monkeypatch):
 
 
 def test_a_song_of_one_genre_is_heard_no_longer_than_needed(classifier, settled, decoded):
-    heard = classifier.hear(settled, until_settled=True)
+    extracted = classifier.extract(settled, until_stable=True)
     assert decoded == list(islice(order(N_SLICES), SAMPLING.min_slices))
-    assert heard.sample.n_heard == SAMPLING.min_slices
-    assert list(heard.starts_s) == sorted(index * SLICE_S for index in decoded)
-    assert max(classifier.probabilities(heard), key=classifier.probabilities(heard).get) == "Dub"
+    assert extracted.sample.n_extracted == SAMPLING.min_slices
+    assert list(extracted.starts_s) == sorted(index * SLICE_S for index in decoded)
+    assert (
+        max(classifier.probabilities(extracted), key=classifier.probabilities(extracted).get)
+        == "Dub"
+    )
 
 
 def test_a_song_between_two_is_heard_up_to_the_most(classifier, undecided, decoded):
-    classifier.hear(undecided, until_settled=True)
+    classifier.extract(undecided, until_stable=True)
     assert decoded == list(islice(order(N_SLICES), SAMPLING.max_slices))
 
 
 def test_a_training_hears_as_many_of_every_song(classifier, settled, decoded):
-    classifier.hear(settled)
+    classifier.extract(settled)
     assert decoded == list(islice(order(N_SLICES), 6))
 
 
 def test_thorough_hears_everything(classifier, settled, decoded):
-    heard = classifier.hear(settled, thorough=True, until_settled=True)
+    extracted = classifier.extract(settled, thorough=True, until_stable=True)
     assert decoded == list(range(N_SLICES))
-    assert heard.sample is None
+    assert extracted.sample is None
 
 
 def test_a_short_song_is_heard_wholly(classifier, tmp_path, decoded):
     path = audio_files.write_audio(
         tmp_path / "short.flac", audio_files.tone(6.5 * SLICE_S, 200, RATE_HZ, 1), RATE_HZ, "flac"
     )
-    heard = classifier.hear(path, until_settled=True)
+    extracted = classifier.extract(path, until_stable=True)
     assert decoded == list(range(6))
-    assert heard.sample is None
+    assert extracted.sample is None
 
 
 @pytest.mark.parametrize("kind", ["wav16", "flac", "mp3", "vorbis", "aac"])
@@ -218,14 +228,14 @@ def test_slices_in_order_are_those_of_the_whole_song(tmp_path, kind):
             sampling=SamplingSpec(2, 1_000, z=1e6),
         )
     )
-    whole = every.hear(path, thorough=True)
-    heard = every.hear(path, until_settled=True)
+    whole = every.extract(path, thorough=True)
+    extracted = every.extract(path, until_stable=True)
     if kind == "vorbis":  # FFmpeg mistakes the time stamps of an Ogg file's last page
         n = len(whole.starts_s) - 2
-        assert heard.features[:n] == pytest.approx(whole.features[:n], rel=0.02)
+        assert extracted.features[:n] == pytest.approx(whole.features[:n], rel=0.02)
     else:
-        assert list(heard.starts_s) == list(whole.starts_s)
-        assert heard.features == pytest.approx(whole.features, rel=0.02)
+        assert list(extracted.starts_s) == list(whole.starts_s)
+        assert extracted.features == pytest.approx(whole.features, rel=0.02)
 
 
 def test_silent_slices_count_for_nothing(classifier, tmp_path):
@@ -233,26 +243,26 @@ def test_silent_slices_count_for_nothing(classifier, tmp_path):
     path = audio_files.write_audio(
         tmp_path / "half.flac", np.concatenate([tone, 0 * tone]), RATE_HZ, "flac"
     )
-    heard = classifier.hear(path, until_settled=True)
-    assert len(heard.features) == SAMPLING.min_slices
-    assert heard.sample.n_heard > SAMPLING.min_slices
-    assert (heard.starts_s < 10.5 * SLICE_S).all()
+    extracted = classifier.extract(path, until_stable=True)
+    assert len(extracted.features) == SAMPLING.min_slices
+    assert extracted.sample.n_extracted > SAMPLING.min_slices
+    assert (extracted.starts_s < 10.5 * SLICE_S).all()
 
 
 def test_a_silent_song_is_silent(classifier, tmp_path):
     path = audio_files.write_silence(tmp_path / "silence.wav", 20 * SLICE_S)
-    heard = classifier.hear(path, until_settled=True)
-    assert heard.sample.n_heard == SAMPLING.max_slices
-    assert classifier.probabilities(heard) == {}
-    again = unpack(pack(heard))
-    assert classifier.hear(path, until_settled=True, known=again).sample.n_heard == 10
+    extracted = classifier.extract(path, until_stable=True)
+    assert extracted.sample.n_extracted == SAMPLING.max_slices
+    assert classifier.probabilities(extracted) == {}
+    again = unpack(pack(extracted))
+    assert classifier.extract(path, until_stable=True, known=again).sample.n_extracted == 10
 
 
 def test_a_song_that_ends_before_its_header_says_is_decoded_from_its_start(classifier, tmp_path):
     path = audio_files.write_truncated(tmp_path / "song.flac", "flac", 0.5, 60.0)
-    heard = classifier.hear(path, until_settled=True)
-    assert heard.sample is None
-    assert len(heard.features) == 6
+    extracted = classifier.extract(path, until_stable=True)
+    assert extracted.sample is None
+    assert len(extracted.features) == 6
 
 
 @pytest.mark.parametrize(
@@ -261,7 +271,7 @@ def test_a_song_that_ends_before_its_header_says_is_decoded_from_its_start(class
         ({}, True),
         ({"sampling": None}, False),
         ({"slices": SliceSpec(position="middle")}, False),
-        ({"slices": SliceSpec(view="glcm")}, False),
+        ({"slices": SliceSpec(transform="glcm")}, False),
         ({"spectrogram": SoxSpec()}, False),
         ({"network": NetworkSpec(whole_song=True)}, False),
         ({"aggregation": AggregationSpec(rule="majority")}, False),
@@ -276,7 +286,7 @@ def test_models_that_say_nothing_of_it_hear_what_they_always_heard(classifier, c
 
 @pytest.fixture
 def cache(tmp_path):
-    store = Cache(tmp_path / "heard.db")
+    store = Cache(tmp_path / "features.db")
     yield store
     store.close()
 
@@ -295,29 +305,29 @@ def test_whatever_was_heard_before_the_answer_is_the_same(
     classifier, request, tmp_path, name, decoded
 ):
     path = request.getfixturevalue(name)
-    alone = cached_hear(classifier, None, until_settled=True)(path)
+    alone = cached_extract(classifier, None, until_stable=True)(path)
     for number, wishes in enumerate(
         ([True], [True, True], [False, True], [True, False, True], [False, True, False, True])
     ):
         store = Cache(tmp_path / f"{number}.db")
         decoded.clear()
-        for until_settled in wishes:
-            found = cached_hear(classifier, store, until_settled=until_settled)(path)
+        for until_stable in wishes:
+            found = cached_extract(classifier, store, until_stable=until_stable)(path)
         assert same(found, alone)
         assert len(decoded) == len(set(decoded))  # nothing is heard twice
         store.close()
 
 
 def test_a_training_adds_what_lacks_and_then_nothing_is_heard(classifier, settled, cache, decoded):
-    few = cached_hear(classifier, cache, until_settled=True)
-    all_of_them = cached_hear(classifier, cache)
+    few = cached_extract(classifier, cache, until_stable=True)
+    all_of_them = cached_extract(classifier, cache)
     few(settled)
-    assert all_of_them(settled).sample.n_heard == 6
+    assert all_of_them(settled).sample.n_extracted == 6
     assert len(decoded) == 6
     settled.rename(settled.with_name("moved.flac"))
     moved = settled.with_name("moved.flac")
-    assert all_of_them(moved).sample.n_heard == 6
-    assert few(moved).sample.n_heard == SAMPLING.min_slices
+    assert all_of_them(moved).sample.n_extracted == 6
+    assert few(moved).sample.n_extracted == SAMPLING.min_slices
     assert len(decoded) == 6
 
 
@@ -327,14 +337,14 @@ def test_another_head_hears_only_what_it_lacks(classifier, undecided, tmp_path, 
             tmp_path / "sure",
             slices=SliceSpec(max_slices=6),
             sampling=SAMPLING,
-            aggregation=AggregationSpec(threshold=0.999, sharpness=0.01),
+            aggregation=AggregationSpec(threshold=0.999, inverse_temperature=0.01),
         )
     )
-    first = cached_hear(other, cache, until_settled=True)(undecided)
-    assert first.sample.n_heard < SAMPLING.max_slices
-    second = cached_hear(classifier, cache, until_settled=True)(undecided)
-    assert second.sample.n_heard == SAMPLING.max_slices == len(decoded)
-    assert same(cached_hear(other, cache, until_settled=True)(undecided), first)
+    first = cached_extract(other, cache, until_stable=True)(undecided)
+    assert first.sample.n_extracted < SAMPLING.max_slices
+    second = cached_extract(classifier, cache, until_stable=True)(undecided)
+    assert second.sample.n_extracted == SAMPLING.max_slices == len(decoded)
+    assert same(cached_extract(other, cache, until_stable=True)(undecided), first)
 
 
 def test_threads_and_one_thread_say_the_same(classifier, tmp_path):
@@ -344,17 +354,19 @@ def test_threads_and_one_thread_say_the_same(classifier, tmp_path):
         write_tones(tmp_path / f"{number}.mp3", ["Dub", "Jazz", "Bebop"][: 1 + number % 3], "mp3")
         for number in range(6)
     ]
-    hear = cached_hear(classifier, None, until_settled=True)
+    extract = cached_extract(classifier, None, until_stable=True)
     with ThreadPoolExecutor(4) as executor:
-        together = [heard for _, heard in map_bounded(executor, hear, songs, 6)]
-    assert all(same(heard, hear(path)) for path, heard in zip(songs, together, strict=True))
+        together = [extracted for _, extracted in map_bounded(executor, extract, songs, 6)]
+    assert all(
+        same(extracted, extract(path)) for path, extracted in zip(songs, together, strict=True)
+    )
 
 
 def test_a_sample_survives_being_packed_and_taken_apart(classifier, undecided):
-    heard = classifier.hear(undecided, until_settled=True)
-    again = unpack(pack(heard))
-    assert same(again, heard)
-    assert same(in_order_of_time(by_place(again), again.sample.n_available), heard)
+    extracted = classifier.extract(undecided, until_stable=True)
+    again = unpack(pack(extracted))
+    assert same(again, extracted)
+    assert same(in_order_of_time(by_place(again), again.sample.n_available), extracted)
 
 
 def test_the_key_does_not_depend_on_when_a_model_stops(classifier):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_model.selection import ease_of, easiest
+from genre_model.training.instance_selection import ease_of, easiest
 
 eases = st.lists(
     st.lists(st.floats(0, 1), min_size=1, max_size=6).map(np.array), min_size=1, max_size=8
@@ -14,8 +14,8 @@ eases = st.lists(
 
 def test_ease_is_what_the_allowed_genres_are_given_together():
     logits = np.log([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
-    allowed = np.array([True, False, True])
-    np.testing.assert_allclose(ease_of(logits, allowed, 2), [0.7, 0.9])
+    candidates = np.array([True, False, True])
+    np.testing.assert_allclose(ease_of(logits, candidates, 2), [0.7, 0.9])
 
 
 def test_the_votes_of_a_slice_are_averaged():

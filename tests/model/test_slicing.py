@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genre_model.audio import open_audio
-from genre_model.errors import AudioError, TooShortError
-from genre_model.slicing import (
+from genre_model.audio.decode import open_audio
+from genre_model.core.errors import AudioError, TooShortError
+from genre_model.core.specs import BANDS_HZ, SliceSpec, SoxSpec, SpectrogramSpec
+from genre_model.features.log_mel import log_mel
+from genre_model.features.slices import (
     MIN_KEPT,
     Slice,
     centres_hz,
@@ -25,8 +27,6 @@ from genre_model.slicing import (
     spread,
     thin,
 )
-from genre_model.specs import BANDS_HZ, SliceSpec, SoxSpec, SpectrogramSpec
-from genre_model.spectrogram import log_mel
 
 SPECTROGRAM = SpectrogramSpec()
 RATE_HZ = SPECTROGRAM.sample_rate_hz

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sox_files import RATES_HZ, SOX, as_samples, sox_pixels, sox_signals
 
-from genre_model import sox
-from genre_model.slicing import cut, short_slice
-from genre_model.sox import sox_columns, sox_picture, zeros_before
-from genre_model.specs import SliceSpec, SoxSpec
+from genre_model.core.specs import SliceSpec, SoxSpec
+from genre_model.features import sox
+from genre_model.features.slices import cut, short_slice
+from genre_model.features.sox import sox_columns, sox_picture, zeros_before
 
 GOLDENS = Path(__file__).parent / "goldens" / "sox.npz"
 SIGNALS = tuple(sox_signals(16_000))

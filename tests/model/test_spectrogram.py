@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genre_model.specs import SpectrogramSpec
-from genre_model.spectrogram import hz_to_mel, log_mel, mel_filters, mel_groups, mel_to_hz
+from genre_model.core.specs import SpectrogramSpec
+from genre_model.features.log_mel import hz_to_mel, log_mel, mel_filters, mel_groups, mel_to_hz
 
 SPECS = {
     "musicnn": SpectrogramSpec(),

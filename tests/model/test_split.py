@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_model.dataset import LabelledTrack, lead_artist, overview
-from genre_model.split import context_group, group_of, split_tracks
+from genre_model.data.artists import lead_artist
+from genre_model.data.folds import context_group, group_of, split_tracks
+from genre_model.data.tracks import LabelledTrack, overview
 
 
 def tracks_of(*rows):

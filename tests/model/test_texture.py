@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from genre_model import texture
-from genre_model.errors import GenreModelError
-from genre_model.texture import N_ZONES, glcm, lbp, picture_and_lbp, thumbnail
+from genre_model.core.errors import GenreModelError
+from genre_model.features import textures as texture
+from genre_model.features.textures import N_ZONES, glcm, lbp, picture_and_lbp, thumbnail
 
 feature = pytest.importorskip("skimage.feature")
 
@@ -125,13 +125,13 @@ def test_backwards_an_attack_is_a_decay():
     np.testing.assert_allclose(back[:, CONTRAST], ahead[:, CONTRAST], rtol=1e-6)
 
 
-@pytest.mark.parametrize("view", [glcm, lbp])
-def test_zones_go_from_low_to_high_and_mind_their_own_bins(view):
+@pytest.mark.parametrize("transform", [glcm, lbp])
+def test_zones_go_from_low_to_high_and_mind_their_own_bins(transform):
     picture = noise(60, 128)
     changed = picture.copy()
     low = bins_of_zones(128)[0][:-2]  # a pattern reaches two bins into the next zone
     changed[:, low] = noise(60, len(low), seed=1)
-    same = (view(picture) == view(changed)).all(axis=1)
+    same = (transform(picture) == transform(changed)).all(axis=1)
     assert same.tolist() == [False] + [True] * 9
 
 
@@ -167,17 +167,17 @@ def test_picture_and_patterns_come_as_one_vector():
     np.testing.assert_array_equal(vector[-590:].reshape(10, 59), lbp(picture))
 
 
-@pytest.mark.parametrize("view", [glcm, lbp])
-def test_fewer_bins_than_zones_are_refused(view):
+@pytest.mark.parametrize("transform", [glcm, lbp])
+def test_fewer_bins_than_zones_are_refused(transform):
     with pytest.raises(ValueError, match="9 bins do not make 10 zones"):
-        view(noise(20, 9))
+        transform(noise(20, 9))
 
 
-@pytest.mark.parametrize("view", [glcm, lbp, picture_and_lbp])
-def test_missing_scikit_image_is_a_sentence(view, monkeypatch):
+@pytest.mark.parametrize("transform", [glcm, lbp, picture_and_lbp])
+def test_missing_scikit_image_is_a_sentence(transform, monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage.feature", None)
     monkeypatch.delattr("skimage.feature", raising=False)
     with pytest.raises(GenreModelError) as caught:
-        view(noise())
+        transform(noise())
     sentence = "textures of a picture need scikit-image: pip install 'beets-cnngenre[train]'"
     assert str(caught.value) == sentence

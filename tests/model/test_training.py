@@ -7,22 +7,19 @@ import msgspec
 import numpy as np
 import pytest
 
-from genre_model import assess, training
-from genre_model.assess import make_report
-from genre_model.classifier import Heard
-from genre_model.dataset import LabelledTrack
-from genre_model.listening import SECONDS_PER_YEAR, Listening
-from genre_model.report import Report
-from genre_model.report_html import render_html
-from genre_model.report_words import summary
-from genre_model.training import (
-    UNREACHED_THRESHOLD,
-    HeadOptions,
-    choose_threshold,
-    evaluate_out_of_fold,
-    fit,
-    make_material,
-)
+from genre_model.core.specs import UNREACHED_THRESHOLD
+from genre_model.data.play_history import SECONDS_PER_YEAR, PlayHistory
+from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.page.render import render_html
+from genre_model.evaluation.page.sentences import summary
+from genre_model.evaluation.report import Report
+from genre_model.model.classifier import SongFeatures
+from genre_model.training.calibration import choose_threshold
+from genre_model.training.head import cross_validation as training
+from genre_model.training.head import report as assess
+from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
+from genre_model.training.head.report import make_report
+from genre_model.training.training_set import HeadOptions, make_training_set
 
 GENRES = ("Classical", "Jazz", "Rock")
 N_FEATURES = 12
@@ -30,13 +27,13 @@ N_FEATURES = 12
 
 @pytest.fixture(autouse=True)
 def fewer_resamples(monkeypatch):
-    monkeypatch.setattr("genre_model.evaluation.N_RESAMPLES", 100)
+    monkeypatch.setattr("genre_model.evaluation.metrics.N_RESAMPLES", 100)
 
 
 def library(n_artists=8, n_songs=4, distance=2.0, artist=0.7, seed=0, genres=GENRES):
     """Tracks and what was heard of them: each genre, artist, song and slice has its own shift."""
     rng = np.random.default_rng(seed)
-    tracks, heard = [], []
+    tracks, extracted = [], []
     for index, genre in enumerate(genres):
         centre = distance * np.eye(N_FEATURES)[index]
         for n in range(n_artists):
@@ -46,18 +43,18 @@ def library(n_artists=8, n_songs=4, distance=2.0, artist=0.7, seed=0, genres=GEN
                 path = Path(f"{name} {song}.mp3")
                 tracks.append(LabelledTrack(path, (genre,), name, f"{name} album", f"{song}"))
                 slices = own + 0.5 * rng.standard_normal((3, N_FEATURES))
-                heard.append(as_heard(slices))
-    return tracks, heard
+                extracted.append(as_heard(slices))
+    return tracks, extracted
 
 
 def as_heard(slices):
-    return Heard(
+    return SongFeatures(
         slices.astype(np.float32), np.arange(len(slices)) * 3.0, np.zeros((len(slices), 0))
     )
 
 
 def material_of(**options):
-    return make_material(*library(**options))
+    return make_training_set(*library(**options))
 
 
 def relabelled(tracks, labels):
@@ -67,91 +64,93 @@ def relabelled(tracks, labels):
     ]
 
 
-def accuracy(material, evaluated):
-    return (evaluated.probabilities.argmax(axis=1) == material.truth).mean()
+def accuracy(training_set, cross_validated):
+    return (cross_validated.probabilities.argmax(axis=1) == training_set.truth).mean()
 
 
 def test_it_learns_what_there_is_to_learn():
-    material = material_of(distance=4.0)
-    evaluated = evaluate_out_of_fold(material, HeadOptions())
-    assert accuracy(material, evaluated) > 0.9
-    assert evaluated.probabilities.sum(axis=1) == pytest.approx(1)
-    assert evaluated.split.group_by == "artist"
+    training_set = material_of(distance=4.0)
+    cross_validated = evaluate_out_of_fold(training_set, HeadOptions())
+    assert accuracy(training_set, cross_validated) > 0.9
+    assert cross_validated.probabilities.sum(axis=1) == pytest.approx(1)
+    assert cross_validated.split.group_by == "artist"
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_labels_that_mean_nothing_give_chance(seed):
-    tracks, heard = library(n_artists=20, distance=4.0)
+    tracks, extracted = library(n_artists=20, distance=4.0)
     rng = np.random.default_rng(seed)
     artists = sorted({track.artist for track in tracks})
     drawn = dict(zip(artists, rng.choice(GENRES, len(artists)), strict=True))
-    material = make_material(relabelled(tracks, [drawn[t.artist] for t in tracks]), heard)
-    evaluated = evaluate_out_of_fold(material, HeadOptions())
-    assert accuracy(material, evaluated) < 0.5
-    assert evaluated.slice_accuracy < 0.5
+    training_set = make_training_set(
+        relabelled(tracks, [drawn[t.artist] for t in tracks]), extracted
+    )
+    cross_validated = evaluate_out_of_fold(training_set, HeadOptions())
+    assert accuracy(training_set, cross_validated) < 0.5
+    assert cross_validated.slice_accuracy < 0.5
 
 
 def test_artists_that_are_all_there_is_to_learn_give_chance():
     """Genres have nothing in common but their artists: whoever heard those would know the song."""
-    material = material_of(n_artists=10, distance=0.0, artist=5.0)
-    assert accuracy(material, evaluate_out_of_fold(material, HeadOptions())) < 0.55
+    training_set = material_of(n_artists=10, distance=0.0, artist=5.0)
+    assert accuracy(training_set, evaluate_out_of_fold(training_set, HeadOptions())) < 0.55
 
 
 def test_a_head_never_hears_the_artists_that_it_is_measured_on(monkeypatch):
-    material = material_of()
+    training_set = material_of()
     fitted = []
     real = training.fit
 
-    def spy(material, tracks, options):
+    def spy(training_set, tracks, options):
         fitted.append(set(tracks.tolist()))
-        return real(material, tracks, options)
+        return real(training_set, tracks, options)
 
     monkeypatch.setattr(training, "fit", spy)
-    evaluated = evaluate_out_of_fold(material, HeadOptions())
-    folds = evaluated.split.fold
-    assert len(fitted) == evaluated.split.n_folds == 5
+    cross_validated = evaluate_out_of_fold(training_set, HeadOptions())
+    folds = cross_validated.split.fold
+    assert len(fitted) == cross_validated.split.n_folds == 5
     for fold, used in enumerate(fitted):
         inside = set(np.flatnonzero(folds == fold).tolist())
         assert used.isdisjoint(inside)
-        assert used | inside == set(range(len(material.tracks)))
-        artists = {material.tracks[index].artist for index in inside}
-        assert artists.isdisjoint(material.tracks[index].artist for index in used)
+        assert used | inside == set(range(len(training_set.tracks)))
+        artists = {training_set.tracks[index].artist for index in inside}
+        assert artists.isdisjoint(training_set.tracks[index].artist for index in used)
 
 
 def test_a_calibration_never_sees_the_artists_that_it_is_measured_on(monkeypatch):
-    material = material_of()
+    training_set = material_of()
     used_by = []
     real = training.Calibration.choose
 
-    def spy(logits, material, groups, options, use, *, with_context):
+    def spy(logits, training_set, groups, options, use, *, with_context):
         used_by.append(use.copy())
-        return real(logits, material, groups, options, use, with_context=with_context)
+        return real(logits, training_set, groups, options, use, with_context=with_context)
 
     monkeypatch.setattr(training.Calibration, "choose", staticmethod(spy))
-    evaluated = evaluate_out_of_fold(material, HeadOptions())
+    cross_validated = evaluate_out_of_fold(training_set, HeadOptions())
     *by_fold, final = used_by
     assert final.all()
     for fold, use in enumerate(by_fold):
-        assert (use == (evaluated.split.fold != fold)).all()
+        assert (use == (cross_validated.split.fold != fold)).all()
 
 
 def test_what_is_said_of_a_track_does_not_depend_on_its_own_label():
     """The label of one artist's tracks is changed; their own logits stay exactly as they were."""
-    tracks, heard = library(distance=3.0)
+    tracks, extracted = library(distance=3.0)
     changed = [t.label if t.artist != "Rock artist 0" else "Jazz" for t in tracks]
     index = [k for k, t in enumerate(tracks) if t.artist == "Rock artist 0"]
-    first = make_material(tracks, heard)
-    second = make_material(relabelled(tracks, changed), heard)
+    first = make_training_set(tracks, extracted)
+    second = make_training_set(relabelled(tracks, changed), extracted)
     split = training.split_tracks(first.tracks, 0)
     outside = np.flatnonzero(split.fold != split.fold[index[0]])
-    heads = [fit(material, outside, HeadOptions()) for material in (first, second)]
+    heads = [fit(training_set, outside, HeadOptions()) for training_set in (first, second)]
     assert (heads[0].weights == heads[1].weights).all()
 
 
 def test_the_same_seed_gives_the_same_and_another_does_not():
-    material = material_of(distance=1.0)
+    training_set = material_of(distance=1.0)
     first, again, other = (
-        evaluate_out_of_fold(material, HeadOptions(seed=seed)) for seed in (1, 1, 2)
+        evaluate_out_of_fold(training_set, HeadOptions(seed=seed)) for seed in (1, 1, 2)
     )
     assert (first.probabilities == again.probabilities).all()
     assert (first.accepted == again.accepted).all()
@@ -165,17 +164,17 @@ def test_any_whole_number_is_a_seed():
 
 
 def test_a_target_that_cannot_be_reached_gives_the_strictest_threshold():
-    material = material_of(distance=0.0, n_artists=10)
-    evaluated = evaluate_out_of_fold(material, HeadOptions(target_precision=0.99))
-    chosen = evaluated.context or evaluated.aggregation
+    training_set = material_of(distance=0.0, n_artists=10)
+    cross_validated = evaluate_out_of_fold(training_set, HeadOptions(target_precision=0.99))
+    chosen = cross_validated.context or cross_validated.aggregation
     assert chosen.threshold == UNREACHED_THRESHOLD
-    assert evaluated.accepted.mean() < 0.1
+    assert cross_validated.accepted.mean() < 0.1
 
 
 def test_a_target_of_nothing_accepts_everything():
-    material = material_of(distance=0.5)
-    evaluated = evaluate_out_of_fold(material, HeadOptions(target_precision=0.0))
-    assert evaluated.accepted.mean() > 0.95
+    training_set = material_of(distance=0.5)
+    cross_validated = evaluate_out_of_fold(training_set, HeadOptions(target_precision=0.0))
+    assert cross_validated.accepted.mean() > 0.95
 
 
 def one_against_one(confidences):
@@ -185,17 +184,17 @@ def one_against_one(confidences):
 
 def test_a_threshold_is_the_lowest_that_reaches_the_target():
     confidences = [0.6 + 0.01 * index for index in range(30)]
-    allowed = np.array([[index >= 10, index < 10] for index in range(30)])
+    candidates = np.array([[index >= 10, index < 10] for index in range(30)])
     names = [f"artist {index}" for index in range(30)]
     rows = one_against_one(confidences)
-    assert choose_threshold(rows, allowed, names, 1.0) == pytest.approx(0.7, abs=0.0011)
-    assert choose_threshold(rows, allowed, names, 0.5) == pytest.approx(0.6, abs=0.0011)
+    assert choose_threshold(rows, candidates, names, 1.0) == pytest.approx(0.7, abs=0.0011)
+    assert choose_threshold(rows, candidates, names, 0.5) == pytest.approx(0.6, abs=0.0011)
 
 
 def test_a_threshold_never_lies_above_the_confidences_that_it_is_made_of():
     rows = one_against_one([0.99996] * 20)
-    allowed = np.array([[True, False]] * 20)
-    threshold = choose_threshold(rows, allowed, [str(k) for k in range(20)], 0.9)
+    candidates = np.array([[True, False]] * 20)
+    threshold = choose_threshold(rows, candidates, [str(k) for k in range(20)], 0.9)
     assert 0.99 < threshold <= 0.99996
 
 
@@ -203,10 +202,10 @@ def test_mistakes_of_one_artist_make_it_more_careful_than_the_same_of_many():
     rng = np.random.default_rng(0)
     rows = one_against_one(0.6 + 0.39 * rng.random(200))
     wrong = np.argsort(rows[:, 0])[:30]
-    allowed = np.array([[index not in wrong, index in wrong] for index in range(200)])
+    candidates = np.array([[index not in wrong, index in wrong] for index in range(200)])
     many = [f"artist {index}" for index in range(200)]
     few = [f"artist {'x' if index in wrong else index // 10}" for index in range(200)]
-    thresholds = [choose_threshold(rows, allowed, names, 0.9) for names in (many, few)]
+    thresholds = [choose_threshold(rows, candidates, names, 0.9) for names in (many, few)]
     assert thresholds[0] < thresholds[1]
 
 
@@ -224,47 +223,49 @@ def test_an_artist_of_many_tracks_has_one_voice_and_the_tracks_have_theirs():
 
 def test_few_answers_are_no_evidence():
     rows = one_against_one([0.9] * 9)
-    allowed = np.array([[True, False]] * 9)
-    assert choose_threshold(rows, allowed, list("abcdefghi"), 0.5) == UNREACHED_THRESHOLD
+    candidates = np.array([[True, False]] * 9)
+    assert choose_threshold(rows, candidates, list("abcdefghi"), 0.5) == UNREACHED_THRESHOLD
 
 
 def test_a_class_that_a_fold_has_not_heard_is_never_answered_there():
-    tracks, heard = library(distance=4.0)
+    tracks, extracted = library(distance=4.0)
     extra = [LabelledTrack(Path(f"polka {n}"), ("Polka",), f"P{n}") for n in range(2)]
     sounds = [as_heard(np.full((2, N_FEATURES), 3.0 + n)) for n in range(2)]
-    material = make_material(tracks + extra, heard + sounds)
-    polka = material.genres.index("Polka")
-    rock = np.flatnonzero(material.truth != polka)
-    head = fit(material, rock, HeadOptions())
-    logits = head.logits(material.means.astype(np.float32))
+    training_set = make_training_set(tracks + extra, extracted + sounds)
+    polka = training_set.genres.index("Polka")
+    rock = np.flatnonzero(training_set.truth != polka)
+    head = fit(training_set, rock, HeadOptions())
+    logits = head.logits(training_set.means.astype(np.float32))
     assert (logits[:, polka] < -10).all()
     assert np.isfinite(logits).all()
-    evaluated = evaluate_out_of_fold(material, HeadOptions())
-    assert np.isfinite(evaluated.probabilities).all()
+    cross_validated = evaluate_out_of_fold(training_set, HeadOptions())
+    assert np.isfinite(cross_validated.probabilities).all()
 
 
 def test_tracks_without_sound_are_left_out():
-    tracks, heard = library(n_artists=3)
-    silent = Heard(np.zeros((0, 1), np.float32), np.zeros(0), np.zeros((0, 0), np.float32))
-    material = make_material([*tracks, LabelledTrack(Path("x"), ("Polka",))], [*heard, silent])
-    assert len(material.tracks) == len(tracks)
-    assert material.genres == GENRES
+    tracks, extracted = library(n_artists=3)
+    silent = SongFeatures(np.zeros((0, 1), np.float32), np.zeros(0), np.zeros((0, 0), np.float32))
+    training_set = make_training_set(
+        [*tracks, LabelledTrack(Path("x"), ("Polka",))], [*extracted, silent]
+    )
+    assert len(training_set.tracks) == len(tracks)
+    assert training_set.genres == GENRES
 
 
 def test_context_is_used_where_artists_have_a_style_of_their_own():
-    tracks, heard = library(n_artists=12, n_songs=8, distance=1.5, artist=0.1)
+    tracks, extracted = library(n_artists=12, n_songs=8, distance=1.5, artist=0.1)
     rng = np.random.default_rng(5)
-    noisy = [as_heard(h.features + 1.5 * rng.standard_normal(N_FEATURES)) for h in heard]
-    material = make_material(tracks, noisy)
-    with_it = evaluate_out_of_fold(material, HeadOptions())
-    without = evaluate_out_of_fold(material, HeadOptions(context=False))
+    noisy = [as_heard(h.features + 1.5 * rng.standard_normal(N_FEATURES)) for h in extracted]
+    training_set = make_training_set(tracks, noisy)
+    with_it = evaluate_out_of_fold(training_set, HeadOptions())
+    without = evaluate_out_of_fold(training_set, HeadOptions(context=False))
     assert with_it.context is not None
     assert without.context is None
-    assert accuracy(material, with_it) > accuracy(material, without)
+    assert accuracy(training_set, with_it) > accuracy(training_set, without)
 
 
 def test_context_is_not_that_of_various_artists(monkeypatch):
-    tracks, heard = library()
+    tracks, extracted = library()
     various = [
         LabelledTrack(t.path, t.labels, t.artist if k % 2 else "Various Artists")
         for k, t in enumerate(tracks)
@@ -277,23 +278,23 @@ def test_context_is_not_that_of_various_artists(monkeypatch):
         return real(probabilities, groups, spec)
 
     monkeypatch.setattr(training, "in_context", spy)
-    evaluated = evaluate_out_of_fold(make_material(various, heard), HeadOptions())
-    assert evaluated.split.group_by == "artist"
-    assert len(set(evaluated.split.fold[::2].tolist())) == 1  # still all in one fold
+    cross_validated = evaluate_out_of_fold(make_training_set(various, extracted), HeadOptions())
+    assert cross_validated.split.group_by == "artist"
+    assert len(set(cross_validated.split.fold[::2].tolist())) == 1  # still all in one fold
     assert seen
     assert all("artist:various artists" not in groups for groups in seen)
 
 
 def test_context_is_not_used_where_artists_are_unknown():
-    tracks, heard = library(n_artists=12, n_songs=8, distance=1.5, artist=0.1)
+    tracks, extracted = library(n_artists=12, n_songs=8, distance=1.5, artist=0.1)
     nameless = [LabelledTrack(t.path, t.labels) for t in tracks]
-    evaluated = evaluate_out_of_fold(make_material(nameless, heard), HeadOptions())
-    assert evaluated.split.group_by == "song"
-    assert evaluated.context is None
+    cross_validated = evaluate_out_of_fold(make_training_set(nameless, extracted), HeadOptions())
+    assert cross_validated.split.group_by == "song"
+    assert cross_validated.context is None
 
 
 def test_labels_that_leave_several_open_teach_both_and_forgive_either():
-    tracks, heard = library(distance=4.0)
+    tracks, extracted = library(distance=4.0)
     loose = [
         LabelledTrack(
             t.path,
@@ -303,9 +304,9 @@ def test_labels_that_leave_several_open_teach_both_and_forgive_either():
         )
         for k, t in enumerate(tracks)
     ]
-    material = make_material(loose, heard)
-    evaluated = evaluate_out_of_fold(material, HeadOptions())
-    assert accuracy(material, evaluated) > 0.9
+    training_set = make_training_set(loose, extracted)
+    cross_validated = evaluate_out_of_fold(training_set, HeadOptions())
+    assert accuracy(training_set, cross_validated) > 0.9
 
 
 @pytest.mark.parametrize("n_songs", [1, 2])
@@ -315,33 +316,38 @@ def test_hardly_any_tracks_or_the_same_ones_over_and_over_are_no_crash(n_songs):
         for genre in GENRES[:2]
         for n in range(n_songs)
     ]
-    heard = [as_heard(np.full((2, N_FEATURES), float(t.label == "Jazz"))) for t in tracks]
-    evaluated = evaluate_out_of_fold(make_material(tracks, heard), HeadOptions())
-    assert np.isfinite(evaluated.probabilities).all()
+    extracted = [as_heard(np.full((2, N_FEATURES), float(t.label == "Jazz"))) for t in tracks]
+    cross_validated = evaluate_out_of_fold(make_training_set(tracks, extracted), HeadOptions())
+    assert np.isfinite(cross_validated.probabilities).all()
 
 
 # --- The report ----------------------------------------------------------------------------------
 
 
-def report_of(material, **options):
+def report_of(training_set, **options):
     settings = HeadOptions(**options)
-    evaluated = evaluate_out_of_fold(material, settings)
+    cross_validated = evaluate_out_of_fold(training_set, settings)
     dropped = {"Polka": (3, "fewer than 10 tracks")}
     return make_report(
-        material, evaluated, settings, bundle_id="x", created_utc="2026-01-01", dropped=dropped
-    ), evaluated
+        training_set,
+        cross_validated,
+        settings,
+        bundle_id="x",
+        created_utc="2026-01-01",
+        dropped=dropped,
+    ), cross_validated
 
 
 def test_the_figures_of_a_report_belong_together():
-    material = material_of(distance=1.5)
-    report, evaluated = report_of(material)
-    n = len(material.tracks)
+    training_set = material_of(distance=1.5)
+    report, cross_validated = report_of(training_set)
+    n = len(training_set.tracks)
     confusion = np.array(report.confusion)
     assert report.n_tracks == confusion.sum() == n
     assert report.n_artists == 24
     assert report.song_accuracy.value == pytest.approx(np.trace(confusion) / n)
     assert report.song_accuracy.low <= report.song_accuracy.value <= report.song_accuracy.high
-    assert report.coverage == evaluated.accepted.mean()
+    assert report.coverage == cross_validated.accepted.mean()
     assert report.majority_baseline == pytest.approx(1 / 3)
     for row, figures in zip(confusion, report.per_genre, strict=True):
         assert figures.n_tracks == row.sum()
@@ -355,9 +361,9 @@ def test_the_figures_of_a_report_belong_together():
 
 
 def test_artists_that_are_not_tagged_are_not_counted():
-    tracks, heard = library(n_artists=3)
+    tracks, extracted = library(n_artists=3)
     nameless = [LabelledTrack(t.path, t.labels) for t in tracks]
-    report, _ = report_of(make_material(nameless, heard))
+    report, _ = report_of(make_training_set(nameless, extracted))
     assert report.n_artists == 0
     assert [figures.n_artists for figures in report.per_genre] == [0, 0, 0]
     assert "flatter" in report.split_reason
@@ -373,17 +379,17 @@ def test_a_report_can_be_written_and_drawn_whatever_its_figures(distance):
 
 
 def test_file_names_that_are_no_text_can_be_reported():
-    tracks, heard = library(distance=0.0)
+    tracks, extracted = library(distance=0.0)
     odd = [LabelledTrack(Path(f"caf\udce9 {k}.mp3"), t.labels, t.artist)
            for k, t in enumerate(tracks)]  # fmt: skip
-    report, _ = report_of(make_material(odd, heard))
+    report, _ = report_of(make_training_set(odd, extracted))
     assert report.mistakes[0].path.startswith("caf\\udce9")
     msgspec.json.encode(report)
     render_html(report).encode()
 
 
 def test_the_shares_of_the_learning_curve_are_thinned_within_each_genre(monkeypatch):
-    material = material_of()
+    training_set = material_of()
     sizes = []
     real = assess.evaluate_out_of_fold
 
@@ -392,19 +398,19 @@ def test_the_shares_of_the_learning_curve_are_thinned_within_each_genre(monkeypa
         return real(part, options)
 
     monkeypatch.setattr(assess, "evaluate_out_of_fold", spy)
-    assess.learning_curve(material, HeadOptions())
+    assess.learning_curve(training_set, HeadOptions())
     assert sizes == [[8] * 3, [16] * 3, [24] * 3, [32] * 3]
 
 
 def test_a_track_that_may_be_several_genres_counts_under_the_one_answered():
     """Else the figures of a genre would call an answer wrong that the song accuracy calls right."""
-    tracks, heard = library(distance=4.0)
+    tracks, extracted = library(distance=4.0)
     loose = [
         replace(t, labels=("Rock", "Jazz") if t.label == "Jazz" and k % 2 else t.labels)
         for k, t in enumerate(tracks)
     ]
-    material = make_material(loose, heard)
-    report, evaluated = report_of(material)
+    training_set = make_training_set(loose, extracted)
+    report, cross_validated = report_of(training_set)
     confusion = np.array(report.confusion)
     n = len(tracks)
     assert confusion.sum() == n
@@ -416,14 +422,16 @@ def test_a_track_that_may_be_several_genres_counts_under_the_one_answered():
     n_rock = sum("Rock" in t.labels for t in loose)
     assert report.majority_baseline == pytest.approx(n_rock / n)
     assert report.settings["tracks of several genres"].startswith("16; each counts under the one")
-    wrong = np.flatnonzero(~training.is_right(evaluated.probabilities, material.allowed))
+    wrong = np.flatnonzero(
+        ~training.is_right(cross_validated.probabilities, training_set.candidates)
+    )
     assert {m.truth for m in report.mistakes} == {" or ".join(loose[k].labels) for k in wrong}
 
 
 def test_a_genre_that_is_never_a_tracks_first_has_a_learning_curve_all_the_same():
-    tracks, heard = library(distance=4.0, n_songs=6)
+    tracks, extracted = library(distance=4.0, n_songs=6)
     loose = [replace(t, labels=("Rock", "Loud") if t.label == "Rock" else t.labels) for t in tracks]
-    report, _ = report_of(make_material(loose, heard))
+    report, _ = report_of(make_training_set(loose, extracted))
     assert report.genres == ("Classical", "Jazz", "Loud", "Rock")
     assert [point.n_tracks for point in report.learning_curve][-1] == len(tracks)
 
@@ -434,12 +442,12 @@ def test_without_such_tracks_the_report_says_nothing_of_them():
 
 
 def test_a_report_counts_artists_without_their_guests():
-    tracks, heard = library(n_artists=3)
+    tracks, extracted = library(n_artists=3)
     guests = [replace(t, artist=f"{t.artist} feat. {k}") for k, t in enumerate(tracks)]
-    report, evaluated = report_of(make_material(guests, heard))
+    report, cross_validated = report_of(make_training_set(guests, extracted))
     assert report.n_artists == 9
     assert [figures.n_artists for figures in report.per_genre] == [3, 3, 3]
-    assert len(set(evaluated.split.groups)) == 9
+    assert len(set(cross_validated.split.groups)) == 9
 
 
 # --- What a listener did with tracks -------------------------------------------------------------
@@ -454,88 +462,90 @@ def played(tracks):
     rng = np.random.default_rng(7)
     added_s = NOW_S - 3 * SECONDS_PER_YEAR
     return [
-        replace(t, listening=Listening(PLAYS[t.label] + k, RATINGS[t.label] + k / 50, added_s))
+        replace(t, play_history=PlayHistory(PLAYS[t.label] + k, RATINGS[t.label] + k / 50, added_s))
         for t, k in zip(tracks, rng.integers(3, size=len(tracks)).tolist(), strict=True)
     ]
 
 
-def soundless(n_artists=12, listening=played):
+def soundless(n_artists=12, play_history=played):
     """A library whose sound says nothing of the genre."""
-    tracks, heard = library(distance=0.0, n_artists=n_artists)
-    return make_material(listening(tracks), heard, now_s=NOW_S)
+    tracks, extracted = library(distance=0.0, n_artists=n_artists)
+    return make_training_set(play_history(tracks), extracted, now_s=NOW_S)
 
 
 def test_plays_tell_the_genre_where_the_sound_does_not():
-    material = soundless()
-    alone, alone_evaluated = report_of(material)
-    report, evaluated = report_of(material, listening=True)
+    training_set = soundless()
+    alone, alone_evaluated = report_of(training_set)
+    report, cross_validated = report_of(training_set, play_history=True)
     assert alone.song_accuracy.value < 0.5
     assert report.song_accuracy.value > 0.9
     assert report.coverage > alone.coverage + 0.5
     assert report.precision.value > 0.85
-    assert report.accuracy_without_listening == alone.song_accuracy.value
+    assert report.accuracy_without_play_history == alone.song_accuracy.value
     assert report.settings["what a listener did with tracks counts"] == "yes"
     assert alone.settings["what a listener did with tracks counts"] == "no"
-    assert report.threshold == evaluated.listening.threshold != alone.threshold
+    assert report.threshold == cross_validated.play_history.threshold != alone.threshold
     line = f"right, without what a listener did: {alone.song_accuracy.value:.1%}"
     assert line in summary(report)
     assert line not in summary(alone)
-    assert (evaluated.without_listening == alone_evaluated.probabilities).all()
+    assert (cross_validated.without_play_history == alone_evaluated.probabilities).all()
     assert "what a listener did with tracks counts" in render_html(report)
 
 
 def test_nothing_changes_where_listening_is_not_to_count():
-    with_plays, without = soundless(), soundless(listening=lambda tracks: tracks)
+    with_plays, without = soundless(), soundless(play_history=lambda tracks: tracks)
     first, second = (evaluate_out_of_fold(m, HeadOptions()) for m in (with_plays, without))
-    assert first.listening is second.listening is None
+    assert first.play_history is second.play_history is None
     assert (first.probabilities == second.probabilities).all()
     assert (first.accepted == second.accepted).all()
     assert (first.aggregation, first.context) == (second.aggregation, second.context)
     everything = np.arange(len(with_plays.tracks))
     heads = [
-        fit(m, everything, HeadOptions(listening=counts))
+        fit(m, everything, HeadOptions(play_history=counts))
         for m, counts in ((with_plays, False), (without, True))
     ]
     assert (heads[0].weights == heads[1].weights).all()
-    reports = [repr(report_of(material)[0]) for material in (with_plays, without)]
+    reports = [repr(report_of(training_set)[0]) for training_set in (with_plays, without)]
     assert reports[0] == reports[1]
 
 
 def test_listening_is_learned_from_other_folds_and_finally_from_all(monkeypatch):
-    material = soundless()
+    training_set = soundless()
     fitted = []
-    real = training.fit_listening
+    real = training.fit_play_history
 
-    def spy(probabilities, features, allowed):
-        fitted.append(allowed)
-        return real(probabilities, features, allowed)
+    def spy(probabilities, features, candidates):
+        fitted.append(candidates)
+        return real(probabilities, features, candidates)
 
-    monkeypatch.setattr(training, "fit_listening", spy)
-    evaluated = evaluate_out_of_fold(material, HeadOptions(listening=True))
-    folds = evaluated.split.fold
+    monkeypatch.setattr(training, "fit_play_history", spy)
+    cross_validated = evaluate_out_of_fold(training_set, HeadOptions(play_history=True))
+    folds = cross_validated.split.fold
     *by_fold, final = fitted
-    assert (final == material.allowed).all()
-    assert len(by_fold) == evaluated.split.n_folds
-    for fold, allowed in enumerate(by_fold):
-        assert (allowed == material.allowed[folds != fold]).all()
+    assert (final == training_set.candidates).all()
+    assert len(by_fold) == cross_validated.split.n_folds
+    for fold, candidates in enumerate(by_fold):
+        assert (candidates == training_set.candidates[folds != fold]).all()
 
 
 def test_plays_that_say_nothing_give_what_the_sound_gives():
-    tracks, heard = library(distance=1.5, n_artists=20)
+    tracks, extracted = library(distance=1.5, n_artists=20)
     rng = np.random.default_rng(3)
-    drawn = [replace(t, listening=Listening(float(rng.integers(100)))) for t in tracks]
-    material = make_material(drawn, heard, now_s=NOW_S)
-    report, _ = report_of(material, listening=True)
-    assert report.song_accuracy.value == pytest.approx(report.accuracy_without_listening, abs=0.05)
+    drawn = [replace(t, play_history=PlayHistory(float(rng.integers(100)))) for t in tracks]
+    training_set = make_training_set(drawn, extracted, now_s=NOW_S)
+    report, _ = report_of(training_set, play_history=True)
+    assert report.song_accuracy.value == pytest.approx(
+        report.accuracy_without_play_history, abs=0.05
+    )
 
 
 def test_a_library_without_any_listening_is_judged_by_its_sound():
-    material = soundless(listening=lambda tracks: tracks)
-    evaluated = evaluate_out_of_fold(material, HeadOptions(listening=True))
-    assert evaluated.probabilities == pytest.approx(evaluated.without_listening)
+    training_set = soundless(play_history=lambda tracks: tracks)
+    cross_validated = evaluate_out_of_fold(training_set, HeadOptions(play_history=True))
+    assert cross_validated.probabilities == pytest.approx(cross_validated.without_play_history)
 
 
 def test_the_time_of_the_training_is_kept():
-    evaluated = evaluate_out_of_fold(soundless(n_artists=4), HeadOptions(listening=True))
-    assert evaluated.listening.now_s == NOW_S
-    assert evaluated.listening.means[2] == pytest.approx(3.0)
+    cross_validated = evaluate_out_of_fold(soundless(n_artists=4), HeadOptions(play_history=True))
+    assert cross_validated.play_history.now_s == NOW_S
+    assert cross_validated.play_history.means[2] == pytest.approx(3.0)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from genre_model.errors import GenreModelError
-from genre_model.vocabulary import Policy, Vocabulary, find_genre, judge, make_vocabulary
+from genre_model.core.errors import GenreModelError
+from genre_model.model.vocabulary import Policy, Vocabulary, find_genre, judge, make_vocabulary
 
 GENRES = ("Rock", "Metal", "Doom", "Punk", "Jazz", "Pop", "Electronic", "Ambient")
 PARENTS = {"Metal": "Rock", "Doom": "Metal", "Punk": "Rock", "Ambient": "Electronic"}

@@ -11,10 +11,10 @@ import mutagen
 from plugin_files import file_genres
 from real_beet import Beet, beet_in, write_tone
 
-from genre_model.bundle import read_bundle
-from genre_model.cache import Cache
-from genre_model.classifier import Classifier
-from genre_model.errors import GenreModelError
+from genre_model.core.errors import GenreModelError
+from genre_model.extraction.cache import Cache
+from genre_model.model.bundle.store import read_bundle
+from genre_model.model.classifier import Classifier
 
 KINDS = ("mp3", "flac", "aac", "vorbis", "opus", "wav16", "alac", "aiff", "wavpack", "wma")
 SOUNDS = ("Rock", "Jazz", "Electronic")
@@ -56,7 +56,10 @@ class Scene:
     def faults(self, state="old or new"):
         """What is wrong: with audio, files, genres (``old``, ``new``, or either), databases."""
         found = [fault for track in self.tracks.values() for fault in file_faults(track, state)]
-        for database in (self.beet.home / "library.db", self.beet.home / "cnngenre" / "heard.db"):
+        for database in (
+            self.beet.home / "library.db",
+            self.beet.home / "cnngenre" / "features.db",
+        ):
             found += database_faults(database)
         return found + self.library_faults(state)
 
@@ -66,7 +69,7 @@ class Scene:
         return missing + [
             f"{title} is {genres!r} in the library, not {state}"
             for title, genres in rows.items()
-            if tuple(filter(None, genres.split("\\␀"))) not in allowed(self.tracks[title], state)
+            if tuple(filter(None, genres.split("\\␀"))) not in candidates(self.tracks[title], state)
         ]
 
     def leftovers(self):
@@ -104,11 +107,13 @@ def file_faults(track, state):
         return [f"{track.path.name}: {error}"]
     genres = tuple(filter(None, file_genres(track.path)))
     return (
-        [] if genres in allowed(track, state) else [f"{track.path.name} is {genres}, not {state}"]
+        []
+        if genres in candidates(track, state)
+        else [f"{track.path.name} is {genres}, not {state}"]
     )
 
 
-def allowed(track, state):
+def candidates(track, state):
     """The genres that a track may have."""
     return {"old": [track.old], "new": [track.new]}.get(state, [track.old, track.new])
 
@@ -146,7 +151,7 @@ def model_faults(folder):
 
 def cache_faults(folder):
     """What is wrong with what was heard: SQLite's check, and every entry's checksum."""
-    path = folder / "heard.db"
+    path = folder / "features.db"
     found = database_faults(path)
     if path.exists():
         cache = Cache(path)

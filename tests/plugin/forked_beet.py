@@ -193,10 +193,6 @@ def warm_up():
     import onnxruntime  # noqa: F401
     import soxr  # noqa: F401
 
-    import beetsplug.cnngenre.listener
-    import beetsplug.cnngenre.tag_command  # noqa: F401
-    import genre_model.classifier  # noqa: F401
-
 
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]

@@ -20,8 +20,10 @@ from audio_files import FORMATS, write_audio
 from onnx import TensorProto, helper
 from plugin_files import tag
 
-from genre_model.bundle import HEAD, PROBE, Manifest, npz, write_bundle
-from genre_model.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
+from genre_model.core.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
+from genre_model.model.bundle.arrays import npz
+from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.bundle.store import HEAD, PROBE, write_bundle
 
 HERE = Path(__file__).parent
 HZ = {"Rock": 200, "Jazz": 900, "Electronic": 1800, "Ambient": 5500, "Unsure": 0}
@@ -52,7 +54,7 @@ def write_pitch_bundle(folder):
         spectrogram=SpectrogramSpec(),
         slices=SliceSpec(),
         network=NetworkSpec(),
-        aggregation=AggregationSpec(sharpness=3.0, background=1.0, threshold=0.6),
+        aggregation=AggregationSpec(inverse_temperature=3.0, other_logit=1.0, threshold=0.6),
         parents={"Ambient": "Electronic"},
     )
     contents = {

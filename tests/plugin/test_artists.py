@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from genre_model.bundle import read_bundle, write_bundle
-from genre_model.specs import ContextSpec
+from genre_model.core.specs import ContextSpec
+from genre_model.model.bundle.store import read_bundle, write_bundle
 
 
 @pytest.fixture

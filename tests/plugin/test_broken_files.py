@@ -42,7 +42,7 @@ def test_an_import_has_the_time_limit_too(beet, tone, tmp_path):
 
 
 def test_genre_model_classifies_a_folder_of_broken_files(tmp_path, capsys):
-    from genre_model.cli import main
+    from genre_model.cli.main import main
 
     contents = broken_files.good_contents(tmp_path)
     broken = broken_files.write_all(tmp_path / "x", contents, large=False, every=40)

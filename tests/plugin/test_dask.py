@@ -15,11 +15,11 @@ import mutagen
 import pytest
 from real_beet import clean, write_tone
 
-from genre_model.bundle import read_bundle
-from genre_model.classifier import Classifier
-from genre_model.cluster import ClusterEars
-from genre_model.errors import GenreModelError
-from genre_model.hearing import Effort
+from genre_model.core.errors import GenreModelError
+from genre_model.extraction.dask_workers import DaskExtractorPool
+from genre_model.extraction.extractor import Effort
+from genre_model.model.bundle.store import read_bundle
+from genre_model.model.classifier import Classifier
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
@@ -30,15 +30,15 @@ N_TRACKS = 16
 WORKER = """
 import os, resource, time
 if os.environ.get("DEADLY"):
-    import genre_model.cluster as cluster
+    import genre_model.extraction.dask_workers as cluster
     cluster.is_here = lambda path, n_bytes: os._exit(9)
 if os.environ.get("DISK"):
     resource.setrlimit(resource.RLIMIT_FSIZE, 2 * (int(os.environ["DISK"]),))
 if os.environ.get("BLIND"):
-    import genre_model.cluster as cluster
+    import genre_model.extraction.dask_workers as cluster
     cluster.is_here = lambda path, n_bytes: False
 if os.environ.get("SLOW"):
-    import genre_model.audio as audio
+    import genre_model.audio.decode as audio
     plain = audio.open_audio
     def open_audio(path, rate_hz):
         time.sleep(float(os.environ["SLOW"]))
@@ -47,8 +47,8 @@ if os.environ.get("SLOW"):
 """
 # Runs first in a `beet` that sends one file after the other and soon gives up.
 HASTY = """
-import genre_model.cluster as cluster
-cluster.PATIENCE_S, cluster.MAX_SENT_BYTES = 2.0, 2**18
+import genre_model.extraction.dask_workers as cluster
+cluster.NO_WORKERS_S, cluster.MAX_SENT_BYTES = 2.0, 2**18
 """
 
 
@@ -141,7 +141,7 @@ def test_a_worker_is_killed_half_way_and_everything_is_tagged_once(tracks, clust
     assert tracks.genres() == expected(tracks)
     for title, path in tracks.paths().items():
         assert mutagen.File(path)["TCON"].text == [title.partition("_")[0]]
-    assert n_kept(tracks.home / "cnngenre" / "heard.db") == 2  # as there are two kinds of tones
+    assert n_kept(tracks.home / "cnngenre" / "features.db") == 2  # as there are two kinds of tones
 
 
 def test_files_that_the_workers_cannot_see_are_sent_and_so_is_the_model(tracks, cluster, tmp_path):
@@ -216,7 +216,13 @@ def test_a_worker_that_comes_late_gets_the_models_of_all_runs(
     process = tracks.start("genre", "--dask", cluster.address)
     assert "->" in process.stdout.readline()
     mine.rename(tmp_path / "gone")  # as if it were on another machine
-    classify = [sys.executable, "-m", "genre_model.cli", "classify", tone("Rock", folder="more")]
+    classify = [
+        sys.executable,
+        "-m",
+        "genre_model.cli.main",
+        "classify",
+        tone("Rock", folder="more"),
+    ]
     classify += ["--model", other, "--dask", cluster.address]
     subprocess.run(classify, capture_output=True, check=True, timeout=120)
     assert cluster.n_models() == 2
@@ -232,8 +238,8 @@ def test_the_engine_trains_and_classifies_on_a_cluster(tone, cluster, tmp_path):
     for genre in ("Rock", "Jazz"):
         for number in range(5):
             tone(genre, f"{genre} {number}", folder=f"music/{genre}", artist=f"{genre} {number}")
-    engine = [sys.executable, "-m", "genre_model.cli"]
-    train = [*engine, "train", "music", "-o", "models", "--cache", "heard.db"]
+    engine = [sys.executable, "-m", "genre_model.cli.main"]
+    train = [*engine, "train", "music", "-o", "models", "--cache", "features.db"]
     train += ["--min-tracks", "4"]
 
     def run(*arguments, status=0):
@@ -249,7 +255,7 @@ def test_the_engine_trains_and_classifies_on_a_cluster(tone, cluster, tmp_path):
         *("--dask", cluster.address),
     )
     assert there == out
-    assert n_kept(tmp_path / "heard.db") == 2
+    assert n_kept(tmp_path / "features.db") == 2
     _, errors = run(*train, "--dask", "x", "--architecture", "despois2016", status=1)
     assert errors == "genre-model: despois2016 learns on this machine alone: no --dask\n"
 
@@ -265,7 +271,7 @@ def test_no_scheduler_no_workers_or_other_workers_are_one_sentence(tracks, clust
     assert tracks.errors == expected
     assert time.monotonic() - start_s < 240  # some ten seconds where nothing else runs
     (cluster.folder / "sitecustomize.py").write_text(
-        "import genre_model.cluster as c\nc.version = lambda name: '0.0.1'\n"
+        "import genre_model.extraction.dask_workers as c\nc.version = lambda name: '0.0.1'\n"
     )
     cluster.worker()
     tracks("genre", "--dask", cluster.address, status=1)
@@ -293,13 +299,13 @@ def test_without_the_extra_it_is_named(tracks, tmp_path):
 def test_what_is_asked_of_a_cluster_that_has_gone_is_one_sentence(cluster, pitch_bundle):
     cluster.worker()
     classifier = Classifier(read_bundle(pitch_bundle), lazily=True)
-    ears = ClusterEars(cluster.address, classifier, None, Effort())
-    is_running = ears._client.status
-    ears._client.status = "closed"  # as it sets itself when it finds out
+    pool = DaskExtractorPool(cluster.address, classifier, None, Effort())
+    is_running = pool._client.status
+    pool._client.status = "closed"  # as it sets itself when it finds out
     with pytest.raises(GenreModelError, match="the Dask scheduler is gone"):
-        ears.submit(Path(__file__))
-    ears._client.status = is_running
-    ears.close()
+        pool.submit(Path(__file__))
+    pool._client.status = is_running
+    pool.close()
 
 
 def test_the_scheduler_dies_and_what_is_done_stays_done(tracks, cluster):

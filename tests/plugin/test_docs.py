@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from beetsplug.cnngenre.options import DEFAULTS, Options, TrainOptions
+from beetsplug.cnngenre.config import DEFAULTS, Options, TrainOptions
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))

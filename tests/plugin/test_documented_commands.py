@@ -79,7 +79,11 @@ def place(trained, tmp_path):
     trained("genre", "-q", "title:Murk 8")  # for its journal
     shims = tmp_path / "bin"
     shims.mkdir()
-    for name, module in {"beet": "beets", "genre-model": "genre_model.cli", "xdg-open": ""}.items():
+    for name, module in {
+        "beet": "beets",
+        "genre-model": "genre_model.cli.main",
+        "xdg-open": "",
+    }.items():
         program = f'exec "{sys.executable}" -m {module} "$@"' if module else "exit 0"
         (shims / name).write_text(f"#!/bin/sh\n{program}\n")
         (shims / name).chmod(0o755)

@@ -3,9 +3,9 @@
 import pytest
 from labelled_library import HZ, bundles
 
-from genre_model.architectures import ARCHITECTURES
-from genre_model.bundle import read_bundle
-from genre_model.specs import NotesSpec
+from genre_model.core.specs import NotesSpec
+from genre_model.model.bundle.store import read_bundle
+from genre_model.training.networks.registry import ARCHITECTURES
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")

@@ -51,7 +51,7 @@ def test_the_last_run_can_be_counted(library):
     assert found["actions"] == {"kept": 1, "tagged": 1, "unsure": 1, "failed": 1}
     assert found["before"] == {"(none)": 2, "Polka": 1, "Electronic": 1}
     assert found["after"] == {"(none)": 2, "Jazz": 1, "Electronic": 1}
-    assert sum(found["confidence"]) == found["models"]["pitch-1"]["heard"] == 3
+    assert sum(found["confidence"]) == found["models"]["pitch-1"]["classified"] == 3
     assert found["state"] == "finished"
     assert found["options"]["force"] is True
     output = beet("genre", "--stats", "--run", "last")
@@ -99,8 +99,8 @@ def test_an_import_keeps_one_journal(beet, tone, tmp_path):
     [[header, *entries, end]] = runs(beet)
     assert (header["command"], header["model"], end["whole"]) == ("import", "pitch-1", True)
     assert sorted(entry["action"] for entry in entries) == ["kept", "tagged"]
-    [heard] = [entry for entry in entries if entry["action"] == "tagged"]
-    assert (heard["after"], heard["probability"] > 0.9) == (["Rock"], True)
+    [extracted] = [entry for entry in entries if entry["action"] == "tagged"]
+    assert (extracted["after"], extracted["probability"] > 0.9) == (["Rock"], True)
     assert stats(beet)["command"] == "import"
 
 

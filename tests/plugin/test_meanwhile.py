@@ -12,8 +12,8 @@ import pytest
 from labelled_library import bundles, models
 from plugin_files import file_genres
 
-from beetsplug.cnngenre.models import is_whole
-from genre_model.bundle import read_bundle
+from beetsplug.cnngenre.classify.models import is_whole
+from genre_model.model.bundle.store import read_bundle
 
 EDIT = ("modify", "-y")
 MEANWHILE = {
@@ -150,6 +150,6 @@ def test_an_import_and_a_training_at_once(labelled, tone, tmp_path):
     assert len(bundles(labelled)) == 1
     assert is_whole(read_bundle(bundles(labelled)[0]), print)
     assert rows(labelled, "PRAGMA integrity_check") == [("ok",)]
-    heard = "SELECT * FROM item_attributes WHERE key = 'cnngenre_model'"
-    assert len(rows(labelled, heard)) == 6, printed
+    extracted = "SELECT * FROM item_attributes WHERE key = 'cnngenre_model'"
+    assert len(rows(labelled, extracted)) == 6, printed
     assert not list(models(labelled).parent.glob("*.damaged"))

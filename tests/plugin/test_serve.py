@@ -17,7 +17,7 @@ from served import Served, files_of, genres_of, library_of, rows_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing sends Ctrl-C there")
 
-PAGE = Path(__file__).parents[2] / "beetsplug" / "cnngenre" / "page"
+PAGE = Path(__file__).parents[2] / "beetsplug" / "cnngenre" / "review" / "web" / "page"
 
 
 @pytest.fixture
@@ -532,7 +532,7 @@ def multiply(beet, n):
 
 
 def test_the_assets_are_in_the_wheel(tmp_path):
-    root = PAGE.parents[2]
+    root = Path(__file__).parents[2]
     for part in ("beetsplug", "genre_model", "README.md", "LICENSE", "pyproject.toml"):
         copy = shutil.copytree if (root / part).is_dir() else shutil.copy
         copy(root / part, tmp_path / part)
@@ -544,4 +544,4 @@ def test_the_assets_are_in_the_wheel(tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     for name in ("page.html", "page.css", "page.js"):
-        assert f"beetsplug/cnngenre/page/{name}" in done.stdout
+        assert f"beetsplug/cnngenre/review/web/page/{name}" in done.stdout

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from labelled_library import HZ, bundles, models, row, sqlite
 
-from genre_model.bundle import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, read_bundle
 
 
 def test_pretend_shows_the_classes_and_stops(labelled):
@@ -73,12 +73,14 @@ def test_tracks_that_cannot_be_read_are_warned_of_and_the_others_teach(labelled,
     sqlite(labelled, "UPDATE items SET path = ? WHERE title = 'Hum 0'", bytes(bad))
     sqlite(labelled, "UPDATE items SET path = ? WHERE title = 'Hum 2'", b"/nowhere/1.wav")
     (labelled.home / "cnngenre").mkdir()
-    (labelled.home / "cnngenre" / "heard.db").write_bytes(b"not a database, " * 1_000)
+    (labelled.home / "cnngenre" / "features.db").write_bytes(b"not a database, " * 1_000)
     output = labelled("cnntrain")
     assert "22 tracks of 12 artists" in output
     assert "Hum 0 - Hum 0: not readable as audio" in labelled.errors
     assert "Hum 1 - Hum 2: no such file" in labelled.errors
-    assert "heard.db cannot be used: file is not a database; going on without it" in labelled.errors
+    assert (
+        "features.db cannot be used: file is not a database; going on without it" in labelled.errors
+    )
     assert len(bundles(labelled)) == 1
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from labelled_library import HZ, bundles, models, row, sqlite
 
-from genre_model.bundle import read_bundle
+from genre_model.model.bundle.store import read_bundle
 
 
 def label(beet, changes, field="genres"):
@@ -212,7 +212,7 @@ def test_the_slices_may_be_others_and_the_bundle_classifies_with_those(trained, 
 
 
 def cache_size(beet):
-    with sqlite3.connect(beet.home / "cnngenre" / "heard.db") as connection:
+    with sqlite3.connect(beet.home / "cnngenre" / "features.db") as connection:
         [(n,)] = connection.execute("SELECT COUNT(*) FROM heard")
     connection.close()
     return n
@@ -296,8 +296,8 @@ def test_the_configuration_says_it_too_and_the_command_line_has_the_last_word(la
         (["--slice-seconds", "3", "--architecture", "midi-rnn"], "counted in notes, not in second"),
         (["--band", "low", "--architecture", "midi-rnn"], "notes have no frequency bands"),
         (["--architecture", "resnet"], "no such architecture: resnet (there are: embeddings, pel"),
-        (["--listening", "--field", "rating"], "rating cannot be learned from itself"),
-        (["--listening", "--positive", "play_count:9.."], "play_count cannot be learned from"),
+        (["--play-history", "--field", "rating"], "rating cannot be learned from itself"),
+        (["--play-history", "--positive", "play_count:9.."], "play_count cannot be learned from"),
     ],
 )  # fmt: skip
 def test_what_a_system_cannot_hear_is_one_sentence(labelled, arguments, sentence):
@@ -307,7 +307,7 @@ def test_what_a_system_cannot_hear_is_one_sentence(labelled, arguments, sentence
 @pytest.mark.parametrize(
     ("key", "value"),
     [("band", 7), ("band", ["low"]), ("slice_seconds", "long"), ("slices_per_song", "all"),
-     ("select_instances", "half"), ("listening", "perhaps"), ("aggregation", {"mean": 1})],
+     ("select_instances", "half"), ("play_history", "perhaps"), ("aggregation", {"mean": 1})],
 )  # fmt: skip
 def test_a_value_of_the_wrong_kind_is_one_sentence(labelled, key, value):
     labelled.config["cnngenre"]["train"][key] = value
@@ -329,15 +329,16 @@ def listen(beet):
 
 def test_what_the_user_played_counts_beside_the_sound(labelled):
     listen(labelled)
-    output, bundle = train(labelled, "--listening")
+    output, bundle = train(labelled, "--play-history")
     report = report_of(bundle)
-    assert report["accuracy_without_listening"] < 0.7
+    assert report["accuracy_without_play_history"] < 0.7
     assert report["song_accuracy"]["value"] > 0.9
     assert (
-        f"right, without what a listener did: {report['accuracy_without_listening']:.1%}" in output
+        f"right, without what a listener did: {report['accuracy_without_play_history']:.1%}"
+        in output
     )
     assert report["settings"]["what a listener did with tracks counts"] == "yes"
-    spec = bundle.manifest.listening
+    spec = bundle.manifest.play_history
     assert spec.threshold == report["threshold"]
 
     gaps = "title::8$"
@@ -361,7 +362,7 @@ def test_what_the_user_played_counts_for_nothing_where_nobody_wishes_that(labell
     _, before = train(labelled)
     labelled("modify", "-y", "-M", "-W", "title:Hum", "play_count=250", "rating=****")
     _, after = train(labelled)
-    assert before.manifest.listening is after.manifest.listening is None
+    assert before.manifest.play_history is after.manifest.play_history is None
     assert before.manifest.files["head.npz"] == after.manifest.files["head.npz"]
     reports = [report_of(bundle) for bundle in (before, after)]
     for report in reports:
@@ -373,7 +374,7 @@ def test_what_no_number_is_counts_as_missing(labelled):
     labelled("modify", "-y", "-M", "-W", "title:Hum", "play_count=often", "rating=****")
     labelled("modify", "-y", "-M", "-W", "title:Murk", "play_count=1e999", "rating=-1e300")
     sqlite(labelled, "UPDATE items SET added = 0")
-    beet_says = one_sentence(labelled, "--listening")
+    beet_says = one_sentence(labelled, "--play-history")
     assert beet_says.endswith("how it was rated or when it was added")
 
 

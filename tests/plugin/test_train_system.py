@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from test_train_options import report_of, train
 
-from genre_model.architectures import ARCHITECTURES
+from genre_model.training.networks.registry import ARCHITECTURES
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")
@@ -16,7 +16,7 @@ def test_a_system_hears_and_weighs_as_the_user_says(labelled):
     output, bundle = train(
         labelled, "--architecture", "pelchat2019", "--epochs", "1", *arguments,
         "--band", "no-high", "--aggregation", "confidence", "--select-instances", "0.9",
-        "--listening",
+        "--play-history",
     )  # fmt: skip
     manifest, plain = bundle.manifest, ARCHITECTURES["pelchat2019"].slices
     assert manifest.slices == replace(
@@ -28,7 +28,7 @@ def test_a_system_hears_and_weighs_as_the_user_says(labelled):
         band="no-high",
     )
     assert manifest.aggregation.rule == "confidence"
-    assert manifest.listening.threshold == report_of(bundle)["threshold"]
+    assert manifest.play_history.threshold == report_of(bundle)["threshold"]
     assert "epoch 1: loss " in output
     assert "right, without what a listener did: " in output
 

@@ -13,8 +13,8 @@ from labelled_library import bundles
 from PIL import Image
 from plugin_files import file_genres, tag
 
-from genre_model.bundle import read_bundle
-from genre_model.out_of_fold import OUT_OF_FOLD, read_out_of_fold
+from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, read_out_of_fold
+from genre_model.model.bundle.store import read_bundle
 
 
 def pictures(beet):
@@ -140,7 +140,7 @@ def test_without_pillow_there_is_the_text_and_a_warning(library, monkeypatch, tm
 # --- Suspects -------------------------------------------------------------------------------------
 
 
-def suspects(beet, *arguments):
+def label_errors(beet, *arguments):
     """Titles of the suspects, in order."""
     return beet("genre", "--suspects", "--format", "$title", *arguments).splitlines()
 
@@ -170,7 +170,7 @@ def test_suspects_of_a_model_that_never_saw_them(library):
 def test_kinds_and_parents_are_no_suspects(library):
     beet = library(Ambient=["Electronic"], Electronic=["Ambient"], Rock=["Hard Rock", "Jazz"])
     beet.config["cnngenre"]["genres"] = ["Rock", "Electronic", "Ambient", "Jazz"]
-    assert suspects(beet, "--threshold", "0.5") == []
+    assert label_errors(beet, "--threshold", "0.5") == []
 
 
 def test_suspects_can_be_printed_and_made_a_playlist_of(library, tmp_path):
@@ -270,13 +270,13 @@ def test_stats_count_what_was_done(library):
         "reviewed": 0,
         "edited_since": 0,
         "unsure": 1,
-        "never_heard": 1,
+        "never_classified": 1,
         "before": {"(none)": 3, "Polka": 1},
         "after": {"(none)": 2, "Rock": 1, "Jazz": 1},
         "confidence": found["confidence"],
     }
     assert sum(found["confidence"]) == 3
-    assert models["pitch-1"]["heard"] == 3
+    assert models["pitch-1"]["classified"] == 3
     assert models["pitch-1"]["written"] == 2
     output = beet("genre", "--stats")
     for line in (

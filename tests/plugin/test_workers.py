@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from real_beet import clean
 
-from genre_model.workers import MANY_FILES
+from genre_model.extraction.workers import MANY_FILES
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 # Runs first in each process: opening a file takes a while, or ends its process, by its name.
 TROUBLE = """
 import os, signal, time
-import genre_model.audio as audio
+import genre_model.audio.decode as audio
 plain = audio.open_audio
 def open_audio(path, rate_hz):
     time.sleep(float(os.environ.get("SLOW", 0)))

@@ -43,7 +43,7 @@ from labelled_library import configured, write_music
 from real_beet import beet_in, write_pitch_bundle
 from run import Row
 
-WRITING = ["writing.py", "mutagen", "beets/dbcore", "beets/util", "genre_model"]
+WRITING = ["safe_write.py", "mutagen", "beets/dbcore", "beets/util", "genre_model"]
 
 
 @dataclass(frozen=True)

@@ -20,22 +20,22 @@ from bundle_files import replace_file, write_tiny_bundle
 from hostile_bundles import HOSTILE
 from run import Row
 
-from genre_model.bundle import HEAD, MANIFEST, PROBE
+from genre_model.model.bundle.store import HEAD, MANIFEST, PROBE
 
 LIMIT_S = 30.0
 LOADER = """
 import json, resource, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
 from pathlib import Path
-from genre_model import onnx_network
-from genre_model.classifier import load_classifier
-from genre_model.errors import AudioError, BundleError
+from genre_model.model.onnx import session as onnx_network
+from genre_model.model.classifier import load_classifier
+from genre_model.core.errors import AudioError, BundleError
 onnx_network.RUN_LIMIT_S = 5.0
 for line in sys.stdin:
     said = "heard"
     try:
         model = load_classifier(Path(line.rstrip()))
-        model.probabilities(model.hear(Path(sys.argv[1])))
+        model.probabilities(model.extract(Path(sys.argv[1])))
     except (AudioError, BundleError) as error:
         said = str(error)
     print(json.dumps(said), flush=True)

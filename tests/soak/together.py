@@ -29,7 +29,7 @@ from run import Row
 N_TRACKS = 12
 N_EDITS = 4
 SPREAD_S = 3.0  # the processes begin within so long
-PATIENCE_S = 300.0
+NO_WORKERS_S = 300.0
 
 
 def rows(seconds: float) -> Iterator[Row]:
@@ -82,7 +82,7 @@ def library(folder: Path):
 def play(beet, rng: random.Random, number: int) -> tuple[dict[str, str], list[str]]:
     """One round: what the user gave to which track, and what commands said that failed."""
     beet("modify", "-y", "genres=", "cnngenre_model!")
-    for path in (beet.home / "cnngenre").glob("heard.db*"):
+    for path in (beet.home / "cnngenre").glob("features.db*"):
         path.unlink()
     new = write_tone(
         beet.home.parent / f"new {number}", "Rock", f"New {number}", seconds=3.2, album=f"{number}"
@@ -116,7 +116,7 @@ def begin(beet, command: list[str]) -> subprocess.Popen[str]:
 def failure(command: list[str], process: subprocess.Popen[str]) -> str:
     """What a command said that failed, or took too long; else nothing."""
     try:
-        printed, _ = process.communicate(timeout=PATIENCE_S)
+        printed, _ = process.communicate(timeout=NO_WORKERS_S)
     except subprocess.TimeoutExpired:
         process.kill()
         return f"{command}: no end"
@@ -147,7 +147,7 @@ def unsound(beet) -> list[str]:
     orphans = "SELECT key FROM item_attributes WHERE entity_id NOT IN (SELECT id FROM items)"
     wrong = [f"no track's: {key}" for (key,) in query(beet, orphans)]
     wrong += [said for (said,) in query(beet, "PRAGMA integrity_check") if said != "ok"]
-    cache = beet.home / "cnngenre" / "heard.db"
+    cache = beet.home / "cnngenre" / "features.db"
     connection = sqlite3.connect(cache)
     wrong += [s for (s,) in connection.execute("PRAGMA integrity_check").fetchall() if s != "ok"]
     connection.close()

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from audio_files import tone, write_audio
 
-from genre_model.architectures import ARCHITECTURES, Architecture, Network
-from genre_model.cli import main
-from genre_model.dataset import LabelledTrack
-from genre_model.front_end import slice_shape
-from genre_model.keras_export import require_tensorflow
-from genre_model.onnx_network import onnx_logits, open_network
-from genre_model.scratch import train_system
+from genre_model.cli.main import main
+from genre_model.data.tracks import LabelledTrack
+from genre_model.features.frontend import slice_shape
+from genre_model.model.onnx.session import onnx_logits, open_network
+from genre_model.training.keras_export import require_tensorflow
+from genre_model.training.networks.base import Architecture, Network
+from genre_model.training.networks.registry import ARCHITECTURES
+from genre_model.training.scratch.train import train_system
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")

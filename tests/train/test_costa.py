@@ -10,14 +10,14 @@ from audio_files import tone, write_audio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genre_model import svm
-from genre_model.architectures import costa2017
-from genre_model.architectures.costa2011 import COSTA2011
-from genre_model.architectures.costa2017 import COSTA2017, COSTA2017_CNN, COSTA2017_LBP
-from genre_model.dataset import LabelledTrack
-from genre_model.errors import GenreModelError
-from genre_model.front_end import slice_shape
-from genre_model.scratch import train_system
+from genre_model.core.errors import GenreModelError
+from genre_model.data.tracks import LabelledTrack
+from genre_model.features.frontend import slice_shape
+from genre_model.training.networks import costa2017
+from genre_model.training.networks import zone_svm as svm
+from genre_model.training.networks.costa2011 import COSTA2011
+from genre_model.training.networks.costa2017 import COSTA2017, COSTA2017_CNN, COSTA2017_LBP
+from genre_model.training.scratch.train import train_system
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("sklearn")
@@ -50,34 +50,34 @@ def test_the_network_says_what_scikit_learn_says():
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    x, allowed, songs = examples(noise=1.5)
+    x, candidates, songs = examples(noise=1.5)
     x = x[:, ::2]  # where machines are wrong by chance, ours have a slope of 0
     unknown = examples(seed=1, noise=1.5)[0][:, ::2]
-    ours = np.exp(votes(svm.fit_zone_svms(x, allowed, songs, 0), unknown))
+    ours = np.exp(votes(svm.fit_zone_svms(x, candidates, songs, 0), unknown))
     ours = ours.reshape(*unknown.shape[:2], N_GENRES)
 
-    setting = svm.choose_setting(x.astype(np.float64), allowed, songs, 0)
-    fold_of = svm.song_folds(allowed, songs, 0)
+    setting = svm.choose_setting(x.astype(np.float64), candidates, songs, 0)
+    fold_of = svm.song_folds(candidates, songs, 0)
     folds = [(np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(3)]
     machine = SVC(C=setting.penalty, gamma=setting.gamma, tol=svm.TOLERANCE)
     calibrated = CalibratedClassifierCV(OneVsRestClassifier(machine), cv=folds, ensemble=False)
     for zone in range(x.shape[1]):
         scaler = StandardScaler().fit(x[:, zone])
-        theirs = calibrated.fit(scaler.transform(x[:, zone]), allowed.argmax(axis=1))
+        theirs = calibrated.fit(scaler.transform(x[:, zone]), candidates.argmax(axis=1))
         expected = theirs.predict_proba(scaler.transform(unknown[:, zone]))
         np.testing.assert_allclose(ours[:, zone], expected, rtol=0, atol=1e-4)
 
 
 def test_songs_not_met_are_told_by_the_zones_that_tell():
     network = svm.fit_zone_svms(*examples(), seed=0)
-    unknown, allowed, _ = examples(seed=1)
+    unknown, candidates, _ = examples(seed=1)
     logits = votes(network, unknown)
     assert (logits.shape, logits.dtype) == ((len(unknown) * N_ZONES, N_GENRES), np.float32)
-    right = logits.argmax(axis=1).reshape(-1, N_ZONES) == allowed.argmax(axis=1)[:, None]
+    right = logits.argmax(axis=1).reshape(-1, N_ZONES) == candidates.argmax(axis=1)[:, None]
     assert right[:, ::2].mean() > 0.9
     assert right[:, 1::2].mean() < 0.6
     song = np.exp(logits).reshape(-1, N_ZONES, N_GENRES).mean(axis=1).argmax(axis=1)
-    assert (song == allowed.argmax(axis=1)).mean() > 0.95
+    assert (song == candidates.argmax(axis=1)).mean() > 0.95
 
 
 def test_no_product_takes_a_transposition_directly():
@@ -105,34 +105,34 @@ def test_zones_that_tell_nothing_are_not_sure_of_anything():
 
 
 def test_labels_may_leave_genres_open():
-    x, allowed, songs = examples(n_songs=90)
-    allowed[songs % 2 == 0, :2] |= allowed[songs % 2 == 0, :2].any(axis=1, keepdims=True)
-    assert (allowed.sum(axis=1) == 2).sum() == 60
+    x, candidates, songs = examples(n_songs=90)
+    candidates[songs % 2 == 0, :2] |= candidates[songs % 2 == 0, :2].any(axis=1, keepdims=True)
+    assert (candidates.sum(axis=1) == 2).sum() == 60
     unknown, truth, _ = examples(seed=1)
-    logits = votes(svm.fit_zone_svms(x, allowed, songs, 0), unknown)
+    logits = votes(svm.fit_zone_svms(x, candidates, songs, 0), unknown)
     song = logits.reshape(-1, N_ZONES, N_GENRES)[:, ::2].mean(axis=1).argmax(axis=1)
     assert (song == truth.argmax(axis=1)).mean() > 0.85
 
 
 @pytest.mark.parametrize("n_songs", [1, 2, 3, 4, 7])
 def test_a_handful_of_songs_is_enough_to_get_through(n_songs):
-    x, allowed, songs = examples(n_songs)
-    logits = votes(svm.fit_zone_svms(x, allowed, songs, 0), x)
+    x, candidates, songs = examples(n_songs)
+    logits = votes(svm.fit_zone_svms(x, candidates, songs, 0), x)
     np.testing.assert_allclose(np.exp(logits).sum(axis=1), 1, atol=1e-5)
 
 
 def test_a_genre_without_a_song_is_hardly_ever_answered():
-    x, allowed, songs = examples()
-    without = np.insert(allowed, 1, values=False, axis=1)
+    x, candidates, songs = examples()
+    without = np.insert(candidates, 1, values=False, axis=1)
     logits = votes(svm.fit_zone_svms(x, without, songs, 0), examples(seed=1)[0])
     assert np.exp(logits[:, 1]).max() < 0.1
 
 
 def test_values_that_never_vary_do_no_harm():
-    x, allowed, songs = examples()
+    x, candidates, songs = examples()
     x[:, :, -1] = 1e5
     x[:, 1] = 0
-    logits = votes(svm.fit_zone_svms(x, allowed, songs, 0), x)
+    logits = votes(svm.fit_zone_svms(x, candidates, songs, 0), x)
     assert np.isfinite(logits).all()
     assert len(np.unique(logits[1::N_ZONES], axis=0)) == 1
 
@@ -181,11 +181,11 @@ def test_no_song_gives_more_slices_than_another_that_has_more(songs, n_most, see
 @given(SONGS, st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
 def test_folds_keep_songs_whole_and_share_out_genres(songs, seed):
-    allowed = np.eye(2, dtype=bool)[songs % 2]
-    fold = svm.song_folds(allowed, songs, seed)
+    candidates = np.eye(2, dtype=bool)[songs % 2]
+    fold = svm.song_folds(candidates, songs, seed)
     assert all(len(set(fold[songs == song])) == 1 for song in songs)
     for genre in range(2):
-        sizes = [len(set(songs[(fold == f) & allowed[:, genre]])) for f in range(svm.N_FOLDS)]
+        sizes = [len(set(songs[(fold == f) & candidates[:, genre]])) for f in range(svm.N_FOLDS)]
         assert max(sizes) - min(sizes) <= 1
 
 
@@ -203,7 +203,7 @@ def test_folds_keep_songs_whole_and_share_out_genres(songs, seed):
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_slices_have_the_shape_that_the_system_takes(system, shape):
-    if system.slices.view != "spectrogram":
+    if system.slices.transform != "spectrogram":
         pytest.importorskip("skimage")
     assert slice_shape(system.spectrogram, system.slices) == shape
 
@@ -235,7 +235,7 @@ def test_machines_learn_from_files(system, tracks, tmp_path):
 
 
 def slices_of_track(system, track):
-    from genre_model.front_end import slices_of
+    from genre_model.features.frontend import slices_of
 
     return [piece.values for piece in slices_of(track.path, system.spectrogram, system.slices)]
 
@@ -243,7 +243,8 @@ def slices_of_track(system, track):
 @pytest.mark.parametrize("library", ["sklearn", "onnx", "skimage"])
 def test_a_missing_library_is_a_sentence(library, tracks, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "genre_model.architectures.find_spec", lambda name: None if name == library else object()
+        "genre_model.training.networks.base.find_spec",
+        lambda name: None if name == library else object(),
     )
     with pytest.raises(GenreModelError) as caught:
         train_system(COSTA2011, tracks, ("High", "Low"), np.arange(12) < 4, tmp_path, seed=0)
@@ -258,7 +259,7 @@ def test_a_missing_library_is_a_sentence(library, tracks, tmp_path, monkeypatch)
 def tensorflow():
     pytest.importorskip("tensorflow")
     pytest.importorskip("tf2onnx")
-    from genre_model.keras_export import require_tensorflow
+    from genre_model.training.keras_export import require_tensorflow
 
     require_tensorflow("costa2017")
 
@@ -285,7 +286,7 @@ def test_the_network_has_the_cost_that_it_claims():
 
 @pytest.mark.usefixtures("tensorflow")
 def test_the_network_sees_the_same_in_a_picture_and_in_its_thumbnail():
-    from genre_model.texture import thumbnail
+    from genre_model.features.textures import thumbnail
 
     whole, small = (
         costa2017.build((300, 128), 2),
@@ -300,13 +301,13 @@ def test_the_network_sees_the_same_in_a_picture_and_in_its_thumbnail():
 
 @pytest.mark.usefixtures("tensorflow")
 def test_both_together_are_the_mean_of_either():
-    from genre_model.keras_export import export_onnx
+    from genre_model.training.keras_export import export_onnx
 
-    slices, allowed, songs = segments()
+    slices, candidates, songs = segments()
     pictures, histograms = costa2017.apart(slices)
     pieces = pictures.reshape(-1, 150, 64)
     network = export_onnx(costa2017.build((150, 64), 2, shrink=1))
-    machines = svm.fit_zone_svms(histograms, allowed, songs, 0)
+    machines = svm.fit_zone_svms(histograms, candidates, songs, 0)
     both = np.exp(votes(costa2017.fused(network, machines, (150, 64)), slices))
     shares = np.exp(votes(network, pieces))
     of_network = (shares / shares.sum(axis=1, keepdims=True)).reshape(-1, 5, 2).mean(axis=1)
@@ -317,9 +318,11 @@ def test_both_together_are_the_mean_of_either():
 @pytest.mark.usefixtures("tensorflow")
 def test_both_learn_the_same_way_every_time(monkeypatch):
     monkeypatch.setattr(costa2017, "TRAINING", replace(costa2017.TRAINING, epochs=4))
-    slices, allowed, songs = segments()
+    slices, candidates, songs = segments()
     unknown, truth, _ = segments(seed=1)
-    first, again = (votes(costa2017.fit_both(slices, allowed, songs, 0), unknown) for _ in range(2))
+    first, again = (
+        votes(costa2017.fit_both(slices, candidates, songs, 0), unknown) for _ in range(2)
+    )
     np.testing.assert_array_equal(first, again)
     np.testing.assert_allclose(np.exp(first).sum(axis=1), 1, atol=1e-5)
     assert (first.argmax(axis=1) == truth.argmax(axis=1)).all()
@@ -328,8 +331,8 @@ def test_both_learn_the_same_way_every_time(monkeypatch):
 @pytest.mark.usefixtures("tensorflow")
 def test_the_loss_is_that_of_the_genres_that_are_open():
     logits = np.log(np.array([[0.2, 0.3, 0.5], [0.2, 0.3, 0.5]], np.float32))
-    allowed = np.array([[1, 0, 0], [1, 1, 0]], np.float32)
-    loss = costa2017.open_cross_entropy(allowed, logits + 3)
+    candidates = np.array([[1, 0, 0], [1, 1, 0]], np.float32)
+    loss = costa2017.open_cross_entropy(candidates, logits + 3)
     np.testing.assert_allclose(loss, -np.log([0.2, 0.5]), rtol=1e-5)
 
 

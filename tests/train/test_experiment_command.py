@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from audio_files import tone, write_audio
 
-from genre_model import cli
-from genre_model.bundle import PROBE, SHIPPED, read_bundle
-from genre_model.experiments.embeddings import fit, with_head
-from genre_model.head import Head
-from genre_model.onnx_network import onnx_logits, open_network
+from genre_model.cli import main as cli
+from genre_model.model.bundle.store import PROBE, SHIPPED, read_bundle
+from genre_model.model.head import Head
+from genre_model.model.onnx.session import onnx_logits, open_network
+from genre_model.training.experiments.embeddings import fit, with_head
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")
@@ -74,6 +74,6 @@ def test_the_default_learns():
     songs = np.repeat(np.arange(8), 2)
     loud = rng.gamma(2.0, 0.6, (16, 187, 96)).astype(np.float32)
     loud[songs % 2 == 0, :, 48:] = 0
-    allowed = np.eye(2, dtype=bool)[songs % 2]
-    logits = onnx_logits(open_network(fit(loud, allowed, songs, 0)), loud)
+    candidates = np.eye(2, dtype=bool)[songs % 2]
+    logits = onnx_logits(open_network(fit(loud, candidates, songs, 0)), loud)
     assert (logits.argmax(axis=1) == songs % 2).all()

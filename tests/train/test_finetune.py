@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from genre_model.architectures.finetune import FINETUNE, build
-from genre_model.bundle import PROBE, SHIPPED, read_bundle
-from genre_model.keras_export import require_tensorflow
-from genre_model.onnx_network import open_network
+from genre_model.model.bundle.store import PROBE, SHIPPED, read_bundle
+from genre_model.model.onnx.session import open_network
+from genre_model.training.keras_export import require_tensorflow
+from genre_model.training.networks.finetune import FINETUNE, build
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")

@@ -10,15 +10,15 @@ import onnxruntime
 import pytest
 from audio_files import tone, write_audio
 
-from genre_model.architectures.crnn import CRNN
-from genre_model.architectures.midi_rnn import MIDI_RNN
-from genre_model.architectures.obrien import OBRIEN, build_encoder, coarse_map, pretrain
-from genre_model.cli import main
-from genre_model.constellation import constellation
-from genre_model.dataset import LabelledTrack
-from genre_model.front_end import slice_shape
-from genre_model.keras_export import compiled, export_onnx, require_tensorflow
-from genre_model.scratch import train_system
+from genre_model.cli.main import main
+from genre_model.data.tracks import LabelledTrack
+from genre_model.features.frontend import slice_shape
+from genre_model.features.peaks import constellation
+from genre_model.training.keras_export import compiled, export_onnx, require_tensorflow
+from genre_model.training.networks.crnn import CRNN
+from genre_model.training.networks.midi_rnn import MIDI_RNN
+from genre_model.training.networks.obrien import OBRIEN, build_encoder, coarse_map, pretrain
+from genre_model.training.scratch.train import train_system
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")

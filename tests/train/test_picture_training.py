@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from audio_files import tone, write_audio
 
-from genre_model.architectures import ARCHITECTURES, Architecture, Network, TrainingSpec
-from genre_model.bundle import read_bundle
-from genre_model.classifier import Classifier
-from genre_model.cli import main
-from genre_model.pictures import save_slices
-from genre_model.sox import sox_picture
-from genre_model.specs import SliceSpec, SoxSpec
+from genre_model.cli.main import main
+from genre_model.core.specs import SliceSpec, SoxSpec
+from genre_model.features.png import save_slices
+from genre_model.features.sox import sox_picture
+from genre_model.model.bundle.store import read_bundle
+from genre_model.model.classifier import Classifier
+from genre_model.training.networks.base import Architecture, Network, TrainingSpec
+from genre_model.training.networks.registry import ARCHITECTURES
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")
@@ -67,7 +68,7 @@ def test_a_system_learns_from_pictures_and_judges_music(
     slices_folder, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setitem(ARCHITECTURES, "tiny", TINY)
-    monkeypatch.setattr("genre_model.evaluation.N_RESAMPLES", 50)
+    monkeypatch.setattr("genre_model.evaluation.metrics.N_RESAMPLES", 50)
     arguments = ["train", str(slices_folder), "--architecture", "tiny", "-o", str(tmp_path / "m")]
     assert main([*arguments, "--json"]) == 0
     captured = capsys.readouterr()
@@ -83,7 +84,7 @@ def test_a_system_learns_from_pictures_and_judges_music(
     classifier = Classifier(bundle)
     for genre, hz in HZ.items():
         music = write_audio(tmp_path / "a.flac", noisy_tone(hz, 100), SPEC.sample_rate_hz, "flac")
-        probabilities = classifier.probabilities(classifier.hear(music))
+        probabilities = classifier.probabilities(classifier.extract(music))
         assert max(probabilities, key=probabilities.get) == genre
 
 

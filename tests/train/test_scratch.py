@@ -12,20 +12,23 @@ import onnxruntime
 import pytest
 from audio_files import tone, write_audio, write_silence
 
-from genre_model import slice_store
-from genre_model.architectures import ARCHITECTURES, Architecture, Network, TrainingSpec
-from genre_model.bundle import PROBE, Manifest, npz, write_bundle
-from genre_model.checkpoint import CHECKPOINT
-from genre_model.classifier import Classifier
-from genre_model.dataset import LabelledTrack
-from genre_model.errors import GenreModelError
-from genre_model.keras_export import check_export, export_onnx, require_tensorflow
-from genre_model.onnx_network import onnx_logits, open_network
-from genre_model.scratch import train_system
-from genre_model.slice_store import StoredTrack, slice_parts
-from genre_model.slicing import read_slices
-from genre_model.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
-from genre_model.trainer import Trainer
+from genre_model.core.errors import GenreModelError
+from genre_model.core.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
+from genre_model.data.tracks import LabelledTrack
+from genre_model.features.slices import read_slices
+from genre_model.model.bundle.arrays import npz
+from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.bundle.store import PROBE, write_bundle
+from genre_model.model.classifier import Classifier
+from genre_model.model.onnx.session import onnx_logits, open_network
+from genre_model.training.keras_export import check_export, export_onnx, require_tensorflow
+from genre_model.training.networks.base import Architecture, Network, TrainingSpec
+from genre_model.training.networks.registry import ARCHITECTURES
+from genre_model.training.scratch import slice_store
+from genre_model.training.scratch.checkpoint import CHECKPOINT
+from genre_model.training.scratch.loop import Trainer
+from genre_model.training.scratch.slice_store import StoredTrack, slice_parts
+from genre_model.training.scratch.train import train_system
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")
@@ -236,7 +239,7 @@ import sys, time
 sys.path[:0] = {path!r}
 from pathlib import Path
 from genre_model import trainer
-from genre_model.keras_export import require_tensorflow
+from genre_model.training.keras_export import require_tensorflow
 require_tensorflow("quietly")
 import test_scratch
 
@@ -346,7 +349,7 @@ def test_the_classifier_takes_the_network_without_a_head(train, tracks, tmp_path
     classifier = Classifier(write_bundle(tmp_path / "bundle", manifest, contents))
     right = 0
     for track in tracks:
-        probabilities = classifier.probabilities(classifier.hear(track.path))
+        probabilities = classifier.probabilities(classifier.extract(track.path))
         right += max(probabilities, key=probabilities.get) == track.label
     assert right > 0.8 * len(tracks)
 
@@ -392,8 +395,8 @@ def test_every_slice_comes_once_an_epoch_in_another_order(train, tracks, slices_
     stored = []
     for track in tracks:
         file, n_slices = slice_store.store_slices(TINY, slices_folder, track.path)
-        allowed = np.array([True, False, False])
-        stored.append(StoredTrack(track, file, np.arange(n_slices), allowed))
+        candidates = np.array([True, False, False])
+        stored.append(StoredTrack(track, file, np.arange(n_slices), candidates))
     epochs = [list(slice_parts(stored, 0, epoch, 40, 16)) for epoch in (1, 2)]
     everything = np.concatenate([np.load(track.file) for track in stored])
     for parts in epochs:

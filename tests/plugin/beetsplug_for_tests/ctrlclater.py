@@ -6,18 +6,18 @@ import time
 
 from beets.plugins import BeetsPlugin
 
-from genre_model.classifier import Classifier
+from genre_model.model.classifier import Classifier
 
 
 class CtrlCLaterPlugin(BeetsPlugin):
     def __init__(self):
         super().__init__()
-        hear = Classifier.hear
+        extract = Classifier.extract
 
         def interrupted(*args, **kwargs):
             time.sleep(1)
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.2)
-            return hear(*args, **kwargs)
+            return extract(*args, **kwargs)
 
-        Classifier.hear = interrupted
+        Classifier.extract = interrupted

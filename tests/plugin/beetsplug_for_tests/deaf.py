@@ -2,8 +2,8 @@
 
 from beets.plugins import BeetsPlugin
 
-from genre_model.classifier import Classifier
-from genre_model.errors import AudioError
+from genre_model.core.errors import AudioError
+from genre_model.model.classifier import Classifier
 
 
 class DeafPlugin(BeetsPlugin):
@@ -13,4 +13,4 @@ class DeafPlugin(BeetsPlugin):
         def refuse(classifier, path, **kwargs):
             raise AudioError("heard again")
 
-        Classifier.hear = refuse
+        Classifier.extract = refuse

@@ -4,7 +4,7 @@ import errno
 
 from beets.plugins import BeetsPlugin
 
-from genre_model import bundle
+from genre_model.model.bundle import store as bundle
 
 
 class FullDiskPlugin(BeetsPlugin):

@@ -2,7 +2,7 @@
 
 from beets.plugins import BeetsPlugin
 
-from beetsplug.cnngenre import journal
+from beetsplug.cnngenre.tagging import journal
 
 
 class FullJournalPlugin(BeetsPlugin):

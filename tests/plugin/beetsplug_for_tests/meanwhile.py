@@ -13,7 +13,7 @@ import threading
 from beets.plugins import BeetsPlugin
 from mediafile import MediaFile
 
-from genre_model.classifier import Classifier
+from genre_model.model.classifier import Classifier
 
 
 class MeanwhilePlugin(BeetsPlugin):
@@ -25,14 +25,14 @@ class MeanwhilePlugin(BeetsPlugin):
         if wish.get("at") == "written":
             self.register_listener("after_write", self.written)
         elif wish:
-            hear = Classifier.hear
+            extract = Classifier.extract
 
             def hear_slowly(classifier, path, **kwargs):
-                heard = hear(classifier, path, **kwargs)
+                extracted = extract(classifier, path, **kwargs)
                 self.others(MediaFile(path).title)
-                return heard
+                return extracted
 
-            Classifier.hear = hear_slowly
+            Classifier.extract = hear_slowly
 
     def written(self, item, path):
         self.others(item.title)

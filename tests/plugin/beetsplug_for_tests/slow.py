@@ -4,16 +4,16 @@ import time
 
 from beets.plugins import BeetsPlugin
 
-from genre_model.classifier import Classifier
+from genre_model.model.classifier import Classifier
 
 
 class SlowPlugin(BeetsPlugin):
     def __init__(self):
         super().__init__()
-        hear = Classifier.hear
+        extract = Classifier.extract
 
         def slow(*args, **kwargs):
             time.sleep(0.3)
-            return hear(*args, **kwargs)
+            return extract(*args, **kwargs)
 
-        Classifier.hear = slow
+        Classifier.extract = slow

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from beets.plugins import BeetsPlugin
 
-from genre_model import bundle
-from genre_model.cache import Cache
+from genre_model.extraction.cache import Cache
+from genre_model.model.bundle import store as bundle
 
 
 class SuddenDeathPlugin(BeetsPlugin):

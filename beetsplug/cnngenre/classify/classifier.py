@@ -1,0 +1,302 @@
+"""From beets' tracks to verdicts: which tracks must be heard, hearing them in parallel, judging."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, groupby, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beets.library import Item, Library
+
+from beetsplug.cnngenre.classify.labels import play_history_of
+from beetsplug.cnngenre.classify.models import Complain, find_bundle
+from beetsplug.cnngenre.config import GENRES, Options, UserError
+from beetsplug.cnngenre.library import Tracks
+from beetsplug.cnngenre.tagging.fields import (
+    check_target,
+    field_values,
+    genres_of,
+    memorable,
+    remembered,
+)
+from beetsplug.cnngenre.tagging.plan import Action, TagPlan, plan_tags, plan_without_audio
+from genre_model.core.errors import GenreModelError
+from genre_model.core.specs import ContextSpec
+from genre_model.data.artists import NOBODY, lead_artist
+from genre_model.extraction.tasks import ReportBug
+from genre_model.model.artist_context import song_in_context
+from genre_model.model.play_history import song_with_play_history
+from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
+
+if TYPE_CHECKING:
+    from genre_model.extraction.cache import Cache
+    from genre_model.extraction.workers import ExtractorPool
+    from genre_model.model.classifier import Classifier, SongFeatures
+
+
+# The probabilities, why there are none, or None where a track need not be heard.
+Outcome = Mapping[str, float] | str | None
+
+
+MAX_AHEAD = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One track: settled before hearing (``plan``), heard before (``known``), or to be heard."""
+
+    item: Item
+    path: Path
+    plan: TagPlan | None
+    known: Mapping[str, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The plan for one track, and what was heard where it was heard now or before."""
+
+    item: Item
+    plan: TagPlan
+    song: SongGenre | None = None
+    probabilities: Mapping[str, float] | None = None
+
+
+class TrackClassifier:
+    """A model with the user's wishes about its answers."""
+
+    def __init__(
+        self,
+        options: Options,
+        models: Path,
+        cache: Cache | None,
+        lib: Library,
+        report_bug: ReportBug,
+        complain: Complain,
+        *,
+        lasting: bool = False,
+    ) -> None:
+        """Read the model; its network is loaded when a track has to be heard.
+
+        Args:
+            options: The user's wishes.
+            models: The folder of the user's own bundles.
+            cache: What was heard before.
+            lib: Where an artist's other tracks are.
+            report_bug: Told of a track's file and of the error that nobody foresaw.
+            complain: Told of bundles that are passed over because they are broken.
+            lasting: Keep worker processes, once there are some, for the next tracks.
+
+        Raises:
+            UserError: The model or the wishes about its genres are not usable.
+        """
+        from genre_model.model.classifier import Classifier
+
+        self._options = options
+        self._lib = lib
+        self._cache = cache
+        self._report_bug = report_bug
+        self._lasting = lasting
+        self._pool: ExtractorPool | None = None
+        try:
+            bundle = find_bundle(options.model, models, complain, threshold=options.threshold)
+            self.classifier: Classifier = Classifier(bundle, lazily=True)
+            manifest = self.classifier.manifest
+            check_target(manifest.target)
+            self.vocabulary: Vocabulary = make_vocabulary(
+                manifest.genres, manifest.parents, manifest.presets, options.genres
+            )
+        except GenreModelError as error:
+            raise UserError(f"cnngenre: {error}") from error
+        self._context, self._play_history = manifest.context, manifest.play_history
+        threshold = manifest.threshold if options.threshold is None else options.threshold
+        self.policy = Policy(threshold, options.count, options.second_threshold)
+
+    @property
+    def bundle_id(self) -> str:
+        """What the tracks' ``cnngenre_model`` says."""
+        return self.classifier.manifest.bundle_id
+
+    @property
+    def target(self) -> str:
+        """The field that the model speaks of."""
+        return self.classifier.manifest.target
+
+    def verdicts(self, items: Iterable[Item]) -> Iterator[Verdict]:
+        """A verdict on each track.  Changes nothing.
+
+        They come in the tracks' order; by the artist with a model that weighs an artist's tracks
+        together.  Items are touched in the calling thread only: beets expands their paths through
+        a context that other threads do not have.
+        """
+        if self._context is None:
+            yield from (self._verdict(task, outcome) for task, outcome in self._outcomes(items))
+            return
+        by_artist = sorted(items, key=artist_of)
+        extracted = self._extracted_before()
+        for artist, group in groupby(self._outcomes(by_artist), lambda o: artist_of(o[0].item)):
+            yield from self._verdicts_in_context([*group], extracted.get(artist, ()), self._context)
+
+    def _outcomes(self, items: Iterable[Item]) -> Iterator[tuple[Task, Outcome]]:
+        """Each track with what was heard of it.
+
+        Raises:
+            UserError: The model cannot be used, before anything comes out.
+        """
+        from genre_model.extraction.workers import MANY_FILES, extract_many
+
+        tasks = (self._task(item) for item in items)
+        for first in tasks:
+            if file_of(first) is not None:
+                break
+            yield first, first.known  # there may be many, and nobody has to hear them
+        else:
+            return
+        ahead, n_to_extract = look_ahead(chain([first], tasks), MANY_FILES)
+        try:
+            pool = self._pool_for(n_to_extract)
+            if n_to_extract:
+                pool.check()
+            outcomes = extract_many(pool, chain(ahead, tasks), file_of, self._report_bug)
+            with closing(outcomes):
+                for task, extracted in outcomes:
+                    yield task, self._outcome(task, extracted)
+        except GenreModelError as error:
+            raise UserError(f"cnngenre: {error}") from error
+        finally:
+            if not (self._lasting and self._pool and self._pool.costly):
+                self.close()
+
+    def _outcome(self, task: Task, extracted: SongFeatures | str | None) -> Outcome:
+        if extracted is None:
+            return task.known
+        return (
+            extracted
+            if isinstance(extracted, str)
+            else memorable(self.classifier.probabilities(extracted))
+        )
+
+    def _pool_for(self, n_files: int) -> ExtractorPool:
+        """Who hears so many files, or more."""
+        from genre_model.extraction.dask_workers import pool_for
+        from genre_model.extraction.extractor import Effort
+
+        options = self._options
+        if self._pool is None:
+            self._pool = pool_for(
+                self.classifier,
+                self._cache,
+                Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
+                n_workers=options.threads,
+                n_files=n_files,
+                dask=options.dask if n_files else None,
+            )
+        return self._pool
+
+    def close(self) -> None:
+        """End the workers, if there are any."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def _verdicts_in_context(
+        self, group: list[tuple[Task, Outcome]], before: Iterable[int], context: ContextSpec
+    ) -> Iterator[Verdict]:
+        """Verdicts on one artist's tracks, each in the light of all that were ever heard.
+
+        ``before`` are the ids of those that were heard before.
+        """
+        extracted = {task.item.id: o for task, o in group if isinstance(o, Mapping) and o}
+        others = Tracks(self._lib, [key for key in before if key not in extracted])
+        known = {item.id: remembered(item, self.bundle_id) for item in others}
+        in_question = extracted if artist_of(group[0][0].item) else {}
+        fellows = {key: row for key, row in (known | in_question).items() if row}
+        for task, outcome in group:
+            if isinstance(outcome, Mapping) and outcome:
+                rows = [row for key, row in fellows.items() if key != task.item.id]
+                yield self._verdict(task, outcome, song_in_context(outcome, rows, context))
+            else:
+                yield self._verdict(task, outcome)
+
+    def _extracted_before(self) -> dict[str, list[int]]:
+        """The ids of the library's tracks that this model has heard, by the artists."""
+        statement = (
+            "SELECT items.id, items.artist FROM item_attributes JOIN items ON items.id = entity_id "
+            "WHERE key = 'cnngenre_model' AND value = ?"
+        )
+        found: dict[str, list[int]] = {}
+        with self._lib.transaction() as transaction:
+            for key, artist in transaction.query(statement, (self.bundle_id,)):
+                found.setdefault(whose(artist), []).append(key)
+        found.pop("", None)
+        return found
+
+    def _task(self, item: Item) -> Task:
+        if self.target != GENRES:
+            return Task(item, Path(item.filepath), None, None)
+        force = self._options.force
+        plan = plan_without_audio(genres_of(item), force=force)
+        known = None if force or plan else remembered(item, self.bundle_id)
+        return Task(item, Path(item.filepath), plan, known)
+
+    def _verdict(
+        self, task: Task, outcome: Outcome, weighed: Mapping[str, float] | None = None
+    ) -> Verdict:
+        """The verdict on one track; ``weighed`` are its probabilities in their context, if any."""
+        if task.plan is not None or outcome is None:
+            assert task.plan is not None
+            return Verdict(task.item, task.plan)
+        before = field_values(task.item, self.target)
+        if isinstance(outcome, str):
+            return Verdict(task.item, TagPlan(Action.FAIL, before, before, outcome))
+        probabilities = self._with_play_history(task.item, weighed or outcome)
+        song = judge(probabilities, self.vocabulary, self.policy)
+        keep = self._options.keep_existing and self.target == GENRES
+        plan = plan_tags(before, song, keep_existing=keep)
+        return Verdict(task.item, plan, song, outcome)
+
+    def _with_play_history(
+        self, item: Item, probabilities: Mapping[str, float]
+    ) -> Mapping[str, float]:
+        """Probabilities after what a listener did with a track, where that counts."""
+        if self._play_history is None or not probabilities:
+            return probabilities
+        genres = self.classifier.manifest.genres
+        return song_with_play_history(
+            probabilities, play_history_of(item), self._play_history, genres
+        )
+
+
+def file_of(task: Task) -> Path | None:
+    """The file of a track that has to be heard."""
+    return task.path if task.plan is None and task.known is None else None
+
+
+def look_ahead(tasks: Iterator[Task], n_wanted: int) -> tuple[list[Task], int]:
+    """The first tasks, and how many of them have to be heard: ``n_wanted``, if there are so many.
+
+    No more than ``MAX_AHEAD`` tasks are looked at, since all of them stay in memory.
+    """
+    ahead: list[Task] = []
+    n_to_extract = 0
+    for task in islice(tasks, MAX_AHEAD):
+        ahead.append(task)
+        n_to_extract += file_of(task) is not None
+        if n_to_extract == n_wanted:
+            break
+    return ahead, n_to_extract
+
+
+def artist_of(item: Item) -> str:
+    """Whose tracks inform a track's verdict: its artist, unless that is nobody in particular."""
+    return whose(item.artist)
+
+
+@lru_cache(maxsize=10_000)
+def whose(artist: str | None) -> str:
+    """Who an artist tag is about, without guests; nothing where it says nobody in particular."""
+    lead = lead_artist(artist or "")
+    return "" if lead in NOBODY else lead

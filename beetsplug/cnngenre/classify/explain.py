@@ -1,0 +1,153 @@
+"""``beet cnngenre --explain``: why tracks get their genres, in the terminal and as pictures."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beets import ui, util
+from beets.library import Item, Library
+
+from beetsplug.cnngenre.config import Options
+
+if TYPE_CHECKING:
+    from beetsplug.cnngenre import CnnGenrePlugin
+    from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
+    from genre_model.explain.evidence import Explanation
+
+
+MAX_NAME_BYTES = 120
+
+
+MAX_SHOWN = 10  # pictures that are opened at once
+
+
+class Explain:
+    """Explains one track after the other; changes nothing but the folder of pictures."""
+
+    def __init__(
+        self, plugin: CnnGenrePlugin, options: Options, lib: Library, folder: Path | None
+    ) -> None:
+        """Load the model.
+
+        Raises:
+            UserError: It cannot be used.
+        """
+        from genre_model.extraction.cache import cached_extract
+        from genre_model.extraction.tasks import guarded
+
+        self.log = plugin._log
+        self.folder = folder or plugin.models_folder().parent / "pictures"
+        options = replace(options, force=True)  # what has genres is explained too
+        self.track_classifier: TrackClassifier = plugin.track_classifier(options, lib)
+        cache = plugin.cache(options)
+        extract = cached_extract(
+            self.track_classifier.classifier,
+            cache,
+            thorough=options.thorough,
+            until_stable=True,
+            time_limit_s=options.time_limit,
+        )
+        self.extract = guarded(extract, plugin.report_bug)
+        self.counts = Counter[str]()
+        self.draws = self.can_draw()
+
+    def can_draw(self) -> bool:
+        """Whether there is what draws pictures; a warning where not."""
+        from genre_model.core.errors import GenreModelError
+        from genre_model.features.png import pillow
+
+        try:
+            pillow()
+        except GenreModelError as error:
+            self.log.warning("{}", error)
+            return False
+        return True
+
+    def run(self, items: Iterable[Item], *, show: bool) -> None:
+        """Explain tracks; with ``show``, open the first pictures."""
+        from genre_model.core.errors import GenreModelError
+        from genre_model.explain.viewer import show as open_file
+
+        pictures: list[Path] = []
+        for verdict in self.track_classifier.verdicts(items):
+            picture = self.explain(verdict)
+            if picture is not None:
+                pictures.append(picture)
+        ui.print_(f"explained {self.counts['explained']}, failed {self.counts['failed']}")
+        try:
+            for picture in pictures[:MAX_SHOWN] if show else []:
+                open_file(picture)
+        except GenreModelError as error:
+            self.log.warning("{}", error)
+
+    def explain(self, verdict: Verdict) -> Path | None:
+        """Print why one track got its verdict; the picture, if there is one."""
+        from genre_model.explain.text import explanation_lines
+
+        explanation = self.explanation(verdict)
+        if isinstance(explanation, str):
+            self.counts["failed"] += 1
+            self.log.warning("{}: {}", verdict.item, explanation)
+            return None
+        self.counts["explained"] += 1
+        for line in explanation_lines(explanation, getattr(sys.stdout, "encoding", None)):
+            ui.print_(line)
+        picture = self.draw(verdict.item, explanation)
+        if picture is not None:
+            ui.print_(f"  {picture}")
+        ui.print_()
+        return picture
+
+    def explanation(self, verdict: Verdict) -> Explanation | str:
+        """The explanation of a verdict, or why there is none."""
+        from genre_model.explain.evidence import Explanation, evidence_of, reason_of
+
+        track_classifier, song = self.track_classifier, verdict.song
+        if song is None:
+            return verdict.plan.reason
+        extracted = self.extract(Path(verdict.item.filepath))
+        if isinstance(extracted, str):
+            return extracted
+        alone = track_classifier.vocabulary.scores(verdict.probabilities or {})
+        return Explanation(
+            f"{verdict.item.artist} - {verdict.item.title}",
+            song,
+            reason_of(song, track_classifier.policy, alone),
+            evidence_of(
+                track_classifier.classifier, extracted, track_classifier.vocabulary, song.best.genre
+            )
+            if song.best
+            else None,
+            track_classifier.bundle_id,
+            tuple(dict.fromkeys(track_classifier.vocabulary.names.values())),
+        )
+
+    def draw(self, item: Item, explanation: Explanation) -> Path | None:
+        """The picture of a track; None, with a warning, where it cannot be drawn."""
+        from genre_model.core.errors import GenreModelError
+        from genre_model.explain.picture import save_explanation
+
+        if not self.draws or explanation.evidence is None:
+            return None
+        file = self.folder / picture_name(item)
+        spec = self.track_classifier.classifier.manifest.spectrogram
+        try:
+            save_explanation(explanation, Path(item.filepath), spec, file)
+        except GenreModelError as error:
+            self.log.warning("{}: {}", item, error)
+            return None
+        return file
+
+
+def picture_name(item: Item) -> str:
+    """The name of a track's picture: its number in the library, its artist and its title."""
+    from genre_model.core.text import harmless
+
+    words = harmless(f"{item.artist} - {item.title}").replace("/", "_").replace("\\", "_")
+    name = util.sanitize_path(words).encode("utf-8", "replace")[:MAX_NAME_BYTES]
+    return f"{item.id:05d} {name.decode('utf-8', 'ignore').strip(' .')}.png"

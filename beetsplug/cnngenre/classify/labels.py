@@ -1,0 +1,87 @@
+"""From the library's labels to labelled tracks, and back to a sentence about them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import yaml
+from beets.library import Item
+
+from beetsplug.cnngenre.config import GENRES, PLAY_HISTORY_FIELDS
+from beetsplug.cnngenre.tagging.fields import is_ours, own_field
+from genre_model.data.genre_names import tree_parents
+from genre_model.data.labels import Labelling, LabelPolicy, read_labels
+from genre_model.data.play_history import PlayHistory, number_in
+from genre_model.data.tracks import LabelledTrack
+
+TREE = "genres-tree.yaml"
+
+
+LabelsOf = Callable[[Item], tuple[str, ...]]
+
+
+def labelled_tracks(
+    items: Iterable[Item], labels_of: LabelsOf, target: str, policy: LabelPolicy
+) -> tuple[list[LabelledTrack], Labelling, int]:
+    """The tracks that teach, how their labels were read, and how many we labelled ourselves.
+
+    Raises:
+        GenreModelError: The labels leave nothing to tell apart.
+    """
+    labelled = [(item, label) for item in items if (label := labels_of(item))]
+    own = [(item, label) for item, label in labelled if target != GENRES or not is_ours(item)]
+    labelling = read_labels([label for _, label in own], policy)
+    tracks = [
+        as_track(item, labels)
+        for (item, _), labels in zip(own, labelling.labels, strict=True)
+        if labels
+    ]
+    return tracks, labelling, len(labelled) - len(own)
+
+
+def field_labels(field: str) -> LabelsOf:
+    """Reads labels from a field: all the values of a list, or the one value as text."""
+
+    def labels_of(item: Item) -> tuple[str, ...]:
+        value = item.get(field)
+        values = value if isinstance(value, list | tuple) else [value]
+        return tuple(str(one).strip() for one in values if one is not None and str(one).strip())
+
+    return labels_of
+
+
+def query_labels(positive_ids: set[int | None]) -> LabelsOf:
+    """Labels tracks "yes" whose ids are among those of the positive query, the others "no"."""
+    return lambda item: ("yes",) if item.id in positive_ids else ("no",)
+
+
+def as_track(item: Item, labels: tuple[str, ...]) -> LabelledTrack:
+    """A beets item as the engine knows it."""
+    return LabelledTrack(
+        Path(item.filepath),
+        labels,
+        item.artist or "",
+        item.album or "",
+        item.title or "",
+        play_history_of(item),
+    )
+
+
+def beets_tree() -> dict[str, str]:
+    """Child -> parent of the genre tree that comes with beets' lastgenre, without importing that.
+
+    Empty where beets has no such file.
+    """
+    spec = importlib.util.find_spec("beetsplug.lastgenre")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / TREE
+        if path.is_file():
+            return tree_parents(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return {}
+
+
+def play_history_of(item: Item) -> PlayHistory:
+    """Its fields, as far as they are numbers; an album's rating is not taken for its track's."""
+    return PlayHistory(*(number_in(own_field(item, name)) for name in PLAY_HISTORY_FIELDS))

@@ -1,0 +1,85 @@
+"""Where the bundles are: the shipped one, and the user's own under beets' configuration folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from genre_model.core.errors import BundleError
+from genre_model.model.bundle.store import MANIFEST, SHIPPED, Bundle, read_bundle
+
+SHIPPED_NAME = "shipped"
+
+
+Complain = Callable[[str], None]
+
+
+def find_bundle(
+    name: str | None, models: Path, complain: Complain, *, threshold: float | None
+) -> Bundle:
+    """The bundle of a name or path; where nothing is asked for the user's newest, or the shipped.
+
+    Args:
+        name: ``shipped``, the name of a folder in ``models``, or a path to a bundle.
+        models: The folder of the user's own bundles.
+        complain: Told of bundles of the user's that are passed over because they are broken.
+        threshold: The user's own, which also a model serves that has none at which to answer.
+
+    Raises:
+        BundleError: There is no such bundle, or it cannot be read.
+    """
+    if name == SHIPPED_NAME:
+        return backbone_bundle()
+    if name is None:
+        return newest_bundle(models, complain, threshold) or backbone_bundle()
+    if (models / name / MANIFEST).is_file():
+        return read_bundle(models / name)
+    return read_bundle(Path(name).expanduser())
+
+
+def backbone_bundle() -> Bundle:
+    """The shipped bundle, on whose network the user's heads stand.
+
+    Raises:
+        BundleError: The installation is broken.
+    """
+    return read_bundle(SHIPPED)
+
+
+def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:
+    """The user's newest bundle for genres that is whole and answers, if there is one."""
+    found = (readable_bundle(path.parent, complain) for path in models.glob(f"[!.]*/{MANIFEST}"))
+    wanted = [
+        bundle
+        for bundle in found
+        if bundle and bundle.manifest.target == "genres" and answers(bundle, threshold)
+    ]
+    newest_first = sorted(
+        wanted, key=lambda b: (b.manifest.created_utc, b.manifest.bundle_id), reverse=True
+    )
+    return next((bundle for bundle in newest_first if is_whole(bundle, complain)), None)
+
+
+def answers(bundle: Bundle, threshold: float | None) -> bool:
+    """Whether it would ever answer: by its own threshold, or as the user has set one."""
+    return threshold is not None or bundle.manifest.answers
+
+
+def readable_bundle(directory: Path, complain: Complain) -> Bundle | None:
+    """A bundle, or None, with a complaint."""
+    try:
+        return read_bundle(directory)
+    except BundleError as error:
+        complain(str(error))
+        return None
+
+
+def is_whole(bundle: Bundle, complain: Complain) -> bool:
+    """Whether a bundle's files all have their hashes; a complaint where not."""
+    try:
+        for file in bundle.manifest.files:
+            bundle.read(file)
+    except BundleError as error:
+        complain(str(error))
+        return False
+    return True

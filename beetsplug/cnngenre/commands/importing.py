@@ -1,0 +1,125 @@
+"""The import stage: fill in the genres of what is being imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import confuse
+from beets.importer import Action as Choice
+
+from beetsplug.cnngenre.config import GENRES, UserError
+from beetsplug.cnngenre.library import unedited
+from beetsplug.cnngenre.tagging.albums import set_album_genres
+from beetsplug.cnngenre.tagging.apply import apply_field, apply_in_library
+from beetsplug.cnngenre.tagging.fields import genres_of, note
+from beetsplug.cnngenre.tagging.plan import Action, TagPlan
+from beetsplug.cnngenre.tagging.safe_write import write_tags
+
+if TYPE_CHECKING:
+    from beets.importer import ImportSession, ImportTask
+    from beets.library import Library
+
+    from beetsplug.cnngenre import CnnGenrePlugin
+    from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
+    from beetsplug.cnngenre.config import Options
+    from beetsplug.cnngenre.tagging.journal import Journal
+
+
+class ImportStage:
+    """One model for the whole import; where it cannot be used, the import goes on without."""
+
+    def __init__(self, plugin: CnnGenrePlugin) -> None:
+        self._plugin = plugin
+        self._track_classifier: tuple[TrackClassifier, Options] | None = None
+        self._disabled = False
+        self._journal: Journal | None = None
+        self._tagged: set[int | None] = set()
+
+    def imported(self, session: ImportSession, task: ImportTask) -> None:
+        """Hear the task's tracks and set their genres in the database.
+
+        The importer writes them to the files later, where it writes tags at all.
+        """
+        prepared = self._prepared(session.lib)
+        if prepared is None:
+            return
+        track_classifier, options = prepared
+        if self._journal is None:
+            self._journal = self._plugin.journal(
+                "import", options, track_classifier.bundle_id, track_classifier.target
+            )
+        try:
+            for verdict in track_classifier.verdicts(task.imported_items()):
+                self._journal.add(verdict.item, self._take(verdict, track_classifier))
+        except UserError as error:
+            self._disable(error)
+            return
+        if task.is_album and options.album_genre and track_classifier.target == GENRES:
+            set_album_genres(
+                task.album,
+                track_classifier.vocabulary,
+                track_classifier.policy,
+                track_classifier.bundle_id,
+                force=options.force,
+            )
+
+    def _take(self, verdict: Verdict, track_classifier: TrackClassifier) -> TagPlan:
+        """Do in the database what a verdict says of an imported track; what became of that."""
+        item, plan = verdict.item, verdict.plan
+        self._plugin._log.debug("{}: {} ({})", item, plan.action.value, plan.reason)
+        if plan.action is Action.FAIL:
+            self._plugin._log.warning("{}: {}", item, plan.reason)
+        if verdict.song is None or verdict.probabilities is None:
+            return plan
+        if track_classifier.target != GENRES:
+            apply_field(item, track_classifier.target, verdict.song, plan)
+            return plan
+        note(item, verdict.song, verdict.probabilities, track_classifier.bundle_id)
+        plan = apply_in_library(item, plan)
+        if plan.action is Action.WRITE:
+            self._tagged.add(item.id)
+        return plan
+
+    def end(self) -> None:
+        """The import's workers end, and its journal."""
+        if self._track_classifier is not None:
+            self._track_classifier[0].close()
+        if self._journal is not None:
+            self._journal.end(whole=True)
+            self._journal = None
+
+    def files_are_in_place(self, task: ImportTask) -> None:
+        """Write the genres of an as-is import, which beets itself leaves unwritten, if asked to."""
+        for item in task.imported_items():
+            if item.id not in self._tagged:
+                continue
+            self._tagged.discard(item.id)
+            options = self._plugin.options()
+            now = unedited(item, genres_of(item))
+            if now and task.choice_flag is Choice.ASIS and options.write_asis and options.write:
+                trouble = write_tags(now)
+                if trouble:
+                    self._plugin._log.warning("{}: the file cannot be written: {}", item, trouble)
+                now.store()
+                item.load()
+
+    def _prepared(self, lib: Library) -> tuple[TrackClassifier, Options] | None:
+        """The model for this import, or None, with one warning, where it cannot be used."""
+        if self._track_classifier is None and not self._disabled:
+            try:
+                options = self._plugin.options()
+                self._track_classifier = (
+                    self._plugin.track_classifier(options, lib, lasting=True),
+                    options,
+                )
+            except (UserError, confuse.ConfigError) as error:
+                self._disable(error)
+        return self._track_classifier
+
+    def _disable(self, error: Exception) -> None:
+        """Let the rest of the import go on without genres, after one warning."""
+        self._disabled = True
+        if self._track_classifier is not None:
+            self._track_classifier[0].close()
+        self._track_classifier = None
+        self._plugin._log.warning("no genres in this import: {}", error)

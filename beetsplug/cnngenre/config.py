@@ -1,0 +1,271 @@
+"""The configuration and the command line, read once into a frozen object."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import confuse
+from beets import ui
+from beets.ui import UserError as UserError  # type: ignore[attr-defined]  # its home in beets 2.7
+
+if TYPE_CHECKING:
+    from genre_model.core.specs import AggregationRule, Band, Position
+
+
+# Every key with its default; docs/configuration.md and config_example.yaml say what each is for.
+DEFAULTS: dict[str, Any] = {
+    "auto": True,
+    "force": False,
+    "keep_existing": False,
+    "write": None,
+    "write_asis": False,
+    "write_in_place": False,
+    "album_genre": True,
+    "threshold": None,
+    "count": 1,
+    "second_threshold": 0.25,
+    "genres": None,
+    "model": None,
+    "thorough": False,
+    "time_limit": 60,
+    "threads": None,
+    "dask": None,
+    "pretend": False,
+    "quiet": False,
+    "cache": True,
+    "cache_megabytes": 1024,
+    "train": {
+        "classes": None,
+        "min_tracks": 10,
+        "labels": "first",
+        "map": {},
+        "field": None,
+        "positive": None,
+        "consolidate": False,
+        "architecture": "embeddings",
+        "epochs": None,
+        "aggregation": None,
+        "select_instances": None,
+        "band": None,
+        "position": None,
+        "slice_seconds": None,
+        "slices_per_song": None,
+        "play_history": False,
+        "target_precision": 0.9,
+        "seed": 0,
+    },
+}
+
+
+PLAY_HISTORY_FIELDS = ("play_count", "rating", "added")  # the fields that tell what a listener did
+
+
+GENRES = "genres"  # the field that tags have; a model of any other writes a flexible field
+
+
+GenresWish = str | Sequence[str] | Mapping[str, str | None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user wants.  ``threshold`` None means the model's own."""
+
+    force: bool
+    keep_existing: bool
+    write: bool
+    write_asis: bool
+    album_genre: bool
+    threshold: float | None
+    count: int
+    second_threshold: float
+    genres: GenresWish
+    model: str | None
+    thorough: bool
+    time_limit: float | None
+    threads: int
+    dask: str | None
+    pretend: bool
+    quiet: bool
+    cache: bool
+    cache_megabytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """What ``cnntrain`` learns.
+
+    ``classes`` None means: every genre with enough tracks.  From ``aggregation`` to
+    ``slices_per_song``, None means: as the system does by itself.
+    """
+
+    classes: tuple[str, ...] | None
+    min_tracks: int
+    labels: Literal["first", "any"]
+    map: Mapping[str, str | None]
+    field: str
+    positive: str | None
+    consolidate: bool
+    architecture: str
+    epochs: int | None
+    aggregation: AggregationRule | None
+    select_instances: float | None
+    band: Band | None
+    position: Position | None
+    slice_seconds: float | None
+    slices_per_song: int | None
+    play_history: bool
+    target_precision: float
+    seed: int
+
+
+def read_options(config: confuse.Subview) -> Options:
+    """The options as configured, with the command line's on top.
+
+    Raises:
+        UserError: A value is out of its range.
+        confuse.ConfigError: A value is of the wrong type; beets prints where it stands.
+    """
+    write = config["write"].get(confuse.Optional(bool))
+    return Options(
+        force=config["force"].get(bool),
+        keep_existing=config["keep_existing"].get(bool),
+        write=ui.should_write(write),
+        write_asis=config["write_asis"].get(bool),
+        album_genre=config["album_genre"].get(bool),
+        threshold=fraction(config, "threshold"),
+        count=at_least_one(config, "count") or 1,
+        second_threshold=fraction(config, "second_threshold") or 0.0,
+        genres=genres_wish(config["genres"].get()),
+        model=config["model"].get(confuse.Optional(str)),
+        thorough=config["thorough"].get(bool),
+        time_limit=seconds(config, "time_limit"),
+        threads=at_least_one(config, "threads") or os.cpu_count() or 1,
+        dask=config["dask"].get(confuse.Optional(str)),
+        pretend=config["pretend"].get(bool),
+        quiet=config["quiet"].get(bool),
+        cache=config["cache"].get(bool),
+        cache_megabytes=at_least_one(config, "cache_megabytes") or 1024,
+    )
+
+
+def read_train_options(config: confuse.Subview) -> TrainOptions:
+    """The options of the section ``train``.
+
+    Raises:
+        UserError: A value is out of its range.
+        confuse.ConfigError: A value is of the wrong type.
+    """
+    from genre_model.core.specs import AggregationRule, Band, Position
+
+    classes = config["classes"].get()
+    if isinstance(classes, str):
+        classes = [name.strip() for name in classes.split(",") if name.strip()]
+    renamed = genres_wish(config["map"].get() or {})
+    positive = config["positive"].get(confuse.Optional(str))
+    if not isinstance(renamed, Mapping):
+        raise UserError("cnngenre: train.map must be a mapping of names")
+    field = field_name(config, positive)
+    play_history = config["play_history"].get(bool)
+    if play_history:
+        check_apart(field, positive)
+    return TrainOptions(
+        classes=None if classes is None else tuple(str(name) for name in classes),
+        min_tracks=at_least_one(config, "min_tracks") or 1,
+        labels=config["labels"].as_choice(["first", "any"]),
+        map=renamed,
+        field=field,
+        positive=positive,
+        consolidate=config["consolidate"].get(bool),
+        architecture=config["architecture"].get(str),
+        epochs=at_least_one(config, "epochs"),
+        aggregation=one_of(config, "aggregation", get_args(AggregationRule)),
+        select_instances=share(config, "select_instances"),
+        band=one_of(config, "band", get_args(Band)),
+        position=one_of(config, "position", get_args(Position)),
+        slice_seconds=config["slice_seconds"].get(confuse.Optional(confuse.Number())),
+        slices_per_song=at_least_one(config, "slices_per_song"),
+        play_history=play_history,
+        target_precision=fraction(config, "target_precision") or 0.0,
+        seed=config["seed"].get(int),
+    )
+
+
+def field_name(config: confuse.Subview, positive: str | None) -> str:
+    """The field that is learned; with a query for the positive tracks, the name of the answer."""
+    name = config["field"].get(confuse.Optional(str)) or ("like" if positive else GENRES)
+    if not name.isidentifier() or (positive and name == GENRES):
+        raise UserError(f"cnngenre: {name} is not a name for a field of its own")
+    return name
+
+
+def check_apart(field: str, positive: str | None) -> None:
+    """What a listener did can tell of a field, or of a query, only if it is not what that says.
+
+    Raises:
+        UserError: It is.
+    """
+    learned = [
+        name for name in PLAY_HISTORY_FIELDS if name == field or f"{name}:" in (positive or "")
+    ]
+    if learned:
+        raise UserError(f"cnngenre: {learned[0]} cannot be learned from itself, with play_history")
+
+
+def one_of(config: confuse.Subview, key: str, names: Sequence[str]) -> Any:
+    """One of some names, or None where the user leaves it to us."""
+    value = config[key].get()
+    if value is not None and value not in names:
+        raise UserError(f"cnngenre: {key} must be one of {', '.join(names)}, not {value}")
+    return value
+
+
+def share(config: confuse.Subview, key: str) -> float | None:
+    """A number above 0 and up to 1, or None where the user leaves it to us."""
+    value = fraction(config, key)
+    if value == 0:
+        raise UserError(f"cnngenre: {key} must be above 0")
+    return value
+
+
+def fraction(config: confuse.Subview, key: str) -> float | None:
+    """A number from 0 to 1, or None where the user leaves it to us."""
+    value = config[key].get(confuse.Optional(confuse.Number()))
+    if value is not None and not 0 <= value <= 1:
+        raise UserError(f"cnngenre: {key} must be from 0 to 1, not {value}")
+    return None if value is None else float(value)
+
+
+def seconds(config: confuse.Subview, key: str) -> float | None:
+    """A time above 0, or None where there is no limit."""
+    value = config[key].get(confuse.Optional(confuse.Number()))
+    if value is not None and not value > 0:
+        raise UserError(f"cnngenre: {key} must be above 0, not {value}")
+    return None if value is None else float(value)
+
+
+def at_least_one(config: confuse.Subview, key: str) -> int | None:
+    """A whole number from 1 up, or None where the user leaves it to us."""
+    value = config[key].get(confuse.Optional(int))
+    if value is not None and value < 1:
+        raise UserError(f"cnngenre: {key} must be at least 1, not {value}")
+    return value
+
+
+def genres_wish(value: Any) -> GenresWish:
+    """The ``genres`` key: nothing, the name of a selection, a list, or a mapping of names."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        wish = {str(genre): None if new is None else str(new) for genre, new in value.items()}
+        wrong = [
+            new for new in wish.values() if new is not None and ("; " in new or not new.strip())
+        ]
+        if wrong:
+            raise UserError(f'cnngenre: genres: not a name that beets can keep: "{wrong[0]}"')
+        return wish
+    if isinstance(value, Sequence):
+        return [str(genre) for genre in value]
+    raise UserError("cnngenre: genres must be a name, a list or a mapping")

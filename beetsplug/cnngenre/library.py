@@ -1,0 +1,95 @@
+"""Tracks and albums as the library has them now: it may be large, and others work on it too.
+
+A run can take hours.  So of the tracks of a query only the ids are kept, each is loaded when its
+turn comes, and what was planned for it is stored only where its genres are still the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from beets.dbcore import Results
+from beets.dbcore.query import InQuery
+from beets.library import Album, Item, Library
+
+from beetsplug.cnngenre.console import uninterrupted
+
+N_LOADED = 200  # at once: fewer would be more queries
+
+
+Model = TypeVar("Model", Item, Album)
+
+
+class Tracks:
+    """The tracks of a query, in its order.  Those that are removed meanwhile are passed over."""
+
+    def __init__(self, lib: Library, ids: Sequence[int]) -> None:
+        self._lib = lib
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __iter__(self) -> Iterator[Item]:
+        for start in range(0, len(self._ids), N_LOADED):
+            ids = self._ids[start : start + N_LOADED]
+            loaded = {item.id: item for item in self._lib.items(InQuery("id", ids))}
+            yield from (loaded[key] for key in ids if key in loaded)
+
+
+def find_tracks(lib: Library, query: list[str], *, by_album: bool) -> Tracks:
+    """The tracks of a query, or those of the albums of a query."""
+    if not by_album:
+        return Tracks(lib, ids_of(lib.items(query)))
+    albums = [lib.get_album(key) for key in ids_of(lib.albums(query))]
+    return Tracks(lib, [key for album in albums if album for key in ids_of(album.items())])
+
+
+def ids_of(found: Results[Any]) -> list[int]:
+    """The ids of what was found; models are made only where beets needs them to find or sort."""
+    if found.query is None and found.sort is None:
+        return [row["id"] for row in found.rows]
+    return [model.id for model in found]
+
+
+def current(model: Model) -> Model | None:
+    """A track or an album as the library has it now; None where it has gone.
+
+    An id may have passed to another one, which was added at another time.
+    """
+    if model.id is None:
+        return None
+    lib: Library = model.db
+    now = lib.get_item(model.id) if isinstance(model, Item) else lib.get_album(model.id)
+    return now if now is not None and now.added == model.added else None
+
+
+def unedited(model: Model, genres: tuple[str, ...]) -> Model | None:
+    """A track or an album as it is now; None where it has gone, or has other genres than these."""
+    now = current(model)
+    return now if now is not None and named(now.genres) == named(genres) else None
+
+
+def named(genres: Iterable[str]) -> list[str]:
+    """Genres without the empty ones, which some files have and which say nothing."""
+    return [genre for genre in genres if genre]
+
+
+@uninterrupted()
+def store_unless_edited(model: Model, genres: tuple[str, ...]) -> bool:
+    """Store what was set on a track or an album, unless it has gone or has no longer these genres.
+
+    Nobody else can write to the library between the look and the storing, which may be part of a
+    longer transaction.  An album's tracks are left alone.
+    """
+    with model.db.transaction() as transaction:
+        # Changes nothing, but from here on SQLite lets nobody else write.
+        transaction.mutate("UPDATE items SET id = id WHERE 0")
+        if unedited(model, genres) is None:
+            return False
+        if isinstance(model, Album):
+            model.store(inherit=False)
+        else:
+            model.store()
+    return True

@@ -1,0 +1,311 @@
+"""What a review is, whoever asks: which tracks are in doubt, and what the user decides about them.
+
+``review_terminal`` asks at a terminal, ``serve`` on a page.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beets import ui
+from beets.library import Item, Library
+from mutagen import MutagenError
+
+from beetsplug.cnngenre.config import GENRES, Options, UserError
+from beetsplug.cnngenre.console import progress, uninterrupted
+from beetsplug.cnngenre.library import store_unless_edited, unedited
+from beetsplug.cnngenre.review.rollback import (
+    Change,
+    differing,
+    file_tags,
+    go_back,
+    is_as_left,
+    take,
+)
+from beetsplug.cnngenre.tagging.apply import apply
+from beetsplug.cnngenre.tagging.fields import genres_of, note
+from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
+
+if TYPE_CHECKING:
+    from beetsplug.cnngenre import CnnGenrePlugin
+    from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
+    from genre_model.model.vocabulary import GenreScore, SongGenre
+
+
+N_SHOWN = 5
+
+
+class State(Enum):
+    """What has become of a doubtful track; the value is the word in the summary line."""
+
+    ACCEPTED = "accepted"
+    CORRECTED = "corrected"
+    SKIPPED = "skipped"
+    LEFT = "left"
+    FAILED = "failed"
+    GONE = "changed elsewhere"
+
+
+SUMMARY = (State.ACCEPTED, State.CORRECTED, State.SKIPPED, State.LEFT, State.FAILED)
+
+
+DECIDED = (State.ACCEPTED, State.CORRECTED)
+
+
+@dataclass(slots=True, eq=False)
+class UncertainTrack:
+    """A track that the model is in doubt about, as it was found, and what has become of it.
+
+    ``genres`` are those that the library should have for it, unless somebody else has been there.
+    """
+
+    verdict: Verdict
+    song: SongGenre
+    genres: tuple[str, ...]
+    state: State = State.LEFT
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision, to be taken back: the doubt's state before, and the track's, if it changed."""
+
+    uncertain: UncertainTrack
+    state: State
+    change: Change | None
+
+
+class Review:
+    """The doubtful tracks; does at once what is decided about them, and counts."""
+
+    def __init__(self, plugin: CnnGenrePlugin, options: Options, lib: Library) -> None:
+        """Load the model.
+
+        Raises:
+            UserError: It cannot be used, or it is not one for genres.
+        """
+        self.log, self.options, self.lib = plugin._log, options, lib
+        self.track_classifier: TrackClassifier = plugin.track_classifier(options, lib)
+        if self.track_classifier.target != GENRES:
+            raise UserError(
+                f"cnngenre: a review is for genres; the model is for {self.track_classifier.target}"
+            )
+        self.uncertain_tracks: list[UncertainTrack] = []
+        self.extracted = Counter[str]()  # "sure", "failed"
+        self.new_names: set[str] = set()
+        self.decisions: list[Decision] = []
+
+    def run(self, items: Sequence[Item], ask: Callable[[], bool]) -> None:
+        """Find the doubtful ones among tracks, have somebody asked about them, sum up.
+
+        ``ask`` says whether it came to its end.
+        """
+        start, whole = time.monotonic(), False
+        try:
+            self.find(items)
+            if self.options.pretend:
+                self.show_order()
+                whole = True
+            else:
+                whole = ask()
+        finally:
+            if whole or self.extracted:
+                self.summarise(time.monotonic() - start, whole=whole)
+
+    def find(self, items: Sequence[Item]) -> None:
+        """Hear what was never heard; the doubtful ones, those that teach most first."""
+        from beetsplug.cnngenre.classify.classifier import artist_of
+        from genre_model.evaluation.active_learning import review_order
+
+        todo = [item for item in items if self.options.force or not genres_of(item)]
+        found: list[UncertainTrack] = []
+        with progress(len(todo), quiet=self.options.quiet) as bar:
+            for verdict in self.track_classifier.verdicts(todo):
+                uncertain = self.uncertain_track(verdict)
+                if uncertain is not None:
+                    found.append(uncertain)
+                bar.update()
+        confidences = [
+            uncertain.song.best.probability for uncertain in found if uncertain.song.best
+        ]
+        order = review_order(
+            confidences, [artist_of(uncertain.verdict.item) for uncertain in found]
+        )
+        self.uncertain_tracks = [found[index] for index in order]
+
+    def uncertain_track(self, verdict: Verdict) -> UncertainTrack | None:
+        """What there is to ask about a track, if anything; what was heard is noted on it."""
+        item, song = verdict.item, verdict.song
+        if song is None or verdict.probabilities is None:
+            self.extracted["failed"] += 1
+            self.log.warning("{}: {}", item, verdict.plan.reason)
+            return None
+        if not self.options.pretend:
+            note(item, song, verdict.probabilities, self.track_classifier.bundle_id)
+            store_unless_edited(item, genres_of(item))  # if it was, it is passed over when asked
+        self.extracted["sure"] += song.accepted
+        if song.accepted or song.best is None:
+            return None
+        return UncertainTrack(verdict, song, genres_of(item))
+
+    def show_order(self) -> None:
+        """Print what would be asked, in the order in which it would be."""
+        from genre_model.core.text import harmless
+
+        for uncertain in self.uncertain_tracks:
+            name = harmless(str(uncertain.verdict.item))
+            ui.print_(f"{name}: {candidates(uncertain.song.ranked[:N_SHOWN])}")
+
+    def unchanged(self, uncertain: UncertainTrack) -> Item | None:
+        """A track as it is in the library now; None where it has gone, or has other genres.
+
+        The user may think for long, and label with something else meanwhile.
+        """
+        return unedited(uncertain.verdict.item, uncertain.genres)
+
+    def is_known(self, name: str, uncertain: UncertainTrack) -> bool:
+        """Whether a name is the model's, or one that the user has said is no slip."""
+        return name in self.new_names or any(name == score.genre for score in uncertain.song.ranked)
+
+    @uninterrupted()
+    def decide(self, uncertain: UncertainTrack, genres: tuple[str, ...]) -> State:
+        """Give a track the user's genres, and its album what follows from that.
+
+        Returns:
+            What has become of the track.  Failed, or changed elsewhere, it is as it was; if
+            something was decided about it before, that still counts.
+        """
+        item = self.unchanged(uncertain)
+        if item is None:
+            return self.leave_alone(uncertain, State.GONE)
+        path = Path(item.filepath) if self.options.write else None
+        plan = TagPlan(Action.WRITE, genres_of(item), genres, "reviewed")
+        before = take(item)
+        try:
+            tags = file_tags(path) if path else {}
+        except MutagenError as error:
+            plan = not_written(plan, str(error))
+        else:
+            plan = apply(item, plan, write=self.options.write, by_user=True)
+        if plan.action is Action.KEEP:
+            return self.leave_alone(uncertain, State.GONE)
+        if plan.action is Action.FAIL:
+            self.log.warning("{}: {}", item, plan.reason)
+            return self.leave_alone(uncertain, State.FAILED)
+        self.set_album(item)
+        changed = differing(tags, file_tags(path)) if path else None
+        self.decisions.append(
+            Decision(uncertain, uncertain.state, Change(before, take(item), changed))
+        )
+        accepted = uncertain.song.best is not None and genres == (uncertain.song.best.genre,)
+        uncertain.state = State.ACCEPTED if accepted else State.CORRECTED
+        uncertain.genres = genres_of(item)
+        return uncertain.state
+
+    def leave_alone(self, uncertain: UncertainTrack, state: State) -> State:
+        """Note that nothing could be done to a track."""
+        if uncertain.state not in DECIDED:
+            uncertain.state = state
+        return state
+
+    def skip(self, uncertain: UncertainTrack) -> None:
+        """Decide nothing about a track."""
+        if uncertain.state not in DECIDED:
+            self.decisions.append(Decision(uncertain, uncertain.state, None))
+            uncertain.state = State.SKIPPED
+
+    @uninterrupted()
+    def take_back(self) -> tuple[UncertainTrack, State]:
+        """Undo the last decision that was not taken back: the track is exactly as it was before.
+
+        Returns:
+            The track, and its state now; failed where the file cannot be written: nothing has
+            changed then, and it can be tried again.  Changed elsewhere it is left as it is.
+
+        Raises:
+            IndexError: There is none.
+        """
+        decision = self.decisions[-1]
+        uncertain, change = decision.uncertain, decision.change
+        if change is not None:
+            action = self.change_back(uncertain, change)
+            if action is Action.FAIL:
+                return uncertain, State.FAILED
+            if action is Action.KEEP:
+                self.decisions.pop()
+                return uncertain, State.GONE
+            uncertain.genres = change.before.genres
+        self.decisions.pop()
+        uncertain.state = decision.state
+        return uncertain, uncertain.state
+
+    def change_back(self, uncertain: UncertainTrack, change: Change) -> Action:
+        """Give a track back what it had; keeps what somebody else has done to it."""
+        item = self.unchanged(uncertain)
+        if item is None or not is_as_left(item, change.after):
+            return Action.KEEP
+        plan = go_back(item, change)
+        if plan.action is Action.FAIL:
+            self.log.warning("{}: {}", item, plan.reason)
+        return plan.action
+
+    def set_album(self, item: Item) -> None:
+        """Give a track's album the genre of its tracks."""
+        from beetsplug.cnngenre.tagging.albums import albums_of, set_album_genres
+
+        track_classifier, force = self.track_classifier, self.options.force
+        for album in albums_of([item]) if self.options.album_genre else []:
+            set_album_genres(
+                album,
+                track_classifier.vocabulary,
+                track_classifier.policy,
+                track_classifier.bundle_id,
+                force=force,
+            )
+
+    def counts(self) -> Counter[State]:
+        """How many tracks have become what."""
+        counts = Counter(uncertain.state for uncertain in self.uncertain_tracks)
+        counts[State.FAILED] += self.extracted["failed"]
+        return counts
+
+    def summarise(self, seconds: float, *, whole: bool) -> None:
+        """The one line at the end."""
+        state = "" if whole else "interrupted: "
+        mode = "pretended: " if self.options.pretend else ""
+        numbers = self.counts()
+        counts = ", ".join(f"{state.value} {numbers[state]}" for state in SUMMARY)
+        minutes, rest = divmod(round(seconds), 60)
+        sure = self.extracted["sure"]
+        hint = f"; sure of {sure}: beet cnngenre writes those" if sure else ""
+        ui.print_(f"{state}{mode}{counts} in {minutes}:{rest:02d}{hint}")
+
+
+def candidates(scores: Sequence[GenreScore]) -> str:
+    """Genres with their numbers and probabilities, in a line."""
+    return "   ".join(
+        f"{number}. {score.genre} {score.probability:.2f}" for number, score in enumerate(scores, 1)
+    )
+
+
+def read_genres(text: str, ranked: Sequence[GenreScore]) -> tuple[str, ...]:
+    """Genres from numbers and names as typed, in the model's spelling where they are the model's.
+
+    Raises:
+        ValueError: There is no such number.
+    """
+    from genre_model.data.genre_names import cleaned
+
+    spelling = {score.genre.casefold(): score.genre for score in ranked}
+    genres: list[str] = []
+    for word in filter(None, map(cleaned, text.split(";"))):
+        if word.isdecimal() and not 1 <= int(word) <= len(ranked):
+            raise ValueError(f"there is no number {word}")
+        name = ranked[int(word) - 1].genre if word.isdecimal() else word
+        genres.append(spelling.get(name.casefold(), name))
+    return tuple(dict.fromkeys(genres))

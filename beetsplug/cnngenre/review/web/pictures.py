@@ -1,0 +1,86 @@
+"""The pictures of the review page: drawn when they are asked for, the last few kept."""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict, deque
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beets.library import Item, Library
+
+from beetsplug.cnngenre.config import Options
+from beetsplug.cnngenre.review.web.thread import OneThread
+
+if TYPE_CHECKING:
+    from beetsplug.cnngenre import CnnGenrePlugin
+    from beetsplug.cnngenre.classify.classifier import Verdict
+    from beetsplug.cnngenre.classify.explain import Explain
+
+
+N_KEPT = 16  # a few hundred KB each
+
+
+N_WANTED = 3  # the track that is shown, the next one, and one more
+
+
+class Pictures:
+    """Draws in a thread of its own: that takes a second, and deciding does not wait for it."""
+
+    def __init__(self, plugin: CnnGenrePlugin, options: Options, lib: Library) -> None:
+        self._plugin, self._options, self._lib = plugin, options, lib
+        self._explain: Explain | None = None
+        self._thread = OneThread("cnngenre-pictures")
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._wanted: deque[int] = deque(maxlen=N_WANTED)
+
+    def picture(self, verdict: Verdict, item: Item) -> bytes | str:
+        """The PNG of a track, or why there is none.
+
+        Args:
+            verdict: What was said of the track.
+            item: The track as it is now; it may have moved.
+        """
+        assert item.id is not None
+        if item.id not in self._wanted:
+            self._wanted.append(item.id)
+        return self._thread.do(self._drawn, replace(verdict, item=item), item.id)
+
+    def close(self) -> None:
+        """Draw no more."""
+        self._thread.close(wait=False)
+
+    def _drawn(self, verdict: Verdict, key: int) -> bytes | str:
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        if key not in self._wanted:
+            return "the page has gone on"
+        picture = self._draw(verdict)
+        if isinstance(picture, bytes):
+            self._kept[key] = picture
+            while len(self._kept) > N_KEPT:
+                self._kept.popitem(last=False)
+        return picture
+
+    def _draw(self, verdict: Verdict) -> bytes | str:
+        from beetsplug.cnngenre.classify.explain import Explain
+        from genre_model.core.errors import GenreModelError
+        from genre_model.explain.picture import explanation_of_song
+
+        if self._explain is None:
+            self._explain = Explain(self._plugin, self._options, self._lib, None)
+        if not self._explain.draws:
+            return "there is no Pillow to draw with"
+        explanation = self._explain.explanation(verdict)
+        if isinstance(explanation, str):
+            return explanation
+        spec = self._explain.track_classifier.classifier.manifest.spectrogram
+        try:
+            image = explanation_of_song(explanation, Path(verdict.item.filepath), spec)
+        except GenreModelError as error:
+            return str(error)
+        content = io.BytesIO()
+        image.save(content, format="PNG")
+        return content.getvalue()

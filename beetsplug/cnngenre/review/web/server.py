@@ -1,0 +1,152 @@
+"""``beet cnngenre --serve``: the doubtful tracks on a page, for the user of this machine alone."""
+
+from __future__ import annotations
+
+import socket
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from beets import ui
+from beets.library import Item, Library
+
+from beetsplug.cnngenre.config import Options, UserError
+from beetsplug.cnngenre.review.session import Review
+
+if TYPE_CHECKING:
+    from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler
+
+    from beetsplug.cnngenre import CnnGenrePlugin
+
+
+HOST = "127.0.0.1"
+
+
+POLL_S = 0.5
+
+
+class Serve:
+    """Shows the page until Ctrl-C; what is decided there is done at once."""
+
+    def __init__(
+        self, plugin: CnnGenrePlugin, options: Options, lib: Library, port: int | None
+    ) -> None:
+        """Load the model.
+
+        Args:
+            plugin: The plugin.
+            options: The user's wishes.
+            lib: The library.
+            port: Where to listen; None: wherever the system has room.  The token is another one
+                every time, so no address is worth remembering.
+
+        Raises:
+            UserError: The model cannot be used, it is not one for genres, there is no Flask, or
+                the port is not free.
+        """
+        self.plugin, self.options, self.lib = plugin, options, lib
+        check_flask()
+        self.socket = None if options.pretend else server_socket(port or 0)
+        self.review = Review(plugin, options, lib)
+
+    def run(self, items: list[Item], *, show: bool) -> None:
+        """Find the doubtful ones among tracks, and serve them; with ``show``, in a browser."""
+        self.review.run(items, lambda: self.serve(show=show))
+
+    def serve(self, *, show: bool) -> bool:
+        """Answer the page's requests until Ctrl-C, which is how it ends."""
+        from werkzeug.serving import make_server
+
+        from beetsplug.cnngenre.review.web.guard import Guard
+        from beetsplug.cnngenre.review.web.pictures import Pictures
+        from beetsplug.cnngenre.review.web.routes import Page, make_app
+        from beetsplug.cnngenre.review.web.thread import OneThread
+
+        n_uncertain = len(self.review.uncertain_tracks)
+        if not n_uncertain:
+            ui.print_("no tracks are in doubt")
+            return True
+        assert self.socket is not None
+        guard = Guard(HOST, self.socket.getsockname()[1])
+        library = OneThread("cnngenre-library")
+        pictures = Pictures(self.plugin, self.options, self.lib)
+        app = make_app(Page(self.review), guard, library, pictures)
+        server = make_server(
+            HOST, 0, app, threaded=True, request_handler=quiet(), fd=self.socket.fileno()
+        )
+        self.socket.close()  # the server has its own
+        try:
+            ui.print_(f"{n_uncertain} doubtful at {guard.address}")
+            ui.print_("Only this machine can open it. Ctrl-C ends it; what is decided is kept.")
+            if show:
+                self.show(guard.address_for_once())
+            wait_for_ctrl_c(server)
+        finally:
+            pictures.close()
+            library.close(wait=True)
+        ui.print_()
+        return True
+
+    def show(self, address: str) -> None:
+        """Open the page in the user's browser."""
+        from genre_model.core.errors import GenreModelError
+        from genre_model.explain.viewer import show
+
+        try:
+            show(address)
+        except GenreModelError as error:
+            self.plugin._log.warning("{}", error)
+
+
+def check_flask() -> None:
+    """Make sure that there is what serves pages.
+
+    Raises:
+        UserError: There is not.
+    """
+    try:
+        import flask  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            "cnngenre: --serve needs Flask: pip install 'beets-cnngenre[web]'"
+        ) from error
+
+
+def server_socket(port: int) -> socket.socket:
+    """A socket that this machine alone can reach; port 0 is one that is free.
+
+    Raises:
+        UserError: The port is not free, or there is no such port.
+    """
+    if not 0 <= port <= 65535:
+        raise UserError(f"cnngenre: there is no port {port}")
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise UserError(
+            f"cnngenre: cannot listen on port {port}: {error.strerror or error}"
+        ) from error
+
+
+def wait_for_ctrl_c(server: BaseWSGIServer) -> None:
+    """Serve until the user ends it.
+
+    In a thread of its own, because Ctrl-C interrupts the main one wherever it is.
+    """
+    thread = Thread(target=server.serve_forever, name="cnngenre-server", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(POLL_S)  # Windows hears Ctrl-C only between two waits
+    except KeyboardInterrupt:
+        server.shutdown()
+
+
+def quiet() -> type[WSGIRequestHandler]:
+    """A handler that does not print a line for every request."""
+    from werkzeug.serving import WSGIRequestHandler
+
+    class Quiet(WSGIRequestHandler):
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Nothing: the address has the token in it."""
+
+    return Quiet

@@ -1,0 +1,87 @@
+"""An album's genre is made of its tracks', and never overwrites theirs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from beets.library import Album, Item
+
+from beetsplug.cnngenre.library import current, store_unless_edited
+from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, remembered
+from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
+
+
+def albums_of(items: Iterable[Item]) -> list[Album]:
+    """The albums that the tracks belong to, each once."""
+    albums: dict[int, Album] = {}
+    for item in items:
+        if item.album_id is not None and item.album_id not in albums:
+            album = item.get_album()
+            if album is not None:
+                albums[item.album_id] = album
+    return list(albums.values())
+
+
+def set_album_genres(
+    album: Album, vocabulary: Vocabulary, policy: Policy, bundle_id: str, *, force: bool
+) -> bool:
+    """Give an album the genre of its tracks, if it has none or ``force``.
+
+    Returns:
+        Whether the album has changed.
+    """
+    before = tuple(album.genres)
+    ours = tuple(album.get("cnngenre_written") or ()) == before
+    if before and not (force or ours):
+        return False
+    song = album_genre(album.items(), vocabulary, policy, bundle_id)
+    if not song.accepted or song.genres == before:
+        return False
+    if not ours or album.get("cnngenre_previous") is None:
+        album["cnngenre_previous"] = list(before)
+    album["cnngenre_written"] = list(song.genres)
+    album.genres = list(song.genres)
+    if store_unless_edited(album, before):
+        return True
+    if current(album) is not None:
+        album.load()  # an import goes on with it, and must not store it
+    return False
+
+
+def album_genre(
+    items: Iterable[Item], vocabulary: Vocabulary, policy: Policy, bundle_id: str
+) -> SongGenre:
+    """The verdict on an album: the mean of its tracks' probabilities.
+
+    A track that the user labelled counts with its first genre, one without any opinion not at all.
+    """
+    totals: Counter[str] = Counter()
+    labels: set[str] = set()
+    n_tracks = 0
+    for item in items:
+        genres = genres_of(item)
+        if genres and not is_ours(item):
+            labels.add(genres[0])
+            opinion = {genres[0]: 1.0}
+        else:
+            opinion = remembered(item, bundle_id) or {}
+        n_tracks += bool(opinion)
+        totals.update(opinion)
+    mean = {genre: total / n_tracks for genre, total in totals.items()}
+    own = {label: label for label in labels if not vocabulary.ancestry(label)}
+    return judge(mean, Vocabulary({**vocabulary.names, **own}, vocabulary.parents), policy)
+
+
+def undo_album(album: Album) -> None:
+    """Take back what we did to an album's genres, unless they were edited since."""
+    previous = album.get("cnngenre_previous")
+    if previous is None:
+        return
+    before = tuple(album.genres)
+    if tuple(album.get("cnngenre_written") or ()) == before:
+        album.genres = list(previous)
+    for name in ("cnngenre_previous", "cnngenre_written"):
+        if album.get(name) is not None:
+            del album[name]
+    store_unless_edited(album, before)

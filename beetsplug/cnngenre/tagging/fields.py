@@ -1,0 +1,114 @@
+"""Fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from beets.library import Item
+
+from beetsplug.cnngenre.config import GENRES, UserError
+from beetsplug.cnngenre.fields import FIELDS
+
+if TYPE_CHECKING:
+    from genre_model.model.vocabulary import SongGenre
+
+
+DIGITS = 4  # of the probabilities in `cnngenre_all`
+
+
+def genres_of(item: Item) -> tuple[str, ...]:
+    """The genres that a track has; an empty tag in its file is none."""
+    return tuple(genre for genre in item.genres if genre)
+
+
+def own_field(item: Item, name: str) -> Any:
+    """A field of a track, None where it has none; an album's is not taken for its track's."""
+    return item.get(name, default=None, with_album=False)
+
+
+def remembered(item: Item, bundle_id: str) -> dict[str, float] | None:
+    """The probabilities that this bundle gave the track before; None where it never heard it."""
+    if own_field(item, "cnngenre_model") != bundle_id:
+        return None
+    entries = own_field(item, "cnngenre_all") or []
+    pairs = (entry.rpartition(" ") for entry in entries)
+    return {genre: float(number) for genre, _, number in pairs if is_number(number)}
+
+
+def memorable(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Probabilities as they can be noted, so that what is remembered equals what was heard."""
+    rounded = {genre: round(probability, DIGITS) for genre, probability in probabilities.items()}
+    return {genre: probability for genre, probability in rounded.items() if probability > 0}
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a plain decimal, as we write them."""
+    return text.replace(".", "", 1).isdigit()
+
+
+def note(item: Item, song: SongGenre, probabilities: Mapping[str, float], bundle_id: str) -> bool:
+    """Note on the track what was heard.  Stores nothing.
+
+    Returns:
+        Whether that was new.
+    """
+    ranked = sorted(probabilities.items(), key=lambda entry: (-entry[1], entry[0]))
+    notes = {
+        "cnngenre_label": song.best.genre if song.best else "",
+        "cnngenre_probability": song.best.probability if song.best else 0.0,
+        "cnngenre_all": [f"{genre} {probability:.{DIGITS}f}" for genre, probability in ranked],
+        "cnngenre_model": bundle_id,
+    }
+    new = any(own_field(item, name) != value for name, value in notes.items())
+    item.update(notes)
+    return new
+
+
+def is_ours(item: Item) -> bool:
+    """Whether the track's present genres are those that we gave it."""
+    written = own_field(item, "cnngenre_written")
+    return bool(written) and tuple(written) == genres_of(item)
+
+
+def is_reviewed(item: Item) -> bool:
+    """Whether the track's present genres are those that the user decided on in a review."""
+    reviewed = own_field(item, "cnngenre_reviewed")
+    return bool(reviewed) and tuple(reviewed) == genres_of(item)
+
+
+def field_values(item: Item, target: str) -> tuple[str, ...]:
+    """What a track has of a model's target: its genres, or what the model's own field says."""
+    if target == GENRES:
+        return genres_of(item)
+    value = own_field(item, own_name(target))
+    return (str(value),) if value else ()
+
+
+def own_name(target: str) -> str:
+    """The flexible field of a model that is not for genres."""
+    return f"cnngenre_{target}"
+
+
+def check_target(target: str) -> None:
+    """Make sure that a model's answers do not end up in what is kept for `--undo`, say.
+
+    Raises:
+        UserError: They would.
+    """
+    if FIELDS.keys() & {own_name(target), f"{own_name(target)}_probability"}:
+        raise UserError(f"cnngenre: {own_name(target)} is a field of the plugin's own")
+
+
+def forget(item: Item) -> None:
+    """Drop our fields from a track.  Stores nothing."""
+    restore_fields(item, dict.fromkeys(FIELDS))
+
+
+def restore_fields(item: Item, values: Mapping[str, Any]) -> None:
+    """Set flexible fields to what they were; None where there was none."""
+    for name, value in values.items():
+        if value is not None:
+            item[name] = value
+        elif own_field(item, name) is not None:
+            del item[name]

@@ -1,0 +1,286 @@
+"""What each run did, track by track: a file of JSON lines a run, in ``cnngenre/runs``.
+
+The first line says what ran, each further one what became of a track, the last one that the run has
+come to its end.  A line is appended when its track is done, so a run that dies leaves all but the
+line that it was writing.  A journal that cannot be written is one warning and no more.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+from beets.library import Item
+
+from beetsplug.cnngenre.config import GENRES, Options, UserError
+from beetsplug.cnngenre.tagging.fields import own_field, own_name
+from beetsplug.cnngenre.tagging.plan import Action, TagPlan
+
+FORMAT = 1
+
+
+MAX_RUNS = 50
+
+
+MAX_BYTES = 64 * 2**20  # of all journals together; a track is some 200 bytes
+
+
+LAST, LIST = "last", "list"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What ran.  ``command`` is ``cnngenre``, ``undo`` or ``import``."""
+
+    format: int
+    command: str
+    began_utc: str
+    version: str
+    model: str
+    target: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What became of a track, ``seconds`` after the run's beginning.
+
+    ``path`` is where the file was then.  ``probability`` is the leading genre's; None where this
+    model has not heard the track.
+    """
+
+    id: int | None
+    path: str
+    action: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    probability: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The run's end; ``whole`` is false where it was interrupted."""
+
+    whole: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A journal that was read.  ``end`` is None where the run died, or is still at it."""
+
+    name: str
+    header: Header
+    entries: tuple[Entry, ...]
+    end: End | None
+
+
+class Journal:
+    """The journal of a run that is going on.  Used in one thread, the one that writes."""
+
+    def __init__(self, folder: Path, header: Header, warn: Callable[[str], None]) -> None:
+        """Nothing is written before the first track.
+
+        Args:
+            folder: Of all journals.
+            header: What runs.
+            warn: Told, once, that the journal cannot be written.
+        """
+        self._folder, self._header, self._warn = folder, header, warn
+        self._start = time.monotonic()
+        self._file: IO[bytes] | None = None
+        self._closed = False
+
+    def add(self, item: Item, plan: TagPlan) -> None:
+        """Note what became of a track."""
+        self._write(
+            Entry(
+                item.id,
+                name_of(os.fsencode(item.filepath)),
+                plan.action.value,
+                plan.before,
+                plan.after,
+                None if plan.action is Action.FAIL else self._probability(item),
+                self._seconds(),
+            )
+        )
+
+    def end(self, *, whole: bool) -> None:
+        """Note the run's end, where there was anything to note."""
+        if self._file is not None:
+            self._write(End(whole, self._seconds()))
+            self._stop()
+
+    def _probability(self, item: Item) -> float | None:
+        if self._header.target != GENRES:
+            value = own_field(item, f"{own_name(self._header.target)}_probability")
+        elif own_field(item, "cnngenre_model") == self._header.model:
+            value = own_field(item, "cnngenre_probability")
+        else:
+            value = None
+        return None if value in (None, "") else round(float(value), 3)
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._start, 2)
+
+    def _write(self, record: Entry | End) -> None:
+        if self._closed:
+            return
+        try:
+            if self._file is None:
+                self._file = new_file(self._folder, self._header.began_utc)
+                self._file.write(as_line(self._header))
+            self._file.write(as_line(record))
+            self._file.flush()
+        except OSError as error:
+            self._warn(f"this run is not kept in {self._folder}: {error.strerror}")
+            self._stop()
+
+    def _stop(self) -> None:
+        self._closed = True
+        if self._file is not None:
+            with suppress(OSError):  # what could not be flushed
+                self._file.close()
+            self._file = None
+
+
+@contextmanager
+def ended(journal: Journal) -> Iterator[Journal]:
+    """Write a journal's end, as whole unless an exception passes by."""
+    whole = False
+    try:
+        yield journal
+        whole = True
+    finally:
+        journal.end(whole=whole)
+
+
+def header_of(command: str, options: Options, model: str = "", target: str = GENRES) -> Header:
+    """The header of a run that begins now."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        program = version("beets-cnngenre")
+    except PackageNotFoundError:  # a source tree on the path
+        program = ""
+    wishes = {name: getattr(options, name) for name in OPTIONS}
+    if options.model is not None:
+        wishes["model"] = name_of(os.fsencode(options.model))
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return Header(FORMAT, command, now, program, model, target, wishes)
+
+
+OPTIONS = (
+    *("force", "keep_existing", "write", "album_genre", "threshold", "count"),
+    *("second_threshold", "genres", "model", "thorough", "threads"),
+)
+
+
+def name_of(name: bytes) -> str:
+    """A file's name as text; what is not UTF-8 in it is escaped."""
+    return name.decode("utf-8", "backslashreplace")
+
+
+def as_line(record: Header | Entry | End) -> bytes:
+    """A record as a line."""
+    return msgspec.json.encode(record) + b"\n"
+
+
+def new_file(folder: Path, began_utc: str) -> IO[bytes]:
+    """A new file for a run, after the oldest ones have given way.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    make_room(folder)
+    name = began_utc[:19].replace(":", "-")
+    number = 1
+    while True:
+        try:
+            return (folder / f"{name}{f'.{number}' if number > 1 else ''}.jsonl").open("xb")
+        except FileExistsError:  # another run of the same second
+            number += 1
+
+
+def make_room(folder: Path) -> None:
+    """Remove the oldest journals, so that one more keeps to the bounds."""
+    n_bytes = 0
+    for index, path in enumerate(reversed(journals(folder))):
+        with suppress(OSError):  # another process was faster
+            n_bytes += path.stat().st_size
+            if index >= MAX_RUNS - 1 or n_bytes > MAX_BYTES:
+                path.unlink()
+
+
+def journals(folder: Path) -> list[Path]:
+    """The files of all runs, oldest first."""
+
+    def age(path: Path) -> tuple[str, int, str]:
+        return path.stem[:19], len(path.stem), path.stem
+
+    return sorted(folder.glob("[!.]*.jsonl"), key=age)
+
+
+def find_run(folder: Path, name: str) -> Path:
+    """The journal of a name, of a name that begins so, or the last one.
+
+    Raises:
+        UserError: There is none, or there are several.
+    """
+    paths = journals(folder)
+    if not paths:
+        raise UserError(f"cnngenre: no run has been kept yet in {folder}")
+    if name == LAST:
+        return paths[-1]
+    exact = [path for path in paths if path.stem == name.removesuffix(".jsonl")]
+    found = exact or [path for path in paths if path.stem.startswith(name)]
+    if len(found) != 1:
+        n = len(found) or "no"
+        runs = "run's name begins" if n == "no" else "runs' names begin"
+        raise UserError(f"cnngenre: {n} {runs} with {name}; --run list names them")
+    return found[0]
+
+
+def read_run(path: Path) -> PastRun:
+    """A run's journal.
+
+    Raises:
+        UserError: It cannot be read, or a newer version wrote it.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UserError(f"cnngenre: cannot read {path}: {error.strerror}") from error
+    written = decoded(lines[0], dict) if lines else None
+    if written and isinstance(written.get("format"), int) and written["format"] > FORMAT:
+        raise UserError(f"cnngenre: {path} was written by a newer version of the plugin")
+    header = decoded(lines[0], Header) if lines else None
+    if header is None:
+        raise UserError(f"cnngenre: {path} is not a run's journal")
+    end = decoded(lines[-1], End)
+    return PastRun(path.stem, header, tuple(entries_of(lines[1:])), end)
+
+
+def entries_of(lines: Iterable[bytes]) -> Iterator[Entry]:
+    """The tracks among lines; a line that was cut is passed over."""
+    for line in lines:
+        entry = decoded(line, Entry)
+        if entry is not None:
+            yield entry
+
+
+def decoded(line: bytes, kind: type[Any]) -> Any:
+    """A line as a record of a kind, None where it is not one."""
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None

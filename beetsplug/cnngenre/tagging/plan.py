@@ -1,0 +1,83 @@
+"""Plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from beets.library import Item
+
+from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, is_reviewed, own_field
+
+if TYPE_CHECKING:
+    from genre_model.model.vocabulary import SongGenre
+
+
+MEANWHILE = "edited or removed meanwhile"
+
+
+class Action(Enum):
+    """What becomes of a track; the value is the word in the summary line."""
+
+    WRITE = "tagged"
+    KEEP = "kept"
+    UNSURE = "unsure"
+    FAIL = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TagPlan:
+    """What is to be done with one track's genres, and why."""
+
+    action: Action
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    reason: str
+
+
+def plan_without_audio(before: tuple[str, ...], *, force: bool) -> TagPlan | None:
+    """The plan for a track that need not be heard, because its genres stay; else None."""
+    if before and not force:
+        return TagPlan(Action.KEEP, before, before, "has genres")
+    return None
+
+
+def plan_tags(before: tuple[str, ...], song: SongGenre, *, keep_existing: bool) -> TagPlan:
+    """The plan for a track that may be given genres.
+
+    Args:
+        before: The genres that it has.
+        song: What was heard.
+        keep_existing: Whether ``before`` stays, with the new genres after it.
+    """
+    if not song.accepted:
+        return TagPlan(Action.UNSURE, before, before, song.reason)
+    known = {genre.casefold() for genre in before} if keep_existing else set[str]()
+    fresh = tuple(genre for genre in song.genres if genre.casefold() not in known)
+    after = before + fresh if keep_existing else fresh
+    if after == before:
+        return TagPlan(Action.KEEP, before, before, f"{song.reason}, as it was")
+    return TagPlan(Action.WRITE, before, after, song.reason)
+
+
+def kept_meanwhile(plan: TagPlan) -> TagPlan:
+    """The plan for a track that somebody else has edited, or removed, since this one was made."""
+    return TagPlan(Action.KEEP, plan.before, plan.before, MEANWHILE)
+
+
+def not_written(plan: TagPlan, trouble: str) -> TagPlan:
+    """What becomes of a track whose file cannot be written: nothing."""
+    reason = f"the file cannot be written: {trouble}"
+    return TagPlan(Action.FAIL, plan.before, plan.before, reason)
+
+
+def plan_undo(item: Item) -> TagPlan | None:
+    """The plan that takes back what we, or a review, did to a track; None where that is nothing."""
+    previous = own_field(item, "cnngenre_previous")
+    if previous is None:
+        return None
+    before = genres_of(item)
+    if not (is_ours(item) or is_reviewed(item)):
+        return TagPlan(Action.KEEP, before, before, "edited since")
+    return TagPlan(Action.WRITE, before, tuple(previous), "undo")

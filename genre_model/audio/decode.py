@@ -1,0 +1,296 @@
+"""Decode audio files to float32 mono at the network's sample rate, wholly or in windows.
+
+PyAV (FFmpeg inside the wheel) decodes, NumPy takes the mean of the channels and soxr HQ changes the
+rate.  FFmpeg's own mixing and resampling are not used: its stereo-to-mono mix is 3 dB louder than
+the mean, and its filter near 8 kHz changes what the network answers.
+
+A file may be anything.  FFmpeg gets to see no more of it than music needs: some containers, audio
+decoders, and no other file or address that it may name.  Memory is bounded by the constants below,
+time by :func:`time_limit`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from genre_model.audio.guards import MAX_TAGS, count_tags, open_options
+from genre_model.audio.samples import Float32, drained, first_frames
+from genre_model.core.deadline import DEADLINE, MAX_SONG_S, Deadline
+from genre_model.core.errors import AudioError, reason
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+
+# Decoders that lean on earlier packets (MP3's bit reservoir, AAC's overlap, Opus' 80 ms) have
+# settled after this long; what they say before is thrown away.
+PREROLL_S = 0.12
+
+
+PREROLL_FRAMES = 4
+
+
+# Half the length of soxr HQ's filter, generously: samples this near to a cut are not exact.
+RESAMPLER_CONTEXT_S = 0.02
+
+
+# How much is decoded before it is handed on when a whole song streams through: so many seconds, or
+# so many samples of all channels together.
+BLOCK_S = 10.0
+
+
+BLOCK_VALUES = 2**22
+
+
+# A file may hold damaged packets; one with more of them than this is not worth an opinion.
+MAX_DAMAGED_SHARE = 0.5
+
+
+# From old telephones to the densest DSD; beyond this a header is damaged.
+MIN_SAMPLE_RATE_HZ, MAX_SAMPLE_RATE_HZ = 1_000, 6_144_000
+
+
+MAX_CHANNELS = 64
+
+
+class AudioFile:
+    """An open audio file.  Use :func:`open_audio`; samples are mono float32 at ``rate_hz``."""
+
+    def __init__(self, container: InputContainer, stream: AudioStream, rate_hz: int) -> None:
+        self.container = container
+        self.stream = stream
+        self.rate_hz = rate_hz
+        self.native_rate_hz = int(stream.rate or 0)
+        self.deadline = DEADLINE.get() or Deadline(math.inf)
+        self._fresh = True  # nothing has been read yet
+        if not MIN_SAMPLE_RATE_HZ <= self.native_rate_hz <= MAX_SAMPLE_RATE_HZ:
+            raise AudioError(f"impossible sample rate {self.native_rate_hz} Hz")
+        if not 0 < stream.channels <= MAX_CHANNELS:
+            raise AudioError(f"impossible number of channels {stream.channels}")
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length that the container states, in seconds; None where it states none."""
+        if self.stream.duration is not None and self.stream.time_base is not None:
+            return float(self.stream.duration * self.stream.time_base)
+        if self.container.duration is not None:
+            return self.container.duration / 1_000_000
+        return None
+
+    def blocks(self) -> Iterator[Float32]:
+        """The whole song from its start, in blocks of about ``BLOCK_S`` seconds at the most.
+
+        Of a song that lasts longer than ``MAX_SONG_S`` so much.
+
+        Raises:
+            AudioError: Nothing could be decoded, or the samples are not numbers.
+        """
+        n_samples = int(MAX_SONG_S * self.native_rate_hz)
+        native = self._gathered(first_frames(self._decode(), n_samples))
+        if self.native_rate_hz == self.rate_hz:
+            yield from native
+            return
+        import soxr
+
+        resampler = soxr.ResampleStream(self.native_rate_hz, self.rate_hz, 1, quality="HQ")
+        most = int(BLOCK_S * self.native_rate_hz)  # in one frame there may be far more
+        for block in native:
+            for start in range(0, len(block), most):
+                yield resampler.resample_chunk(block[start : start + most])
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+    def window(self, start: int, stop: int) -> Float32 | None:
+        """Samples ``start`` to ``stop`` (at ``rate_hz``), reached by seeking.
+
+        Equal to the same samples of the whole song within the accuracy of the container's time
+        stamps.  Samples before 0 are zeros.
+
+        Returns:
+            (stop - start,), or None where the song ends before ``stop`` or cannot be sought; the
+            very start can be had as the first window only.
+
+        Raises:
+            AudioError: The samples are not numbers.
+        """
+        begin, end, offset = self._native_span(max(start, 0), stop)
+        native = self._decode_span(begin, end)
+        if native is None:
+            return None
+        if self.native_rate_hz != self.rate_hz:
+            import soxr
+
+            native = soxr.resample(native, self.native_rate_hz, self.rate_hz, quality="HQ")
+        samples = native[offset : offset + stop - max(start, 0)]
+        if len(samples) < stop - max(start, 0):
+            return None
+        return samples if start >= 0 else np.pad(samples, (-start, 0))
+
+    def _native_span(self, start: int, stop: int) -> tuple[int, int, int]:
+        """Native samples that are needed to get ``start`` to ``stop``, and the offset therein.
+
+        The span begins where a native and a target sample coincide, so that resampling it alone
+        gives the same samples as resampling the whole song.
+        """
+        divisor = math.gcd(self.rate_hz, self.native_rate_hz)
+        unit, native_unit = self.rate_hz // divisor, self.native_rate_hz // divisor
+        context = math.ceil(RESAMPLER_CONTEXT_S * self.rate_hz)
+        units = max(0, start - context) // unit
+        end = math.ceil((stop + context) * self.native_rate_hz / self.rate_hz)
+        return units * native_unit, end, start - units * unit
+
+    def _decode_span(self, begin: int, end: int) -> Float32 | None:
+        """Native mono samples ``begin`` to ``end``, or None where the seek did not get there."""
+        if not self._seek(begin):
+            return None
+        frames = self._decode()
+        first = next(frames, None)
+        position = self._position(first)
+        # Where a seek lands after its target, the samples in between are lost: 10 ms at the most.
+        if first is None or position is None or position > begin + self.native_rate_hz // 100:
+            return None
+        frame: AudioFrame | None = first
+        while frame is not None and position + frame.samples <= begin:  # a coarse seek
+            position += frame.samples
+            frame = next(frames, None)
+        if frame is None:
+            return None
+        found = self._gathered(first_frames(itertools.chain([frame], frames), end - position))
+        before = np.zeros(max(0, position - begin), np.float32)
+        return np.concatenate([before, *found])[max(0, begin - position) :][: end - begin]
+
+    def _seek(self, begin: int) -> bool:
+        """Go to a little before native sample ``begin``; whether the container lets itself."""
+        import av
+
+        if self.stream.time_base is None:
+            return False
+        frame_s = self.stream.codec_context.frame_size / self.native_rate_hz
+        seconds = begin / self.native_rate_hz - max(PREROLL_S, PREROLL_FRAMES * frame_s)
+        fresh, self._fresh = self._fresh, False
+        if seconds <= 0:  # a seek to the start would pass over the packet that primes the decoder
+            return fresh
+        target = (self.stream.start_time or 0) + int(seconds / self.stream.time_base)
+        try:
+            self.container.seek(target, stream=self.stream, backward=True)
+        except av.FFmpegError:
+            return False
+        return True
+
+    def _position(self, frame: AudioFrame | None) -> int | None:
+        """The native sample that a frame starts with, by its time stamp."""
+        if frame is None or frame.pts is None or self.stream.time_base is None:
+            return None
+        seconds = float((frame.pts - (self.stream.start_time or 0)) * self.stream.time_base)
+        return round(seconds * self.native_rate_hz)
+
+    def _gathered(self, frames: Iterator[AudioFrame]) -> Iterator[Float32]:
+        """Native mono samples in blocks of about ``BLOCK_S``.
+
+        Frames are small, some 20 ms: what Python does with each of them costs as much as decoding
+        it, so FFmpeg puts them together.
+        """
+        import av
+
+        fifo, n_channels, wanted = av.AudioFifo(), 0, 0
+        for frame in frames:
+            if frame.layout.nb_channels != n_channels:  # of which the queue takes no notice
+                yield from drained(fifo)
+                fifo, n_channels = av.AudioFifo(), frame.layout.nb_channels
+                wanted = min(int(BLOCK_S * self.native_rate_hz), BLOCK_VALUES // n_channels)
+            frame.pts = None  # else there must be no gaps between them
+            try:
+                fifo.write(frame)
+            except ValueError:  # from here on samples are of another kind
+                yield from drained(fifo)
+                fifo = av.AudioFifo()
+                fifo.write(frame)
+            if fifo.samples >= wanted:
+                yield from drained(fifo)
+        yield from drained(fifo)
+
+    def _decode(self) -> Iterator[AudioFrame]:
+        """Frames from the present position on; damaged packets are passed over."""
+        import av
+
+        n_packets = n_damaged = n_samples = 0
+        packets = self.container.demux(self.stream)
+        while True:
+            self.deadline.check(n_samples / self.native_rate_hz)
+            try:
+                packet = next(packets)
+            except StopIteration:
+                break
+            except av.error.ExitError as error:
+                raise self.deadline.exhausted() from error
+            except av.FFmpegError:  # the rest of the file cannot be read: it is cut off
+                break
+            n_packets += 1
+            n_samples = 0
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                n_damaged += 1
+                continue
+            for frame in frames:
+                n_samples += frame.samples
+                yield frame
+        if n_damaged > MAX_DAMAGED_SHARE * n_packets:
+            raise AudioError(f"{n_damaged} of {n_packets} packets are damaged")
+
+
+@contextmanager
+def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
+    """Open the first audio stream of a file, to be heard at ``rate_hz``.
+
+    Raises:
+        AudioError: There is no such file, it is not a regular file, or FFmpeg finds no audio in it.
+    """
+    import av
+
+    deadline = DEADLINE.get() or Deadline(math.inf)
+    deadline.check()
+    try:
+        if not path.is_file():
+            raise AudioError("not a regular file" if path.exists() else "no such file")
+        if count_tags(path) > MAX_TAGS:
+            raise AudioError(f"more than {MAX_TAGS} tags")
+        # With `file:` before it no name is an address.
+        container = av.open(f"file:{path}", timeout=deadline.limit_s, **open_options())
+    except PermissionError as error:
+        raise AudioError("no permission to read the file") from error
+    except av.error.ExitError as error:
+        raise deadline.exhausted() from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise AudioError(f"not readable as audio ({reason(error)})") from error
+    with container:
+        yield AudioFile(container, sound_of(container), rate_hz)
+
+
+def sound_of(container: InputContainer) -> AudioStream:
+    """The first audio stream of an open file, whose decoder is ready.
+
+    Raises:
+        AudioError: There is none, or nothing decodes it.
+    """
+    import av
+
+    if not container.streams.audio:
+        raise AudioError("no audio in the file")
+    stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise AudioError("nothing here decodes its sound")
+    stream.codec_context.thread_count = 1  # songs, not packets, run in parallel
+    try:
+        stream.codec_context.open(strict=False)
+    except av.FFmpegError as error:
+        raise AudioError(f"its decoder cannot begin ({reason(error)})") from error
+    return stream

@@ -1,0 +1,86 @@
+"""Samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.errors import AudioError
+
+if TYPE_CHECKING:
+    from av.audio.fifo import AudioFifo
+    from av.audio.frame import AudioFrame
+
+
+Float32 = NDArray[np.float32]
+
+
+MAX_AMPLITUDE = 1e6
+
+
+def first_frames(frames: Iterator[AudioFrame], n_samples: int) -> Iterator[AudioFrame]:
+    """As many frames as it takes to have so many samples."""
+    for frame in frames:
+        yield frame
+        n_samples -= frame.samples
+        if n_samples <= 0:
+            return
+
+
+def drained(fifo: AudioFifo) -> Iterator[Float32]:
+    """What waits in a queue, if anything, as mono samples."""
+    frame = fifo.read()
+    if frame is not None:
+        yield checked(mono(frame))
+
+
+def mono(frame: AudioFrame) -> Float32:
+    """The mean of a frame's channels, (n_samples,) float32 in [-1, 1]."""
+    first, *others = map(as_float, channels_of(frame))
+    with np.errstate(over="ignore", invalid="ignore"):  # `checked` refuses what comes of it
+        total = sum(others, first)
+        mean: Float32 = (total / np.float32(1 + len(others))).astype(np.float32, copy=False)
+    return mean
+
+
+def channels_of(frame: AudioFrame) -> Iterator[NDArray[Any]]:
+    """A frame's samples as they were decoded, channel after channel, (n_samples,) each.
+
+    Raises:
+        AudioError: They are of a strange kind.
+    """
+    if frame.format.name == "fltp":  # as most decoders have it; `to_ndarray` would copy it
+        for plane in frame.planes:
+            yield np.frombuffer(memoryview(plane), np.float32, frame.samples)
+        return
+    try:
+        values: NDArray[Any] = frame.to_ndarray()
+    except ValueError as error:  # 64-bit integers, say
+        raise AudioError(f"samples of the kind {frame.format.name}") from error
+    yield from values if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels).T
+
+
+def as_float(values: NDArray[Any]) -> NDArray[Any]:
+    """Integer PCM scaled to [-1, 1); floating point as it is."""
+    if values.dtype.kind == "f":
+        return values
+    bits = 8 * values.dtype.itemsize
+    offset = 128 if values.dtype.kind == "u" else 0  # only 8-bit PCM is unsigned
+    scaled: Float32 = (values.astype(np.float32) - np.float32(offset)) / np.float32(2 ** (bits - 1))
+    return scaled
+
+
+def checked(samples: Float32) -> Float32:
+    """The samples, if every one of them is a number.
+
+    Raises:
+        AudioError: There are NaNs or infinities, or something a million times full scale.
+    """
+    if not np.isfinite(samples).all():
+        raise AudioError("the samples are not all numbers")
+    if np.abs(samples).max(initial=0) > MAX_AMPLITUDE:
+        raise AudioError("the samples are absurdly loud")
+    return samples

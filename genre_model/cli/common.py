@@ -1,0 +1,176 @@
+"""What the subcommands of ``genre-model`` have in common."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genre_model.core.deadline import TIME_LIMIT_S
+from genre_model.core.errors import GenreModelError
+from genre_model.core.text import harmless
+from genre_model.data.tracks import LabelledTrack
+from genre_model.model.bundle.store import SHIPPED
+from genre_model.model.vocabulary import Policy, Vocabulary, make_vocabulary
+
+if TYPE_CHECKING:
+    from genre_model.model.bundle.manifest import Manifest
+    from genre_model.model.classifier import Classifier, SongFeatures
+
+
+N_FAILURES = 5  # as many as are named
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExtractionSpec:
+    """Tracks with what was heard of them, and a line for each that could not be heard."""
+
+    extracted: list[tuple[LabelledTrack, SongFeatures]]
+    failures: list[str]
+
+
+def add_extraction_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommands that hear many labelled tracks."""
+    parser.add_argument("--cache", type=Path, metavar="FILE", help="keep here what was heard")
+    parser.add_argument(
+        "--threads", type=positive, default=os.cpu_count() or 1, help="how many files at once"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_dask(parser: argparse.ArgumentParser) -> None:
+    """Where there are machines that hear."""
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", help="hear on the Dask cluster of this scheduler"
+    )
+
+
+def add_answer_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommands that ask a bundle about audio files."""
+    parser.add_argument("--model", type=Path, default=SHIPPED, help="the folder of a bundle")
+    parser.add_argument("--threshold", type=fraction, help="answer from this confidence on")
+    parser.add_argument("--count", type=positive, default=1, help="how many genres at most")
+    parser.add_argument("--genres", help="a selection, or genres separated by commas")
+    parser.add_argument("--thorough", action="store_true", help="hear all of a file")
+    add_time_limit(parser)
+
+
+def add_time_limit(parser: argparse.ArgumentParser) -> None:
+    """How long a file may take."""
+    parser.add_argument(
+        "--time-limit",
+        type=positive,
+        default=TIME_LIMIT_S,
+        metavar="S",
+        help="give up on a file after so many seconds without much progress",
+    )
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return value
+
+
+def share(text: str) -> float:
+    """A number above 0 and up to 1."""
+    value = fraction(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 up."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def whole_number(text: str) -> int:
+    """A whole number from 0 up."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
+    return value
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names separated by commas."""
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not found:
+        raise argparse.ArgumentTypeError("no names")
+    return found
+
+
+def wished_vocabulary(manifest: Manifest, wish: str | None) -> Vocabulary:
+    """The vocabulary of a ``--genres`` option: a selection's name, or genres by commas.
+
+    Raises:
+        GenreModelError: The bundle lacks one of them.
+    """
+    chosen: str | list[str] | None = wish
+    if wish is not None and wish not in manifest.presets:
+        chosen = wish.split(",")
+    return make_vocabulary(manifest.genres, manifest.parents, manifest.presets, chosen)
+
+
+def wished_policy(manifest: Manifest, threshold: float | None, count: int) -> Policy:
+    """From when on to answer: as wished, or as the bundle does by the sound alone."""
+    return Policy(manifest.aggregation.threshold if threshold is None else threshold, count)
+
+
+def say(lines: Iterable[str], *, error: bool = False) -> None:
+    """Print lines; what a terminal should not get is replaced."""
+    stream = sys.stderr if error else sys.stdout
+    stream.write("".join(f"{harmless(line)}\n" for line in lines))
+
+
+def extract_all(
+    tracks: Sequence[LabelledTrack],
+    classifier: Classifier,
+    cache_file: Path | None,
+    threads: int,
+    dask: str | None = None,
+) -> ExtractionSpec:
+    """Hear tracks in parallel, with a progress bar; those that fail are named on standard error.
+
+    Raises:
+        GenreModelError: The cache or the cluster cannot be used, or not one track could be heard.
+    """
+    from tqdm import tqdm
+
+    from genre_model.extraction.cache import Cache
+    from genre_model.extraction.dask_workers import pool_for
+    from genre_model.extraction.extractor import Effort
+    from genre_model.extraction.workers import extract_tracks
+
+    failures: list[str] = []
+    with ExitStack() as stack:
+        cache = stack.enter_context(closing(Cache(cache_file))) if cache_file else None
+        pool = pool_for(
+            classifier, cache, Effort(), n_workers=threads, n_files=len(tracks), dask=dask
+        )
+        stack.enter_context(closing(pool))
+        bar = stack.enter_context(tqdm(total=len(tracks), unit="track", disable=None, leave=False))
+
+        def on_track(track: LabelledTrack, error: str | None) -> None:
+            bar.update()
+            if error is not None:
+                failures.append(harmless(f"{track.path}: {error}"))
+
+        extracted = list(extract_tracks(tracks, pool, on_track))
+    found = [(track, sound) for track, sound in extracted if len(sound.features)]
+    if not found:
+        raise GenreModelError(f"not one of {len(tracks)} tracks could be heard: {failures[0]}")
+    rest = [f"and {len(failures) - N_FAILURES} more"] if len(failures) > N_FAILURES else []
+    say(["not heard: " + line for line in failures[:N_FAILURES]] + rest, error=True)
+    return ExtractionSpec(found, failures)

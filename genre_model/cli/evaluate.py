@@ -1,0 +1,109 @@
+"""``genre-model evaluate``: measure a bundle on labelled music that it has not learned from."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from genre_model.cli.common import add_extraction_options, extract_all, say, wished_vocabulary
+from genre_model.data.folder import folder_tracks, listed_tracks
+from genre_model.evaluation.on_music import Evaluation, LabelFigures, evaluate, with_known_labels
+from genre_model.model.bundle.store import SHIPPED
+
+
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    """Give the subcommand its options."""
+    parser.description = (
+        "An answer that is a kind of the label, Metal for Rock, is right; its parent is not. "
+        "Tracks that the bundle was trained on flatter it."
+    )
+    parser.add_argument(
+        "bundle", type=bundle_folder, metavar="BUNDLE", help="a folder, or: shipped"
+    )
+    parser.add_argument(
+        "music",
+        type=Path,
+        metavar="FOLDER|FILE.csv",
+        help="a folder with one folder a genre, or a list with the columns path and genre, and "
+        "perhaps artist, album, play_count, rating and added",
+    )
+    parser.add_argument("--genres", help="a selection, or genres separated by commas")
+    add_extraction_options(parser)
+    parser.set_defaults(run=run_evaluate)
+
+
+def bundle_folder(text: str) -> Path:
+    """The folder of a bundle, or of the shipped one."""
+    return SHIPPED if text == "shipped" and not Path(text).exists() else Path(text)
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    """Classify labelled tracks with a bundle and print what it is worth."""
+    import msgspec
+
+    from genre_model.model.classifier import load_classifier
+
+    classifier = load_classifier(options.bundle)
+    vocabulary = wished_vocabulary(classifier.manifest, options.genres)
+    if options.music.is_file() or options.music.suffix.lower() == ".csv":
+        found = listed_tracks(options.music, options.threads)
+    else:
+        found = folder_tracks(options.music, "folder", options.threads)
+    tracks, unknown = with_known_labels(found, tuple(vocabulary.names.values()))
+    extraction = extract_all(tracks, classifier, options.cache, options.threads)
+    result = evaluate(classifier, vocabulary, extraction.extracted)
+    result = replace(result, not_extracted=tuple(extraction.failures), unknown_labels=unknown)
+    if options.json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n")
+    else:
+        say(as_lines(result))
+    return 0
+
+
+def as_lines(result: Evaluation) -> list[str]:
+    """The figures as text."""
+    interval = result.accuracy
+    resampled = "artists" if result.artists else "songs, as no artists are tagged"
+    context = (
+        "the tracks of one artist inform each other, as tagged"
+        if result.context
+        else "each track is judged by itself"
+    ) + (", what a listener did counts" if result.play_history else "")
+    spread = f"95 % interval {interval.low:.1%} to {interval.high:.1%}, resampling {resampled}"
+    lines = [
+        f"bundle {result.bundle}: {result.songs} songs of {result.artists} artists, {context}",
+        f"right: {interval.value:.1%} of songs ({spread})",
+        f"right, of slices: {result.slice_accuracy:.1%}",
+        f"right, mean over genres: {result.balanced_accuracy:.1%} (macro F1 {result.macro_f1:.3f})",
+        f"always the most frequent genre: {result.majority_baseline:.1%}",
+        f"calibration error: {result.calibration_error:.3f}",
+        f"at a threshold of {result.threshold:.2f} it answers {result.coverage:.1%}",
+    ]
+    if result.precision is not None:
+        lines.append(f"right, of those answers: {result.precision:.1%}")
+    unknown = result.unknown_labels
+    if unknown:
+        listed = ", ".join(f"{label or '(none)'} {n}" for label, n in unknown.items())
+        lines.append(
+            f"left out, as the bundle lacks their label: {sum(unknown.values())} ({listed})"
+        )
+    if result.not_extracted:
+        lines.append(f"left out, as they could not be heard: {len(result.not_extracted)}")
+    return [*lines, "", *genre_table(result.per_genre, result.confusion)]
+
+
+def genre_table(
+    per_genre: Mapping[str, LabelFigures], confusion: Mapping[str, Mapping[str, int]]
+) -> list[str]:
+    """A line a label: tracks, precision, recall, and what was answered how often."""
+    width = max(len(label) for label in (*per_genre, "genre"))
+    lines = [f"{'genre':<{width}}  tracks  precision  recall  answers"]
+    for label, figures in per_genre.items():
+        precision = "-" if figures.precision is None else f"{figures.precision:.1%}"
+        answers = ", ".join(f"{answer} {n}" for answer, n in confusion[label].items())
+        numbers = f"{figures.tracks:>6}  {precision:>9}  {figures.recall:>6.1%}"
+        lines.append(f"{label:<{width}}  {numbers}  {answers}")
+    return lines

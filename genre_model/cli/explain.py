@@ -1,0 +1,75 @@
+"""``genre-model explain``: why a file gets its genre, as text and as a picture."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from genre_model.cli.common import add_answer_options, say, wished_policy, wished_vocabulary
+from genre_model.core.deadline import time_limit
+from genre_model.core.errors import AudioError, GenreModelError
+from genre_model.data.folder import read_tags
+from genre_model.explain.evidence import Explanation, evidence_of, reason_of
+from genre_model.explain.picture import save_explanation
+from genre_model.explain.text import explanation_lines
+from genre_model.explain.viewer import show
+from genre_model.features.png import pillow
+from genre_model.model.vocabulary import judge
+
+
+def add_explain(parser: argparse.ArgumentParser) -> None:
+    """Give the subcommand its options."""
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("-o", "--output", type=Path, metavar="PNG", help="draw a picture")
+    parser.add_argument("--open", action="store_true", help="show the picture")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    add_answer_options(parser)
+    parser.set_defaults(run=run_explain)
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """Explain one file."""
+    from genre_model.model.classifier import load_classifier
+
+    output: Path | None = options.output
+    if options.open and output is None:
+        raise GenreModelError("--open shows the picture that -o makes")
+    if output is not None:
+        pillow()
+        if output.exists() and not options.force:
+            raise GenreModelError(f"{output} is there already; --force overwrites it")
+    classifier = load_classifier(options.model)
+    manifest = classifier.manifest
+    vocabulary = wished_vocabulary(manifest, options.genres)
+    policy = wished_policy(manifest, options.threshold, options.count)
+    try:
+        with time_limit(options.time_limit):
+            extracted = classifier.extract(
+                options.file, thorough=options.thorough, until_stable=True
+            )
+        song = judge(classifier.probabilities(extracted), vocabulary, policy)
+        explanation = Explanation(
+            title_of(options.file),
+            song,
+            reason_of(song, policy),
+            evidence_of(classifier, extracted, vocabulary, song.best.genre) if song.best else None,
+            manifest.bundle_id,
+            tuple(dict.fromkeys(vocabulary.names.values())),
+        )
+        say(explanation_lines(explanation, sys.stdout.encoding))
+        if output is not None and song.best:
+            save_explanation(explanation, options.file, manifest.spectrogram, output)
+    except AudioError as error:
+        raise GenreModelError(f"{options.file}: {error}") from error
+    if output is not None and song.best:
+        say([f"  {output}"])
+        if options.open:
+            show(output)
+    return 0
+
+
+def title_of(path: Path) -> str:
+    """Artist and title as tagged, or the file's name."""
+    tags = read_tags(path)
+    return " - ".join(part for part in (tags.artist, tags.title) if part) or path.stem

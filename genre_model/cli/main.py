@@ -1,0 +1,61 @@
+"""``genre-model``: the engine without beets."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from genre_model.cli.classify import add_classify
+from genre_model.cli.evaluate import add_evaluate
+from genre_model.cli.experiment import add_experiment
+from genre_model.cli.explain import add_explain
+from genre_model.cli.inspect import add_architectures, run_inspect
+from genre_model.cli.spectrogram import add_slices, add_spectrogram
+from genre_model.cli.train import add_train
+from genre_model.core.errors import GenreModelError
+from genre_model.core.text import harmless
+from genre_model.model.bundle.store import SHIPPED
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status."""
+    options = make_parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except GenreModelError as error:
+        print(harmless(f"genre-model: {error}"), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader, `head` say, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all subcommands; each sets ``run``."""
+    parser = argparse.ArgumentParser(
+        prog="genre-model", description="Listen to music, say its genre."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_classify(commands.add_parser("classify", help="say the genre of files and folders"))
+    add_explain(commands.add_parser("explain", help="show why a file gets its genre"))
+    add_train(commands.add_parser("train", help="learn genres from labelled music"))
+    add_evaluate(commands.add_parser("evaluate", help="measure a bundle on labelled music"))
+    add_architectures(commands.add_parser("architectures", help="list what can be trained"))
+    add_spectrogram(commands.add_parser("spectrogram", help="draw a song as SoX does"))
+    add_slices(commands.add_parser("slices", help="cut songs into the paper's pictures"))
+    add_experiment(
+        commands.add_parser("experiment", help="ask one of the paper's questions of labelled music")
+    )
+    inspect = commands.add_parser("inspect", help="print a bundle's card and check its files")
+    inspect.add_argument("bundle", nargs="?", type=Path, default=SHIPPED, metavar="BUNDLE")
+    inspect.set_defaults(run=run_inspect)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Deadline."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from genre_model.core.errors import AudioError
+
+# No more of a song is decoded from its start: a megabyte can hold days of silence.
+MAX_SONG_S = 24 * 3600.0
+
+
+# How long a track may take, and beside that it has a second for each ten of music that are decoded.
+TIME_LIMIT_S = 60.0
+
+
+LEAST_SPEED = 10.0
+
+
+# Set as soon as nobody wants to know any more what this thread is about to find out.
+GIVEN_UP: ContextVar[threading.Event | None] = ContextVar("given_up", default=None)
+
+
+@dataclass(slots=True)
+class Deadline:
+    """How long a track may take from now on: ``limit_s``, and longer while decoding gets on.
+
+    A slow disk, a slow machine and a long song are no fault of the file; to stand still is.
+    """
+
+    limit_s: float
+    began_s: float = field(default_factory=time.monotonic)
+    decoded_s: float = 0.0
+    given_up: threading.Event | None = field(default_factory=GIVEN_UP.get)
+
+    def check(self, decoded_s: float = 0.0) -> None:
+        """Take note of so many more seconds of music.
+
+        Raises:
+            AudioError: Time is up, or nobody waits.
+        """
+        if self.given_up is not None and self.given_up.is_set():
+            raise AudioError("given up")
+        self.decoded_s += decoded_s
+        if time.monotonic() > self.ends_s:
+            raise self.exhausted()
+
+    @property
+    def ends_s(self) -> float:
+        """When time is up, by the monotonic clock."""
+        return self.began_s + self.limit_s + min(self.decoded_s, MAX_SONG_S) / LEAST_SPEED
+
+    def exhausted(self) -> AudioError:
+        """What to raise when time is up."""
+        return AudioError(f"took longer than {self.limit_s:g} s")
+
+
+# Of the track that this thread is at.
+DEADLINE: ContextVar[Deadline | None] = ContextVar("patience", default=None)
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Whatever is opened and decoded inside, in this thread, has so long altogether.
+
+    The time is looked at whenever a packet has been read or decoded, and FFmpeg looks at it
+    whenever it wants more of a file.  A system call that does not return cannot be ended.
+    """
+    token = DEADLINE.set(None if seconds is None else Deadline(seconds))
+    try:
+        yield
+    finally:
+        DEADLINE.reset(token)
+
+
+@contextmanager
+def until(given_up: threading.Event) -> Iterator[None]:
+    """Whatever is decoded and heard inside, in this thread, ends soon after the event is set."""
+    token = GIVEN_UP.set(given_up)
+    try:
+        yield
+    finally:
+        GIVEN_UP.reset(token)

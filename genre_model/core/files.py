@@ -1,0 +1,39 @@
+"""Files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from genre_model.core.errors import GenreModelError, reason
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn the system's refusal to write to a folder into a sentence."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise GenreModelError(f"cannot work in {folder}: {reason(error)}") from error
+
+
+def digest(*parts: bytes) -> str:
+    """32 hexadecimal digits of SHA-256 over the parts and their lengths."""
+    lengths = " ".join(str(len(part)) for part in parts).encode()
+    return hashlib.sha256(b"\n".join([lengths, *parts])).hexdigest()[:32]
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that gets its name only when it is whole and on the disk."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

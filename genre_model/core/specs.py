@@ -1,0 +1,245 @@
+"""Frozen settings that travel inside a bundle, so that training and classifying cannot differ."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+AggregationRule = Literal["mean", "product", "majority", "max", "confidence"]
+
+
+# What is made of a slice before the network gets it: ``features.frontend.transform_of``.
+Transform = Literal["spectrogram", "constellation", "glcm", "lbp", "picture_and_lbp"]
+
+
+Position = Literal["spread", "beginning", "middle", "end", "ends", "all"]
+
+
+Band = Literal["all", "low", "mid", "high", "no-low", "no-mid", "no-high"]
+
+
+MOST_SLICES = 10_000
+
+
+BANDS_HZ = {"low": (0.0, 1_000.0), "mid": (1_000.0, 5_000.0), "high": (5_000.0, math.inf)}
+
+
+class SpectrogramSpec(msgspec.Struct, frozen=True, tag="log_mel", tag_field="kind"):
+    """Settings of the log-mel spectrogram.
+
+    The defaults are those of musicnn (Pons & Serra 2019, ``configuration.py``): every frame is a
+    periodic Hann window, its power goes through Slaney's mel filters, and the result is
+    ``log10(gain * power + 1)``.
+    """
+
+    sample_rate_hz: int = 16_000
+    n_fft: int = 512
+    hop: int = 256
+    n_mels: int = 96
+    fmin_hz: float = 0.0
+    fmax_hz: float = 8_000.0
+    gain: float = 10_000.0
+
+    @property
+    def n_bins(self) -> int:
+        """Values of a frame."""
+        return self.n_mels
+
+    @property
+    def frame_length(self) -> int:
+        """Samples that a frame depends on."""
+        return self.n_fft
+
+    @property
+    def pad(self) -> int:
+        """Zeros before a song, so that frame 0 is centred on sample 0."""
+        return self.n_fft // 2
+
+    @property
+    def pad_end(self) -> int:
+        """Zeros after a song."""
+        return self.pad
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames of a song of ``n_samples`` samples."""
+        return 1 + n_samples // self.hop
+
+
+class SoxSpec(msgspec.Struct, frozen=True, tag="sox", tag_field="kind"):
+    """The picture that ``sox -n spectrogram -Y 200 -X 50 -m -r`` makes of a mono file.
+
+    The paper's, of Despois: 129 rows of a 256-point Fourier transform, of which the highest is cut
+    off.  A frame is a column of pixels, the mean of ``n_blocks`` transforms that are ``step``
+    samples apart (SoX 14.4.2, ``spectrogram.c``).  Songs are resampled first, so that a row is the
+    same frequency in all of them.
+    """
+
+    sample_rate_hz: int = 44_100
+    pixels_per_s: int = 50
+
+    @property
+    def n_fft(self) -> int:
+        """Points of the Fourier transform."""
+        return 256
+
+    @property
+    def n_bins(self) -> int:
+        """Values of a frame: all frequencies but the highest."""
+        return self.n_fft // 2
+
+    @property
+    def step(self) -> int:
+        """Samples between transforms: half of their length, or less so that blocks come out even.
+
+        SoX takes the largest that divides a column into equal parts, to the nearest sample.
+        """
+        column = self.sample_rate_hz // self.pixels_per_s
+        return int(column / math.ceil(column / (self.n_fft // 2)) + 0.5)
+
+    @property
+    def n_blocks(self) -> int:
+        """Transforms in a column of pixels."""
+        return int(self.sample_rate_hz // self.pixels_per_s / self.step + 0.5)
+
+    @property
+    def hop(self) -> int:
+        """Samples of a column of pixels."""
+        return self.n_blocks * self.step
+
+    @property
+    def frame_length(self) -> int:
+        """Samples that a column of pixels depends on."""
+        return self.hop - self.step + self.n_fft
+
+    @property
+    def pad(self) -> int:
+        """Zeros before a song, so that the first transform is centred on the first step."""
+        return (self.n_fft - self.step + 1) // 2
+
+    @property
+    def pad_end(self) -> int:
+        """None after it: columns that SoX makes of less sound than the others are left out."""
+        return 0
+
+    def n_frames(self, n_samples: int) -> int:
+        """Whole columns of a song of ``n_samples`` samples."""
+        return max(0, 1 + (n_samples + self.pad - self.frame_length) // self.hop)
+
+
+class NotesSpec(msgspec.Struct, frozen=True, tag="notes", tag_field="kind"):
+    """The notes of a MIDI file; a frame is a note."""
+
+    n_features: int = 33
+
+    @property
+    def n_bins(self) -> int:
+        """Values of a note."""
+        return self.n_features
+
+
+AudioSpec = SpectrogramSpec | SoxSpec
+
+
+FrontEndSpec = SpectrogramSpec | SoxSpec | NotesSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SliceSpec:
+    """How a song is cut: slices of ``frames`` frames on a grid with ``hop_frames`` between starts.
+
+    ``max_slices`` are heard of a long song, from its ``position``: spread over all of it, over its
+    first, middle or last third, or from one of its ends to the other with both; where the position
+    is ``all``, they are all heard, ten thousand at most.  A song shorter
+    than one slice is repeated until it fills one; below ``min_seconds`` it is refused.  The
+    incomplete slice at the end of a longer song is left out.  What lies outside the ``band`` is
+    set to zero, and the network gets the slice's ``view``.
+    """
+
+    frames: int = 187
+    hop_frames: int = 187
+    max_slices: int = 24
+    min_seconds: float = 0.5
+    position: Position = "spread"
+    band: Band = "all"
+    transform: Transform = "spectrogram"
+
+    @property
+    def most(self) -> int:
+        """How many slices are heard of a song at most."""
+        return MOST_SLICES if self.position == "all" else self.max_slices
+
+    def n_slices(self, n_frames: int) -> int:
+        """Complete slices in a song of ``n_frames`` frames."""
+        return max(0, 1 + (n_frames - self.frames) // self.hop_frames)
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSpec:
+    """When enough of a long song has been heard to answer.
+
+    Its slices are heard one after the other, spread over the song, until the answer is known: at
+    least ``min_slices`` and at most ``max_slices``.  It is known when neither the leading genre nor
+    the side of the threshold that it is on could change within ``z`` standard errors.
+    """
+
+    min_slices: int = 16
+    max_slices: int = 48
+    z: float = 3.0
+
+
+# The threshold of a model whose answers reach the wished precision at none.
+UNREACHED_THRESHOLD = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class AggregationSpec:
+    """How the slices' logits become the song's probabilities.
+
+    ``rule``, after Kittler et al. (PAMI 1998): ``mean`` of the slices' probabilities (the sum
+    rule), or their ``product`` (its n-th root: the softmax of the mean logits); ``majority`` is the
+    share of slices that a genre leads, ``max`` the highest probability that any slice gives a
+    genre, ``confidence`` the mean weighted by each slice's own highest probability.
+    ``sharpness`` multiplies the logits beforehand; it is fitted so that the song's probabilities
+    are calibrated (the inverse of Guo et al.'s temperature, ICML 2017).
+    ``background`` is the logit of "something else", which takes its share of the probability; None
+    where the genres are all there is.  ``threshold``: the confidence from which an answer is given.
+    """
+
+    rule: AggregationRule = "product"
+    inverse_temperature: float = 1.0
+    other_logit: float | None = None
+    threshold: float = 0.65
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSpec:
+    """How the tracks of one artist inform each other, where the tags say whose they are.
+
+    ``weight`` of the artist's mean log-probability against the track's own; ``sharpness`` of the
+    result, and the ``threshold`` that goes with it.
+    """
+
+    weight: float
+    inverse_temperature: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """The ``.onnx`` file: one input of slices, and by name the outputs that are used.
+
+    ``features`` is what the head takes, or the genre logits themselves in a bundle without a head.
+    ``tags`` is an output of tag probabilities that are kept for information, with ``tag_names``.
+    ``whole_song``: the slices are a sequence, and have to be given all at once and in order.  A
+    slice may have several rows of features: as many votes.
+    """
+
+    file: str = "network.onnx"
+    input: str = "log_mel"
+    features: str = "embedding"
+    tags: str | None = None
+    tag_names: tuple[str, ...] = ()
+    whole_song: bool = False

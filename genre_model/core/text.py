@@ -1,0 +1,65 @@
+"""Text of strangers (tags, file names, what a model calls itself) made fit for a terminal."""
+
+from __future__ import annotations
+
+import math
+import re
+
+
+def clock(seconds: float) -> str:
+    """A time as minutes and seconds, to the nearest."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def harmless(text: str) -> str:
+    """Text on one line: control characters, also bidirectional, and undecodable bytes escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
+
+
+UNKNOWN = "n/a"
+
+
+PERCENT = "\u00a0%"  # kept on one line with its number
+
+
+def percent(share: float | None) -> str:
+    """A share as a whole percentage; never "100 %" for less than all, nor "0 %" for a few."""
+    if share is None or not math.isfinite(share):
+        return UNKNOWN
+    if 0 < share < 0.005:
+        return "<1\u00a0%"
+    if 0.995 <= share < 1:
+        return ">99\u00a0%"
+    return f"{share * 100:.0f}\u00a0%"
+
+
+def decimal(figure: float, places: int = 2) -> str:
+    """A figure with so many decimal places."""
+    return f"{figure:.{places}f}" if math.isfinite(figure) else UNKNOWN
+
+
+def span(low: float, high: float) -> str:
+    """An interval of shares as percentages."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return UNKNOWN
+    return f"{percent(low).removesuffix(PERCENT)}\u2013{percent(high)}"
+
+
+def points(change: float) -> str:
+    """A change of a share in percentage points, without its sign."""
+    size = decimal(abs(change) * 100, 1)
+    return f"{size} percentage point{'' if size == '1.0' else 's'}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things: ``1 track``, ``1,204 tracks``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def moment(created_utc: str) -> str:
+    """A time stamp as people write it, or as it stands where it is not ISO 8601."""
+    match = re.match(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)", created_utc)
+    return f"{match[1]} {match[2]} UTC" if match else created_utc

@@ -1,0 +1,128 @@
+"""Cut labelled tracks into folds, no artist in two of them; slices never come into it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.data.artists import NOBODY, lead_artist
+from genre_model.data.tracks import LabelledTrack
+
+GroupBy = Literal["artist", "album", "song"]
+
+
+N_FOLDS = 5
+
+
+# Fewer groups than this in a class cannot be in training and in testing at the same time.
+MIN_GROUPS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """``fold`` (n_tracks,) of each track; tracks of one group are always in the same."""
+
+    fold: NDArray[np.intp]
+    groups: tuple[str, ...]
+    group_by: GroupBy
+    reason: str
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds there are."""
+        return int(np.max(self.fold)) + 1
+
+
+def split_tracks(
+    tracks: Sequence[LabelledTrack],
+    seed: int,
+    n_folds: int = N_FOLDS,
+    group_by: GroupBy | None = None,
+) -> Split:
+    """Folds by artist; by album, then by song, where a class has too few artists for that.
+
+    With ``group_by`` they are by that, come what may.
+
+    Groups are dealt to the fold that has the fewest of their class's tracks so far, the largest
+    first, so that every fold sees every class as far as its groups allow.  Groups of several
+    classes are first of all kept out of a fold that is the only one with one of them.
+
+    Raises:
+        ValueError: There are fewer than two tracks.
+    """
+    if len(tracks) < MIN_GROUPS:
+        raise ValueError("fewer than two tracks cannot be split")
+    reason = f"split by {group_by}, as asked"
+    if group_by is None:
+        group_by, reason = choose_grouping(tracks)
+    groups = [group_of(track, group_by) for track in tracks]
+    n_folds = min(n_folds, len(set(groups)))
+    rng = np.random.default_rng(abs(seed))
+    members: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    order = sorted(members, key=lambda group: (-len(members[group]), rng.random()))
+    classes = sorted({track.label for track in tracks})
+    load = np.zeros((n_folds, len(classes)))
+    fold = np.zeros(len(tracks), dtype=np.intp)
+    for group in order:
+        counts = Counter(tracks[index].label for index in members[group])
+        weights = np.array([counts.get(name, 0) for name in classes], dtype=np.float64)
+        crowding = load @ weights
+        totals = load.sum(axis=1)
+        only_there = (load > 0) & ((load > 0).sum(axis=0) == 1)
+        pinned = only_there @ (weights > 0).astype(np.intp)
+        chosen = int(np.lexsort((rng.random(n_folds), totals, crowding, pinned))[0])
+        load[chosen] += weights
+        fold[members[group]] = chosen
+    return Split(fold, tuple(groups), group_by, reason)
+
+
+def choose_grouping(tracks: Sequence[LabelledTrack]) -> tuple[GroupBy, str]:
+    """What to split by, and why."""
+    fallbacks: tuple[tuple[GroupBy, str], ...] = (("artist", "artists"), ("album", "albums"))
+    complaints: list[str] = []
+    for group_by, plural in fallbacks:
+        poor = poorest_class(tracks, group_by)
+        if poor is None:
+            n_alone = sum(not is_tagged(track, group_by) for track in tracks)
+            alone = f", {n_alone} untagged tracks each for itself" if n_alone else ""
+            return group_by, "; ".join([*complaints, f"split by {group_by}{alone}"])
+        complaints.append(f"{poor} has too few {plural}")
+    return "song", "; ".join([*complaints, "split by song: the figures flatter the model"])
+
+
+def poorest_class(tracks: Sequence[LabelledTrack], group_by: GroupBy) -> str | None:
+    """A class with too few groups to be split, if there is one; untagged tracks count as one."""
+    groups: dict[str, set[str]] = {}
+    for track in tracks:
+        group = group_of(track, group_by) if is_tagged(track, group_by) else ""
+        groups.setdefault(track.label, set()).add(group)
+    poor = sorted(name for name, found in groups.items() if len(found) < MIN_GROUPS)
+    return poor[0] if poor else None
+
+
+def is_tagged(track: LabelledTrack, group_by: GroupBy) -> bool:
+    """Whether the track says which group it belongs to."""
+    return bool((track.artist if group_by == "artist" else track.album).strip())
+
+
+def group_of(track: LabelledTrack, group_by: GroupBy) -> str:
+    """The group of a track; one that lacks the tag is a group of its own."""
+    artist, album = lead_artist(track.artist), track.album.casefold().strip()
+    if group_by == "artist" and artist:
+        return f"artist:{artist}"
+    if group_by == "album" and album:
+        return f"album:{artist}/{album}"
+    return f"song:{track.path}"
+
+
+def context_group(track: LabelledTrack) -> str:
+    """Whose other tracks inform this one's verdict: its artist's, unless that is nobody."""
+    nobody = lead_artist(track.artist) in NOBODY
+    return group_of(track, "song" if nobody else "artist")

@@ -1,0 +1,73 @@
+"""Genre names."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
+from typing import Any
+
+# Spellings that are one genre to everybody, but for those that the user's map names.
+ALIASES: Mapping[str, str] = {
+    "hiphop": "hip hop",
+    "rap": "hip hop",
+    "hip hop/rap": "hip hop",
+    "rnb": "r&b",
+    "r and b": "r&b",
+    "rhythm and blues": "r&b",
+    "electronica": "electronic",
+    "drum n bass": "drum and bass",
+    "alt rock": "alternative rock",
+    "classical music": "classical",
+}
+
+
+def cleaned(name: str) -> str:
+    """A genre without what a bundle, or a list of genres, cannot hold."""
+    text = "".join(c if c.isprintable() else " " for c in name).replace(";", ",")
+    return " ".join(text.split())
+
+
+def plain(name: str) -> str:
+    """A genre in lower case, without hyphens."""
+    return re.sub(r"[\s\-_]+", " ", name.casefold()).strip()
+
+
+def fold(name: str, kept: Container[str] = ()) -> str:
+    """A genre in one spelling: plain, aliases resolved but for those in ``kept``."""
+    text = plain(name)
+    return text if text in kept else ALIASES.get(text, text)
+
+
+def title(name: str) -> str:
+    """A folded genre as a title."""
+    return " ".join(word.upper() if "&" in word else word.capitalize() for word in name.split())
+
+
+def common_spelling(names: Iterable[str], kept: Container[str] = ()) -> dict[str, str]:
+    """Folded genre -> the spelling that occurs most often, among those that fold to it plainly."""
+    counts: dict[str, Counter[str]] = {}
+    for name in names:
+        key = plain(name)
+        if fold(name, kept) == key:
+            counts.setdefault(key, Counter())[name.strip()] += 1
+    return {key: min(found, key=lambda n: (-found[n], n)) for key, found in counts.items()}
+
+
+def tree_parents(tree: Any) -> dict[str, str]:
+    """Child -> parent, folded, from nested lists of names and one-entry mappings."""
+    parents: dict[str, str] = {}
+
+    def walk(node: Any, parent: str | None) -> None:
+        if isinstance(node, Mapping):
+            for name, children in node.items():
+                walk(str(name), parent)
+                walk(children, fold(str(name)))
+        elif isinstance(node, list):
+            for child in node:
+                walk(child, parent)
+        elif node is not None and parent is not None and fold(str(node)) != parent:
+            parents.setdefault(fold(str(node)), parent)
+
+    walk(tree, None)
+    return parents

@@ -1,0 +1,131 @@
+"""From genres as people write them to the classes that a model learns.
+
+Spelling is evened out, the user's own map is applied, and a genre with too few tracks joins its
+nearest ancestor in a tree of genres that has enough: the paper's step from 27 genres to 7.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from genre_model.core.errors import GenreModelError
+from genre_model.data.genre_names import cleaned, common_spelling, fold, plain, title
+
+Which = Literal["first", "any"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPolicy:
+    """How labels are read.
+
+    ``which``: the ``first`` of several genres counts, or ``any`` of them may be right.  ``renamed``
+    is the user's map; None drops a genre.  ``parents`` is a tree, child -> parent, both folded.
+    ``wanted`` restricts the classes; ``consolidate`` lifts every genre to the root of its tree.
+    """
+
+    which: Which = "first"
+    renamed: Mapping[str, str | None] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
+    wanted: tuple[str, ...] | None = None
+    consolidate: bool = False
+    min_tracks: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """The classes, each track's (empty: not used), and what was dropped: label -> (tracks, why)."""
+
+    classes: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    dropped: Mapping[str, tuple[int, str]]
+
+
+def read_labels(genres: Sequence[Sequence[str]], policy: LabelPolicy) -> Labelling:
+    """The classes of tracks with these genres.
+
+    Raises:
+        GenreModelError: A wanted genre is on no track, or fewer than two classes are left.
+    """
+    genres = [[name for name in map(cleaned, track) if name] for track in genres]
+    renamed = {plain(name): new and cleaned(new) for name, new in policy.renamed.items()}
+    spelling = common_spelling((name for track in genres for name in track), renamed)
+    spelling |= {plain(new): new for new in renamed.values() if new}
+    wanted = (
+        None
+        if policy.wanted is None
+        else {fold(name, renamed): cleaned(name) for name in policy.wanted}
+    )
+    dropped: Counter[tuple[str, str]] = Counter()
+    lines: list[list[list[str]]] = []
+    for track in genres:
+        used = track[:1] if policy.which == "first" else track
+        lines.append([line for name in used if (line := ancestry(name, renamed, policy, dropped))])
+    classes = choose_classes(lines, wanted, policy)
+    labels: list[tuple[str, ...]] = []
+    for found in lines:
+        names = [next((step for step in line if step in classes), None) for line in found]
+        for line, name in zip(found, names, strict=True):
+            if name is None:
+                why = (
+                    "not wanted" if wanted is not None else f"fewer than {policy.min_tracks} tracks"
+                )
+                dropped[spelling.get(line[0], line[0]), why] += 1
+        shown = [wanted[n] if wanted else spelling.get(n, title(n)) for n in names if n is not None]
+        labels.append(tuple(dict.fromkeys(shown)))
+    missing = [] if wanted is None else [wanted[name] for name in wanted if name not in classes]
+    if missing:
+        raise GenreModelError(f"no tracks are labelled {', '.join(missing)}")
+    present = sorted({name for track in labels for name in track})
+    if len(present) < 2:
+        found_classes = f"only {present[0]}" if present else "no genre"
+        enough = "" if wanted else f" has {policy.min_tracks} tracks or more"
+        raise GenreModelError(f"{found_classes}{enough}: nothing to tell apart")
+    return Labelling(
+        tuple(present), tuple(labels), {label: (n, why) for (label, why), n in dropped.items()}
+    )
+
+
+def ancestry(
+    name: str,
+    renamed: Mapping[str, str | None],
+    policy: LabelPolicy,
+    dropped: Counter[tuple[str, str]],
+) -> list[str]:
+    """A genre and its ancestors, folded; empty where the user's map drops it."""
+    key = fold(name, renamed)
+    if key in renamed:
+        new = renamed[key]
+        if not new:
+            dropped[name, "dropped by your map"] += 1
+            return []
+        key = fold(new, renamed)
+    line = [key]
+    while line[-1] in policy.parents and policy.parents[line[-1]] not in line:
+        line.append(policy.parents[line[-1]])
+    return line[-1:] if policy.consolidate else line
+
+
+def choose_classes(
+    lines: Iterable[Sequence[Sequence[str]]],
+    wanted: Mapping[str, str] | None,
+    policy: LabelPolicy,
+) -> set[str]:
+    """The wanted genres that occur; or all with enough tracks, the small ones lifted first."""
+    tracks = [[list(line) for line in found] for found in lines]
+    if wanted is not None:
+        return {step for found in tracks for line in found for step in line if step in wanted}
+    while True:
+        counts = Counter(line[0] for found in tracks for line in found)
+        small = {name for name, n in counts.items() if n < policy.min_tracks}
+        liftable = [
+            line for found in tracks for line in found if line[0] in small and len(line) > 1
+        ]
+        if not liftable:
+            return set(counts) - small
+        deepest = max(len(line) for line in liftable)
+        for line in liftable:
+            if len(line) == deepest:  # kinds join their parents before those join theirs
+                del line[0]

@@ -1,0 +1,68 @@
+"""Play history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+
+SECONDS_PER_YEAR = 365.25 * 24 * 3600
+
+
+LARGEST = 1e15  # so that no square of a number overflows
+
+
+@dataclass(frozen=True, slots=True)
+class PlayHistory:
+    """What a listener did with a track; None where that is not known.
+
+    ``rating`` is on any scale, ``added_s`` is when it came into the library, in seconds since 1970.
+    """
+
+    play_count: float | None = None
+    rating: float | None = None
+    added_s: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything is."""
+        return bool(np.isfinite(self.features(0.0)).any())
+
+    def features(self, now_s: float) -> Float64:
+        """As :func:`play_history_features`, (3,)."""
+        return play_history_features(self.play_count, self.rating, self.added_s, now_s)
+
+
+UNKNOWN = PlayHistory()
+
+
+def play_history_features(
+    play_count: float | None, rating: float | None, added_s: float | None, now_s: float
+) -> Float64:
+    """A track's features, (3,): log of its plays and one, rating, years in the library.
+
+    Absent ones are NaN, as are those that make no sense.
+
+    Args:
+        play_count: How often it was played.
+        rating: On any scale, if it is the same for all tracks.
+        added_s: When it was added, in seconds of an epoch; 0 where nobody knows, as beets has it.
+        now_s: The present, in seconds of the same epoch.
+    """
+    plays = np.nan if play_count is None or play_count < 0 else np.log1p(play_count)
+    years = max(0.0, now_s - added_s) / SECONDS_PER_YEAR if added_s else np.nan
+    found = np.array([plays, np.nan if rating is None else rating, years], np.float64)
+    found[~(np.abs(found) < LARGEST)] = np.nan
+    return found
+
+
+def number_in(value: object) -> float | None:
+    """A number, or the number that a text is; None where it is neither."""
+    try:
+        return None if value is None else float(str(value))
+    except ValueError:
+        return None

@@ -1,0 +1,96 @@
+"""Tracks whose genre a model firmly disagrees with.
+
+How firmly is how little is left for the genre that the track has.  The lead of another genre, or
+the ratio of both, finds fewer wrong labels: docs/measurements.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from genre_model.data.genre_names import cleaned, fold, plain
+from genre_model.model.vocabulary import SongGenre, Vocabulary
+
+# A genre that is given less than one in fifty is firmly disagreed with.
+FIRM = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """What speaks against a track's genres.
+
+    ``left`` is the probability of all of them; ``suggestion`` is what the model says instead, with
+    its ``probability``.
+    """
+
+    left: float
+    suggestion: str
+    probability: float
+
+    @property
+    def firmness(self) -> float:
+        """The probability that the track is of none of its genres."""
+        return 1 - self.left
+
+
+def disagreement_of(
+    song: SongGenre, genres: Sequence[str], vocabulary: Vocabulary
+) -> Disagreement | None:
+    """The doubt about written names that a track has; None where there is nothing to say.
+
+    A kind counts as its family: who says Metal of a rock song does not disagree with Rock, and
+    who says Rock of a metal song does so too seldom for it to be worth a look.  Nor is it a doubt
+    where "something else" is likelier than any genre that could be said instead.
+    """
+    scores = {score.genre: score.probability for score in song.ranked}
+    roots = vocabulary.roots()
+    own = families(genres, vocabulary)
+    others = [name for name in roots - own if name in scores]
+    if song.best is None or not own or not others:
+        return None
+    best = min(others, key=lambda name: (-scores[name], name))
+    left = sum(scores.get(name, 0.0) for name in own)
+    something_else = 1 - sum(scores.get(name, 0.0) for name in roots)
+    if scores[best] <= max(left, something_else):
+        return None
+    return Disagreement(min(left, 1.0), best, scores[best])
+
+
+def families(names: Sequence[str], vocabulary: Vocabulary) -> set[str]:
+    """The roots of written names."""
+    lines = [vocabulary.ancestry(genre) for genre in vocabulary.names]
+    return {line[-1] for line in lines for name in names if name in line}
+
+
+def known_genres(
+    genres: Sequence[str],
+    vocabulary: Vocabulary,
+    renamed: Mapping[str, str | None],
+    parents: Mapping[str, str],
+) -> tuple[str, ...]:
+    """A track's genres as written names of the model: the nearest ancestor that it has.
+
+    Genres of which it has none are left out.
+
+    Args:
+        genres: As they are tagged.
+        vocabulary: What the model may say.
+        renamed: The user's own map for a training; None drops a genre.
+        parents: A tree of genres, child -> parent, folded.
+    """
+    own_map = {plain(name): new for name, new in renamed.items()}
+    written = {fold(name): name for name in vocabulary.names.values()}
+    written |= {fold(genre): name for genre, name in vocabulary.names.items()}
+    found: list[str] = []
+    for genre in genres:
+        node: str | None = fold(cleaned(genre), own_map)
+        if node in own_map:
+            node = fold(own_map[node] or "", own_map) or None
+        seen: set[str] = set()
+        while node is not None and node not in written and node not in seen:
+            seen.add(node)
+            node = parents.get(node)
+        if node in written:
+            found.append(written[node])
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,198 @@
+"""On music."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.errors import GenreModelError
+from genre_model.data.genre_names import cleaned, fold, plain
+from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.metrics import (
+    Interval,
+    accuracy,
+    artist_interval,
+    balanced_accuracy,
+    calibration_error,
+)
+from genre_model.model.vocabulary import Policy, Vocabulary, judge
+
+if TYPE_CHECKING:
+    from genre_model.model.bundle.manifest import Manifest
+    from genre_model.model.classifier import Classifier, SongFeatures
+    from genre_model.model.play_history import PlayHistorySpec
+
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The leading genre of a song or slice, its confidence, and whether it would be written."""
+
+    genre: str
+    confidence: float
+    accepted: bool
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFigures:
+    """One label's figures, all answers counted whether accepted or not."""
+
+    tracks: int
+    precision: float | None
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a bundle is worth on some music.  ``confusion``: label -> answer -> tracks."""
+
+    bundle: str
+    songs: int
+    artists: int
+    not_extracted: tuple[str, ...]
+    unknown_labels: dict[str, int]
+    accuracy: Interval
+    balanced_accuracy: float
+    slice_accuracy: float
+    macro_f1: float
+    majority_baseline: float
+    calibration_error: float
+    threshold: float
+    coverage: float
+    precision: float | None
+    context: bool
+    play_history: bool
+    per_genre: dict[str, LabelFigures]
+    confusion: dict[str, dict[str, int]]
+
+
+def with_known_labels(
+    found: Sequence[LabelledTrack], genres: Sequence[str]
+) -> tuple[list[LabelledTrack], dict[str, int]]:
+    """The tracks with the bundle's spelling of their labels; the other labels, counted.
+
+    Raises:
+        GenreModelError: Not one track has a label that the bundle knows.
+    """
+    known = {fold(genre): genre for genre in genres} | {plain(genre): genre for genre in genres}
+    unknown: Counter[str] = Counter()
+    tracks: list[LabelledTrack] = []
+    for track in found:
+        names = [known.get(plain(label)) or known.get(fold(label)) for label in track.labels]
+        labels = tuple(dict.fromkeys(name for name in names if name))
+        if labels:
+            tracks.append(replace(track, labels=labels))
+        else:
+            unknown[cleaned(track.labels[0]) if track.labels else ""] += 1
+    if not tracks:
+        labels = tuple(sorted(label for label in unknown if label))
+        rest = f": {', '.join(labels)}" if labels else ""
+        raise GenreModelError(
+            f"no track has a label that the bundle knows{rest} (it has: {', '.join(genres)})"
+        )
+    return tracks, dict(unknown.most_common())
+
+
+def evaluate(
+    classifier: Classifier,
+    vocabulary: Vocabulary,
+    extracted: Sequence[tuple[LabelledTrack, SongFeatures]],
+) -> Evaluation:
+    """The figures of a bundle on tracks that have sound."""
+    from genre_model.data.folds import context_group, group_of
+    from genre_model.model.aggregation import aggregate
+    from genre_model.model.artist_context import in_context
+    from genre_model.model.play_history import with_play_history
+
+    manifest, tracks = classifier.manifest, [track for track, _ in extracted]
+    groups = [group_of(track, "artist") for track in tracks]
+    known = {label for track in tracks for label in track.labels}
+    play_history = known_play_history(manifest, tracks)
+    threshold = (play_history or manifest.context or manifest.aggregation).threshold
+
+    def answer(track: LabelledTrack, row: Float64) -> Answer:
+        probabilities = dict(zip(manifest.genres, row.tolist(), strict=True))
+        song = judge(probabilities, vocabulary, Policy(threshold))
+        assert song.best is not None
+        line = ancestry(song.best.genre, vocabulary)
+        right = next((name for name in line if name in track.labels), None)
+        shown = right or next((name for name in line if name in known), line[0])
+        return Answer(shown, song.best.probability, song.accepted, right is not None)
+
+    rows = np.array([list(classifier.probabilities(sound).values()) for _, sound in extracted])
+    if manifest.context:
+        rows = in_context(rows, [context_group(track) for track in tracks], manifest.context)
+    if play_history:
+        features = np.array([track.play_history.features(play_history.now_s) for track in tracks])
+        rows = with_play_history(rows, features, play_history)
+    songs = [answer(track, row) for track, row in zip(tracks, rows, strict=True)]
+    slices = [
+        answer(track, aggregate(logits[None], manifest.aggregation)).right
+        for track, sound in extracted
+        for logits in classifier.slice_logits(sound)
+    ]
+    right = np.array([song.right for song in songs])
+    accepted = np.array([song.accepted for song in songs])
+    # Where several labels leave it open, a right answer is the label that counts.
+    truths = [s.genre if s.right else t.label for s, t in zip(songs, tracks, strict=True)]
+    per_genre = label_figures(truths, [song.genre for song in songs])
+    confusion = {label: Counter[str]() for label in per_genre}
+    for truth, song in zip(truths, songs, strict=True):
+        confusion[truth][song.genre] += 1
+    return Evaluation(
+        bundle=manifest.bundle_id,
+        songs=len(songs),
+        artists=len({group for group in groups if group.startswith("artist:")}),
+        not_extracted=(),
+        unknown_labels={},
+        accuracy=artist_interval(lambda i: accuracy(right[i]), groups),
+        balanced_accuracy=balanced_accuracy(right, truths),
+        slice_accuracy=float(np.mean(slices)),
+        macro_f1=float(np.mean([figures.f1 for figures in per_genre.values()])),
+        majority_baseline=max(Counter(truths).values()) / len(truths),
+        calibration_error=calibration_error(np.array([s.confidence for s in songs]), right),
+        threshold=threshold,
+        coverage=float(accepted.mean()),
+        precision=accuracy(right[accepted]) if accepted.any() else None,
+        context=manifest.context is not None,
+        play_history=play_history is not None,
+        per_genre=per_genre,
+        confusion={label: dict(row.most_common()) for label, row in confusion.items()},
+    )
+
+
+def known_play_history(
+    manifest: Manifest, tracks: Sequence[LabelledTrack]
+) -> PlayHistorySpec | None:
+    """What a listener did adds this; None where that is not known of any track."""
+    return manifest.play_history if any(track.play_history.is_known for track in tracks) else None
+
+
+def ancestry(name: str, vocabulary: Vocabulary) -> list[str]:
+    """A written name and its written ancestors."""
+    genre = next(genre for genre, written in vocabulary.names.items() if written == name)
+    return vocabulary.ancestry(genre)
+
+
+def label_figures(truths: Sequence[str], answers: Sequence[str]) -> dict[str, LabelFigures]:
+    """Precision, recall and F1 of each label."""
+    n_truly, n_answered = Counter(truths), Counter(answers)
+    hits = Counter(t for t, answer in zip(truths, answers, strict=True) if t == answer)
+    return {
+        label: LabelFigures(
+            n,
+            hits[label] / n_answered[label] if n_answered[label] else None,
+            hits[label] / n,
+            2 * hits[label] / (n + n_answered[label]),
+        )
+        for label, n in sorted(n_truly.items())
+    }

@@ -1,0 +1,102 @@
+"""What a model said of the tracks that it learned from, before it had heard their artists.
+
+A model that has learned a wrong label confirms it; so a bundle keeps, beside its report, the
+out-of-fold probabilities of its training tracks.  Of each track it keeps eight bytes, a hash of its
+audio and the bundle's name, and a number for each genre: no path, no tag, no label.  The hash is
+of the audio, so that a moved or re-tagged file is found again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.audio.fingerprint import audio_fingerprint
+from genre_model.core.errors import AudioError, BundleError
+from genre_model.model.bundle.arrays import npz
+from genre_model.model.bundle.store import Bundle
+
+OUT_OF_FOLD = "out_of_fold.npz"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutOfFold:
+    """``rows``: key of a track -> (n_genres,) probabilities, or NaN where none are honest."""
+
+    bundle_id: str
+    genres: tuple[str, ...]
+    rows: Mapping[int, NDArray[np.floating]]
+
+    def find(self, path: Path) -> dict[str, float] | None:
+        """Probabilities of a track that was learned from; None of any other.
+
+        They are empty where the model has no honest ones: it has seen nothing but the answer.
+
+        Raises:
+            AudioError: The file cannot be read as audio.
+        """
+        row = self.rows.get(track_key(path, self.bundle_id))
+        if row is None:
+            return None
+        if not np.isfinite(row).all():
+            return {}
+        return dict(zip(self.genres, row.astype(np.float64).tolist(), strict=True))
+
+
+def track_key(path: Path, bundle_id: str) -> int:
+    """A track's key in a bundle.
+
+    Raises:
+        AudioError: The file cannot be read as audio.
+    """
+    digest = hashlib.sha256(audio_fingerprint(path) + bundle_id.encode()).digest()
+    return int.from_bytes(digest[:8], "little")
+
+
+def pack_out_of_fold(
+    paths: Sequence[Path],
+    probabilities: NDArray[np.floating],
+    bundle_id: str,
+    learned: Sequence[Path] = (),
+) -> bytes:
+    """The bundle's file.
+
+    Args:
+        paths: Tracks with honest probabilities.
+        probabilities: Those, (n_tracks, n_genres).
+        bundle_id: The bundle's.
+        learned: Tracks that were learned from and have none.
+    """
+    nothing = np.full((len(learned), probabilities.shape[1]), np.nan)
+    rows: dict[int, NDArray[np.floating]] = {}
+    for path, row in zip([*learned, *paths], [*nothing, *probabilities], strict=True):
+        try:
+            rows[track_key(path, bundle_id)] = row
+        except AudioError:  # gone since it was heard
+            continue
+    keys = np.fromiter(rows, np.uint64, len(rows))
+    values = np.array(list(rows.values()), np.float16).reshape(len(rows), probabilities.shape[1])
+    return npz(keys=keys, probabilities=values)
+
+
+def read_out_of_fold(bundle: Bundle) -> OutOfFold | None:
+    """What a bundle keeps of its training tracks; None where it keeps nothing.
+
+    Raises:
+        BundleError: The file is damaged.
+    """
+    manifest = bundle.manifest
+    if OUT_OF_FOLD not in manifest.files:
+        return None
+    arrays = bundle.arrays(OUT_OF_FOLD)
+    keys, values = arrays.get("keys"), arrays.get("probabilities")
+    shape = None if keys is None or keys.ndim != 1 else (keys.size, len(manifest.genres))
+    if keys is None or values is None or values.shape != shape:
+        raise BundleError(f"{bundle.directory}: {OUT_OF_FOLD} does not fit its genres")
+    rows = dict(zip(keys.tolist(), values, strict=True))
+    return OutOfFold(manifest.bundle_id, manifest.genres, rows)

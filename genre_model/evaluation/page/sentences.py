@@ -1,0 +1,162 @@
+"""What the figures of a report mean, in plain language; text only, nothing is escaped here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from genre_model.core.text import count, decimal, percent, points, span
+from genre_model.evaluation.metrics import Interval
+from genre_model.evaluation.report import EpochReport, LearningPoint, ReliabilityBin, Report
+
+# Smaller changes than these are not worth a word.
+SMALL_GAIN = 0.01
+
+
+SMALL_GAP = 0.02
+
+
+UNCLASSIFIED = {
+    "artist": "tracks of artists it had not heard",
+    "album": "tracks of albums it had not heard",
+    "song": "tracks it had not heard",
+}
+
+
+def out_of(share: float) -> str:
+    """A share as ``3 of 4``: the smallest whole numbers that are near."""
+    if not math.isfinite(share):
+        return "an unknown number of"
+    if share in {0, 1}:
+        return "all" if share else "none of the"
+    for whole in (2, 3, 4, 5, 10, 20, 100):
+        part = round(share * whole)
+        if 0 < part < whole and abs(share - part / whole) <= 0.015:
+            return f"about {part} of {whole}"
+    return "nearly all" if share > 0.5 else "hardly any"
+
+
+def verdict(report: Report) -> str:
+    """The report in one sentence."""
+    unclassified = UNCLASSIFIED.get(report.group_by, UNCLASSIFIED["song"])
+    right = out_of(report.song_accuracy.value)
+    start = f"On {unclassified}, it names the right genre for {right} songs"
+    if not report.coverage > 0:
+        return f"{start}; at the chosen threshold it answers none of them."
+    return (
+        f"{start}; at the chosen threshold it answers {percent(report.coverage)} of tracks, and "
+        f"{percent(report.precision.value)} of those answers are right."
+    )
+
+
+def summary(report: Report) -> list[str]:
+    """The figures that matter, a line each, for a terminal."""
+    accuracy, precision = report.song_accuracy, report.precision
+    split = (
+        f"{report.n_tracks} tracks of {report.n_artists} artists, {count(report.n_folds, 'fold')}"
+    )
+    interval = f"95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}"
+    answers = f"{report.coverage:.1%}" if report.coverage else "none of them"
+    lines = [
+        f"{split}, {report.split_reason}",
+        f"right: {accuracy.value:.1%} of songs ({interval})",
+        *without_play_history(report),
+        f"always the most frequent genre: {report.majority_baseline:.1%}",
+        f"at a threshold of {report.threshold:.2f} it answers {answers}",
+    ]
+    if math.isfinite(precision.value):
+        lines.append(f"right, of those answers: {precision.value:.1%}")
+    return lines
+
+
+def without_play_history(report: Report) -> list[str]:
+    """What would be right if it did not count what a listener did, where it does."""
+    accuracy = report.accuracy_without_play_history
+    return [] if accuracy is None else [f"right, without what a listener did: {accuracy:.1%}"]
+
+
+def warnings(report: Report) -> list[str]:
+    """What should keep a reader from trusting the verdict too much."""
+    baseline = report.majority_baseline
+    found = {
+        "The same artists may be in training and in testing, so these figures flatter the model: "
+        "expect less on artists that are new to it.": report.group_by != "artist",
+        "This is not clearly better than always answering with the commonest genre, which is right "
+        f"for {percent(baseline)} of songs.": report.song_accuracy.low <= baseline,
+        f"The target, {percent(report.target_precision)} of answers right, was not reached on "
+        "these tracks.": report.precision.value < report.target_precision,
+    }
+    return [sentence for sentence, holds in found.items() if holds]
+
+
+def would_more_labels_help(curve: Sequence[LearningPoint]) -> str:
+    """What the last two points of the learning curve, and their intervals, say about more."""
+    known = [point for point in curve if math.isfinite(point.accuracy)]
+    if len(known) < 2:
+        return "Cannot say: the model was not trained on fewer tracks for comparison."
+    before, after = known[-2:]
+    gain = after.accuracy - before.accuracy
+    went = f"From {before.n_tracks:,} to {count(after.n_tracks, 'track')}, song accuracy " + (
+        f"{'rose' if gain > 0 else 'fell'} by {points(gain)}" if gain else "did not change"
+    )
+    if not all(map(math.isfinite, (before.low, before.high, after.low, after.high))):
+        return f"Cannot say: {went[0].lower()}{went[1:]}, but no interval says how surely."
+    if after.low > before.high:
+        return f"Yes, very likely. {went}, more than chance explains, and may rise further."
+    if gain > SMALL_GAIN:
+        return f"Perhaps. {went}, but the intervals overlap, so it could be chance."
+    if gain >= -SMALL_GAIN:
+        return (
+            f"Probably not much. {went}, which is next to nothing. Checking doubtful labels, or "
+            "adding artists to the weakest genres, is likely to do more than more of the same."
+        )
+    return f"There is no sign of it. {went}; where the intervals overlap, that could be chance."
+
+
+def trust(bins: Sequence[ReliabilityBin], calibration_error: float) -> str:
+    """Whether the stated confidence can be taken at its word."""
+    total = sum(entry.n_tracks for entry in bins)
+    if not total or not math.isfinite(calibration_error):
+        return "There are too few answers to say whether its confidence can be trusted."
+    gap = sum((entry.mean_confidence - entry.accuracy) * entry.n_tracks for entry in bins) / total
+    if abs(gap) < SMALL_GAP:
+        lean = "with no lean to either side"
+    else:
+        lean = f"it is too {'sure of itself' if gap > 0 else 'modest'} more often than not"
+    return f"Its confidence is off by {points(calibration_error)} on average; {lean}."
+
+
+def choice_of_threshold(threshold: float, target: float, precision: Interval) -> str:
+    """How the threshold was chosen and what came of it."""
+    chosen = (
+        f"The threshold, a confidence of {decimal(threshold)}, was chosen so that "
+        f"{percent(target)} of the answers should be right"
+    )
+    if not math.isfinite(precision.value):
+        return f"{chosen}; no track here reaches it."
+    return (
+        f"{chosen}; here {percent(precision.value)} are (95\u00a0% interval "
+        f"{span(precision.low, precision.high)}). Tracks below it are left as they are."
+    )
+
+
+def mix_ups(
+    genres: Sequence[str], confusion: Sequence[Sequence[int]]
+) -> list[tuple[str, str, str]]:
+    """The three commonest mistakes: true genre, answer, and how often of how many."""
+    found = [
+        (n, truth, answer, sum(row))
+        for truth, row in zip(genres, confusion, strict=True)
+        for answer, n in zip(genres, row, strict=True)
+        if n and truth != answer
+    ]
+    found.sort(key=lambda entry: -entry[0])
+    return [(truth, answer, f"{n:,} of {total:,}") for n, truth, answer, total in found[:3]]
+
+
+def epoch_line(report: EpochReport) -> str:
+    """One epoch of a training from scratch, in words."""
+    return (
+        f"epoch {report.epoch}: loss {report.loss:.3f}, of the validation "
+        f"{report.slice_accuracy:.1%} of slices and {report.song_accuracy:.1%} of songs right"
+    )

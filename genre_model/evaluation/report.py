@@ -1,0 +1,123 @@
+"""What a training run is worth: figures on tracks of artists that the model had not heard.
+
+``report.json`` is :class:`Report` as it stands; ``report.html`` is drawn from it and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from genre_model.evaluation.metrics import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class TrackResult:
+    """One track's out-of-fold verdict; ``ranked`` holds the leading genres, best first."""
+
+    path: str
+    artist: str
+    title: str
+    truth: str
+    answer: str
+    confidence: float
+    ranked: dict[str, float]
+    fold: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenreFigures:
+    """One genre's figures, all answers counted whether accepted or not."""
+
+    genre: str
+    n_tracks: int
+    n_artists: int
+    precision: float | None
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Tracks whose confidence lies in [``low``, ``high``)."""
+
+    low: float
+    high: float
+    n_tracks: int
+    mean_confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class CoveragePoint:
+    """What a threshold would do: the share of tracks answered, and of those the share right."""
+
+    threshold: float
+    coverage: float
+    precision: float
+
+
+@dataclass(frozen=True, slots=True)
+class LearningPoint:
+    """Song accuracy of a model that was given only ``n_tracks``."""
+
+    n_tracks: int
+    accuracy: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Labels that were not used, and why."""
+
+    label: str
+    n_tracks: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One epoch: the training ``loss``, and three figures on the tracks of the validation.
+
+    Losses are means over slices, in nats; the accuracies are shares of slices and of songs.
+    """
+
+    epoch: int
+    loss: float
+    validation_loss: float
+    slice_accuracy: float
+    song_accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that the report shows.  Figures are out of fold; intervals resample artists."""
+
+    bundle_id: str
+    created_utc: str
+    architecture: str
+    genres: tuple[str, ...]
+    n_tracks: int
+    n_artists: int
+    n_folds: int
+    group_by: str
+    split_reason: str
+    majority_baseline: float
+    slice_accuracy: float
+    song_accuracy: Interval
+    balanced_accuracy: Interval
+    macro_f1: float
+    calibration_error: float
+    threshold: float
+    target_precision: float
+    coverage: float
+    precision: Interval
+    per_genre: tuple[GenreFigures, ...]
+    confusion: tuple[tuple[int, ...], ...]  # rows: truth, columns: answer, in the order of `genres`
+    reliability: tuple[ReliabilityBin, ...]
+    coverage_curve: tuple[CoveragePoint, ...]
+    learning_curve: tuple[LearningPoint, ...]
+    mistakes: tuple[TrackResult, ...]  # the most confident first
+    dropped: tuple[Dropped, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)
+    accuracy_without_play_history: float | None = None  # None where listening does not count

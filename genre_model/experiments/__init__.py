@@ -1,1 +1,0 @@
-"""The paper's questions, and the splits', as experiments: ``genre-model experiment``."""

@@ -1,0 +1,155 @@
+"""Why a song got its verdict: what each of its slices says, and which say it loudest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.specs import FrontEndSpec, NotesSpec, SliceSpec
+from genre_model.core.text import percent as report_percent
+from genre_model.model.aggregation import calibrated
+from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary
+
+Float64 = NDArray[np.float64]
+
+
+MAX_MARKED = 3
+
+
+SLICES_PER_MARK = 3  # of few slices few are marked
+
+
+UNLIKELY = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What a song's slices say, by time.
+
+    ``votes`` (n_slices, n_names) are probabilities of the written ``names``, each without that of
+    its kinds; rows sum to 1, or to less where something else takes part.  ``with_kinds``
+    (n_slices, n_names) are the same with them.  ``starts_s`` (n_slices,) and the ``length_s`` of a
+    slice are in seconds.  ``loudest``: the slices that speak most for the leading genre, the first
+    most of all.
+    """
+
+    names: tuple[str, ...]
+    votes: Float64
+    with_kinds: Float64
+    starts_s: Float64
+    length_s: float
+    loudest: tuple[int, ...]
+
+    def vote(self, name: str) -> Float64:
+        """(n_slices,) probability of a name without its kinds."""
+        return self.votes[:, self.names.index(name)]
+
+    def has_kinds(self, name: str) -> bool:
+        """Whether kinds of a name have votes of their own."""
+        index = self.names.index(name)
+        gain: Float64 = self.with_kinds[:, index] - self.votes[:, index]
+        return bool(gain.max() > UNLIKELY)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """One song's verdict with its reason and its evidence; None where nothing was heard."""
+
+    title: str
+    song: SongGenre
+    reason: str
+    evidence: Evidence | None
+    model: str
+    genres: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """The answer in a few words."""
+        best = self.song.best
+        if best is None:
+            return "silent"
+        if not self.song.accepted:
+            return f"unsure: {best.genre}? {percent(best.probability)}"
+        return f"{'; '.join(self.song.genres)} {percent(best.probability)}"
+
+
+def evidence_of(
+    classifier: Classifier, extracted: SongFeatures, vocabulary: Vocabulary, leading: str
+) -> Evidence | None:
+    """The evidence in what was heard; None of a song without sound.
+
+    ``leading`` is the written name of the genre whose loudest slices are wanted.
+    """
+    if len(extracted.features) == 0:
+        return None
+    manifest = classifier.manifest
+    rows = calibrated(classifier.slice_logits(extracted), manifest.aggregation)
+    known = len(extracted.starts_s) == len(
+        rows
+    )  # a network may say one thing of all slices together
+    starts_s, slice_of = np.unique(
+        extracted.starts_s if known else np.zeros(len(rows)), return_inverse=True
+    )
+    of_slices = np.zeros((len(starts_s), rows.shape[1]))
+    np.add.at(of_slices, slice_of, rows)
+    of_slices /= np.bincount(slice_of)[:, None]
+    lines = [list(dict.fromkeys(vocabulary.ancestry(genre))) for genre in manifest.genres]
+    names = tuple(dict.fromkeys(name for line in lines for name in line))
+    votes, with_kinds = np.zeros((2, len(of_slices), len(names)))
+    for line, column in zip(lines, of_slices.T, strict=True):
+        for depth, name in enumerate(line):
+            with_kinds[:, names.index(name)] += column
+            votes[:, names.index(name)] += column if depth == 0 else 0
+    return Evidence(
+        names,
+        votes,
+        with_kinds,
+        starts_s,
+        slice_seconds(manifest.spectrogram, manifest.slices, starts_s),
+        loudest(with_kinds[:, names.index(leading)]),
+    )
+
+
+def loudest(leading: Float64) -> tuple[int, ...]:
+    """Which slices give a genre the highest of its probabilities (n_slices,); a third at most."""
+    n = min(MAX_MARKED, max(1, len(leading) // SLICES_PER_MARK))
+    return tuple(np.argsort(-leading, kind="stable")[:n].tolist())
+
+
+def slice_seconds(spec: FrontEndSpec, slices: SliceSpec, starts_s: Float64) -> float:
+    """How long a slice is; of notes, what is usual between two of them."""
+    if isinstance(spec, NotesSpec):
+        return float(np.median(np.diff(starts_s))) if len(starts_s) > 1 else 1.0
+    return slices.frames * spec.hop / spec.sample_rate_hz
+
+
+def reason_of(song: SongGenre, policy: Policy, alone: Mapping[str, float] | None = None) -> str:
+    """The verdict's reason as a sentence.
+
+    Args:
+        song: The verdict.
+        policy: What decided it.
+        alone: Probabilities of the written names by the sound alone, where something else counted.
+    """
+    best = song.best
+    if best is None:
+        return "There is nothing to hear."
+    threshold = f"the threshold of {policy.threshold:.2f}"
+    reached = "which reaches" if song.accepted else "below"
+    text = f"{best.genre} has {best.probability:.2f}, {reached} {threshold}"
+    root = song.ranked[0]
+    if song.accepted and root.genre != best.genre and root.probability > best.probability:
+        text += f"; it is a kind of {root.genre}, which has {root.probability:.2f}"
+    own = (alone or {}).get(best.genre)
+    if own is not None and abs(own - best.probability) > UNLIKELY:
+        text += f"; the sound alone says {own:.2f}, the artist's other tracks or plays the rest"
+    return f"{text}."
+
+
+def percent(probability: float) -> str:
+    """A probability as a whole percentage; never 100 % for less."""
+    return report_percent(probability).replace("\u00a0", " ")

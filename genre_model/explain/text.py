@@ -1,0 +1,64 @@
+"""An explanation for a terminal: each genre with its probability and a strip of its votes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.text import clock, harmless
+from genre_model.explain.evidence import Evidence, Explanation
+
+MAX_GENRES = 7
+
+
+MIN_PROBABILITY = 0.01
+
+
+STRIP_WIDTH = 48
+
+
+BLOCKS = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
+
+
+PLAIN_BLOCKS = " .:-=+*#@"  # for a terminal that has no blocks
+
+
+def explanation_lines(explanation: Explanation, encoding: str | None) -> list[str]:
+    """The lines, for a terminal of an encoding; None: it has all characters."""
+    song, evidence = explanation.song, explanation.evidence
+    lines = [harmless(explanation.title), f"  {explanation.verdict}"]
+    if evidence is None:
+        return [*lines, f"  {explanation.reason}"]
+    likely = [score for score in song.ranked if score.probability >= MIN_PROBABILITY]
+    shown = (likely or list(song.ranked))[:MAX_GENRES]
+    width = max(len(score.genre) for score in shown)
+    blocks = BLOCKS if can_write(BLOCKS, encoding) else PLAIN_BLOCKS
+    for score in shown:
+        votes = evidence.with_kinds[:, evidence.names.index(score.genre)]
+        drawn = strip(votes, blocks)
+        lines.append(f"  {score.genre:<{width}}  {score.probability:.2f}  |{drawn}|")
+    return [*lines, f"  {explanation.reason}", f"  {loudest_line(explanation, evidence)}"]
+
+
+def loudest_line(explanation: Explanation, evidence: Evidence) -> str:
+    """Where the slices are that speak most for the leading genre."""
+    times = ", ".join(clock(evidence.starts_s[index]) for index in evidence.loudest)
+    leading = explanation.song.best.genre if explanation.song.best else ""
+    n = len(evidence.votes)
+    return f"Most like {leading} at {times}, of {n} slice{'' if n == 1 else 's'} heard."
+
+
+def strip(votes: NDArray[np.floating], blocks: str) -> str:
+    """Probabilities (n_slices,) as one block each, or as the means of ``STRIP_WIDTH`` parts."""
+    parts = np.array_split(votes, min(len(votes), STRIP_WIDTH))
+    steps = len(blocks) - 1
+    return "".join(blocks[round(float(np.clip(part.mean(), 0, 1)) * steps)] for part in parts)
+
+
+def can_write(text: str, encoding: str | None) -> bool:
+    """Whether an encoding has all characters of a text."""
+    try:
+        text.encode(encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,299 @@
+"""What was heard, kept on disk: a file is never heard twice by the same network.
+
+The key is the content of the audio, not the file's name or tags, and the network with its front
+end; so moved and re-tagged files are found again, and a new head needs no new hearing.  SQLite
+keeps it whole under several processes and sudden death; the least recently used go first.  Once it
+is open, nothing that happens to it (a full disk, damage) keeps a file from being heard.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from genre_model.audio.fingerprint import audio_fingerprint
+from genre_model.core.deadline import TIME_LIMIT_S, time_limit
+from genre_model.core.errors import GenreModelError
+from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.classifier import Classifier, Sample, SongFeatures, is_sampled
+
+Result = TypeVar("Result")
+
+
+FORMAT = 1  # of the entries, as :func:`pack` makes them
+
+
+DEFAULT_MAX_BYTES = 2**30
+
+
+BUSY_S = 60.0
+
+
+USED_WITHIN_S = 3600.0  # how exactly it is known when an entry was used: noting it is a transaction
+
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS heard (key BLOB PRIMARY KEY, value BLOB NOT NULL, used REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS extracted_used ON heard (used);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSpec:
+    """Where a store is, and how large it may be: what another process needs to open it."""
+
+    path: Path
+    max_bytes: int = DEFAULT_MAX_BYTES
+
+    def open(self) -> Cache:
+        """The store.
+
+        Raises:
+            GenreModelError: The file cannot be used.
+        """
+        return Cache(self.path, self.max_bytes)
+
+
+class OtherFormatError(sqlite3.DatabaseError):
+    """Another version of the program wrote the store: what is in it means something else."""
+
+
+class Cache:
+    """A bounded store of :class:`Heard`, for several threads and processes at once."""
+
+    def __init__(self, path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        """Open, or make, the store; one that is damaged, or of another version, is set aside.
+
+        Raises:
+            GenreModelError: The file cannot be used.
+        """
+        self.path = path
+        self.max_bytes = max_bytes
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._connection = connect(path)
+            except sqlite3.Error as error:
+                if not (is_damage(error) or isinstance(error, OtherFormatError)):
+                    raise
+                set_aside(path, "damaged" if is_damage(error) else "other-version")
+                self._connection = connect(path)
+        except (OSError, sqlite3.Error) as error:
+            raise GenreModelError(f"the cache {path} cannot be used: {error}") from error
+
+    @property
+    def spec(self) -> CacheSpec:
+        """What another process needs to open it."""
+        return CacheSpec(self.path, self.max_bytes)
+
+    def close(self) -> None:
+        """Close the store; what is looked for afterwards is not there."""
+        with self._lock:
+            self._connection.close()
+
+    def get(self, key: bytes) -> SongFeatures | None:
+        """What was heard under a key, if it is there and whole."""
+
+        def read(connection: sqlite3.Connection) -> bytes | None:
+            select = "SELECT value, used FROM heard WHERE key = ?"
+            row: tuple[bytes, float] | None = connection.execute(select, (key,)).fetchone()
+            if row is None:
+                return None
+            content, used = row
+            if abs(time.time() - used) > USED_WITHIN_S:
+                connection.execute("UPDATE heard SET used = ? WHERE key = ?", (time.time(), key))
+            return content
+
+        found = self._transact(read)
+        return None if found is None else unpack(found)
+
+    def put(self, key: bytes, content: bytes) -> None:
+        """Keep what was heard, packed, if that is possible; the least recently used give way."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT OR REPLACE INTO heard VALUES (?, ?, ?)", (key, content, time.time())
+            )
+            n_deleted = 1
+            while n_deleted and self._used_bytes() > self.max_bytes:
+                n_deleted = connection.execute(
+                    "DELETE FROM heard WHERE key IN (SELECT key FROM heard ORDER BY used "
+                    "LIMIT max(1, (SELECT count(*) / 10 FROM heard)))"
+                ).rowcount
+
+        self._transact(write)
+
+    def _transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result | None:
+        """Work in a transaction of this thread; one that fails is as if it had never been.
+
+        Where the file turns out to be damaged it is set aside, and a new one begun.
+        """
+        with self._lock:
+            try:
+                with self._connection:
+                    return work(self._connection)
+            except sqlite3.Error as error:
+                if is_damage(error):
+                    self._connection.close()
+                    with suppress(OSError, sqlite3.Error):
+                        set_aside(self.path, "damaged")
+                        self._connection = connect(self.path)
+                return None
+
+    def _used_bytes(self) -> int:
+        pages, free, size = (
+            int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return (pages - free) * size
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to a store, with its tables.
+
+    Raises:
+        OtherFormatError: Another version of the program wrote it.
+        sqlite3.Error: The file cannot be used.
+    """
+    connection = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        [format_found] = connection.execute("PRAGMA user_version").fetchone()
+        if format_found not in (0, FORMAT):  # 0: a new file, or one from before there was a number
+            raise OtherFormatError(f"entries of format {format_found}")
+        connection.executescript(SCHEMA)
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error says that a database is one, and is broken."""
+    return "malformed" in str(error)
+
+
+def set_aside(path: Path, why: str) -> None:
+    """Rename a database that cannot be used, and forget its journal.
+
+    Raises:
+        OSError: That is not possible.
+    """
+    path.replace(f"{path}.{why}")
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def cached_extract(
+    classifier: Classifier,
+    cache: Cache | None,
+    *,
+    thorough: bool = False,
+    until_stable: bool = False,
+    time_limit_s: float | None = TIME_LIMIT_S,
+) -> Callable[[Path], SongFeatures]:
+    """``classifier.hear``, by way of a cache and within a time limit.
+
+    What is heard for the first time is rounded as if it came from the cache, so that a second run
+    says the same as the first.  Of a long song the cache may have fewer slices than are needed now,
+    or more: those that lack are heard and added, those that are too many are left out.
+
+    Raises (the returned function):
+        AudioError: As ``Classifier.hear``, or it took too long.
+    """
+    front_end = front_end_hash(classifier.manifest, thorough=thorough)
+
+    def extract(path: Path) -> SongFeatures:
+        with time_limit(time_limit_s):
+            return extract_by_cache(path)
+
+    def extract_by_cache(path: Path) -> SongFeatures:
+        if cache is None:
+            return classifier.extract(path, thorough=thorough, until_stable=until_stable)
+        key = front_end + audio_fingerprint(path)
+        known = cache.get(key)
+        if known is not None and known.sample is None:
+            return known
+        extracted = classifier.extract(
+            path, thorough=thorough, until_stable=until_stable, known=known
+        )
+        if known is None or is_more(extracted, known):
+            content = pack(extracted)
+            cache.put(key, content)
+            extracted = unpack(content) or extracted
+        return extracted
+
+    return extract
+
+
+def is_more(extracted: SongFeatures, known: SongFeatures) -> bool:
+    """Whether more of a song was heard than was known."""
+    if extracted.sample is None or known.sample is None:
+        return known.sample is not None
+    return extracted.sample.n_extracted > known.sample.n_extracted
+
+
+def front_end_hash(manifest: Manifest, *, thorough: bool) -> bytes:
+    """16 bytes that differ where the network, its spectrogram, its slices or their choice do.
+
+    How many slices settle an answer makes no difference: what is kept can be added to.
+    """
+    parts = [
+        manifest.files[manifest.network.file],
+        manifest.network,
+        manifest.spectrogram,
+        manifest.slices,
+        thorough,
+    ]
+    if is_sampled(manifest) and not thorough:
+        parts.append("in order")
+    return hashlib.sha256(msgspec.json.encode(parts)).digest()[:16]
+
+
+def pack(extracted: SongFeatures) -> bytes:
+    """Shapes, then float16 features and tags and float64 starts, with a checksum before it all.
+
+    At the end come the places of a sample, how many slices it has and how many there are.
+    """
+    shapes = np.array([*extracted.features.shape, *extracted.tags.shape], "<i4")
+    body = (
+        shapes.tobytes()
+        + extracted.features.astype("<f2").tobytes()
+        + extracted.tags.astype("<f2").tobytes()
+        + extracted.starts_s.astype("<f8").tobytes()
+    )
+    if extracted.sample is not None:
+        sample = extracted.sample
+        body += np.array([*sample.places, sample.n_extracted, sample.n_available], "<i4").tobytes()
+    return hashlib.sha256(body).digest()[:8] + body
+
+
+def unpack(content: bytes) -> SongFeatures | None:
+    """Inverse of :func:`pack`; None where the content is not whole."""
+    check, body = content[:8], content[8:]
+    if hashlib.sha256(body).digest()[:8] != check:
+        return None
+    n, n_features, n_tag_rows, n_tags = (int(size) for size in np.frombuffer(body, "<i4", 4))
+    features = np.frombuffer(body, "<f2", n * n_features, 16)
+    tags = np.frombuffer(body, "<f2", n_tag_rows * n_tags, 16 + features.nbytes)
+    starts = np.frombuffer(body, "<f8", n, 16 + features.nbytes + tags.nbytes)
+    rest = np.frombuffer(body[16 + features.nbytes + tags.nbytes + starts.nbytes :], "<i4")
+    return SongFeatures(
+        features.reshape(n, n_features).astype(np.float32),
+        starts,
+        tags.reshape(n_tag_rows, n_tags).astype(np.float32),
+        Sample(rest[:n], int(rest[n]), int(rest[n + 1])) if len(rest) else None,
+    )

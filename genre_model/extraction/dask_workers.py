@@ -1,0 +1,357 @@
+"""Past one machine: files are heard by the workers of a Dask cluster (the extra ``dask``).
+
+Only hearing is spread.  What was heard before is looked up here and kept here, the model is sent to
+each worker once, and a file that the workers cannot see under its path is sent to them.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Collection
+from concurrent import futures
+from concurrent.futures import Future
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from genre_model.core.errors import GenreModelError, reason
+from genre_model.extraction.cache import Cache
+from genre_model.extraction.extractor import (
+    CachedFeatures,
+    Effort,
+    ExtractionSpec,
+    extraction_spec,
+    files_of,
+    receive,
+)
+from genre_model.extraction.tasks import Failure
+from genre_model.extraction.workers import PER_WORKER, Answer, ExtractorPool, completed, local_pool
+from genre_model.model.classifier import Classifier, SongFeatures
+
+if TYPE_CHECKING:
+    from distributed import Client, Worker
+
+
+EXTRA = "needs the extra dask: pip install 'beets-cnngenre[dask]'"
+
+
+CONNECT_S = 5.0
+
+
+# A cluster without any worker for so long is given up.
+NO_WORKERS_S = 30.0
+
+
+GONE = "the Dask scheduler is gone"
+
+
+POLL_S = 1.0
+
+
+# Of files that are sent and not heard yet.
+MAX_SENT_BYTES = 2**28
+
+
+NOT_HERE = Failure("the Dask workers do not see the file")
+
+
+DIED = Failure("the Dask workers that decoded it died, one after the other")
+
+
+class DiedError(GenreModelError):
+    """What was asked killed every worker that was asked."""
+
+
+def pool_for(
+    classifier: Classifier,
+    cache: Cache | None,
+    effort: Effort,
+    *,
+    n_workers: int,
+    n_files: int,
+    dask: str | None = None,
+) -> ExtractorPool:
+    """Whoever hears so many files, or more: the cluster of a Dask scheduler, or this machine.
+
+    Raises:
+        GenreModelError: The cluster cannot be used.
+    """
+    if dask is None:
+        return local_pool(classifier, cache, effort, n_workers=n_workers, n_files=n_files)
+    return DaskExtractorPool(dask, classifier, cache, effort)
+
+
+class DaskExtractorPool:
+    """The workers of a Dask cluster.  Those that are lost are made up for by the others."""
+
+    costly = True
+
+    def __init__(
+        self, address: str, classifier: Classifier, cache: Cache | None, effort: Effort
+    ) -> None:
+        """Connect, see whether the workers are like us, and send them the model.
+
+        Args:
+            address: Of the scheduler, as ``tcp://host:8786``.
+            classifier: The model; its network is not loaded here.
+            cache: What was heard before.
+            effort: How much is heard of each file.
+
+        Raises:
+            GenreModelError: That is not possible.
+        """
+        self._cached_features = CachedFeatures(classifier, cache, effort)
+        self._extraction = extraction_spec(classifier.bundle, None, effort)
+        self._sends: bool | None = None  # whether files have to be sent; None before the first
+        self._sent: dict[Future[Answer], int] = {}
+        self._client = connect(address)
+        try:
+            check_workers(self._client, address)
+            send_model(self._client, self._extraction, files_of(classifier.bundle))
+        except BaseException:
+            self._client.close()
+            raise
+        self._executor = self._client.get_executor(pure=False)
+        self.in_flight = PER_WORKER * max(1, sum(self._client.nthreads().values()))
+
+    def check(self) -> None:
+        """Let a worker load the model.
+
+        Raises:
+            GenreModelError: It cannot be used.
+        """
+        self._wait(self._submit(ExtractionSpec.check, self._extraction))
+
+    def submit(self, path: Path) -> Future[Answer]:
+        """Begin to hear a file, unless enough of it was heard before."""
+        known = self._cached_features.recall(path)
+        if known is not None:
+            return completed(known)
+        try:
+            n_bytes = path.stat().st_size
+        except OSError as error:
+            return completed(Failure(reason(error)))
+        if self._sends is None:
+            self._sends = not self._wait(self._submit(is_here, path.absolute(), n_bytes))
+        return self._send(path) if self._sends else self._point_at(path, n_bytes)
+
+    def claim(self, path: Path, future: Future[Answer]) -> Answer:
+        """What was heard of a file, which is kept.
+
+        Raises:
+            GenreModelError: The cluster is gone, or the model cannot be used.
+        """
+        outcome = self._outcome(future)
+        if outcome == NOT_HERE:
+            self._sends = True
+            outcome = self._outcome(self._send(path))
+        return (
+            outcome if isinstance(outcome, Failure) else self._cached_features.keep(path, outcome)
+        )
+
+    def close(self) -> None:
+        """Leave the cluster; what its workers are at is of no interest any more."""
+        from distributed.client import ClosedClientError
+
+        with suppress(ClosedClientError):  # the scheduler has gone, and need not be told
+            self._executor.shutdown(wait=False)
+        self._client.close()
+
+    def _submit(self, function: Callable[..., Any], *arguments: object) -> Future[Any]:
+        """Have a worker call a function.
+
+        Raises:
+            GenreModelError: There is nobody who could pass that on.
+        """
+        from distributed.client import ClosedClientError
+
+        try:
+            future: Future[Any] = self._executor.submit(function, *arguments)
+        except ClosedClientError as error:
+            raise GenreModelError(GONE) from error
+        return future
+
+    def _point_at(self, path: Path, n_bytes: int) -> Future[Answer]:
+        return self._submit(extract_here, self._extraction, path.absolute(), n_bytes)
+
+    def _send(self, path: Path) -> Future[Answer]:
+        """Send a file, as soon as not too much is under way.
+
+        Raises:
+            GenreModelError: Nobody is left to hear what is.
+        """
+        while self._sent and sum(self._sent.values()) > MAX_SENT_BYTES:
+            for done in self._first_of(self._sent):
+                del self._sent[done]
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            return completed(Failure(reason(error)))
+        future: Future[Answer] = self._submit(extract_sent, self._extraction, path.suffix, content)
+        self._sent[future] = len(content)
+        return future
+
+    def _outcome(self, future: Future[Answer]) -> Answer:
+        try:
+            answer: Answer = self._wait(future)
+        except DiedError:
+            return DIED
+        return answer
+
+    def _wait(self, future: Future[Any]) -> Any:
+        """The result of a future.
+
+        Raises:
+            DiedError: The workers did that were to bring it about.
+            GenreModelError: There is nobody to bring it about.
+        """
+        from distributed.scheduler import KilledWorker
+
+        self._first_of([future])
+        try:
+            return future.result()
+        except KilledWorker as error:
+            raise DiedError("the Dask workers died, one after the other") from error
+        except futures.CancelledError as error:
+            raise GenreModelError(GONE) from error
+
+    def _first_of(self, under_way: Collection[Future[Any]]) -> set[Future[Any]]:
+        """Those that are done, as soon as one is.
+
+        Raises:
+            GenreModelError: There is nobody to bring that about.
+        """
+        waited_s = 0.0
+        while waited_s < NO_WORKERS_S:
+            done, _ = futures.wait(under_way, POLL_S, futures.FIRST_COMPLETED)
+            if done:
+                return done
+            waited_s = 0.0 if self._n_workers() else waited_s + POLL_S
+        raise GenreModelError("no Dask workers are left")
+
+    def _n_workers(self) -> int:
+        """How many workers there are; the scheduler says so from time to time."""
+        return len(self._client.scheduler_info().get("workers", {}))
+
+
+def connect(address: str) -> Client:
+    """A client of the scheduler at an address.
+
+    Raises:
+        GenreModelError: Nobody answers, or the extra is not installed.
+    """
+    try:
+        import dask
+        from distributed import Client
+    except ImportError as error:
+        raise GenreModelError(f"--dask {EXTRA}") from error
+    for name in ("distributed", "distributed.client"):  # we say ourselves what goes wrong
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    refuse_silence(address)
+    # A file that is sent is no mistake.
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"})
+    try:
+        return Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise GenreModelError(f"no Dask scheduler answers at {address}") from error
+
+
+def refuse_silence(address: str) -> None:
+    """See to it that somebody answers at an address; Dask itself takes its time to say so.
+
+    Raises:
+        GenreModelError: It is no address, or nobody does.
+    """
+    parts = urlsplit(address)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or not port:
+        raise GenreModelError(f"{address} is no address such as tcp://host:8786")
+    try:
+        socket.create_connection((host, port), CONNECT_S).close()
+    except OSError as error:
+        raise GenreModelError(f"no Dask scheduler answers at {address}") from error
+
+
+def check_workers(client: Client, address: str) -> None:
+    """See to it that there are workers, and that they are like us.
+
+    Raises:
+        GenreModelError: There are none, or they are not.
+    """
+    import asyncio  # which Dask has imported; its error is one of its own before Python 3.11
+
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_S)
+    except (TimeoutError, asyncio.TimeoutError, futures.TimeoutError) as error:
+        raise GenreModelError(f"the Dask scheduler at {address} has no workers") from error
+    ours = versions()
+    try:
+        found = client.run(versions)
+    except ImportError as error:
+        raise GenreModelError(f"the Dask workers need beets-cnngenre {ours[0]}: {error}") from error
+    for worker, theirs in found.items():
+        if theirs != ours:
+            raise GenreModelError(
+                f"the Dask worker {worker} has beets-cnngenre {theirs[0]} on Python {theirs[1]}, "
+                f"here are {ours[0]} and {ours[1]}: they must be the same"
+            )
+
+
+def versions() -> tuple[str, str]:
+    """Of this package and of Python."""
+    return version("beets-cnngenre"), ".".join(map(str, sys.version_info[:2]))
+
+
+def send_model(client: Client, extraction: ExtractionSpec, files: dict[str, bytes]) -> None:
+    """Give a model to all workers, and to those that come later, beside those of other runs.
+
+    Raises:
+        GenreModelError: A worker cannot keep it, or is gone.
+    """
+    from distributed import WorkerPlugin
+
+    class Model(WorkerPlugin):  # type: ignore[misc]
+        """Is set up on each worker when it joins."""
+
+        def setup(self, worker: Worker) -> None:
+            # Dask clears this folder, that of a worker that was killed when the next one starts.
+            receive(extraction, files, Path(worker.local_directory))
+
+    try:
+        client.register_plugin(Model(), name=f"beets-cnngenre-{extraction.digest}")
+    except OSError as error:
+        raise GenreModelError(
+            f"the model cannot be sent to the Dask workers: {reason(error)}"
+        ) from error
+
+
+def is_here(path: Path, n_bytes: int) -> bool:
+    """Whether a worker sees a file; another of the same name is told by its size."""
+    try:
+        return path.is_file() and path.stat().st_size == n_bytes
+    except OSError:
+        return False
+
+
+def extract_here(extraction: ExtractionSpec, path: Path, n_bytes: int) -> SongFeatures | Failure:
+    """What a worker hears of a file that it sees, or should."""
+    return extraction(path) if is_here(path, n_bytes) else NOT_HERE
+
+
+def extract_sent(extraction: ExtractionSpec, suffix: str, content: bytes) -> SongFeatures | Failure:
+    """What a worker hears of a file that was sent."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="cnngenre-") as folder:
+            path = Path(folder) / f"sent{suffix}"
+            path.write_bytes(content)
+            return extraction(path)
+    except OSError as error:
+        return Failure(f"a Dask worker cannot keep it for as long as it is heard: {reason(error)}")

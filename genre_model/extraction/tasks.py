@@ -1,0 +1,117 @@
+"""Many songs at once over any ``concurrent.futures.Executor``, in order and in bounded memory."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from genre_model.core.errors import AudioError
+
+Task = TypeVar("Task")
+
+
+Result = TypeVar("Result")
+
+
+Handle = TypeVar("Handle", bound="Future[Any] | None")
+
+
+# Called with a file and the traceback of an error that nobody foresaw.
+ReportBug = Callable[[Path, str], None]
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a file could not be heard; ``bug`` is the traceback of an error that nobody foresaw.
+
+    It can be sent to another process, as a traceback itself cannot.
+    """
+
+    reason: str
+    bug: str | None = None
+
+
+def in_order(
+    submit: Callable[[Task], Handle], tasks: Iterable[Task], in_flight: int
+) -> Generator[tuple[Task, Handle], None, None]:
+    """Tasks with their futures, in order, with at most ``in_flight`` submitted and unclaimed.
+
+    None in place of a future is a task that there is nothing to do for.  When the caller stops
+    early, tasks that have not begun are cancelled.
+    """
+    waiting: deque[tuple[Task, Handle]] = deque()
+    try:
+        for task in tasks:
+            waiting.append((task, submit(task)))
+            if len(waiting) >= in_flight:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        for _, future in waiting:
+            if future is not None:
+                future.cancel()
+
+
+def map_bounded(
+    executor: Executor,
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    in_flight: int,
+) -> Iterator[tuple[Task, Result]]:
+    """Like ``executor.map``, but with at most ``in_flight`` tasks submitted and unclaimed.
+
+    When the caller stops early, tasks that have not begun are cancelled.
+
+    Raises:
+        Exception: Whatever the function raises, where its result is claimed.
+    """
+    with closing(in_order(lambda t: executor.submit(function, t), tasks, in_flight)) as pairs:
+        for task, future in pairs:
+            yield task, future.result()
+
+
+def log_bug(path: Path, trace: str) -> None:
+    """Log an error that nobody foresaw."""
+    log.error("%s: internal error\n%s", path, trace)
+
+
+def attempted(extract: Callable[[Path], Result]) -> Callable[[Path], Result | Failure]:
+    """``hear``, but where a file cannot be heard the answer is why not."""
+
+    def attempt(path: Path) -> Result | Failure:
+        try:
+            return extract(path)
+        except AudioError as error:
+            return Failure(str(error))
+        except Exception:  # noqa: BLE001  # the one guard: a bug at one track is not the run's end
+            return Failure("internal error, see the log", traceback.format_exc())
+
+    return attempt
+
+
+def told(path: Path, outcome: Result | Failure, report_bug: ReportBug) -> Result | str:
+    """An outcome with the reason in place of a failure; a bug is reported."""
+    if not isinstance(outcome, Failure):
+        return outcome
+    if outcome.bug is not None:
+        report_bug(path, outcome.bug)
+    return outcome.reason
+
+
+def guarded(
+    extract: Callable[[Path], Result], report_bug: ReportBug
+) -> Callable[[Path], Result | str]:
+    """``hear``, but where a file cannot be heard the answer is why not, as text."""
+    attempt = attempted(extract)
+    return lambda path: told(path, attempt(path), report_bug)

@@ -1,0 +1,146 @@
+"""Pictures of music as PNG files: SoX's, and the slices of them that the paper learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.errors import GenreModelError, reason
+from genre_model.features.sox import FIRST_LEVEL
+
+Float32 = NDArray[np.float32]
+
+
+UInt8 = NDArray[np.uint8]
+
+
+SLICE_PIXELS = 128
+
+
+SUFFIX = ".png"
+
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+# SoX's palette: the colours of background, text, labels and grid, then 251 levels of grey.
+GREYS = np.floor(255 * np.arange(251) / 250 + 0.5).astype(np.uint8)
+
+
+PALETTE = np.concatenate([np.array([0, 255, 191, 127], np.uint8), GREYS]).repeat(3).tobytes()
+
+
+# Modes of Pillow that hold a grey picture in whole bytes, however a tool has packed it.
+GREY_MODES = ("1", "L", "P", "RGB")
+
+
+def save_picture(picture: UInt8, file: Path) -> None:
+    """Write palette indices (height, width) as SoX does.
+
+    Raises:
+        GenreModelError: Pillow is missing, or the file cannot be written.
+    """
+    image = pillow().frombytes("P", picture.shape[::-1], picture.tobytes())
+    image.putpalette(PALETTE)
+    try:
+        image.save(file, format="PNG")
+    except OSError as error:
+        raise GenreModelError(f"cannot write {file}: {reason(error)}") from error
+
+
+def cut_slices(picture: UInt8) -> Iterator[UInt8]:
+    """The slices of a whole picture (129, width), (128, 128) each, as Despois cuts them.
+
+    The highest frequency is left out, and so is what is left at the end.
+    """
+    for left in range(0, picture.shape[1] - SLICE_PIXELS + 1, SLICE_PIXELS):
+        yield picture[1 : 1 + SLICE_PIXELS, left : left + SLICE_PIXELS]
+
+
+def save_slices(picture: UInt8, folder: Path) -> int:
+    """Write the slices of a song's picture into its folder, in the place of any that are there.
+
+    Returns:
+        Their number.
+
+    Raises:
+        GenreModelError: Pillow is missing, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in slice_files(folder):
+            old.unlink()
+    except OSError as error:
+        raise GenreModelError(f"cannot write to {folder}: {reason(error)}") from error
+    pieces = list(cut_slices(picture))
+    for number, piece in enumerate(pieces):
+        save_picture(piece, folder / f"{number:04d}{SUFFIX}")
+    return len(pieces)
+
+
+def slice_files(folder: Path) -> list[Path]:
+    """What :func:`save_slices` has written into a folder."""
+    return [path for path in folder.glob(f"*{SUFFIX}") if path.stem.isdecimal()]
+
+
+def read_frames(file: Path) -> Float32 | str:
+    """A slice's pixel values 4..254, (128 frames, 128 bins), lowest bin first; or why it is none.
+
+    What counts is how grey a pixel is: tools that make PNG files smaller renumber the palette.
+
+    Raises:
+        GenreModelError: Pillow is missing.
+    """
+    image_module = pillow()
+    try:
+        size = png_size(file)
+        if size is None:
+            return "not a PNG file"
+        if size != (SLICE_PIXELS, SLICE_PIXELS):
+            return f"{size[0]} x {size[1]} pixels, not {SLICE_PIXELS} x {SLICE_PIXELS}"
+        with image_module.open(file, formats=["PNG"]) as image:
+            if image.mode not in GREY_MODES:
+                return f"not a grey picture (mode {image.mode})"
+            red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
+    except image_module.UnidentifiedImageError:
+        return "a broken PNG file"
+    except (OSError, SyntaxError, ValueError) as error:
+        return f"not readable as PNG ({reason(error)})"
+    if not (np.array_equal(red, green) and np.array_equal(green, blue)):
+        return "a colour picture (SoX makes grey ones with -m)"
+    if not np.isin(red, GREYS).all():
+        return "has greys that SoX's pictures do not have"
+    frames: Float32 = (FIRST_LEVEL + np.searchsorted(GREYS, red))[::-1].T.astype(np.float32)
+    return frames
+
+
+def png_size(file: Path) -> tuple[int, int] | None:
+    """Width and height as a PNG file's first bytes have them; None if it is none.
+
+    Pillow would warn of, or refuse, what is huge.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with file.open("rb") as content:
+        header = content.read(24)
+    if len(header) < 24 or not header.startswith(SIGNATURE):
+        return None
+    return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:], "big")
+
+
+def pillow() -> ModuleType:
+    """The module ``PIL.Image``.
+
+    Raises:
+        GenreModelError: Pillow is not installed.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise GenreModelError("pictures need Pillow: pip install pillow") from error
+    return Image

@@ -1,0 +1,140 @@
+"""Folders of slices that are PNG files, as the paper keeps them: songs to train on or to judge.
+
+A song is known by the path of its first slice; the others lie beside it.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.errors import AudioError, GenreModelError
+from genre_model.core.specs import FrontEndSpec, SliceSpec, SoxSpec
+from genre_model.features.png import SLICE_PIXELS, SUFFIX, read_frames
+from genre_model.features.slices import Slice, choose, in_band
+from genre_model.features.sox import FIRST_LEVEL, N_LEVELS, RANGE_DB
+
+# "17", "A song_17", Despois' "Rock_12_17": the last number is the slice's.
+NUMBERED = re.compile(r"(?:(?P<song>.+)_)?(?P<number>\d+)", re.DOTALL)
+
+
+# 128 bins of less than -100 dB are less than -79 dB together, about where audio counts as silent.
+SILENCE_DB = -100
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSong:
+    """A song that is there as slices: ``files`` in their order.  ``genre`` is empty if unknown."""
+
+    genre: str
+    name: str
+    files: tuple[Path, ...]
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a path is called like a PNG file."""
+    return path.suffix.lower() == SUFFIX
+
+
+def find_pictures(folder: Path) -> Iterator[Path]:
+    """The PNG files below a folder."""
+    return (path for path in folder.rglob("*") if is_picture(path) and path.is_file())
+
+
+def read_slice_folder(folder: Path) -> list[PictureSong]:
+    """The songs of which there are slices below a folder, sorted; no picture is opened.
+
+    Slices lie as ``GENRE/SONG/17.png``, as ``GENRE/SONG_17.png``, or as Despois calls them,
+    ``GENRE_SONG_17.png``.  The genre of a picture without any of it is empty.
+
+    Raises:
+        GenreModelError: There is no such folder, or no PNG file in it.
+    """
+    if not folder.is_dir():
+        state = "not a folder" if folder.exists() else "no such folder"
+        raise GenreModelError(f"{folder}: {state}")
+    songs: dict[tuple[str, str], list[Path]] = {}
+    for path in find_pictures(folder):
+        songs.setdefault(place_of(path.relative_to(folder)), []).append(path)
+    if not songs:
+        raise GenreModelError(f"{folder}: no PNG files there")
+    return [
+        PictureSong(genre, name, tuple(sorted(files, key=by_number)))
+        for (genre, name), files in sorted(songs.items())
+    ]
+
+
+def place_of(path: Path) -> tuple[str, str]:
+    """Genre and song of a slice, from its path below the folder of all."""
+    stem = song_and_number(path)[0]
+    if len(path.parts) == 1:  # Despois' flat naming
+        return stem.rpartition("_")[0], stem
+    genre, *folders = path.parts[:-1]
+    return genre, "/".join([*folders, stem] if stem else folders) or genre
+
+
+def song_and_number(path: Path) -> tuple[str, int]:
+    """A slice's number, and what stands before it in the file's name."""
+    found = NUMBERED.fullmatch(path.stem)
+    return (found["song"] or "", int(found["number"])) if found else (path.stem, 0)
+
+
+def by_number(path: Path) -> tuple[int, Path]:
+    """Sorts slices of a song by time."""
+    return song_and_number(path)[1], path
+
+
+def song_files(path: Path) -> list[Path]:
+    """The files that a song is in: a file of audio alone, or all slices beside one of them."""
+    if not is_picture(path):
+        return [path]
+    song = song_and_number(path)[0]
+    beside = path.parent.glob(f"{glob.escape(song)}*")
+    same = [other for other in beside if is_picture(other) and song_and_number(other)[0] == song]
+    return sorted(same, key=by_number)
+
+
+def read_picture_slices(
+    path: Path, spec: SoxSpec, slices: SliceSpec, *, thorough: bool = False
+) -> list[Slice]:
+    """The slices of a song, from the path of one of its pictures; broken ones are left out.
+
+    All of them where ``thorough``, else at most ``slices.max_slices``.
+
+    Raises:
+        AudioError: Not one of them is a slice, or slices of another length are wanted.
+        GenreModelError: Pillow is missing.
+    """
+    if not takes_pictures(spec, slices):
+        raise AudioError(f"a slice of {SLICE_PIXELS} frames, where {slices.frames} are wanted")
+    files = song_files(path)
+    chosen = files if thorough else [files[index] for index in choose(len(files), slices)]
+    slice_s = slices.frames / spec.pixels_per_s
+    found: list[Slice] = []
+    problem = "no such file"
+    for file in chosen:
+        frames = read_frames(file)
+        if isinstance(frames, str):
+            problem = frames
+        else:
+            values = in_band(frames, spec, slices.band)
+            found.append(Slice(values, slice_s * song_and_number(file)[1], is_silent(frames)))
+    if not found:
+        raise AudioError(problem)
+    return found
+
+
+def is_silent(frames: NDArray[np.float32]) -> bool:
+    """Whether no pixel is as loud as ``SILENCE_DB``."""
+    return float(frames.max()) < FIRST_LEVEL + 1 + (1 + SILENCE_DB / RANGE_DB) * N_LEVELS
+
+
+def takes_pictures(spec: FrontEndSpec, slices: SliceSpec) -> bool:
+    """Whether a system can be fed with slices that are PNG files."""
+    return isinstance(spec, SoxSpec) and slices.frames == SLICE_PIXELS

@@ -1,0 +1,233 @@
+"""A model is a folder, a *bundle*: a JSON manifest, plain arrays, an ``.onnx`` network, a probe.
+
+Nothing in it is code and nothing is unpickled.  Every file is named in the manifest with its
+SHA-256, and the probe holds a slice with the answer that the bundle gave when it was made.  A
+bundle may come from a stranger: whatever it states is held against the bounds below before it is
+believed, and nothing outside its folder is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import stat
+import tempfile
+import time
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.errors import BundleError
+from genre_model.core.text import harmless
+from genre_model.model.bundle.arrays import UNREADABLE, array_in, unpacked
+from genre_model.model.bundle.manifest import SCHEMA, Manifest, Origin, find_fault
+from genre_model.model.head import Head
+
+MANIFEST = "manifest.json"
+
+
+HEAD = "head.npz"
+
+
+PROBE = "probe.npz"
+
+
+SHIPPED = Path(__file__).parents[2] / "shipped"
+
+
+# A bundle that is being written is a hidden folder of this name.  One that sudden death left behind
+# is removed by the next that is written, but not before it is certain that nobody is at it.
+UNFINISHED = ".unfinished"
+
+
+ABANDONED_S = 24 * 60 * 60.0
+
+
+MAX_MANIFEST_BYTES = 4 * 2**20
+
+
+MAX_FILE_BYTES = 2**30
+
+
+MAX_COMPLAINT = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A folder whose manifest has been read and whose files have the hashes that it states."""
+
+    directory: Path
+    manifest: Manifest
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one of the bundle's files, checked against their hash.
+
+        Raises:
+            BundleError: The manifest does not name the file, or it was changed.
+        """
+        expected = self.manifest.files.get(name)
+        if expected is None:
+            raise BundleError(f"{self.directory}: the manifest does not name {name}")
+        content = read_file(self.directory, name, MAX_FILE_BYTES)
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise BundleError(f"{self.directory}: {name} is damaged or was changed")
+        return content
+
+    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """The arrays of one of the bundle's ``.npz`` files.
+
+        Raises:
+            BundleError: There are none, they would need unpickling, or they are too large.
+        """
+        try:
+            with zipfile.ZipFile(io.BytesIO(self.read(name))) as archive:
+                return {
+                    entry.removesuffix(".npy"): array_in(content)
+                    for entry, content in unpacked(archive)
+                }
+        except UNREADABLE as error:
+            raise BundleError(f"{self.directory}: {name} holds no plain arrays") from error
+
+    def head(self) -> Head | None:
+        """The head, or None where the network answers with genre logits itself."""
+        if HEAD not in self.manifest.files:
+            return None
+        arrays = self.arrays(HEAD)
+        weights, bias = arrays.get("weights"), arrays.get("bias")
+        n_genres = len(self.manifest.genres)
+        if weights is None or bias is None or weights.ndim != 2 or bias.shape != (n_genres,):
+            raise BundleError(f"{self.directory}: {HEAD} does not fit {n_genres} genres")
+        if weights.shape[1] != n_genres or not (
+            np.isfinite(weights).all() and np.isfinite(bias).all()
+        ):
+            raise BundleError(f"{self.directory}: {HEAD} does not fit {n_genres} genres")
+        return Head(weights.astype(np.float32), bias.astype(np.float32))
+
+
+def read_bundle(directory: Path) -> Bundle:
+    """Read a bundle's manifest; its other files are read, and checked, when they are used.
+
+    Raises:
+        BundleError: There is no bundle, or its manifest is broken or from a newer version.
+    """
+    content = read_file(directory, MANIFEST, MAX_MANIFEST_BYTES)
+    check_schema(directory, content)
+    try:
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        quoting = harmless(str(error))[:MAX_COMPLAINT]  # it quotes what it complains of
+        raise BundleError(f"{directory / MANIFEST}: {quoting}") from error
+    complaint = find_fault(manifest)
+    if complaint:
+        raise BundleError(f"{directory / MANIFEST}: {complaint}")
+    return Bundle(directory, manifest)
+
+
+def check_schema(directory: Path, content: bytes) -> None:
+    """Make sure that a manifest is of the schema that is read here, before all of it is.
+
+    Raises:
+        BundleError: It is of another one.
+    """
+    try:
+        origin = msgspec.json.decode(content, type=Origin)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return  # it is no manifest of any schema, and reading it says why
+    if origin.schema > SCHEMA:
+        raise BundleError(
+            f"{directory} was made by a newer version of this program: update it, or name another "
+            "model"
+        )
+    if origin.schema < SCHEMA:
+        raise BundleError(
+            f"{directory} was made by an older version, whose models are no longer read: train anew"
+        )
+
+
+def read_file(directory: Path, name: str, max_bytes: int) -> bytes:
+    """The bytes of a file of a bundle.
+
+    Raises:
+        BundleError: It is missing, unreadable, absurdly large, no file, or a link to elsewhere.
+    """
+    path = directory / name
+    try:
+        if path.resolve().parent != directory.resolve():
+            raise BundleError(f"{path} is a link out of the bundle")
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BundleError(f"{path} is not a file")
+        if status.st_size > max_bytes:
+            raise BundleError(f"{path} is larger than {max_bytes} bytes")
+        with path.open("rb") as file:
+            return file.read(max_bytes)
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror}") from error
+    except (RuntimeError, ValueError) as error:  # links in a circle; a null
+        raise BundleError(f"cannot read {path}") from error
+
+
+def write_bundle(directory: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> Bundle:
+    """Write a bundle to a temporary folder and rename it when whole.
+
+    What runs that were killed left behind long ago is removed.
+
+    Args:
+        directory: Where it will be; it must not exist.
+        manifest: Everything but the hashes, which are filled in.
+        contents: File name -> bytes.
+
+    Raises:
+        BundleError: The folder exists or cannot be written, or the manifest is faulty.
+    """
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    manifest = replace(manifest, files=hashes)
+    complaint = find_fault(manifest)
+    if complaint:
+        raise BundleError(f"{directory}: {complaint}")
+    if directory.exists():
+        raise BundleError(f"{directory} exists already")
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(directory.parent)
+        whole = Path(
+            tempfile.mkdtemp(UNFINISHED, prefix=f".{directory.name}-", dir=directory.parent)
+        )
+        try:
+            for name, content in {**contents, MANIFEST: text + b"\n"}.items():
+                write_file(whole / name, content)
+            whole.chmod(0o755)
+            whole.rename(directory)
+        except BaseException:
+            shutil.rmtree(whole, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise BundleError(f"cannot write {directory}: {error.strerror}") from error
+    return Bundle(directory, manifest)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the unfinished bundles that nobody has written to for a day."""
+    for path in folder.glob(f".*{UNFINISHED}"):
+        with suppress(OSError):  # another process was faster
+            age_s = time.time() - path.lstat().st_mtime
+            if age_s > ABANDONED_S and path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write and flush to the disk, so that the rename never precedes the content."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

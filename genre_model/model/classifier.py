@@ -1,0 +1,340 @@
+"""Hear a song with a bundle's network, and weigh what was heard.
+
+Hearing (decode, spectrogram, network) is the costly part and depends on the file alone; weighing
+(head, aggregation) is a few small products.  They are apart so that what was heard can be kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.errors import AudioError, BundleError, NetworkError, SeekError
+from genre_model.core.specs import SamplingSpec, SpectrogramSpec
+from genre_model.features.frontend import slices_of
+from genre_model.features.slices import Slice, open_in_order
+from genre_model.model.aggregation import aggregate, can_be_sampled
+from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, read_bundle
+from genre_model.model.onnx.session import open_network, run_network
+from genre_model.model.stop_rule import stop_rule
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+
+Float32 = NDArray[np.float32]
+
+
+# How far the probe may be from the stored answer: other processors round differently.
+PROBE_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Which part of a song was heard: the first ``n_extracted`` slices in the order of hearing.
+
+    ``places`` (n_slices,) are the rows' places in that order, of ``n_available`` in all.
+    """
+
+    places: NDArray[np.int32]
+    n_extracted: int
+    n_available: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SongFeatures:
+    """What the network said of a song's slices.
+
+    ``features`` (n_slices, n_features), the slices' ``starts_s`` (n_slices,) in seconds, and
+    ``tags`` (n_slices, n_tags), which has no columns where the network has no tags.  A slice with
+    several votes has as many rows.  ``sample`` is None where there is no more to hear.
+    """
+
+    features: Float32
+    starts_s: NDArray[np.float64]
+    tags: Float32
+    sample: Sample | None = None
+
+
+class Classifier:
+    """A bundle, loaded and checked.  Safe to be used from several threads at once."""
+
+    def __init__(self, bundle: Bundle, *, lazily: bool = False) -> None:
+        """Load the head and the network, and compare the probe.
+
+        Args:
+            bundle: The model.
+            lazily: Leave the network alone until it is needed: weighing what others have heard
+                needs none.  What is wrong with it comes out then.
+
+        Raises:
+            BundleError: A file is damaged, the network does not load, or it answers wrongly.
+        """
+        self.bundle = bundle
+        self.manifest = bundle.manifest
+        self._head = bundle.head()
+        manifest = bundle.manifest
+        self.rule = stop_rule(
+            manifest.genres,
+            manifest.parents,
+            manifest.sampling or SamplingSpec(),
+            manifest.aggregation,
+        )
+        self._lock = threading.Lock()
+        self._loaded: onnxruntime.InferenceSession | None = None
+        if not lazily:
+            self.load()
+
+    def load(self) -> onnxruntime.InferenceSession:
+        """The network, loaded and checked when it is asked for first.
+
+        Raises:
+            BundleError: A file is damaged, the network does not load, or it answers wrongly.
+        """
+        with self._lock:
+            if self._loaded is None:
+                session = load_session(self.bundle)
+                self._check_probe(session)
+                self._loaded = session
+        return self._loaded
+
+    def extract(
+        self,
+        path: Path,
+        *,
+        thorough: bool = False,
+        until_stable: bool = False,
+        known: SongFeatures | None = None,
+    ) -> SongFeatures:
+        """Decode a file and run the network over its slices; silent slices are left out.
+
+        Args:
+            path: The file.
+            thorough: Hear all slices, not ``max_slices`` of them.
+            until_stable: Hear as many of a long song's slices as it takes to know the answer, if
+                the model says how that is known.
+            known: What was heard of the file before; its slices are not heard again.
+
+        Raises:
+            AudioError: The file cannot be read as audio, or is too short.
+        """
+        enough = self.recall(known, thorough=thorough, until_stable=until_stable)
+        if enough is not None:
+            return enough
+        if is_sampled(self.manifest) and not thorough:
+            extracted = self._extract_in_order(path, known, until_stable=until_stable)
+            if extracted is not None:
+                return extracted
+        return self._extract_all(path, thorough=thorough)
+
+    def recall(
+        self, known: SongFeatures | None, *, thorough: bool = False, until_stable: bool = False
+    ) -> SongFeatures | None:
+        """As much of what was heard before as is needed now; None where that is not enough."""
+        if known is None or known.sample is None:
+            return known
+        if thorough or not is_sampled(self.manifest):
+            return None
+        return self._enough(by_place(known), known.sample.n_available, until_stable=until_stable)
+
+    def _extract_all(self, path: Path, *, thorough: bool) -> SongFeatures:
+        manifest = self.manifest
+        slices = slices_of(path, manifest.spectrogram, manifest.slices, thorough=thorough)
+        return self._run([cut for cut in slices if not cut.silent])
+
+    def _extract_in_order(
+        self, path: Path, known: SongFeatures | None, *, until_stable: bool
+    ) -> SongFeatures | None:
+        """Slices of a long song until there are enough of them.
+
+        None for a song that has few or does not let itself be sampled.
+        """
+        before = [] if known is None else by_place(known)
+        slices = self.manifest.slices
+        spectrogram = self.manifest.spectrogram
+        assert isinstance(spectrogram, SpectrogramSpec)
+        try:
+            with open_in_order(path, spectrogram, slices, len(before)) as (n_available, cuts):
+                if n_available <= slices.max_slices:
+                    return None
+                in_order = chain(before, (self._one_slice(cut) for cut in cuts))
+                return self._enough(in_order, n_available, until_stable=until_stable)
+        except SeekError:
+            return None
+
+    def _enough(
+        self, in_order: Iterable[SongFeatures], n_available: int, *, until_stable: bool
+    ) -> SongFeatures | None:
+        """As many of the slices, in the order of hearing, as are needed; None if there are less."""
+        slices, sampling = self.manifest.slices, self.manifest.sampling or SamplingSpec()
+        most = min(n_available, sampling.max_slices if until_stable else slices.max_slices)
+        found: list[SongFeatures] = []
+        logits: list[Float32] = []
+        for one_slice in in_order:
+            found.append(one_slice)
+            logits += [self.slice_logits(one_slice)] if len(one_slice.features) else []
+            if len(found) == most or (
+                until_stable
+                and len(logits) >= sampling.min_slices
+                and self.rule.is_stable(np.concatenate(logits), n_available)
+            ):
+                return in_order_of_time(found, n_available)
+        return None
+
+    def _one_slice(self, cut: Slice) -> SongFeatures:
+        """One slice, as precise as the cache is: with and without it the answer is the same."""
+        extracted = self._run([] if cut.silent else [cut])
+        return SongFeatures(
+            as_half(extracted.features), extracted.starts_s, as_half(extracted.tags)
+        )
+
+    def slice_logits(self, extracted: SongFeatures) -> Float32:
+        """Genre logits of each slice, (n_slices, n_genres)."""
+        return extracted.features if self._head is None else self._head.logits(extracted.features)
+
+    def probabilities(self, extracted: SongFeatures) -> dict[str, float]:
+        """Probability of each of the model's genres for the song; empty for a silent one."""
+        if len(extracted.features) == 0:
+            return {}
+        song = aggregate(self.slice_logits(extracted), self.manifest.aggregation)
+        return dict(zip(self.manifest.genres, song.tolist(), strict=True))
+
+    def features(self, values: Float32) -> Float32:
+        """(n_slices, n_features) of slices (n_slices, frames, n_mels)."""
+        return self._infer(self.load(), values)[0]
+
+    def _run(self, slices: list[Slice]) -> SongFeatures:
+        if not slices:
+            return SongFeatures(
+                np.zeros((0, 1), np.float32), np.zeros(0), np.zeros((0, 0), np.float32)
+            )
+        values = [cut.values[None] for cut in slices]
+        if self.manifest.network.whole_song:
+            values = [np.concatenate(values)]
+        # Otherwise one at a time: batches are no faster on a CPU and need more memory.
+        session = self.load()
+        outputs = [self._infer(session, part) for part in values]
+        features = np.concatenate([output[0] for output in outputs])
+        starts_s = np.array([cut.start_s for cut in slices])
+        return SongFeatures(
+            features,
+            np.repeat(starts_s, len(features) // len(slices)),
+            np.concatenate([output[1] for output in outputs]),
+        )
+
+    def _infer(
+        self, session: onnxruntime.InferenceSession, values: Float32
+    ) -> tuple[Float32, Float32]:
+        """Features (n, n_features) and tags (n, n_tags) of slices (n, frames, n_mels)."""
+        network = self.manifest.network
+        names = [network.features] + ([network.tags] if network.tags else [])
+        outputs = run_network(session, names, {network.input: values})
+        empty = np.zeros((len(values), 0), np.float32)
+        return outputs[0], outputs[1] if network.tags else empty
+
+    def _check_probe(self, session: onnxruntime.InferenceSession) -> None:
+        probe = self.bundle.arrays(PROBE)
+        where = self.bundle.directory
+        try:
+            features, tags = self._infer(session, probe["slices"])
+            extracted = SongFeatures(features, np.zeros(len(features)), tags)
+            logits = self.slice_logits(extracted)
+        except (KeyError, ValueError, AudioError) as error:
+            raise BundleError(f"{where}: the network does not take the probe") from error
+        expected = probe.get("logits")
+        if expected is None or expected.shape != logits.shape or logits.size == 0:
+            raise BundleError(f"{where}: the network does not fit its genres")
+        difference = float(np.abs(logits - expected).max())
+        if not difference <= PROBE_TOLERANCE:
+            raise BundleError(f"{where}: the network answers otherwise than when it was made")
+
+
+def is_sampled(manifest: Manifest) -> bool:
+    """Whether a model knows when it has heard enough of a long song."""
+    return (
+        manifest.sampling is not None
+        and isinstance(manifest.spectrogram, SpectrogramSpec)
+        and manifest.slices.position == "spread"
+        and manifest.slices.transform == "spectrogram"
+        and not manifest.network.whole_song
+        and can_be_sampled(manifest.aggregation)
+    )
+
+
+def as_half(values: Float32) -> Float32:
+    """The values with the precision that the cache has."""
+    return values.astype(np.float16).astype(np.float32)
+
+
+def by_place(extracted: SongFeatures) -> list[SongFeatures]:
+    """What was heard, slice by slice in the order of hearing; a silent slice has no rows."""
+    assert extracted.sample is not None
+    places = extracted.sample.places
+    found = []
+    for place in range(extracted.sample.n_extracted):
+        rows = places == place
+        found.append(
+            SongFeatures(extracted.features[rows], extracted.starts_s[rows], extracted.tags[rows])
+        )
+    return found
+
+
+def in_order_of_time(in_order: list[SongFeatures], n_available: int) -> SongFeatures:
+    """Slices that were heard one after the other, as one; inverse of :func:`by_place`."""
+    sample = Sample(
+        np.repeat(np.arange(len(in_order), dtype=np.int32), [len(v.features) for v in in_order]),
+        len(in_order),
+        n_available,
+    )
+    loud = [one_slice for one_slice in in_order if len(one_slice.features)] or in_order[:1]
+    starts_s = np.concatenate([one_slice.starts_s for one_slice in loud])
+    rows = np.argsort(starts_s, kind="stable")
+    return SongFeatures(
+        np.concatenate([one_slice.features for one_slice in loud])[rows],
+        starts_s[rows],
+        np.concatenate([one_slice.tags for one_slice in loud])[rows],
+        replace(sample, places=sample.places[rows]),
+    )
+
+
+def load_classifier(directory: Path = SHIPPED) -> Classifier:
+    """The classifier of the bundle in a folder; the shipped one by default.
+
+    Raises:
+        BundleError: It cannot be used.
+    """
+    return Classifier(read_bundle(directory))
+
+
+def load_session(bundle: Bundle) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session of a bundle's network.
+
+    Raises:
+        BundleError: ONNX Runtime refuses the network.
+    """
+    content = bundle.read(bundle.manifest.network.file)
+    try:
+        session = open_network(content)
+    except NetworkError as error:
+        raise BundleError(f"{bundle.directory}: {error}") from error
+    missing = missing_names(session, bundle)
+    if missing:
+        raise BundleError(f"{bundle.directory}: the network has no {', '.join(missing)}")
+    return session
+
+
+def missing_names(session: Any, bundle: Bundle) -> list[str]:
+    """Inputs and outputs that the manifest names and the network lacks."""
+    network = bundle.manifest.network
+    outputs = {output.name for output in session.get_outputs()}
+    wanted = [network.features] + ([network.tags] if network.tags else [])
+    has_input = [entry.name for entry in session.get_inputs()] == [network.input]
+    return ([] if has_input else [network.input]) + [name for name in wanted if name not in outputs]

@@ -1,0 +1,180 @@
+"""Which genres may be answered, under which names, and which of them one song gets.
+
+A model's genres form a small tree (Metal is a kind of Rock).  A probability that goes to a genre
+which may not be answered is credited to its nearest ancestor that may; without one it counts for
+"something else".  The answer is the most specific genre that is probable enough: Metal where the
+network is sure of Metal, Rock where it is only sure of Rock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from genre_model.core.errors import GenreModelError
+
+
+@dataclass(frozen=True, slots=True)
+class GenreScore:
+    """A genre's name and the probability that the song is of it or of a kind of it."""
+
+    genre: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class SongGenre:
+    """The verdict on one song.
+
+    ``genres`` is what may be written, best first, and empty where the network is not sure.
+    ``best`` is the leading genre whether accepted or not, None for a song without sound.
+    """
+
+    genres: tuple[str, ...]
+    best: GenreScore | None
+    ranked: tuple[GenreScore, ...]
+    reason: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self.genres)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When a genre is good enough: the first from ``threshold``, up to ``count`` in all.
+
+    Those after the first need ``second_threshold`` only: they are for songs between genres.
+    """
+
+    threshold: float
+    count: int = 1
+    second_threshold: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The genres that may be answered: the model's name of each -> the name that is written."""
+
+    names: Mapping[str, str]
+    parents: Mapping[str, str]
+
+    def scores(self, probabilities: Mapping[str, float]) -> dict[str, float]:
+        """Probability of each written name, that of its sub-genres included."""
+        totals = dict.fromkeys(self.names.values(), 0.0)
+        for genre, probability in probabilities.items():
+            for name in set(self.ancestry(genre)):
+                totals[name] += probability
+        return totals
+
+    def ancestry(self, genre: str) -> list[str]:
+        """Written names of a genre and of its ancestors, most specific first."""
+        names: list[str] = []
+        node: str | None = genre
+        while node is not None:
+            if node in self.names:
+                names.append(self.names[node])
+            node = self.parents.get(node)
+        return names
+
+    def related(self, first: str, second: str) -> bool:
+        """Whether one written name is an ancestor of the other, or they are the same."""
+        lines = [set(self.ancestry(genre)) for genre in self.names]
+        return any(first in ancestry and second in ancestry for ancestry in lines)
+
+    def roots(self) -> set[str]:
+        """Written names that are nobody's sub-genre."""
+        return {self.ancestry(genre)[-1] for genre in self.names}
+
+
+def make_vocabulary(
+    genres: Sequence[str],
+    parents: Mapping[str, str],
+    presets: Mapping[str, Sequence[str]],
+    wish: str | Sequence[str] | Mapping[str, str | None] | None,
+) -> Vocabulary:
+    """The vocabulary that a user wishes for.
+
+    Args:
+        genres: The model's genres.
+        parents: The model's tree, child -> parent.
+        presets: Named selections of the model's genres; ``default`` is one of them.
+        wish: None for the default; the name of a preset; a list of genres to be restricted to; or
+            a mapping that renames genres and drops those that it maps to None.
+
+    Raises:
+        GenreModelError: The wish names a genre or a preset that the model does not have.
+    """
+    default = presets.get("default", genres)
+    if wish is None:
+        names = {genre: genre for genre in default}
+    elif isinstance(wish, str):
+        if wish not in presets:
+            raise GenreModelError(
+                f"genres: no such selection: {wish} (there are: {', '.join(presets)})"
+            )
+        names = {genre: genre for genre in presets[wish]}
+    elif isinstance(wish, Mapping):
+        renamed = {find_genre(name, genres): new for name, new in wish.items()}
+        pairs = (
+            (genre, renamed.get(genre, genre)) for genre in {**dict.fromkeys(default), **renamed}
+        )
+        names = {genre: new for genre, new in pairs if new}
+    else:
+        chosen = [find_genre(name, genres) for name in wish]
+        names = {genre: genre for genre in chosen}
+    if not names:
+        raise GenreModelError("genres: nothing is left to answer")
+    return Vocabulary(names, parents)
+
+
+def find_genre(name: str, genres: Sequence[str]) -> str:
+    """The model's spelling of a genre, whatever the case.
+
+    Raises:
+        GenreModelError: The model has no such genre.
+    """
+    for genre in genres:
+        if genre.casefold() == str(name).strip().casefold():
+            return genre
+    raise GenreModelError(f"genres: the model has no {name} (it has: {', '.join(genres)})")
+
+
+def judge(probabilities: Mapping[str, float], vocabulary: Vocabulary, policy: Policy) -> SongGenre:
+    """The verdict from the probabilities of the model's genres; without any the song is silent.
+
+    Ties go to the name that comes first in the alphabet, so that the answer never depends on order.
+    """
+    if not probabilities:
+        return SongGenre((), None, (), "silent")
+    scores = vocabulary.scores(probabilities)
+    ordered = sorted(scores.items(), key=lambda score: (-score[1], score[0]))
+    ranked = tuple(GenreScore(name, probability) for name, probability in ordered)
+    roots = vocabulary.roots()
+    best = next(score for score in ranked if score.genre in roots)
+    if best.probability < policy.threshold:
+        return SongGenre((), best, ranked, f"{best.probability:.2f}, below {policy.threshold:.2f}")
+    best = min(
+        (
+            score
+            for score in ranked
+            if score.probability >= policy.threshold and vocabulary.related(score.genre, best.genre)
+        ),
+        key=lambda score: (-depth(score.genre, vocabulary), -score.probability, score.genre),
+    )
+    accepted = [best.genre]
+    for score in ranked:
+        if len(accepted) >= policy.count or score.probability < policy.second_threshold:
+            break
+        if not any(vocabulary.related(score.genre, name) for name in accepted):
+            accepted.append(score.genre)
+    return SongGenre(tuple(accepted), best, ranked, f"{best.probability:.2f}")
+
+
+def depth(name: str, vocabulary: Vocabulary) -> int:
+    """How many written ancestors a written name has."""
+    lines = [
+        ancestry for ancestry in map(vocabulary.ancestry, vocabulary.names) if ancestry[0] == name
+    ]
+    return max((len(dict.fromkeys(ancestry)) for ancestry in lines), default=1)

@@ -1,0 +1,74 @@
+"""The default training as a system among the others: a head on the shipped network's embeddings."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.specs import SliceSpec, SpectrogramSpec
+from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.head import Head
+from genre_model.model.onnx.session import open_network
+from genre_model.training.head.cross_validation import fit_means
+from genre_model.training.networks.base import Architecture, Estimator
+from genre_model.training.networks.registry import EMBEDDINGS
+from genre_model.training.training_set import HeadOptions
+
+Bools = NDArray[np.bool_]
+
+
+Float32 = NDArray[np.float32]
+
+
+Ints = NDArray[np.intp]
+
+
+def fit(slices: Float32, candidates: Bools, songs: Ints, seed: int) -> bytes:
+    """The shipped network with a head fitted on the mean embedding of each song, as ONNX."""
+    shipped = read_bundle(SHIPPED)
+    network = shipped.read(shipped.manifest.network.file)
+    session = open_network(network)
+    names = shipped.manifest.network
+    embeddings = np.concatenate(
+        [session.run([names.features], {names.input: piece[None]})[0] for piece in slices]
+    )
+    numbers = np.unique(songs)
+    means = np.array([embeddings[songs == number].mean(axis=0) for number in numbers])
+    of_song = np.array([candidates[songs == number][0] for number in numbers])
+    return with_head(network, fit_means(means, of_song, of_song.argmax(axis=1), HeadOptions()))
+
+
+def with_head(network: bytes, head: Head) -> bytes:
+    """The network from ``slices`` to the head's ``logits``."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    model = onnx.load_from_string(network)
+    graph = model.graph
+    for node in graph.node:
+        node.input[:] = ["slices" if name == "log_mel" else name for name in node.input]
+    graph.input[0].name = "slices"
+    graph.initializer.extend(
+        [
+            numpy_helper.from_array(head.weights, "head_weights"),
+            numpy_helper.from_array(head.bias, "head_bias"),
+        ]
+    )
+    graph.node.append(
+        helper.make_node("Gemm", ["embedding", "head_weights", "head_bias"], ["logits"])
+    )
+    del graph.output[:]
+    shape = ["n", head.weights.shape[1]]
+    graph.output.append(helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, shape))
+    content: bytes = model.SerializeToString()
+    return content
+
+
+EMBEDDINGS_SYSTEM = Architecture(
+    name=EMBEDDINGS,
+    summary="The default: linear classifiers on what the shipped network hears.",
+    source="J. Pons, X. Serra: musicnn, 2019; the head is ours",
+    spectrogram=SpectrogramSpec(),
+    slices=SliceSpec(),
+    learner=Estimator(fit, ("onnx",)),
+)

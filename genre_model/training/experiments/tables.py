@@ -1,0 +1,244 @@
+"""The table, the picture's bars and the sentence that an experiment ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genre_model.core.specs import AggregationRule, AggregationSpec
+from genre_model.evaluation.metrics import Interval, artist_interval, calibration_error
+from genre_model.model.aggregation import aggregate
+from genre_model.training.experiments.figures import (
+    area_under_curve,
+    brier_score,
+    figures_of,
+    fitted_inverse_temperature,
+    negative_log_likelihood,
+    paired_difference,
+    song_probabilities,
+    top_two,
+)
+from genre_model.training.experiments.protocol import Answers, Outcome
+
+# Condition -> an outcome a seed.
+Outcomes = Mapping[str, Sequence[Outcome]]
+
+
+RULES: tuple[AggregationRule, ...] = ("mean", "product", "majority", "max", "confidence")
+
+
+N_VOTES = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells as they are printed, bars for the picture, and what is to be said."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    bars: tuple[tuple[str, Interval], ...]
+    conclusion: str
+
+
+Tabulate = Callable[[Outcomes], Table]
+
+
+def percent(value: float) -> str:
+    """A share as a percentage with one decimal."""
+    return f"{100 * value:.1f}"
+
+
+def span(interval: Interval) -> str:
+    """A share with its interval, in percent."""
+    return f"{percent(interval.value)} [{percent(interval.low)}, {percent(interval.high)}]"
+
+
+def gain(interval: Interval) -> str:
+    """A difference with its interval, in points."""
+    return f"{100 * interval.value:+.1f} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
+
+
+def compared(outcomes: Outcomes) -> Table:
+    """Conditions that were tested on the same songs, against the first of them."""
+    first, *others = outcomes
+    differences = {name: paired_difference(outcomes[first], outcomes[name]) for name in others}
+    rows, bars = plain_rows(outcomes)
+    gains = ["", *(gain(differences[name]) for name in others)]
+    clear = [f"{name} ({gain(d)})" for name, d in differences.items() if d.low > 0 or d.high < 0]
+    if clear:
+        conclusion = f"Against “{first}”, song accuracy differs with {'; '.join(clear)}"
+        rest = "; the others do not differ beyond chance." if len(clear) < len(others) else "."
+        conclusion += rest
+    else:
+        conclusion = f"Nothing differs from “{first}” beyond chance in song accuracy."
+    return Table(
+        (*PLAIN, "songs against the first"),
+        tuple((*row, difference) for row, difference in zip(rows, gains, strict=True)),
+        bars,
+        conclusion,
+    )
+
+
+PLAIN = (
+    "condition",
+    "slices right, %",
+    "songs right, %",
+    "macro-F1, %",
+    "majority, %",
+    "songs by seed, %",
+    "weights",
+    "training, s",
+    "answering, ms a song",
+)
+
+
+def plain_rows(
+    outcomes: Outcomes,
+) -> tuple[list[tuple[str, ...]], tuple[tuple[str, Interval], ...]]:
+    """A row and a bar for each condition."""
+    rows: list[tuple[str, ...]] = []
+    bars: list[tuple[str, Interval]] = []
+    for name, found in outcomes.items():
+        figures = figures_of(found)
+        rows.append(
+            (
+                name,
+                span(figures.slices),
+                span(figures.song),
+                percent(figures.macro_f1),
+                percent(figures.baseline),
+                " ".join(f"{100 * s:.0f}" for s in figures.songs_by_seed),
+                "-" if figures.n_weights is None else f"{figures.n_weights:,}",
+                f"{figures.training_s:.0f}",
+                f"{figures.answering_ms:.1f}",
+            )
+        )
+        bars.append((name, figures.song))
+    return rows, tuple(bars)
+
+
+def side_by_side(outcomes: Outcomes) -> Table:
+    """Conditions that were tested on different songs, or slices."""
+    rows, bars = plain_rows(outcomes)
+    best = max(bars, key=lambda bar: bar[1].value)
+    worst = min(bars, key=lambda bar: bar[1].value)
+    conclusion = (
+        f"Songs right range from {percent(worst[1].value)} % ({worst[0]}) to "
+        f"{percent(best[1].value)} % ({best[0]})."
+    )
+    return Table(PLAIN, tuple(rows), bars, conclusion)
+
+
+def probabilities(outcomes: Outcomes) -> Table:
+    """What the probabilities are worth, as they come and with a sharpness fitted on other songs."""
+    (found,) = outcomes.values()
+    rows: list[tuple[str, ...]] = []
+    errors: list[float] = []
+    for title, is_fitted in (("as they come", False), ("sharpness fitted", True)):
+        songs = [
+            song_probabilities(
+                o.test, "mean", fitted_inverse_temperature(o.validation) if is_fitted else 1.0
+            )
+            for o in found
+        ]
+        p, truth = np.concatenate(songs), np.concatenate([o.test.truth for o in found])
+        right = p.argmax(axis=1) == truth
+        errors.append(calibration_error(p.max(axis=1), right))
+        sure = p.max(axis=1) >= np.median(p.max(axis=1))
+        rows.append(
+            (
+                title,
+                percent(float(right.mean())),
+                percent(top_two(p, truth)),
+                percent(float(right[sure].mean())),
+                f"{errors[-1]:.3f}",
+                f"{brier_score(p, truth):.3f}",
+                f"{negative_log_likelihood(p, truth):.3f}",
+            )
+        )
+    columns = (
+        "probabilities",
+        "songs right, %",
+        "among the first two, %",
+        "right in the surer half, %",
+        "calibration error",
+        "Brier score",
+        "log loss",
+    )
+    conclusion = (
+        f"The calibration error is {errors[0]:.3f} as they come and {errors[1]:.3f} with a "
+        f"sharpness fitted on the validation's songs; of the surer half of the songs "
+        f"{rows[1][3]} % are right, of all {rows[1][1]} %."
+    )
+    bars = tuple((name, figures_of(list(o)).song) for name, o in outcomes.items())
+    return Table(columns, tuple(rows), bars, conclusion)
+
+
+def votes(outcomes: Outcomes) -> Table:
+    """Song accuracy by the number of slices that vote, and the rule."""
+    (found,) = outcomes.values()
+    rows: list[tuple[str, ...]] = []
+    bars: list[tuple[str, Interval]] = []
+    for n_votes in (*N_VOTES, None):
+        cells = [votes_right([o.test for o in found], n_votes, rule) for rule in RULES]
+        title = "all slices" if n_votes is None else f"{n_votes} slice{'s' * (n_votes > 1)}"
+        rows.append((title, *(span(cell) for cell in cells)))
+        bars.append((f"{title}, mean", cells[0]))
+    first, last = bars[0][1].value, bars[-1][1].value
+    conclusion = (
+        f"By the mean, {percent(first)} % of songs are right with one slice and {percent(last)} % "
+        "with all."
+    )
+    return Table(
+        ("slices that vote", *(f"{rule}, %" for rule in RULES)),
+        tuple(rows),
+        tuple(bars),
+        conclusion,
+    )
+
+
+def votes_right(tests: Sequence[Answers], n_votes: int | None, rule: AggregationRule) -> Interval:
+    """Song accuracy when so many slices vote, spread over the song."""
+    right: list[bool] = []
+    groups: list[str] = []
+    for test in tests:
+        for number, truth in enumerate(test.truth.tolist()):
+            logits = test.of_song(number)
+            if n_votes is not None and len(logits) > n_votes:
+                places = (np.arange(n_votes) + 0.5) * len(logits) / n_votes
+                logits = logits[places.astype(np.intp)]
+            right.append(bool(aggregate(logits, AggregationSpec(rule)).argmax() == truth))
+        groups += test.group
+    scores = np.array(right, dtype=np.float64)
+    return artist_interval(lambda i: float(scores[i].mean()), groups)
+
+
+def likes(outcomes: Outcomes) -> Table:
+    """How well liked songs are ranked before the others."""
+    rows: list[tuple[str, ...]] = []
+    bars: list[tuple[str, Interval]] = []
+    for name, found in outcomes.items():
+        scores = np.concatenate(
+            [song_probabilities(o.test)[:, o.facts.genres.index("like")] for o in found]
+        )
+        liked = np.concatenate([o.test.truth == o.facts.genres.index("like") for o in found])
+        groups = [group for o in found for group in o.test.group]
+
+        def area(i: np.ndarray, scores: np.ndarray = scores, liked: np.ndarray = liked) -> float:
+            both = liked[i].any() and not liked[i].all()
+            return area_under_curve(scores[i], liked[i]) if both else float("nan")
+
+        interval = artist_interval(area, groups)
+        rows.append((name, percent(float(liked.mean())), span(interval)))
+        bars.append((name, interval))
+    worst = min(bars, key=lambda bar: bar[1].value)
+    conclusion = (
+        "Of two songs, one liked and one not, the liked one is ranked first in "
+        f"{percent(worst[1].value)} % or more of the pairs ({worst[0]}).  These listeners are made "
+        "up; real likes are less simple."
+    )
+    return Table(
+        ("listener", "liked, %", "area under the curve, %"), tuple(rows), tuple(bars), conclusion
+    )

@@ -1,0 +1,121 @@
+"""The results of an experiment as files: JSON, CSV, a picture, a paragraph of Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+
+import msgspec
+
+from genre_model.core.files import whole_file, writing
+from genre_model.evaluation.metrics import Interval
+from genre_model.training.experiments.catalogue import Experiment
+from genre_model.training.experiments.figures import figures_of
+from genre_model.training.experiments.tables import Outcomes, Table, percent
+
+ROW, LEFT, WIDTH, TOP, SCALE = 22, 300, 720, 26, 400
+
+
+@dataclass(frozen=True, slots=True)
+class Music:
+    """What an experiment was made with."""
+
+    name: str
+    n_songs: int
+    n_artists: int
+    genres: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+def write_results(
+    experiment: Experiment, music: Music, outcomes: Outcomes, command: str, folder: Path
+) -> list[Path]:
+    """Write the four files, and return their paths.
+
+    Raises:
+        GenreModelError: The folder cannot be written.
+    """
+    table = experiment.tabulate(outcomes)
+    figures = {name: asdict(figures_of(list(found))) for name, found in outcomes.items()}
+    record = {
+        "experiment": experiment.name,
+        "question": experiment.question,
+        "paper": experiment.paper,
+        "command": command,
+        "music": music,
+        "columns": table.columns,
+        "rows": table.rows,
+        "conclusion": table.conclusion,
+        "figures": figures,
+    }
+    contents = {
+        "json": msgspec.json.format(msgspec.json.encode(record), indent=2),
+        "csv": as_csv(table).encode(),
+        "svg": as_svg(experiment.question, table.bars).encode(),
+        "md": as_markdown(experiment, music, table, command).encode(),
+    }
+    paths = [folder / f"{experiment.name}.{suffix}" for suffix in contents]
+    with writing(folder):
+        for path, content in zip(paths, contents.values(), strict=True):
+            with whole_file(path) as file:
+                file.write(content)
+    return paths
+
+
+def as_csv(table: Table) -> str:
+    """The table as comma-separated values."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([table.columns, *table.rows])
+    return text.getvalue()
+
+
+def as_markdown(experiment: Experiment, music: Music, table: Table, command: str) -> str:
+    """The table with its question, and what comes of it."""
+    head = "| " + " | ".join(table.columns) + " |\n|" + "---|" * len(table.columns) + "\n"
+    body = "".join("| " + " | ".join(row) + " |\n" for row in table.rows)
+    seeds = f"{len(music.seeds)} seed{'s' * (len(music.seeds) != 1)}"
+    return (
+        f"### {experiment.item}: {experiment.question}\n\n"
+        f"*The paper:* {experiment.paper}\n\n"
+        f"{head}{body}\n"
+        f"{table.conclusion}\n\n"
+        f"{music.name}: {music.n_songs} songs, {music.n_artists} artists, {seeds}. "
+        f"`{command}`\n"
+    )
+
+
+def as_svg(title: str, bars: Sequence[tuple[str, Interval]]) -> str:
+    """Shares with their intervals, one below the other, on a line from 0 to 100 %."""
+    height = TOP + ROW * len(bars) + 34
+    bottom = TOP + ROW * len(bars)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
+        "<style>text { font: 12px sans-serif }</style>",
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
+    ]
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        x = place(share)
+        parts.append(
+            f'<line x1="{x}" x2="{x}" y1="{TOP - 6}" y2="{bottom}" stroke="#ddd"/>'
+            f'<text x="{x}" y="{bottom + 16}" text-anchor="middle" fill="#555">{share:.0%}</text>'
+        )
+    for number, (name, interval) in enumerate(bars):
+        y = TOP + ROW * number + ROW / 2
+        low, high = (place(min(1, max(0, edge))) for edge in (interval.low, interval.high))
+        parts.append(
+            f'<text x="{LEFT - 10}" y="{y + 4}" text-anchor="end">{escape(name)}</text>'
+            f'<line x1="{low}" x2="{high}" y1="{y}" y2="{y}" stroke="#0072b2" stroke-width="2"/>'
+            f'<circle cx="{place(interval.value)}" cy="{y}" r="4" fill="#0072b2">'
+            f"<title>{percent(interval.value)} %</title></circle>"
+        )
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def place(share: float) -> float:
+    """Where a share is on the line."""
+    return round(LEFT + SCALE * share, 1)

@@ -1,0 +1,90 @@
+"""From labelled tracks to a bundle with a report: hear, evaluate, fit, write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from genre_model.core.errors import GenreModelError
+from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, pack_out_of_fold
+from genre_model.evaluation.page.render import render_html
+from genre_model.evaluation.report import Report
+from genre_model.model.bundle.arrays import npz
+from genre_model.model.bundle.store import HEAD, PROBE, Bundle, write_bundle
+from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
+from genre_model.training.head.report import make_report
+from genre_model.training.job import MIN_TRACKS, REPORT_HTML, REPORT_JSON, TrainingJob
+from genre_model.training.training_set import make_training_set
+
+
+def train_head_bundle(
+    job: TrainingJob,
+    extracted: Sequence[tuple[LabelledTrack, SongFeatures]],
+    backbone: Bundle,
+    models: Path,
+) -> tuple[Bundle, Report]:
+    """Evaluate, fit and write a bundle into the folder ``models``.
+
+    Raises:
+        GenreModelError: Too few tracks or genres could be heard, or the bundle cannot be written.
+    """
+    created = datetime.now(timezone.utc)
+    tracks, sounds = [track for track, _ in extracted], [sound for _, sound in extracted]
+    training_set = make_training_set(tracks, sounds, now_s=created.timestamp())
+    if len(training_set.genres) < 2 or len(training_set.tracks) < MIN_TRACKS:
+        raise GenreModelError("too few tracks with sound are left: nothing to tell apart")
+    cross_validated = evaluate_out_of_fold(training_set, job.options)
+    head = fit(training_set, np.arange(len(training_set.tracks)), job.options)
+    slices = backbone.arrays(PROBE)["slices"]
+    weights = npz(weights=head.weights, bias=head.bias)
+    network = backbone.read(backbone.manifest.network.file)
+    identity = hashlib.sha256(network + weights + created.isoformat().encode()).hexdigest()[:8]
+    bundle_id = f"{created:%Y%m%d-%H%M%S}-{identity}"
+    stamp = created.isoformat(timespec="seconds")
+    report = make_report(
+        training_set,
+        cross_validated,
+        job.options,
+        bundle_id=bundle_id,
+        created_utc=stamp,
+        dropped=job.dropped,
+    )
+    manifest = replace(
+        backbone.manifest,
+        bundle_id=bundle_id,
+        genres=training_set.genres,
+        aggregation=cross_validated.aggregation,
+        context=cross_validated.context,
+        play_history=cross_validated.play_history,
+        target=job.target,
+        parents={},
+        presets={"default": training_set.genres},
+        description=f"A head for {', '.join(training_set.genres)}, trained on "
+        f"{report.n_tracks} tracks of {report.n_artists} artists, "
+        f"on the network of {backbone.manifest.bundle_id}.",
+        licence=f"Network: {backbone.manifest.licence} Head: yours.",
+        created_utc=stamp,
+        package_version=version("beets-cnngenre"),
+        provenance={"network": backbone.manifest.bundle_id},
+    )
+    contents = {
+        manifest.network.file: network,
+        HEAD: weights,
+        PROBE: npz(slices=slices, logits=head.logits(Classifier(backbone).features(slices))),
+        REPORT_JSON: msgspec.json.format(msgspec.json.encode(report), indent=2),
+        REPORT_HTML: render_html(report).encode(),
+        OUT_OF_FOLD: pack_out_of_fold(
+            [track.path for track in training_set.tracks], cross_validated.probabilities, bundle_id
+        ),
+        **{name: backbone.read(name) for name in backbone.manifest.files if "LICENSE" in name},
+    }
+    return write_bundle(models / bundle_id, manifest, contents), report

@@ -1,0 +1,147 @@
+"""The head: a linear layer from a slice's embedding to genre logits, and how it is fitted.
+
+Every genre is told from the rest by itself (one logistic regression a genre), so that music of
+no known genre gets low logits everywhere; a softmax fitted as such would have to place it.
+``aggregate`` weighs the logits against that of "something else".
+
+A label may be coarser than the genres: a track filed under "Pop/Rock" may be Rock, Pop or Metal.
+Then at least one of the allowed genres must speak up, and which is left open: the likelihood of
+the label is the noisy-or of the allowed genres (cf. Cour, Sapp & Taskar, *Learning from partial
+labels*, JMLR 2011).  A ridge penalty pulls the weights towards a prior.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.model.head import Head
+
+Float64 = NDArray[np.float64]
+
+
+N_STEPS = 400
+
+
+# Where a genre's bias starts: most genres are not what a track is.
+START_BIAS = -2.0
+
+
+# The least variance within genres, of 1 in all: where every track equals its genre's others, there
+# is nothing to divide by.
+MIN_VARIANCE = 0.01
+
+
+def fit_head(
+    features: Float64,
+    candidates: NDArray[np.bool_],
+    track_weights: Float64,
+    ridge: float,
+    prior: Float64 | None = None,
+) -> Head:
+    """Fit a head on one feature vector a track.
+
+    Args:
+        features: (n_tracks, n_features).
+        candidates: (n_tracks, n_genres), the genres that a track's label leaves open.
+        track_weights: (n_tracks,), scaled to a sum of 1 here.
+        ridge: Strength of the pull towards the prior, in units of the standardised features.
+        prior: (n_features, n_genres) weights for raw features; zeros where None.
+
+    Returns:
+        A head for raw features; the standardisation is folded into it.
+    """
+    x, mean, deviation = standardised(features)
+    weight = track_weights / track_weights.sum()
+    anchor = (
+        np.zeros((x.shape[1], candidates.shape[1])) if prior is None else prior * deviation[:, None]
+    )
+    w, b = minimise(x, candidates, weight, ridge, anchor)
+    return unstandardised(w, b, mean, deviation)
+
+
+def minimise(
+    x: Float64, candidates: NDArray[np.bool_], weight: Float64, ridge: float, anchor: Float64
+) -> tuple[Float64, Float64]:
+    """Nesterov's accelerated gradient descent: weights (n_features, n_genres), bias (n_genres,)."""
+    ones = np.concatenate([x, np.ones((len(x), 1))], axis=1)  # the last row of `w` is the bias
+    curvature = np.linalg.norm((ones * weight[:, None]).T @ ones, 2) / 2 + ridge
+    start = np.concatenate([anchor, np.full((1, anchor.shape[1]), START_BIAS)])
+    pull = np.full((len(start), 1), ridge)
+    pull[-1] = 0.0
+    w = ahead = start
+    for step in range(1, N_STEPS + 1):
+        gradient = ones.T @ (slope(ones @ ahead, candidates) * weight[:, None]) + pull * (
+            ahead - start
+        )
+        previous, w = w, ahead - gradient / curvature
+        ahead = w + (step - 1) / (step + 2) * (w - previous)
+    return w[:-1], w[-1]
+
+
+def slope(logits: Float64, candidates: NDArray[np.bool_]) -> Float64:
+    """Gradient of the negative log-likelihood by the logits, (n_tracks, n_genres)."""
+    log_absent = -np.logaddexp(0, logits)  # log of 1 - sigmoid
+    present = 1 - np.exp(log_absent)
+    all_absent = np.exp((log_absent * candidates).sum(axis=1, keepdims=True))
+    return np.where(candidates, -present * all_absent / np.maximum(1 - all_absent, 1e-9), present)
+
+
+def fit_discriminant(
+    features: Float64, targets: Float64, track_weights: Float64, shrinkage: float
+) -> Head:
+    """Linear discriminant analysis with a covariance shrunk towards a sphere.
+
+    Ledoit & Wolf, *A well-conditioned estimator for large-dimensional covariance matrices*, 2004,
+    with the shrinkage given; class priors equal.
+
+    Args:
+        features: (n_tracks, n_features).
+        targets: (n_tracks, n_genres), rows sum to 1.
+        track_weights: (n_tracks,).
+        shrinkage: Above 0, the covariance as it is, to 1, a sphere.
+    """
+    x, mean, deviation = standardised(features)
+    shares = targets * (track_weights / track_weights.sum())[:, None]
+    centres = shares.T @ x / shares.sum(axis=0)[:, None]
+    spread = sum(
+        ((x - centre) * share[:, None]).T @ (x - centre)
+        for centre, share in zip(centres, shares.T, strict=True)
+    )
+    sphere = np.eye(x.shape[1]) * max(np.trace(spread) / x.shape[1], MIN_VARIANCE)
+    w = np.linalg.solve((1 - shrinkage) * spread + shrinkage * sphere, centres.T)
+    return unstandardised(w, -0.5 * (centres.T * w).sum(axis=0), mean, deviation)
+
+
+def fit_least_squares(
+    features: Float64, targets: Float64, track_weights: Float64, ridge: float
+) -> Head:
+    """Ridge regression on the targets (n_tracks, n_genres); arguments as above."""
+    x, mean, deviation = standardised(features)
+    share = (track_weights / track_weights.sum())[:, None]
+    centre, base = (share * x).sum(axis=0), (share * targets).sum(axis=0)
+    x = x - centre
+    w = np.linalg.solve(
+        (x * share).T @ x + ridge * np.eye(x.shape[1]), (x * share).T @ (targets - base)
+    )
+    return unstandardised(w, base - centre @ w, mean, deviation)
+
+
+def mixture(parts: list[tuple[float, Head]]) -> Head:
+    """The mean of several heads, each multiplied by its scale: their product rule."""
+    return Head(
+        sum(scale * head.weights for scale, head in parts) / np.float32(len(parts)),
+        sum(scale * head.bias for scale, head in parts) / np.float32(len(parts)),
+    )
+
+
+def standardised(features: Float64) -> tuple[Float64, Float64, Float64]:
+    """Features of mean 0 and deviation 1, with the mean and deviation that they had."""
+    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
+    return (features - mean) / deviation, mean, deviation
+
+
+def unstandardised(w: Float64, b: Float64, mean: Float64, deviation: Float64) -> Head:
+    """A head for raw features from weights and bias for standardised ones."""
+    raw = w / deviation[:, None]
+    return Head(raw.astype(np.float32), (b - mean @ raw).astype(np.float32))

@@ -1,0 +1,69 @@
+"""Play history."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.data.play_history import Float64
+from genre_model.model.aggregation import softmax
+from genre_model.model.play_history import SMALLEST, PlayHistorySpec, standardised, with_absences
+
+Bools = NDArray[np.bool_]
+
+
+N_STEPS = 400
+
+
+RIDGE = 0.01
+
+
+def fit_play_history(
+    probabilities: Float64, features: Float64, candidates: Bools, ridge: float = RIDGE
+) -> PlayHistorySpec:
+    """Fit the addition to tracks whose audio was judged by a model that was not fitted on them.
+
+    A label that leaves several genres open counts with their probability together.
+
+    Args:
+        probabilities: (n_tracks, n_genres) of the audio.
+        features: (n_tracks, n_features), NaN where there is none.
+        candidates: (n_tracks, n_genres), the genres that a track's label leaves open.
+        ridge: Strength of the pull towards no addition.
+    """
+    raw = with_absences(features)
+    means, scales = moments(raw)
+    x = standardised(raw, means, scales)
+    offset = np.log(np.maximum(probabilities, SMALLEST))
+    weights = minimise(x, offset, candidates, ridge)
+    return PlayHistorySpec(
+        tuple(means.tolist()), tuple(scales.tolist()), tuple(map(tuple, weights.tolist()))
+    )
+
+
+def moments(raw: Float64) -> tuple[Float64, Float64]:
+    """Mean and deviation of each column where it has values; 0 and 1 where all are alike."""
+    there = ~np.isnan(raw)
+    n_there = np.maximum(there.sum(axis=0), 1)
+    means: Float64 = np.where(there, raw, 0).sum(axis=0) / n_there
+    squares = np.where(there, raw - means, 0) ** 2
+    deviations: Float64 = np.sqrt(squares.sum(axis=0) / n_there)
+    return means, np.where(deviations > SMALLEST, deviations, 1)
+
+
+def minimise(x: Float64, offset: Float64, candidates: Bools, ridge: float) -> Float64:
+    """Weights (n_features, n_genres) by Nesterov's accelerated gradient descent."""
+    curvature = np.linalg.norm(x.T @ x, 2) / (2 * len(x)) + ridge
+    w = ahead = np.zeros((x.shape[1], candidates.shape[1]))
+    for step in range(1, N_STEPS + 1):
+        gradient = x.T @ slope(offset + x @ ahead, candidates) / len(x) + ridge * ahead
+        previous, w = w, ahead - gradient / curvature
+        ahead = w + (step - 1) / (step + 2) * (w - previous)
+    return w
+
+
+def slope(logits: Float64, candidates: Bools) -> Float64:
+    """Gradient of -log of the allowed genres' probability by the logits, (n_tracks, n_genres)."""
+    of_candidates = softmax(np.where(candidates, logits, -np.inf))
+    difference: Float64 = softmax(logits) - of_candidates
+    return difference

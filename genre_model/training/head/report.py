@@ -1,0 +1,259 @@
+"""From out-of-fold verdicts to a :class:`Report`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.data.artists import lead_artist
+from genre_model.evaluation.metrics import (
+    N_BINS,
+    Interval,
+    accuracy,
+    artist_interval,
+    balanced_accuracy,
+    calibration_error,
+)
+from genre_model.evaluation.report import (
+    CoveragePoint,
+    Dropped,
+    GenreFigures,
+    LearningPoint,
+    ReliabilityBin,
+    Report,
+    TrackResult,
+)
+from genre_model.training.head.cross_validation import evaluate_out_of_fold
+from genre_model.training.training_set import CrossValidated, HeadOptions, TrainingSet, is_right
+
+Bools = NDArray[np.bool_]
+
+
+Indices = NDArray[np.intp]
+
+
+Float64 = NDArray[np.float64]
+
+
+HEAD_ARCHITECTURE = "embeddings"
+
+
+N_MISTAKES = 50
+
+
+N_RANKED = 4
+
+
+LEARNING_SHARES = (0.25, 0.5, 0.75, 1.0)
+
+
+MIN_LEARNING_TRACKS = 8
+
+
+def make_report(
+    training_set: TrainingSet,
+    cross_validated: CrossValidated,
+    options: HeadOptions,
+    *,
+    bundle_id: str,
+    created_utc: str,
+    dropped: Mapping[str, tuple[int, str]],
+    architecture: str = HEAD_ARCHITECTURE,
+) -> Report:
+    """The report of a training; only a head's is repeated with fewer tracks."""
+    probabilities, candidates = cross_validated.probabilities, training_set.candidates
+    right = is_right(probabilities, candidates)
+    confidence = probabilities.max(axis=1)
+    labels = [training_set.genres[index] for index in counted_as(training_set, probabilities)]
+    groups = cross_validated.split.groups
+    names = {lead_artist(track.artist) for track in training_set.tracks} - {""}
+    per_genre = genre_figures(training_set, probabilities)
+    accepted = cross_validated.accepted
+    context = cross_validated.context
+    return Report(
+        bundle_id=bundle_id,
+        created_utc=created_utc,
+        architecture=architecture,
+        genres=training_set.genres,
+        n_tracks=len(labels),
+        n_artists=len(names),
+        n_folds=cross_validated.split.n_folds,
+        group_by=cross_validated.split.group_by,
+        split_reason=cross_validated.split.reason,
+        majority_baseline=float(candidates.mean(axis=0).max()),
+        slice_accuracy=cross_validated.slice_accuracy,
+        song_accuracy=accuracy_interval(right, groups),
+        balanced_accuracy=artist_interval(
+            lambda i: balanced_accuracy(right[i], [labels[k] for k in i]), groups
+        ),
+        macro_f1=float(np.mean([figures.f1 for figures in per_genre])),
+        calibration_error=calibration_error(confidence, right),
+        threshold=cross_validated.threshold,
+        target_precision=options.target_precision,
+        coverage=float(accepted.mean()),
+        precision=artist_interval(lambda i: accuracy(right[i][accepted[i]]), groups)
+        if accepted.any()
+        else Interval(float("nan"), float("nan"), float("nan")),
+        per_genre=per_genre,
+        confusion=confusion_matrix(training_set, probabilities),
+        reliability=reliability(confidence, right),
+        coverage_curve=coverage_curve(confidence, right),
+        learning_curve=learning_curve(training_set, options)
+        if architecture == HEAD_ARCHITECTURE
+        else (),
+        mistakes=mistakes(training_set, cross_validated, right),
+        dropped=tuple(Dropped(label, n, why) for label, (n, why) in sorted(dropped.items())),
+        settings={
+            "ridge": str(options.ridge),
+            "balance": str(options.balance),
+            "seed": str(options.seed),
+            "tracks of one artist inform each other": "yes, as heard" if context else "no",
+            "what a listener did with tracks counts": "yes"
+            if cross_validated.play_history
+            else "no",
+            **several_genres(training_set),
+        },
+        accuracy_without_play_history=accuracy_without_play_history(training_set, cross_validated),
+    )
+
+
+def accuracy_without_play_history(
+    training_set: TrainingSet, cross_validated: CrossValidated
+) -> float | None:
+    """The share of songs right before it counted what a listener did; None where it does not."""
+    if cross_validated.without_play_history is None:
+        return None
+    return float(is_right(cross_validated.without_play_history, training_set.candidates).mean())
+
+
+def several_genres(training_set: TrainingSet) -> dict[str, str]:
+    """How tracks that may be several genres are counted, where there are such."""
+    n = sum(len(track.labels) > 1 for track in training_set.tracks)
+    how = "each counts under the one answered, if that is one of its own, else under its first"
+    return {"tracks of several genres": f"{n}; {how}"} if n else {}
+
+
+def accuracy_interval(right: Bools, groups: Sequence[str]) -> Interval:
+    """Song accuracy with its interval."""
+    return artist_interval(lambda i: accuracy(right[i]), groups)
+
+
+def counted_as(training_set: TrainingSet, probabilities: Float64) -> Indices:
+    """(n_tracks,) the genre under which each track is counted: its first.
+
+    A track that may be several counts under the one that was answered, if that is one of them.
+    """
+    answers = probabilities.argmax(axis=1)
+    return np.where(is_right(probabilities, training_set.candidates), answers, training_set.truth)
+
+
+def genre_figures(training_set: TrainingSet, probabilities: Float64) -> tuple[GenreFigures, ...]:
+    """Precision, recall and F1 of each genre."""
+    answers, truths = probabilities.argmax(axis=1), counted_as(training_set, probabilities)
+    figures: list[GenreFigures] = []
+    for index, genre in enumerate(training_set.genres):
+        truly, answered = truths == index, answers == index
+        hits = int((truly & answered).sum())
+        precision = hits / int(answered.sum()) if answered.any() else None
+        recall = hits / int(truly.sum()) if truly.any() else 0.0
+        artists = {
+            lead_artist(training_set.tracks[k].artist) for k in np.flatnonzero(truly).tolist()
+        }
+        f1 = 2 * precision * recall / (precision + recall) if precision else 0.0
+        n_artists = len(artists - {""})
+        figures.append(GenreFigures(genre, int(truly.sum()), n_artists, precision, recall, f1))
+    return tuple(figures)
+
+
+def confusion_matrix(
+    training_set: TrainingSet, probabilities: Float64
+) -> tuple[tuple[int, ...], ...]:
+    """Counts, truth by answer."""
+    n = len(training_set.genres)
+    counts = np.zeros((n, n), dtype=int)
+    np.add.at(counts, (counted_as(training_set, probabilities), probabilities.argmax(axis=1)), 1)
+    return tuple(tuple(row) for row in counts.tolist())
+
+
+def reliability(confidence: Float64, right: Bools) -> tuple[ReliabilityBin, ...]:
+    """Confidence against being right, in ten bins; empty ones are left out."""
+    bins = np.clip((confidence * N_BINS).astype(int), 0, N_BINS - 1)
+    return tuple(
+        ReliabilityBin(
+            index / N_BINS,
+            (index + 1) / N_BINS,
+            int((bins == index).sum()),
+            float(confidence[bins == index].mean()),
+            float(right[bins == index].mean()),
+        )
+        for index in np.unique(bins).tolist()
+    )
+
+
+def coverage_curve(confidence: Float64, right: Bools) -> tuple[CoveragePoint, ...]:
+    """What thresholds from 0 up would do, as far as they accept anything."""
+    points: list[CoveragePoint] = []
+    for threshold in np.linspace(0, 1, 51).tolist():
+        accepted = confidence >= threshold
+        if accepted.any():
+            points.append(
+                CoveragePoint(threshold, float(accepted.mean()), float(right[accepted].mean()))
+            )
+    return tuple(points)
+
+
+def learning_curve(training_set: TrainingSet, options: HeadOptions) -> tuple[LearningPoint, ...]:
+    """Out-of-fold accuracy with fewer tracks, evenly thinned within each genre."""
+    points: list[LearningPoint] = []
+    plain = replace(options, context=False, play_history=False)
+    rng = np.random.default_rng(abs(options.seed))
+    order = rng.permutation(len(training_set.tracks))
+    rank = np.zeros(len(order))
+    for index in range(len(training_set.genres)):
+        members = order[training_set.truth[order] == index]
+        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
+    for share in LEARNING_SHARES:
+        kept = np.flatnonzero(rank < share)
+        part = training_set.part(kept)
+        if len(kept) < MIN_LEARNING_TRACKS or not part.candidates.any(axis=0).all():
+            continue
+        cross_validated = evaluate_out_of_fold(part, plain)
+        right = is_right(cross_validated.probabilities, part.candidates)
+        interval = accuracy_interval(right, cross_validated.split.groups)
+        points.append(LearningPoint(len(kept), interval.value, interval.low, interval.high))
+    return tuple(points)
+
+
+def mistakes(
+    training_set: TrainingSet, cross_validated: CrossValidated, right: Bools
+) -> tuple[TrackResult, ...]:
+    """The most confident wrong answers."""
+    probabilities = cross_validated.probabilities
+    confidence = probabilities.max(axis=1)
+    wrong = np.flatnonzero(~right)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:N_MISTAKES]
+    results: list[TrackResult] = []
+    for index in worst.tolist():
+        track, row = training_set.tracks[index], probabilities[index]
+        ranked = np.argsort(-row)[:N_RANKED].tolist()
+        results.append(
+            TrackResult(
+                path=writable(str(track.path)),
+                artist=writable(track.artist),
+                title=writable(track.title or track.path.stem),
+                truth=" or ".join(track.labels),
+                answer=training_set.genres[ranked[0]],
+                confidence=float(row[ranked[0]]),
+                ranked={training_set.genres[k]: float(row[k]) for k in ranked},
+                fold=int(cross_validated.split.fold[index]),
+            )
+        )
+    return tuple(results)
+
+
+def writable(text: str) -> str:
+    """Text that UTF-8 can write: the bytes of a file name that are no text are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,148 @@
+"""From a Keras model to the bytes of an ``.onnx`` file, and the door to TensorFlow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.errors import GenreModelError
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+
+Bools = NDArray[np.bool_]
+
+
+Float16 = NDArray[np.float16]
+
+
+Float32 = NDArray[np.float32]
+
+
+INPUT = "slices"
+
+
+OUTPUT = "logits"
+
+
+OPSET = 17
+
+
+# How far the exported network's logits may be from Keras', absolutely or relatively.
+EXPORT_TOLERANCE = 1e-4
+
+
+def require_tensorflow(name: str) -> None:
+    """Import TensorFlow, Keras and tf2onnx without their log lines.
+
+    Raises:
+        GenreModelError: One of them is missing, or Keras is set to run on something else.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    try:
+        with quiet_stderr():
+            import keras
+            import tensorflow  # noqa: F401
+            import tf2onnx  # noqa: F401
+    except ImportError as error:
+        raise GenreModelError(
+            f"training {name} needs TensorFlow: pip install 'beets-cnngenre[train]'"
+        ) from error
+    if keras.backend.backend() != "tensorflow":
+        raise GenreModelError(f"training {name} needs Keras to run on TensorFlow")
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Nothing gets to file descriptor 2, where TensorFlow's libraries log whatever they are told.
+
+    Exceptions are not affected.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def compiled(
+    function: Callable[..., Any], signature: Sequence[tf.TensorSpec], *, fused: bool = False
+) -> Any:
+    """A function as a TensorFlow graph, traced once; its Python is run, not read and rewritten.
+
+    ``fused`` by XLA into few loops: no memory for what is in between.
+    """
+    import tensorflow as tf
+
+    return tf.function(function, input_signature=signature, autograph=False, jit_compile=fused)
+
+
+def export_onnx(model: keras.Model) -> bytes:
+    """The model as an ONNX file that takes ``slices`` and gives ``logits``, any n at a time.
+
+    tf2onnx is given a function of the slices and the weights, and the weights are filled in here:
+    it would copy them so often that ``pelchat2019``, of 137 MB, took 8 GB and three quarters of a
+    minute.
+    """
+    import tensorflow as tf
+    import tf2onnx
+
+    weights = {f"weight_{index}": value for index, value in enumerate(model.trainable_variables)}
+    signature = [
+        tf.TensorSpec(model.input_shape, tf.float32, name=INPUT),
+        *(tf.TensorSpec(value.shape, value.dtype, name=name) for name, value in weights.items()),
+    ]
+
+    def logits(slices: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
+        others = model.non_trainable_variables
+        return {OUTPUT: model.stateless_call(values, others, slices, training=False)[0]}
+
+    graph = compiled(logits, signature)
+    with quiet_stderr():
+        network, _ = tf2onnx.convert.from_function(graph, input_signature=signature, opset=OPSET)
+    fill_in(network.graph, weights)
+    content: bytes = network.SerializeToString()
+    return content
+
+
+def fill_in(graph: Any, weights: Mapping[str, Any]) -> None:
+    """Make constants of the inputs of an ONNX graph that are Keras variables."""
+    inputs = list(graph.input)
+    del graph.input[:]
+    for entry in inputs:
+        if entry.name not in weights:
+            graph.input.append(entry)
+            continue
+        weight = weights[entry.name]
+        constant = graph.initializer.add()
+        constant.name = entry.name
+        constant.data_type = entry.type.tensor_type.elem_type
+        constant.dims.extend(weight.shape)
+        constant.raw_data = np.asarray(weight).tobytes()
+
+
+def check_export(answers: Float32, model: keras.Model, slices: Float32) -> None:
+    """Compare what the exported network said of (n, *shape) slices with the model.
+
+    Raises:
+        GenreModelError: They differ.
+    """
+    expected = np.asarray(model(slices, training=False))
+    if not np.allclose(answers, expected, rtol=EXPORT_TOLERANCE, atol=EXPORT_TOLERANCE):
+        raise GenreModelError("the exported network answers otherwise than the trained one")

@@ -1,0 +1,133 @@
+"""Base."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.errors import GenreModelError
+from genre_model.core.specs import FrontEndSpec, SliceSpec
+from genre_model.training.keras_export import require_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+
+
+Bools = NDArray[np.bool_]
+
+
+Float32 = NDArray[np.float32]
+
+
+Ints = NDArray[np.intp]
+
+
+# Gives the training's slices, (n, *shape) at a time, anew with every call.
+Batches = Callable[[], Iterator[Float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """How a network is trained, from the first epoch until ``patience`` epochs bring no better one.
+
+    ``optimizer`` is Keras' name of it, ``optimizer_settings`` what it takes beside the learning
+    rate; ``clip_norm`` bounds the norm of all gradients together.  Gradients of a batch are summed
+    over parts of ``part`` slices, which bounds the memory.
+    """
+
+    optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"
+    learning_rate: float = 1e-3
+    optimizer_settings: tuple[tuple[str, float], ...] = ()
+    batch_size: int = 128
+    epochs: int = 20
+    patience: int = 5
+    clip_norm: float | None = None
+    part: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A Keras network that learns by gradients.
+
+    ``build`` takes the shape of a slice and the number of genres.  It returns an uncompiled model
+    from (n, *shape) slices to (n, n_genres) logits, without a softmax: the loss and ``aggregate``
+    have their own.  ``pretrain``, if any, is called once before the first epoch, with the model,
+    the training's slices and the seed.  With ``whole_song`` the model gets all slices of one song
+    at once and in order; a batch is then so many songs.
+    """
+
+    build: Callable[[tuple[int, ...], int], keras.Model]
+    training: TrainingSpec
+    pretrain: Callable[[Any, Batches, int], None] | None = None
+    whole_song: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Estimator:
+    """A classifier that is fitted in one go, from all slices in memory.
+
+    ``fit`` takes slices (n, *shape), the genres that their labels leave open (n, n_genres), the
+    number of the song that each is of (n,), and the seed.  It returns an ONNX network from an input
+    ``slices`` to an output ``logits`` (n * votes, n_genres), of log-probabilities.
+    """
+
+    fit: Callable[[Float32, Bools, Ints, int], bytes]
+    libraries: tuple[str, ...] = ("sklearn", "onnx")
+
+    def require(self, name: str) -> None:
+        """Find out whether the libraries are there.
+
+        Raises:
+            GenreModelError: One is missing.
+        """
+        missing = [library for library in self.libraries if find_spec(library) is None]
+        if missing:
+            raise GenreModelError(
+                f"training {name} needs {', '.join(missing)}: pip install 'beets-cnngenre[train]'"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a system weighs: numbers of weights, and of multiply-adds for a slice.
+
+    Either has a part for each genre.  None where it depends on the music.
+    """
+
+    weights: int
+    weights_per_genre: int
+    multiply_adds: int
+    multiply_adds_per_genre: int
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A system: the slices that it is made for and the way it learns from them.
+
+    ``source`` says where it comes from.
+    """
+
+    name: str
+    summary: str
+    source: str
+    spectrogram: FrontEndSpec
+    slices: SliceSpec
+    learner: Network | Estimator
+    cost: Cost | None = None
+
+
+def require_learner(architecture: Architecture) -> None:
+    """Find out before hours of hearing whether a system's libraries are there.
+
+    Raises:
+        GenreModelError: One of them is missing.
+    """
+    if isinstance(architecture.learner, Estimator):
+        architecture.learner.require(architecture.name)
+    else:
+        require_tensorflow(architecture.name)

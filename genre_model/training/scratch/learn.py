@@ -1,0 +1,170 @@
+"""Learn from slices: by gradients with checkpoints, or in one go, whichever the system does."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.files import digest, writing
+from genre_model.evaluation.report import EpochReport
+from genre_model.features.frontend import slice_shape
+from genre_model.model.onnx.session import onnx_logits, open_network
+from genre_model.training.keras_export import check_export, export_onnx, require_tensorflow
+from genre_model.training.networks.base import Architecture, Estimator, Network
+from genre_model.training.scratch.checkpoint import best_file, read_variables, restore, save
+from genre_model.training.scratch.loop import Trainer, run_epochs
+from genre_model.training.scratch.slice_store import StoredTrack
+
+Float32 = NDArray[np.float32]
+
+
+Logits = Callable[[NDArray[np.floating]], Float32]
+
+
+OnEpoch = Callable[[EpochReport], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedNetwork:
+    """What came of learning.
+
+    ``logits`` takes the slices of one song, (n, *shape), and gives its votes, (n * votes,
+    n_genres); ``export`` gives the ONNX network from ``slices`` to ``logits`` that does the same
+    and is the last thing that can be asked for.
+    ``resumed_epochs`` of the ``history`` were trained by an earlier call; ``fresh_reason`` says why
+    a checkpoint that was there was not used.
+    """
+
+    logits: Logits
+    export: Callable[[], bytes]
+    history: tuple[EpochReport, ...] = ()
+    best_epoch: int = 0
+    n_weights: int | None = None
+    resumed_epochs: int = 0
+    fresh_reason: str = ""
+
+
+def learn(
+    architecture: Architecture,
+    tracks: Sequence[StoredTrack],
+    work: Path,
+    *,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+    epochs: int | None = None,
+) -> TrainedNetwork:
+    """Learn from the tracks' slices; of a network, keep the epoch that judges songs best.
+
+    Sets the random seeds of Python, NumPy and TensorFlow, and TensorFlow's deterministic mode, for
+    the whole process, where TensorFlow is used.
+
+    Args:
+        architecture: What learns, and how.
+        tracks: Those of the validation are not trained on, but decide which epoch is best.
+        work: Folder of the checkpoint.  A training that was interrupted goes on after its last
+            whole epoch; one with other settings starts afresh.
+        seed: Of the initial weights, the order of the slices and the dropout.
+        on_epoch: Called after each epoch of this call, when its checkpoint is on disk.
+        epochs: At most so many; the architecture's number where None.
+
+    Raises:
+        GenreModelError: A library is missing, the folder cannot be written, or the loss is not a
+            number any more.
+    """
+    if isinstance(architecture.learner, Estimator):
+        return fit_at_once(architecture.learner, tracks, seed)
+    return train_by_gradients(
+        architecture, architecture.learner, tracks, work, seed, on_epoch, epochs
+    )
+
+
+def fit_at_once(learner: Estimator, tracks: Sequence[StoredTrack], seed: int) -> TrainedNetwork:
+    """A classifier fitted to all slices; the validation's tracks are not wanted."""
+    training = [track for track in tracks if not track.validation]
+    sizes = [len(track.indices) for track in training]
+    onnx = learner.fit(
+        np.concatenate([track.slices() for track in training]).astype(np.float32),
+        np.repeat([track.candidates for track in training], sizes, axis=0),
+        np.repeat(np.arange(len(training)), sizes),
+        seed,
+    )
+    return TrainedNetwork(partial(onnx_logits, open_network(onnx)), lambda: onnx)
+
+
+def train_by_gradients(
+    architecture: Architecture,
+    network: Network,
+    tracks: Sequence[StoredTrack],
+    work: Path,
+    seed: int,
+    on_epoch: OnEpoch | None,
+    epochs: int | None,
+) -> TrainedNetwork:
+    """As :func:`learn`, for a network."""
+    require_tensorflow(architecture.name)
+    shape = slice_shape(architecture.spectrogram, architecture.slices)
+    trainer = Trainer(network, shape, len(tracks[0].candidates), seed)
+    settings = settings_of(architecture, network, tracks, seed, trainer)
+    progress, fresh_reason = restore(work, settings, trainer.variables)
+    resumed_epochs = len(progress.history)
+    if not resumed_epochs:
+        trainer.pretrain([track for track in tracks if not track.validation])
+    for report in run_epochs(trainer, tracks, progress, epochs):
+        progress = progress.after(report)
+        with writing(work):
+            save(work, progress, trainer.model.variables, trainer.variables)
+        if on_epoch is not None:
+            on_epoch(report)
+    read_variables(trainer.model.variables, best_file(work, progress.best_epoch))
+    n_weights = int(trainer.model.count_params())
+
+    def export() -> bytes:
+        onnx = export_onnx(trainer.model)
+        slices = tracks[0].slices()[:4].astype(np.float32)
+        check_export(onnx_logits(open_network(onnx), slices), trainer.model, slices)
+        trainer.forget_model()  # TensorFlow never lets go of the trainer
+        return onnx
+
+    trainer.forget_optimizer()  # its memory is wanted for the export
+    gc.collect()
+    return TrainedNetwork(
+        trainer.logits,
+        export,
+        progress.history,
+        progress.best_epoch,
+        n_weights,
+        resumed_epochs,
+        fresh_reason,
+    )
+
+
+def settings_of(
+    architecture: Architecture,
+    network: Network,
+    tracks: Sequence[StoredTrack],
+    seed: int,
+    trainer: Trainer,
+) -> dict[str, str]:
+    """What a checkpoint must agree in to be gone on from, by the name of what may differ."""
+    parts = {
+        "architecture": (
+            architecture.name,
+            architecture.spectrogram,
+            architecture.slices,
+            replace(network.training, epochs=0, patience=0),  # these may change on the way
+            [list(variable.shape) for variable in trainer.variables],
+        ),
+        "seed": seed,
+        "tracks": [
+            (track.file.name, track.indices.tolist(), track.candidates.tolist(), track.validation)
+            for track in tracks
+        ],
+    }
+    return {name: digest(msgspec.json.encode(part)) for name, part in parts.items()}

@@ -1,0 +1,206 @@
+"""The loop of a network's training: gradients, epochs, and how good each epoch is.
+
+TensorFlow is imported inside functions only.  With one seed, one machine and one version of
+TensorFlow, the weights are the same every time, interrupted or not.  Elsewhere they differ a
+little: other processors add up in another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.errors import GenreModelError
+from genre_model.core.specs import AggregationSpec
+from genre_model.evaluation.report import EpochReport
+from genre_model.model.aggregation import aggregate, softmax
+from genre_model.training.keras_export import compiled
+from genre_model.training.networks.base import Network
+from genre_model.training.scratch.checkpoint import Progress
+from genre_model.training.scratch.slice_store import StoredTrack, slice_parts, song_parts
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+Bools = NDArray[np.bool_]
+
+
+Float16 = NDArray[np.float16]
+
+
+Float32 = NDArray[np.float32]
+
+
+PREFETCHED_PARTS = 4
+
+
+# A song's genre in validation: the mean of its slices' probabilities.
+SONG_RULE = AggregationSpec(rule="mean")
+
+
+class Trainer:
+    """A network, its optimiser, and the sums of gradients over the parts of a batch."""
+
+    def __init__(self, network: Network, shape: tuple[int, ...], n_genres: int, seed: int) -> None:
+        """Build the network with initial weights that depend on the seed alone."""
+        import keras
+        import tensorflow as tf
+
+        keras.utils.set_random_seed(seed)
+        tf.config.experimental.enable_op_determinism()
+        spec = network.training
+        self.network = network
+        self.spec = spec
+        self.seed = seed
+        self.model = network.build(shape, n_genres)
+        settings = {"learning_rate": spec.learning_rate, **dict(spec.optimizer_settings)}
+        self.optimizer = keras.optimizers.get({"class_name": spec.optimizer, "config": settings})
+        self.optimizer.build(self.model.trainable_variables)
+        self._sums = [tf.Variable(tf.zeros(v.shape)) for v in self.model.trainable_variables]
+        self.signature = (
+            tf.TensorSpec((None, *shape), tf.float16),
+            tf.TensorSpec((None, n_genres), tf.bool),
+        )
+        self._add = compiled(self._add_gradients, self.signature)
+        self._step = compiled(self._apply_sums, [tf.TensorSpec((), tf.float32)], fused=True)
+        self._infer = compiled(self._logits, self.signature[:1])
+
+    @property
+    def variables(self) -> list[Any]:
+        """Everything that changes in training: weights, dropout's random state, the optimiser."""
+        return [*self.model.variables, *self.optimizer.variables]
+
+    def forget_optimizer(self) -> None:
+        """Give back what only training needs: twice the memory of the weights, or more."""
+        del self.optimizer, self._sums, self._add, self._step
+
+    def forget_model(self) -> None:
+        """Give back the memory of the weights; nothing can be done with the trainer any more."""
+        del self.model, self._infer
+
+    def pretrain(self, tracks: Sequence[StoredTrack]) -> None:
+        """Prepare the network, if it wants to be, with slices whose labels it does not see."""
+        if self.network.pretrain is None:
+            return
+        part = self.spec.batch_size
+
+        def batches() -> Iterator[Float32]:
+            for slices, _, _ in slice_parts(tracks, self.seed, 0, part, part):
+                yield slices.astype(np.float32)
+
+        self.network.pretrain(self.model, batches, self.seed)
+
+    def train(self, tracks: Sequence[StoredTrack], epoch: int) -> float:
+        """One pass over all slices of the tracks; returns the mean loss."""
+        import tensorflow as tf
+
+        dataset = tf.data.Dataset.from_generator(
+            lambda: self._parts(tracks, epoch),
+            output_signature=(*self.signature, tf.TensorSpec((), tf.bool)),
+        )
+        total, n_slices, gathered = 0.0, 0, 0
+        for slices, candidates, ends_batch in dataset.prefetch(PREFETCHED_PARTS):
+            total += float(self._add(slices, candidates))
+            n_slices += len(slices)
+            gathered += len(slices)
+            if ends_batch:
+                self._step(float(gathered))
+                gathered = 0
+        return total / n_slices
+
+    def logits(self, slices: NDArray[np.floating]) -> Float32:
+        """(n, *shape) slices of one song -> (n, n_genres)."""
+        part = len(slices) if self.network.whole_song else self.spec.part
+        parts = [slices[first : first + part] for first in range(0, len(slices), part)]
+        return np.concatenate([self._infer(values.astype(np.float16)).numpy() for values in parts])
+
+    def _parts(
+        self, tracks: Sequence[StoredTrack], epoch: int
+    ) -> Iterator[tuple[NDArray[np.floating], Bools, bool]]:
+        if self.network.whole_song:
+            return song_parts(tracks, self.seed, epoch, self.spec.batch_size)
+        return slice_parts(tracks, self.seed, epoch, self.spec.batch_size, self.spec.part)
+
+    def _logits(self, slices: tf.Tensor) -> tf.Tensor:
+        import tensorflow as tf
+
+        return self.model(tf.cast(slices, tf.float32), training=False)
+
+    def _add_gradients(self, slices: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
+        """Add the gradients of a part to the sums; returns the sum of its losses."""
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            logits = self.model(tf.cast(slices, tf.float32), training=True)
+            # -log of the probability of the allowed genres together: cross-entropy, if it is one.
+            of_candidates = tf.where(candidates, logits, logits.dtype.min)
+            losses = tf.reduce_logsumexp(logits, 1) - tf.reduce_logsumexp(of_candidates, 1)
+            loss = tf.reduce_sum(losses)
+        gradients = tape.gradient(loss, self.model.trainable_variables)
+        for total, gradient in zip(self._sums, gradients, strict=True):
+            total.assign_add(gradient)
+        return loss
+
+    def _apply_sums(self, n_slices: tf.Tensor) -> None:
+        """One step of the optimiser with the mean of the gradients, and empty the sums."""
+        import tensorflow as tf
+
+        scale = 1 / n_slices
+        if self.spec.clip_norm is not None:
+            norm = scale * tf.linalg.global_norm(self._sums)
+            scale *= tf.minimum(1.0, self.spec.clip_norm / norm)
+        for total in self._sums:  # in place: a copy would be as large as the network
+            total.assign(total * scale)
+        self.optimizer.apply_gradients(zip(self._sums, self.model.trainable_variables, strict=True))
+        for total in self._sums:
+            total.assign_sub(total)
+
+
+def run_epochs(
+    trainer: Trainer, tracks: Sequence[StoredTrack], progress: Progress, epochs: int | None
+) -> Iterator[EpochReport]:
+    """Train for an epoch and judge the validation's tracks, as long as there is an epoch to come.
+
+    Raises:
+        GenreModelError: The loss is not a number any more.
+    """
+    training = [track for track in tracks if not track.validation]
+    validation = [track for track in tracks if track.validation]
+    epochs = trainer.spec.epochs if epochs is None else epochs
+    while progress.goes_on(epochs, trainer.spec.patience):
+        epoch = len(progress.history) + 1
+        loss = trainer.train(training, epoch)
+        report = judge_epoch(trainer.logits, validation, epoch, loss)
+        if not np.isfinite([report.loss, report.validation_loss]).all():
+            raise GenreModelError(f"the training diverged: no finite loss in epoch {epoch}")
+        progress = progress.after(report)
+        yield report
+
+
+def judge_epoch(
+    logits_of: Callable[[NDArray[np.floating]], Float32],
+    tracks: Sequence[StoredTrack],
+    epoch: int,
+    loss: float,
+) -> EpochReport:
+    """The report of an epoch, from the slices of the tracks of the validation."""
+    losses: list[NDArray[np.float64]] = []
+    right_slices: list[Bools] = []
+    right_songs: list[bool] = []
+    for track in tracks:
+        logits = logits_of(track.slices())
+        of_candidates = softmax(logits)[:, track.candidates].sum(axis=1)
+        losses.append(-np.log(np.maximum(of_candidates, np.finfo(np.float64).tiny)))
+        right_slices.append(track.candidates[logits.argmax(axis=1)])
+        right_songs.append(bool(track.candidates[np.argmax(aggregate(logits, SONG_RULE))]))
+    return EpochReport(
+        epoch=epoch,
+        loss=loss,
+        validation_loss=float(np.concatenate(losses).mean()),
+        slice_accuracy=float(np.concatenate(right_slices).mean()),
+        song_accuracy=float(np.mean(right_songs)),
+    )

@@ -1,0 +1,178 @@
+"""The slices of labelled tracks, computed once, kept on disk and streamed from there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.deadline import TIME_LIMIT_S, time_limit
+from genre_model.core.errors import AudioError, GenreModelError, reason
+from genre_model.core.files import digest, whole_file
+from genre_model.data.tracks import LabelledTrack
+from genre_model.extraction.tasks import map_bounded
+from genre_model.features.frontend import slices_of
+from genre_model.features.png_songs import song_files
+from genre_model.training.networks.base import Architecture, Estimator
+
+Bools = NDArray[np.bool_]
+
+
+Float16 = NDArray[np.float16]
+
+
+Float32 = NDArray[np.float32]
+
+
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedTrack:
+    """A track that was not used, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredTrack:
+    """A track whose slices lie in ``file``, (n_slices, *shape) float16, or float32.
+
+    ``indices`` (n,) are those that are used, in order; ``allowed`` (n_genres,) the genres that the
+    track's label leaves open.
+    """
+
+    track: LabelledTrack
+    file: Path
+    indices: Ints
+    candidates: Bools
+    validation: bool = False
+
+    def slices(self) -> NDArray[np.floating]:
+        """The slices that are used, (n, *shape)."""
+        values: NDArray[np.floating] = np.load(self.file, mmap_mode="r")[self.indices]
+        return values
+
+
+def candidate_genres(tracks: Sequence[LabelledTrack], genres: Sequence[str]) -> Bools:
+    """The genres that the tracks' labels leave open, (n_tracks, n_genres).
+
+    Raises:
+        ValueError: None of a track's labels is among the genres.
+    """
+    rows = [[genre in track.labels for genre in genres] for track in tracks]
+    candidates = np.array(rows, dtype=bool).reshape(len(tracks), len(genres))
+    for track, row in zip(tracks, candidates, strict=True):
+        if not row.any():
+            raise ValueError(f"{track.path}: {', '.join(track.labels)} is not among the genres")
+    return candidates
+
+
+def store_tracks(
+    architecture: Architecture,
+    tracks: Sequence[LabelledTrack],
+    candidates: Bools,
+    validation: Bools,
+    folder: Path,
+) -> tuple[list[StoredTrack], tuple[SkippedTrack, ...]]:
+    """Compute the slices of all tracks that are not in the folder yet."""
+    n_workers = os.cpu_count() or 1
+    paths = list(dict.fromkeys(track.path for track in tracks))
+    store = partial(store_slices, architecture, folder)
+    with ThreadPoolExecutor(n_workers) as executor:
+        outcomes = dict(map_bounded(executor, store, paths, 4 * n_workers))
+    stored: list[StoredTrack] = []
+    skipped: list[SkippedTrack] = []
+    for track, genres, held_out in zip(tracks, candidates, validation, strict=True):
+        outcome = outcomes[track.path]
+        if isinstance(outcome, str):
+            skipped.append(SkippedTrack(track.path, outcome))
+        else:
+            file, n_slices = outcome
+            stored.append(StoredTrack(track, file, np.arange(n_slices), genres, bool(held_out)))
+    return stored, tuple(skipped)
+
+
+def check_parts(tracks: Sequence[StoredTrack]) -> None:
+    """See to it that there is something to train on, and something to validate with.
+
+    Raises:
+        GenreModelError: There is not.
+    """
+    for part in (False, True):
+        if not any(track.validation is part for track in tracks):
+            raise GenreModelError(f"no {'validation' if part else 'training'} track can be heard")
+
+
+def store_slices(architecture: Architecture, folder: Path, path: Path) -> tuple[Path, int] | str:
+    """The file of a track's slices and their number, computed if need be; or why there is none.
+
+    Silent slices are left out.  The file is named by the track's path, size and time of change and
+    by the settings of the slices.
+    """
+    try:
+        statuses = [file.stat() for file in song_files(path)]
+    except OSError as error:
+        return reason(error)
+    exact = isinstance(architecture.learner, Estimator)
+    specs = msgspec.json.encode((architecture.spectrogram, architecture.slices, exact))
+    identity = " ".join(f"{status.st_size} {status.st_mtime_ns}" for status in statuses).encode()
+    name = digest(specs, identity, os.fsencode(path.absolute()))
+    file = folder / f"{name}.npy"
+    if not file.exists():
+        try:
+            with time_limit(TIME_LIMIT_S):
+                slices = slices_of(path, architecture.spectrogram, architecture.slices)
+        except AudioError as error:
+            return str(error)
+        # Gradients are not so particular, and half the size is twice the speed from disk.
+        dtype = np.float32 if exact else np.float16
+        extracted = [piece.values.astype(dtype) for piece in slices if not piece.silent]
+        if not extracted:
+            return "silent"
+        with whole_file(file) as target:
+            np.save(target, np.stack(extracted))
+    return file, len(np.load(file, mmap_mode="r"))
+
+
+def slice_parts(
+    tracks: Sequence[StoredTrack], seed: int, epoch: int, batch_size: int, part: int
+) -> Iterator[tuple[NDArray[np.floating], Bools, bool]]:
+    """All slices of the tracks in this epoch's order, read from disk as they are needed.
+
+    Yields:
+        (n, *shape) slices, their (n, n_genres) allowed genres, and whether a batch ends with them;
+        n is at most ``part``.
+    """
+    places = [(track, index) for track in tracks for index in track.indices.tolist()]
+    order = np.random.default_rng([seed, epoch]).permutation(len(places))
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        for first in range(0, len(batch), part):
+            chosen = [places[place] for place in batch[first : first + part]]
+            slices = [np.load(track.file, mmap_mode="r")[index] for track, index in chosen]
+            candidates = np.stack([track.candidates for track, _ in chosen])
+            yield np.stack(slices), candidates, first + part >= len(batch)
+
+
+def song_parts(
+    tracks: Sequence[StoredTrack], seed: int, epoch: int, batch_size: int
+) -> Iterator[tuple[NDArray[np.floating], Bools, bool]]:
+    """The same by whole songs: the slices of one are in order, and a batch is ``batch_size`` songs.
+
+    Yields:
+        As :func:`slice_parts`; n is the song's number of slices.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(len(tracks))
+    for number, place in enumerate(order.tolist(), start=1):
+        track = tracks[place]
+        candidates = np.tile(track.candidates, (len(track.indices), 1))
+        yield track.slices(), candidates, number % batch_size == 0 or number == len(order)

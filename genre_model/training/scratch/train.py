@@ -1,0 +1,147 @@
+"""From labelled tracks to a trained system as an ONNX network.
+
+The slices of all tracks are computed once and kept on disk; a network's memory does not grow with
+the library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.errors import GenreModelError
+from genre_model.core.files import writing
+from genre_model.data.folds import split_tracks
+from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.report import EpochReport
+from genre_model.training.instance_selection import SELECTION_FOLDS, ease_of, easiest
+from genre_model.training.networks.base import Architecture, require_learner
+from genre_model.training.scratch.learn import OnEpoch, learn
+from genre_model.training.scratch.slice_store import (
+    SkippedTrack,
+    StoredTrack,
+    candidate_genres,
+    check_parts,
+    store_tracks,
+)
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """A system that has learned, as an ONNX network, and the tracks that it could not hear.
+
+    The rest is as in :class:`Learned`.
+    """
+
+    onnx: bytes
+    history: tuple[EpochReport, ...]
+    best_epoch: int
+    n_weights: int | None
+    resumed_epochs: int
+    fresh_reason: str
+    skipped: tuple[SkippedTrack, ...] = ()
+
+
+def train_system(
+    architecture: Architecture,
+    tracks: Sequence[LabelledTrack],
+    genres: Sequence[str],
+    validation: Bools,
+    work: Path,
+    *,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+    epochs: int | None = None,
+    slices_folder: Path | None = None,
+    select: float | None = None,
+) -> Trained:
+    """Train a system on slices of the tracks.
+
+    Args:
+        architecture: What is trained, and how.
+        tracks: With labels among ``genres``; a track with several may be any of them.
+        genres: In the order of the logits.
+        validation: (n_tracks,), the tracks that are not trained on but decide which epoch is best.
+        work: Folder of the slices and the checkpoint.
+        seed: As for :func:`learn`, ``on_epoch`` and ``epochs`` too.
+        on_epoch: Called after each epoch of this call, when its checkpoint is on disk.
+        epochs: At most so many; the architecture's number where None.
+        slices_folder: Where the slices are kept, to be shared by trainings; ``work/slices`` where
+            None.
+        select: The share of slices to learn from, by :func:`select_slices`; all where None.
+
+    Raises:
+        GenreModelError: A library is missing, no track can be heard, the folder cannot be written,
+            or the loss is not a number any more.
+        ValueError: The arguments do not fit each other.
+    """
+    if epochs is not None and epochs < 1:
+        raise ValueError(f"nothing to train in {epochs} epochs")
+    candidates = candidate_genres(tracks, genres)
+    if validation.shape != (len(tracks),):
+        raise ValueError(f"validation has shape {validation.shape} for {len(tracks)} tracks")
+    require_learner(architecture)
+    folder = slices_folder or work / "slices"
+    with writing(folder):
+        stored, skipped = store_tracks(architecture, tracks, candidates, validation, folder)
+    check_parts(stored)
+    if select is not None:
+        stored = select_slices(architecture, stored, select, work, seed=seed, epochs=epochs)
+    learned = learn(architecture, stored, work, seed=seed, on_epoch=on_epoch, epochs=epochs)
+    # Without the network itself: it would stay in memory, beside the one that is exported.
+    return Trained(
+        learned.export(),
+        learned.history,
+        learned.best_epoch,
+        learned.n_weights,
+        learned.resumed_epochs,
+        learned.fresh_reason,
+        skipped,
+    )
+
+
+def select_slices(
+    architecture: Architecture,
+    tracks: Sequence[StoredTrack],
+    share: float,
+    work: Path,
+    *,
+    seed: int,
+    epochs: int | None = None,
+) -> list[StoredTrack]:
+    """Of each genre, the ``share`` of the training's slices that are easiest to tell.
+
+    How easy a slice is, is said by a system that has learned from other artists: the probability
+    of the genres that its label leaves open.  The validation's tracks stay whole.
+
+    Raises:
+        GenreModelError: There are too few tracks for that.
+    """
+    training = [track for track in tracks if not track.validation]
+    validation = [track for track in tracks if track.validation]
+    split = split_tracks([track.track for track in training], seed, SELECTION_FOLDS)
+    ease: list[NDArray[np.float64]] = [np.zeros(0)] * len(training)
+    for fold in range(split.n_folds):
+        others = [track for track, f in zip(training, split.fold, strict=True) if f != fold]
+        if not others:
+            raise GenreModelError(f"too few tracks to select slices from ({split.reason})")
+        folder = work / f"selection-{fold}"
+        learned = learn(architecture, others + validation, folder, seed=seed, epochs=epochs)
+        for index in np.flatnonzero(split.fold == fold).tolist():
+            track = training[index]
+            ease[index] = ease_of(
+                learned.logits(track.slices()), track.candidates, len(track.indices)
+            )
+    kept = easiest(ease, [track.track.label for track in training], share)
+    chosen = [
+        replace(track, indices=track.indices[keep])
+        for track, keep in zip(training, kept, strict=True)
+        if keep.any()
+    ]
+    return chosen + validation

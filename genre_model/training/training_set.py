@@ -1,0 +1,129 @@
+"""Material."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.specs import AggregationRule, AggregationSpec, ContextSpec
+from genre_model.data.folds import Split
+from genre_model.data.tracks import LabelledTrack
+from genre_model.model.classifier import SongFeatures
+from genre_model.model.play_history import PlayHistorySpec
+
+Float64 = NDArray[np.float64]
+
+
+Bools = NDArray[np.bool_]
+
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class HeadOptions:
+    """Settings of the default training; the defaults are measured in docs/training.md."""
+
+    ridge: float = 0.3
+    balance: float = 0.75
+    target_precision: float = 0.9
+    seed: int = 0
+    context: bool = True
+    rule: AggregationRule = "product"
+    select: float | None = None
+    play_history: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingSet:
+    """Labelled tracks and what was heard of them.
+
+    ``means`` (n_tracks, n_features) over each track's slices; ``allowed`` (n_tracks, n_genres).
+    ``now_s`` is the time of the training, which what a listener did is seen from.
+    """
+
+    tracks: Sequence[LabelledTrack]
+    genres: tuple[str, ...]
+    extracted: Sequence[SongFeatures]
+    means: Float64
+    candidates: Bools
+    now_s: float = 0.0
+
+    @property
+    def truth(self) -> Indices:
+        """(n_tracks,) index of the first class of each track."""
+        return np.array([self.genres.index(track.label) for track in self.tracks])
+
+    @property
+    def play_history(self) -> Float64:
+        """(n_tracks, 3) of what a listener did with each track."""
+        return np.array([track.play_history.features(self.now_s) for track in self.tracks])
+
+    def part(self, tracks: Indices) -> TrainingSet:
+        """The same for some of the tracks."""
+        return replace(
+            self,
+            tracks=[self.tracks[index] for index in tracks],
+            extracted=[self.extracted[index] for index in tracks],
+            means=self.means[tracks],
+            candidates=self.candidates[tracks],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossValidated:
+    """Out-of-fold probabilities of songs, (n_tracks, n_genres), and which would be answers.
+
+    Where it counts what a listener did, ``without_play_history`` are the probabilities before that.
+    """
+
+    split: Split
+    probabilities: Float64
+    accepted: Bools
+    slice_accuracy: float
+    aggregation: AggregationSpec
+    context: ContextSpec | None
+    play_history: PlayHistorySpec | None = None
+    without_play_history: Float64 | None = None
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which an answer is given."""
+        return (self.play_history or self.context or self.aggregation).threshold
+
+
+def make_training_set(
+    tracks: Sequence[LabelledTrack],
+    extracted: Sequence[SongFeatures],
+    genres: tuple[str, ...] | None = None,
+    now_s: float = 0.0,
+) -> TrainingSet:
+    """Put tracks and what was heard of them together; tracks without sound are left out.
+
+    ``genres`` are those of the tracks where None.  ``now_s`` as in :class:`Material`.
+    """
+    pairs = [(t, h) for t, h in zip(tracks, extracted, strict=True) if len(h.features)]
+    kept = [track for track, _ in pairs]
+    if genres is None:
+        genres = tuple(sorted({label for track in kept for label in track.labels}))
+    means = np.array([h.features.mean(axis=0) for _, h in pairs], dtype=np.float64)
+    candidates = np.array([[genre in track.labels for genre in genres] for track in kept])
+    return TrainingSet(kept, genres, [h for _, h in pairs], means, candidates, now_s)
+
+
+def accuracy_of_slices(slice_logits: Sequence[NDArray[np.floating]], candidates: Bools) -> float:
+    """How many of all slices are led by a genre that the track's label leaves open."""
+    right = [
+        genres[logits.argmax(axis=1)]
+        for logits, genres in zip(slice_logits, candidates, strict=True)
+    ]
+    return float(np.concatenate(right).mean())
+
+
+def is_right(probabilities: Float64, candidates: Bools) -> Bools:
+    """Whether the leading genre is one that the label leaves open."""
+    right: Bools = candidates[np.arange(len(candidates)), probabilities.argmax(axis=1)]
+    return right
