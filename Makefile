@@ -32,7 +32,7 @@ help: ## show this list
 	echo 'make soak MINUTES=5 SOAK="kills full_disk"  runs those scripts of tests/soak alone.'
 
 demo: .venv/$(STAMP) ## make music, import it with beets, let the plugin write the genres
-	@.venv/$(BIN)/python demo/run.py
+	@.venv/$(BIN)/python -m demo.run
 
 test: .venv-dev/$(STAMP) ## run the tests; PYTEST='-k name' adds options
 	.venv-dev/$(BIN)/python -m pytest -n 2 $(PYTEST)
@@ -46,7 +46,7 @@ matrix: ## the plugin's tests on every Python here, with the oldest and the newe
 	'$(PYTHON)' scripts/matrix.py
 
 bench: .venv-dev/$(STAMP) ## the short benchmarks, ten minutes, for docs/performance.md
-	.venv-dev/$(BIN)/python benchmarks/run.py
+	.venv-dev/$(BIN)/python -m benchmarks.run
 # Folders of full-length and of labelled music, and more: see benchmarks/run.py.
 TRACKS ?=
 PEERS ?=

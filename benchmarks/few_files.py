@@ -1,6 +1,6 @@
 """From how many files on worker processes pay: seconds for a few files, the start of all included.
 
-    python benchmarks/few_files.py TRACKS [--songs 4 8 12 16 24] [--workers 2] [--rounds 5]
+    python -m benchmarks.few_files TRACKS [--songs 4 8 12 16 24] [--workers 2] [--rounds 5]
 
 Full-length tracks, heard without a cache by threads of one process and by processes of their own,
 in turn in each round; the package is imported before the clock starts, the model loaded after.
@@ -17,9 +17,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from measuring import full_length, parser_of, publish, turned
-from scaling import ears_of, extract
-
+from benchmarks.measuring import full_length, parser_of, publish, turned
+from benchmarks.scaling import ears_of, extract
 from genre_model.model.bundle.store import SHIPPED, read_bundle
 from genre_model.model.classifier import Classifier
 
@@ -51,7 +50,7 @@ def main() -> None:
 
 def in_a_process(kind: str, n_workers: int, songs: Sequence[Path]) -> float:
     """Seconds, measured by a fresh process."""
-    command = [sys.executable, __file__, "once", kind, str(n_workers)]
+    command = [sys.executable, "-m", "benchmarks.few_files", "once", kind, str(n_workers)]
     names = json.dumps([str(song) for song in songs])
     done = subprocess.run(command, input=names, check=True, stdout=subprocess.PIPE, text=True)
     return float(done.stdout)

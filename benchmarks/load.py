@@ -1,6 +1,6 @@
 """What a large library costs: ``beet cnngenre`` over tracks most of which need no hearing.
 
-    python benchmarks/load.py [--rows 10000 100000] [--tracks TRACKS] [--heard 40]
+    python -m benchmarks.load [--rows 10000 100000] [--tracks TRACKS] [--heard 40]
 
 The rows are put into the database by SQL; nine tenths have genres, the others were heard before, so
 that their probabilities are weighed again: half of these get a genre (in the database only), half
@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from measuring import full_length
+
+from benchmarks.measuring import full_length
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plugin"))
 

@@ -1,6 +1,6 @@
 """Peak memory of ``beet cnngenre`` on 100 tracks and on 1,000: it should be the same.
 
-    python benchmarks/memory.py TRACKS [--songs 100 1000] [--workers 2] [--distinct 100]
+    python -m benchmarks.memory TRACKS [--songs 100 1000] [--workers 2] [--distinct 100]
 
 The tracks are full-length ones, each so often (as hard links, without a cache) that there are
 enough.  Where there is ``/proc``, the proportional set sizes of ``beet`` and its worker processes
@@ -17,9 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import ENVIRONMENT, MB, full_length, parser_of, publish
-from memory_watch import Watch
-from temporary_library import FAILED, TemporaryLibrary
+from benchmarks.measuring import ENVIRONMENT, MB, full_length, parser_of, publish
+from benchmarks.memory_watch import Watch
+from benchmarks.temporary_library import FAILED, TemporaryLibrary
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """How fast the paper's network learns: our loop from slices on disk, and Keras' from memory.
 
-    python benchmarks/paper_training.py [--slices 256] [--epochs 5] [--rounds 5]
+    python -m benchmarks.paper_training [--slices 256] [--epochs 5] [--rounds 5]
 
 Needs TensorFlow (``pip install '.[train]'``).  ``pelchat2019`` on made-up slices of seven genres,
 in batches of 128.  Keras' ``model.fit`` has the slices as one array of float32 in memory, and adds
@@ -21,8 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from measuring import MB, Cost, in_turn, median, parser_of, publish, ratio, run
 
+from benchmarks.measuring import MB, Cost, in_turn, median, parser_of, publish, ratio, run
 from genre_model.data.tracks import LabelledTrack
 from genre_model.training.keras_export import require_tensorflow
 from genre_model.training.networks.registry import ARCHITECTURES
@@ -61,7 +61,7 @@ def main() -> None:
 def in_its_own_process(kind: str, options: argparse.Namespace) -> Cost:
     """Epochs after the first one, when everything has been compiled, and the process' memory."""
     sizes = ["--slices", str(options.slices), "--epochs", str(options.epochs)]
-    command = [sys.executable, __file__, "--only", kind, *sizes]
+    command = [sys.executable, "-m", "benchmarks.paper_training", "--only", kind, *sizes]
     output = run(command, {"TF_CPP_MIN_LOG_LEVEL": "3"}).output
     return Cost(*map(float, output.splitlines()[-1].split()))
 
@@ -86,7 +86,7 @@ def timed(epoch: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - start, time.process_time() - before
 
 
-def ours(slices: np.ndarray, truth: np.ndarray, folder: Path):
+def ours(slices: np.ndarray, truth: np.ndarray, folder: Path) -> Callable[[], object]:
     """The package's loop, over tracks whose slices are files."""
     from genre_model.training.scratch.loop import Trainer
 
@@ -102,7 +102,7 @@ def ours(slices: np.ndarray, truth: np.ndarray, folder: Path):
     return lambda: trainer.train(tracks, 1)
 
 
-def keras_fit(slices: np.ndarray, truth: np.ndarray, _: Path):
+def keras_fit(slices: np.ndarray, truth: np.ndarray, _: Path) -> Callable[[], object]:
     """What anybody would write."""
     import keras
 

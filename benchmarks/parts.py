@@ -1,6 +1,6 @@
 """Where a slice's time goes: decoding, spectrogram, network; by one thread.
 
-    python benchmarks/parts.py TRACKS [--songs 20] [--slices 12] [--rounds 5]
+    python -m benchmarks.parts TRACKS [--songs 20] [--slices 12] [--rounds 5]
 
 Slices at even distances in full-length tracks are reached by seeking, as when a song is heard.
 Twenty seconds.
@@ -13,8 +13,7 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from measuring import full_length, here, in_turn, median, parser_of, publish
-
+from benchmarks.measuring import full_length, here, in_turn, median, parser_of, publish
 from genre_model.audio.decode import open_audio
 from genre_model.features.log_mel import log_mel
 from genre_model.features.slices import count_slices, slice_span, spread

@@ -1,6 +1,6 @@
 """Against musicnn 0.1.0 and Essentia, with the same weights on the same songs.
 
-    python benchmarks/peers.py TRACKS --peers FOLDER [--songs 3] [--rounds 5]
+    python -m benchmarks.peers TRACKS --peers FOLDER [--songs 3] [--rounds 5]
 
 TRACKS is a folder of full-length music.  The first time, the peers are installed from the package
 registry into environments of their own in FOLDER, which takes two gigabytes; later runs, and
@@ -22,10 +22,12 @@ import sys
 import tempfile
 import venv
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
-from measuring import (
+from benchmarks.measuring import (
     Cost,
     full_length,
     in_turn,
@@ -36,7 +38,7 @@ from measuring import (
     run,
     three_minutes,
 )
-from peers_worker import GRAPH, KINDS
+from benchmarks.peers_worker import GRAPH, KINDS
 
 WORKER = Path(__file__).with_name("peers_worker.py")
 REQUIREMENTS = {
@@ -129,12 +131,12 @@ class Worker:
         worker.read(kind)
         return worker
 
-    def read(self, what: object) -> dict:
+    def read(self, what: object) -> dict[str, Any]:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             sys.exit(f"{what}: the process has ended; log.txt in the folder of the peers says why")
-        return json.loads(line)
+        return cast("dict[str, Any]", json.loads(line))
 
     def extract(self, song: Path) -> Cost:
         assert self.process.stdin is not None
@@ -144,7 +146,7 @@ class Worker:
         self.tags[song], self.slices[song] = said["tags"], said["slices"]
         return Cost(said["wall_s"], said["cpu_s"], 0)
 
-    def extract_all(self, songs: list[Path]):
+    def extract_all(self, songs: list[Path]) -> Callable[[], Cost]:
         def work() -> Cost:
             costs = [self.extract(song) for song in songs]
             return Cost(sum(c.wall_s for c in costs), sum(c.cpu_s for c in costs), 0)

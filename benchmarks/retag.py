@@ -1,6 +1,6 @@
 """Another model over a library that was heard before: seconds over ``beet ls``.
 
-    python benchmarks/retag.py MUSIC [--cache features.db] [--rounds 5]
+    python -m benchmarks.retag MUSIC [--cache features.db] [--rounds 5]
 
 All labelled clips, by a real ``beet import``; ``beet cnntrain`` makes a second model, and the
 shipped one hears each clip once.  In each round come ``beet ls`` and ``beet cnngenre -f`` with
@@ -13,8 +13,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from measuring import difference, in_turn, median, parser_of, publish
-from temporary_library import TemporaryLibrary, clips_of
+from benchmarks.measuring import difference, in_turn, median, parser_of, publish
+from benchmarks.temporary_library import TemporaryLibrary, clips_of
 
 WAYS = {
     "the database alone": "-W",

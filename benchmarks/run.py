@@ -1,6 +1,6 @@
 """Run the short benchmarks and put their tables, and a plot, into docs/performance.md.
 
-    python benchmarks/run.py --tracks TRACKS --music MUSIC [--work bench] [--again NAME ...]
+    python -m benchmarks.run --tracks TRACKS --music MUSIC [--work bench] [--again NAME ...]
         [--only NAME ...] [--long] [--peers FOLDER] [--train-python PYTHON]
 
 or ``make bench TRACKS=... MUSIC=...``.  TRACKS is a folder of full-length music with a folder for
@@ -8,7 +8,7 @@ each source (Debian's game packages, unpacked); MUSIC has labelled clips and a `
 What needs a folder that is not named is left out, and says so.  Results stay in the work folder: a
 benchmark that has one is not run again unless ``--again`` names it or says ``all``.  With
 ``--long`` everything has its full size.  Ten minutes on two cores, three more with the peers, half
-an hour with ``--long``; each script says at its top what it does.
+an hour with ``--long``; each module says at its top what it does.
 """
 
 from __future__ import annotations
@@ -22,65 +22,65 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).parent
-WRITER = HERE.parent / "scripts" / "update_performance_tables.py"
+ROOT = Path(__file__).parents[1]
+WRITER = ROOT / "docs" / "tools" / "update_performance_tables.py"
 NEEDS = {
     "tracks": "a folder of full-length music: --tracks, or make bench TRACKS=",
     "music": "labelled clips: --music, or make bench MUSIC=",
-    "peers": "the peers: python benchmarks/peers.py TRACKS --peers FOLDER installs them",
+    "peers": "the peers: python -m benchmarks.peers TRACKS --peers FOLDER installs them",
     "train_python": "TensorFlow: pip install '.[train]', or name a Python that has it",
 }
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A script, its arguments with the folders that they need in braces, and minutes.
+    """A module, its arguments with the folders that they need in braces, and minutes.
 
     ``long`` are further arguments, or other values of the same.
     """
 
     name: str
-    script: str
+    module: str
     arguments: Sequence[str]
     minutes: float
     long: Sequence[str] = ()
     writes_json: bool = True
 
     def needs(self) -> list[str]:
-        text = " ".join([self.script, *self.arguments])
+        text = " ".join([self.module, *self.arguments])
         return [need for need in NEEDS if f"{{{need}}}" in text]
 
 
 BENCHMARKS = (
-    Benchmark("tax", "tax.py", (), 0.5),
-    Benchmark("single_song", "single_song.py", ("{tracks}",), 0.5),
-    Benchmark("parts", "parts.py", ("{tracks}",), 0.3),
-    Benchmark("throughput", "throughput.py", ("{tracks}",), 1.5, ("--rounds", "5")),
+    Benchmark("tax", "benchmarks.tax", (), 0.5),
+    Benchmark("single_song", "benchmarks.single_song", ("{tracks}",), 0.5),
+    Benchmark("parts", "benchmarks.parts", ("{tracks}",), 0.3),
+    Benchmark("throughput", "benchmarks.throughput", ("{tracks}",), 1.5, ("--rounds", "5")),
     Benchmark(
         "memory",
-        "memory.py",
+        "benchmarks.memory",
         ("{tracks}", "--songs", "100", "300"),
         1.6,
         ("--songs", "100", "1000"),
     ),
     Benchmark(
         "sampling",
-        "sampling.py",
+        "studies.sampling",
         ("{tracks}", "--cache", "{work}/whole.db", "--each", "3"),
         1.5,
         ("--each", "26"),
     ),
     Benchmark(
         "training",
-        "training_again.py",
+        "benchmarks.training_again",
         ("{music}", "--clips", "200"),
         0.7,
         ("--clips", "1000000"),
     ),
-    Benchmark("retag", "retag.py", ("{music}", "--rounds", "2"), 1.3, ("--rounds", "5")),
+    Benchmark("retag", "benchmarks.retag", ("{music}", "--rounds", "2"), 1.3, ("--rounds", "5")),
     Benchmark(
         "load",
-        "load.py",
+        "benchmarks.load",
         ("--rows", "20000", "--tracks", "{tracks}"),
         0.7,
         ("--rows", "100000"),
@@ -88,12 +88,12 @@ BENCHMARKS = (
     ),
     Benchmark(
         "paper_training",
-        "paper_training.py",
+        "benchmarks.paper_training",
         ("--slices", "128", "--epochs", "3", "--rounds", "3"),
         1.5,
         ("--slices", "256", "--epochs", "5", "--rounds", "5"),
     ),
-    Benchmark("peers", "peers.py", ("{tracks}", "--peers", "{peers}", "--rounds", "3"), 3),
+    Benchmark("peers", "benchmarks.peers", ("{tracks}", "--peers", "{peers}", "--rounds", "3"), 3),
 )
 OTHER_PYTHON = {"paper_training": "{train_python}"}
 
@@ -133,7 +133,7 @@ def run(benchmark: Benchmark, names: dict[str, object], result: Path, *, long: b
     print(f"{benchmark.name}: about {benchmark.minutes:g} min", flush=True)
     start = time.monotonic()
     done = subprocess.run(
-        [python, str(HERE / benchmark.script), *arguments],
+        [python, "-m", benchmark.module, *arguments],
         stdout=subprocess.PIPE,
         text=True,
         check=False,

@@ -1,6 +1,6 @@
 """What 1, 2 and 4 local workers do: songs a second, and the memory of all processes together.
 
-    python benchmarks/scaling.py TRACKS [--songs 40] [--workers 1 2 4] [--rounds 3] [--dask]
+    python -m benchmarks.scaling TRACKS [--songs 40] [--workers 1 2 4] [--rounds 3] [--dask]
 
 Full-length tracks, heard without a cache by threads of one process, by processes of their own, and
 with ``--dask`` by a scheduler and as many workers with one thread each.  All ways come in turn in
@@ -23,9 +23,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from measuring import Row, full_length, parser_of, publish
-from memory_watch import Watch
-
+from benchmarks.measuring import Row, full_length, parser_of, publish
+from benchmarks.memory_watch import Watch
 from genre_model.extraction.dask_workers import DaskExtractorPool
 from genre_model.extraction.extractor import Effort, extraction_spec
 from genre_model.extraction.tasks import log_bug
@@ -72,7 +71,7 @@ def main() -> None:
 
 def in_a_process(kind: str, n_workers: int, songs: Sequence[Path]) -> tuple[float, float]:
     """Songs a second and peak memory in MB, measured by a fresh process."""
-    command = [sys.executable, __file__, "once", kind, str(n_workers)]
+    command = [sys.executable, "-m", "benchmarks.scaling", "once", kind, str(n_workers)]
     names = json.dumps([str(song) for song in songs])
     done = subprocess.run(command, input=names, check=True, stdout=subprocess.PIPE, text=True)
     rate, peak = done.stdout.split()

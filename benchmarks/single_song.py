@@ -1,6 +1,6 @@
 """One song of three minutes: the whole ``beet`` process, and a process that is there already.
 
-    python benchmarks/single_song.py TRACKS [--rounds 11]
+    python -m benchmarks.single_song TRACKS [--rounds 11]
 
 TRACKS is a folder of full-length music; the beginning of one of its tracks becomes an MP3 file of
 180 s.  In each round come ``beet ls``, ``beet cnngenre -f`` on the one track, which nothing was
@@ -15,7 +15,7 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from measuring import (
+from benchmarks.measuring import (
     difference,
     full_length,
     here,
@@ -25,8 +25,7 @@ from measuring import (
     publish,
     three_minutes,
 )
-from temporary_library import TemporaryLibrary
-
+from benchmarks.temporary_library import TemporaryLibrary
 from genre_model.model.classifier import load_classifier
 
 

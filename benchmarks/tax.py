@@ -1,6 +1,6 @@
 """What the plugin costs every other ``beet`` command: ``beet ls`` with it and without, in turn.
 
-    python benchmarks/tax.py [--rounds 30]
+    python -m benchmarks.tax [--rounds 30]
 
 An empty library.  Half a minute.
 """
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measuring import Cost, difference, in_turn, median, parser_of, publish, run
+from benchmarks.measuring import Cost, difference, in_turn, median, parser_of, publish, run
 
 TIMES = ("wall_s", "cpu_s")
 

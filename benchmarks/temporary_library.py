@@ -12,7 +12,8 @@ from pathlib import Path
 
 import mutagen
 import yaml
-from measuring import Cost, run
+
+from benchmarks.measuring import Cost, run
 
 FAILED = re.compile(r"^tagged .* failed [1-9]", re.MULTILINE)
 

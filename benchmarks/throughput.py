@@ -1,6 +1,6 @@
 """How many full-length tracks a second, by one worker and by two.
 
-    python benchmarks/throughput.py TRACKS [--songs 40] [--workers 1 2] [--rounds 3]
+    python -m benchmarks.throughput TRACKS [--songs 40] [--workers 1 2] [--rounds 3]
 
 A library of full-length tracks, without a cache.  In each round ``beet cnngenre -f`` hears all of
 them, and the first few alone, with each number of workers (``threads``); the difference is what the
@@ -13,8 +13,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from measuring import Cost, difference, full_length, in_turn, parser_of, publish, seconds
-from temporary_library import TemporaryLibrary
+from benchmarks.measuring import Cost, difference, full_length, in_turn, parser_of, publish, seconds
+from benchmarks.temporary_library import TemporaryLibrary
 
 FEW = 12  # as many as it takes for worker processes to be started
 

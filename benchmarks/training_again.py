@@ -1,6 +1,6 @@
 """What training costs when everything was heard before, and when ten tracks are new.
 
-    python benchmarks/training_again.py MUSIC [--cache features.db] [--clips 200]
+    python -m benchmarks.training_again MUSIC [--cache features.db] [--clips 200]
 
 A library of all labelled clips but ten, by a real ``beet import``; ``beet cnntrain`` hears them
 once; then again; then the ten are added, and it is run once more.  What is newly in the cache
@@ -14,9 +14,8 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from measuring import parser_of, publish
-from temporary_library import Clip, TemporaryLibrary, clips_of
-
+from benchmarks.measuring import parser_of, publish
+from benchmarks.temporary_library import Clip, TemporaryLibrary, clips_of
 from genre_model.audio.fingerprint import audio_fingerprint
 from genre_model.extraction.cache import front_end_hash
 from genre_model.model.bundle.store import SHIPPED, read_bundle

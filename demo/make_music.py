@@ -3,7 +3,7 @@
 NumPy makes the sound, PyAV encodes it, mediafile tags it.  The pieces are toys: there is a genre to
 be heard in some of them, none in the silence, and one already has a genre that must stay.
 
-    python demo/make_music.py FOLDER
+    python -m demo.make_music FOLDER
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import mediafile
 import yaml
-from make_music import PIECES, write_piece
 
+from demo.make_music import PIECES, write_piece
 from genre_model.core.text import harmless
 from genre_model.data.folder import AUDIO_SUFFIXES
 from genre_model.model.bundle.store import SHIPPED, read_bundle

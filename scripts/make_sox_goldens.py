@@ -1,4 +1,4 @@
-"""Write tests/model/goldens/sox.npz: short signals, and the pictures that the real SoX makes of them.
+"""Write tests/model/goldens/sox.npz: short signals, and the pictures that SoX makes of them.
 
 Needs SoX 14.4.2 (apt-get install sox).  The tests compare with these where there is no SoX.
 Run from the repository's root: python scripts/make_sox_goldens.py

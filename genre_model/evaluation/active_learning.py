@@ -1,7 +1,7 @@
 """Which tracks are worth a person's opinion first: those that a training learns most from.
 
 The model's leading genre is the less likely, the more its being right or wrong teaches.  Artists
-take turns, because the tracks of one teach much the same.  ``benchmarks/review.py`` compares this
+take turns, because the tracks of one teach much the same.  ``studies/review.py`` compares this
 with other orders.
 """
 

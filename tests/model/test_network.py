@@ -1,6 +1,5 @@
 """The shipped network answers as the original TensorFlow graph did, and ships as it should."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -8,19 +7,9 @@ import pytest
 
 from genre_model.model.bundle.store import MANIFEST, SHIPPED, read_bundle
 from genre_model.model.classifier import load_classifier, load_session
+from shipped_model.convert import probe_slices
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def converter():
-    """scripts/convert_musicnn.py as a module; needs no TensorFlow."""
-    spec = importlib.util.spec_from_file_location(
-        "convert_musicnn", ROOT / "scripts" / "convert_musicnn.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +24,12 @@ def golden():
 
 
 @pytest.fixture(scope="module")
-def answers(converter, bundle):
+def answers(bundle):
     session = load_session(bundle)
     return dict(
         zip(
             ("tags", "embedding"),
-            session.run(["tags", "embedding"], {"log_mel": converter.probe_slices()}),
+            session.run(["tags", "embedding"], {"log_mel": probe_slices()}),
             strict=True,
         )
     )
@@ -57,9 +46,9 @@ def test_the_golden_slices_are_told_apart(golden):
     assert len(np.unique(golden["embedding"], axis=0)) == 8
 
 
-def test_a_batch_is_answered_as_its_slices_one_by_one(converter, bundle, answers):
+def test_a_batch_is_answered_as_its_slices_one_by_one(bundle, answers):
     session = load_session(bundle)
-    for index, piece in enumerate(converter.probe_slices()):
+    for index, piece in enumerate(probe_slices()):
         tags, embedding = session.run(["tags", "embedding"], {"log_mel": piece[None]})
         np.testing.assert_allclose(tags[0], answers["tags"][index], rtol=0, atol=1e-5)
         np.testing.assert_allclose(embedding[0], answers["embedding"][index], rtol=0, atol=1e-4)

@@ -10,13 +10,13 @@ import yaml
 from beetsplug.cnngenre.config import DEFAULTS, Options, TrainOptions
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(ROOT / "docs" / "tools"))
 import make_reference  # noqa: E402
 
 
 def test_the_reference_is_what_the_code_says():
     assert make_reference.PAGE.read_text(encoding="utf-8") == make_reference.reference(), (
-        "run scripts/make_reference.py"
+        "run docs/tools/make_reference.py"
     )
 
 

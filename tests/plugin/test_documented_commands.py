@@ -23,7 +23,8 @@ LEFT_OUT = {
     r"python -m venv|\.venv-dev/": "what `make` does, for Windows; needs a package index",
     r"(?:[A-Z_]+=(?:'[^']*'|\S+) )?make": "makes environments, which needs a package index; "
     "that there is the target is tested",
-    r"(?:[A-Z_]+=\S+ )*python (benchmarks|scripts/update)": "takes long, or the development music",
+    r"(?:[A-Z_]+=\S+ )*python -m (benchmarks|studies|shipped_model)\.": "takes long, or the "
+    "development music",
     r"genre-model train .*--architecture": "needs TensorFlow; tests/train trains",
     r"beet lastgenre|beet splupdate|beet move": "test_recipes.py, with the page's configuration",
     r"dask |(?:beet|genre-model) .*--dask": "needs machines of their own; test_dask.py has some",

@@ -33,7 +33,7 @@ DROPOUT = 0.5
 
 
 def shipped_weights() -> Weights:
-    """The constants of the shipped network, by the names that scripts/convert_musicnn.py gave."""
+    """The constants of the shipped network, by the names that shipped_model/convert.py gave."""
     import onnx
     from onnx import numpy_helper
 

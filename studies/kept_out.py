@@ -1,6 +1,6 @@
 """The report of the shipped model once more, through the front door.
 
-    python benchmarks/kept_out.py MUSIC
+    python -m studies.kept_out MUSIC
 
 Copies the clips of the artists that the head was not fitted on (the folder that ``fit_shipped.py``
 takes), strips their genres, imports them with a real ``beet import``, and compares the genres that
@@ -21,20 +21,14 @@ import mutagen
 import numpy as np
 import yaml
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from fit_shipped import fit_half, label_clips, parents  # noqa: E402
-
-from genre_model.evaluation.metrics import artist_interval  # noqa: E402
-from genre_model.model.vocabulary import make_vocabulary  # noqa: E402
+from genre_model.evaluation.metrics import artist_interval
+from genre_model.model.vocabulary import make_vocabulary
+from shipped_model.fit import GENRES_FILE, fit_half, label_clips, parents
 
 
 def main() -> None:
     music = Path(sys.argv[1])
-    settings = yaml.safe_load(
-        (ROOT / "scripts" / "shipped_genres.yaml").read_text(encoding="utf-8")
-    )
+    settings = yaml.safe_load(GENRES_FILE.read_text(encoding="utf-8"))
     rows = list(csv.DictReader((music / "manifest.csv").open(encoding="utf-8")))
     clips = label_clips(rows, [np.zeros((1, 1), np.float32)] * len(rows), settings)
     kept_out = np.flatnonzero(~fit_half(clips))

@@ -2,7 +2,7 @@
 
     pip download --no-deps musicnn==0.1.0
     python -m venv convert && convert/bin/pip install tensorflow-cpu tf_keras onnx onnxruntime
-    convert/bin/python scripts/convert_musicnn.py musicnn-0.1.0-py3-none-any.whl backbone.onnx \
+    convert/bin/python -m shipped_model.convert musicnn-0.1.0-py3-none-any.whl backbone.onnx \
         --golden tests/golden/musicnn.npz
 
 TensorFlow reads the checkpoint and runs the original graph, from the wheel's own ``models.py``,

@@ -1,6 +1,6 @@
 """Is the report of a training true at the front door?
 
-    python benchmarks/held_out_library.py MUSIC [--set allmusic] [--parts 4] [--cache features.db]
+    python -m studies.held_out_library MUSIC [--set allmusic] [--parts 4] [--cache features.db]
 
 The artists are dealt into parts.  Each part in turn is imported without genres beside the labelled
 others, by a real ``beet import``; ``beet cnntrain`` learns from the others; ``beet cnngenre`` names
@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from temporary_library import Clip, TemporaryLibrary, clips_of, genre_in
 
+from benchmarks.temporary_library import Clip, TemporaryLibrary, clips_of, genre_in
 from genre_model.data.artists import lead_artist
 from genre_model.evaluation.metrics import accuracy, artist_interval
 

@@ -1,6 +1,6 @@
 """Write ``docs/reference.md`` from the code: every option, key and field.
 
-    python scripts/make_reference.py
+    python docs/tools/make_reference.py
 
 Where a line says too little, the help text in the code is to be changed, or the comment in
 ``config_example.yaml``.  ``tests/plugin/test_docs.py`` fails while the page is not up to date.
@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference.md"
 OPENING = """\
-<!-- Written by scripts/make_reference.py: change the code, then run that. -->
+<!-- Written by docs/tools/make_reference.py: change the code, then run that. -->
 
 # Reference
 

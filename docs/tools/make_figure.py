@@ -1,6 +1,6 @@
 """Draw ``docs/data.svg``, the way of the data: what becomes of a file, and where it is kept.
 
-python scripts/make_figure.py
+python docs/tools/make_figure.py
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-PAGE = Path(__file__).parents[1] / "docs" / "data.svg"
+PAGE = Path(__file__).parents[2] / "docs" / "data.svg"
 WIDTH, HEIGHT = 1000, 470
 BOX_W, BOX_H = 160, 58
 

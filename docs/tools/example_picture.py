@@ -1,6 +1,6 @@
 """Make the picture in docs/trust.md: a medley of the demo's made-up pieces, explained.
 
-python scripts/example_picture.py docs/explained.png
+python docs/tools/example_picture.py docs/explained.png
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from genre_model.cli.main import main
 
 RATE = 44_100
 PARTS = {"Gravel.flac": (0, 9), "Letter Home.m4a": (0, 15), "Over the Ice.opus": (3, 12)}
-MAKE_MUSIC = Path(__file__).parents[1] / "demo" / "make_music.py"
+MAKE_MUSIC = Path(__file__).parents[2] / "demo" / "make_music.py"
 
 
 def example(picture: Path) -> int:

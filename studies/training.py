@@ -1,8 +1,8 @@
 """The default training on the development music, against the plainest recipe on the same folds.
 
     pip install scikit-learn
-    python benchmarks/training.py MUSIC --seeds 10
-    python benchmarks/training.py MUSIC --seeds 10 --parts    # the classifiers that are averaged
+    python -m studies.training MUSIC --seeds 10
+    python -m studies.training MUSIC --seeds 10 --parts    # the classifiers that are averaged
 
 Both hear the same slices (the shipped network's embeddings) and see the same folds by artist. The
 baseline is a logistic regression (C=0.01, balanced) on the standardised mean embedding of a song.

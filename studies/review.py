@@ -1,6 +1,6 @@
 """Does a review teach more in the order that ``beet cnngenre --review`` asks in?
 
-    python benchmarks/review.py MUSIC --seeds 12 --cache features.db
+    python -m studies.review MUSIC --seeds 12 --cache features.db
 
 A third of the artists is kept for the test.  Of the others, three tracks a genre are labelled to
 begin with; then twenty are reviewed at a time, in some order, and the head is trained anew.  The
@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from training import material_of
 
 from genre_model.core.specs import AggregationSpec
 from genre_model.data.artists import lead_artist
@@ -28,6 +27,7 @@ from genre_model.evaluation.metrics import artist_interval
 from genre_model.model.aggregation import calibrated
 from genre_model.training.head.cross_validation import fit
 from genre_model.training.training_set import HeadOptions, TrainingSet
+from studies.training import material_of
 
 N_PARTS = 3
 N_START = 3  # of each genre

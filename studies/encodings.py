@@ -1,6 +1,6 @@
 """Is the answer the same for the same recording in another encoding?
 
-    OMP_NUM_THREADS=1 python benchmarks/encodings.py MUSIC --features FILE.npz [--clips N]
+    OMP_NUM_THREADS=1 python -m studies.encodings MUSIC --features FILE.npz [--clips N]
         [--seed S] [--bands N] [--jobs N]
 
 Takes a folder with ``manifest.csv`` (path, genre, style, artist, album, title, set), decodes each
@@ -43,11 +43,7 @@ from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from genre_model.training.calibration import Calibration, songs_of
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.training_set import HeadOptions, TrainingSet, is_right, make_training_set
-
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from fit_shipped import fit_half, label_clips  # noqa: E402
+from shipped_model.fit import GENRES_FILE, fit_half, label_clips
 
 FLAC = "FLAC"
 # Name -> codec of PyAV's FFmpeg, file ending, bit/s.
@@ -555,7 +551,7 @@ def report_set(name: str, rows: Rows, features: Features, seed: int) -> None:
 
 
 def report_shipped(rows: Rows, chosen: Rows, features: Features, classifier: Classifier) -> None:
-    settings = yaml.safe_load((ROOT / "scripts/shipped_genres.yaml").read_text(encoding="utf-8"))
+    settings = yaml.safe_load(GENRES_FILE.read_text(encoding="utf-8"))
     clips = label_clips(rows, [np.zeros((1, 1), np.float32)] * len(rows), settings)
     kept_out = ~fit_half(clips)
     paths = {row["path"] for row in chosen}

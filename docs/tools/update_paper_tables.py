@@ -1,6 +1,6 @@
 """Put the results of ``genre-model experiment`` into docs/paper.md, between its marks.
 
-    python scripts/update_paper_tables.py experiments
+    python docs/tools/update_paper_tables.py experiments
 
 The pictures go to docs/pictures, as experiment-NAME.svg.
 """

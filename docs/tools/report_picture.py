@@ -1,6 +1,6 @@
 """The picture of a report that the README shows: the top of a ``report.html``, by Chromium.
 
-    python scripts/report_picture.py REPORT.html docs/report.png
+    python docs/tools/report_picture.py REPORT.html docs/report.png
 
 Chromium must be on the PATH.  The part that is shown names no songs.
 """

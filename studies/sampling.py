@@ -1,6 +1,6 @@
 """How much of a song has to be heard: the rule that stops, against hearing so and so much.
 
-    python benchmarks/sampling.py MUSIC --check drascula-music nexuiz-music singularity-music \
+    python -m studies.sampling MUSIC --check drascula-music nexuiz-music singularity-music \
         warzone2100-music --cache whole.db [--each 4] [--rules]
 
 MUSIC has a folder of full-length music for each of several packages (Debian's games; music in
@@ -31,9 +31,9 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-from measuring import LONGEST_S, SHORTEST_S, parser_of, publish, seconds, turned
 from tqdm import tqdm
 
+from benchmarks.measuring import LONGEST_S, SHORTEST_S, parser_of, publish, seconds, turned
 from genre_model.core.errors import AudioError
 from genre_model.core.specs import SamplingSpec
 from genre_model.data.folder import find_audio
@@ -219,7 +219,7 @@ def stopped(song: Song, by: Judge, sampling: SamplingSpec) -> Result:
     for n_slices in range(1, most + 1):
         found = song.logits[chosen[:n_slices]]
         found = found[np.isfinite(found[:, 0])]
-        if len(found) >= sampling.min_slices and rule.settled(found, n_available):
+        if len(found) >= sampling.min_slices and rule.is_stable(found, n_available):
             return fixed(song, by, n_slices)
     return fixed(song, by, most)
 

@@ -1,6 +1,6 @@
 """Are wrong genres found?  Flips labels of the development music and looks for them.
 
-    python benchmarks/suspects.py MUSIC --seeds 10 --cache features.db
+    python -m studies.label_errors MUSIC --seeds 10 --cache features.db
 
 Five of a hundred labels are changed to another genre, drawn evenly: of tracks, or of all the
 tracks of artists.  A head learns from all of them, and the tracks are ranked by how little is left
@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from training import material_of
 
 from genre_model.data.artists import lead_artist
 from genre_model.data.folds import context_group
@@ -26,6 +25,7 @@ from genre_model.evaluation.label_errors import FIRM
 from genre_model.training.calibration import Calibration, songs_of
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.training_set import HeadOptions, TrainingSet, make_training_set
+from studies.training import material_of
 
 SHARE = 0.05
 LENGTHS = (0.01, 0.025, 0.05, 0.1, 0.2)  # of the list, as a share of all tracks

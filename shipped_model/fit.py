@@ -1,10 +1,10 @@
 """Make the shipped bundle: fit its head on one half of the artists, report on the other.
 
-    python scripts/fit_shipped.py MUSIC backbone.onnx musicnn-LICENSE.md genre_model/shipped \
+    python -m shipped_model.fit MUSIC backbone.onnx musicnn-LICENSE.md genre_model/shipped \
         --report docs/shipped-model.md
 
 MUSIC is a folder with ``manifest.csv`` (path, genre, style, artist, set); ``backbone.onnx`` comes
-from ``convert_musicnn.py``.  Everything about genres and labels is in ``shipped_genres.yaml``.
+from ``shipped_model.convert``.  Everything about genres and labels is in ``genres.yaml``.
 Nothing is chosen on the half that is reported: the ridge, the balance and the sharpness come from
 five folds by artist inside the other half.
 """
@@ -53,6 +53,7 @@ from genre_model.model.vocabulary import Policy, Vocabulary, judge, make_vocabul
 from genre_model.training.head.fit import fit_head
 
 HERE = Path(__file__).parent
+GENRES_FILE = HERE / "genres.yaml"
 RIDGES = (0.3, 1.0, 3.0)
 BALANCES = (0.5, 0.75, 1.0)  # a label with n tracks counts n ** -balance a track
 INVERSE_TEMPERATURES = np.linspace(0.6, 2.4, 19)
@@ -110,7 +111,7 @@ def main() -> None:
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--features", type=Path, help="cache of the embeddings (.npz)")
     options = parser.parse_args()
-    settings = yaml.safe_load((HERE / "shipped_genres.yaml").read_text(encoding="utf-8"))
+    settings = yaml.safe_load(GENRES_FILE.read_text(encoding="utf-8"))
     rows = list(csv.DictReader((options.music / "manifest.csv").open(encoding="utf-8")))
     embeddings = read_embeddings(options.music, rows, options.backbone, options.features)
     clips = label_clips(rows, embeddings, settings)
@@ -133,7 +134,7 @@ def main() -> None:
         "n_tracks": len(fit),
         "n_artists": len({clips.artists[index] for index in fit}),
     }
-    page = "<!-- Written by scripts/fit_shipped.py: change that, not this. -->\n\n"
+    page = "<!-- Written by shipped_model/fit.py: change that, not this. -->\n\n"
     options.report.write_text(page + model_card(provenance, report), encoding="utf-8")
     write_shipped(options, settings, head, aggregation, provenance, report)
 
@@ -402,7 +403,7 @@ def make_report(
         f"Ridge {chosen[0]}, balance {chosen[1]}, sharpness {aggregation.inverse_temperature} and the "
         f"background's logit {aggregation.other_logit} were chosen by folds inside the fitted half.",
         "",
-        "*Right* is an answer that the clip's label leaves open (`scripts/shipped_genres.yaml`): "
+        "*Right* is an answer that the clip's label leaves open (`shipped_model/genres.yaml`): "
         "rock, pop, metal, punk or alternative for AllMusic's Pop/Rock; the folder's genre or the "
         "label's own style for Magnatune. *Strictly right* counts the folder's genre alone "
         "(63 of its 100 Pop clips are styled Alternative Rock by the label itself).",

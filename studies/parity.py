@@ -2,7 +2,7 @@
 
     python -m venv parity && parity/bin/pip install . tensorflow-cpu tf_keras librosa onnx
     pip download --no-deps musicnn==0.1.0
-    parity/bin/python benchmarks/parity.py musicnn-0.1.0-py3-none-any.whl song.mp3 song.flac ...
+    parity/bin/python -m studies.parity musicnn-0.1.0-py3-none-any.whl song.mp3 song.flac ...
 
 The reference is the original TensorFlow 1 graph behind ``librosa.load`` and
 ``librosa.feature.melspectrogram``; only the cast to float16 of the original's front end is left
@@ -11,7 +11,6 @@ out, which overflows under NumPy 2.  Exit status 1 if any tag differs by more th
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import tempfile
 import warnings
@@ -22,15 +21,12 @@ import librosa
 import numpy as np
 
 from genre_model.model.classifier import load_classifier
+from shipped_model.convert import run_original
 
 TOLERANCE = 1e-4
-CONVERT = Path(__file__).parents[1] / "scripts" / "convert_musicnn.py"
 
 
 def main() -> None:
-    spec = importlib.util.spec_from_file_location("convert_musicnn", CONVERT)
-    convert = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(convert)
     classifier = load_classifier()
     wheel, *songs = map(Path, sys.argv[1:])
     worst = 0.0
@@ -39,7 +35,7 @@ def main() -> None:
         print("| file | slices | largest difference of a song's tags |\n|---|---|---|")
         for song in songs:
             slices = original_slices(song)
-            expected = convert.run_original(Path(folder), slices)[0].mean(axis=0)
+            expected = run_original(Path(folder), slices)[0].mean(axis=0)
             extracted = classifier.extract(song, thorough=True)
             difference = float(np.abs(extracted.tags.mean(axis=0) - expected).max())
             same = len(extracted.tags) == len(slices)

@@ -1,6 +1,6 @@
 """Put the results of ``benchmarks/run.py`` into docs/performance.md, between its marks.
 
-    python scripts/update_performance_tables.py bench
+    python docs/tools/update_performance_tables.py bench
 
 The plot of what hearing a part of a song costs goes to docs/pictures.
 """

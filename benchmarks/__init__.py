@@ -1,0 +1,1 @@
+"""What the plugin costs; docs/performance.md has the tables."""
