@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 HOST = {"beets", "beetsplug", "confuse", "mediafile"}
 LATE = {
     *("av", "soxr", "onnxruntime", "tensorflow", "keras", "librosa", "tqdm", "onnx", "tf2onnx"),
-    *("sklearn", "skimage", "scipy", "PIL", "mido", "dask", "distributed", "numba"),
+    *("sklearn", "skimage", "scipy", "PIL", "mido", "jinja2", "dask", "distributed", "numba"),
 }
 
 

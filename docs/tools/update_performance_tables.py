@@ -12,9 +12,18 @@ import math
 import sys
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 from result_blocks import DOCS, PICTURES, fill
+
+from genre_model.evaluation.page.svg import (
+    BLUE,
+    SVG_NAMESPACE,
+    Scale,
+    drawing,
+    element,
+    titled,
+    words,
+)
 
 WIDTH, HEIGHT = 760, 300
 PANEL = 270  # width of one of the two
@@ -24,7 +33,7 @@ TITLES = {
     "error": "mean error of the stored probabilities",
     "cpu_s": "seconds of CPU a song",
 }
-BLUE, RED = "#0072b2", "#d55e00"
+RED = "#d55e00"
 
 
 def main(folder: Path) -> None:
@@ -58,64 +67,49 @@ def circumstances(folder: Path, name: str) -> str:
 
 def plot(points: list[dict[str, Any]]) -> str:
     """Error and CPU over the number of slices; the shipped rule as a diamond."""
-    title = "What hearing a part of a song costs, and how far its answer is from the whole song's"
+    title = (
+        "What classifying a part of a song costs, and how far its answer is from the whole song's"
+    )
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
-        "<style>text { font: 12px sans-serif }</style>",
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
+        element("style", "text { font: 12px sans-serif }"),
+        element("rect", width=WIDTH, height=HEIGHT, fill="#fff"),
         *(panel(points, of) for of in LEFTS),
-        f'<circle cx="80" cy="{HEIGHT - 10}" r="4" fill="{BLUE}"/>'
-        f'<text x="90" y="{HEIGHT - 6}">so many slices; the last, all</text>'
-        f"{diamond(290, HEIGHT - 10)}"
-        f'<text x="302" y="{HEIGHT - 6}">until the answer is settled, as shipped</text>',
-        "</svg>\n",
+        element("circle", cx=80, cy=HEIGHT - 10, r=4, fill=BLUE),
+        words(90, HEIGHT - 6, "so many slices; the last, all"),
+        diamond(290, HEIGHT - 10),
+        words(302, HEIGHT - 6, "until the answer is stable, as shipped"),
     ]
-    return "\n".join(parts)
+    return drawing((WIDTH, HEIGHT), title, "\n".join(parts), xmlns=SVG_NAMESPACE)
 
 
 def panel(points: list[dict[str, Any]], of: str) -> str:
     """One of the figures over the number of slices."""
-    left = LEFTS[of]
+    left, right = LEFTS[of], LEFTS[of] + PANEL
     x_step = nice_step(max(point["slices"] for point in points))
     y_step = nice_step(max(point[of] for point in points))
     x_top = x_step * math.ceil(max(point["slices"] for point in points) / x_step)
     y_top = y_step * math.ceil(max(point[of] for point in points) / y_step)
-
-    def x(value: float) -> float:
-        return round(left + PANEL * value / x_top, 1)
-
-    def y(value: float) -> float:
-        return round(BOTTOM - (BOTTOM - TOP) * value / y_top, 1)
-
-    parts = [f'<text x="{left}" y="{TOP - 18}">{escape(TITLES[of])}</text>']
+    x, y = Scale(0, x_top, left, right), Scale(0, y_top, BOTTOM, TOP)
+    parts = [words(left, TOP - 18, TITLES[of])]
+    for mark in marks(y_step, y_top):
+        parts.append(element("line", x1=left, x2=right, y1=y(mark), y2=y(mark), stroke="#ddd"))
+        parts.append(words(left - 8, y(mark) + 4, f"{mark:g}", text_anchor="end", fill="#555"))
     parts += [
-        f'<line x1="{left}" x2="{left + PANEL}" y1="{y(mark)}" y2="{y(mark)}" stroke="#ddd"/>'
-        f'<text x="{left - 8}" y="{y(mark) + 4}" text-anchor="end" fill="#555">{mark:g}</text>'
-        for mark in marks(y_step, y_top)
-    ]
-    parts += [
-        f'<text x="{x(mark)}" y="{BOTTOM + 16}" text-anchor="middle" fill="#555">{mark:g}</text>'
+        words(x(mark), BOTTOM + 16, f"{mark:g}", text_anchor="middle", fill="#555")
         for mark in marks(x_step, x_top)
     ]
-    parts.append(
-        f'<text x="{left + PANEL}" y="{BOTTOM + 32}" text-anchor="end">slices of three seconds</text>'
-    )
+    parts.append(words(right, BOTTOM + 32, "slices of three seconds", text_anchor="end"))
     fixed = sorted(
         (p for p in points if "shipped" not in p["heard"]), key=lambda point: point["slices"]
     )
     line = " ".join(f"{x(p['slices'])},{y(p[of])}" for p in fixed)
-    parts.append(f'<polyline points="{line}" fill="none" stroke="{BLUE}" stroke-width="2"/>')
+    parts.append(element("polyline", points=line, fill="none", stroke=BLUE, stroke_width=2))
     for point in points:
         at = x(point["slices"]), y(point[of])
         said = f"{point['heard']}: {point[of]:.4g}, {point['same']:.1%} the same answer"
-        if "shipped" in point["heard"]:
-            parts.append(diamond(*at, said))
-        else:
-            parts.append(
-                f'<circle cx="{at[0]}" cy="{at[1]}" r="4" fill="{BLUE}">'
-                f"<title>{escape(said)}</title></circle>"
-            )
+        shipped = "shipped" in point["heard"]
+        circle = {"cx": at[0], "cy": at[1], "r": 4, "fill": BLUE}
+        parts.append(diamond(*at, said) if shipped else titled("circle", said, **circle))
     return "\n".join(parts)
 
 
@@ -132,7 +126,7 @@ def marks(step: float, top: float) -> list[float]:
 
 def diamond(x: float, y: float, said: str = "") -> str:
     corners = f"{x},{y - 7} {x + 7},{y} {x},{y + 7} {x - 7},{y}"
-    return f'<polygon points="{corners}" fill="{RED}"><title>{escape(said)}</title></polygon>'
+    return titled("polygon", said, points=corners, fill=RED)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Text of strangers (tags, file names, what a model calls itself) made fit for a terminal."""
+"""Strangers' text (tags, file names, a model's own words) made fit for a terminal or a page."""
 
 from __future__ import annotations
 
 import math
 import re
+from unicodedata import category
 
 
 def clock(seconds: float) -> str:
@@ -17,6 +18,24 @@ def harmless(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )
+
+
+JOINERS = "\u200c\u200d"  # Persian words and many emoji need them
+
+
+def visible(text: str) -> str:
+    """Text for a page: controls and direction overrides as a symbol or a code point."""
+    return "".join(map(shown_character, text))
+
+
+def shown_character(character: str) -> str:
+    """A character, or what stands for one that cannot be seen."""
+    code = ord(character)
+    if character.isprintable() or character in JOINERS or category(character) == "Zs":
+        return character
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return f"\u27e8U+{code:04X}\u27e9"
 
 
 UNKNOWN = "n/a"

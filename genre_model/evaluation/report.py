@@ -1,4 +1,4 @@
-"""What a training run is worth: figures on tracks of artists that the model had not heard.
+"""What a training run is worth: figures on tracks of artists that the model was not trained on.
 
 ``report.json`` is :class:`Report` as it stands; ``report.html`` is drawn from it and nothing else.
 """

@@ -531,17 +531,21 @@ def multiply(beet, n):
     connection.close()
 
 
-def test_the_assets_are_in_the_wheel(tmp_path):
+@pytest.mark.parametrize("builder", ["wheel.WheelBuilder", "sdist.SdistBuilder"])
+def test_the_pages_are_in_what_is_published(tmp_path, builder):
     root = Path(__file__).parents[2]
     for part in ("beetsplug", "genre_model", "README.md", "LICENSE", "pyproject.toml"):
         copy = shutil.copytree if (root / part).is_dir() else shutil.copy
         copy(root / part, tmp_path / part)
+    module, name = builder.split(".")
     code = (
-        "from hatchling.builders.wheel import WheelBuilder\n"
-        "print(*(file.path for file in WheelBuilder('.').recurse_included_files()), sep='\\n')"
+        f"from hatchling.builders.{module} import {name}\n"
+        f"print(*(file.path for file in {name}('.').recurse_included_files()), sep='\\n')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     for name in ("page.html", "page.css", "page.js"):
         assert f"beetsplug/cnngenre/review/web/page/{name}" in done.stdout
+    for name in ("report.html", "macros.html", "report.css"):
+        assert f"genre_model/evaluation/page/templates/{name}" in done.stdout

@@ -16,10 +16,10 @@ SMALL_GAIN = 0.01
 SMALL_GAP = 0.02
 
 
-UNCLASSIFIED = {
-    "artist": "tracks of artists it had not heard",
-    "album": "tracks of albums it had not heard",
-    "song": "tracks it had not heard",
+NOT_IN_TRAINING = {
+    "artist": "tracks of artists it was not trained on",
+    "album": "tracks of albums it was not trained on",
+    "song": "tracks it was not trained on",
 }
 
 
@@ -38,9 +38,9 @@ def out_of(share: float) -> str:
 
 def verdict(report: Report) -> str:
     """The report in one sentence."""
-    unclassified = UNCLASSIFIED.get(report.group_by, UNCLASSIFIED["song"])
+    held_out = NOT_IN_TRAINING.get(report.group_by, NOT_IN_TRAINING["song"])
     right = out_of(report.song_accuracy.value)
-    start = f"On {unclassified}, it names the right genre for {right} songs"
+    start = f"On {held_out}, it names the right genre for {right} songs"
     if not report.coverage > 0:
         return f"{start}; at the chosen threshold it answers none of them."
     return (

@@ -6,18 +6,27 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 
 import msgspec
 
 from genre_model.core.files import whole_file, writing
 from genre_model.evaluation.metrics import Interval
+from genre_model.evaluation.page.svg import (
+    BLUE,
+    SVG_NAMESPACE,
+    Scale,
+    drawing,
+    element,
+    titled,
+    words,
+)
 from genre_model.training.experiments.catalogue import Experiment
 from genre_model.training.experiments.figures import figures_of
 from genre_model.training.experiments.tables import Outcomes, Table, percent
 
-ROW, LEFT, WIDTH, TOP, SCALE = 22, 300, 720, 26, 400
+ROW, LEFT, WIDTH, TOP = 22, 300, 720, 26
+PLACE = Scale(0, 1, LEFT, LEFT + 400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,32 +99,33 @@ def as_markdown(experiment: Experiment, music: Music, table: Table, command: str
 
 def as_svg(title: str, bars: Sequence[tuple[str, Interval]]) -> str:
     """Shares with their intervals, one below the other, on a line from 0 to 100 %."""
-    height = TOP + ROW * len(bars) + 34
     bottom = TOP + ROW * len(bars)
+    height = bottom + 34
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
-        "<style>text { font: 12px sans-serif }</style>",
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
+        element("style", "text { font: 12px sans-serif }"),
+        element("rect", width=WIDTH, height=height, fill="#fff"),
+        *(vertical_line(share, bottom) for share in (0.0, 0.25, 0.5, 0.75, 1.0)),
+        *(
+            interval_bar(TOP + ROW * number + ROW / 2, name, interval)
+            for number, (name, interval) in enumerate(bars)
+        ),
     ]
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        x = place(share)
-        parts.append(
-            f'<line x1="{x}" x2="{x}" y1="{TOP - 6}" y2="{bottom}" stroke="#ddd"/>'
-            f'<text x="{x}" y="{bottom + 16}" text-anchor="middle" fill="#555">{share:.0%}</text>'
-        )
-    for number, (name, interval) in enumerate(bars):
-        y = TOP + ROW * number + ROW / 2
-        low, high = (place(min(1, max(0, edge))) for edge in (interval.low, interval.high))
-        parts.append(
-            f'<text x="{LEFT - 10}" y="{y + 4}" text-anchor="end">{escape(name)}</text>'
-            f'<line x1="{low}" x2="{high}" y1="{y}" y2="{y}" stroke="#0072b2" stroke-width="2"/>'
-            f'<circle cx="{place(interval.value)}" cy="{y}" r="4" fill="#0072b2">'
-            f"<title>{percent(interval.value)} %</title></circle>"
-        )
-    return "\n".join([*parts, "</svg>\n"])
+    return drawing((WIDTH, height), title, "\n".join(parts), xmlns=SVG_NAMESPACE)
 
 
-def place(share: float) -> float:
-    """Where a share is on the line."""
-    return round(LEFT + SCALE * share, 1)
+def vertical_line(share: float, bottom: float) -> str:
+    """The mark of a share, with its figure below."""
+    x = PLACE(share)
+    line = element("line", x1=x, x2=x, y1=TOP - 6, y2=bottom, stroke="#ddd")
+    return line + words(x, bottom + 16, f"{share:.0%}", text_anchor="middle", fill="#555")
+
+
+def interval_bar(y: float, name: str, interval: Interval) -> str:
+    """One share as a dot on its interval, behind its name."""
+    low, high = PLACE.inside(interval.low), PLACE.inside(interval.high)
+    dot = {"cx": PLACE(interval.value), "cy": y, "r": 4, "fill": BLUE}
+    return (
+        words(LEFT - 10, y + 4, name, text_anchor="end")
+        + element("line", x1=low, x2=high, y1=y, y2=y, stroke=BLUE, stroke_width=2)
+        + titled("circle", f"{percent(interval.value)} %", **dot)
+    )
