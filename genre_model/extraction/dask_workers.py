@@ -79,8 +79,10 @@ def pool_for(
     """Whoever hears so many files, or more: the cluster of a Dask scheduler, or this machine.
 
     Raises:
-        GenreModelError: The cluster cannot be used.
+        GenreModelError: The cluster cannot be used, or the model cannot.
     """
+    if n_files:
+        classifier.try_out()  # workers do not, which may hang at it
     if dask is None:
         return local_pool(classifier, cache, effort, n_workers=n_workers, n_files=n_files)
     return DaskExtractorPool(dask, classifier, cache, effort)

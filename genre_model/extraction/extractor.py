@@ -143,7 +143,8 @@ def loaded(extraction: ExtractionSpec) -> Extractor:
     Raises:
         BundleError: It cannot be used.
     """
-    classifier = Classifier(bundle_of(extraction))
+    # Whoever asks has tried it; and if it ends a worker, nothing is lost but the file.
+    classifier = Classifier(bundle_of(extraction), tried=True)
     cache = None
     if extraction.cache is not None:
         with suppress(GenreModelError):  # whoever asked for it has found that out before

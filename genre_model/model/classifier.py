@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,12 @@ from genre_model.core.specs import SamplingSpec, SpectrogramSpec
 from genre_model.features.frontend import slices_of
 from genre_model.features.slices import Slice, open_in_order
 from genre_model.model.aggregation import aggregate, can_be_sampled
+from genre_model.model.bundle.audit import audit_network
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, read_bundle
-from genre_model.model.onnx.session import open_network, run_network
+from genre_model.model.onnx.session import open_checked, run_network
 from genre_model.model.stop_rule import stop_rule
+from genre_model.model.trial import try_out
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -67,11 +69,22 @@ class SongFeatures:
 class Classifier:
     """A bundle, loaded and checked.  Safe to be used from several threads at once."""
 
-    def __init__(self, bundle: Bundle, *, lazily: bool = False) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        lazily: bool = False,
+        tried: bool = False,
+        trials: Path | None = None,
+    ) -> None:
         """Load the head and the network, and compare the probe.
 
         Args:
             bundle: The model.
+            tried: The network need not be tried in a process of its own first: it was, or it was
+                made here, or nothing is lost if this process dies of it.
+            trials: The folder where it is noted how such a trial went, so that the next process
+                can do without one.
             lazily: Leave the network alone until it is needed: weighing what others have heard
                 needs none.  What is wrong with it comes out then.
 
@@ -90,8 +103,19 @@ class Classifier:
         )
         self._lock = threading.Lock()
         self._loaded: onnxruntime.InferenceSession | None = None
+        self._tried, self._trials = tried, trials
         if not lazily:
             self.load()
+
+    def try_out(self) -> None:
+        """Make sure that loading and running a stranger's network does not end this process.
+
+        Raises:
+            BundleError: It would, or takes too long, or something else is wrong with the network.
+        """
+        if not self._tried:
+            try_out(self.bundle, self._trials)
+            self._tried = True
 
     def load(self) -> onnxruntime.InferenceSession:
         """The network, loaded and checked when it is asked for first.
@@ -101,6 +125,7 @@ class Classifier:
         """
         with self._lock:
             if self._loaded is None:
+                self.try_out()
                 session = load_session(self.bundle)
                 self._check_probe(session)
                 self._loaded = session
@@ -318,23 +343,12 @@ def load_session(bundle: Bundle) -> onnxruntime.InferenceSession:
     """An ONNX Runtime session of a bundle's network.
 
     Raises:
-        BundleError: ONNX Runtime refuses the network.
+        BundleError: Something speaks against loading it, or ONNX Runtime refuses it.
     """
     content = bundle.read(bundle.manifest.network.file)
     try:
-        session = open_network(content)
+        return open_checked(content, audit_network(content, bundle.manifest.network))
+    except ValueError as error:
+        raise BundleError(f"{bundle.directory}: the network {error}") from error
     except NetworkError as error:
         raise BundleError(f"{bundle.directory}: {error}") from error
-    missing = missing_names(session, bundle)
-    if missing:
-        raise BundleError(f"{bundle.directory}: the network has no {', '.join(missing)}")
-    return session
-
-
-def missing_names(session: Any, bundle: Bundle) -> list[str]:
-    """Inputs and outputs that the manifest names and the network lacks."""
-    network = bundle.manifest.network
-    outputs = {output.name for output in session.get_outputs()}
-    wanted = [network.features] + ([network.tags] if network.tags else [])
-    has_input = [entry.name for entry in session.get_inputs()] == [network.input]
-    return ([] if has_input else [network.input]) + [name for name in wanted if name not in outputs]

@@ -157,7 +157,7 @@ DAMAGES = {
     "an empty head": (overwrite(HEAD, b""), "damaged or was changed"),
     # Damage under the right hash.
     "a garbage network": (put_file("network.onnx", b"garbage" * 99), "no ONNX file"),
-    "an empty network": (put_file("network.onnx", b""), "refuses the network"),
+    "an empty network": (put_file("network.onnx", b""), "is no ONNX file"),
     "a network cut in half": (
         put_file("network.onnx", bundles.tiny_network()[:200]),
         "no whole ONNX file",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from genre_model.core.errors import GenreModelError
 from genre_model.data.genre_names import fold, tree_parents
 from genre_model.data.labels import LabelPolicy, read_labels
-from genre_model.model.bundle.manifest import is_plain
+from genre_model.model.bundle.audit import is_plain
 
 TREE = tree_parents(
     ["classical", {"rock": ["punk", {"metal": ["death metal", "doom metal"]}]}, {"jazz": ["bebop"]}]

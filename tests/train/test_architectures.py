@@ -10,8 +10,9 @@ from audio_files import tone, write_audio
 from genre_model.cli.main import main
 from genre_model.data.tracks import LabelledTrack
 from genre_model.features.frontend import slice_shape
+from genre_model.model.onnx.check import checked_model
 from genre_model.model.onnx.session import onnx_logits, open_network
-from genre_model.training.keras_export import require_tensorflow
+from genre_model.training.keras_export import export_onnx, require_tensorflow
 from genre_model.training.networks.base import Architecture, Network
 from genre_model.training.networks.registry import ARCHITECTURES
 from genre_model.training.scratch.train import train_system
@@ -87,3 +88,10 @@ def test_the_page_and_the_list_name_every_architecture(capsys):
     for name in ARCHITECTURES:
         assert f"`{name}`" in page
         assert f"\n{name} " in listed
+
+
+@pytest.mark.parametrize("architecture", NETWORKS, ids=lambda a: a.name)
+def test_every_export_is_made_of_operators_that_are_run(architecture):
+    require_tensorflow(architecture.name)
+    shape = slice_shape(architecture.spectrogram, architecture.slices)
+    checked_model(export_onnx(architecture.learner.build(shape, 3)))

@@ -103,7 +103,9 @@ class TrackClassifier:
         self._pool: ExtractorPool | None = None
         try:
             bundle = find_bundle(options.model, models, complain, threshold=options.threshold)
-            self.classifier: Classifier = Classifier(bundle, lazily=True)
+            self.classifier: Classifier = Classifier(
+                bundle, lazily=True, trials=models.parent / "trials"
+            )
             manifest = self.classifier.manifest
             check_target(manifest.target)
             self.vocabulary: Vocabulary = make_vocabulary(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 from genre_model.core.errors import BundleError
 from genre_model.model.bundle.store import MANIFEST, SHIPPED, Bundle, read_bundle
 
 SHIPPED_NAME = "shipped"
+
+
+# The clocks of two machines differ by so much.
+CLOCK_S = 300.0
 
 
 Complain = Callable[[str], None]
@@ -54,10 +60,22 @@ def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> 
         for bundle in found
         if bundle and bundle.manifest.target == "genres" and answers(bundle, threshold)
     ]
-    newest_first = sorted(
-        wanted, key=lambda b: (b.manifest.created_utc, b.manifest.bundle_id), reverse=True
-    )
+    newest_first = sorted(wanted, key=age_key, reverse=True)
     return next((bundle for bundle in newest_first if is_whole(bundle, complain)), None)
+
+
+def age_key(bundle: Bundle) -> tuple[float, str]:
+    """Newer bundles have a larger one.
+
+    It is when the bundle says that it was made.  A stranger's may say anything, and a clock may
+    have been wrong: one that is dated in the future, or not at all, counts as the oldest.
+    """
+    try:
+        made = datetime.fromisoformat(bundle.manifest.created_utc.replace("Z", "+00:00"))
+        made_s = made.replace(tzinfo=made.tzinfo or timezone.utc).timestamp()
+    except (ValueError, OverflowError):
+        made_s = 0.0
+    return (made_s if made_s <= time.time() + CLOCK_S else 0.0), bundle.manifest.bundle_id
 
 
 def answers(bundle: Bundle, threshold: float | None) -> bool:

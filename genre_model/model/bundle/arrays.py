@@ -1,69 +1,12 @@
-"""Arrays."""
+"""Arrays as the bytes of an ``.npz`` file; :mod:`audit` has what is read back."""
 
 from __future__ import annotations
 
 import io
-import math
-import zipfile
-import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-MAX_ARRAY_BYTES = 2**26
-
-
-MAX_ARRAYS = 64
-
-
-UNREADABLE = (
-    *(ValueError, OSError, EOFError, NotImplementedError, RuntimeError, MemoryError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-
-
-def unpacked(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
-    """The names and contents of an archive's files, if together they are no larger than they may.
-
-    Raises:
-        ValueError: They are, or there are too many.
-    """
-    entries = archive.infolist()
-    if len(entries) > MAX_ARRAYS or sum(entry.file_size for entry in entries) > MAX_ARRAY_BYTES:
-        raise ValueError("too large")
-    for entry in entries:
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError("packed otherwise than NumPy does")
-        yield entry.filename, archive.read(entry)  # no more than `file_size`
-
-
-def array_in(content: bytes) -> NDArray[Any]:
-    """The array in the content of an ``.npy`` file, if it holds real numbers and is whole.
-
-    Raises:
-        ValueError: It holds text, dates, objects or complex numbers, or less than it claims.
-    """
-    stream = io.BytesIO(content)
-    if np.lib.format.read_magic(stream) != (1, 0):  # the others are for longer headers
-        raise ValueError("not as NumPy writes plain arrays")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    n_bytes = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or n_bytes != len(content) - stream.tell():
-        raise ValueError("not as many numbers as it claims")
-    return real_numbers(np.load(io.BytesIO(content), allow_pickle=False))
-
-
-def real_numbers(array: NDArray[Any]) -> NDArray[Any]:
-    """The array, if it holds real numbers.
-
-    Raises:
-        ValueError: It holds text, dates, objects or complex numbers.
-    """
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"an array of {array.dtype}")
-    return array
 
 
 def npz(**arrays: NDArray[Any]) -> bytes:

@@ -9,13 +9,11 @@ believed, and nothing outside its folder is read.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import shutil
 import stat
 import tempfile
 import time
-import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,8 +26,8 @@ from numpy.typing import NDArray
 
 from genre_model.core.errors import BundleError
 from genre_model.core.text import harmless
-from genre_model.model.bundle.arrays import UNREADABLE, array_in, unpacked
-from genre_model.model.bundle.manifest import SCHEMA, Manifest, Origin, find_fault
+from genre_model.model.bundle.audit import arrays_in, find_fault, find_head_fault
+from genre_model.model.bundle.manifest import SCHEMA, Manifest, Origin
 from genre_model.model.head import Head
 
 MANIFEST = "manifest.json"
@@ -89,27 +87,19 @@ class Bundle:
             BundleError: There are none, they would need unpickling, or they are too large.
         """
         try:
-            with zipfile.ZipFile(io.BytesIO(self.read(name))) as archive:
-                return {
-                    entry.removesuffix(".npy"): array_in(content)
-                    for entry, content in unpacked(archive)
-                }
-        except UNREADABLE as error:
-            raise BundleError(f"{self.directory}: {name} holds no plain arrays") from error
+            return arrays_in(self.read(name))
+        except ValueError as error:
+            raise BundleError(f"{self.directory}: {name} {error}") from error
 
     def head(self) -> Head | None:
         """The head, or None where the network answers with genre logits itself."""
         if HEAD not in self.manifest.files:
             return None
         arrays = self.arrays(HEAD)
-        weights, bias = arrays.get("weights"), arrays.get("bias")
-        n_genres = len(self.manifest.genres)
-        if weights is None or bias is None or weights.ndim != 2 or bias.shape != (n_genres,):
-            raise BundleError(f"{self.directory}: {HEAD} does not fit {n_genres} genres")
-        if weights.shape[1] != n_genres or not (
-            np.isfinite(weights).all() and np.isfinite(bias).all()
-        ):
-            raise BundleError(f"{self.directory}: {HEAD} does not fit {n_genres} genres")
+        fault = find_head_fault(arrays, len(self.manifest.genres))
+        if fault:
+            raise BundleError(f"{self.directory}: {HEAD} {fault}")
+        weights, bias = arrays["weights"], arrays["bias"]
         return Head(weights.astype(np.float32), bias.astype(np.float32))
 
 

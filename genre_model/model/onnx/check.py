@@ -1,193 +1,249 @@
-"""What an ``.onnx`` file asks for, before ONNX Runtime gets to see it.
+"""Whether a stranger's network is made of what networks are made of, before it is loaded.
 
-Such a file is a message in the wire format of protocol buffers, in which ``onnx.proto`` numbers the
-fields.  ONNX Runtime would read other files that it names, and run what others have added to the
-standard's operators.  A network needs neither.
+Everything is looked at: the format, the operators and their options, how values are named and of
+which type they are.  ONNX Runtime gets to see only what has passed.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from math import prod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-# By the number of a field: what sort of message it holds.  Other fields are passed over.
-MESSAGES: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "graph": {1: "node", 5: "tensor", 11: "value", 12: "value", 13: "value", 15: "sparse"},
-    "node": {5: "attribute"},
-    "attribute": {
-        **{5: "tensor", 6: "graph", 10: "tensor", 11: "graph"},
-        **{22: "sparse", 23: "sparse"},
-    },
-    "sparse": {1: "tensor", 2: "tensor"},
-}
+from genre_model.model.onnx.graph import (
+    BOOL,
+    INT64,
+    Graph,
+    Model,
+    Node,
+    Tensor,
+    Value,
+    read_model,
+)
+from genre_model.model.onnx.operators import ANY, OPERATORS, OPSETS, Operator
 
-
-NODE_DOMAIN = ("node", 7)
+STANDARD = ("", "ai.onnx")
 
 
-EXTERNAL = {("tensor", 13), ("tensor", 14)}  # external_data; data_location, 0 for here
+# tf2onnx names the version of this one too, which none of the operators here belongs to.
+UNUSED_DOMAINS = ("ai.onnx.ml",)
 
 
-STANDARD = (b"", b"ai.onnx")
-
-
-# Operators that only lay out what they are given.
-LAYOUT = {
-    *(b"Cast", b"Concat", b"Constant", b"Gather", b"Identity", b"Reshape", b"Slice", b"Squeeze"),
-    *(b"Transpose", b"Unsqueeze"),
-}
-
-
-# Those whose result may be known although what they are given is not; it takes a few bytes.
-SHAPE, SHAPE_BYTES = {b"Shape", b"Size"}, 100
-
-
-MAX_DEPTH = 16
-
-
-MAX_FIELDS = 2_000_000
+IR_VERSIONS = range(3, 11)
 
 
 MAX_NODES = 5_000  # the time that loading takes grows with the square: seconds for so many
 
 
-MAX_TENSORS = 20_000
+MAX_WEIGHTS = 20_000
 
 
-MAX_LAYOUT_BYTES = 2**31
+MAX_LOOPS_DEEP = 2
 
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-
-
-def find_danger(content: bytes) -> str | None:
-    """Why a network should not be loaded, if anything speaks against it."""
-    counts: Counter[str] = Counter()
-    try:
-        for message, number, value in walk(memoryview(content), "model", counts):
-            if (message, number) in EXTERNAL and value not in (0, b""):
-                return "has weights in other files"
-            if (message, number) == NODE_DOMAIN and value not in STANDARD:
-                return "has operators that are not ONNX' own"
-    except ValueError as error:
-        return str(error)
-    if counts["function"] or counts["training"]:
-        return "has functions of its own"
-    if counts["sparse"]:  # a few bytes can claim any size, which is filled when it is loaded
-        return "has sparse weights"
-    if counts["node"] > MAX_NODES or counts["tensor"] > MAX_TENSORS:
-        return f"has more than {MAX_NODES:,} operators or {MAX_TENSORS:,} weights"
-    return None
-
-
-def folds_cheaply(content: bytes) -> bool:
-    """Whether all that can be calculated from the weights alone is how they are laid out.
-
-    ONNX Runtime does that once, when it loads the network, and nobody can stop it.  To it, the
-    shape of an input may be as good as a weight.  Of a network with loops, or whose operators are
-    not in order, nothing is known.
-    """
-    graphs = list(parts(memoryview(content), 7))
-    constant: Counter[bytes] = Counter()  # bytes, by name
-    for tensor in (tensor for g in graphs for tensor in parts(g, 5)):
-        constant.update({bytes(name): len(tensor) for name in parts(tensor, 8)})
-    known = constant.keys() | {
-        bytes(name) for g in graphs for value in parts(g, 11) for name in parts(value, 1)
-    }
-    laid_out = 0
-    for node in (node for g in graphs for node in parts(g, 1)):
-        # Names are optional: an empty one stands for nothing.
-        inputs, outputs, kinds = (
-            [bytes(text) for text in parts(node, number) if text] for number in (1, 2, 4)
-        )
-        has_graph = any(number in (6, 11) for a in parts(node, 5) for number, _ in fields(a))
-        if has_graph or not known.issuperset(inputs) or not known.isdisjoint(outputs):
-            return False
-        if SHAPE.issuperset(kinds):
-            constant.update(dict.fromkeys(outputs, SHAPE_BYTES))
-        elif all(name in constant for name in inputs):
-            sizes = [constant[name] for name in inputs]
-            size = len(node) + (prod(sizes) if b"Gather" in kinds else sum(sizes))
-            laid_out += size
-            if not LAYOUT.issuperset(kinds) or laid_out > MAX_LAYOUT_BYTES:
-                return False
-            constant.update(dict.fromkeys(outputs, size))
-        known.update(outputs)
-    return True
-
-
-def parts(content: memoryview, number: int) -> Iterator[memoryview]:
-    """The texts or messages of one field."""
-    return (value for n, value in fields(content) if n == number and not isinstance(value, int))
-
-
-def walk(
-    content: memoryview, message: str, counts: Counter[str], depth: int = 0
-) -> Iterator[tuple[str, int, int | bytes]]:
-    """The fields of a message and of those in it that matter, each with the message's name.
-
-    ``counts`` gets how many there are of each sort.
+def checked_model(content: bytes) -> Model:
+    """What a network's file says, after a look at all of it.
 
     Raises:
-        ValueError: It is no such message, or too deep or too large for a network.
+        ValueError: Something speaks against loading it.
     """
-    counts[message] += 1
-    if depth > MAX_DEPTH:
-        raise ValueError("is too deep")
-    inner = MESSAGES.get(message, {})
-    for number, value in fields(content):
-        counts["field"] += 1
-        if counts["field"] > MAX_FIELDS:
-            raise ValueError("is too complicated")
-        if number in inner and isinstance(value, memoryview):
-            yield from walk(value, inner[number], counts, depth + 1)
-        else:  # nobody needs more than the beginning of what is long
-            yield message, number, value if isinstance(value, int) else bytes(value[:100])
+    model = read_model(content)
+    check_model(model)
+    return model
 
 
-def fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Each field's number and value: a number, or the bytes of a text or message.
+def check_model(model: Model) -> None:
+    """Look at all of a model.
 
     Raises:
-        ValueError: These bytes are no message.
+        ValueError: It has what a network does not need.
     """
-    place = 0
-    while place < len(content):
-        key, place = varint(content, place)
-        if not 8 <= key < 2**32:  # of a longer one, ONNX Runtime would read the last 32 bits
-            raise ValueError("is no ONNX file")
-        number, wire = key >> 3, key & 7
-        if wire == VARINT:
-            value, place = varint(content, place)
-            yield number, value
-            continue
-        if wire == BYTES:
-            size, place = varint(content, place)
-        elif wire in (FIXED32, FIXED64):
-            size = 4 if wire == FIXED32 else 8
+    domains = [domain for domain, _ in model.opsets]
+    versions = dict(model.opsets)
+    if len(set(domains)) < len(domains) or not set(domains) <= {*STANDARD, *UNUSED_DOMAINS}:
+        raise ValueError("has operators that are not ONNX' own")
+    if not any(versions.get(domain, 0) in OPSETS for domain in STANDARD):
+        raise ValueError(f"is not of ONNX' operator sets {OPSETS.start} to {OPSETS.stop - 1}")
+    if model.ir_version not in IR_VERSIONS:
+        raise ValueError("is of a version of ONNX that is not read here")
+    if not model.graph.inputs or not model.graph.outputs:
+        raise ValueError("has no inputs or no outputs")
+    if any(value.element not in ANY for value in model.graph.inputs):
+        raise ValueError("has inputs that are not plain numbers")
+    Checker().check_graph(model.graph, {}, 0)
+
+
+@dataclass(slots=True)
+class Checker:
+    """Follows the names through a graph, and counts."""
+
+    n_nodes: int = 0
+    n_weights: int = 0
+    taken: set[str] = field(default_factory=set)  # names are not given twice, not even inside
+
+    def check_graph(self, graph: Graph, outer: Mapping[str, int], depth: int) -> list[int]:
+        """Look at a graph whose nodes may also use the values of the one around it.
+
+        Returns:
+            The element types of its outputs.
+
+        Raises:
+            ValueError: It has what a network does not need.
+        """
+        if depth > MAX_LOOPS_DEEP:
+            raise ValueError("is too deep")
+        self.n_nodes += len(graph.nodes)
+        self.n_weights += len(graph.weights)
+        self.check_size()
+        known = dict(outer)
+        for weight in graph.weights:
+            self.add(known, weight.name, weight.element)
+        weights = {weight.name for weight in graph.weights}
+        for value in graph.inputs:
+            # Older files list their weights among the inputs, too.
+            if value.name not in weights:
+                self.add(known, value.name, value.element)
+        for node in graph.nodes:
+            self.check_node(node, known, depth)
+        names = [value.name for value in graph.outputs]
+        if len(set(names)) < len(names) or not known.keys() >= set(names):
+            raise ValueError("has outputs that nothing calculates")
+        return [known[name] for name in names]
+
+    def check_size(self) -> None:
+        """Make sure that there is not too much.
+
+        Raises:
+            ValueError: There is.
+        """
+        if self.n_nodes > MAX_NODES or self.n_weights > MAX_WEIGHTS:
+            raise ValueError(f"has more than {MAX_NODES:,} operators or {MAX_WEIGHTS:,} weights")
+
+    def add(self, known: dict[str, int], name: str, element: int) -> None:
+        """Note a value.
+
+        Raises:
+            ValueError: It has no name, or the name of another one.
+        """
+        if not name or name in self.taken:
+            raise ValueError("has values without a name of their own")
+        self.taken.add(name)
+        known[name] = element
+
+    def check_node(self, node: Node, known: dict[str, int], depth: int) -> None:
+        """Look at one operator, and note what it calculates.
+
+        Raises:
+            ValueError: It is not allowed, or not used as it is meant to be.
+        """
+        if node.domain not in STANDARD:
+            raise ValueError("has operators that are not ONNX' own")
+        operator = OPERATORS.get(node.op)
+        if operator is None:
+            raise ValueError(f"has the operator {node.op or 'of no name'}, which is not run here")
+        check_arity(node, operator)
+        check_options(node, operator)
+        elements = self.elements_of_inputs(node, operator, known)
+        if node.op == "Loop":
+            given = self.check_loop(node, elements, known, depth)
+        elif node.op == "Cast":
+            given = [node.attributes["to"].value]
+        elif node.op == "Constant":
+            given = [constant_of(node).element]
+        elif operator.gives is not None:
+            given = [operator.gives]
         else:
-            raise ValueError("is no ONNX file")
-        if size > len(content) - place:
-            raise ValueError("is no whole ONNX file")
-        yield number, content[place : place + size]
-        place += size
+            given = [elements[0]] * len(node.outputs)
+        for name, element in zip(node.outputs, given, strict=True):
+            self.add(known, name, element)
+
+    def elements_of_inputs(
+        self, node: Node, operator: Operator, known: Mapping[str, int]
+    ) -> list[int]:
+        """The element types of a node's inputs; 0 for one that is left out.
+
+        Raises:
+            ValueError: One was not calculated before, or is of another type than it may be.
+        """
+        elements = []
+        for index, name in enumerate(node.inputs):
+            if name and name not in known:
+                raise ValueError(f"has a {node.op} of what nothing calculates before")
+            takes = operator.takes[min(index, len(operator.takes) - 1)]
+            element = known[name] if name else 0
+            if name and element not in takes:
+                raise ValueError(f"has a {node.op} of numbers of another type than it takes")
+            elements.append(element)
+        return elements
+
+    def check_loop(
+        self, node: Node, elements: list[int], known: Mapping[str, int], depth: int
+    ) -> list[int]:
+        """Look at a loop and its body: (step, condition, carried ...) to (condition, carried ...).
+
+        Returns:
+            The element types of the loop's outputs.
+
+        Raises:
+            ValueError: The body does not fit its loop.
+        """
+        body: Graph = node.attributes["body"].value
+        carried = elements[2:]
+        expected = [INT64, BOOL, *carried]
+        # tf2onnx gives no types to the values that a loop carries: they are those of its inputs.
+        found = [value.element or one for value, one in zip(body.inputs, expected, strict=False)]
+        if len(body.inputs) != len(expected) or found != expected:
+            raise ValueError("has a loop whose body does not fit it")
+        typed = [
+            replace_element(value, one) for value, one in zip(body.inputs, expected, strict=True)
+        ]
+        body = Graph(body.nodes, body.weights, tuple(typed), body.outputs)
+        given = self.check_graph(body, known, depth + 1)
+        n_given = len(given) - 1
+        if given[: len(carried) + 1] != [BOOL, *carried] or n_given != len(node.outputs):
+            raise ValueError("has a loop whose body does not fit it")
+        return given[1:]
 
 
-def varint(content: memoryview, place: int) -> tuple[int, int]:
-    """The number that begins at a place, seven bits to a byte, and the place after it.
+def replace_element(value: Value, element: int) -> Value:
+    """A value of a known element type."""
+    return Value(value.name, element, value.dims)
+
+
+def check_arity(node: Node, operator: Operator) -> None:
+    """Make sure that a node has as many inputs and outputs as its operator takes, all named.
 
     Raises:
-        ValueError: There is none.
+        ValueError: It has not.
     """
-    number = 0
-    for shift in range(0, 70, 7):
-        if place == len(content):
-            break
-        byte = content[place]
-        place += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number, place
-    raise ValueError("is no ONNX file")
+    fewest, most = operator.inputs
+    outputs_fit = operator.outputs[0] <= len(node.outputs) <= operator.outputs[1]
+    if not fewest <= len(node.inputs) <= most or not outputs_fit:
+        raise ValueError(f"has a {node.op} with more or fewer inputs than it takes")
+    # Of those that take any number of the same sort, none may be left out.
+    n_needed = len(node.inputs) if most > OPTIONAL_AT_MOST else fewest
+    if not all(node.inputs[:n_needed]) or not all(node.outputs):
+        raise ValueError(f"has a {node.op} with an input or output of no name")
+
+
+# An operator with more inputs than this takes any number of the same sort.
+OPTIONAL_AT_MOST = 5
+
+
+def check_options(node: Node, operator: Operator) -> None:
+    """Make sure that a node's attributes are those of its operator.
+
+    Raises:
+        ValueError: One is not, is missing, or has a value that makes no sense.
+    """
+    for name, attribute in node.attributes.items():
+        option = operator.options.get(name)
+        if option is None or attribute.type != option.type or not option.fits(attribute.value):
+            raise ValueError(f"has a {node.op} with an option that makes no sense")
+    if any(o.required and name not in node.attributes for name, o in operator.options.items()):
+        raise ValueError(f"has a {node.op} without an option that it needs")
+
+
+def constant_of(node: Node) -> Tensor:
+    """The weights in a ``Constant``."""
+    value: Tensor = node.attributes["value"].value
+    return value

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from genre_model.core.deadline import DEADLINE, Deadline
 from genre_model.core.errors import AudioError, NetworkError
-from genre_model.model.onnx.check import find_danger, folds_cheaply
+from genre_model.model.onnx.check import checked_model
+from genre_model.model.onnx.folding import folds_cheaply
+from genre_model.model.onnx.graph import Model
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -48,36 +50,43 @@ def open_network(content: bytes) -> onnxruntime.InferenceSession:
     Raises:
         NetworkError: ONNX Runtime refuses the network, or should not get to see it.
     """
+    try:
+        model = checked_model(content)
+    except ValueError as error:
+        raise NetworkError(f"the network {error}") from error
+    return open_checked(content, model)
+
+
+def open_checked(content: bytes, model: Model) -> onnxruntime.InferenceSession:
+    """The session of a network that was looked at before.
+
+    Raises:
+        NetworkError: ONNX Runtime refuses the network.
+    """
     import onnxruntime
 
-    danger = find_danger(content)
-    if danger:
-        raise NetworkError(f"the network {danger}")
     onnxruntime.disable_telemetry_events()
     ARENA.register()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # refusals come back as exceptions
-    # Not its own format, which it would know by four letters and find_danger() has not read.
+    # Not its own format, which it would know by four letters and nobody has looked at.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
     if len(content) > LARGE_BYTES:
         options.add_session_config_entry("session.disable_prepacking", "1")
     try:
-        session = onnxruntime.InferenceSession(
+        return onnxruntime.InferenceSession(
             content,
             options,
             ["CPUExecutionProvider"],
-            disabled_optimizers=None if folds_cheaply(content) else ["ConstantFolding"],
+            disabled_optimizers=None if folds_cheaply(model.graph) else ["ConstantFolding"],
             enable_fallback=0,  # which prints what it was told
         )
-        for value in (*session.get_inputs(), *session.get_outputs()):
-            value.name  # noqa: B018  # it may be no text
     except refusals() as error:
         raise NetworkError("ONNX Runtime refuses the network") from error
-    return session
 
 
 def run_network(

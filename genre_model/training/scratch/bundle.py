@@ -182,7 +182,7 @@ def assess_network(
     Raises:
         GenreModelError: None of either could be heard.
     """
-    classifier = Classifier(draft)
+    classifier = Classifier(draft, tried=True)
     known = extract_fold(job.tracks, split, VALIDATION_FOLD, classifier)
     unknown = extract_fold(job.tracks, split, TEST_FOLD, classifier, on_failure)
     with_context = job.options.context and split.group_by == "artist"

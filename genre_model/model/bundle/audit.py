@@ -1,0 +1,268 @@
+"""Everything that a stranger's bundle states is held against bounds here, before it is believed.
+
+The manifest's values (:func:`find_fault`), plain arrays (:func:`arrays_in`), the head
+(:func:`find_head_fault`), and the network: its format, operators and names
+(:func:`audit_network`, most of which is :mod:`genre_model.model.onnx.check`).  What has passed is
+constructed elsewhere: arrays by NumPy, the network by ONNX Runtime, at first in a process of its
+own (:mod:`genre_model.model.trial`).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.specs import FrontEndSpec, NetworkSpec, NotesSpec, SliceSpec, SoxSpec
+from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.onnx.check import checked_model
+from genre_model.model.onnx.graph import Model
+
+MAX_GENRES = 2_000
+
+
+MAX_NAME = 1_000  # letters
+
+
+MAX_NUMBER = 1e6  # of what is fitted: sharpness and the like
+
+
+MAX_GAIN = 1e12
+
+
+# What a slice takes in memory: its samples, its frames' samples, the values that it comes to, and
+# those of all slices of a song.
+MAX_SAMPLES, MAX_FRAME_SAMPLES = 2**26, 2**25
+
+
+MAX_VALUES, MAX_SONG_VALUES = 2**24, 2**28
+
+
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+# Names that mean devices on Windows, whatever comes after a full stop.
+DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+MAX_ARRAY_BYTES = 2**26
+
+
+MAX_ARRAYS = 64
+
+
+UNREADABLE = (
+    *(ValueError, OSError, EOFError, NotImplementedError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+
+def unpacked(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
+    """The names and contents of an archive's files, if together they are no larger than they may.
+
+    Raises:
+        ValueError: They are, or there are too many.
+    """
+    entries = archive.infolist()
+    if len(entries) > MAX_ARRAYS or sum(entry.file_size for entry in entries) > MAX_ARRAY_BYTES:
+        raise ValueError("too large")
+    for entry in entries:
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError("packed otherwise than NumPy does")
+        yield entry.filename, archive.read(entry)  # no more than `file_size`
+
+
+def array_in(content: bytes) -> NDArray[Any]:
+    """The array in the content of an ``.npy`` file, if it holds real numbers and is whole.
+
+    Raises:
+        ValueError: It holds text, dates, objects or complex numbers, or less than it claims.
+    """
+    stream = io.BytesIO(content)
+    if np.lib.format.read_magic(stream) != (1, 0):  # the others are for longer headers
+        raise ValueError("not as NumPy writes plain arrays")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or n_bytes != len(content) - stream.tell():
+        raise ValueError("not as many numbers as it claims")
+    return real_numbers(np.load(io.BytesIO(content), allow_pickle=False))
+
+
+def real_numbers(array: NDArray[Any]) -> NDArray[Any]:
+    """The array, if it holds real numbers.
+
+    Raises:
+        ValueError: It holds text, dates, objects or complex numbers.
+    """
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"an array of {array.dtype}")
+    return array
+
+
+def arrays_in(content: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of an ``.npz`` file.
+
+    Raises:
+        ValueError: There are none, they would need unpickling, or they are too large.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return {name.removesuffix(".npy"): array_in(found) for name, found in unpacked(archive)}
+    except UNREADABLE as error:
+        raise ValueError("holds no plain arrays") from error
+
+
+def find_head_fault(arrays: Mapping[str, NDArray[Any]], n_genres: int) -> str | None:
+    """What is wrong with the arrays of a head, if anything."""
+    weights, bias = arrays.get("weights"), arrays.get("bias")
+    if (
+        weights is None
+        or bias is None
+        or weights.ndim != 2
+        or weights.shape[1] != n_genres
+        or bias.shape != (n_genres,)
+        or not (np.isfinite(weights).all() and np.isfinite(bias).all())
+    ):
+        return f"does not fit {n_genres} genres"
+    return None
+
+
+def audit_network(content: bytes, network: NetworkSpec) -> Model:
+    """A network of known operators that has the input and the outputs that a manifest names.
+
+    Raises:
+        ValueError: Something speaks against loading it.
+    """
+    model = checked_model(content)
+    missing = missing_names(model, network)
+    if missing:
+        raise ValueError(f"has no {', '.join(missing)}")
+    return model
+
+
+def missing_names(model: Model, network: NetworkSpec) -> list[str]:
+    """Inputs and outputs that the manifest names and the network lacks."""
+    weights = {weight.name for weight in model.graph.weights}
+    inputs = [value.name for value in model.graph.inputs if value.name not in weights]
+    outputs = {value.name for value in model.graph.outputs}
+    wanted = [network.features] + ([network.tags] if network.tags else [])
+    has_input = inputs == [network.input]
+    return ([] if has_input else [network.input]) + [name for name in wanted if name not in outputs]
+
+
+def find_fault(manifest: Manifest) -> str | None:
+    """What is wrong with a manifest's values, if anything."""
+    spectrogram, slices, genres = manifest.spectrogram, manifest.slices, manifest.genres
+    aggregation, context = manifest.aggregation, manifest.context
+    if len(genres) > MAX_GENRES:
+        return f"more than {MAX_GENRES} genres"
+    selections = {*manifest.parents, *manifest.parents.values()}.union(*manifest.presets.values())
+    faults = {
+        "a file name is not plain": not all(map(is_file_name, manifest.files)),
+        "fewer than two genres": len(genres) < 2,
+        "a genre is named twice or not at all": len(set(genres)) < len(genres) or "" in genres,
+        "a genre holds a separator or control character": not all(map(is_plain, genres)),
+        "its own name is not plain": not manifest.bundle_id or not is_plain(manifest.bundle_id),
+        "the name of a selection is not plain": not all(map(is_plain, manifest.presets)),
+        "a name in the network is not plain": not all(map(is_plain, names_in(manifest.network))),
+        "its target is no name of a field": not (
+            manifest.target.isidentifier() and len(manifest.target) <= MAX_NAME
+        ),
+        "parents or presets name unknown genres": not selections <= set(genres),
+        "the genre tree has a loop": has_loop(manifest.parents),
+        "impossible spectrogram settings": not is_possible(spectrogram),
+        "impossible slice settings": not (
+            1 <= slices.hop_frames <= slices.frames <= 100_000
+            and 1 <= slices.max_slices <= 10_000
+            and 0 < slices.min_seconds <= 24 * 3600
+        ),
+        "slices too large for memory": is_possible(spectrogram) and too_large(spectrogram, slices),
+        "impossible sampling settings": manifest.sampling is not None
+        and not (
+            2 <= manifest.sampling.min_slices <= manifest.sampling.max_slices <= 10_000
+            and 0 <= manifest.sampling.z <= MAX_NUMBER
+        ),
+        "impossible aggregation settings": not (
+            0 < aggregation.inverse_temperature <= MAX_NUMBER
+            and abs(aggregation.other_logit or 0) <= MAX_NUMBER
+            and 0 <= aggregation.threshold <= 1
+        ),
+        "impossible context settings": context is not None
+        and not (
+            0 <= context.weight <= MAX_NUMBER
+            and 0 < context.inverse_temperature <= MAX_NUMBER
+            and 0 <= context.threshold <= 1
+        ),
+        "impossible play_history settings": manifest.play_history is not None
+        and manifest.play_history.fault(len(genres)),
+    }
+    return next((fault for fault, found in faults.items() if found), None)
+
+
+def is_possible(spec: FrontEndSpec) -> bool:
+    """Whether a front end can work with its settings."""
+    if isinstance(spec, NotesSpec):
+        return 1 <= spec.n_features <= 4_096
+    if not 1_000 <= spec.sample_rate_hz <= 192_000:
+        return False
+    if isinstance(spec, SoxSpec):
+        return 1 <= spec.pixels_per_s <= 200
+    return (
+        2 <= spec.n_fft <= 16_384
+        and spec.n_fft % 2 == 0
+        and 1 <= spec.hop <= spec.n_fft
+        and 1 <= spec.n_mels <= 1_024
+        and 0 <= spec.fmin_hz < spec.fmax_hz <= spec.sample_rate_hz / 2
+        and 0 < spec.gain <= MAX_GAIN
+    )
+
+
+def too_large(spec: FrontEndSpec, slices: SliceSpec) -> bool:
+    """Whether slices take more memory than a network of music needs."""
+    n_values = slices.frames * spec.n_bins
+    if n_values > MAX_VALUES or n_values * slices.max_slices > MAX_SONG_VALUES:
+        return True
+    return not isinstance(spec, NotesSpec) and (
+        slices.frames * spec.hop > MAX_SAMPLES
+        or slices.frames * spec.frame_length > MAX_FRAME_SAMPLES
+    )
+
+
+def is_plain(name: str) -> bool:
+    """Whether a genre name survives beets' list separator and a terminal."""
+    return (
+        name.isprintable() and "; " not in name and name == name.strip() and len(name) <= MAX_NAME
+    )
+
+
+def names_in(network: NetworkSpec) -> tuple[str, ...]:
+    """Whatever a network's description names."""
+    names = (network.file, network.input, network.features, network.tags or "")
+    return (*names, *network.tag_names)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name is that of a file in the folder itself, on any system."""
+    return FILE_NAME.fullmatch(name) is not None and DEVICE.fullmatch(name) is None
+
+
+def has_loop(parents: Mapping[str, str]) -> bool:
+    """Whether following parents ever comes back."""
+    sound: set[str] = set()
+    for start in parents:
+        line: set[str] = set()
+        node = start
+        while node in parents and node not in sound:
+            if node in line:
+                return True
+            line.add(node)
+            node = parents[node]
+        sound |= line
+    return False
