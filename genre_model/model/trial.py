@@ -19,27 +19,18 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from genre_model.core.deadline import time_limit
-from genre_model.core.errors import AudioError, BundleError
+from genre_model.core.errors import BundleError
 from genre_model.core.text import harmless
 from genre_model.model.bundle.audit import audit_network
 from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, read_bundle
 
-# For all of it, on a slow and busy machine; of the processor; and for each of the runs.
-LIMIT_S, PROCESSOR_LIMIT_S, RUN_LIMIT_S = 60.0, 30, 10.0
-
-
-# Of addresses, beside those for the network's own weights.
-MEMORY_BYTES = 4 * 2**30
-
-
-WEIGHT_COPIES = 4
+LIMIT_S = 60.0  # for all of it, on a slow and busy machine
 
 
 # Run with the parent's own search path, which may have been changed since Python began.
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from genre_model.model.trial import main; main(sys.argv[2])"
+    "from genre_model.model.trial_process import main; main(sys.argv[2])"
 )
 
 
@@ -145,51 +136,3 @@ def in_own_process(directory: Path) -> str:
     except (IndexError, ValueError, KeyError, TypeError):
         return DIED
     return str(fault)
-
-
-def main(directory: str) -> None:
-    """In the process of its own: try a bundle and print what is wrong with it, as JSON."""
-    import numpy as np
-
-    from genre_model.model.classifier import Classifier
-
-    bundle = read_bundle(Path(directory))
-    limit_resources(len(bundle.read(bundle.manifest.network.file)))
-    fault = ""
-    try:
-        with time_limit(RUN_LIMIT_S):
-            classifier = Classifier(bundle, tried=True)
-        probe = bundle.arrays(PROBE)["slices"].astype(np.float32)
-        noise = np.random.default_rng(0).standard_normal(probe.shape).astype(np.float32)
-        for values in (np.zeros_like(probe), 1e3 * noise, np.concatenate([probe, noise, probe])):
-            # That it cannot work with one of these is a matter of the track's, if it comes to it.
-            with suppress(AudioError), time_limit(RUN_LIMIT_S):
-                classifier.features(values)
-    except (BundleError, MemoryError) as error:
-        fault = (
-            str(error).removeprefix(f"{bundle.directory}: ") or "its network needs too much memory"
-        )
-    sys.stdout.write(json.dumps({"fault": fault}) + "\n")
-    sys.stdout.flush()
-    os._exit(0)  # whatever its libraries still would do
-
-
-def limit_resources(n_bytes: int) -> None:
-    """Give this process no more memory and time than a network of so many bytes needs."""
-    if sys.platform == "win32":
-        import ctypes
-
-        ctypes.windll.kernel32.SetErrorMode(0x8007)  # no window says that it has died
-        return
-    import resource
-
-    memory = MEMORY_BYTES + WEIGHT_COPIES * n_bytes
-    for name, wanted in (
-        ("RLIMIT_AS", memory),
-        ("RLIMIT_CPU", PROCESSOR_LIMIT_S),
-        ("RLIMIT_CORE", 0),
-    ):
-        with suppress(ValueError, OSError):  # a system that has no such limit
-            hard = resource.getrlimit(getattr(resource, name))[1]
-            lower = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-            resource.setrlimit(getattr(resource, name), (lower, lower))

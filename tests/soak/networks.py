@@ -30,7 +30,7 @@ from run import Row
 
 from genre_model.core.deadline import time_limit
 from genre_model.core.errors import AudioError, BundleError
-from genre_model.model import trial
+from genre_model.model import trial, trial_process
 from genre_model.model.bundle.store import PROBE, read_bundle
 from genre_model.model.classifier import Classifier
 from genre_model.model.onnx.check import checked_model
@@ -69,7 +69,7 @@ def outcome(kind, seed, folder):
     directory = write_tiny_bundle(folder / f"{kind}-{seed}")
     replace_file(directory, "network.onnx", content)
     bundle = read_bundle(directory)
-    fault = in_child(lambda: quietly(trial.main, str(directory)), trial.LIMIT_S)
+    fault = in_child(lambda: quietly(trial_process.main, str(directory)), trial.LIMIT_S)
     if fault in ("died", "hung"):
         return f"refused: its trial {fault}"
     fault = in_child(lambda: as_beet_does(bundle), LIMIT_S)
