@@ -227,8 +227,8 @@ def three_minutes(source: Path, target: Path) -> Path:
         stream = container.add_stream("libmp3lame", rate=44_100, layout="stereo")
         stream.codec_context.bit_rate = 320_000
         for start in range(0, samples.shape[1], 44_100):
-            part = np.ascontiguousarray(samples[:, start : start + 44_100])
-            frame = av.AudioFrame.from_ndarray(part, format="s16p", layout="stereo")
+            second = np.ascontiguousarray(samples[:, start : start + 44_100])
+            frame = av.AudioFrame.from_ndarray(second, format="s16p", layout="stereo")
             frame.rate, frame.pts = 44_100, start
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

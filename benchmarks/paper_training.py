@@ -25,6 +25,7 @@ import numpy as np
 from benchmarks.measuring import MB, Cost, in_turn, median, parser_of, publish, ratio, run
 from genre_model.data.tracks import LabelledTrack
 from genre_model.training.keras_export import require_tensorflow
+from genre_model.training.networks.base import Network
 from genre_model.training.networks.registry import ARCHITECTURES
 from genre_model.training.scratch.slice_store import StoredTrack
 
@@ -63,7 +64,8 @@ def in_its_own_process(kind: str, options: argparse.Namespace) -> Cost:
     sizes = ["--slices", str(options.slices), "--epochs", str(options.epochs)]
     command = [sys.executable, "-m", "benchmarks.paper_training", "--only", kind, *sizes]
     output = run(command, {"TF_CPP_MIN_LOG_LEVEL": "3"}).output
-    return Cost(*map(float, output.splitlines()[-1].split()))
+    wall_s, cpu_s, peak_mb = map(float, output.splitlines()[-1].split())
+    return Cost(wall_s, cpu_s, peak_mb)
 
 
 def learn(kind: str, n_slices: int, n_epochs: int) -> None:
@@ -86,6 +88,13 @@ def timed(epoch: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - start, time.process_time() - before
 
 
+def network() -> Network:
+    """The paper's network."""
+    learner = ARCHITECTURES[NAME].learner
+    assert isinstance(learner, Network)
+    return learner
+
+
 def ours(slices: np.ndarray, truth: np.ndarray, folder: Path) -> Callable[[], object]:
     """The package's loop, over tracks whose slices are files."""
     from genre_model.training.scratch.loop import Trainer
@@ -98,7 +107,7 @@ def ours(slices: np.ndarray, truth: np.ndarray, folder: Path) -> Callable[[], ob
         track = LabelledTrack(file, (str(label),))
         indices = np.arange(len(slices[first : first + SLICES_PER_TRACK]))
         tracks.append(StoredTrack(track, file, indices, np.arange(N_GENRES) == label))
-    trainer = Trainer(ARCHITECTURES[NAME].learner, slices.shape[1:], N_GENRES, 0)
+    trainer = Trainer(network(), slices.shape[1:], N_GENRES, 0)
     return lambda: trainer.train(tracks, 1)
 
 
@@ -106,7 +115,7 @@ def keras_fit(slices: np.ndarray, truth: np.ndarray, _: Path) -> Callable[[], ob
     """What anybody would write."""
     import keras
 
-    learner = ARCHITECTURES[NAME].learner
+    learner = network()
     spec = learner.training
     model = learner.build(slices.shape[1:], N_GENRES)
     model.compile(

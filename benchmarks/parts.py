@@ -9,12 +9,18 @@ Twenty seconds.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.measuring import full_length, here, in_turn, median, parser_of, publish
 from genre_model.audio.decode import open_audio
+from genre_model.core.specs import SpectrogramSpec
 from genre_model.features.log_mel import log_mel
 from genre_model.features.slices import count_slices, slice_span, spread
 from genre_model.model.classifier import load_classifier
@@ -29,29 +35,28 @@ def main() -> None:
     options = parser.parse_args()
     classifier = load_classifier()
     spectrogram, slices = classifier.manifest.spectrogram, classifier.manifest.slices
-    spans = {}
+    assert isinstance(spectrogram, SpectrogramSpec)
+    spans: dict[Path, list[tuple[int, int]]] = {}
     for song in full_length(options.tracks, options.songs):
         with open_audio(song, spectrogram.sample_rate_hz) as audio:
             chosen = spread(count_slices(audio, spectrogram, slices), options.slices)
         spans[song] = [slice_span(index, spectrogram, slices) for index in chosen]
 
-    def decoded() -> list:
-        found = []
-        for song, parts in spans.items():
+    def decoded() -> list[NDArray[np.float32]]:
+        found: list[NDArray[np.float32] | None] = []
+        for song, places in spans.items():
             with open_audio(song, spectrogram.sample_rate_hz) as audio:
-                found += [audio.window(*part) for part in parts]
+                found += [audio.window(*place) for place in places]
         return [samples for samples in found if samples is not None]
 
     samples = decoded()
     values = [log_mel(part, spectrogram)[None] for part in samples]
-    parts = {
+    parts: dict[str, Callable[[], object]] = {
         "decode": decoded,
         "spectrogram": lambda: [log_mel(part, spectrogram) for part in samples],
         "network": lambda: [classifier.features(part) for part in values],
     }
-    costs = in_turn(
-        {name: lambda work=work: here(work) for name, work in parts.items()}, options.rounds
-    )
+    costs = in_turn({name: partial(here, work) for name, work in parts.items()}, options.rounds)
     per_slice = {name: median(costs[name]) / len(samples) for name in parts}
     whole = sum(per_slice.values())
     rows = [[name, f"{1000 * s:.2f}", f"{s / whole:.0%}"] for name, s in per_slice.items()]

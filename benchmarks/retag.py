@@ -11,9 +11,11 @@ tags written and without.  Two minutes, and one more without a cache that has th
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from benchmarks.measuring import difference, in_turn, median, parser_of, publish
+from benchmarks.measuring import Cost, difference, in_turn, median, parser_of, publish
 from benchmarks.temporary_library import TemporaryLibrary, clips_of
 
 WAYS = {
@@ -36,11 +38,11 @@ def main() -> None:
         library.add(clips, "clips")
         library.beet("cnntrain", "-q", "--min-tracks", "5")
         [trained] = [path.parent.name for path in library.own.glob("models/*/manifest.json")]
-        ways = {"ls": lambda: library.beet("ls")}
+        ways: dict[str, Callable[[], Cost]] = {"ls": partial(library.beet, "ls")}
         for what, write in WAYS.items():
             for model in ("shipped", trained):
-                ways[f"{what}, {model}"] = lambda write=write, model=model: library.beet(
-                    "cnngenre", "-f", "-q", write, "--model", model
+                ways[f"{what}, {model}"] = partial(
+                    library.beet, "cnngenre", "-f", "-q", write, "--model", model
                 )
         for way in ways.values():
             way()

@@ -18,7 +18,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +122,7 @@ def main() -> None:
     subprocess.run([sys.executable, WRITER, options.work], check=True)
 
 
-def run(benchmark: Benchmark, names: dict[str, object], result: Path, *, long: bool) -> None:
+def run(benchmark: Benchmark, names: Mapping[str, object], result: Path, *, long: bool) -> None:
     """Measure, show the table, and keep it."""
     python = OTHER_PYTHON.get(benchmark.name, sys.executable).format(**names)
     arguments = [argument.format(**names) for argument in benchmark.arguments]

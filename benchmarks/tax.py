@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from benchmarks.measuring import Cost, difference, in_turn, median, parser_of, publish, run
@@ -22,7 +23,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         homes = {name: make_home(Path(folder) / name, name) for name in ("without", "with")}
-        ways = {name: lambda home=home: ls(home) for name, home in homes.items()}
+        ways = {name: partial(ls, home) for name, home in homes.items()}
         for way in ways.values():
             way()  # the first run makes the library
         costs = in_turn(ways, options.rounds)

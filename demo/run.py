@@ -182,11 +182,10 @@ class Demo:
     def tracks(self) -> list[Track]:
         """All tracks of the library."""
         lines = self.beet("ls", "-f", SEPARATOR.join(FIELDS), show=False)
-        rows = [line.split(SEPARATOR) for line in lines]
+        rows = [row for line in lines if len(row := line.split(SEPARATOR)) == len(FIELDS)]
         return [
-            Track(*row[:-1], genres_in(self.root / row[-1]))
-            for row in rows
-            if len(row) == len(FIELDS)
+            Track(artist, title, genres, label, confidence, genres_in(self.root / path))
+            for artist, title, genres, label, confidence, path in rows
         ]
 
     def explain(self, *, own_music: bool) -> None:

@@ -33,7 +33,7 @@ def main() -> None:
                 arrays[f"{rate_hz}/{name}/signal"] = signal
                 arrays[f"{rate_hz}/{name}/picture"] = sox_pixels(signal, rate_hz, Path(folder))
     GOLDENS.parent.mkdir(exist_ok=True)
-    np.savez_compressed(GOLDENS, **arrays)
+    np.savez_compressed(GOLDENS, **arrays)  # type: ignore[arg-type]  # NumPy: of "allow_pickle"
     print(f"{GOLDENS}: {len(arrays) // 2} pictures, {GOLDENS.stat().st_size // 1024} kB, {version}")
 
 

@@ -26,10 +26,10 @@ from pathlib import Path
 
 import av
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from genre_model.core.specs import NotesSpec
 from genre_model.data.folds import split_tracks
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import Interval, artist_interval
@@ -43,7 +43,8 @@ from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from genre_model.training.calibration import Calibration, songs_of
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.training_set import HeadOptions, TrainingSet, is_right, make_training_set
-from shipped_model.fit import GENRES_FILE, fit_half, label_clips
+from shipped_model.clips import fitted_half, without_features
+from shipped_model.settings import read_settings
 
 FLAC = "FLAC"
 # Name -> codec of PyAV's FFmpeg, file ending, bit/s.
@@ -178,6 +179,7 @@ def hear_file(classifier: Classifier, file: Path, key: str) -> Float32:
     if not change:
         return classifier.extract(file).features
     manifest = classifier.manifest
+    assert not isinstance(manifest.spectrogram, NotesSpec)
     slices = read_slices(file, manifest.spectrogram, manifest.slices)
     values = np.stack([piece.values for piece in slices if not piece.silent])
     return classifier.features(CHANGES[change[0]](values))
@@ -316,7 +318,7 @@ def answer(
         for fold in range(split.n_folds)
     ]
     songs = {
-        encoding: songs_of(out_of_fold(heads, split.fold, training_set)[:, None])
+        encoding: songs_of(list(out_of_fold(heads, split.fold, training_set)[:, None]))
         for encoding, training_set in materials.items()
     }
     results = {
@@ -369,7 +371,7 @@ def out_of_fold(
 
 
 def answer_shipped(
-    rows: Rows, features: Features, classifier: Classifier, encoding: str, right_of: Float64
+    rows: Rows, features: Features, classifier: Classifier, encoding: str, right_of: Bools
 ) -> Answers:
     """The shipped bundle's answers, with its own threshold and vocabulary."""
     manifest = classifier.manifest
@@ -551,9 +553,8 @@ def report_set(name: str, rows: Rows, features: Features, seed: int) -> None:
 
 
 def report_shipped(rows: Rows, chosen: Rows, features: Features, classifier: Classifier) -> None:
-    settings = yaml.safe_load(GENRES_FILE.read_text(encoding="utf-8"))
-    clips = label_clips(rows, [np.zeros((1, 1), np.float32)] * len(rows), settings)
-    kept_out = ~fit_half(clips)
+    clips = without_features(rows, read_settings())
+    kept_out = ~fitted_half(clips)
     paths = {row["path"] for row in chosen}
     inside = [i for i in np.flatnonzero(kept_out) if rows[i]["path"] in paths]
     extracted = [rows[i] for i in inside]

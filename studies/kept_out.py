@@ -2,19 +2,19 @@
 
     python -m studies.kept_out MUSIC
 
-Copies the clips of the artists that the head was not fitted on (the folder that ``fit_shipped.py``
-takes), strips their genres, imports them with a real ``beet import``, and compares the genres that
-mutagen then reads in the files with the labels.
+Copies the clips of the artists that the head was not fitted on (MUSIC is the folder that
+``shipped_model.fit`` takes), strips their genres, imports them with a real ``beet import``, and
+compares the genres that mutagen then reads in the files with the labels.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import mutagen
@@ -22,28 +22,23 @@ import numpy as np
 import yaml
 
 from genre_model.evaluation.metrics import artist_interval
-from genre_model.model.vocabulary import make_vocabulary
-from shipped_model.fit import GENRES_FILE, fit_half, label_clips, parents
+from shipped_model.clips import fitted_half, read_rows, without_features
+from shipped_model.scoring import is_right
+from shipped_model.settings import read_settings, vocabulary_of
 
 
 def main() -> None:
     music = Path(sys.argv[1])
-    settings = yaml.safe_load(GENRES_FILE.read_text(encoding="utf-8"))
-    rows = list(csv.DictReader((music / "manifest.csv").open(encoding="utf-8")))
-    clips = label_clips(rows, [np.zeros((1, 1), np.float32)] * len(rows), settings)
-    kept_out = np.flatnonzero(~fit_half(clips))
-    vocabulary = make_vocabulary(clips.genres, parents(settings), {}, None)
+    settings, rows = read_settings(), read_rows(music)
+    clips = without_features(rows, settings)
+    kept_out = np.flatnonzero(~fitted_half(clips))
+    vocabulary = vocabulary_of(clips.genres, settings.parents)
     with tempfile.TemporaryDirectory() as folder:
         answers = import_clips(Path(folder), [music / rows[i]["path"] for i in kept_out])
     answered = np.array([bool(answer) for answer in answers])
     right, strict = (
-        np.array(
-            [
-                any(answer in vocabulary.ancestry(clips.genres[g]) for g in np.flatnonzero(mask[i]))
-                for answer, i in zip(answers, kept_out, strict=True)
-            ]
-        )
-        for mask in (clips.candidates, clips.credited)
+        is_right(answers, clips.genres, mask[kept_out], vocabulary)
+        for mask in (clips.candidates, clips.strict)
     )
     sets = np.array([rows[i]["set"] for i in kept_out])
     artists = np.array([rows[i]["artist"] for i in kept_out])
@@ -52,17 +47,18 @@ def main() -> None:
         inside = (sets == name) | (name == "all")
         share = right[inside & answered].mean()
         interval = artist_interval(
-            lambda i, inside=inside: float(
-                right[inside][i][answered[inside][i]].mean()
-                if answered[inside][i].any()
-                else np.nan
-            ),
-            list(artists[inside]),
+            partial(precision, right[inside], answered[inside]), list(artists[inside])
         )
         print(
             f"| {name} | {inside.sum()} | {answered[inside].mean():.3f} | {share:.3f} "
             f"[{interval.low:.3f}, {interval.high:.3f}] | {strict[inside & answered].mean():.3f} |"
         )
+
+
+def precision(right: np.ndarray, answered: np.ndarray, tracks: np.ndarray) -> float:
+    """How many of the answers to some tracks are right."""
+    chosen = tracks[answered[tracks]]
+    return float(right[chosen].mean()) if len(chosen) else float("nan")
 
 
 def import_clips(folder: Path, sources: list[Path]) -> list[str]:

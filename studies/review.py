@@ -15,6 +15,7 @@ import argparse
 import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,7 @@ def report(name: str, training_set: TrainingSet, seeds: int, n_batches: int) -> 
     for what, found in right.items():
         # (n_seeds, n_tracks), NaN where a track was not in the seed's test
         gain = (found - right[ORDERS[0].name])[:, 1:].mean(axis=1)
-        interval = artist_interval(lambda i, gain=gain: float(np.nanmean(gain[:, i])), artists)
+        interval = artist_interval(partial(mean_of, gain), artists)
         shown = " | ".join(f"{np.nanmean(found[:, n]):.3f}" for n in range(1, n_batches + 1))
         against = (
             ""
@@ -109,6 +110,11 @@ def report(name: str, training_set: TrainingSet, seeds: int, n_batches: int) -> 
             else f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
         )
         print(f"| {what} | {shown} | {against} |", flush=True)
+
+
+def mean_of(gain: np.ndarray, tracks: np.ndarray) -> float:
+    """The mean over some tracks, and over the seeds in whose test they were."""
+    return float(np.nanmean(gain[:, tracks]))
 
 
 def curves(training_set: TrainingSet, order: Order, seeds: int, n_batches: int) -> np.ndarray:

@@ -24,6 +24,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -35,7 +36,7 @@ from tqdm import tqdm
 
 from benchmarks.measuring import LONGEST_S, SHORTEST_S, parser_of, publish, seconds, turned
 from genre_model.core.errors import AudioError
-from genre_model.core.specs import SamplingSpec
+from genre_model.core.specs import NotesSpec, SamplingSpec
 from genre_model.data.folder import find_audio
 from genre_model.extraction.cache import Cache, cached_extract
 from genre_model.features.slices import order
@@ -104,6 +105,7 @@ class Judge:
         """A song, if it is long enough for its slices to be chosen from."""
         slices = self.classifier.manifest.slices
         rate = self.classifier.manifest.spectrogram
+        assert not isinstance(rate, NotesSpec)
         slice_s = slices.hop_frames * rate.hop / rate.sample_rate_hz
         places = np.rint(extracted.starts_s / slice_s).astype(int)
         n_available = int(places.max(initial=0)) + 1
@@ -147,11 +149,11 @@ def main() -> None:
             f"{name}: {len(half)} songs, {mean:.0f} slices, {near} near ({packages})",
             file=sys.stderr,
         )
-    ways: dict[str, Callable[[Song], Result]] = {SHIPPED: lambda song: really(song, by)}
-    ways |= {f"{n} slices": lambda song, n=n: really(song, by, n) for n in FIXED}
-    ways[WHOLE] = lambda song: really(song, by, len(song.logits))
+    ways: dict[str, Callable[[Song], Result]] = {SHIPPED: partial(really, by)}
+    ways |= {f"{n} slices": partial(really, by, n_slices=n) for n in FIXED}
+    ways[WHOLE] = lambda song: really(by, song, len(song.logits))
     if options.rules:
-        ways |= {describe(rule): lambda song, rule=rule: stopped(song, by, rule) for rule in RULES}
+        ways |= {describe(rule): partial(stopped, by, rule) for rule in RULES}
     results: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for name, half in halves.items():
         for index, song in enumerate(tqdm(half, unit="song")):
@@ -186,7 +188,7 @@ def describe(rule: SamplingSpec) -> str:
     return f"{rule.min_slices} to {rule.max_slices}, z = {rule.z:.0f}"
 
 
-def really(song: Song, by: Judge, n_slices: int | None = None) -> Result:
+def really(by: Judge, song: Song, n_slices: int | None = None) -> Result:
     """Hear so many slices, or as many as the model finds enough."""
     classifier = by.classifier
     manifest = classifier.manifest
@@ -210,7 +212,7 @@ def fixed(song: Song, by: Judge, n_slices: int) -> Result:
     return by.result(song, len(chosen), by.probabilities(song.logits[chosen]), float("nan"))
 
 
-def stopped(song: Song, by: Judge, sampling: SamplingSpec) -> Result:
+def stopped(by: Judge, sampling: SamplingSpec, song: Song) -> Result:
     """As many as a rule takes."""
     rule: StopRule = replace(by.classifier.rule, sampling=sampling)
     n_available = len(song.logits)

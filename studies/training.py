@@ -19,13 +19,14 @@ import os
 from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from genre_model.data.folds import split_tracks
+from genre_model.data.folds import Split, split_tracks
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import (
     accuracy,
@@ -153,7 +154,7 @@ def report(name: str, training_set: TrainingSet, seeds: int) -> dict[str, Answer
             print(f"{line} | | | | | |")
             continue
         gain = (correct.astype(float) - right["baseline"]).mean(axis=0)
-        interval = artist_interval(lambda i, gain=gain: float(gain[i].mean()), artists)
+        interval = artist_interval(partial(mean_of, gain), artists)
         accepted = np.array([cross_validated.accepted for _, cross_validated in results])
         slices = np.mean([cross_validated.slice_accuracy for _, cross_validated in results])
         found[what] = Answers(confidence, correct, accepted, artists)
@@ -165,6 +166,11 @@ def report(name: str, training_set: TrainingSet, seeds: int) -> dict[str, Answer
     return found
 
 
+def mean_of(values: np.ndarray, tracks: np.ndarray) -> float:
+    """The mean over some tracks."""
+    return float(values[tracks].mean())
+
+
 def report_parts(name: str, training_set: TrainingSet, seeds: int) -> None:
     """Each of the classifiers alone, and their mean, on the same folds."""
     labels = [track.label for track in training_set.tracks]
@@ -172,7 +178,7 @@ def report_parts(name: str, training_set: TrainingSet, seeds: int) -> None:
     results: dict[str, list[np.ndarray]] = {}
     for seed in range(seeds):
         split = split_tracks(training_set.tracks, seed)
-        logits = defaultdict(lambda: np.zeros(training_set.candidates.shape))
+        logits: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(training_set.candidates.shape))
         for fold in range(split.n_folds):
             inside = split.fold == fold
             for what, head in parts_and_mean(
@@ -200,7 +206,7 @@ def parts_and_mean(
     }
 
 
-def baseline(training_set: TrainingSet, split: object) -> np.ndarray:
+def baseline(training_set: TrainingSet, split: Split) -> np.ndarray:
     probabilities = np.zeros(training_set.candidates.shape)
     for fold in range(split.n_folds):
         inside = split.fold == fold

@@ -1,0 +1,125 @@
+"""The bundle and its model card, written."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import Counter
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from genre_model.core.specs import (
+    AggregationSpec,
+    NetworkSpec,
+    SamplingSpec,
+    SliceSpec,
+    SpectrogramSpec,
+)
+from genre_model.model.bundle.arrays import npz
+from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.bundle.store import HEAD, PROBE, Bundle, write_bundle
+from genre_model.model.classifier import Classifier
+from genre_model.model.head import Head
+from shipped_model.clips import Clips, Float32
+from shipped_model.head import N_FOLDS, HeadSettings, Indices
+from shipped_model.settings import Settings
+
+CARD = Path(__file__).with_name("model_card.md")
+LICENCE = "LICENSE-musicnn.md"
+MODEL_CARD = "MODEL_CARD.md"
+
+
+def provenance_of(
+    clips: Clips, fit: Indices, settings: Settings, chosen: HeadSettings
+) -> dict[str, Any]:
+    """Where the numbers come from, for the manifest and the model card."""
+    return {
+        "network": "MSD_musicnn of the PyPI wheel musicnn 0.1.0, by shipped_model/convert.py",
+        "tags": settings.tags,
+        "fit": {"ridge": chosen.ridge, "balance": chosen.balance, "folds": N_FOLDS},
+        "data": dict(Counter(clips.labels[index] for index in fit)),
+        "n_tracks": len(fit),
+        "n_artists": len({clips.artists[index] for index in fit}),
+    }
+
+
+def model_card(provenance: dict[str, Any], report: str) -> str:
+    """The card, with what was fitted on and what was measured."""
+    counts = ", ".join(f"{label} {n}" for label, n in sorted(provenance["data"].items()))
+    facts = f"{provenance['n_tracks']} clips of {provenance['n_artists']} artists: {counts}"
+    card = CARD.read_text(encoding="utf-8")
+    return card.replace("{fit_data}", facts).replace(
+        "{measured}", report.replace("\n## ", "\n### ")
+    )
+
+
+def write_shipped(
+    folder: Path,
+    network: bytes,
+    licence: bytes,
+    settings: Settings,
+    head: Head,
+    spec: AggregationSpec,
+    provenance: dict[str, Any],
+    report: str,
+) -> Bundle:
+    """Write the bundle in place of what is in the folder, and load it once.
+
+    Its name has the hash of the network and of the head.
+    """
+    weights = npz(weights=head.weights, bias=head.bias)
+    slices = probe_slices()
+    embedding = onnxruntime.InferenceSession(network).run(["embedding"], {"log_mel": slices})[0]
+    contents = {
+        "network.onnx": network,
+        HEAD: weights,
+        PROBE: npz(slices=slices, logits=head.logits(embedding)),
+        LICENCE: licence,
+        MODEL_CARD: model_card(provenance, report).encode(),
+    }
+    manifest = manifest_of(settings, spec, provenance, hashlib.sha256(network + weights))
+    if folder.exists():
+        shutil.rmtree(folder)
+    bundle = write_bundle(folder, manifest, contents)
+    Classifier(bundle)  # which compares the answers to the probe
+    return bundle
+
+
+def manifest_of(
+    settings: Settings, spec: AggregationSpec, provenance: dict[str, Any], content: Any
+) -> Manifest:
+    """The manifest of a bundle whose content has this hash."""
+    genres = tuple(settings.genres)
+    return Manifest(
+        bundle_id=f"musicnn-{content.hexdigest()[:8]}",
+        genres=genres,
+        spectrogram=SpectrogramSpec(),
+        slices=SliceSpec(),
+        network=NetworkSpec(tags="tags", tag_names=tuple(settings.msd_tags)),
+        aggregation=spec,
+        sampling=SamplingSpec(),
+        parents=settings.parents,
+        presets={"default": genres, "paper": tuple(settings.presets["paper"])},
+        description=(
+            "MSD_musicnn, a small CNN trained on the Million Song Dataset's tags, with a linear head "
+            f"for {len(genres)} genres on its 200-d embedding."
+        ),
+        licence=f"Network: ISC, Music Technology Group, UPF 2019 ({LICENCE}). Head: MIT.",
+        created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        package_version=version("beets-cnngenre"),
+        provenance=provenance,
+    )
+
+
+def probe_slices() -> Float32:
+    """One made-up slice of log-mel, (1, 187, 96)."""
+    spec, slices = SpectrogramSpec(), SliceSpec()
+    rng = np.random.default_rng(7)
+    values = rng.gamma(2.0, 0.6, size=(1, slices.frames, spec.n_mels))
+    values[:, ::23] += 1.5
+    return values.astype(np.float32)

@@ -1,0 +1,88 @@
+"""What is chosen on the fitted half, by folds of whole artists: the fit's settings, the calibration."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from genre_model.core.specs import AggregationSpec
+from genre_model.model.aggregation import calibrated
+from shipped_model.clips import Clips, Float32
+from shipped_model.head import HeadSettings, Indices, LeftOut, Prior, leave_out, out_of_fold
+
+RIDGES = (0.3, 1.0, 3.0)
+BALANCES = (0.5, 0.75, 1.0)
+INVERSE_TEMPERATURES = np.linspace(0.6, 2.4, 19)
+OTHER_LOGITS = np.linspace(-4, 3, 29)
+FOREIGN_SHARE = 0.05  # of the music that the model will meet, this much is of no genre it knows
+LEFT_OUT = ("Classical", "Jazz", "Blues", "Country", "Hip Hop", "Reggae", "Latin")
+THRESHOLD = 0.65
+
+
+def choose_head_settings(clips: Clips, fit: Indices, prior: Prior) -> HeadSettings:
+    """Ridge and balance with the best likelihood of the labels; the sets count alike."""
+    results = []
+    for ridge, balance in itertools.product(RIDGES, BALANCES):
+        logits = out_of_fold(clips, fit, prior, HeadSettings(ridge, balance))
+        for inverse_temperature in INVERSE_TEMPERATURES:
+            spec = AggregationSpec("product", inverse_temperature, 0.0)
+            results.append((label_loss(clips, fit, logits, spec), ridge, balance))
+    _, ridge, balance = min(results)
+    return HeadSettings(ridge, balance)
+
+
+def label_loss(clips: Clips, tracks: Indices, logits: Float32, spec: AggregationSpec) -> float:
+    """The log-loss of the labels, its mean over the sets."""
+    probability = (calibrated(logits, spec) * clips.candidates[tracks]).sum(axis=1)
+    losses = -np.log(probability + 1e-12)
+    sets = clips.sets[tracks]
+    return float(np.mean([losses[sets == name].mean() for name in sorted(set(sets))]))
+
+
+def calibrate(clips: Clips, fit: Indices, prior: Prior, settings: HeadSettings) -> AggregationSpec:
+    """The temperature and the logit of "something else" that make confidences true.
+
+    It is proper scoring of what the user sees: the log-loss of the leading genre's confidence
+    against whether it is right, over known clips and over foreign ones, where nothing is right.
+    Foreign clips are those of a genre that was taken out of the list and of the fit.
+    """
+    known = out_of_fold(clips, fit, prior, settings)
+    foreign = [leave_out(clips, fit, fit, prior, genre, settings) for genre in LEFT_OUT]
+    results = [
+        (calibration_loss(clips, fit, known, foreign, spec), spec) for spec in possible_specs()
+    ]
+    return min(results, key=lambda result: result[0])[1]
+
+
+def possible_specs() -> list[AggregationSpec]:
+    """All that the calibration chooses from."""
+    return [
+        AggregationSpec(
+            "product", round(float(inverse_temperature), 3), round(float(other), 3), THRESHOLD
+        )
+        for inverse_temperature, other in itertools.product(INVERSE_TEMPERATURES, OTHER_LOGITS)
+    ]
+
+
+def calibration_loss(
+    clips: Clips,
+    fit: Indices,
+    known: Float32,
+    foreign: Sequence[LeftOut],
+    spec: AggregationSpec,
+) -> float:
+    """The loss over known clips and over foreign ones, in the shares in which they are met."""
+    of_foreign = [confidence_loss(each.clips, each.tracks, each.logits, spec) for each in foreign]
+    of_known = confidence_loss(clips, fit, known, spec)
+    return float((1 - FOREIGN_SHARE) * of_known + FOREIGN_SHARE * np.mean(of_foreign))
+
+
+def confidence_loss(clips: Clips, tracks: Indices, logits: Float32, spec: AggregationSpec) -> float:
+    """The log-loss of the leading genre's confidence against whether it is right."""
+    nodes = calibrated(logits, spec) @ clips.tree
+    leading = nodes.argmax(axis=1)
+    right = (clips.candidates[tracks] @ clips.tree)[np.arange(len(tracks)), leading] > 0
+    confidence = np.clip(nodes.max(axis=1), 1e-6, 1 - 1e-6)
+    return float(-np.log(np.where(right, confidence, 1 - confidence)).mean())

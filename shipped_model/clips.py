@@ -1,0 +1,131 @@
+"""The labelled clips: their embeddings, the genres that their labels leave open, the two halves."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from genre_model.core.specs import SliceSpec, SpectrogramSpec
+from genre_model.features.slices import read_slices
+from shipped_model.settings import Settings, vocabulary_of
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Rows = list[dict[str, str]]  # of ``manifest.csv``: path, genre, style, artist, set
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clips:
+    """The labelled clips, one row each.
+
+    Attributes:
+        genres: The model's.
+        tree: (n_genres, n_genres): 1 where a genre counts for itself or for its ancestor.
+        features: For each clip the embeddings of its slices, (n_slices, 200).
+        candidates: (n_clips, n_genres): what the label, or the style, leaves open.
+        strict: As ``candidates``, of the folder's genre alone.
+        labels: ``set/genre``.
+        artists: One a clip.
+    """
+
+    genres: list[str]
+    tree: Floats
+    features: Sequence[Float32]
+    candidates: Bools
+    strict: Bools
+    labels: list[str]
+    artists: list[str]
+
+    @property
+    def families(self) -> Floats:
+        """(n_genres, n_families): 1 where a genre belongs to a family, named after its root."""
+        roots = self.tree.sum(axis=1) == 1
+        return self.tree[:, roots]
+
+    @property
+    def means(self) -> Floats:
+        """(n_clips, 200): the mean embedding of each clip."""
+        return np.array([slices.mean(axis=0) for slices in self.features], dtype=np.float64)
+
+    @property
+    def sets(self) -> NDArray[np.str_]:
+        """The set of each clip, (n_clips,)."""
+        return np.array([label.split("/")[0] for label in self.labels])
+
+
+def read_rows(music: Path) -> Rows:
+    """The rows of a folder's ``manifest.csv``."""
+    with (music / "manifest.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def read_features(music: Path, rows: Rows, network: Path, cache: Path | None) -> list[Float32]:
+    """Each clip's embeddings, (n_slices, 200); kept in ``cache`` (.npz) if that is named."""
+    if cache and cache.exists():
+        with np.load(cache) as stored:
+            return np.split(stored["features"], stored["ends"][:-1])
+    session = onnxruntime.InferenceSession(str(network))
+    features = []
+    for row in rows:
+        slices = read_slices(music / row["path"], SpectrogramSpec(), SliceSpec())
+        outputs = [session.run(["embedding"], {"log_mel": s.values[None]})[0] for s in slices]
+        features.append(np.concatenate(outputs))
+    if cache:
+        ends = np.cumsum([len(piece) for piece in features])
+        np.savez(cache, features=np.concatenate(features), ends=ends)
+    return features
+
+
+def label_clips(rows: Rows, features: Sequence[Float32], settings: Settings) -> Clips:
+    """Say for each clip which genres its label leaves open.
+
+    Raises:
+        KeyError: A label is not in the settings.
+    """
+    genres = list(settings.genres)
+    labels = [f"{row['set']}/{row['genre']}" for row in rows]
+    by_genre = [settings.labels[label] for label in labels]
+    by_style = [settings.styles.get(row["style"], []) for row in rows]
+    vocabulary = vocabulary_of(genres, settings.parents)
+    ancestries = [vocabulary.ancestry(genre) for genre in genres]
+
+    def mask(names: list[list[str]]) -> Bools:
+        return np.array([[genre in candidates for genre in genres] for candidates in names])
+
+    return Clips(
+        genres,
+        np.array([[float(node in ancestry) for node in genres] for ancestry in ancestries]),
+        features,
+        mask([genre + style for genre, style in zip(by_genre, by_style, strict=True)]),
+        mask(by_genre),
+        labels,
+        [row["artist"] for row in rows],
+    )
+
+
+def without_features(rows: Rows, settings: Settings) -> Clips:
+    """The clips with their labels only."""
+    return label_clips(rows, [np.zeros((1, 1), np.float32)] * len(rows), settings)
+
+
+def fitted_half(clips: Clips) -> Bools:
+    """Which clips are fitted on, (n_clips,).
+
+    Every second artist of each label, in the order of their names' hashes.
+    """
+    half: dict[str, bool] = {}
+    for label in sorted(set(clips.labels)):
+        artists = {
+            a for a, other in zip(clips.artists, clips.labels, strict=True) if other == label
+        }
+        fresh = sorted(artists - half.keys(), key=lambda a: hashlib.sha256(a.encode()).hexdigest())
+        half.update((artist, position % 2 == 0) for position, artist in enumerate(fresh))
+    return np.array([half[artist] for artist in clips.artists])

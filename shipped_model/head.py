@@ -1,0 +1,144 @@
+"""The linear head: a prior from the network's tag layer, corrected by the labels.
+
+The labels that there are say Rock, not Metal.  So the head learns families from them, and the kinds
+within a family are told apart by their leading tags alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from genre_model.model.head import Head
+from genre_model.training.head.fit import fit_head
+from shipped_model.clips import Clips, Float32, Floats
+from shipped_model.settings import Settings
+
+N_FOLDS = 5
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSettings:
+    """How a head is fitted.
+
+    Attributes:
+        ridge: Strength of the pull to the prior.
+        balance: A label with n clips counts ``n ** -balance`` a clip.
+    """
+
+    ridge: float
+    balance: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prior:
+    """The network's last layer for each genre: weights, and in the last row biases.
+
+    Attributes:
+        all_tags: (n_features + 1, n_genres), the mean over a genre's tags.
+        leading_tag: (n_features + 1, n_genres), the first of a genre's tags.
+    """
+
+    all_tags: Floats
+    leading_tag: Floats
+
+    def without(self, column: int) -> Prior:
+        """The prior of the other genres."""
+        return Prior(np.delete(self.all_tags, column, 1), np.delete(self.leading_tag, column, 1))
+
+
+def tag_prior(network: Path, settings: Settings) -> Prior:
+    """Read what the network's last layer says of the genres' tags; 0 for a genre without tags."""
+    tensors = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(network)).graph.initializer}
+    layer = np.concatenate([tensors["tags_kernel"], tensors["tags_bias"][None]]).astype(np.float64)
+    none = np.zeros(len(layer))
+
+    def column(tags: list[str]) -> Floats:
+        places = [settings.msd_tags.index(tag) for tag in tags]
+        return layer[:, places].mean(axis=1) if places else none
+
+    of_genres = settings.tags.values()
+    return Prior(
+        np.stack([column(tags) for tags in of_genres], axis=1),
+        np.stack([column(tags[:1]) for tags in of_genres], axis=1),
+    )
+
+
+def fit_on(clips: Clips, tracks: Indices, prior: Prior, settings: HeadSettings) -> Head:
+    """A head that learns families (Rock, with all its kinds) from the labels of some clips.
+
+    A kind's logit is its family's, plus its lead over the family's average kind.
+    """
+    counts = Counter(clips.labels[index] for index in tracks)
+    weights = np.array([counts[clips.labels[index]] ** -settings.balance for index in tracks])
+    member = clips.families
+    family = fit_head(
+        clips.means[tracks],
+        clips.candidates[tracks] @ member > 0,
+        weights,
+        settings.ridge,
+        (prior.all_tags @ member / member.sum(axis=0))[:-1],
+    )
+    lead = prior.leading_tag - (prior.leading_tag @ member / member.sum(axis=0)) @ member.T
+    kinds = clips.means[tracks] @ lead[:-1] + lead[-1]
+    excess = np.log(np.exp(kinds) @ member).mean(axis=0)  # what splitting a family would add to it
+    return Head(
+        (family.weights @ member.T + lead[:-1]).astype(np.float32),
+        ((family.bias - excess) @ member.T + lead[-1]).astype(np.float32),
+    )
+
+
+def out_of_fold(clips: Clips, tracks: Indices, prior: Prior, settings: HeadSettings) -> Float32:
+    """Logits of each clip, (n_tracks, n_genres), by a head that was not fitted on its artist."""
+    artists = np.array(clips.artists)[tracks]
+    names = np.random.default_rng(0).permutation(np.unique(artists))
+    logits = np.zeros((len(tracks), clips.candidates.shape[1]), np.float32)
+    for part in np.array_split(names, N_FOLDS):
+        fold = np.isin(artists, part)
+        head = fit_on(clips, tracks[~fold], prior, settings)
+        logits[fold] = head.logits(clips.means[tracks[fold]].astype(np.float32))
+    return logits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeftOut:
+    """A genre taken out of the list and of the fit: its clips, as a head without it sees them.
+
+    Attributes:
+        genre: The one that was taken out.
+        clips: All clips, with the genres that are left.
+        tracks: The indices of the genre's clips.
+        logits: (n_tracks, n_genres - 1).
+    """
+
+    genre: str
+    clips: Clips
+    tracks: Indices
+    logits: Float32
+
+
+def leave_out(
+    clips: Clips, fit: Indices, asked: Indices, prior: Prior, genre: str, settings: HeadSettings
+) -> LeftOut:
+    """Fit without a genre, then ask about those of its clips that are among ``asked``."""
+    column = clips.genres.index(genre)
+    keep = np.arange(len(clips.genres)) != column
+    reduced = replace(
+        clips,
+        genres=[name for name in clips.genres if name != genre],
+        tree=clips.tree[np.ix_(keep, keep)],
+        candidates=clips.candidates[:, keep],
+        strict=clips.strict[:, keep],
+    )
+    others = fit[~clips.candidates[fit, column]]
+    head = fit_on(reduced, others, prior.without(column), settings)
+    tracks = asked[clips.candidates[asked, column]]
+    return LeftOut(genre, reduced, tracks, head.logits(clips.means[tracks].astype(np.float32)))

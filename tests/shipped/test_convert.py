@@ -1,0 +1,94 @@
+"""The converter: merging constant filters changes no answer, on made-up weights."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from shipped_model.checkpoint import N_MELS, N_TAGS, SLICE_FRAMES
+from shipped_model.convert import probe_slices
+from shipped_model.graph import build_graph
+from shipped_model.pruning import N_BRANCHES, branch_filters, without_dead
+
+FILTERS = 6
+BRANCHES = [(7, 38), (7, 86), (32, 1), (64, 1), (128, 1)]  # frames, mel bands
+MIDEND = 64
+HIDDEN = 20
+
+
+def made_up_checkpoint(seed, dead):
+    """Random weights with the original's names; ``dead`` of each branch's filters have none."""
+    rng = np.random.default_rng(seed)
+    variables = {}
+
+    def norm(index, size):
+        name = "batch_normalization" + (f"_{index}" if index else "")
+        variables[f"{name}/gamma"] = rng.normal(0, 1, size)
+        variables[f"{name}/beta"] = rng.normal(0, 0.3, size)
+        variables[f"{name}/moving_mean"] = rng.normal(0, 0.3, size)
+        variables[f"{name}/moving_variance"] = rng.uniform(0.5, 2, size)
+
+    def weights(name, *shape):
+        variables[f"{name}/kernel"] = rng.normal(0, 1, shape) / np.sqrt(np.prod(shape[:-1]))
+        variables[f"{name}/bias"] = rng.normal(0, 0.5, shape[-1])
+
+    norm(0, 1)
+    for index, (frames, bands) in enumerate(BRANCHES):
+        name = "conv2d" + (f"_{index}" if index else "")
+        weights(name, frames, bands, 1, FILTERS)
+        variables[f"{name}/kernel"][..., :dead] = 0
+        norm(index + 1, FILTERS)
+    n_frontend = N_BRANCHES * FILTERS
+    for index, n_inputs in ((5, n_frontend), (6, MIDEND), (7, MIDEND)):
+        weights(f"conv2d_{index}", 7, n_inputs, 1, MIDEND)
+        norm(index + 1, MIDEND)
+    n_pooled = 2 * (n_frontend + 3 * MIDEND)
+    norm(9, n_pooled)
+    weights("dense", n_pooled, HIDDEN)
+    norm(10, HIDDEN)
+    weights("dense_1", HIDDEN, N_TAGS)
+    return {name: values.astype(np.float32) for name, values in variables.items()}
+
+
+def answers(variables):
+    model = build_graph(variables)
+    model.graph.output[1].type.tensor_type.shape.dim[1].dim_value = HIDDEN
+    onnx.checker.check_model(model)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    return session.run(None, {"log_mel": probe_slices()})
+
+
+@pytest.mark.parametrize(("seed", "dead"), [(0, 4), (1, 1), (2, 5)])
+def test_merging_constant_filters_changes_no_answer(seed, dead):
+    variables = made_up_checkpoint(seed, dead)
+    smaller = without_dead(variables)
+    n_filters = sum(smaller[f"conv2d{end}/bias"].size for end in ("", "_1", "_2", "_3", "_4"))
+    assert n_filters == N_BRANCHES * (FILTERS - dead) + 1
+    for whole, merged in zip(answers(variables), answers(smaller), strict=True):
+        assert np.ptp(whole, axis=0).max() > 0.01  # the answers depend on the slices
+        np.testing.assert_allclose(merged, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_a_filter_with_little_weight_is_kept():
+    variables = made_up_checkpoint(3, dead=2)
+    variables["conv2d/kernel"][..., 0] = 1e-4
+    live, _ = branch_filters(variables, 0)
+    assert live.tolist() == [True, False, True, True, True, True]
+
+
+def test_the_shipped_network_is_what_the_graph_writes():
+    """Same operators in the same order: the file can be made again."""
+    from genre_model.model.bundle.store import SHIPPED
+
+    shipped = onnx.load(str(SHIPPED / "network.onnx"))
+    written = build_graph(without_dead(made_up_checkpoint(0, 4)))
+    assert [n.op_type for n in written.graph.node] == [n.op_type for n in shipped.graph.node]
+    assert [n.name for n in written.graph.node] == [n.name for n in shipped.graph.node]
+    assert written.producer_name == shipped.producer_name
+
+
+def test_the_probe_has_what_the_network_takes():
+    slices = probe_slices()
+    assert slices.shape == (8, SLICE_FRAMES, N_MELS)
+    assert slices.dtype == np.float32
+    np.testing.assert_array_equal(slices, probe_slices())
