@@ -1,8 +1,8 @@
 # Works with git, make and Python 3.10 to 3.13; everything else is installed into .venv (to use the
-# plugin) and .venv-dev (to work on it).
+# plugin), .venv-dev (to work on it) and .venv-train (to train networks with TensorFlow).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak matrix bench lint check format lock clean
+.PHONY: help demo test test-train soak matrix bench lint check format lock clean
 
 # The first interpreter on the PATH that will do.
 VERSION_OK := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
@@ -23,7 +23,7 @@ export MUSIC LIMIT KEEP
 help: ## show this list
 	@echo 'usage: make TARGET [PYTHON=python3.12]'; echo
 	@while IFS= read -r line; do case "$$line" in \
-	    [a-z]*:*'## '*) printf '  %-8s %s\n' "$${line%%:*}" "$${line##*'## '}" ;; \
+	    [a-z]*:*'## '*) printf '  %-10s %s\n' "$${line%%:*}" "$${line##*'## '}" ;; \
 	esac; done <Makefile
 	@echo; \
 	echo 'make demo MUSIC=~/Music  takes copies of your own files; LIMIT=100 of them instead of 40;'; \
@@ -36,6 +36,9 @@ demo: .venv/$(STAMP) ## make music, import it with beets, let the plugin write t
 
 test: .venv-dev/$(STAMP) ## run the tests; PYTEST='-k name' adds options
 	.venv-dev/$(BIN)/python -m pytest -n 2 $(PYTEST)
+
+test-train: .venv-train/$(STAMP) ## run the tests that need TensorFlow
+	.venv-train/$(BIN)/python -m pytest -n 2 -m tensorflow $(PYTEST)
 
 soak: .venv-dev/$(STAMP) ## try for MINUTES (20) to break what docs/reliability.md promises
 	.venv-dev/$(BIN)/python tests/soak/run.py $(MINUTES) $(SOAK)
@@ -63,7 +66,7 @@ lint: .venv-dev/$(STAMP) ## ruff, mypy and import-linter
 	.venv-dev/$(BIN)/python -m mypy
 	.venv-dev/$(BIN)/lint-imports
 
-check: lint test ## lint, then test
+check: lint test ## lint, then test; CI runs test-train, too
 
 format: .venv-dev/$(STAMP) ## let ruff put the code in shape
 	.venv-dev/$(BIN)/python -m ruff check --fix-only .
@@ -73,11 +76,13 @@ lock: ## choose the versions in the lock files anew; needs uv
 	uv pip compile $(COMPILE) pyproject.toml --output-file requirements.lock
 	uv pip compile $(COMPILE) pyproject.toml --group dev --constraint requirements.lock \
 	    --output-file requirements-dev.lock
+	uv pip compile $(COMPILE) pyproject.toml --extra train --group dev \
+	    --constraint requirements-dev.lock --output-file requirements-train.lock
 COMPILE := --quiet --upgrade --universal --python-version 3.10 --no-annotate \
     --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 clean: ## remove the environments, the caches and what was built
-	rm -rf .venv .venv-dev .matrix build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-dev .venv-train .matrix build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/$(STAMP): requirements.lock pyproject.toml
@@ -85,6 +90,9 @@ clean: ## remove the environments, the caches and what was built
 
 .venv-dev/$(STAMP): requirements-dev.lock pyproject.toml
 	$(call environment,.venv-dev,requirements-dev.lock)
+
+.venv-train/$(STAMP): requirements-train.lock pyproject.toml
+	$(call environment,.venv-train,requirements-train.lock)
 
 # $(call environment,FOLDER,LOCK FILE); the stamp, $@, is written last.
 define environment

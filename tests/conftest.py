@@ -1,6 +1,7 @@
 """What all tests share: nobody's real beets library is ever touched."""
 
 import signal
+from importlib.util import find_spec
 
 import pytest
 
@@ -16,3 +17,12 @@ def isolated_beets(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("BEETSDIR", str(folder))
     monkeypatch.setenv("HOME", str(folder))
     return folder
+
+
+def pytest_collection_modifyitems(config, items):
+    """What needs TensorFlow is run where it is installed: by ``make test-train``."""
+    if find_spec("tensorflow") is not None:
+        return
+    left_out = [item for item in items if item.get_closest_marker("tensorflow")]
+    items[:] = [item for item in items if not item.get_closest_marker("tensorflow")]
+    config.hook.pytest_deselected(items=left_out)

@@ -7,9 +7,7 @@ from genre_model.core.specs import NotesSpec
 from genre_model.model.bundle.store import read_bundle
 from genre_model.training.networks.registry import ARCHITECTURES
 
-pytest.importorskip("tensorflow")
-pytest.importorskip("tf2onnx")
-pytest.importorskip("skimage")
+pytestmark = pytest.mark.tensorflow
 
 HEARING = [a.name for a in ARCHITECTURES.values() if not isinstance(a.spectrogram, NotesSpec)]
 

@@ -7,8 +7,7 @@ from test_train_options import report_of, train
 
 from genre_model.training.networks.registry import ARCHITECTURES
 
-pytest.importorskip("tensorflow")
-pytest.importorskip("tf2onnx")
+pytestmark = pytest.mark.tensorflow
 
 
 def test_a_system_hears_and_weighs_as_the_user_says(labelled):

@@ -230,8 +230,6 @@ def test_out_of_fold_verdicts_are_found_again_after_a_move_and_hold_nothing_priv
 
 
 def test_a_model_from_scratch_leaves_out_what_it_has_only_learned(labelled):
-    pytest.importorskip("sklearn")
-    pytest.importorskip("skimage")
     beet = labelled
     beet("cnntrain", "--architecture", "costa2011")
     [model] = bundles(beet)

@@ -17,8 +17,7 @@ from genre_model.training.networks.base import Architecture, Network
 from genre_model.training.networks.registry import ARCHITECTURES
 from genre_model.training.scratch.train import train_system
 
-pytest.importorskip("tensorflow")
-pytest.importorskip("tf2onnx")
+pytestmark = pytest.mark.tensorflow
 
 NETWORKS = [a for a in ARCHITECTURES.values() if isinstance(a.learner, Network)]
 PAGE = Path(__file__).parents[2] / "docs" / "architectures.md"

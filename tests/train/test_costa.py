@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from audio_files import tone, write_audio
@@ -19,8 +20,6 @@ from genre_model.training.networks.costa2011 import COSTA2011
 from genre_model.training.networks.costa2017 import COSTA2017, COSTA2017_CNN, COSTA2017_LBP
 from genre_model.training.scratch.train import train_system
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("sklearn")
 
 N_GENRES, N_ZONES, N_VALUES = 3, 4, 6
 SLICES_PER_SONG = 2
@@ -203,8 +202,6 @@ def test_folds_keep_songs_whole_and_share_out_genres(songs, seed):
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_slices_have_the_shape_that_the_system_takes(system, shape):
-    if system.slices.transform != "spectrogram":
-        pytest.importorskip("skimage")
     assert slice_shape(system.spectrogram, system.slices) == shape
 
 
@@ -256,9 +253,7 @@ def test_a_missing_library_is_a_sentence(library, tracks, tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def tensorflow():
-    pytest.importorskip("tensorflow")
-    pytest.importorskip("tf2onnx")
+def quiet_tensorflow():
     from genre_model.training.keras_export import require_tensorflow
 
     require_tensorflow("costa2017")
@@ -275,7 +270,8 @@ def segments(n_songs=8, seed=0):
     return slices, np.eye(2, dtype=bool)[songs % 2], songs
 
 
-@pytest.mark.usefixtures("tensorflow")
+@pytest.mark.tensorflow
+@pytest.mark.usefixtures("quiet_tensorflow")
 def test_the_network_has_the_cost_that_it_claims():
     for n_genres in (2, 9):
         model = costa2017.build((300, 128), n_genres)
@@ -284,7 +280,8 @@ def test_the_network_has_the_cost_that_it_claims():
         assert model.count_params() == cost.weights + n_genres * cost.weights_per_genre
 
 
-@pytest.mark.usefixtures("tensorflow")
+@pytest.mark.tensorflow
+@pytest.mark.usefixtures("quiet_tensorflow")
 def test_the_network_sees_the_same_in_a_picture_and_in_its_thumbnail():
     from genre_model.features.textures import thumbnail
 
@@ -299,7 +296,8 @@ def test_the_network_sees_the_same_in_a_picture_and_in_its_thumbnail():
     )
 
 
-@pytest.mark.usefixtures("tensorflow")
+@pytest.mark.tensorflow
+@pytest.mark.usefixtures("quiet_tensorflow")
 def test_both_together_are_the_mean_of_either():
     from genre_model.training.keras_export import export_onnx
 
@@ -315,7 +313,8 @@ def test_both_together_are_the_mean_of_either():
     np.testing.assert_allclose(both, (of_network + of_machines) / 2, rtol=1e-4)
 
 
-@pytest.mark.usefixtures("tensorflow")
+@pytest.mark.tensorflow
+@pytest.mark.usefixtures("quiet_tensorflow")
 def test_both_learn_the_same_way_every_time(monkeypatch):
     monkeypatch.setattr(costa2017, "TRAINING", replace(costa2017.TRAINING, epochs=4))
     slices, candidates, songs = segments()
@@ -328,7 +327,8 @@ def test_both_learn_the_same_way_every_time(monkeypatch):
     assert (first.argmax(axis=1) == truth.argmax(axis=1)).all()
 
 
-@pytest.mark.usefixtures("tensorflow")
+@pytest.mark.tensorflow
+@pytest.mark.usefixtures("quiet_tensorflow")
 def test_the_loss_is_that_of_the_genres_that_are_open():
     logits = np.log(np.array([[0.2, 0.3, 0.5], [0.2, 0.3, 0.5]], np.float32))
     candidates = np.array([[1, 0, 0], [1, 1, 0]], np.float32)
@@ -336,7 +336,8 @@ def test_the_loss_is_that_of_the_genres_that_are_open():
     np.testing.assert_allclose(loss, -np.log([0.2, 0.5]), rtol=1e-5)
 
 
-@pytest.mark.usefixtures("tensorflow")
+@pytest.mark.tensorflow
+@pytest.mark.usefixtures("quiet_tensorflow")
 def test_missing_tensorflow_is_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(GenreModelError, match="training costa2017 needs TensorFlow"):

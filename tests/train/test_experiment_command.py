@@ -12,8 +12,7 @@ from genre_model.model.head import Head
 from genre_model.model.onnx.session import onnx_logits, open_network
 from genre_model.training.experiments.embeddings import fit, with_head
 
-pytest.importorskip("tensorflow")
-pytest.importorskip("tf2onnx")
+pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from genre_model.model.onnx.session import open_network
 from genre_model.training.keras_export import require_tensorflow
 from genre_model.training.networks.finetune import FINETUNE, build
 
-pytest.importorskip("tensorflow")
-pytest.importorskip("tf2onnx")
+pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,7 @@ from genre_model.training.networks.midi_rnn import MIDI_RNN
 from genre_model.training.networks.obrien import OBRIEN, build_encoder, coarse_map, pretrain
 from genre_model.training.scratch.train import train_system
 
-pytest.importorskip("tensorflow")
-pytest.importorskip("tf2onnx")
+pytestmark = pytest.mark.tensorflow
 
 NETWORKS = [OBRIEN, CRNN, MIDI_RNN]
 GENRES = ("High", "Low")

@@ -15,8 +15,7 @@ from genre_model.model.classifier import Classifier
 from genre_model.training.networks.base import Architecture, Network, TrainingSpec
 from genre_model.training.networks.registry import ARCHITECTURES
 
-pytest.importorskip("tensorflow")
-pytest.importorskip("tf2onnx")
+pytestmark = pytest.mark.tensorflow
 
 HZ = {"Low": 200, "Middle": 2_000, "High": 9_000}
 N_SONGS = 10

@@ -30,8 +30,7 @@ from genre_model.training.scratch.loop import Trainer
 from genre_model.training.scratch.slice_store import StoredTrack, slice_parts
 from genre_model.training.scratch.train import train_system
 
-pytest.importorskip("tensorflow")
-pytest.importorskip("tf2onnx")
+pytestmark = pytest.mark.tensorflow
 
 GENRES = ("High", "Low", "Middle")
 HZ = {"Low": 200, "Middle": 1_000, "High": 4_000}
