@@ -116,7 +116,7 @@ def panel(points: list[dict[str, Any]], of: str) -> str:
 def nice_step(most: float) -> float:
     """A round step of which three to eight make ``most``."""
     rough = most / 5
-    power = 10 ** math.floor(math.log10(rough))
+    power: float = 10.0 ** math.floor(math.log10(rough))
     return power * min((1, 2, 5, 10), key=lambda factor: abs(factor * power - rough))
 
 

@@ -237,7 +237,7 @@ CHILD = """
 import sys, time
 sys.path[:0] = {path!r}
 from pathlib import Path
-from genre_model import trainer
+from genre_model.training.scratch import loop as trainer
 from genre_model.training.keras_export import require_tensorflow
 require_tensorflow("quietly")
 import test_scratch
