@@ -20,7 +20,6 @@ from genre_model.training.networks.costa2011 import COSTA2011
 from genre_model.training.networks.costa2017 import COSTA2017, COSTA2017_CNN, COSTA2017_LBP
 from genre_model.training.scratch.train import train_system
 
-
 N_GENRES, N_ZONES, N_VALUES = 3, 4, 6
 SLICES_PER_SONG = 2
 
