@@ -8,7 +8,6 @@ file is read.
 
 from __future__ import annotations
 
-import heapq
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
@@ -30,8 +29,8 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 
-# A song has some hundred kilobytes; the notes of a file take a hundred times its size in memory.
-MAX_BYTES = 2_000_000
+# A song has some hundred kilobytes; reading a file takes 250 times its size in memory.
+MAX_BYTES = 1_000_000
 
 
 MAX_SECONDS = 24 * 3600
@@ -221,29 +220,20 @@ def ended(key: tuple[int, int], start: tuple[float, int, int], end_s: float) -> 
 
 
 def timed_messages(piece: Any) -> Iterator[tuple[float, Any]]:
-    """The messages of all tracks of a ``mido.MidiFile`` together, in seconds from the start."""
-    tracks = [absolute_ticks(track, number) for number, track in enumerate(piece.tracks)]
-    seconds, last = 0.0, 0
-    tick_s = tick_seconds(piece.ticks_per_beat, DEFAULT_TEMPO_US)
-    for tick, _, message in heapq.merge(*tracks, key=lambda timed: timed[:2]):
-        seconds += (tick - last) * tick_s
-        last = tick
-        if message.type == "set_tempo":
-            tick_s = tick_seconds(piece.ticks_per_beat, message.tempo)
+    """The messages of all tracks of a ``mido.MidiFile`` together, in seconds from the start.
+
+    mido itself merges no tracks of a file of type 2, and knows no division into SMPTE frames: there
+    a tick is the same part of a second whatever the tempo.
+    """
+    import mido
+
+    division, tempo_us = piece.ticks_per_beat, DEFAULT_TEMPO_US
+    follows_tempo = division > 0
+    if not follows_tempo:
+        division, tempo_us = -(division >> 8) * (division & 0xFF), 1_000_000
+    seconds = 0.0
+    for message in mido.merge_tracks(piece.tracks, skip_checks=True):
+        seconds += mido.tick2second(min(message.time, MAX_TICKS), division, tempo_us)
+        if follows_tempo and message.type == "set_tempo":
+            tempo_us = message.tempo
         yield seconds, message
-
-
-def absolute_ticks(track: Any, number: int) -> Iterator[tuple[int, int, Any]]:
-    """A track's messages with their ticks from the start, and the track's number."""
-    tick = 0
-    for message in track:
-        tick += min(message.time, MAX_TICKS)
-        yield tick, number, message
-
-
-def tick_seconds(division: int, tempo_us: int) -> float:
-    """Seconds of a tick: a part of a quarter note, or where negative of a frame of SMPTE time."""
-    if division > 0:
-        return tempo_us / 1e6 / division
-    frames_per_second = -(division >> 8)
-    return 1 / (frames_per_second * (division & 0xFF))

@@ -207,7 +207,7 @@ def test_a_very_short_piece_is_too_short(write):
         (b"MThd\0\0\0\6\0\1\0\0\xe7\0", "not readable as MIDI: it has no unit of time"),
         (b"MThd\0\0\0\6\0\1\0\0\1\0", "no notes in it"),
         (b"MThd\0\0\0\6\0\1\0\1\1\0MTrk\0\0\xff\xff" + b"\x90" * 4000, "damaged"),
-        (b"MThd" + bytes(3_000_000), "not readable as MIDI: more than 2 MB"),
+        (b"MThd" + bytes(3_000_000), "not readable as MIDI: more than 1 MB"),
     ],
 )
 def test_what_is_no_midi_is_one_sentence(tmp_path, content, sentence):
