@@ -154,11 +154,12 @@ def test_the_network_needs_no_operators_beyond_the_standard_ones():
 
 
 def test_a_machine_that_is_wrong_by_chance_is_not_turned_round():
-    decisions = np.array([-1.0, -0.5, 0.5, 1.0, 0.2, 0.3])
-    is_genre = np.array([True, True, False, False, False, False])
-    slope, offset = svm.fit_sigmoid(decisions, is_genre, np.ones(6))
-    assert slope == 0
-    assert 0.2 < 1 / (1 + np.exp(-offset)) < 0.5
+    x = np.tile([[-1.0], [1.0]], (4, 1))
+    folds = np.repeat([0, 1], 4)
+    is_genre = np.where(folds == 0, x[:, 0] < 0, x[:, 0] > 0)  # either fold contradicts the other
+    setting = svm.Setting(1.0, 1.0)
+    _, _, slope, offset = svm.fit_machine(x, is_genre, np.ones(8), folds, setting)
+    assert (slope, offset) == (0, 0)
 
 
 SONGS = st.lists(st.integers(0, 6), min_size=1, max_size=60).map(np.array)

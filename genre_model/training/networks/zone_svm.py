@@ -2,17 +2,18 @@
 
 Every zone of a slice has its own machines and its own vote.  In a zone, each genre is told from the
 rest by one machine with a radial kernel, and Platt's sigmoid makes a probability of what it says;
-the genres' probabilities are divided by their sum.  That is what scikit-learn's
-``CalibratedClassifierCV(OneVsRestClassifier(SVC()), ensemble=False)`` does, with songs kept whole
-in its folds.  The pairwise coupling of ``SVC(probability=True)`` is not used: it is iterative,
-knows nothing of songs, and scikit-learn gives it up.
+the genres' probabilities are divided by their sum.  scikit-learn does the fitting:
+``GridSearchCV`` finds C and gamma, ``CalibratedClassifierCV`` fits a machine and its sigmoid, both
+with folds that keep songs whole.  The pairwise coupling of ``SVC(probability=True)`` is not used:
+it is iterative, knows nothing of songs, and scikit-learn gives it up.
+
+Platt: *Probabilistic outputs for support vector machines*, 1999.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,123 +131,93 @@ def song_folds(candidates: Bools, songs: Ints, seed: int, n_folds: int = N_FOLDS
 def choose_setting(x: Float64, candidates: Bools, songs: Ints, seed: int) -> Setting:
     """The setting whose machines are right about most of the slices of songs they have not met.
 
-    Some slices and some zones decide for all; of equally good settings, the first.
+    Some slices and some zones decide for all; a slice whose label leaves several genres open counts
+    as the first.  Of equally good settings, the one with the least penalty.
     """
+    from sklearn.model_selection import GridSearchCV, PredefinedSplit
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
     kept = evenly(songs, SEARCH_SLICES, seed)
-    x, candidates = x[kept], candidates[kept]
-    folds = song_folds(candidates, songs[kept], seed)
+    x, candidates, songs = x[kept], candidates[kept], songs[kept]
     n_zones, n_values = x.shape[1:]
+    genres, folds = candidates.argmax(axis=1), song_folds(candidates, songs, seed)
+    if any(len(np.unique(genres[folds != fold])) < 2 for fold in np.unique(folds)):
+        return Setting(PENALTIES[0], GAMMAS[0] / n_values)  # nothing to tell apart
+    gammas = [gamma / n_values for gamma in GAMMAS]
+    search = GridSearchCV(
+        Pipeline([("scale", StandardScaler()), ("svm", OneVsRestClassifier(SVC(tol=TOLERANCE)))]),
+        {"svm__estimator__C": PENALTIES, "svm__estimator__gamma": gammas},
+        cv=PredefinedSplit(folds),
+        refit=False,
+    )
     zones = np.unique(np.linspace(0, n_zones - 1, SEARCH_ZONES + 2).round()[1:-1].astype(int))
-    grid = [Setting(penalty, gamma / n_values) for gamma, penalty in product(GAMMAS, PENALTIES)]
-
-    def right(setting: Setting) -> int:
-        votes = [held_out(x[:, zone], candidates, folds, setting).argmax(axis=1) for zone in zones]
-        return int(
-            sum(np.take_along_axis(candidates, vote[:, None], axis=1).sum() for vote in votes)
-        )
-
-    return max(grid, key=right)
-
-
-def held_out(x: Float64, candidates: Bools, folds: Ints, setting: Setting) -> Float64:
-    """Decisions (n, n_genres) on each slice of the machines that did not meet its fold."""
-    _, _, scaled = standardise(x)
-    kernel = radial_kernel(scaled, scaled, setting.gamma)
-    decisions = [
-        held_out_decisions(kernel, *y, folds, setting.penalty) for y in examples(candidates)
-    ]
-    return np.nan_to_num(np.stack(decisions, axis=1), nan=-np.inf)
+    found = [search.fit(x[:, zone], genres).cv_results_ for zone in zones]
+    best = np.mean([results["mean_test_score"] for results in found], axis=0).argmax()
+    chosen = found[0]["params"][best]
+    return Setting(chosen["svm__estimator__C"], chosen["svm__estimator__gamma"])
 
 
 def fit_zone(x: Float64, candidates: Bools, folds: Ints, setting: Setting) -> ZoneMachines:
     """The machines of a zone, from its values (n, d)."""
-    mean, scale, scaled = standardise(x)
-    kernel = radial_kernel(scaled, scaled, setting.gamma)
-    parts = []
-    for is_genre, share in examples(candidates):
-        machine = fit_machine(kernel, is_genre, share, setting.penalty)
-        decisions = held_out_decisions(kernel, is_genre, share, folds, setting.penalty)
-        parts.append((*machine, *fit_sigmoid(decisions, is_genre, share)))
-    of_genres = (np.stack(part, axis=-1) for part in zip(*parts, strict=True))
-    return ZoneMachines(mean, scale, scaled, *of_genres)
+    from sklearn.preprocessing import StandardScaler
 
-
-def examples(candidates: Bools) -> list[tuple[Bools, Float64]]:
-    """Per genre, which of the slices are examples of it, and what each of them counts."""
+    scaler = StandardScaler().fit(x)
+    # As the network has them, in single precision.
+    scaled = scaler.transform(x).astype(np.float32).astype(np.float64)
     share = 1 / np.maximum(1, candidates.sum(axis=1))
-    return [(is_genre, np.where(is_genre, share, 1.0)) for is_genre in candidates.T]
-
-
-def standardise(x: Float64) -> tuple[Float64, Float64, Float64]:
-    """Mean and deviation of each value, and the values in these terms, as single precision has it.
-
-    Values that do not vary are left with a scale of 1.
-    """
-    mean = x.mean(axis=0)
-    deviation = x.std(axis=0)
-    scale = np.where(deviation > 1e-12, deviation, 1.0)
-    return mean, scale, ((x - mean) / scale).astype(np.float32).astype(np.float64)
-
-
-def radial_kernel(left: Float64, right: Float64, gamma: float) -> Float64:
-    """exp(-gamma * squared distance) of all pairs of rows."""
-    squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2 * left @ right.T
-    kernel: Float64 = np.exp(-gamma * np.maximum(squares, 0))
-    return kernel
+    machines = [
+        fit_machine(scaled, is_genre, np.where(is_genre, share, 1.0), folds, setting)
+        for is_genre in candidates.T
+    ]
+    of_genres = (np.stack(part, axis=-1) for part in zip(*machines, strict=True))
+    return ZoneMachines(scaler.mean_, scaler.scale_, scaled, *of_genres)
 
 
 def fit_machine(
-    kernel: Float64, is_genre: Bools, share: Float64, penalty: float
-) -> tuple[Float64, float]:
-    """Weights (n,) of the examples and the bias; all zero where there is nothing to tell apart."""
+    x: Float64, is_genre: Bools, share: Float64, folds: Ints, setting: Setting
+) -> tuple[Float64, float, float, float]:
+    """One genre against the rest: weights of the examples (n,), bias, slope and offset.
+
+    Where the genre or the rest is missing outside a fold, there is nothing to tell apart; and where
+    decisions on songs not met are the opposite of the truth, as they are by chance when there are
+    few examples, they say nothing: the slope is 0 then, and the genre's share decides.
+
+    Args:
+        x: (n, d), standardised.
+        is_genre: (n,), which are examples of the genre.
+        share: (n,), what each example counts.
+        folds: (n,), what the sigmoid is fitted on is decided without the fold that it is in.
+        setting: Of the machine.
+    """
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.model_selection import PredefinedSplit
     from sklearn.svm import SVC
 
-    weights = np.zeros(len(kernel))
-    if is_genre.all() or not is_genre.any():
-        return weights, 0.0
-    machine = SVC(C=penalty, kernel="precomputed", tol=TOLERANCE).fit(kernel, is_genre, share)
+    weights, n_genre, n_rest = np.zeros(len(x)), share[is_genre].sum(), share[~is_genre].sum()
+    by_share = 0.0, float(np.log((n_genre + 1) / (n_rest + 1)))
+    if not can_be_held_out(is_genre, folds):
+        return weights, 0.0, *by_share
+    calibrated = CalibratedClassifierCV(
+        SVC(C=setting.penalty, gamma=setting.gamma, tol=TOLERANCE),
+        method="sigmoid",
+        cv=PredefinedSplit(folds),
+        ensemble=False,
+    ).fit(x, is_genre, sample_weight=share)
+    (fitted,) = calibrated.calibrated_classifiers_
+    machine, (sigmoid,) = fitted.estimator, fitted.calibrators
     weights[machine.support_] = machine.dual_coef_[0]
-    return weights, float(machine.intercept_[0])
+    # scikit-learn's sigmoid is 1 / (1 + exp(a * decision + b)).
+    line = (-float(sigmoid.a_), -float(sigmoid.b_)) if sigmoid.a_ < 0 else by_share
+    return weights, float(machine.intercept_[0]), *line
 
 
-def held_out_decisions(
-    kernel: Float64, is_genre: Bools, share: Float64, folds: Ints, penalty: float
-) -> Float64:
-    """Decisions (n,) of machines that did not meet the fold; NaN where they had not both sides."""
-    decisions = np.full(len(kernel), np.nan)
-    for fold in np.unique(folds):
-        known, unknown = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        if 0 < is_genre[known].sum() < len(known):
-            weights, bias = fit_machine(
-                kernel[np.ix_(known, known)], is_genre[known], share[known], penalty
-            )
-            decisions[unknown] = kernel[np.ix_(unknown, known)] @ weights + bias
-    return decisions
-
-
-def fit_sigmoid(decisions: Float64, is_genre: Bools, share: Float64) -> tuple[float, float]:
-    """Slope and offset from a machine's decision to the log-odds of its genre.
-
-    Platt's *Probabilistic outputs for support vector machines* (1999), with his targets, which are
-    a little less than sure.  Where decisions say nothing, or the opposite of the truth, as they do
-    by chance when there are few examples, the slope is 0 and the genre's share decides.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    known = np.isfinite(decisions)
-    if not known.any():
-        known, decisions = ~known, np.zeros(len(decisions))
-    decisions, is_genre, share = decisions[known], is_genre[known], share[known]
-    n_genre, n_rest = share[is_genre].sum(), share[~is_genre].sum()
-    target = np.where(is_genre, (n_genre + 1) / (n_genre + 2), 1 / (n_rest + 2))
-    sides = np.repeat([True, False], len(decisions))
-    weights = np.concatenate([share * target, share * (1 - target)])
-    if decisions.std() > 0:
-        regression = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
-        regression.fit(np.tile(decisions, 2)[:, None], sides, weights)
-        if regression.coef_[0, 0] > 0:
-            return float(regression.coef_[0, 0]), float(regression.intercept_[0])
-    return 0.0, float(np.log(weights[sides].sum() / weights[~sides].sum()))
+def can_be_held_out(is_genre: Bools, folds: Ints) -> bool:
+    """Whether examples of the genre and of the rest remain without any of the folds."""
+    remaining = [is_genre[folds != fold] for fold in np.unique(folds)]
+    return all(len(rest) > 0 and rest.any() and not rest.all() for rest in remaining)
 
 
 # In double precision: large weights of either sign nearly cancel.  The transposition stands away
