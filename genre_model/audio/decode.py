@@ -26,6 +26,7 @@ from genre_model.core.deadline import DEADLINE, MAX_SONG_S, Deadline
 from genre_model.core.errors import AudioError, reason
 
 if TYPE_CHECKING:
+    from av.audio.codeccontext import AudioCodecContext
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
@@ -65,17 +66,18 @@ MAX_CHANNELS = 64
 class AudioFile:
     """An open audio file.  Use :func:`open_audio`; samples are mono float32 at ``rate_hz``."""
 
-    def __init__(self, container: InputContainer, stream: AudioStream, rate_hz: int) -> None:
+    def __init__(
+        self, container: InputContainer, stream: AudioStream, n_channels: int, rate_hz: int
+    ) -> None:
         self.container = container
         self.stream = stream
         self.rate_hz = rate_hz
         self.native_rate_hz = int(stream.rate or 0)
+        self.n_channels = n_channels
         self.deadline = DEADLINE.get() or Deadline(math.inf)
         self._fresh = True  # nothing has been read yet
         if not MIN_SAMPLE_RATE_HZ <= self.native_rate_hz <= MAX_SAMPLE_RATE_HZ:
             raise AudioError(f"impossible sample rate {self.native_rate_hz} Hz")
-        if not 0 < stream.channels <= MAX_CHANNELS:
-            raise AudioError(f"impossible number of channels {stream.channels}")
 
     @property
     def duration_s(self) -> float | None:
@@ -272,11 +274,12 @@ def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
     except (av.FFmpegError, OSError, ValueError) as error:
         raise AudioError(f"not readable as audio ({reason(error)})") from error
     with container:
-        yield AudioFile(container, sound_of(container), rate_hz)
+        stream, n_channels = opened_stream(container)
+        yield AudioFile(container, stream, n_channels, rate_hz)
 
 
-def sound_of(container: InputContainer) -> AudioStream:
-    """The first audio stream of an open file, whose decoder is ready.
+def opened_stream(container: InputContainer) -> tuple[AudioStream, int]:
+    """The first audio stream of an open file, whose decoder is ready, and its channels' number.
 
     Raises:
         AudioError: There is none, or nothing decodes it.
@@ -288,9 +291,30 @@ def sound_of(container: InputContainer) -> AudioStream:
     stream = container.streams.audio[0]
     if stream.codec_context is None:
         raise AudioError("nothing here decodes its sound")
+    n_channels = unname_channels(stream.codec_context)
     stream.codec_context.thread_count = 1  # songs, not packets, run in parallel
     try:
         stream.codec_context.open(strict=False)
     except av.FFmpegError as error:
         raise AudioError(f"its decoder cannot begin ({reason(error)})") from error
-    return stream
+    return stream, n_channels
+
+
+def unname_channels(context: AudioCodecContext) -> int:
+    """Let a decoder that is not open yet know how many channels there are, not which; that number.
+
+    A container can list its channels in an order of its own.  FFmpeg keeps such a list on the heap,
+    PyAV copies the pointer to it wherever it shows a layout (``context.layout``, ``channels``, each
+    decoded frame), and every copy frees it: docs/upstream/pyav-layouts.md.  What is set here has no
+    list, and the one layout that is read has the list for itself from then on.  The channels'
+    names are of no interest, as the mean is taken of all.
+
+    Raises:
+        AudioError: There are no channels, or far too many.
+    """
+    layout = context.layout
+    n_channels = layout.nb_channels
+    context.layout = f"{max(1, n_channels)} channels"
+    if not 0 < n_channels <= MAX_CHANNELS:
+        raise AudioError(f"impossible number of channels {n_channels}")
+    return n_channels

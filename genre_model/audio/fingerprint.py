@@ -31,7 +31,7 @@ def audio_fingerprint(path: Path) -> bytes:
     with open_audio(path, FINGERPRINT_RATE_HZ) as audio:
         container, stream = audio.container, audio.stream
         context = stream.codec_context
-        digest.update(f"{context.name} {stream.rate} {stream.channels}".encode())
+        digest.update(f"{context.name} {stream.rate} {audio.n_channels}".encode())
         for seconds in FINGERPRINT_TIMES_S:
             if seconds and not (audio.duration_s and seconds < audio.duration_s):
                 break

@@ -21,6 +21,13 @@ Float32 = NDArray[np.float32]
 MAX_AMPLITUDE = 1e6
 
 
+# FFmpeg's names of sample formats; a name that ends in `p` has one plane for each channel.
+PACKED = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "flt": np.float32, "dbl": np.float64}
+
+
+DTYPES: dict[str, type[np.generic]] = {**PACKED, **{f"{name}p": d for name, d in PACKED.items()}}
+
+
 def first_frames(frames: Iterator[AudioFrame], n_samples: int) -> Iterator[AudioFrame]:
     """As many frames as it takes to have so many samples."""
     for frame in frames:
@@ -50,17 +57,29 @@ def channels_of(frame: AudioFrame) -> Iterator[NDArray[Any]]:
     """A frame's samples as they were decoded, channel after channel, (n_samples,) each.
 
     Raises:
-        AudioError: They are of a strange kind.
+        AudioError: They are of a kind that NumPy does not have, 64-bit integers say.
     """
-    if frame.format.name == "fltp":  # as most decoders have it; `to_ndarray` would copy it
-        for plane in frame.planes:
-            yield np.frombuffer(memoryview(plane), np.float32, frame.samples)
-        return
-    try:
-        values: NDArray[Any] = frame.to_ndarray()
-    except ValueError as error:  # 64-bit integers, say
-        raise AudioError(f"samples of the kind {frame.format.name}") from error
-    yield from values if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels).T
+    dtype = DTYPES.get(frame.format.name)
+    if dtype is None:
+        raise AudioError(f"samples of the kind {frame.format.name}")
+    n_channels = frame.layout.nb_channels
+    if frame.format.is_planar:
+        for channel in range(n_channels):
+            yield np.frombuffer(plane(frame, channel), dtype, frame.samples)
+    else:
+        values = np.frombuffer(plane(frame, 0), dtype, frame.samples * n_channels)
+        yield from values.reshape(-1, n_channels).T
+
+
+def plane(frame: AudioFrame, index: int) -> memoryview:
+    """The bytes of one plane of a frame, which are not copied.
+
+    PyAV's own ``frame.planes``, and ``to_ndarray`` with it, reads beyond the end of the list of
+    planes where there are eight or more: docs/upstream/pyav-planes.md.
+    """
+    from av.audio.plane import AudioPlane
+
+    return memoryview(AudioPlane(frame, index))
 
 
 def as_float(values: NDArray[Any]) -> NDArray[Any]:
