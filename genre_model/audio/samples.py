@@ -22,7 +22,13 @@ MAX_AMPLITUDE = 1e6
 
 
 # FFmpeg's names of sample formats; a name that ends in `p` has one plane for each channel.
-PACKED = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "flt": np.float32, "dbl": np.float64}
+PACKED: dict[str, type[np.generic]] = {
+    "u8": np.uint8,
+    "s16": np.int16,
+    "s32": np.int32,
+    "flt": np.float32,
+    "dbl": np.float64,
+}
 
 
 DTYPES: dict[str, type[np.generic]] = {**PACKED, **{f"{name}p": d for name, d in PACKED.items()}}
