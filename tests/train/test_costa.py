@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
 from genre_model.features.frontend import slice_shape
+from genre_model.model.onnx.check import checked_model
 from genre_model.training.networks import costa2017
 from genre_model.training.networks import zone_svm as svm
 from genre_model.training.networks.costa2011 import COSTA2011
@@ -306,7 +307,9 @@ def test_both_together_are_the_mean_of_either():
     pieces = pictures.reshape(-1, 150, 64)
     network = export_onnx(costa2017.build((150, 64), 2, shrink=1))
     machines = svm.fit_zone_svms(histograms, candidates, songs, 0)
-    both = np.exp(votes(costa2017.fused(network, machines, (150, 64)), slices))
+    whole = costa2017.fused(network, machines, (150, 64))
+    checked_model(whole)  # what is not, would not be loaded
+    both = np.exp(votes(whole, slices))
     shares = np.exp(votes(network, pieces))
     of_network = (shares / shares.sum(axis=1, keepdims=True)).reshape(-1, 5, 2).mean(axis=1)
     of_machines = np.exp(votes(machines, histograms)).reshape(-1, 10, 2).mean(axis=1)

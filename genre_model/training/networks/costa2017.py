@@ -239,7 +239,10 @@ def fused(network: bytes, machines: bytes, piece: tuple[int, ...]) -> bytes:
         learned[prefix].ir_version = whole.ir_version
         whole = compose.merge_models(whole, learned[prefix], [(link, f"{prefix}slices")])
     links = [("network_logits", "rule_of_pieces"), ("machines_logits", "rule_of_zones")]
-    content: bytes = compose.merge_models(whole, rule, links).SerializeToString()
+    whole = compose.merge_models(whole, rule, links)
+    del whole.opset_import[:]  # which names the same version once for each part
+    whole.opset_import.extend(parts.opset_import)
+    content: bytes = whole.SerializeToString()
     return content
 
 
