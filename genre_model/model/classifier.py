@@ -347,7 +347,8 @@ def load_session(bundle: Bundle) -> onnxruntime.InferenceSession:
     """
     content = bundle.read(bundle.manifest.network.file)
     try:
-        return open_checked(content, audit_network(content, bundle.manifest.network))
+        audit_network(content, bundle.manifest.network)
+        return open_checked(content)
     except ValueError as error:
         raise BundleError(f"{bundle.directory}: the network {error}") from error
     except NetworkError as error:

@@ -98,7 +98,8 @@ def export_onnx(model: keras.Model) -> bytes:
 
     tf2onnx is given a function of the slices and the weights, and the weights are filled in here:
     it would copy them so often that ``pelchat2019``, of 137 MB, took 8 GB and three quarters of a
-    minute.
+    minute.  What depends on the weights alone (kernels in ONNX' order of axes) is calculated here
+    too: ONNX Runtime is kept from doing so when it loads a network, and would do it for every song.
     """
     import tensorflow as tf
     import tf2onnx
@@ -117,6 +118,7 @@ def export_onnx(model: keras.Model) -> bytes:
     with quiet_stderr():
         network, _ = tf2onnx.convert.from_function(graph, input_signature=signature, opset=OPSET)
     fill_in(network.graph, weights)
+    fold_constants(network.graph)
     content: bytes = network.SerializeToString()
     return content
 
@@ -135,6 +137,37 @@ def fill_in(graph: Any, weights: Mapping[str, Any]) -> None:
         constant.data_type = entry.type.tensor_type.elem_type
         constant.dims.extend(weight.shape)
         constant.raw_data = np.asarray(weight).tobytes()
+
+
+def fold_constants(graph: Any) -> None:
+    """Put their results in the place of the nodes of an ONNX graph that take constants alone."""
+    from onnx.numpy_helper import from_array, to_array
+    from onnx.reference import ReferenceEvaluator
+
+    constants = {entry.name: entry for entry in graph.initializer}
+    remaining = []
+    for node in graph.node:
+        if not node.input or not constants.keys() >= set(node.input):
+            remaining.append(node)
+            continue
+        given = {name: to_array(constants[name]) for name in node.input}
+        results = ReferenceEvaluator(node).run(None, given)
+        for name, result in zip(node.output, results, strict=True):
+            constants[name] = from_array(np.asarray(result), name)
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(remaining)
+    taken = set(names_taken(graph))
+    graph.initializer.extend(entry for name, entry in constants.items() if name in taken)
+
+
+def names_taken(graph: Any) -> Iterator[str]:
+    """The names that the nodes of an ONNX graph and of those inside it take, and the results."""
+    yield from (entry.name for entry in graph.output)
+    for node in graph.node:
+        yield from node.input
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from names_taken(attribute.g)
 
 
 def check_export(answers: Float32, model: keras.Model, slices: Float32) -> None:

@@ -258,46 +258,9 @@ def calculated_at_load(size=3000, n=60):
     return network([*nodes, *plus("s")], [weights])
 
 
-def calculated_without_an_option():
-    """The same, by an operator that would take a third input."""
-    nodes = [
-        helper.make_node("Gemm", ["w", "w", ""], ["product"]),
-        helper.make_node("ReduceSum", ["product"], ["s"], keepdims=0),
-    ]
-    return network([*nodes, *plus("s")], [tensor("w", np.zeros((8, 8)), "f4")])
-
-
-def calculated_from_a_shape(kind="Shape"):
-    """The same, of what is made of the input's shape; without any weights."""
-    nodes = [
-        helper.make_node(kind, ["log_mel"], ["axes"]),
-        helper.make_node("Reshape", ["axes", "all"], ["shape"]),
-        helper.make_node("ConstantOfShape", ["shape"], ["filled"]),
-        helper.make_node("ReduceSum", ["filled"], ["s"], keepdims=0),
-    ]
-    return network([*nodes, *plus("s")], [tensor("all", [-1])])
-
-
-def calculated_under_a_taken_name():
-    """The same, before the product's factor is made, whose name the input had at first."""
-    nodes = [
-        helper.make_node("MatMul", ["x", "x"], ["product"]),
-        helper.make_node("Identity", ["w"], ["x"]),
-        helper.make_node("ReduceSum", ["product"], ["s"], keepdims=0),
-    ]
-    content = network([*nodes, *plus("s")], [tensor("w", np.zeros((8, 8)), "f4")])
-    model = onnx.load_model_from_string(content)
-    entry = model.graph.input.pop()
-    return model.SerializeToString() + field(
-        7, field(11, field(1, b"x") + entry.SerializeToString())
-    )
-
-
-def laid_out_again_and_again(n, kind="Transpose", n_inputs=1, columns=2**11, **attributes):
-    """Weights whose rows and columns are exchanged, or that are joined with themselves."""
-    nodes = [
-        helper.make_node(kind, [f"x{i}"] * n_inputs, [f"x{i + 1}"], **attributes) for i in range(n)
-    ]
+def laid_out_again_and_again(n, columns):
+    """Weights whose rows and columns are exchanged."""
+    nodes = [helper.make_node("Transpose", [f"x{i}"], [f"x{i + 1}"]) for i in range(n)]
     nodes.append(helper.make_node("MatMul", ["log_mel", f"x{n}"], ["product"]))
     weights = numpy_helper.from_array(np.zeros((N_MELS, columns), np.float32), "x0")
     return network([*nodes, mean_of("product")], [weights])

@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 from genre_model.core.deadline import DEADLINE, Deadline
 from genre_model.core.errors import AudioError, NetworkError
 from genre_model.model.onnx.check import checked_model
-from genre_model.model.onnx.folding import folds_cheaply
-from genre_model.model.onnx.graph import Model
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -51,13 +49,13 @@ def open_network(content: bytes) -> onnxruntime.InferenceSession:
         NetworkError: ONNX Runtime refuses the network, or should not get to see it.
     """
     try:
-        model = checked_model(content)
+        checked_model(content)
     except ValueError as error:
         raise NetworkError(f"the network {error}") from error
-    return open_checked(content, model)
+    return open_checked(content)
 
 
-def open_checked(content: bytes, model: Model) -> onnxruntime.InferenceSession:
+def open_checked(content: bytes) -> onnxruntime.InferenceSession:
     """The session of a network that was looked at before.
 
     Raises:
@@ -82,7 +80,8 @@ def open_checked(content: bytes, model: Model) -> onnxruntime.InferenceSession:
             content,
             options,
             ["CPUExecutionProvider"],
-            disabled_optimizers=None if folds_cheaply(model.graph) else ["ConstantFolding"],
+            # It calculates when a network is loaded, where nobody can stop it.
+            disabled_optimizers=["ConstantFolding"],
             enable_fallback=0,  # which prints what it was told
         )
     except refusals() as error:
