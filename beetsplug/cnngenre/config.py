@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import beets
 import confuse
 from beets import ui
 from beets.ui import UserError as UserError  # type: ignore[attr-defined]  # its home in beets 2.7
@@ -119,6 +121,11 @@ class TrainOptions:
     play_history: bool
     target_precision: float
     seed: int
+
+
+def own_folder() -> Path:
+    """The plugin's folder beside beets' configuration, which BEETSDIR moves."""
+    return Path(beets.config.config_dir()) / "cnngenre"
 
 
 def read_options(config: confuse.Subview) -> Options:

@@ -34,14 +34,18 @@ def main() -> None:
 
 def reference() -> str:
     """The whole page."""
-    from beetsplug.cnngenre import CnnGenrePlugin
-    from beetsplug.cnngenre.commands.parser import genre_command, train_command
+    import beets
+    from beets.logging import getLogger
 
-    plugin = CnnGenrePlugin.__new__(CnnGenrePlugin)  # the commands are looked at, not run
+    from beetsplug.cnngenre.commands.parser import genre_command, train_command
+    from beetsplug.cnngenre.session import Setup
+
+    # The commands are looked at, not run.
+    setup = Setup(beets.config["cnngenre"], getLogger("beets.cnngenre"))
     parts = [
         OPENING,
-        beet_section("`beet cnngenre [OPTIONS] [QUERY]`", genre_command(plugin).parser),
-        beet_section("`beet cnntrain [OPTIONS] [QUERY]`", train_command(plugin).parser),
+        beet_section("`beet cnngenre [OPTIONS] [QUERY]`", genre_command(setup).parser),
+        beet_section("`beet cnntrain [OPTIONS] [QUERY]`", train_command(setup).parser),
         key_section(),
         field_section(),
         *engine_sections(),

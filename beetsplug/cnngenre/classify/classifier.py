@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.labels import play_history_of
-from beetsplug.cnngenre.classify.models import Complain, find_bundle
-from beetsplug.cnngenre.config import GENRES, Options, UserError
+from beetsplug.cnngenre.classify.models import find_bundle
+from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.library import Tracks
+from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.fields import (
     check_target,
     field_values,
@@ -27,13 +28,11 @@ from beetsplug.cnngenre.tagging.plan import Action, TagPlan, plan_tags, plan_wit
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import ContextSpec
 from genre_model.data.artists import NOBODY, lead_artist
-from genre_model.extraction.tasks import ReportBug
 from genre_model.model.artist_context import song_in_context
 from genre_model.model.play_history import song_with_play_history
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
 
 if TYPE_CHECKING:
-    from genre_model.extraction.cache import Cache
     from genre_model.extraction.workers import ExtractorPool
     from genre_model.model.classifier import Classifier, SongFeatures
 
@@ -68,26 +67,12 @@ class Verdict:
 class TrackClassifier:
     """A model with the user's wishes about its answers."""
 
-    def __init__(
-        self,
-        options: Options,
-        models: Path,
-        cache: Cache | None,
-        lib: Library,
-        report_bug: ReportBug,
-        complain: Complain,
-        *,
-        lasting: bool = False,
-    ) -> None:
-        """Read the model; its network is loaded when a track has to be heard.
+    def __init__(self, session: Session, lib: Library, *, lasting: bool = False) -> None:
+        """Read the model; its network is loaded when a track has to be classified.
 
         Args:
-            options: The user's wishes.
-            models: The folder of the user's own bundles.
-            cache: What was heard before.
+            session: What the command or the import works with.
             lib: Where an artist's other tracks are.
-            report_bug: Told of a track's file and of the error that nobody foresaw.
-            complain: Told of bundles that are passed over because they are broken.
             lasting: Keep worker processes, once there are some, for the next tracks.
 
         Raises:
@@ -95,25 +80,30 @@ class TrackClassifier:
         """
         from genre_model.model.classifier import Classifier
 
-        self._options = options
+        self._session, self._options = session, session.options
         self._lib = lib
-        self._cache = cache
-        self._report_bug = report_bug
+        self._cache = session.cache()
         self._lasting = lasting
         self._pool: ExtractorPool | None = None
         try:
-            bundle = find_bundle(options.model, models, complain, threshold=options.threshold)
+            bundle = find_bundle(
+                session.options.model,
+                session.folders.models,
+                lambda complaint: session.warn(f"passed over: {complaint}"),
+                threshold=session.options.threshold,
+            )
             self.classifier: Classifier = Classifier(
-                bundle, lazily=True, trials=models.parent / "trials"
+                bundle, lazily=True, trials=session.folders.trials
             )
             manifest = self.classifier.manifest
             check_target(manifest.target)
             self.vocabulary: Vocabulary = make_vocabulary(
-                manifest.genres, manifest.parents, manifest.presets, options.genres
+                manifest.genres, manifest.parents, manifest.presets, session.options.genres
             )
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
         self._context, self._play_history = manifest.context, manifest.play_history
+        options = session.options
         threshold = manifest.threshold if options.threshold is None else options.threshold
         self.policy = Policy(threshold, options.count, options.second_threshold)
 
@@ -162,7 +152,7 @@ class TrackClassifier:
             pool = self._pool_for(n_to_extract)
             if n_to_extract:
                 pool.check()
-            outcomes = extract_many(pool, chain(ahead, tasks), file_of, self._report_bug)
+            outcomes = extract_many(pool, chain(ahead, tasks), file_of, self._session.report_bug)
             with closing(outcomes):
                 for task, extracted in outcomes:
                     yield task, self._outcome(task, extracted)

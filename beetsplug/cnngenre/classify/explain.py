@@ -5,18 +5,16 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets import ui, util
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.config import Options
+from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
+from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
-    from beetsplug.cnngenre import CnnGenrePlugin
-    from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
     from genre_model.explain.evidence import Explanation
 
 
@@ -29,9 +27,7 @@ MAX_SHOWN = 10  # pictures that are opened at once
 class Explain:
     """Explains one track after the other; changes nothing but the folder of pictures."""
 
-    def __init__(
-        self, plugin: CnnGenrePlugin, options: Options, lib: Library, folder: Path | None
-    ) -> None:
+    def __init__(self, session: Session, lib: Library, folder: Path | None = None) -> None:
         """Load the model.
 
         Raises:
@@ -40,19 +36,18 @@ class Explain:
         from genre_model.extraction.cache import cached_extract
         from genre_model.extraction.tasks import guarded
 
-        self.log = plugin._log
-        self.folder = folder or plugin.models_folder().parent / "pictures"
-        options = replace(options, force=True)  # what has genres is explained too
-        self.track_classifier: TrackClassifier = plugin.track_classifier(options, lib)
-        cache = plugin.cache(options)
+        self.log = session.log
+        self.folder = folder or session.folders.pictures
+        session = session.with_options(force=True)  # what has genres is explained too
+        self.track_classifier = TrackClassifier(session, lib)
         extract = cached_extract(
             self.track_classifier.classifier,
-            cache,
-            thorough=options.thorough,
+            session.cache(),
+            thorough=session.options.thorough,
             until_stable=True,
-            time_limit_s=options.time_limit,
+            time_limit_s=session.options.time_limit,
         )
-        self.extract = guarded(extract, plugin.report_bug)
+        self.extract = guarded(extract, session.report_bug)
         self.counts = Counter[str]()
         self.draws = self.can_draw()
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import confuse
 from beets.importer import Action as Choice
 
+from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.library import unedited
 from beetsplug.cnngenre.tagging.albums import set_album_genres
 from beetsplug.cnngenre.tagging.apply import apply_field, apply_in_library
 from beetsplug.cnngenre.tagging.fields import genres_of, note
+from beetsplug.cnngenre.tagging.journal import Journal, begin
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 from beetsplug.cnngenre.tagging.safe_write import write_tags
 
@@ -19,18 +21,15 @@ if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
     from beets.library import Library
 
-    from beetsplug.cnngenre import CnnGenrePlugin
-    from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
-    from beetsplug.cnngenre.config import Options
-    from beetsplug.cnngenre.tagging.journal import Journal
+    from beetsplug.cnngenre.session import Session, Setup
 
 
 class ImportStage:
     """One model for the whole import; where it cannot be used, the import goes on without."""
 
-    def __init__(self, plugin: CnnGenrePlugin) -> None:
-        self._plugin = plugin
-        self._track_classifier: tuple[TrackClassifier, Options] | None = None
+    def __init__(self, setup: Setup) -> None:
+        self._setup, self._log = setup, setup.log
+        self._track_classifier: tuple[TrackClassifier, Session] | None = None
         self._disabled = False
         self._journal: Journal | None = None
         self._tagged: set[int | None] = set()
@@ -43,10 +42,11 @@ class ImportStage:
         prepared = self._prepared(session.lib)
         if prepared is None:
             return
-        track_classifier, options = prepared
+        track_classifier, ours = prepared
+        options = ours.options
         if self._journal is None:
-            self._journal = self._plugin.journal(
-                "import", options, track_classifier.bundle_id, track_classifier.target
+            self._journal = begin(
+                ours, "import", track_classifier.bundle_id, track_classifier.target
             )
         try:
             for verdict in track_classifier.verdicts(task.imported_items()):
@@ -66,9 +66,9 @@ class ImportStage:
     def _take(self, verdict: Verdict, track_classifier: TrackClassifier) -> TagPlan:
         """Do in the database what a verdict says of an imported track; what became of that."""
         item, plan = verdict.item, verdict.plan
-        self._plugin._log.debug("{}: {} ({})", item, plan.action.value, plan.reason)
+        self._log.debug("{}: {} ({})", item, plan.action.value, plan.reason)
         if plan.action is Action.FAIL:
-            self._plugin._log.warning("{}: {}", item, plan.reason)
+            self._log.warning("{}: {}", item, plan.reason)
         if verdict.song is None or verdict.probabilities is None:
             return plan
         if track_classifier.target != GENRES:
@@ -94,24 +94,21 @@ class ImportStage:
             if item.id not in self._tagged:
                 continue
             self._tagged.discard(item.id)
-            options = self._plugin.options()
+            options = self._setup.session().options
             now = unedited(item, genres_of(item))
             if now and task.choice_flag is Choice.ASIS and options.write_asis and options.write:
                 trouble = write_tags(now)
                 if trouble:
-                    self._plugin._log.warning("{}: the file cannot be written: {}", item, trouble)
+                    self._log.warning("{}: the file cannot be written: {}", item, trouble)
                 now.store()
                 item.load()
 
-    def _prepared(self, lib: Library) -> tuple[TrackClassifier, Options] | None:
+    def _prepared(self, lib: Library) -> tuple[TrackClassifier, Session] | None:
         """The model for this import, or None, with one warning, where it cannot be used."""
         if self._track_classifier is None and not self._disabled:
             try:
-                options = self._plugin.options()
-                self._track_classifier = (
-                    self._plugin.track_classifier(options, lib, lasting=True),
-                    options,
-                )
+                ours = self._setup.session()
+                self._track_classifier = TrackClassifier(ours, lib, lasting=True), ours
             except (UserError, confuse.ConfigError) as error:
                 self._disable(error)
         return self._track_classifier
@@ -122,4 +119,4 @@ class ImportStage:
         if self._track_classifier is not None:
             self._track_classifier[0].close()
         self._track_classifier = None
-        self._plugin._log.warning("no genres in this import: {}", error)
+        self._log.warning("no genres in this import: {}", error)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.config import GENRES, Options, UserError, read_train_options
+from beetsplug.cnngenre.classify.classifier import TrackClassifier
+from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import progress
+from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
-    from beetsplug.cnngenre import CnnGenrePlugin
     from genre_model.evaluation.label_errors import Disagreement
     from genre_model.evaluation.out_of_fold import OutOfFold
     from genre_model.model.vocabulary import SongGenre
@@ -45,15 +46,19 @@ class LabelErrors:
     """Looks for wrong genres; changes nothing."""
 
     def __init__(
-        self, plugin: CnnGenrePlugin, options: Options, lib: Library, firm: float | None
+        self,
+        session: Session,
+        lib: Library,
+        firm: float | None,
+        renamed: Mapping[str, str | None],
     ) -> None:
         """Load the model, and what it said of the tracks that it learned from.
 
         Args:
-            plugin: The plugin.
-            options: The user's wishes.
+            session: What the command works with.
             lib: The library.
             firm: How firmly the model has to disagree, 0 to 1; as measured where None.
+            renamed: The names that the user's own models have for the library's.
 
         Raises:
             UserError: The model cannot be used.
@@ -64,9 +69,9 @@ class LabelErrors:
         from genre_model.evaluation.out_of_fold import read_out_of_fold
         from genre_model.training.job import REPORT_JSON
 
-        self.log, self.options = plugin._log, options
+        self.log, self.options = session.log, session.options
         self.firm = FIRM if firm is None else firm
-        self.track_classifier = plugin.track_classifier(replace(options, force=True), lib)
+        self.track_classifier = TrackClassifier(session.with_options(force=True), lib)
         bundle = self.track_classifier.classifier.bundle
         try:
             self.learned: OutOfFold | None = read_out_of_fold(bundle)
@@ -79,7 +84,7 @@ class LabelErrors:
                 "wrong genres that it has learned; cnntrain makes one that does not"
             )
         self.labels_of = field_labels(self.track_classifier.target)
-        self.renamed = read_train_options(plugin.config["train"]).map if self.of_the_user else {}
+        self.renamed = renamed if self.of_the_user else {}
         self.parents = beets_tree() if self.track_classifier.target == GENRES else {}
         self.counts = Counter[str]()
 

@@ -15,13 +15,12 @@ from beets.library import Library
 from beetsplug.cnngenre.config import DEFAULTS, UserError
 
 if TYPE_CHECKING:
-    from beetsplug.cnngenre import CnnGenrePlugin
     from beetsplug.cnngenre.commands.stats import RunStats, Stats
-    from beetsplug.cnngenre.config import Options
     from beetsplug.cnngenre.library import Tracks
+    from beetsplug.cnngenre.session import Session, Setup
 
 
-def genre_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
+def genre_command(setup: Setup) -> ui.Subcommand:
     """The command with its options; None everywhere means: as configured."""
     command = ui.Subcommand(
         "cnngenre", help="listen to tracks and write their genres", aliases=["genre"]
@@ -58,10 +57,9 @@ def genre_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
         wishes = {key: value for key, value in vars(opts).items() if key in DEFAULTS}
         if asked == "suspects":
             wishes["threshold"] = None  # there it says how firmly, not from when on to answer
-        plugin.config.set_args(wishes)
-        options = plugin.options()
+        session = setup.session(**wishes)
         if opts.run is not None:
-            past_run(plugin, opts, args)
+            past_run(session, opts, args)
             return
         from beetsplug.cnngenre.commands.tag import Tag, Undo
         from beetsplug.cnngenre.library import find_tracks
@@ -69,11 +67,11 @@ def genre_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
         with usable_library():
             items = find_tracks(lib, args, by_album=bool(opts.album))
             if asked == "undo":
-                Undo(plugin, options, lib).run(items)
+                Undo(session, lib).run(items)
             elif asked == "tag":
-                Tag(plugin, options, lib).run(items)
+                Tag(session, lib).run(items)
             else:
-                QUESTIONS[asked](plugin, options, lib, items, opts)
+                QUESTIONS[asked](setup, session, lib, items, opts)
 
     command.func = run
     return command
@@ -116,17 +114,17 @@ def what_is_asked(opts: optparse.Values) -> str:
 
 
 def explain(
-    plugin: CnnGenrePlugin, options: Options, lib: Library, items: Tracks, opts: optparse.Values
+    setup: Setup, session: Session, lib: Library, items: Tracks, opts: optparse.Values
 ) -> None:
     """Show why tracks get their genres."""
     from beetsplug.cnngenre.classify.explain import Explain
 
     folder = Path(opts.output).expanduser() if opts.output else None
-    Explain(plugin, options, lib, folder).run(items, show=bool(opts.open))
+    Explain(session, lib, folder).run(items, show=bool(opts.open))
 
 
 def label_errors(
-    plugin: CnnGenrePlugin, options: Options, lib: Library, items: Tracks, opts: optparse.Values
+    setup: Setup, session: Session, lib: Library, items: Tracks, opts: optparse.Values
 ) -> None:
     """List tracks whose genre the model firmly disagrees with.
 
@@ -140,17 +138,17 @@ def label_errors(
     playlist = Path(opts.playlist).expanduser() if opts.playlist else None
     if playlist:
         check_playlist(playlist)
-    search = LabelErrors(plugin, options, lib, opts.threshold)
+    search = LabelErrors(session, lib, opts.threshold, setup.train_options().map)
     found = search.find(list(items))
     search.show(found, opts.format)
     if playlist:
         n_lost = write_playlist(playlist, [Path(one.item.filepath) for one in found])
         if n_lost:
-            plugin._log.warning("not in the playlist, as their names have line breaks: {}", n_lost)
+            session.warn(f"not in the playlist, as their names have line breaks: {n_lost}")
 
 
 def stats(
-    plugin: CnnGenrePlugin, options: Options, lib: Library, items: Tracks, opts: optparse.Values
+    setup: Setup, session: Session, lib: Library, items: Tracks, opts: optparse.Values
 ) -> None:
     """Count what has been tagged."""
     from beetsplug.cnngenre.commands.stats import stats_of
@@ -158,7 +156,7 @@ def stats(
     show_stats(stats_of(items), opts.format)
 
 
-def past_run(plugin: CnnGenrePlugin, opts: optparse.Values, query: list[str]) -> None:
+def past_run(session: Session, opts: optparse.Values, query: list[str]) -> None:
     """Count what a finished run did, or list the runs.
 
     Raises:
@@ -170,13 +168,13 @@ def past_run(plugin: CnnGenrePlugin, opts: optparse.Values, query: list[str]) ->
     if query:
         raise UserError("cnngenre: --run is about all tracks of a run, without a QUERY")
     if opts.run != LIST:
-        show_stats(stats_of_run(read_run(find_run(plugin.runs_folder(), opts.run))), opts.format)
+        show_stats(stats_of_run(read_run(find_run(session.folders.runs, opts.run))), opts.format)
         return
-    for path in journals(plugin.runs_folder()):
+    for path in journals(session.folders.runs):
         try:
             lines = list_lines([read_run(path)])
         except UserError as error:
-            plugin._log.warning("{}", error)
+            session.warn(str(error))
             continue
         ui.print_(*lines)
 
@@ -196,21 +194,21 @@ def show_stats(figures: Stats | RunStats, wanted: str | None) -> None:
 
 
 def review(
-    plugin: CnnGenrePlugin, options: Options, lib: Library, items: Tracks, opts: optparse.Values
+    setup: Setup, session: Session, lib: Library, items: Tracks, opts: optparse.Values
 ) -> None:
     """Ask the user about the doubtful tracks."""
     from beetsplug.cnngenre.review.terminal import TerminalReview
 
-    TerminalReview(plugin, options, lib).run(list(items))
+    TerminalReview(session, lib).run(list(items))
 
 
 def serve(
-    plugin: CnnGenrePlugin, options: Options, lib: Library, items: Tracks, opts: optparse.Values
+    setup: Setup, session: Session, lib: Library, items: Tracks, opts: optparse.Values
 ) -> None:
     """Show the user a page about the doubtful tracks."""
     from beetsplug.cnngenre.review.web.server import Serve
 
-    Serve(plugin, options, lib, opts.port).run(list(items), show=bool(opts.open))
+    Serve(session, lib, opts.port).run(list(items), show=bool(opts.open))
 
 
 QUESTIONS = {
@@ -235,7 +233,7 @@ def usable_library() -> Iterator[None]:
         raise UserError(f"cnngenre: the library cannot be used: {error}") from error
 
 
-def train_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
+def train_command(setup: Setup) -> ui.Subcommand:
     """The command with its options."""
     command = ui.Subcommand("cnntrain", help="learn your own genres from labelled tracks")
     parser = command.parser
@@ -262,9 +260,7 @@ def train_command(plugin: CnnGenrePlugin) -> ui.Subcommand:
         shared: dict[str, Any] = {
             key: given.pop(key) for key in ("threads", "quiet", "pretend") if key in given
         }
-        plugin.config.set_args(shared)
-        plugin.config["train"].set_args(given)
-        train(plugin, lib, args)
+        train(setup.session(**shared), setup.train_options(**given), lib, args)
 
     command.func = run
     return command

@@ -13,20 +13,19 @@ from typing import TYPE_CHECKING, Any
 from beets import ui
 from beets.library import Album, Item, Library
 
+from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.console import progress, say, uninterrupted
 from beetsplug.cnngenre.library import Tracks, current, unedited
 from beetsplug.cnngenre.tagging.apply import apply, apply_field, undo
 from beetsplug.cnngenre.tagging.fields import genres_of, note
+from beetsplug.cnngenre.tagging.journal import Journal, begin, ended
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile, plan_undo
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from beetsplug.cnngenre import CnnGenrePlugin
-    from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
-    from beetsplug.cnngenre.config import Options
-    from beetsplug.cnngenre.tagging.journal import Journal
+    from beetsplug.cnngenre.session import Session
 
 
 # So many tracks, that come within so long, are stored in one transaction: each waits for the disk.
@@ -46,10 +45,9 @@ class Run:
 
     words: Mapping[Action, str]
 
-    def __init__(self, plugin: CnnGenrePlugin, options: Options, lib: Library) -> None:
-        self.log = plugin._log
-        self.plugin = plugin
-        self.options = options
+    def __init__(self, session: Session, lib: Library) -> None:
+        self.session = session
+        self.log, self.options = session.log, session.options
         self.lib = lib
         self.counts: Counter[Action] = Counter()
         self.album_ids: dict[int, None] = {}
@@ -93,8 +91,6 @@ class Run:
     @contextmanager
     def kept(self) -> Iterator[Callable[[Item, TagPlan], None]]:
         """A function that notes in the run's journal what became of a track."""
-        from beetsplug.cnngenre.tagging.journal import ended
-
         if self.options.pretend:
             yield lambda _item, _plan: None
             return
@@ -153,16 +149,14 @@ class Tag(Run):
 
     words: Mapping[Action, str] = {action: action.value for action in Action}
 
-    def __init__(self, plugin: CnnGenrePlugin, options: Options, lib: Library) -> None:
-        super().__init__(plugin, options, lib)
-        self.track_classifier: TrackClassifier = plugin.track_classifier(options, lib)
+    def __init__(self, session: Session, lib: Library) -> None:
+        super().__init__(session, lib)
+        self.track_classifier = TrackClassifier(session, lib)
 
     def journal(self) -> Journal:
         """Where what was done is kept."""
         track_classifier = self.track_classifier
-        return self.plugin.journal(
-            "cnngenre", self.options, track_classifier.bundle_id, track_classifier.target
-        )
+        return begin(self.session, "cnngenre", track_classifier.bundle_id, track_classifier.target)
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """The verdicts, carried out in this thread, the only one that writes."""
@@ -219,7 +213,7 @@ class Undo(Run):
 
     def journal(self) -> Journal:
         """Where what was done is kept."""
-        return self.plugin.journal("undo", self.options)
+        return begin(self.session, "undo")
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """Tracks that we never touched are passed over."""

@@ -14,9 +14,9 @@ from beetsplug.cnngenre.console import progress, say
 from beetsplug.cnngenre.tagging.fields import check_target, own_name
 
 if TYPE_CHECKING:
-    from beetsplug.cnngenre import CnnGenrePlugin
     from beetsplug.cnngenre.classify.labels import LabelsOf
     from beetsplug.cnngenre.config import Options, TrainOptions
+    from beetsplug.cnngenre.session import Session
     from genre_model.data.tracks import LabelledTrack
     from genre_model.evaluation.report import Report
     from genre_model.model.bundle.store import Bundle
@@ -29,14 +29,13 @@ if TYPE_CHECKING:
 N_DETAILS = 5
 
 
-def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
-    """Read labels, hear tracks, evaluate, fit, write a bundle, print what it is worth.
+def train(session: Session, train_options: TrainOptions, lib: Library, query: list[str]) -> None:
+    """Read labels, extract features, evaluate, fit, write a bundle, print what it is worth.
 
     Raises:
         UserError: There is nothing to learn, or the bundle cannot be written.
     """
     from beetsplug.cnngenre.classify.labels import beets_tree, labelled_tracks
-    from beetsplug.cnngenre.config import read_train_options
     from genre_model.core.errors import GenreModelError
     from genre_model.data.labels import LabelPolicy
     from genre_model.data.tracks import overview
@@ -44,7 +43,7 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
     from genre_model.model.bundle.store import Bundle
     from genre_model.training.job import REPORT_HTML, TrainingJob, check_play_history
 
-    options, train_options = plugin.options(), read_train_options(plugin.config["train"])
+    options = session.options
     policy = LabelPolicy(
         which=train_options.labels,
         renamed=train_options.map,
@@ -71,9 +70,9 @@ def train(plugin: CnnGenrePlugin, lib: Library, query: list[str]) -> None:
             tracks, labelling.dropped, head_options(train_options), train_options.field
         )
         if isinstance(system, Bundle):
-            bundle, report = learn_head(plugin, options, job, system)
+            bundle, report = learn_head(session, job, system)
         else:
-            bundle, report = learn_network(plugin, job, system, train_options.epochs)
+            bundle, report = learn_network(session, job, system, train_options.epochs)
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
     for line in summary(report):
@@ -115,32 +114,30 @@ def head_options(options: TrainOptions) -> HeadOptions:
     )
 
 
-def learn_head(
-    plugin: CnnGenrePlugin, options: Options, job: TrainingJob, backbone: Bundle
-) -> tuple[Bundle, Report]:
+def learn_head(session: Session, job: TrainingJob, backbone: Bundle) -> tuple[Bundle, Report]:
     """A head on the embeddings of the shipped network."""
     from genre_model.training.head.bundle import train_head_bundle
 
-    extracted = extract(plugin, options, job.tracks, backbone)
-    return train_head_bundle(job, extracted, backbone, plugin.models_folder())
+    extracted = extract(session, job.tracks, backbone)
+    return train_head_bundle(job, extracted, backbone, session.folders.models)
 
 
 def learn_network(
-    plugin: CnnGenrePlugin, job: TrainingJob, architecture: Architecture, epochs: int | None
+    session: Session, job: TrainingJob, architecture: Architecture, epochs: int | None
 ) -> tuple[Bundle, Report]:
     """A network from scratch; what was interrupted goes on where it was."""
     from genre_model.evaluation.page.sentences import epoch_line
     from genre_model.training.scratch.bundle import train_network_bundle
 
-    work = plugin.models_folder().parent / "work" / architecture.name
+    work = session.folders.work / architecture.name
     return train_network_bundle(
         job,
         architecture,
-        plugin.models_folder(),
+        session.folders.models,
         work,
         lambda report: ui.print_(epoch_line(report)),
         epochs,
-        lambda failure: plugin._log.warning("{}", failure),
+        session.warn,
     )
 
 
@@ -180,7 +177,7 @@ def how_to_use(bundle: Bundle, field: str, options: Options) -> str:
 
 
 def extract(
-    plugin: CnnGenrePlugin, options: Options, tracks: Sequence[LabelledTrack], backbone: Bundle
+    session: Session, tracks: Sequence[LabelledTrack], backbone: Bundle
 ) -> list[tuple[LabelledTrack, SongFeatures]]:
     """What is heard of the tracks, by way of the cache; the others are warned of and counted.
 
@@ -192,9 +189,10 @@ def extract(
     from genre_model.extraction.workers import extract_tracks
     from genre_model.model.classifier import Classifier
 
+    options = session.options
     failures: list[str] = []
     with ExitStack() as stack:
-        cache = plugin.cache(options)
+        cache = session.cache()
         if cache is not None:
             stack.enter_context(closing(cache))
         pool = pool_for(
@@ -213,9 +211,9 @@ def extract(
             if error is not None:
                 failures.append(f"{track.artist} - {track.title}: {error}")
 
-        extracted = list(extract_tracks(tracks, pool, on_track, plugin.report_bug))
+        extracted = list(extract_tracks(tracks, pool, on_track, session.report_bug))
     for failure in failures[:N_DETAILS]:
-        plugin._log.warning("{}", failure)
+        session.warn(failure)
     if len(failures) > N_DETAILS:
-        plugin._log.warning("and {} more", len(failures) - N_DETAILS)
+        session.warn(f"and {len(failures) - N_DETAILS} more")
     return extracted

@@ -17,7 +17,8 @@ from beets import ui
 from beets.library import Item, Library
 from mutagen import MutagenError
 
-from beetsplug.cnngenre.config import GENRES, Options, UserError
+from beetsplug.cnngenre.classify.classifier import TrackClassifier
+from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import progress, uninterrupted
 from beetsplug.cnngenre.library import store_unless_edited, unedited
 from beetsplug.cnngenre.review.rollback import (
@@ -28,13 +29,13 @@ from beetsplug.cnngenre.review.rollback import (
     is_as_left,
     take,
 )
+from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply
 from beetsplug.cnngenre.tagging.fields import genres_of, note
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
 
 if TYPE_CHECKING:
-    from beetsplug.cnngenre import CnnGenrePlugin
-    from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
+    from beetsplug.cnngenre.classify.classifier import Verdict
     from genre_model.model.vocabulary import GenreScore, SongGenre
 
 
@@ -83,14 +84,14 @@ class Decision:
 class Review:
     """The doubtful tracks; does at once what is decided about them, and counts."""
 
-    def __init__(self, plugin: CnnGenrePlugin, options: Options, lib: Library) -> None:
+    def __init__(self, session: Session, lib: Library) -> None:
         """Load the model.
 
         Raises:
             UserError: It cannot be used, or it is not one for genres.
         """
-        self.log, self.options, self.lib = plugin._log, options, lib
-        self.track_classifier: TrackClassifier = plugin.track_classifier(options, lib)
+        self.log, self.options, self.lib = session.log, session.options, lib
+        self.track_classifier = TrackClassifier(session, lib)
         if self.track_classifier.target != GENRES:
             raise UserError(
                 f"cnngenre: a review is for genres; the model is for {self.track_classifier.target}"

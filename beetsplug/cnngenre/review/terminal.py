@@ -16,7 +16,7 @@ import confuse
 from beets import ui
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.config import Options, UserError
+from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.review.session import (
     DECIDED,
     N_SHOWN,
@@ -26,9 +26,9 @@ from beetsplug.cnngenre.review.session import (
     candidates,
     read_genres,
 )
+from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
-    from beetsplug.cnngenre import CnnGenrePlugin
     from beetsplug.cnngenre.classify.explain import Explain
 
 
@@ -42,16 +42,16 @@ class NobodyAnswersError(Exception):
 class TerminalReview:
     """Asks about one doubtful track after the other."""
 
-    def __init__(self, plugin: CnnGenrePlugin, options: Options, lib: Library) -> None:
+    def __init__(self, session: Session, lib: Library) -> None:
         """Load the model.
 
         Raises:
             UserError: It cannot be used, it is not one for genres, or nobody is there to be asked.
         """
-        if not options.pretend:
+        if not session.options.pretend:
             check_input()
-        self.plugin, self.log, self.options, self.lib = plugin, plugin._log, options, lib
-        self.review = Review(plugin, options, lib)
+        self.session, self.log, self.lib = session, session.log, lib
+        self.review = Review(session, lib)
         self.explain: Explain | None = None
 
     def run(self, items: list[Item]) -> None:
@@ -157,7 +157,7 @@ class TerminalReview:
         from genre_model.explain.viewer import show
 
         if self.explain is None:
-            self.explain = Explain(self.plugin, self.options, self.lib, None)
+            self.explain = Explain(self.session, self.lib)
         for verdict in self.explain.track_classifier.verdicts([item]):
             picture = self.explain.explain(verdict)
             if picture is None:

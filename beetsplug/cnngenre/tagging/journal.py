@@ -20,6 +20,7 @@ import msgspec
 from beets.library import Item
 
 from beetsplug.cnngenre.config import GENRES, Options, UserError
+from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.fields import own_field, own_name
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 
@@ -150,6 +151,12 @@ class Journal:
             with suppress(OSError):  # what could not be flushed
                 self._file.close()
             self._file = None
+
+
+def begin(session: Session, command: str, model: str = "", target: str = GENRES) -> Journal:
+    """The journal of a run that begins now."""
+    header = header_of(command, session.options, model, target)
+    return Journal(session.folders.runs, header, session.warn)
 
 
 @contextmanager

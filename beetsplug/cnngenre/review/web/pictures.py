@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.config import Options
 from beetsplug.cnngenre.review.web.thread import OneThread
+from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
-    from beetsplug.cnngenre import CnnGenrePlugin
     from beetsplug.cnngenre.classify.classifier import Verdict
     from beetsplug.cnngenre.classify.explain import Explain
 
@@ -28,8 +27,8 @@ N_WANTED = 3  # the track that is shown, the next one, and one more
 class Pictures:
     """Draws in a thread of its own: that takes a second, and deciding does not wait for it."""
 
-    def __init__(self, plugin: CnnGenrePlugin, options: Options, lib: Library) -> None:
-        self._plugin, self._options, self._lib = plugin, options, lib
+    def __init__(self, session: Session, lib: Library) -> None:
+        self._session, self._lib = session, lib
         self._explain: Explain | None = None
         self._thread = OneThread("cnngenre-pictures")
         self._kept: OrderedDict[int, bytes] = OrderedDict()
@@ -70,7 +69,7 @@ class Pictures:
         from genre_model.explain.picture import explanation_of_song
 
         if self._explain is None:
-            self._explain = Explain(self._plugin, self._options, self._lib, None)
+            self._explain = Explain(self._session, self._lib)
         if not self._explain.draws:
             return "there is no Pillow to draw with"
         explanation = self._explain.explanation(verdict)

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.config import Options, UserError
+from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.review.session import Review
+from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler
-
-    from beetsplug.cnngenre import CnnGenrePlugin
 
 
 HOST = "127.0.0.1"
@@ -27,14 +26,11 @@ POLL_S = 0.5
 class Serve:
     """Shows the page until Ctrl-C; what is decided there is done at once."""
 
-    def __init__(
-        self, plugin: CnnGenrePlugin, options: Options, lib: Library, port: int | None
-    ) -> None:
+    def __init__(self, session: Session, lib: Library, port: int | None) -> None:
         """Load the model.
 
         Args:
-            plugin: The plugin.
-            options: The user's wishes.
+            session: What the command works with.
             lib: The library.
             port: Where to listen; None: wherever the system has room.  The token is another one
                 every time, so no address is worth remembering.
@@ -43,10 +39,10 @@ class Serve:
             UserError: The model cannot be used, it is not one for genres, there is no Flask, or
                 the port is not free.
         """
-        self.plugin, self.options, self.lib = plugin, options, lib
+        self.session, self.lib = session, lib
         check_flask()
-        self.socket = None if options.pretend else server_socket(port or 0)
-        self.review = Review(plugin, options, lib)
+        self.socket = None if session.options.pretend else server_socket(port or 0)
+        self.review = Review(session, lib)
 
     def run(self, items: list[Item], *, show: bool) -> None:
         """Find the doubtful ones among tracks, and serve them; with ``show``, in a browser."""
@@ -68,7 +64,7 @@ class Serve:
         assert self.socket is not None
         guard = Guard(HOST, self.socket.getsockname()[1])
         library = OneThread("cnngenre-library")
-        pictures = Pictures(self.plugin, self.options, self.lib)
+        pictures = Pictures(self.session, self.lib)
         app = make_app(Page(self.review), guard, library, pictures)
         server = make_server(
             HOST, 0, app, threaded=True, request_handler=quiet(), fd=self.socket.fileno()
@@ -94,7 +90,7 @@ class Serve:
         try:
             show(address)
         except GenreModelError as error:
-            self.plugin._log.warning("{}", error)
+            self.session.warn(str(error))
 
 
 def check_flask() -> None:

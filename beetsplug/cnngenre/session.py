@@ -1,0 +1,115 @@
+"""What one command, or one import, works with: handed round instead of the plugin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import confuse
+
+from beetsplug.cnngenre.config import Options, TrainOptions, own_folder, read_options
+
+if TYPE_CHECKING:
+    from beets.logging import BeetsLogger
+
+    from genre_model.extraction.cache import Cache
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where the plugin keeps its files: under ``root``, beside beets' configuration."""
+
+    root: Path
+
+    @property
+    def models(self) -> Path:
+        """The user's own bundles."""
+        return self.root / "models"
+
+    @property
+    def runs(self) -> Path:
+        """The journals of past runs."""
+        return self.root / "runs"
+
+    @property
+    def pictures(self) -> Path:
+        """Explanations as pictures."""
+        return self.root / "pictures"
+
+    @property
+    def work(self) -> Path:
+        """Trainings that have not finished."""
+        return self.root / "work"
+
+    @property
+    def trials(self) -> Path:
+        """What is known of models that were tried before."""
+        return self.root / "trials"
+
+    @property
+    def features(self) -> Path:
+        """The cache of extracted features, a database."""
+        return self.root / "features.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The log, the folders and the options of one command or one import."""
+
+    log: BeetsLogger
+    folders: Folders
+    options: Options
+
+    def with_options(self, **changes: Any) -> Session:
+        """The same with other options."""
+        return replace(self, options=replace(self.options, **changes))
+
+    def cache(self) -> Cache | None:
+        """The features extracted before; None where the user wants none, or it cannot be used."""
+        from genre_model.core.errors import GenreModelError
+        from genre_model.extraction.cache import Cache
+
+        if not self.options.cache:
+            return None
+        try:
+            return Cache(self.folders.features, self.options.cache_megabytes * 2**20)
+        except GenreModelError as error:
+            self.warn(f"{error}; going on without it")
+            return None
+
+    def warn(self, text: str) -> None:
+        """Log a sentence that the user has to know of."""
+        self.log.warning("{}", text)
+
+    def report_bug(self, path: Path, trace: str) -> None:
+        """Log an error that nobody foresaw, and the file of the track that it was about."""
+        self.log.error("{}: internal error\n{}", path, trace)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The configuration and the log, from which each command makes its session."""
+
+    config: confuse.Subview
+    log: BeetsLogger
+
+    def session(self, **given: Any) -> Session:
+        """A session with the options as they are configured now; those given come first.
+
+        Raises:
+            UserError, confuse.ConfigError: A value cannot be used.
+        """
+        self.config.set_args(given)
+        return Session(self.log, Folders(own_folder()), read_options(self.config))
+
+    def train_options(self, **given: Any) -> TrainOptions:
+        """The options of a training; those given come before the configured ones.
+
+        Raises:
+            UserError, confuse.ConfigError: A value cannot be used.
+        """
+        from beetsplug.cnngenre.config import read_train_options
+
+        self.config["train"].set_args(given)
+        return read_train_options(self.config["train"])
