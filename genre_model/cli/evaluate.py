@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from genre_model.cli.common import add_extraction_options, extract_all, say, wished_vocabulary
-from genre_model.data.folder import folder_tracks, listed_tracks
+from genre_model.cli.music import MUSIC_HELP, music_for_testing
 from genre_model.evaluation.on_music import Evaluation, LabelFigures, evaluate, with_known_labels
 from genre_model.model.bundle.store import SHIPPED
 
@@ -27,8 +27,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         "music",
         type=Path,
         metavar="FOLDER|FILE.csv",
-        help="a folder with one folder a genre, or a list with the columns path and genre, and "
-        "perhaps artist, album, play_count, rating and added",
+        help=MUSIC_HELP,
     )
     parser.add_argument("--genres", help="a selection, or genres separated by commas")
     add_extraction_options(parser)
@@ -48,10 +47,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
     classifier = load_classifier(options.bundle)
     vocabulary = wished_vocabulary(classifier.manifest, options.genres)
-    if options.music.is_file() or options.music.suffix.lower() == ".csv":
-        found = listed_tracks(options.music, options.threads)
-    else:
-        found = folder_tracks(options.music, "folder", options.threads)
+    found = music_for_testing(options.music, options.threads)
     tracks, unknown = with_known_labels(found, tuple(vocabulary.names.values()))
     extraction = extract_all(tracks, classifier, options.cache, options.threads)
     result = evaluate(classifier, vocabulary, extraction.extracted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 import time
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genre_model.cli.common import positive, say
+from genre_model.cli.music import MUSIC_HELP, music_for_testing
 from genre_model.core.errors import GenreModelError
-from genre_model.data.folder import folder_tracks, listed_tracks
 from genre_model.data.folds import group_of
 from genre_model.data.tracks import LabelledTrack
 
@@ -48,7 +47,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
         "music",
         type=Path,
         metavar="FOLDER|FILE.csv",
-        help="labelled music, as for evaluate: a folder with one folder a genre, or a list",
+        help=MUSIC_HELP,
     )
     parser.add_argument("--seeds", type=positive, default=3, help="so many trainings of each kind")
     parser.add_argument(
@@ -94,13 +93,7 @@ def labelled(music: Path) -> list[LabelledTrack]:
     Raises:
         GenreModelError: There is nothing to tell apart.
     """
-    threads = os.cpu_count() or 1
-    found = (
-        listed_tracks(music, threads)
-        if music.suffix.lower() == ".csv"
-        else folder_tracks(music, "folder", threads)
-    )
-    tracks = [track for track in found if track.labels]
+    tracks = [track for track in music_for_testing(music) if track.labels]
     if len({track.label for track in tracks}) < 2:
         raise GenreModelError(f"{music}: fewer than two genres: nothing to tell apart")
     return tracks

@@ -1,4 +1,4 @@
-"""Slices other than those that a system was made for, as the user wishes."""
+"""A user's changes to the slices that a system was made for."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MAX_SLICES = 10_000  # as many as a bundle may say
 
 
 @dataclass(frozen=True, slots=True)
-class SlicingWish:
-    """How songs are to be cut; None where the system's own way will do."""
+class SlicingOverrides:
+    """How songs are cut; None where the system's own value holds.  ``slice_seconds`` is in s."""
 
     band: Band | None = None
     position: Position | None = None
@@ -25,49 +25,49 @@ class SlicingWish:
     slices_per_song: int | None = None
 
 
-def with_slices(architecture: Architecture, wish: SlicingWish) -> Architecture:
-    """An architecture with its slices as wished.
+def override_slicing(architecture: Architecture, overrides: SlicingOverrides) -> Architecture:
+    """An architecture with other slices.
 
     Raises:
-        GenreModelError: As :func:`adjusted`.
+        GenreModelError: As :func:`overridden`.
     """
-    slices = adjusted(architecture.slices, architecture.spectrogram, wish)
+    slices = overridden(architecture.slices, architecture.spectrogram, overrides)
     return replace(architecture, slices=slices)
 
 
-def with_other_slices(bundle: Bundle, wish: SlicingWish) -> Bundle:
-    """A bundle with its slices as wished; their length is what its network was made for.
+def override_bundle(bundle: Bundle, overrides: SlicingOverrides) -> Bundle:
+    """A bundle with other slices; their length stays, as its network was made for it.
 
     Raises:
-        GenreModelError: As :func:`adjusted`, or another length is wished for.
+        GenreModelError: As :func:`overridden`, or the length is overridden.
     """
     manifest = bundle.manifest
-    if wish.slice_seconds is not None:
+    if overrides.slice_seconds is not None:
         raise GenreModelError(f"the slices of {manifest.bundle_id} cannot have another length")
-    slices = adjusted(manifest.slices, manifest.spectrogram, wish)
-    sampling = manifest.sampling if wish.slices_per_song is None else None
+    slices = overridden(manifest.slices, manifest.spectrogram, overrides)
+    sampling = manifest.sampling if overrides.slices_per_song is None else None
     return replace(bundle, manifest=replace(manifest, slices=slices, sampling=sampling))
 
 
-def adjusted(slices: SliceSpec, spec: FrontEndSpec, wish: SlicingWish) -> SliceSpec:
-    """The slices as wished; their overlap keeps its share of them.
+def overridden(slices: SliceSpec, spec: FrontEndSpec, overrides: SlicingOverrides) -> SliceSpec:
+    """The slices with the overrides; the overlap stays the same share of a slice.
 
     Raises:
-        GenreModelError: What is wished for makes no sense for the front end.
+        GenreModelError: An override makes no sense for the front end.
     """
-    if wish.band is not None and wish.band != "all":
+    if overrides.band is not None and overrides.band != "all":
         if isinstance(spec, NotesSpec):
             raise GenreModelError("notes have no frequency bands")
-        slices = replace(slices, band=wish.band)
-    if wish.position is not None:
-        slices = replace(slices, position=wish.position)
-    if wish.slices_per_song is not None:
-        if wish.slices_per_song > MAX_SLICES:
-            raise GenreModelError(f"at most {MAX_SLICES} slices can be heard of a song")
-        slices = replace(slices, max_slices=wish.slices_per_song)
-    if wish.slice_seconds is None:
+        slices = replace(slices, band=overrides.band)
+    if overrides.position is not None:
+        slices = replace(slices, position=overrides.position)
+    if overrides.slices_per_song is not None:
+        if overrides.slices_per_song > MAX_SLICES:
+            raise GenreModelError(f"at most {MAX_SLICES} slices can be used of a song")
+        slices = replace(slices, max_slices=overrides.slices_per_song)
+    if overrides.slice_seconds is None:
         return slices
-    frames = frames_of(wish.slice_seconds, spec)
+    frames = frames_of(overrides.slice_seconds, spec)
     hop_frames = max(1, round(frames * slices.hop_frames / slices.frames))
     return replace(slices, frames=frames, hop_frames=hop_frames)
 

@@ -16,7 +16,8 @@ from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.store import PROBE, write_bundle
 from genre_model.training.job import TrainingJob
 from genre_model.training.networks.registry import ARCHITECTURES
-from genre_model.training.scratch.bundle import assess_network, manifest_of
+from genre_model.training.scratch.assess import assess_network
+from genre_model.training.scratch.bundle import manifest_of
 from genre_model.training.training_set import HeadOptions, is_right
 
 N_ARTISTS = 20
@@ -60,7 +61,7 @@ def accuracy(probabilities, training_set):
 
 
 def test_what_a_listener_did_is_learned_on_the_validation_and_applied_to_the_test(tracks):
-    (calibration, training_set, cross_validated), split = assess(tracks, play_history=True)
+    (training_set, cross_validated), split = assess(tracks, play_history=True)
     assert [t.path for t in training_set.tracks] == [
         t.path for t, fold in zip(tracks, split.fold, strict=True) if fold == 0
     ]
@@ -73,15 +74,16 @@ def test_what_a_listener_did_is_learned_on_the_validation_and_applied_to_the_tes
     ).all()
     assert cross_validated.threshold == cross_validated.play_history.threshold
 
-    (plain, _, without), _ = assess(tracks)
+    (_, without), _ = assess(tracks)
     assert without.play_history is without.without_play_history is None
-    assert (plain.alone, plain.context) == (calibration.alone, calibration.context)
+    assert without.aggregation == cross_validated.aggregation
+    assert without.context == cross_validated.context
     assert (without.probabilities == cross_validated.without_play_history).all()
 
 
 def test_a_validation_of_one_artist_is_no_crash(tracks):
     few = [t for t in tracks if t.artist.endswith((" 0", " 1", " 2"))]
-    _, training_set, cross_validated = assess(few, play_history=True)[0]
+    training_set, cross_validated = assess(few, play_history=True)[0]
     assert np.isfinite(cross_validated.probabilities).all()
     assert len(training_set.tracks) < len(few)
 

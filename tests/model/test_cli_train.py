@@ -597,7 +597,7 @@ def test_without_the_option_what_a_listener_did_does_not_count(trained, music, c
         ("path,genre\na.flac,A\n", [], "only A has 1 tracks or more: nothing to tell apart"),
         ("path,label\na.flac,A\n", [], "labels.csv has no column genre (it has: path, label)"),
         (None, [], "labels.csv cannot be read as CSV: No such file or directory"),
-        ("path,genre\n", ["--labels", "tags"], "labels.csv is a list, which says the genres"),
+        ("path,genre\n", ["--labels", "tags"], "labels.csv is a list, which has the genres"),
         (
             "path,genre\na,A\nb,B\n",
             ["--play-history"],

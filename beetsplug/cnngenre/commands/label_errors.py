@@ -67,7 +67,7 @@ class LabelErrors:
         from genre_model.core.errors import BundleError
         from genre_model.evaluation.label_errors import FIRM
         from genre_model.evaluation.out_of_fold import read_out_of_fold
-        from genre_model.training.job import REPORT_JSON
+        from genre_model.evaluation.report_files import REPORT_JSON
 
         self.log, self.options = session.log, session.options
         self.firm = FIRM if firm is None else firm

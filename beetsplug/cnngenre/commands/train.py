@@ -18,12 +18,9 @@ if TYPE_CHECKING:
     from beetsplug.cnngenre.config import Options, TrainOptions
     from beetsplug.cnngenre.session import Session
     from genre_model.data.tracks import LabelledTrack
-    from genre_model.evaluation.report import Report
     from genre_model.model.bundle.store import Bundle
-    from genre_model.model.classifier import SongFeatures
-    from genre_model.training.job import TrainingJob
-    from genre_model.training.networks.base import Architecture
-    from genre_model.training.training_set import HeadOptions
+    from genre_model.model.classifier import Classifier, SongFeatures
+    from genre_model.training.flow import TrainingOptions, TrainingPlan, TrainingResult
 
 
 N_DETAILS = 5
@@ -36,12 +33,12 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
         UserError: There is nothing to learn, or the bundle cannot be written.
     """
     from beetsplug.cnngenre.classify.labels import beets_tree, labelled_tracks
+    from beetsplug.cnngenre.classify.models import backbone_bundle
     from genre_model.core.errors import GenreModelError
     from genre_model.data.labels import LabelPolicy
     from genre_model.data.tracks import overview
     from genre_model.evaluation.page.sentences import summary
-    from genre_model.model.bundle.store import Bundle
-    from genre_model.training.job import REPORT_HTML, TrainingJob, check_play_history
+    from genre_model.training.flow import plan_training
 
     options = session.options
     policy = LabelPolicy(
@@ -54,90 +51,61 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     )
     check_target(train_options.field)
     try:
-        system = wished_system(train_options)
         tracks, labelling, n_ours = labelled_tracks(
             lib.items(query), label_reader(lib, train_options), train_options.field, policy
         )
-        if train_options.play_history:
-            check_play_history(tracks)
+        plan = plan_training(
+            tracks,
+            training_options(train_options),
+            dropped=labelling.dropped,
+            target=train_options.field,
+            backbone=backbone_bundle(),
+        )
         for line in overview(tracks, labelling.dropped):
             say(line)
         if n_ours:
             ui.print_(f"{n_ours} tracks that cnngenre labelled itself are not used")
         if options.pretend:
             return
-        job = TrainingJob(
-            tracks, labelling.dropped, head_options(train_options), train_options.field
-        )
-        if isinstance(system, Bundle):
-            bundle, report = learn_head(session, job, system)
-        else:
-            bundle, report = learn_network(session, job, system, train_options.epochs)
+        result = run(session, plan)
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
-    for line in summary(report):
+    for line in summary(result.report):
         say(line)
-    ui.print_(f"report: {(bundle.directory / REPORT_HTML).as_uri()}")
-    ui.print_(how_to_use(bundle, train_options.field, options))
+    ui.print_(f"report: {result.page.as_uri()}")
+    ui.print_(how_to_use(result.bundle, train_options.field, options))
 
 
-def wished_system(options: TrainOptions) -> Architecture | Bundle:
-    """What is trained, with its slices as wished: an architecture, or a head on a bundle's network.
+def training_options(options: TrainOptions) -> TrainingOptions:
+    """The engine's options of a training."""
+    from genre_model.training.flow import TrainingOptions
+    from genre_model.training.slicing_overrides import SlicingOverrides
 
-    Raises:
-        GenreModelError: There is no such architecture, or the slices make no sense for it.
-    """
-    from beetsplug.cnngenre.classify.models import backbone_bundle
-    from genre_model.training.networks.registry import find_architecture
-    from genre_model.training.slicing_overrides import SlicingWish, with_other_slices, with_slices
-
-    wish = SlicingWish(
-        options.band, options.position, options.slice_seconds, options.slices_per_song
-    )
-    architecture = find_architecture(options.architecture)
-    if architecture is None:
-        return with_other_slices(backbone_bundle(), wish)
-    return with_slices(architecture, wish)
-
-
-def head_options(options: TrainOptions) -> HeadOptions:
-    """The settings of the training."""
-    from genre_model.training.networks.registry import default_rule, find_architecture
-    from genre_model.training.training_set import HeadOptions
-
-    return HeadOptions(
+    return TrainingOptions(
+        architecture=options.architecture,
+        aggregation=options.aggregation,
+        select_instances=options.select_instances,
+        play_history=options.play_history,
         target_precision=options.target_precision,
         seed=options.seed,
-        rule=options.aggregation or default_rule(find_architecture(options.architecture)),
-        select=options.select_instances,
-        play_history=options.play_history,
+        epochs=options.epochs,
+        slicing=SlicingOverrides(
+            options.band, options.position, options.slice_seconds, options.slices_per_song
+        ),
     )
 
 
-def learn_head(session: Session, job: TrainingJob, backbone: Bundle) -> tuple[Bundle, Report]:
-    """A head on the embeddings of the shipped network."""
-    from genre_model.training.head.bundle import train_head_bundle
-
-    extracted = extract(session, job.tracks, backbone)
-    return train_head_bundle(job, extracted, backbone, session.folders.models)
-
-
-def learn_network(
-    session: Session, job: TrainingJob, architecture: Architecture, epochs: int | None
-) -> tuple[Bundle, Report]:
-    """A network from scratch; what was interrupted goes on where it was."""
+def run(session: Session, plan: TrainingPlan) -> TrainingResult:
+    """Do the training; one from scratch that was interrupted goes on where it was."""
     from genre_model.evaluation.page.sentences import epoch_line
-    from genre_model.training.scratch.bundle import train_network_bundle
+    from genre_model.training.flow import TrainingEvents, run_training
 
-    work = session.folders.work / architecture.name
-    return train_network_bundle(
-        job,
-        architecture,
+    return run_training(
+        plan,
         session.folders.models,
-        work,
-        lambda report: ui.print_(epoch_line(report)),
-        epochs,
-        session.warn,
+        lambda tracks, classifier: extract(session, tracks, classifier),
+        TrainingEvents(lambda report: ui.print_(epoch_line(report)), session.warn),
+        work=session.folders.work,
     )
 
 
@@ -177,9 +145,9 @@ def how_to_use(bundle: Bundle, field: str, options: Options) -> str:
 
 
 def extract(
-    session: Session, tracks: Sequence[LabelledTrack], backbone: Bundle
+    session: Session, tracks: Sequence[LabelledTrack], classifier: Classifier
 ) -> list[tuple[LabelledTrack, SongFeatures]]:
-    """What is heard of the tracks, by way of the cache; the others are warned of and counted.
+    """The features of the tracks, from the cache or extracted; failures are logged.
 
     Raises:
         GenreModelError: The network or the cluster cannot be used.
@@ -187,7 +155,6 @@ def extract(
     from genre_model.extraction.dask_workers import pool_for
     from genre_model.extraction.extractor import Effort
     from genre_model.extraction.workers import extract_tracks
-    from genre_model.model.classifier import Classifier
 
     options = session.options
     failures: list[str] = []
@@ -196,7 +163,7 @@ def extract(
         if cache is not None:
             stack.enter_context(closing(cache))
         pool = pool_for(
-            Classifier(backbone, lazily=True),
+            classifier,
             cache,
             Effort(time_limit_s=options.time_limit),
             n_workers=options.threads,

@@ -1,28 +1,26 @@
-"""From labelled tracks to a bundle with a report: hear, evaluate, fit, write."""
+"""From labelled tracks to a bundle with a report: evaluate, fit, write."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, pack_out_of_fold
-from genre_model.evaluation.page.render import render_html
 from genre_model.evaluation.report import Report
+from genre_model.evaluation.report_files import new_bundle_id, report_files
 from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.store import HEAD, PROBE, Bundle, write_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.report import make_report
-from genre_model.training.job import MIN_TRACKS, REPORT_HTML, REPORT_JSON, TrainingJob
+from genre_model.training.job import MIN_TRACKS, TrainingJob
 from genre_model.training.training_set import make_training_set
 
 
@@ -35,7 +33,7 @@ def train_head_bundle(
     """Evaluate, fit and write a bundle into the folder ``models``.
 
     Raises:
-        GenreModelError: Too few tracks or genres could be heard, or the bundle cannot be written.
+        GenreModelError: Too few tracks or genres can be used, or the bundle cannot be written.
     """
     created = datetime.now(timezone.utc)
     tracks, sounds = [track for track, _ in extracted], [sound for _, sound in extracted]
@@ -47,8 +45,7 @@ def train_head_bundle(
     slices = backbone.arrays(PROBE)["slices"]
     weights = npz(weights=head.weights, bias=head.bias)
     network = backbone.read(backbone.manifest.network.file)
-    identity = hashlib.sha256(network + weights + created.isoformat().encode()).hexdigest()[:8]
-    bundle_id = f"{created:%Y%m%d-%H%M%S}-{identity}"
+    bundle_id = new_bundle_id(created, network, weights)
     stamp = created.isoformat(timespec="seconds")
     report = make_report(
         training_set,
@@ -80,8 +77,7 @@ def train_head_bundle(
         manifest.network.file: network,
         HEAD: weights,
         PROBE: npz(slices=slices, logits=head.logits(Classifier(backbone).features(slices))),
-        REPORT_JSON: msgspec.json.format(msgspec.json.encode(report), indent=2),
-        REPORT_HTML: render_html(report).encode(),
+        **report_files(report),
         OUT_OF_FOLD: pack_out_of_fold(
             [track.path for track in training_set.tracks], cross_validated.probabilities, bundle_id
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,7 @@ from genre_model.training.keras_export import check_export, export_onnx, require
 from genre_model.training.networks.base import Architecture, Estimator, Network
 from genre_model.training.scratch.checkpoint import best_file, read_variables, restore, save
 from genre_model.training.scratch.loop import Trainer, run_epochs
-from genre_model.training.scratch.slice_store import StoredTrack
+from genre_model.training.scratch.slice_store import SkippedTrack, StoredTrack
 
 Float32 = NDArray[np.float32]
 
@@ -31,15 +31,14 @@ Logits = Callable[[NDArray[np.floating]], Float32]
 OnEpoch = Callable[[EpochReport], None]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """What came of learning.
+    """What a training from scratch made.
 
     ``logits`` takes the slices of one song, (n, *shape), and gives its votes, (n * votes,
-    n_genres); ``export`` gives the ONNX network from ``slices`` to ``logits`` that does the same
-    and is the last thing that can be asked for.
+    n_genres).  ``export`` gives the ONNX network; use ``onnx``, which calls it once.
     ``resumed_epochs`` of the ``history`` were trained by an earlier call; ``fresh_reason`` says why
-    a checkpoint that was there was not used.
+    a checkpoint that was there was not used.  ``skipped`` are the tracks that could not be used.
     """
 
     logits: Logits
@@ -49,6 +48,15 @@ class TrainedNetwork:
     n_weights: int | None = None
     resumed_epochs: int = 0
     fresh_reason: str = ""
+    skipped: tuple[SkippedTrack, ...] = ()
+
+    @cached_property
+    def onnx(self) -> bytes:
+        """The ONNX network from ``slices`` to ``logits`` that does the same.
+
+        It takes the place of the trained one in memory: ``logits`` cannot be called after it.
+        """
+        return self.export()
 
 
 def learn(

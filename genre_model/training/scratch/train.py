@@ -1,4 +1,4 @@
-"""From labelled tracks to a trained system as an ONNX network.
+"""Train a system from scratch on the slices of labelled tracks.
 
 The slices of all tracks are computed once and kept on disk; a network's memory does not grow with
 the library.
@@ -7,7 +7,7 @@ the library.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,10 @@ from genre_model.core.errors import GenreModelError
 from genre_model.core.files import writing
 from genre_model.data.folds import split_tracks
 from genre_model.data.tracks import LabelledTrack
-from genre_model.evaluation.report import EpochReport
 from genre_model.training.instance_selection import SELECTION_FOLDS, ease_of, easiest
 from genre_model.training.networks.base import Architecture, require_learner
-from genre_model.training.scratch.learn import OnEpoch, learn
+from genre_model.training.scratch.learn import OnEpoch, TrainedNetwork, learn
 from genre_model.training.scratch.slice_store import (
-    SkippedTrack,
     StoredTrack,
     candidate_genres,
     check_parts,
@@ -30,22 +28,6 @@ from genre_model.training.scratch.slice_store import (
 )
 
 Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trained:
-    """A system that has learned, as an ONNX network, and the tracks that it could not hear.
-
-    The rest is as in :class:`Learned`.
-    """
-
-    onnx: bytes
-    history: tuple[EpochReport, ...]
-    best_epoch: int
-    n_weights: int | None
-    resumed_epochs: int
-    fresh_reason: str
-    skipped: tuple[SkippedTrack, ...] = ()
 
 
 def train_system(
@@ -60,7 +42,7 @@ def train_system(
     epochs: int | None = None,
     slices_folder: Path | None = None,
     select: float | None = None,
-) -> Trained:
+) -> TrainedNetwork:
     """Train a system on slices of the tracks.
 
     Args:
@@ -93,17 +75,8 @@ def train_system(
     check_parts(stored)
     if select is not None:
         stored = select_slices(architecture, stored, select, work, seed=seed, epochs=epochs)
-    learned = learn(architecture, stored, work, seed=seed, on_epoch=on_epoch, epochs=epochs)
-    # Without the network itself: it would stay in memory, beside the one that is exported.
-    return Trained(
-        learned.export(),
-        learned.history,
-        learned.best_epoch,
-        learned.n_weights,
-        learned.resumed_epochs,
-        learned.fresh_reason,
-        skipped,
-    )
+    trained = learn(architecture, stored, work, seed=seed, on_epoch=on_epoch, epochs=epochs)
+    return replace(trained, skipped=skipped)
 
 
 def select_slices(

@@ -8,51 +8,51 @@ from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import NotesSpec, SliceSpec, SoxSpec
 from genre_model.model.bundle.store import SHIPPED, read_bundle
 from genre_model.training.networks.registry import ARCHITECTURES
-from genre_model.training.slicing_overrides import SlicingWish, adjusted, with_other_slices
+from genre_model.training.slicing_overrides import SlicingOverrides, overridden, override_bundle
 
 SLICES = SliceSpec(frames=128, hop_frames=64, max_slices=40)
 
 
 def test_no_wish_changes_nothing():
-    assert adjusted(SLICES, SoxSpec(), SlicingWish()) == SLICES
+    assert overridden(SLICES, SoxSpec(), SlicingOverrides()) == SLICES
 
 
 def test_all_wishes_at_once():
-    wish = SlicingWish("low", "middle", 5.12, 7)
+    overrides = SlicingOverrides("low", "middle", 5.12, 7)
     expected = replace(
         SLICES, frames=256, hop_frames=128, max_slices=7, band="low", position="middle"
     )
-    assert adjusted(SLICES, SoxSpec(), wish) == expected
+    assert overridden(SLICES, SoxSpec(), overrides) == expected
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, 0.1, 1e6, float("inf"), float("nan")])
 def test_absurd_lengths_are_a_sentence(seconds):
     with pytest.raises(GenreModelError, match="slices must be from"):
-        adjusted(SLICES, SoxSpec(), SlicingWish(slice_seconds=seconds))
+        overridden(SLICES, SoxSpec(), SlicingOverrides(slice_seconds=seconds))
 
 
 def test_more_slices_than_a_bundle_may_say_are_a_sentence():
     with pytest.raises(GenreModelError, match="at most 10000 slices"):
-        adjusted(SLICES, SoxSpec(), SlicingWish(slices_per_song=10_001))
+        overridden(SLICES, SoxSpec(), SlicingOverrides(slices_per_song=10_001))
 
 
 @pytest.mark.parametrize(
-    ("wish", "sentence"),
+    ("overrides", "sentence"),
     [
-        (SlicingWish(band="high"), "notes have no frequency bands"),
-        (SlicingWish(slice_seconds=3.0), "counted in notes"),
+        (SlicingOverrides(band="high"), "notes have no frequency bands"),
+        (SlicingOverrides(slice_seconds=3.0), "counted in notes"),
     ],
 )
-def test_notes_have_neither_bands_nor_seconds(wish, sentence):
+def test_notes_have_neither_bands_nor_seconds(overrides, sentence):
     with pytest.raises(GenreModelError, match=sentence):
-        adjusted(SLICES, NotesSpec(), wish)
+        overridden(SLICES, NotesSpec(), overrides)
 
 
 def test_the_shipped_network_wants_its_own_length():
     shipped = read_bundle(SHIPPED)
     with pytest.raises(GenreModelError, match="cannot have another length"):
-        with_other_slices(shipped, SlicingWish(slice_seconds=5.0))
-    few = with_other_slices(shipped, SlicingWish(slices_per_song=3))
+        override_bundle(shipped, SlicingOverrides(slice_seconds=5.0))
+    few = override_bundle(shipped, SlicingOverrides(slices_per_song=3))
     assert few.manifest.slices.max_slices == 3
     assert few.manifest.sampling is None  # so many and no more
     assert few.read(few.manifest.network.file) == shipped.read("network.onnx")

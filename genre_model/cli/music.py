@@ -1,0 +1,132 @@
+"""The labelled music that a subcommand is given: a folder, a list, or a folder of pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from genre_model.cli.common import N_FAILURES, say
+from genre_model.core.errors import GenreModelError
+from genre_model.data.folder import (
+    LabelsFrom,
+    find_audio,
+    folder_tracks,
+    listed_tracks,
+    picture_tracks,
+)
+from genre_model.data.labels import Labelling, LabelPolicy, read_labels
+from genre_model.data.tracks import LabelledTrack
+from genre_model.features.png_songs import find_pictures, takes_pictures
+from genre_model.training.networks.base import Architecture
+
+MUSIC_HELP = (
+    "a folder with one folder for each genre, or a list with the columns path and genre, and "
+    "optionally artist, album, play_count, rating and added"
+)
+
+# What a track without a label is said to be, by where the labels come from.
+NO_LABEL = {
+    "folder": "{n} files lie in the folder itself, not in one of a genre, and are not used",
+    "tags": "{n} files have no genre in their tags and are not used",
+    "list": "{n} tracks of the list have no genre and are not used",
+}
+
+Source = LabelsFrom | Literal["list"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledMusic:
+    """The tracks of a folder or a list, and where their labels come from."""
+
+    tracks: list[LabelledTrack]
+    labels_from: Source
+
+    def sentences(self) -> list[str]:
+        """What to tell the user about tracks without a label."""
+        n = sum(not track.labels for track in self.tracks)
+        return [NO_LABEL[self.labels_from].format(n=n)] if n else []
+
+
+def is_list(music: Path) -> bool:
+    """Whether music is given as a list, not as a folder."""
+    return music.suffix.lower() == ".csv" and not music.is_dir()
+
+
+def music_for_training(
+    music: Path, labels: LabelsFrom | None, architecture: Architecture | None, threads: int
+) -> LabelledMusic:
+    """The tracks of a list, of a folder of music, or of a folder of pictures.
+
+    Pictures that cannot be used are named on standard error.
+
+    Args:
+        music: A folder or a CSV file.
+        labels: Where the labels of a folder are; in the names of its folders where None.
+        architecture: What is to be trained; a head on embeddings where None.
+        threads: How many files are read at once.
+
+    Raises:
+        GenreModelError: There are no tracks, a list comes with ``labels``, or the architecture
+            does not take pictures.
+    """
+    if is_list(music):
+        if labels:
+            raise GenreModelError(f"{music} is a list, which has the genres itself: no --labels")
+        return LabelledMusic(listed_tracks(music, threads), "list")
+    labels_from: LabelsFrom = labels or "folder"
+    if any(find_audio([music])) or not any(find_pictures(music)):
+        return LabelledMusic(folder_tracks(music, labels_from, threads), labels_from)
+    if architecture is None or not takes_pictures(architecture.spectrogram, architecture.slices):
+        name = "embeddings" if architecture is None else architecture.name
+        raise GenreModelError(
+            f"{music} holds pictures, and {name} does not learn from them (pelchat2019 does)"
+        )
+    if labels_from != "folder":
+        raise GenreModelError(f"{music} holds pictures, which have no tags")
+    tracks, problems = picture_tracks(music, threads)
+    rest = [f"and {len(problems) - N_FAILURES} more"] if len(problems) > N_FAILURES else []
+    say(["not used: " + line for line in problems[:N_FAILURES]] + rest, error=True)
+    return LabelledMusic(tracks, "folder")
+
+
+def music_for_testing(music: Path, threads: int | None = None) -> list[LabelledTrack]:
+    """The tracks of a list or of a folder with one folder for each genre.
+
+    Raises:
+        GenreModelError: There are none.
+    """
+    threads = threads or os.cpu_count() or 1
+    if music.is_file() or is_list(music):
+        return listed_tracks(music, threads)
+    return folder_tracks(music, "folder", threads)
+
+
+def trainable(
+    music: LabelledMusic, genres: Sequence[str] | None, min_tracks: int
+) -> tuple[list[LabelledTrack], Labelling]:
+    """The tracks to learn from with their classes, and how the labels were read.
+
+    The names of folders, and of a list, are taken as they are: somebody who sorts Rap and Hip Hop
+    apart has a reason.
+
+    Args:
+        music: What was found.
+        genres: The classes; all where None.
+        min_tracks: A genre with fewer tracks is left out.
+
+    Raises:
+        GenreModelError: The labels leave nothing to tell apart.
+    """
+    raw = [track.labels for track in music.tracks]
+    as_they_are = {name: name for labels in raw for name in labels}
+    policy = LabelPolicy(
+        wanted=None if genres is None else tuple(genres),
+        min_tracks=min_tracks,
+        renamed=as_they_are if music.labels_from != "tags" else {},
+    )
+    labelling = read_labels(raw, policy)
+    pairs = zip(music.tracks, labelling.labels, strict=True)
+    return [replace(track, labels=labels) for track, labels in pairs if labels], labelling

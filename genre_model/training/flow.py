@@ -1,0 +1,248 @@
+"""Training from labelled tracks to a bundle with its report, as every interface asks for it.
+
+:func:`plan_training` checks everything that can be checked before the hours of work,
+:func:`run_training` does the work, and :func:`train` does both.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from genre_model.core.specs import AggregationRule
+from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.report import EpochReport, Report
+from genre_model.evaluation.report_files import REPORT_HTML
+from genre_model.model.bundle.store import SHIPPED, Bundle, read_bundle
+from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.training.job import TrainingJob, check_play_history
+from genre_model.training.networks.base import Architecture
+from genre_model.training.networks.registry import EMBEDDINGS, default_rule, find_architecture
+from genre_model.training.slicing_overrides import (
+    SlicingOverrides,
+    override_bundle,
+    override_slicing,
+)
+from genre_model.training.training_set import HeadOptions
+
+Extracted = Sequence[tuple[LabelledTrack, SongFeatures]]
+# Extracts the features of tracks; those that fail are left out.
+Extract = Callable[[Sequence[LabelledTrack], Classifier], Extracted]
+
+
+AS_MADE = SlicingOverrides()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """What a user may choose about a training.
+
+    Attributes:
+        architecture: ``embeddings`` (a head on the shipped network) or a network's name.
+        aggregation: How slices become a song; what was measured to be best where None.
+        select_instances: The share (0 to 1] of each genre's slices to train on, the easiest; all
+            where None.
+        play_history: Whether plays, rating and age are features beside the audio.
+        target_precision: The share of the accepted answers that are to be right, 0 to 1.
+        seed: Of the folds and, from scratch, of the weights.
+        epochs: At most so many, from scratch; the architecture's number where None.
+        slicing: Which slices of a song are used, where not the system's own.
+    """
+
+    architecture: str = EMBEDDINGS
+    aggregation: AggregationRule | None = None
+    select_instances: float | None = None
+    play_history: bool = False
+    target_precision: float = 0.9
+    seed: int = 0
+    epochs: int | None = None
+    slicing: SlicingOverrides = AS_MADE
+
+    def head_options(self) -> HeadOptions:
+        """The settings of the fit and the calibration."""
+        return HeadOptions(
+            target_precision=self.target_precision,
+            seed=self.seed,
+            rule=self.aggregation or default_rule(find_architecture(self.architecture)),
+            select=self.select_instances,
+            play_history=self.play_history,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """A job that has been checked, and what is to be trained.
+
+    ``system`` is an architecture to train from scratch, or the bundle whose network the head is
+    fitted on.
+    """
+
+    job: TrainingJob
+    system: Architecture | Bundle
+    epochs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """The bundle that was written, and its report."""
+
+    bundle: Bundle
+    report: Report
+
+    @property
+    def page(self) -> Path:
+        """The report as a page, absolute."""
+        return (self.bundle.directory / REPORT_HTML).resolve()
+
+
+def ignore(_: object) -> None:
+    """Do nothing: the default of a callback."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEvents:
+    """What a training calls on its way.
+
+    ``on_epoch`` gets the report of each epoch, from scratch; ``on_failure`` a sentence about each
+    track that cannot be used.
+    """
+
+    on_epoch: Callable[[EpochReport], None] = ignore
+    on_failure: Callable[[str], None] = ignore
+
+
+def chosen_system(
+    options: TrainingOptions, backbone: Bundle | None = None
+) -> Architecture | Bundle:
+    """What is trained, with its slices as chosen.
+
+    Raises:
+        GenreModelError: There is no such architecture, or the slices make no sense for it.
+    """
+    architecture = find_architecture(options.architecture)
+    if architecture is None:
+        return override_bundle(backbone or read_bundle(SHIPPED), options.slicing)
+    return override_slicing(architecture, options.slicing)
+
+
+def plan_training(
+    tracks: Sequence[LabelledTrack],
+    options: TrainingOptions,
+    *,
+    dropped: Mapping[str, tuple[int, str]] | None = None,
+    target: str = "genres",
+    backbone: Bundle | None = None,
+) -> TrainingPlan:
+    """Check a training before it begins.
+
+    Args:
+        tracks: What to learn from; every track has at least one label.
+        options: The user's choices.
+        dropped: Labels that are not used, for the report: label -> (tracks, why).
+        target: The field that the model predicts.
+        backbone: The bundle whose network a head is fitted on; the shipped one where None.
+
+    Raises:
+        GenreModelError: An option is impossible, or no track has the play history that is wanted.
+    """
+    system = chosen_system(options, backbone)
+    if options.play_history:
+        check_play_history(tracks)
+    job = TrainingJob(tracks, dropped or {}, options.head_options(), target)
+    return TrainingPlan(job, system, options.epochs)
+
+
+def run_training(
+    plan: TrainingPlan,
+    models: Path,
+    extract: Extract,
+    events: TrainingEvents = TrainingEvents(),
+    work: Path | None = None,
+) -> TrainingResult:
+    """Extract, train, evaluate, and write a bundle into a folder of its own in ``models``.
+
+    Args:
+        plan: What to do.
+        models: The folder that gets the bundle; it is made where there is none.
+        extract: Extracts the features of tracks, for a head.
+        events: What to call on the way.
+        work: Where slices and checkpoints of a training from scratch are, in a folder for each
+            architecture; ``models/.work`` where None.
+
+    Raises:
+        GenreModelError: Too few tracks can be used, a library is missing, or the bundle cannot be
+            written.
+    """
+    if isinstance(plan.system, Bundle):
+        from genre_model.training.head.bundle import train_head_bundle
+
+        extracted = extract(plan.job.tracks, Classifier(plan.system, lazily=True))
+        return TrainingResult(*train_head_bundle(plan.job, extracted, plan.system, models))
+    from genre_model.training.scratch.bundle import train_network_bundle
+
+    return TrainingResult(
+        *train_network_bundle(
+            plan.job,
+            plan.system,
+            models,
+            (work or models / ".work") / plan.system.name,
+            events.on_epoch,
+            plan.epochs,
+            events.on_failure,
+        )
+    )
+
+
+def train(
+    tracks: Sequence[LabelledTrack],
+    models: Path,
+    options: TrainingOptions = TrainingOptions(),
+    *,
+    on_epoch: Callable[[EpochReport], None] = ignore,
+    on_failure: Callable[[str], None] = ignore,
+) -> TrainingResult:
+    """Train on labelled tracks and write a bundle into the folder ``models``.
+
+    Args:
+        tracks: What to learn from; every track has at least one label, which is its class.
+        models: The folder that gets the bundle, in a folder of its own.
+        options: The choices; by default a head on the shipped network's embeddings, which takes
+            seconds after the extraction.
+        on_epoch: Gets the report of each epoch of a training from scratch.
+        on_failure: Gets a sentence about each track that cannot be used.
+
+    Raises:
+        GenreModelError: An option is impossible, too few tracks or genres can be used, a library
+            is missing, or the bundle cannot be written.
+    """
+
+    def extract(tracks: Sequence[LabelledTrack], classifier: Classifier) -> Extracted:
+        return extract_locally(tracks, classifier, on_failure)
+
+    plan = plan_training(tracks, options)
+    return run_training(plan, models, extract, TrainingEvents(on_epoch, on_failure))
+
+
+def extract_locally(
+    tracks: Sequence[LabelledTrack], classifier: Classifier, on_failure: Callable[[str], None]
+) -> Extracted:
+    """Extract the features of tracks on all cores of this machine, without a cache.
+
+    Raises:
+        GenreModelError: The model cannot be used.
+    """
+    from genre_model.extraction.extractor import Effort
+    from genre_model.extraction.workers import extract_tracks, local_pool
+
+    def on_track(track: LabelledTrack, error: str | None) -> None:
+        if error is not None:
+            on_failure(f"{track.path}: {error}")
+
+    n_workers = os.cpu_count() or 1
+    classifier.try_out()
+    pool = local_pool(classifier, None, Effort(), n_workers=n_workers, n_files=len(tracks))
+    with closing(pool):
+        return list(extract_tracks(tracks, pool, on_track))

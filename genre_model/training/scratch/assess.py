@@ -1,0 +1,138 @@
+"""Calibrate a network that was trained from scratch, and test it on other artists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from genre_model.core.deadline import TIME_LIMIT_S, time_limit
+from genre_model.core.errors import AudioError, GenreModelError
+from genre_model.data.folds import Split, context_group, split_tracks
+from genre_model.data.tracks import LabelledTrack
+from genre_model.model.bundle.store import Bundle
+from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.play_history import PlayHistorySpec, with_play_history
+from genre_model.training.calibration import Calibration, songs_of
+from genre_model.training.head.cross_validation import final_play_history, play_history_out_of_fold
+from genre_model.training.job import TrainingJob
+from genre_model.training.training_set import (
+    CrossValidated,
+    Float64,
+    TrainingSet,
+    accuracy_of_slices,
+    make_training_set,
+)
+
+TEST_FOLD, VALIDATION_FOLD = 0, 1
+
+
+def assess_network(
+    job: TrainingJob,
+    split: Split,
+    draft: Bundle,
+    on_failure: Callable[[str], None] = lambda _: None,
+) -> tuple[TrainingSet, CrossValidated]:
+    """Calibrate on the validation tracks, and classify the test tracks.
+
+    Returns:
+        The test tracks, and their probabilities with the calibration.
+
+    Raises:
+        GenreModelError: None of either can be used.
+    """
+    classifier = Classifier(draft, tried=True)
+    known = extract_fold(job.tracks, split, VALIDATION_FOLD, classifier)
+    unknown = extract_fold(job.tracks, split, TEST_FOLD, classifier, on_failure)
+    with_context = job.options.context and split.group_by == "artist"
+    known_songs = songs_of([extracted.features for extracted in known.extracted])
+    known_groups = [context_group(track) for track in known.tracks]
+    calibration = Calibration.choose(
+        known_songs,
+        known,
+        known_groups,
+        job.options,
+        np.ones(len(known.tracks), dtype=np.bool_),
+        with_context=with_context,
+    )
+    groups = tuple(context_group(track) for track in unknown.tracks)
+    slice_logits = [extracted.features for extracted in unknown.extracted]
+    probabilities = calibration.apply(songs_of(slice_logits), groups)
+    tested = Split(
+        np.zeros(len(groups), dtype=np.intp), groups, split.group_by, one_split(split.reason)
+    )
+    cross_validated = CrossValidated(
+        tested,
+        probabilities,
+        probabilities.max(axis=1) >= calibration.threshold,
+        accuracy_of_slices(slice_logits, unknown.candidates),
+        calibration.alone,
+        calibration.context,
+    )
+    if job.options.play_history:
+        before = calibration.apply(known_songs, known_groups)
+        cross_validated = apply_play_history(
+            unknown, cross_validated, learn_play_history(job, known, before)
+        )
+    return unknown, cross_validated
+
+
+def learn_play_history(
+    job: TrainingJob, known: TrainingSet, probabilities: Float64
+) -> PlayHistorySpec:
+    """The play history's addition, fitted on the validation tracks and their probabilities."""
+    groups = [context_group(track) for track in known.tracks]
+    n = len(groups)
+    fold = split_tracks(known.tracks, job.options.seed).fold if n > 1 else np.zeros(n, np.intp)
+    after = play_history_out_of_fold(known, probabilities, fold)
+    return final_play_history(known, probabilities, after, groups, job.options)
+
+
+def apply_play_history(
+    training_set: TrainingSet, cross_validated: CrossValidated, spec: PlayHistorySpec
+) -> CrossValidated:
+    """The same with the play history of the tracks."""
+    before = cross_validated.probabilities
+    after = with_play_history(before, training_set.play_history, spec)
+    return replace(
+        cross_validated,
+        probabilities=after,
+        accepted=after.max(axis=1) >= spec.threshold,
+        play_history=spec,
+        without_play_history=before,
+    )
+
+
+def one_split(reason: str) -> str:
+    """Why, and that there are no folds."""
+    return f"{reason}; a fifth tested, a fifth for choosing the epoch, the rest trained on"
+
+
+def extract_fold(
+    tracks: Sequence[LabelledTrack],
+    split: Split,
+    fold: int,
+    classifier: Classifier,
+    on_failure: Callable[[str], None] = lambda _: None,
+) -> TrainingSet:
+    """The features of a fold's tracks; those that cannot be decoded are left out.
+
+    Raises:
+        GenreModelError: None can be decoded.
+    """
+    chosen = [track for track, f in zip(tracks, split.fold, strict=True) if f == fold]
+    extracted: list[tuple[LabelledTrack, SongFeatures]] = []
+    for track in chosen:
+        try:
+            with time_limit(TIME_LIMIT_S):
+                extracted.append((track, classifier.extract(track.path)))
+        except AudioError as error:
+            on_failure(f"{track.path}: {error}")
+    if not any(len(sound.features) for _, sound in extracted):
+        raise GenreModelError("none of the tracks to be tested on can be decoded")
+    manifest = classifier.manifest
+    now_s = datetime.fromisoformat(manifest.created_utc).timestamp()
+    tracks, sounds = [track for track, _ in extracted], [sound for _, sound in extracted]
+    return make_training_set(tracks, sounds, manifest.genres, now_s)
