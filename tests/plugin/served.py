@@ -99,8 +99,8 @@ class Served:
             raise
         place = urllib.parse.urlsplit(self.address)
         self.host, self.port = place.netloc, place.port
-        self.token = urllib.parse.parse_qs(place.query)["token"][0]
-        self.cookie = ""
+        self.token = place.path.strip("/")
+        self.prefix = f"/{self.token}"
 
     def wait_for(self, pattern, seconds=60):
         """Read lines until one matches; its first group."""
@@ -131,21 +131,18 @@ class Served:
             pipe.close()
 
     def send(self, method, path, body=None, **headers):
-        """An answer's status, headers and body; headers are named with underscores."""
+        """An answer's status, headers and body; headers are named with underscores.
+
+        ``path`` is one of the page's, or with ``at_root=True`` one of the server's.
+        """
+        path = path if headers.pop("at_root", False) else self.prefix + path
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body, {"Cookie": self.cookie, **given})
+        connection.request(method, path, body, given)
         response = connection.getresponse()
         content = response.read()
         connection.close()
         return response.status, response.headers, content
-
-    def enter(self):
-        """Come in by the address, as a browser does; what came back."""
-        status, headers, content = self.send("GET", f"/?token={self.token}")
-        assert status == 303, content
-        self.cookie = headers["Set-Cookie"].partition(";")[0]
-        return headers
 
     def get(self, path, status=200):
         found, _, content = self.send("GET", path)

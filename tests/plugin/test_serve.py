@@ -1,13 +1,13 @@
 """``beet cnngenre --serve``: the page's server, asked by what is no browser."""
 
 import json
-import re
 import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mutagen
@@ -25,10 +25,8 @@ def serve():
     """Starts servers, and ends those that the test has not."""
     started = []
 
-    def start(beet, *arguments, enter=True, **environment):
+    def start(beet, *arguments, **environment):
         started.append(Served(beet, *arguments, **environment))
-        if enter:
-            started[-1].enter()
         return started[-1]
 
     yield start
@@ -41,15 +39,13 @@ SHARED = {}
 
 @pytest.fixture
 def shared(doubtful):
-    """A server for tests that want to change something and must not; it has the cookie."""
+    """A server for tests that want to change something and must not."""
     if not SHARED:
         beet = doubtful(Unsure_1=None, Unsure_2=None, Rock=None, Jazz=["Polka"])
         SHARED["served"] = Served(beet)
         SHARED["before"] = library_of(beet)
         SHARED["beet"] = beet
-    served = SHARED["served"]
-    served.enter()
-    yield served
+    yield SHARED["served"]
     assert library_of(SHARED["beet"]) == SHARED["before"]
 
 
@@ -71,7 +67,8 @@ def test_what_is_decided_is_written_at_once_and_ctrl_c_sums_up(doubtful, serve):
     served = serve(beet)
     session = served.get("/session")
     assert session["progress"] == {
-        "total": 3, "left": 3, "decided": 0, "skipped": 0, "can_undo": False
+        "total": 3, "left": 3, "decided": 0, "accepted": 0, "corrected": 0, "skipped": 0,
+        "failed": 0, "gone": 0, "sure": 0, "can_undo": False,
     }  # fmt: skip
     first = session["track"]
     second = served.post("/decide", track=first["id"], genres=[first["best"]])["track"]
@@ -91,25 +88,74 @@ def test_what_is_decided_is_written_at_once_and_ctrl_c_sums_up(doubtful, serve):
     assert {row["value"] for row in reviewed} == {first["best"], other}
 
 
-def test_typed_names_are_the_models_or_asked_about_once(doubtful, serve):
-    beet = doubtful()
+def test_typed_names_are_taken_for_what_they_say_and_new_ones_asked_about_once(doubtful, serve):
+    beet = doubtful(Unsure_1=None, Unsure_2=None, Rock=["Shoegaze"])
     served = serve(beet)
-    first = served.get("/session")["track"]
-    number = next(i for i, s in enumerate(first["ranked"], 1) if s["genre"] == "Rock")
-    assert served.post("/decide", 400, track=first["id"], text="99")["error"]
+    session = served.get("/session")
+    first = session["track"]
+    assert session["genres"] == ["Ambient", "Electronic", "Jazz", "Rock", "Shoegaze"]
     assert served.post("/decide", 400, track=first["id"], text=" ; ")["error"]
-    text = f"jAzZ; {number}; Drone Doom"
+    text = "jAzZ; SHOEGAZE; 2; Drone Doom"
     answer = served.post("/decide", track=first["id"], text=text)
-    assert answer == {"unknown": ["Drone Doom"]}
+    assert answer == {"unknown": ["2", "Drone Doom"]}
     assert genres_of(beet)[first["title"]] == ""
     answer = served.post("/decide", track=first["id"], text=text, meant=True)
-    assert answer["new_names"] == ["Drone Doom"]
+    assert answer["new_names"] == ["2", "Drone Doom"]
     served.post("/decide", track=answer["track"]["id"], text="Drone Doom")
     assert served.end().startswith("accepted 0, corrected 2")
     assert genres_of(beet) == {
-        first["title"]: "Jazz; Rock; Drone Doom",
+        "Rock": "Shoegaze",
+        first["title"]: "Jazz; Shoegaze; 2; Drone Doom",
         answer["track"]["title"]: "Drone Doom",
     }
+
+
+@pytest.mark.parametrize("scope", ["album", "artist"])
+def test_a_decision_for_an_album_or_artist_is_one_and_is_taken_back_as_one(doubtful, serve, scope):
+    beet = doubtful(Unsure_1=None, Unsure_2=None, Unsure_3=None, Rock=None)
+    elsewhere = {"album": "Unsure_3", "artist": "Unsure_2"}[scope]
+    beet("modify", "-y", "-W", "-M", f"title:{elsewhere}", "artist=Somebody")
+    served = serve(beet)
+    before = library_of(beet)
+    by_title = {row["title"]: row["id"] for row in served.get("/tracks")}
+    fellows = served.get(f"/tracks/{by_title['Unsure_1']}")["fellows"]
+    n_fellows = {"album": 2, "artist": 1}[scope]
+    assert (fellows["track"], fellows[scope]) == (0, n_fellows)
+    answer = served.post("/decide", track=by_title["Unsure_1"], genres=["Jazz"], scope=scope)
+    plural = "s" if n_fellows > 1 else ""
+    assert answer["said"] == f"Unsure_1 and {n_fellows} other{plural}: Jazz"
+    genres = genres_of(beet)
+    given = {title for title, genre in genres.items() if genre == "Jazz"}
+    assert given == {"Unsure_1", "Unsure_3"} | ({"Unsure_2"} if scope == "album" else set())
+    for title in given:
+        assert file_genres(files_of(beet)[title]) == ["Jazz"]
+    answer = served.post("/undo")
+    assert answer["said"].endswith(f"and {n_fellows} other{plural}: taken back")
+    assert answer["progress"]["can_undo"] is False
+    assert library_of(beet) == before
+    assert served.end().startswith("accepted 0, corrected 0, skipped 0, left 3")
+
+
+def test_what_was_decided_before_is_not_overruled_by_a_decision_for_the_album(doubtful, serve):
+    beet = doubtful()
+    served = serve(beet)
+    first, second = served.get("/tracks")
+    served.post("/decide", track=first["id"], genres=["Rock"])
+    served.post("/decide", track=second["id"], genres=["Jazz"], scope="album")
+    assert genres_of(beet) == {first["title"]: "Rock", second["title"]: "Jazz"}
+
+
+def test_skipped_ones_are_gone_through_again(doubtful, serve):
+    served = serve(doubtful())
+    for row in served.get("/tracks"):
+        answer = served.post("/skip", track=row["id"])
+    assert answer["progress"]["left"] == 0
+    answer = served.post("/again")
+    assert answer["progress"]["left"] == 2
+    assert (answer["progress"]["left"], answer["track"]["id"]) == (
+        2,
+        served.get("/tracks")[0]["id"],
+    )
 
 
 KINDS = ("mp3", "flac", "aac", "opus", "wav16", "wma")
@@ -245,7 +291,9 @@ def test_the_picture_is_the_explanation(doubtful, serve):
     files_of(beet)["Unsure"].unlink()
     assert served.send("GET", path)[2] == content  # it was kept
     before = library_of(beet)
-    assert "cannot be written" in served.post("/decide", 409, track=track["id"], text="1")["error"]
+    assert (
+        "cannot be written" in served.post("/decide", 409, track=track["id"], text="Rock")["error"]
+    )
     assert served.end().startswith("accepted 0, corrected 0, skipped 0, left 0, failed 1")
     assert library_of(beet) == before
 
@@ -278,35 +326,28 @@ def test_only_the_tracks_in_doubt_are_the_pages_business(shared):
 
 
 def wrong_tokens(served):
-    yield from ("", "x", served.token[:-1], served.token + "x", served.token.swapcase(), "\u00e9")
+    yield from ("", "x", served.token[:-1], served.token + "x", served.token.swapcase(), "%c3%a9")
 
 
 def test_nobody_comes_in_without_the_token(shared):
     served = shared
-    served.cookie = ""
     pages = ("/", "/page.css", "/page.js", "/session", "/tracks", "/tracks/1", "/tracks/1/audio")
-    for path in (*pages, "/tracks/1/picture", "/favicon.ico", "/nowhere", "/static/page.js"):
-        status, headers, content = served.send("GET", path)
-        assert (status, headers["Set-Cookie"]) == (403, None), path
-        assert content == b"Open this page with the address that beet has printed.\n"
-    for token in wrong_tokens(served):
-        quoted = token.encode("utf-8").hex("%") and "".join(f"%{b:02x}" for b in token.encode())
-        assert served.send("GET", f"/?token={quoted}")[0] == 403
-        served.cookie = f"cnngenre_{served.port}={token}".encode().decode("latin-1")
-        assert served.send("GET", "/session")[0] == 403
-    served.cookie = ""
-    assert served.send("GET", f"/session?token={served.token}")[0] == 403
-    assert served.send("POST", f"/?token={served.token}")[0] == 403
+    pages = (*pages, "/tracks/1/picture", "/icon", "/nowhere", "/static/page.js")
+    cookies = {"Cookie": f"cnngenre_{served.port}={served.token}; token={served.token}"}
+    for path in (*pages, *(f"/{token}{page}" for token in wrong_tokens(served) for page in pages)):
+        for also in ("", f"?token={served.token}"):
+            status, headers, content = served.send("GET", path + also, at_root=True, **cookies)
+            assert (status, headers["Set-Cookie"]) == (403, None), path
+            assert content == b"Open this page with the address that beet has printed.\n"
+    assert served.send("POST", "/decide", "{}", at_root=True, **cookies)[0] == 403
 
 
-def test_the_token_goes_from_the_address_into_a_strict_cookie(shared):
+def test_the_secret_is_in_no_cookie_which_other_ports_would_be_sent(shared):
     served = shared
-    headers = served.enter()
-    assert headers["Location"] == "/"
-    name, *attributes = re.split("; ?", headers["Set-Cookie"])
-    assert name == f"cnngenre_{served.port}={served.token}"
-    assert {"HttpOnly", "SameSite=Strict", "Path=/"} == set(attributes)
+    track = served.get("/session")["track"]["id"]
     assert len(served.token) >= 43
+    for path in ("/", "/page.js", "/session", f"/tracks/{track}/audio", "/nowhere"):
+        assert served.send("GET", path)[1]["Set-Cookie"] is None
     status, _, content = served.send("GET", "/")
     assert (status, content) == (200, (PAGE / "page.html").read_bytes())
 
@@ -316,8 +357,8 @@ def test_every_answer_has_the_headers_that_keep_others_out(shared):
     track = served.get("/session")["track"]["id"]
     paths = ["/", "/page.css", "/page.js", "/session", f"/tracks/{track}/audio", "/nowhere"]
     answers = [served.send("GET", path)[1] for path in paths]
-    served.cookie = ""
-    answers += [served.enter(), served.send("GET", "/", Host="evil.example")[1]]
+    answers += [served.send("GET", "/", at_root=True)[1]]
+    answers += [served.send("GET", "/", Host="evil.example")[1]]
     for headers in answers:
         policy = headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'self';")
@@ -340,7 +381,7 @@ def test_every_answer_has_the_headers_that_keep_others_out(shared):
 def test_a_name_that_leads_here_is_not_enough(shared, host):
     served = shared
     host = host.format(port=served.port)
-    for path in ("/", f"/?token={served.token}", "/session"):
+    for path in ("/", "/session"):
         status, headers, _ = served.send("GET", path, Host=host)
         assert (status, headers["Set-Cookie"]) == (403, None)
 
@@ -362,7 +403,7 @@ JSON = "application/json"
         {"Origin": "OURS"},
     ],
 )
-def test_another_page_changes_nothing_even_with_the_cookie(shared, headers):
+def test_another_page_changes_nothing_even_with_the_token(shared, headers):
     served = shared
     track = served.get("/session")["track"]["id"]
     ours = f"http://{served.host}"
@@ -373,12 +414,16 @@ def test_another_page_changes_nothing_even_with_the_cookie(shared, headers):
     assert served.get("/session")["progress"]["left"] == 2
 
 
-def test_another_page_reads_nothing_even_with_the_cookie(shared):
+def test_another_page_reads_nothing_even_with_the_token(shared):
     served = shared
     track = served.get("/session")["track"]["id"]
     for path in ("/session", f"/tracks/{track}/audio", f"/tracks/{track}/picture", "/page.js"):
         assert served.send("GET", path, Sec_Fetch_Site="same-site")[0] == 403
         assert served.send("HEAD", path, Sec_Fetch_Site="same-origin")[0] == 200
+    opened = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
+    assert served.send("GET", "/", **opened, Sec_Fetch_Dest="document")[0] == 200
+    assert served.send("GET", "/", **opened, Sec_Fetch_Dest="iframe")[0] == 403
+    assert served.send("GET", "/session", **opened, Sec_Fetch_Dest="document")[0] == 403
 
 
 def test_changes_are_posts_of_a_certain_shape(shared):
@@ -402,6 +447,14 @@ def test_changes_are_posts_of_a_certain_shape(shared):
         json.dumps({"track": track, "genres": ["Never Offered"]}),
         json.dumps({"track": track}),
         b"\xff\xfe",
+        b'{"track": 1, "text": "\xff"}',
+        "[" * 60_000,
+        '{"a":' * 10_000,
+        '{"track": 1, "x": ' + "[" * 20_000,
+        '{"track": ' + "9" * 60_000 + "}",
+        '{"track": 1e999}',
+        json.dumps({"track": track, "text": "Rock", "scope": "everything"}),
+        b'{"track": 1, "text": "\\ud800"}',
     ):
         assert served.send("POST", "/decide", content, **ours)[0] == 400, content
     big = json.dumps({"track": track, "text": "x" * 100_000})
@@ -461,25 +514,85 @@ def test_pretending_lists_the_order(doubtful):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="opened by another program there")
-def test_a_browser_is_opened_only_if_asked_with_an_address_for_once(doubtful, serve, tmp_path):
+def test_a_browser_is_opened_only_if_asked_and_no_secret_is_on_a_command_line(
+    doubtful, serve, tmp_path
+):
     beet = doubtful(Unsure=None)
     opener, log = tmp_path / "bin" / "xdg-open", tmp_path / "opened"
     opener.parent.mkdir()
-    opener.write_text(f'#!/bin/sh\necho "$1" >> {log}\n')
+    opener.write_text(f'#!/bin/sh\necho "$@" >> {log}\n')
     opener.chmod(0o755)
     path = {"PATH": f"{opener.parent}:/usr/bin:/bin"}
     serve(beet, **path).end()
     assert not log.exists()
-    served = serve(beet, "--open", enter=False, **path)
+    served = serve(beet, "--open", **path)
     end = time.monotonic() + 20
     while not (log.exists() and log.read_text().endswith("\n")) and time.monotonic() < end:
         time.sleep(0.05)
-    address = log.read_text().strip()
-    assert address.startswith(f"http://{served.host}/?token=")
-    assert served.token not in address
-    query = address.removeprefix(f"http://{served.host}")
-    assert [served.send("GET", query)[0] for _ in range(2)] == [303, 403]
-    served.enter()
+    assert served.token not in log.read_text()
+    assert "http" not in log.read_text()
+    file = Path(log.read_text().strip())
+    assert f"url={served.address}" in file.read_text()
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    served.end()
+    assert not file.parent.exists()
+
+
+def test_a_connection_on_which_nothing_comes_is_ended(doubtful, serve, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Short:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'beetsplug.cnngenre.review.web.routes':\n"
+        "            sys.modules['beetsplug.cnngenre.review.web.server'].IDLE_S = 1.0\n"
+        "sys.meta_path.insert(0, Short())\n"
+    )
+    served = serve(doubtful(), PYTHONPATH=str(tmp_path))
+    for begin in (b"", b"GET / HTTP/1.1\r\nHost: ", b"POST /decide HTTP/1.1\r\n"):
+        with socket.create_connection(("127.0.0.1", served.port)) as idle:
+            idle.sendall(begin)
+            idle.settimeout(10)
+            assert idle.recv(1_000) == b""
+    head = (
+        f"POST {served.prefix}/skip HTTP/1.1\r\nHost: {served.host}\r\n"
+        f"Origin: http://{served.host}\r\nContent-Type: {JSON}\r\nContent-Length: 100\r\n\r\n{{"
+    )
+    with socket.create_connection(("127.0.0.1", served.port)) as idle:
+        idle.sendall(head.encode())
+        idle.settimeout(10)
+        answer = idle.recv(1_000)
+        assert b" 500 " not in answer
+    assert served.get("/session")["progress"]["left"] == 2
+
+
+def test_a_decision_that_has_waited_too_long_is_not_made_later(doubtful, serve, tmp_path):
+    """The library is in use for long, by beets' own patience, and decisions queue behind one."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Short:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'beetsplug.cnngenre.review.web.routes':\n"
+        "            sys.modules['beetsplug.cnngenre.review.web.server'].PATIENCE_S = 1.0\n"
+        "sys.meta_path.insert(0, Short())\n"
+    )
+    beet = doubtful()
+    beet.config["timeout"] = 30
+    served = serve(beet, PYTHONPATH=str(tmp_path))
+    first, second = served.get("/tracks")
+    connection = sqlite3.connect(beet.home / "library.db", isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    with ThreadPoolExecutor(1) as other:
+        begun = other.submit(served.post, "/decide", track=first["id"], genres=["Rock"])
+        time.sleep(0.5)
+        answer = served.post("/decide", 503, track=second["id"], genres=["Jazz"])
+        assert answer["error"] == "The library is busy; nothing was done. Try again."
+        connection.execute("ROLLBACK")
+        connection.close()
+        assert begun.result()["progress"]["decided"] == 1  # what had begun is waited for
+    assert served.get("/session")["progress"]["decided"] == 1
+    assert served.get("/session")["said"] == f"{first['title']}: Rock"
+    assert served.end().startswith("accepted 0, corrected 1, skipped 0, left 1")
+    assert genres_of(beet) == {first["title"]: "Rock", second["title"]: ""}
 
 
 def test_ten_thousand_tracks_are_few_at_a_time_and_not_heard(doubtful, serve):

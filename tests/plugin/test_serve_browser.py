@@ -1,5 +1,6 @@
 """The review page in a real browser, where there is one: keys, clicks, what is seen and sent."""
 
+import socket
 import sys
 
 import mediafile
@@ -8,6 +9,8 @@ from browser import Browser
 from chromium import BROWSER
 from plugin_files import file_genres
 from served import Served, doubtful_library, files_of, genres_of
+
+from beetsplug.cnngenre.review.web.server import opening_file
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="nothing sends Ctrl-C there"),
@@ -85,6 +88,108 @@ def test_a_review_with_the_keyboard_alone(browser, doubtful, page):
     browser.wait_for("document.getElementById('progress').textContent.includes('1 skipped')")
     assert not browser.complaints()
     assert served.end().startswith("accepted 1, corrected 0, skipped 1, left 0, failed 0")
+
+
+def test_the_end_says_what_was_done_and_what_to_do_next(browser, doubtful, page):
+    beet = doubtful()
+    page(beet)
+    assert not browser.run("document.getElementById('done').checkVisibility()")
+    browser.press("a")
+    decided(browser, 1)
+    browser.press("s")
+    browser.wait_for("document.getElementById('done').checkVisibility()")
+    assert browser.text("#done-counts").split("\n") == [
+        "1 as the model said",
+        "1 skipped: they stay in doubt",
+    ]
+    assert "beet cnntrain" in browser.text("#done-next")
+    assert not browser.run("document.getElementById('picture').checkVisibility()")
+    browser.press("a")  # there is no track to be seen
+    browser.click("#done-skipped")
+    decided(browser, 1)
+    assert browser.run("document.getElementById('picture').checkVisibility()")
+    browser.press("2")
+    browser.wait_for("document.getElementById('done').checkVisibility()")
+    assert browser.text("#done-counts").split("\n") == [
+        "1 as the model said",
+        "1 corrected by you",
+    ]
+    browser.click("#done-undo")
+    decided(browser, 1)
+    assert browser.run("document.getElementById('title').checkVisibility()")
+    assert not browser.complaints()
+
+
+def test_a_decision_is_for_the_album_where_that_is_asked(browser, doubtful, page):
+    beet = doubtful(Unsure_1=None, Unsure_2=None, Unsure_3=None)
+    page(beet)
+    options = "[...document.querySelectorAll('#scope option')].map(o => o.textContent)"
+    assert browser.run(options) == [
+        "this track",
+        "all 3 in doubt of this album",
+        "all 3 in doubt by this artist",
+    ]
+    assert browser.run("document.getElementById('scope').value") == "track"
+    browser.run("document.getElementById('scope').value = 'album'")
+    browser.press("2")
+    decided(browser, 3, total=3)
+    assert len(set(genres_of(beet).values())) == 1
+    browser.press("u")
+    decided(browser, 0, total=3)
+    assert set(genres_of(beet).values()) == {""}
+    assert browser.run("document.getElementById('scope').value") == "track"
+
+
+def test_the_library_s_own_genres_complete_what_is_typed(browser, doubtful, page):
+    beet = doubtful(Unsure_1=None, Unsure_2=None, Rock=["Shoegaze"])
+    page(beet)
+    names = browser.run("[...document.querySelectorAll('#genres option')].map(o => o.value)")
+    assert names == ["Ambient", "Electronic", "Jazz", "Rock", "Shoegaze"]
+    first = title(browser)
+    browser.press("o")
+    browser.write("shoegaze")
+    browser.press("Enter")
+    decided(browser, 1)
+    assert genres_of(beet)[first] == "Shoegaze"
+
+
+def test_another_port_of_this_machine_is_sent_nothing(browser, doubtful, page):
+    served = page(doubtful())
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(20)
+        browser.run(f"location.href = 'http://127.0.0.1:{other.getsockname()[1]}/'")
+        connection, _ = other.accept()
+        with connection:
+            connection.settimeout(20)
+            request = connection.recv(65_536).decode()
+            connection.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+    assert request.startswith("GET / HTTP/1.1")
+    assert served.token not in request
+    assert "Cookie" not in request
+
+
+def test_a_file_opens_the_page(browser, doubtful, page):
+    served = page(doubtful())
+    with opening_file(served.address) as file:
+        browser("Page.navigate", url=file.as_uri())
+        browser.wait_for("location.protocol === 'http:'")
+        browser.wait_for("document.getElementById('title')?.textContent.trim()")
+        assert browser.run("location.href") == served.address
+    assert not file.exists()
+
+
+def test_what_a_lost_answer_said_is_shown_later(browser, doubtful, page):
+    beet = doubtful()
+    page(beet)
+    first = title(browser)
+    browser.run(
+        "window.real = window.fetch; window.fetch = async (...a) => {"
+        " await window.real(...a); window.fetch = window.real; throw new TypeError('lost'); }; 1"
+    )
+    browser.press("a")
+    browser.wait_for("document.getElementById('said').textContent.startsWith('beet does not')")
+    decided(browser, 1)
+    assert browser.text("#said") == f"{first}: {genres_of(beet)[first]}"
 
 
 def test_typing_asks_about_a_name_that_the_model_does_not_have(browser, doubtful, page):
@@ -167,14 +272,14 @@ def test_names_are_text_whatever_is_in_them(browser, doubtful, page):
     browser.press("Enter")
     browser.wait_for("document.getElementById('meant').open")
     assert browser.text("#meant-names") == (
-        "The model has no \u201c<b>Bold</b>\u201d. Write it anyway?"
+        "Neither the model nor your library has \u201c<b>Bold</b>\u201d. Write it anyway?"
     )
     browser.click("#meant-yes")
     decided(browser, 1, total=1)
     browser.wait_for("document.querySelector('#rows .corrected')")
     assert browser.text("#said") == f"{MARKUP}: <b>Bold</b>"
     assert browser.text("#rows .state") == "<b>Bold</b>"
-    assert browser.run("document.title") == f"{MARKUP} - Genre review"
+    assert browser.run("document.title") == "Done - Genre review"
     assert (
         browser.run("document.querySelectorAll('main script, main b, li b, main img').length") == 1
     )
@@ -182,14 +287,12 @@ def test_names_are_text_whatever_is_in_them(browser, doubtful, page):
     assert not browser.complaints()
 
 
-def test_the_token_leaves_the_address_and_nothing_comes_from_elsewhere(browser, doubtful, page):
+def test_there_is_no_cookie_and_nothing_comes_from_elsewhere(browser, doubtful, page):
     served = page(doubtful())
     picture_is_there(browser)
-    assert browser.run("location.href") == f"http://{served.host}/"
     assert browser.run("document.cookie") == ""
-    assert browser.run("JSON.stringify(performance.getEntries())").count(served.token) == 0
     assert len(browser.addresses()) >= 6
-    ours = f"http://{served.host}/"
+    ours = served.address
     own = (ours, "data:")  # Chromium draws its player's buttons so
     assert [address for address in browser.addresses() if not address.startswith(own)] == []
     assert not browser.complaints()
@@ -208,10 +311,10 @@ def test_scripts_that_are_not_the_pages_do_not_run(browser, doubtful, page):
 def test_another_page_in_the_same_browser_changes_nothing(browser, doubtful, page, tmp_path):
     beet = doubtful()
     served = page(beet)
-    track = browser.run("fetch('/session').then(r => r.json())")["track"]["id"]
+    track = browser.run("fetch('session').then(r => r.json())")["track"]["id"]
     evil = tmp_path / "evil.html"
     body = f'{{"track": {track}, "genres": ["Rock"]}}'
-    address = f"http://{served.host}"
+    address = served.address.rstrip("/")  # even if it knew that
     evil.write_text(
         f"""<meta charset=utf-8><iframe src="{address}/"></iframe>
 <img id=image src="{address}/tracks/{track}/picture">

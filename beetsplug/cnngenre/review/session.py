@@ -8,8 +8,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +27,17 @@ from beetsplug.cnngenre.review.rollback import (
     is_as_left,
     take,
 )
+from beetsplug.cnngenre.review.uncertain import (
+    DECIDED,
+    N_SHOWN,
+    SUMMARY,
+    Decision,
+    Scope,
+    State,
+    UncertainTrack,
+    candidates,
+    key_of,
+)
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply
 from beetsplug.cnngenre.tagging.fields import genres_of, note
@@ -36,49 +45,6 @@ from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.classifier import Verdict
-    from genre_model.model.vocabulary import GenreScore, SongGenre
-
-
-N_SHOWN = 5
-
-
-class State(Enum):
-    """What has become of a doubtful track; the value is the word in the summary line."""
-
-    ACCEPTED = "accepted"
-    CORRECTED = "corrected"
-    SKIPPED = "skipped"
-    LEFT = "left"
-    FAILED = "failed"
-    GONE = "changed elsewhere"
-
-
-SUMMARY = (State.ACCEPTED, State.CORRECTED, State.SKIPPED, State.LEFT, State.FAILED)
-
-
-DECIDED = (State.ACCEPTED, State.CORRECTED)
-
-
-@dataclass(slots=True, eq=False)
-class UncertainTrack:
-    """A track that the model is in doubt about, as it was found, and what has become of it.
-
-    ``genres`` are those that the library should have for it, unless somebody else has been there.
-    """
-
-    verdict: Verdict
-    song: SongGenre
-    genres: tuple[str, ...]
-    state: State = State.LEFT
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One decision, to be taken back: the doubt's state before, and the track's, if it changed."""
-
-    uncertain: UncertainTrack
-    state: State
-    change: Change | None
 
 
 class Review:
@@ -100,6 +66,7 @@ class Review:
         self.extracted = Counter[str]()  # "sure", "failed"
         self.new_names: set[str] = set()
         self.decisions: list[Decision] = []
+        self.batch = 0  # of the last decisions
 
     def run(self, items: Sequence[Item], ask: Callable[[], bool]) -> None:
         """Find the doubtful ones among tracks, have somebody asked about them, sum up.
@@ -173,6 +140,43 @@ class Review:
         """Whether a name is the model's, or one that the user has said is no slip."""
         return name in self.new_names or any(name == score.genre for score in uncertain.song.ranked)
 
+    def fellows(self, uncertain: UncertainTrack, scope: Scope) -> list[UncertainTrack]:
+        """The other doubtful tracks of its album or artist about which nothing was decided."""
+        if scope is Scope.TRACK:
+            return []
+        whose = key_of(uncertain, scope)
+        return [
+            other
+            for other in self.uncertain_tracks
+            if other is not uncertain
+            and other.state in (State.LEFT, State.SKIPPED)
+            and whose is not None
+            and key_of(other, scope) == whose
+        ]
+
+    def decide_all(
+        self, uncertain_tracks: Sequence[UncertainTrack], genres: tuple[str, ...]
+    ) -> list[State]:
+        """Give tracks the user's genres, as one decision; what has become of each."""
+        self.batch += 1
+        return [self.decide(uncertain, genres) for uncertain in uncertain_tracks]
+
+    def take_back_all(self) -> list[tuple[UncertainTrack, State]]:
+        """Undo all of the last decision, which may be about several tracks; the last one first.
+
+        It stops at a file that cannot be written, whose decision, and those before it, still stand.
+
+        Raises:
+            IndexError: There is none.
+        """
+        batch = self.decisions[-1].batch
+        taken_back = []
+        while self.decisions and self.decisions[-1].batch == batch:
+            taken_back.append(self.take_back())
+            if taken_back[-1][1] is State.FAILED:
+                break
+        return taken_back
+
     @uninterrupted()
     def decide(self, uncertain: UncertainTrack, genres: tuple[str, ...]) -> State:
         """Give a track the user's genres, and its album what follows from that.
@@ -201,7 +205,7 @@ class Review:
         self.set_album(item)
         changed = differing(tags, file_tags(path)) if path else None
         self.decisions.append(
-            Decision(uncertain, uncertain.state, Change(before, take(item), changed))
+            Decision(uncertain, uncertain.state, Change(before, take(item), changed), self.batch)
         )
         accepted = uncertain.song.best is not None and genres == (uncertain.song.best.genre,)
         uncertain.state = State.ACCEPTED if accepted else State.CORRECTED
@@ -217,8 +221,15 @@ class Review:
     def skip(self, uncertain: UncertainTrack) -> None:
         """Decide nothing about a track."""
         if uncertain.state not in DECIDED:
-            self.decisions.append(Decision(uncertain, uncertain.state, None))
+            self.batch += 1
+            self.decisions.append(Decision(uncertain, uncertain.state, None, self.batch))
             uncertain.state = State.SKIPPED
+
+    def ask_again(self) -> None:
+        """Have the skipped ones undecided again."""
+        for uncertain in self.uncertain_tracks:
+            if uncertain.state is State.SKIPPED:
+                uncertain.state = State.LEFT
 
     @uninterrupted()
     def take_back(self) -> tuple[UncertainTrack, State]:
@@ -269,6 +280,14 @@ class Review:
                 force=force,
             )
 
+    def own_genres(self) -> list[str]:
+        """The genres that the library has, each spelling once."""
+        field, found = Item._type("genres"), set[str]()
+        with self.lib.transaction() as transaction:
+            for (text,) in transaction.query("SELECT DISTINCT genres FROM items"):
+                found.update(genre for genre in field.from_sql(text) if genre)
+        return sorted(found)
+
     def counts(self) -> Counter[State]:
         """How many tracks have become what."""
         counts = Counter(uncertain.state for uncertain in self.uncertain_tracks)
@@ -285,28 +304,3 @@ class Review:
         sure = self.extracted["sure"]
         hint = f"; sure of {sure}: beet cnngenre writes those" if sure else ""
         ui.print_(f"{state}{mode}{counts} in {minutes}:{rest:02d}{hint}")
-
-
-def candidates(scores: Sequence[GenreScore]) -> str:
-    """Genres with their numbers and probabilities, in a line."""
-    return "   ".join(
-        f"{number}. {score.genre} {score.probability:.2f}" for number, score in enumerate(scores, 1)
-    )
-
-
-def read_genres(text: str, ranked: Sequence[GenreScore]) -> tuple[str, ...]:
-    """Genres from numbers and names as typed, in the model's spelling where they are the model's.
-
-    Raises:
-        ValueError: There is no such number.
-    """
-    from genre_model.data.genre_names import cleaned
-
-    spelling = {score.genre.casefold(): score.genre for score in ranked}
-    genres: list[str] = []
-    for word in filter(None, map(cleaned, text.split(";"))):
-        if word.isdecimal() and not 1 <= int(word) <= len(ranked):
-            raise ValueError(f"there is no number {word}")
-        name = ranked[int(word) - 1].genre if word.isdecimal() else word
-        genres.append(spelling.get(name.casefold(), name))
-    return tuple(dict.fromkeys(genres))

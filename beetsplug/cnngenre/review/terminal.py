@@ -17,10 +17,10 @@ from beets import ui
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.config import UserError
-from beetsplug.cnngenre.review.session import (
+from beetsplug.cnngenre.review.session import Review
+from beetsplug.cnngenre.review.uncertain import (
     DECIDED,
     N_SHOWN,
-    Review,
     State,
     UncertainTrack,
     candidates,

@@ -1,9 +1,12 @@
 """Who may come in: the page is for one user of this machine, not for what else the browser shows.
 
 A page elsewhere can make a browser send requests here, and with a name that it controls (DNS
-rebinding) also read the answers.  So every request has to name our address and bring a token;
-browsers say where a request comes from, and one from elsewhere is turned away; and what changes
-something is JSON from our own origin.
+rebinding) also read the answers.  So every request has to name our address and to begin its path
+with a random token; browsers say where a request comes from, and one from elsewhere is turned away;
+and what changes something is JSON from our own origin.
+
+The token is in the path, as Jupyter's is in its address, and not in a cookie: cookies do not know
+ports (RFC 6265, section 8.5), so any other server on 127.0.0.1 would be sent it.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from flask import Response, redirect, request
+from flask import Response, request
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
@@ -39,36 +42,42 @@ class Guard:
 
     def __init__(self, host: str, port: int) -> None:
         self.host = f"{host}:{port}"
-        self.cookie = f"cnngenre_{port}"  # browsers do not tell cookies of one host's ports apart
         self.token = secrets.token_urlsafe(32)
-        self.ticket = ""
+
+    @property
+    def prefix(self) -> str:
+        """What every path here begins with."""
+        return f"/{self.token}"
 
     @property
     def address(self) -> str:
         """What the user opens."""
-        return f"http://{self.host}/?token={self.token}"
-
-    def address_for_once(self) -> str:
-        """The same for one visit: it goes over a command line, which others may read."""
-        self.ticket = secrets.token_urlsafe(32)
-        return f"http://{self.host}/?token={self.ticket}"
+        return f"http://{self.host}{self.prefix}/"
 
     def check(self) -> AnyResponse | None:
-        """Answer a request that is turned away, or that brings its token in the address."""
+        """Answer a request that is turned away."""
         if request.headers.get("Host") != self.host:
             return refusal("This is not the address of this page.")
-        if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-            return refusal("Another page has sent this request.")
-        token = request.args.get("token")
-        if request.method == "GET" and request.path == "/" and token and self.admits(token):
-            response = redirect("/", 303)
-            response.set_cookie(self.cookie, self.token, httponly=True, samesite="Strict")
-            return response
-        if not same(request.cookies.get(self.cookie, ""), self.token):
+        if not same(request.path.split("/")[1], self.token):
             return refusal("Open this page with the address that beet has printed.")
+        is_from_here = request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none")
+        if not is_from_here and not self.is_opened():
+            return refusal("Another page has sent this request.")
         if request.method not in READING:
             return self.check_change()
         return None
+
+    def is_opened(self) -> bool:
+        """Whether a browser is sent to the page itself, which it says in the address bar.
+
+        The file that opens the page does that, and is another page to the browser.
+        """
+        return (
+            request.method == "GET"
+            and request.path == f"{self.prefix}/"
+            and request.headers.get("Sec-Fetch-Mode") == "navigate"
+            and request.headers.get("Sec-Fetch-Dest") == "document"
+        )
 
     def check_change(self) -> Response | None:
         """Answer a request to change something that is turned away."""
@@ -77,13 +86,6 @@ class Guard:
         if request.mimetype != "application/json":
             return refusal("What changes something has to be JSON.", 415)
         return None
-
-    def admits(self, token: str) -> bool:
-        """Whether a token in an address is the right one; one for a single visit is used up."""
-        if self.ticket and same(token, self.ticket):
-            self.ticket = ""
-            return True
-        return same(token, self.token)
 
 
 def same(offered: str, secret: str) -> bool:

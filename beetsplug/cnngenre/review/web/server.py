@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -21,6 +26,23 @@ HOST = "127.0.0.1"
 
 
 POLL_S = 0.5
+
+
+# A connection on which nothing comes for so long is ended; browsers make a new one.
+IDLE_S = 30.0
+
+
+# How long a decision may wait for the library before it is given up, and the page says so.
+PATIENCE_S = 15.0
+
+
+REDIRECT = """<!DOCTYPE html>
+<meta charset="utf-8">
+<meta name="referrer" content="no-referrer">
+<meta http-equiv="refresh" content="0; url={address}">
+<title>Genre review</title>
+<p><a href="{address}">Genre review</a></p>
+"""
 
 
 class Serve:
@@ -52,9 +74,10 @@ class Serve:
         """Answer the page's requests until Ctrl-C, which is how it ends."""
         from werkzeug.serving import make_server
 
+        from beetsplug.cnngenre.review.web.answers import Page
         from beetsplug.cnngenre.review.web.guard import Guard
         from beetsplug.cnngenre.review.web.pictures import Pictures
-        from beetsplug.cnngenre.review.web.routes import Page, make_app
+        from beetsplug.cnngenre.review.web.routes import make_app
         from beetsplug.cnngenre.review.web.thread import OneThread
 
         n_uncertain = len(self.review.uncertain_tracks)
@@ -63,7 +86,7 @@ class Serve:
             return True
         assert self.socket is not None
         guard = Guard(HOST, self.socket.getsockname()[1])
-        library = OneThread("cnngenre-library")
+        library = OneThread("cnngenre-library", PATIENCE_S)
         pictures = Pictures(self.session, self.lib)
         app = make_app(Page(self.review), guard, library, pictures)
         server = make_server(
@@ -73,24 +96,38 @@ class Serve:
         try:
             ui.print_(f"{n_uncertain} doubtful at {guard.address}")
             ui.print_("Only this machine can open it. Ctrl-C ends it; what is decided is kept.")
-            if show:
-                self.show(guard.address_for_once())
-            wait_for_ctrl_c(server)
+            with ExitStack() as stack:
+                if show:
+                    self.show(stack.enter_context(opening_file(guard.address)))
+                wait_for_ctrl_c(server)
         finally:
             pictures.close()
             library.close(wait=True)
         ui.print_()
         return True
 
-    def show(self, address: str) -> None:
-        """Open the page in the user's browser."""
+    def show(self, file: Path) -> None:
+        """Open the page in the user's browser, by way of a file."""
         from genre_model.core.errors import GenreModelError
         from genre_model.explain.viewer import show
 
         try:
-            show(address)
+            show(file)
         except GenreModelError as error:
             self.session.warn(str(error))
+
+
+@contextmanager
+def opening_file(address: str) -> Iterator[Path]:
+    """A file that sends a browser to an address, for this user's eyes alone.
+
+    The address is a secret, and everybody on the machine can read a command line.
+    """
+    with tempfile.TemporaryDirectory(prefix="cnngenre-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "review.html"
+        path.write_text(REDIRECT.format(address=html.escape(address)), encoding="utf-8")
+        path.chmod(0o600)
+        yield path
 
 
 def check_flask() -> None:
@@ -138,10 +175,12 @@ def wait_for_ctrl_c(server: BaseWSGIServer) -> None:
 
 
 def quiet() -> type[WSGIRequestHandler]:
-    """A handler that does not print a line for every request."""
+    """A handler that does not print a line for every request, nor wait for ever for the next."""
     from werkzeug.serving import WSGIRequestHandler
 
     class Quiet(WSGIRequestHandler):
+        timeout = IDLE_S
+
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             """Nothing: the address has the token in it."""
 

@@ -5,6 +5,9 @@ const CHUNK = 50;
 const MAX_CHUNKS = 20;
 const N_BUTTONS = 9;
 const SEEK_S = 10;
+const SLOW_MS = 1000;
+const CATCH_UP_MS = 2000;
+const MAX_TRIES = 30;
 const STATES = { left: "", skipped: "skipped", failed: "cannot be written", gone: "changed elsewhere" };
 
 const $ = (id) => document.getElementById(id);
@@ -39,7 +42,7 @@ async function ask(address, content) {
   try {
     response = await fetch(address, change || {});
   } catch {
-    throw Object.assign(new Error("beet does not answer. Has it ended?"), { answer: {} });
+    throw Object.assign(new Error("beet does not answer. Has it ended?"), { answer: {}, lost: true });
   }
   const isJson = (response.headers.get("Content-Type") || "").startsWith("application/json");
   const answer = isJson ? await response.json() : { error: (await response.text()).trim() };
@@ -51,6 +54,7 @@ async function ask(address, content) {
 async function change(address, content) {
   if (busy) return null;
   busy = true;
+  const slow = setTimeout(() => say("Writing \u2026"), SLOW_MS);
   try {
     const standing = await ask(address, content);
     if (!standing.unknown) show(standing);
@@ -58,9 +62,25 @@ async function change(address, content) {
   } catch (error) {
     if (error.answer === undefined) throw error;
     say(error.message, true);
+    if (error.lost) catchUp();
     return null;
   } finally {
+    clearTimeout(slow);
     busy = false;
+  }
+}
+
+// The answer to a change was lost, and it may have been made: what has come of it is shown.
+async function catchUp() {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    await new Promise((done) => { setTimeout(done, CATCH_UP_MS); });
+    if (busy) return;
+    try {
+      show(await ask("session"));
+      return;
+    } catch (error) {
+      if (!error.lost) return;
+    }
   }
 }
 
@@ -72,6 +92,7 @@ function show(standing) {
   say(said);
   showNewNames(standing.new_names);
   if (track) showTrack(track);
+  showDone(progress);
   chunks.clear();
   drawList();
 }
@@ -99,11 +120,65 @@ function showTrack(track) {
   $("reason").textContent = track.reason;
   $("candidates").replaceChildren(...track.ranked.slice(0, N_BUTTONS).map(candidate));
   $("typed").value = "";
+  showScope(track);
   if (another) {
     showPicture(track);
     load(track);
     bringIntoView(track.place);
   }
+}
+
+// What the decision is for: the track, or all in doubt of its album or artist.
+function showScope(track) {
+  const { album, artist } = track.fellows;
+  const options = [["track", "this track"]];
+  if (album) options.push(["album", `all ${album + 1} in doubt of this album`]);
+  if (artist) options.push(["artist", `all ${artist + 1} in doubt by this artist`]);
+  $("scope").replaceChildren(
+    ...options.map(([value, text]) => Object.assign(element("option", text), { value })),
+  );
+  $("scope-line").hidden = options.length === 1;
+}
+
+// The end: what was done, and what to do next.
+function showDone(progress) {
+  const isDone = progress.left === 0;
+  $("main").classList.toggle("done", isDone);
+  $("done").hidden = !isDone;
+  if (!isDone) return;
+  player.pause();
+  const counts = [
+    [progress.accepted, "as the model said"],
+    [progress.corrected, "corrected by you"],
+    [progress.skipped, "skipped: they stay in doubt"],
+    [progress.failed, "failed: their files cannot be read or written"],
+    [progress.gone, "changed elsewhere, and left as they are"],
+  ];
+  $("done-counts").replaceChildren(
+    ...counts.filter(([n]) => n).map(([n, text]) => {
+      const item = element("li", ` ${text}`);
+      item.prepend(element("span", String(n), "count"));
+      return item;
+    }),
+  );
+  const next = [
+    progress.sure && ["beet cnngenre", `writes the genres of the ${progress.sure} tracks that the model is sure of`],
+    progress.decided && ["beet cnntrain", "trains a model on your library, with your decisions"],
+    ["beet cnngenre --undo", "takes back what beet cnngenre has written"],
+  ].filter(Boolean);
+  $("done-next").replaceChildren(
+    ...next.map(([command, text]) => {
+      const line = element("div");
+      const term = element("dt");
+      term.append(element("code", command));
+      line.append(term, element("dd", text));
+      return line;
+    }),
+  );
+  $("done-undo").hidden = !progress.can_undo;
+  $("done-skipped").hidden = !progress.skipped;
+  document.title = "Done - Genre review";
+  $("done-title").focus({ preventScroll: true });
 }
 
 function candidate(score, index) {
@@ -134,22 +209,22 @@ function showPicture(track) {
   $("playhead").hidden = true;
   image.classList.add("waiting");
   image.alt = `Spectrogram of ${track.title}, with the votes of its slices. ${track.reason}`;
-  image.src = `/tracks/${track.id}/picture`;
+  image.src = `tracks/${track.id}/picture`;
 }
 
 $("picture").addEventListener("load", () => {
   $("picture").classList.remove("waiting");
   $("playhead").hidden = false;
   if (current.next && current.next !== current.id) {
-    new Image().src = `/tracks/${current.next}/picture`; // drawn while the user listens
+    new Image().src = `tracks/${current.next}/picture`; // drawn while the user listens
   }
 });
 
 $("picture").addEventListener("error", async () => {
   const track = current.id;
-  const reason = await ask(`/tracks/${track}/picture`).then(() => "", (error) => error.message);
+  const reason = await ask(`tracks/${track}/picture`).then(() => "", (error) => error.message);
   if (track !== current.id) return;
-  const again = `/tracks/${track}/picture?again`;
+  const again = `tracks/${track}/picture?again`;
   if (!reason && !$("picture").src.endsWith(again)) { // it was given up too early
     $("picture").src = again;
     return;
@@ -162,15 +237,15 @@ $("picture").addEventListener("error", async () => {
 // Deciding
 
 async function decide(genres) {
-  await change("/decide", { track: current.id, genres });
+  await change("decide", { track: current.id, genres, scope: $("scope").value });
 }
 
 async function decideTyped(text, meant = false) {
   const track = current.id;
-  const answer = await change("/decide", { track, text, meant });
+  const answer = await change("decide", { track, text, meant, scope: $("scope").value });
   if (answer && answer.unknown) {
     const names = answer.unknown.map((name) => `\u201c${name}\u201d`).join(", ");
-    $("meant-names").textContent = `The model has no ${names}. Write it anyway?`;
+    $("meant-names").textContent = `Neither the model nor your library has ${names}. Write it anyway?`;
     $("meant").showModal();
     $("meant-no").focus();
     $("meant-yes").onclick = () => {
@@ -189,12 +264,14 @@ function showNewNames(names) {
   }
 }
 
-const skip = () => change("/skip", { track: current.id });
-const undo = () => change("/undo", {});
+const skip = () => change("skip", { track: current.id });
+const undo = () => change("undo", {});
 
 async function go(id) {
   try {
-    showTrack(await ask(`/tracks/${id}`));
+    showTrack(await ask(`tracks/${id}`));
+    $("main").classList.remove("done");
+    $("done").hidden = true;
     say("");
     drawList();
   } catch (error) {
@@ -206,7 +283,7 @@ async function go(id) {
 async function step(by) {
   const place = current.place + by;
   if (place < 0 || place >= total) return;
-  const [row] = await ask(`/tracks?start=${place}&count=1`);
+  const [row] = await ask(`tracks?start=${place}&count=1`);
   await go(row.id);
 }
 
@@ -215,7 +292,7 @@ async function step(by) {
 function load(track) {
   const goesOn = !player.paused && !player.ended;
   $("no-sound").hidden = true;
-  player.src = `/tracks/${track.id}/audio`;
+  player.src = `tracks/${track.id}/audio`;
   if (goesOn) play();
 }
 
@@ -255,7 +332,7 @@ function placeSeek(plot) {
 
 function rowsOf(number) {
   if (!chunks.has(number)) {
-    const promise = ask(`/tracks?start=${number * CHUNK}&count=${CHUNK}`)
+    const promise = ask(`tracks?start=${number * CHUNK}&count=${CHUNK}`)
       .then((rows) => {
         if (chunks.get(number) !== promise) return;
         chunks.set(number, rows);
@@ -338,6 +415,7 @@ function keyed(key) {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !current) return;
   if (document.querySelector("dialog[open]")) return;
+  if (!$("done").hidden && !["u", "?"].includes(event.key.toLowerCase())) return;
   const target = event.target;
   if (target === $("typed")) {
     if (event.key === "Escape") $("title").focus({ preventScroll: true });
@@ -345,6 +423,7 @@ document.addEventListener("keydown", (event) => {
   }
   // A focused button or player has its own use for some keys.
   if (target.closest("button") && event.key === " ") return;
+  if (target === $("scope")) return;
   if (target === player && (event.key === " " || event.key.startsWith("Arrow"))) return;
   const act = keyed(event.key.length === 1 ? event.key.toLowerCase() : event.key);
   if (!act) return;
@@ -355,6 +434,8 @@ document.addEventListener("keydown", (event) => {
 $("skip").addEventListener("click", skip);
 $("undo").addEventListener("click", undo);
 $("help").addEventListener("click", () => $("keys").showModal());
+$("done-undo").addEventListener("click", undo);
+$("done-skipped").addEventListener("click", () => change("again", {}));
 $("meant-no").addEventListener("click", () => $("meant").close());
 $("meant").addEventListener("close", () => { if ($("typed").value) $("typed").focus(); });
 $("other").addEventListener("submit", (event) => {
@@ -365,7 +446,7 @@ $("other").addEventListener("submit", (event) => {
 // To begin with
 
 try {
-  const session = await ask("/session");
+  const session = await ask("session");
   placeSeek(session.plot);
   showNewNames(session.genres);
   show(session);

@@ -1,0 +1,112 @@
+"""The tracks of a review, what can become of them, and genres as the user types them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from beetsplug.cnngenre.review.rollback import Change
+
+if TYPE_CHECKING:
+    from beetsplug.cnngenre.classify.classifier import Verdict
+    from genre_model.model.vocabulary import GenreScore, SongGenre
+
+
+N_SHOWN = 5
+
+
+class State(Enum):
+    """What has become of a doubtful track; the value is the word in the summary line."""
+
+    ACCEPTED = "accepted"
+    CORRECTED = "corrected"
+    SKIPPED = "skipped"
+    LEFT = "left"
+    FAILED = "failed"
+    GONE = "changed elsewhere"
+
+
+SUMMARY = (State.ACCEPTED, State.CORRECTED, State.SKIPPED, State.LEFT, State.FAILED)
+
+
+DECIDED = (State.ACCEPTED, State.CORRECTED)
+
+
+@dataclass(slots=True, eq=False)
+class UncertainTrack:
+    """A track that the model is in doubt about, as it was found, and what has become of it.
+
+    ``genres`` are those that the library should have for it, unless somebody else has been there.
+    """
+
+    verdict: Verdict
+    song: SongGenre
+    genres: tuple[str, ...]
+    state: State = State.LEFT
+
+
+class Scope(Enum):
+    """What a decision is for."""
+
+    TRACK = "track"
+    ALBUM = "album"
+    ARTIST = "artist"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision, to be taken back: the doubt's state before, and the track's, if it changed.
+
+    Those about several tracks at once have the same ``batch``.
+    """
+
+    uncertain: UncertainTrack
+    state: State
+    change: Change | None
+    batch: int
+
+
+def key_of(uncertain: UncertainTrack, scope: Scope) -> int | str | None:
+    """What the tracks of an album or artist have in common; None where a track has none."""
+    from beetsplug.cnngenre.classify.classifier import artist_of
+
+    item = uncertain.verdict.item
+    return item.album_id if scope is Scope.ALBUM else artist_of(item) or None
+
+
+def candidates(scores: Sequence[GenreScore]) -> str:
+    """Genres with their numbers and probabilities, in a line."""
+    return "   ".join(
+        f"{number}. {score.genre} {score.probability:.2f}" for number, score in enumerate(scores, 1)
+    )
+
+
+def named_genres(text: str, spellings: Iterable[str]) -> tuple[str, ...]:
+    """Genres as typed, with semicolons between, in the first of the spellings that are the same."""
+    from genre_model.data.genre_names import cleaned
+
+    spelling: dict[str, str] = {}
+    for name in spellings:
+        spelling.setdefault(name.casefold(), name)
+    words = filter(None, map(cleaned, text.split(";")))
+    return tuple(dict.fromkeys(spelling.get(word.casefold(), word) for word in words))
+
+
+def read_genres(text: str, ranked: Sequence[GenreScore]) -> tuple[str, ...]:
+    """Genres from numbers and names as typed, in the model's spelling where they are the model's.
+
+    Raises:
+        ValueError: There is no such number.
+    """
+    from genre_model.data.genre_names import cleaned
+
+    spelling = {score.genre.casefold(): score.genre for score in ranked}
+    genres: list[str] = []
+    for word in filter(None, map(cleaned, text.split(";"))):
+        if word.isdecimal() and not 1 <= int(word) <= len(ranked):
+            raise ValueError(f"there is no number {word}")
+        name = ranked[int(word) - 1].genre if word.isdecimal() else word
+        genres.append(spelling.get(name.casefold(), name))
+    return tuple(dict.fromkeys(genres))

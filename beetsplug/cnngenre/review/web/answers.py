@@ -1,0 +1,279 @@
+"""What the review page is told, and what its requests change.
+
+Everything here is done in the library's thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from beets.library import Item
+
+from beetsplug.cnngenre.review.session import Review
+from beetsplug.cnngenre.review.uncertain import (
+    DECIDED,
+    Scope,
+    State,
+    UncertainTrack,
+    named_genres,
+)
+from beetsplug.cnngenre.tagging.fields import genres_of
+from genre_model.core.text import harmless
+from genre_model.explain.evidence import reason_of
+from genre_model.explain.picture import HEIGHT, LEFT, RIGHT, SPECTRUM, WIDTH
+
+MAX_ROWS = 100
+
+
+# Of beets' formats.  Never the file's own idea of its type: that could be a page with scripts.
+AUDIO_TYPES = {
+    "AAC": "audio/mp4",
+    "ALAC": "audio/mp4",
+    "AIFF": "audio/aiff",
+    "FLAC": "audio/flac",
+    "MP3": "audio/mpeg",
+    "OGG": "audio/ogg",
+    "Opus": "audio/ogg",
+    "WAVE": "audio/wav",
+    "Windows Media": "audio/x-ms-wma",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Of which track a request is."""
+
+    track: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the user has decided: ``genres`` that were offered, or a ``text`` as typed.
+
+    ``meant``: the user was asked about names that neither the model nor the library has, and means
+    them.  ``scope``: whether it is for the other doubtful tracks of the album or artist as well.
+    """
+
+    track: int
+    genres: tuple[str, ...] = ()
+    text: str = ""
+    meant: bool = False
+    scope: Scope = Scope.TRACK
+
+
+class RefusedError(Exception):
+    """A request that cannot be done; the text is a sentence for the user."""
+
+    def __init__(self, sentence: str, status: int = 409) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Page:
+    """The review's state, as the page sees it; everything here is done in the library's thread."""
+
+    def __init__(self, review: Review) -> None:
+        self.review = review
+        self.own_genres = review.own_genres()
+        self.said = ""  # last
+        self.places = {
+            uncertain.verdict.item.id: i for i, uncertain in enumerate(review.uncertain_tracks)
+        }
+
+    def uncertain(self, track: int) -> UncertainTrack:
+        """One of the doubtful tracks; others are none of the page's business."""
+        if track not in self.places:
+            raise RefusedError("There is no such track in this review.", 404)
+        return self.review.uncertain_tracks[self.places[track]]
+
+    def item(self, track: int) -> Item:
+        """A track as it is in the library now."""
+        self.uncertain(track)
+        item = self.review.lib.get_item(track)
+        if item is None:
+            raise RefusedError("The track is no longer in the library.", 404)
+        return item
+
+    def session(self) -> dict[str, Any]:
+        """What the page has to know to begin."""
+        vocabulary = self.review.track_classifier.vocabulary
+        return {
+            "genres": sorted({*vocabulary.names.values(), *self.own_genres}, key=str.casefold),
+            "model": self.review.track_classifier.bundle_id,
+            "plot": {
+                "left": LEFT / WIDTH,
+                "right": RIGHT / WIDTH,
+                "top": SPECTRUM[0] / HEIGHT,
+                "bottom": SPECTRUM[1] / HEIGHT,
+            },
+            **self.standing(self.next_left(0) or self.review.uncertain_tracks[0], self.said),
+        }
+
+    def standing(self, uncertain: UncertainTrack | None, said: str = "") -> dict[str, Any]:
+        """How far the review has come, the track to show, and what has just happened."""
+        counts = self.review.counts()
+        self.said = said
+        total = len(self.review.uncertain_tracks)
+        n_left = sum(uncertain.state is State.LEFT for uncertain in self.review.uncertain_tracks)
+        return {
+            "progress": {
+                "total": total,
+                "left": n_left,
+                "decided": sum(counts[state] for state in DECIDED),
+                **{state.name.lower(): counts[state] for state in State if state is not State.LEFT},
+                "sure": self.review.extracted["sure"],
+                "can_undo": bool(self.review.decisions),
+            },
+            "new_names": sorted(self.review.new_names),
+            "said": said,
+            "track": None if uncertain is None else self.details(uncertain),
+        }
+
+    def next_left(self, place: int) -> UncertainTrack | None:
+        """The first track from a place on, and round, about which nothing was decided."""
+        uncertain_tracks = self.review.uncertain_tracks
+        indices = (*range(place, len(uncertain_tracks)), *range(place))
+        return next(
+            (uncertain_tracks[i] for i in indices if uncertain_tracks[i].state is State.LEFT), None
+        )
+
+    def rows(self, start: int, count: int) -> list[dict[str, Any]]:
+        """A few tracks of the order."""
+        start = max(start, 0)
+        chosen = self.review.uncertain_tracks[start : start + min(max(count, 0), MAX_ROWS)]
+        return [row(uncertain, place) for place, uncertain in enumerate(chosen, start)]
+
+    def details(self, uncertain: UncertainTrack) -> dict[str, Any]:
+        """All that the page shows of a track."""
+        found, song = uncertain.verdict.item, uncertain.song
+        assert found.id is not None
+        item = self.review.lib.get_item(found.id) or found
+        track_classifier = self.review.track_classifier
+        alone = track_classifier.vocabulary.scores(uncertain.verdict.probabilities or {})
+        nearby = self.next_left(self.places[found.id] + 1)
+        return {
+            **row(uncertain, self.places[found.id]),
+            "album": harmless(item.album or ""),
+            "genres": [harmless(genre) for genre in genres_of(item)],
+            "format": item.format,
+            "ranked": [
+                {"genre": score.genre, "probability": round(score.probability, 3)}
+                for score in song.ranked
+            ],
+            "best": song.best.genre if song.best else None,
+            "reason": reason_of(song, track_classifier.policy, alone),
+            "fellows": {scope.value: len(self.review.fellows(uncertain, scope)) for scope in Scope},
+            "next": nearby.verdict.item.id if nearby else None,
+        }
+
+    def decide(self, answer: Answer) -> dict[str, Any]:
+        """Write what the user has decided, or ask back about names that the model does not have."""
+        uncertain = self.uncertain(answer.track)
+        genres = self.genres_of_answer(answer, uncertain)
+        unknown = [name for name in genres if not self.is_known(name, uncertain)]
+        if unknown and not answer.meant:
+            return {"unknown": unknown}
+        self.review.new_names.update(unknown)
+        name = title_of(uncertain)
+        tracks = [uncertain, *self.review.fellows(uncertain, answer.scope)]
+        states = self.review.decide_all(tracks, genres)
+        if states == [State.FAILED]:
+            raise RefusedError(f"The file of {name} cannot be written; nothing has changed.")
+        following = self.next_left(self.places[answer.track] + 1) or uncertain
+        return self.standing(following, outcome(name, genres, states))
+
+    def is_known(self, name: str, uncertain: UncertainTrack) -> bool:
+        """Whether a typed genre is the model's or the library's, or the user has confirmed it."""
+        return name in self.own_genres or self.review.is_known(name, uncertain)
+
+    def genres_of_answer(self, answer: Answer, uncertain: UncertainTrack) -> tuple[str, ...]:
+        """The genres that an answer names.
+
+        Raises:
+            RefusedError: There are none, or one was not offered.
+        """
+        offered = (score.genre for score in uncertain.song.ranked)
+        genres = answer.genres or named_genres(answer.text, (*offered, *self.own_genres))
+        if not genres:
+            raise RefusedError("No genre was named.", 400)
+        if not all(self.review.is_known(name, uncertain) for name in answer.genres):
+            raise RefusedError("This genre was not offered.", 400)
+        return genres
+
+    def skip(self, track: int) -> dict[str, Any]:
+        """Go on, and decide nothing."""
+        uncertain = self.uncertain(track)
+        self.review.skip(uncertain)
+        following = self.next_left(self.places[track] + 1) or uncertain
+        return self.standing(following, f"{title_of(uncertain)}: skipped")
+
+    def again(self) -> dict[str, Any]:
+        """Go through the skipped ones once more."""
+        self.review.ask_again()
+        return self.standing(self.next_left(0), "")
+
+    def undo(self) -> dict[str, Any]:
+        """Take the last decision back."""
+        if not self.review.decisions:
+            raise RefusedError("There is nothing to take back.")
+        taken_back = self.review.take_back_all()
+        uncertain, state = taken_back[-1]
+        name = title_of(uncertain)
+        if state is State.FAILED and len(taken_back) == 1:
+            raise RefusedError(f"The file of {name} cannot be written; nothing has changed.")
+        states = [state for _, state in taken_back]
+        if states == [State.GONE]:
+            said = f"{name} was changed elsewhere and is left as it is."
+        else:
+            said = f"{and_others(name, len(states))}: taken back{exceptions(states)}"
+        return self.standing(uncertain, said)
+
+    def audio(self, track: int) -> tuple[Path, str]:
+        """The file of a track, and its type."""
+        item = self.item(track)
+        return Path(item.filepath), AUDIO_TYPES.get(item.format, "application/octet-stream")
+
+
+def outcome(name: str, genres: tuple[str, ...], states: list[State]) -> str:
+    """What a decision has led to; the first of the states is that of the track of this name."""
+    if states == [State.GONE]:
+        return f"{name} was changed elsewhere and is left as it is."
+    written = "; ".join(map(harmless, genres))
+    return f"{and_others(name, len(states))}: {written}{exceptions(states)}"
+
+
+def and_others(name: str, n_tracks: int) -> str:
+    """A track, and how many are with it."""
+    others = n_tracks - 1
+    return f"{name} and {others} other{'s' * (others > 1)}" if others else name
+
+
+def exceptions(states: list[State]) -> str:
+    """How many tracks it did not work for, if there are any."""
+    counts = {
+        "cannot be written": states.count(State.FAILED),
+        "changed elsewhere and left as they are": states.count(State.GONE),
+    }
+    found = [f"{count} {words}" for words, count in counts.items() if count]
+    return f" ({', '.join(found)})" if found else ""
+
+
+def row(uncertain: UncertainTrack, place: int) -> dict[str, Any]:
+    """What the list shows of a track."""
+    item = uncertain.verdict.item
+    return {
+        "id": item.id,
+        "place": place,
+        "title": title_of(uncertain),
+        "artist": harmless(item.artist or ""),
+        "state": uncertain.state.name.lower(),
+        "decided": [harmless(genre) for genre in uncertain.genres if uncertain.state in DECIDED],
+    }
+
+
+def title_of(uncertain: UncertainTrack) -> str:
+    """What a track is called; some have no title."""
+    item = uncertain.verdict.item
+    return harmless(item.title or Path(item.filepath).name)
