@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.measuring import full_length, parser_of, publish, turned
 from benchmarks.scaling import ears_of, extract
-from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier
 
 KINDS = ("threads", "processes")
@@ -58,7 +58,7 @@ def in_a_process(kind: str, n_workers: int, songs: Sequence[Path]) -> float:
 
 def once(kind: str, n_workers: int, songs: Sequence[Path]) -> float:
     start = time.perf_counter()
-    with ears_of(kind, n_workers, Classifier(read_bundle(SHIPPED), lazily=True)) as pool:
+    with ears_of(kind, n_workers, Classifier(load_bundle(SHIPPED), lazily=True)) as pool:
         extract(pool, songs)
         return time.perf_counter() - start
 

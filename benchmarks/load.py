@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plugin"))
 
 from large_library import fill
 
-from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 
 COMMANDS = {
     "beet ls": ["ls"],
@@ -87,7 +87,7 @@ def make_library(home: Path, n_rows: int) -> None:
         "cnngenre": {"auto": False, "model": "shipped"},
     }
     (home / "config.yaml").write_text(yaml.safe_dump(config))
-    fill(home / "library.db", n_rows, read_bundle(SHIPPED).manifest.bundle_id)
+    fill(home / "library.db", n_rows, load_bundle(SHIPPED).manifest.bundle_id)
 
 
 def beet(home: Path, *arguments: str) -> Cost:

@@ -34,7 +34,7 @@ from genre_model.extraction.workers import (
     extract_many,
     local_pool,
 )
-from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier
 
 EFFORT = Effort(until_stable=True)
@@ -79,7 +79,7 @@ def in_a_process(kind: str, n_workers: int, songs: Sequence[Path]) -> tuple[floa
 
 
 def once(kind: str, n_workers: int, songs: Sequence[Path]) -> tuple[float, float]:
-    classifier = Classifier(read_bundle(SHIPPED), lazily=True)
+    classifier = Classifier(load_bundle(SHIPPED), lazily=True)
     with ears_of(kind, n_workers, classifier) as pool:
         warm = songs[: 2 * n_workers]
         extract(pool, warm)

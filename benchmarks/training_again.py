@@ -18,7 +18,7 @@ from benchmarks.measuring import parser_of, publish
 from benchmarks.temporary_library import Clip, TemporaryLibrary, clips_of
 from genre_model.audio.fingerprint import audio_fingerprint
 from genre_model.extraction.cache import front_end_hash
-from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 
 N_NEW = 10
 
@@ -50,7 +50,7 @@ def without(cache: Path | None, new: list[Clip], folder: Path) -> Path | None:
         return None
     copy = folder / "heard_but_the_new.db"
     shutil.copyfile(cache, copy)
-    front_end = front_end_hash(read_bundle(SHIPPED).manifest, thorough=False)
+    front_end = front_end_hash(load_bundle(SHIPPED).manifest, thorough=False)
     with sqlite3.connect(copy) as connection:
         for clip in new:
             key = front_end + audio_fingerprint(clip.source)

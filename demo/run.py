@@ -22,7 +22,7 @@ import yaml
 from demo.make_music import PIECES, write_piece
 from genre_model.core.text import harmless
 from genre_model.data.folder import AUDIO_SUFFIXES
-from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 
 DEFAULT_LIMIT = 40
 SEPARATOR = "\x1f"
@@ -190,7 +190,7 @@ class Demo:
 
     def explain(self, *, own_music: bool) -> None:
         """What it was all about."""
-        threshold = read_bundle(SHIPPED).manifest.aggregation.threshold
+        threshold = load_bundle(SHIPPED).manifest.aggregation.threshold
         print(
             f"""
    hears, sure: the best answer, and how sure it is.  Below {threshold} nothing is written: no genre

@@ -1,9 +1,82 @@
-"""Listen to music, say its genre: the engine, which has never heard of beets."""
+"""Classify music by genre, and train models that do: the engine, which does not need beets.
+
+What a program needs is here, and is imported when it is first used:
+
+- to classify: ``classify``, ``load_classifier``, ``load_bundle``, ``Classifier``, ``Bundle``,
+  ``Classified``, ``SongFeatures``, ``SongGenre``
+- to train: ``train``, ``TrainingOptions``, ``TrainingResult``, ``LabelledTrack``,
+  ``folder_tracks``, ``listed_tracks``
+- errors: ``GenreModelError``, and below it ``AudioError`` and ``BundleError``
+
+docs/python.md shows how they are used.
+"""
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from genre_model.core.errors import AudioError, BundleError, GenreModelError
+    from genre_model.data.folder import folder_tracks, listed_tracks
+    from genre_model.data.tracks import LabelledTrack
+    from genre_model.extraction.classify import Classified, classify
+    from genre_model.model.bundle.store import Bundle, load_bundle
+    from genre_model.model.classifier import Classifier, SongFeatures, load_classifier
+    from genre_model.model.vocabulary import SongGenre
+    from genre_model.training.flow import TrainingOptions, TrainingResult, train
+
+__all__ = [
+    "AudioError",
+    "Bundle",
+    "BundleError",
+    "Classified",
+    "Classifier",
+    "GenreModelError",
+    "LabelledTrack",
+    "SongFeatures",
+    "SongGenre",
+    "TrainingOptions",
+    "TrainingResult",
+    "classify",
+    "folder_tracks",
+    "listed_tracks",
+    "load_bundle",
+    "load_classifier",
+    "train",
+]
+
+# Where each name is defined.
+_MODULES = {
+    "core.errors": ("AudioError", "BundleError", "GenreModelError"),
+    "data.folder": ("folder_tracks", "listed_tracks"),
+    "data.tracks": ("LabelledTrack",),
+    "extraction.classify": ("Classified", "classify"),
+    "model.bundle.store": ("Bundle", "load_bundle"),
+    "model.classifier": ("Classifier", "SongFeatures", "load_classifier"),
+    "model.vocabulary": ("SongGenre",),
+    "training.flow": ("TrainingOptions", "TrainingResult", "train"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 # From 1.29 on ONNX Runtime reports to its maker unless it is told not to before it is imported; on
-# Windows `onnx_network` tells it.
+# Windows `model.onnx.session` tells it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+def __getattr__(name: str) -> object:
+    """A public name, imported when it is first used.
+
+    Raises:
+        AttributeError: There is no such name.
+    """
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -36,7 +36,7 @@ from genre_model.evaluation.metrics import Interval, artist_interval
 from genre_model.extraction.cache import front_end_hash
 from genre_model.features.log_mel import hz_to_mel, mel_to_hz
 from genre_model.features.slices import read_slices
-from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.model.head import Head
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
@@ -78,7 +78,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = list(csv.DictReader((options.music / "manifest.csv").open(encoding="utf-8")))
     chosen = in_even_order(rows, options.seed)[: options.clips]
-    classifier = Classifier(read_bundle(SHIPPED))
+    classifier = Classifier(load_bundle(SHIPPED))
     features = extract_all(options, chosen, classifier)
     print(f"{len(chosen)} clips, bundle {classifier.manifest.bundle_id}\n")
     for name in sorted({row["set"] for row in chosen}):

@@ -37,7 +37,7 @@ from genre_model.evaluation.metrics import (
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.extractor import Effort
 from genre_model.extraction.workers import extract_tracks, local_pool
-from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier
 from genre_model.model.head import Head
 from genre_model.training.head.cross_validation import RIDGE, SHRINKAGE, evaluate_out_of_fold, fit
@@ -120,7 +120,7 @@ def material_of(music: Path, rows: list[dict[str, str]], cache: Path) -> Trainin
         LabelledTrack(music / r["path"], (r["genre"],), r["artist"], r["album"], r["title"])
         for r in rows
     ]
-    classifier = Classifier(read_bundle(SHIPPED), lazily=True)
+    classifier = Classifier(load_bundle(SHIPPED), lazily=True)
     pool = local_pool(
         classifier, Cache(cache), Effort(), n_workers=os.cpu_count() or 1, n_files=len(tracks)
     )

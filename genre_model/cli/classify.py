@@ -7,9 +7,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -20,25 +18,13 @@ from genre_model.cli.common import (
     wished_policy,
     wished_vocabulary,
 )
-from genre_model.core.errors import GenreModelError
 from genre_model.core.text import harmless
 from genre_model.data.folder import find_audio
-from genre_model.model.vocabulary import SongGenre, Vocabulary, judge
 
 if TYPE_CHECKING:
-    from genre_model.model.classifier import Classifier
-
+    from genre_model.extraction.classify import Classified
 
 N_RUNNERS_UP = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One file's outcome: a verdict or an error."""
-
-    path: Path
-    song: SongGenre | None
-    error: str | None
 
 
 def add_classify(parser: argparse.ArgumentParser) -> None:
@@ -55,83 +41,58 @@ def add_classify(parser: argparse.ArgumentParser) -> None:
 
 
 def run_classify(options: argparse.Namespace) -> int:
-    """Classify files; 1 where there was not one that could be heard."""
-    from genre_model.model.bundle.store import read_bundle
-    from genre_model.model.classifier import Classifier
-
-    classifier = Classifier(read_bundle(options.model), lazily=True)
-    paths = list(find_audio(options.paths))
-    if not paths:
-        raise GenreModelError("no audio files there")
-    vocabulary = wished_vocabulary(classifier.manifest, options.genres)
-    rows = classify(paths, classifier, vocabulary, options)
-    write = write_json if options.json else write_csv if options.csv else write_table
-    n_extracted = write(rows, sys.stdout)
-    return 0 if n_extracted else 1
-
-
-def classify(
-    paths: Sequence[Path],
-    classifier: Classifier,
-    vocabulary: Vocabulary,
-    options: argparse.Namespace,
-) -> Iterator[Row]:
-    """The verdict on each file, in order, heard in parallel.
-
-    Raises:
-        GenreModelError: The model or the cluster cannot be used.
-    """
+    """Classify files; the exit status is 1 where not one could be classified."""
     from tqdm import tqdm
 
-    from genre_model.extraction.dask_workers import pool_for
+    from genre_model.extraction.classify import classify
     from genre_model.extraction.extractor import Effort
-    from genre_model.extraction.tasks import log_bug
-    from genre_model.extraction.workers import extract_many
+    from genre_model.model.bundle.store import load_bundle
+    from genre_model.model.classifier import Classifier
 
-    policy = wished_policy(classifier.manifest, options.threshold, options.count)
-    effort = Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit)
-    pool = pool_for(
+    classifier = Classifier(load_bundle(options.model), lazily=True)
+    paths = list(find_audio(options.paths))
+    rows = classify(
+        paths,
         classifier,
-        None,
-        effort,
+        vocabulary=wished_vocabulary(classifier.manifest, options.genres),
+        policy=wished_policy(classifier.manifest, options.threshold, options.count),
+        effort=Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
         n_workers=options.threads,
-        n_files=len(paths),
         dask=options.dask,
     )
-    with (
-        closing(pool),
-        tqdm(total=len(paths), unit="track", disable=None, leave=False) as bar,
-    ):
-        pool.check()
-        for path, extracted in extract_many(pool, paths, lambda path: path, log_bug):
-            bar.update()
-            if isinstance(extracted, str) or extracted is None:
-                yield Row(path, None, extracted)
-            else:
-                song = judge(classifier.probabilities(extracted), vocabulary, policy)
-                yield Row(path, song, None)
+    write = write_json if options.json else write_csv if options.csv else write_table
+    with tqdm(total=len(paths), unit="track", disable=None, leave=False) as bar:
+        n_classified = write(counted(rows, bar.update), sys.stdout)
+    return 0 if n_classified else 1
 
 
-def write_table(rows: Iterable[Row], out: TextIO) -> int:
+def counted(rows: Iterable[Classified], count: Callable[[], object]) -> Iterator[Classified]:
+    """The rows, each counted as soon as it is there."""
+    for row in rows:
+        count()
+        yield row
+
+
+def write_table(rows: Iterable[Classified], out: TextIO) -> int:
     """One line a file: genres, confidence, runners-up, name."""
-    n_extracted = 0
+    n_classified = 0
     out.write(f"{'genre':<20} {'conf':>4}  {'or else':<34} file\n")
     for row in rows:
         name = harmless(str(row.path))
         if row.song is None:
             out.write(f"{'(failed)':<20} {'':>4}  {row.error or '':<34} {name}\n")
             continue
-        n_extracted += 1
+        n_classified += 1
         best = row.song.best
         others = [s for s in row.song.ranked if not best or s.genre != best.genre][:N_RUNNERS_UP]
         rest = ", ".join(f"{score.genre} {score.probability:.2f}" for score in others)
         genre = "; ".join(row.song.genres) or (f"({best.genre}?)" if best else "(silent)")
         confidence = f"{best.probability:.2f}" if best else ""
         out.write(f"{genre:<20} {confidence:>4}  {rest:<34} {name}\n")
-    return n_extracted
+    return n_classified
 
 
-def write_json(rows: Iterable[Row], out: TextIO) -> int:
+def write_json(rows: Iterable[Classified], out: TextIO) -> int:
     """A list of objects."""
     entries = [as_dict(row) for row in rows]
     json.dump(entries, out, indent=2, ensure_ascii=True)
@@ -139,22 +100,22 @@ def write_json(rows: Iterable[Row], out: TextIO) -> int:
     return sum(entry["error"] is None for entry in entries)
 
 
-def write_csv(rows: Iterable[Row], out: TextIO) -> int:
+def write_csv(rows: Iterable[Classified], out: TextIO) -> int:
     """A header, then one line a file."""
-    n_extracted = 0
+    n_classified = 0
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["path", "genres", "best", "probability", "error"])
     for row in rows:
         entry = as_dict(row)
-        n_extracted += row.error is None
+        n_classified += row.error is None
         genres = "; ".join(row.song.genres) if row.song else ""
         writer.writerow(
             [entry["path"], genres, entry["best"], entry["probability"], row.error or ""]
         )
-    return n_extracted
+    return n_classified
 
 
-def as_dict(row: Row) -> dict[str, object]:
+def as_dict(row: Classified) -> dict[str, object]:
     """A row as JSON has it."""
     song = row.song
     best = song.best if song else None

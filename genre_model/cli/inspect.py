@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from genre_model.cli.common import positive, say
 from genre_model.core.text import harmless
 from genre_model.model.bundle.manifest import Manifest
-from genre_model.model.bundle.store import read_bundle
+from genre_model.model.bundle.store import load_bundle
 from genre_model.training.networks.base import Architecture, Cost
 from genre_model.training.networks.registry import ARCHITECTURES, EMBEDDINGS
 
@@ -26,7 +26,7 @@ def run_inspect(options: argparse.Namespace) -> int:
     """Print what a bundle says of itself, after checking its files and its probe."""
     from genre_model.model.classifier import Classifier
 
-    bundle = read_bundle(options.bundle)
+    bundle = load_bundle(options.bundle)
     for name in bundle.manifest.files:
         bundle.read(name)
     Classifier(bundle)

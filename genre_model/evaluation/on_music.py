@@ -109,7 +109,6 @@ def evaluate(
 ) -> Evaluation:
     """The figures of a bundle on tracks that have sound."""
     from genre_model.data.folds import context_group, group_of
-    from genre_model.model.aggregation import aggregate
     from genre_model.model.artist_context import in_context
     from genre_model.model.play_history import with_play_history
 
@@ -136,9 +135,9 @@ def evaluate(
         rows = with_play_history(rows, features, play_history)
     songs = [answer(track, row) for track, row in zip(tracks, rows, strict=True)]
     slices = [
-        answer(track, aggregate(logits[None], manifest.aggregation)).right
+        answer(track, row).right
         for track, sound in extracted
-        for logits in classifier.slice_logits(sound)
+        for row in classifier.slice_probabilities(sound)
     ]
     right = np.array([song.right for song in songs])
     accepted = np.array([song.accepted for song in songs])

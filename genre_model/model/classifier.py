@@ -23,7 +23,7 @@ from genre_model.features.slices import Slice, open_in_order
 from genre_model.model.aggregation import aggregate, can_be_sampled
 from genre_model.model.bundle.audit import audit_network
 from genre_model.model.bundle.manifest import Manifest
-from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, read_bundle
+from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, load_bundle
 from genre_model.model.onnx.session import open_checked, run_network
 from genre_model.model.stop_rule import stop_rule
 from genre_model.model.trial import try_out
@@ -225,6 +225,16 @@ class Classifier:
         """Genre logits of each slice, (n_slices, n_genres)."""
         return extracted.features if self._head is None else self._head.logits(extracted.features)
 
+    def slice_probabilities(self, extracted: SongFeatures) -> NDArray[np.float64]:
+        """Genre probabilities of each slice by itself, (n_slices, n_genres).
+
+        Columns are in the order of ``manifest.genres``.  A row sums to 1, or to less where the
+        model leaves room for "something else".
+        """
+        spec = self.manifest.aggregation
+        rows = [aggregate(logits[None], spec) for logits in self.slice_logits(extracted)]
+        return np.array(rows).reshape(len(rows), len(self.manifest.genres))
+
     def probabilities(self, extracted: SongFeatures) -> dict[str, float]:
         """Probability of each of the model's genres for the song; empty for a silent one."""
         if len(extracted.features) == 0:
@@ -336,7 +346,7 @@ def load_classifier(directory: Path = SHIPPED) -> Classifier:
     Raises:
         BundleError: It cannot be used.
     """
-    return Classifier(read_bundle(directory))
+    return Classifier(load_bundle(directory))
 
 
 def load_session(bundle: Bundle) -> onnxruntime.InferenceSession:

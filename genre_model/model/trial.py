@@ -22,7 +22,7 @@ from pathlib import Path
 from genre_model.core.errors import BundleError
 from genre_model.core.text import harmless
 from genre_model.model.bundle.audit import audit_network
-from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, read_bundle
+from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, load_bundle
 
 LIMIT_S = 60.0  # for all of it, on a slow and busy machine
 
@@ -76,7 +76,7 @@ def shipped_network() -> str:
     Raises:
         BundleError: The installation is broken.
     """
-    manifest = read_bundle(SHIPPED).manifest
+    manifest = load_bundle(SHIPPED).manifest
     return manifest.files[manifest.network.file]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from genre_model.core.deadline import time_limit
 from genre_model.core.errors import AudioError, BundleError
-from genre_model.model.bundle.store import PROBE, read_bundle
+from genre_model.model.bundle.store import PROBE, load_bundle
 from genre_model.model.classifier import Classifier
 
 # Of the processor's time, should the parent be gone; and for each of the runs.
@@ -28,7 +28,7 @@ WEIGHT_COPIES = 4
 
 def main(directory: str) -> None:
     """In the process of its own: try a bundle and print what is wrong with it, as JSON."""
-    bundle = read_bundle(Path(directory))
+    bundle = load_bundle(Path(directory))
     limit_resources(len(bundle.read(bundle.manifest.network.file)))
     fault = ""
     try:

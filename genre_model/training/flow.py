@@ -16,7 +16,7 @@ from genre_model.core.specs import AggregationRule
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.report import EpochReport, Report
 from genre_model.evaluation.report_files import REPORT_HTML
-from genre_model.model.bundle.store import SHIPPED, Bundle, read_bundle
+from genre_model.model.bundle.store import SHIPPED, Bundle, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.training.job import TrainingJob, check_play_history
 from genre_model.training.networks.base import Architecture
@@ -124,7 +124,7 @@ def chosen_system(
     """
     architecture = find_architecture(options.architecture)
     if architecture is None:
-        return override_bundle(backbone or read_bundle(SHIPPED), options.slicing)
+        return override_bundle(backbone or load_bundle(SHIPPED), options.slicing)
     return override_slicing(architecture, options.slicing)
 
 

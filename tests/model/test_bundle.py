@@ -15,7 +15,7 @@ from genre_model.core.errors import BundleError
 from genre_model.core.specs import AggregationSpec, SliceSpec, SpectrogramSpec
 from genre_model.model.bundle import store as bundle_module
 from genre_model.model.bundle.arrays import npz
-from genre_model.model.bundle.store import HEAD, MANIFEST, PROBE, read_bundle, write_bundle
+from genre_model.model.bundle.store import HEAD, MANIFEST, PROBE, load_bundle, write_bundle
 from genre_model.model.classifier import load_classifier
 from genre_model.model.play_history import PlayHistorySpec
 
@@ -237,14 +237,14 @@ def test_a_path_without_a_bundle_is_a_bundle_error(tmp_path, content):
     elif content == "empty folder":
         path.mkdir()
     with pytest.raises(BundleError, match=r"cannot read .*manifest\.json: \w+"):
-        read_bundle(path)
+        load_bundle(path)
 
 
 def test_an_absurdly_large_manifest_is_not_read(tiny_bundle):
     with (tiny_bundle / MANIFEST).open("ab") as file:
         file.truncate(2**23)
     with pytest.raises(BundleError, match="larger than"):
-        read_bundle(tiny_bundle)
+        load_bundle(tiny_bundle)
 
 
 def test_the_tiny_bundle_tells_its_genres_apart(tiny_bundle, tmp_path):
@@ -299,7 +299,7 @@ def test_a_bundle_is_read_as_it_was_written(tmp_path):
         created_utc="2026-11-22T15:51:08+00:00",
     )
     written = write_bundle(tmp_path / "deep" / "bundle", manifest, tiny_contents())
-    again = read_bundle(tmp_path / "deep" / "bundle")
+    again = load_bundle(tmp_path / "deep" / "bundle")
     assert again == written
     assert set(again.manifest.files) == set(tiny_contents())
     for name, content in tiny_contents().items():
@@ -309,7 +309,7 @@ def test_a_bundle_is_read_as_it_was_written(tmp_path):
 
 def test_unknown_keys_of_a_manifest_are_passed_over(tiny_bundle):
     put("from_the_future", value=1)(tiny_bundle)
-    assert read_bundle(tiny_bundle).manifest.bundle_id == "tiny-1"
+    assert load_bundle(tiny_bundle).manifest.bundle_id == "tiny-1"
 
 
 def test_the_manifest_is_json_that_people_can_read(tiny_bundle):
@@ -422,6 +422,6 @@ def test_a_bundle_that_is_being_written_has_the_name_of_an_unfinished_one(tmp_pa
 def test_what_a_listener_did_is_kept_and_may_be_missing(tmp_path):
     spec = PlayHistorySpec((0.5,) * 6, (2.0,) * 6, ((0.25, 0.0, -1.0),) * 6, 1.7e9, 0.7)
     directory = bundles.write_tiny_bundle(tmp_path / "play_history", play_history=spec)
-    assert read_bundle(directory).manifest.play_history == spec
+    assert load_bundle(directory).manifest.play_history == spec
     take("play_history")(directory)
-    assert read_bundle(directory).manifest.play_history is None
+    assert load_bundle(directory).manifest.play_history is None

@@ -10,7 +10,7 @@ import pytest
 from bundle_files import TONES_HZ
 
 from genre_model.cli.main import main
-from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_the_shipped_model_answers_the_seven_genres_of_the_paper(run, tmp_path):
     status, out, _ = run("--json", "--genres", "paper", path, model=SHIPPED)
     (entry,) = json.loads(out)
     assert status == 0
-    assert set(entry["ranked"]) == set(read_bundle(SHIPPED).manifest.presets["paper"])
+    assert set(entry["ranked"]) == set(load_bundle(SHIPPED).manifest.presets["paper"])
     assert len(entry["ranked"]) == 7
     assert all(0 <= probability <= 1 for probability in entry["ranked"].values())
 
@@ -235,7 +235,7 @@ def test_inspect_prints_the_card_of_a_bundle_that_is_whole(capsys, tiny_bundle):
 
 def test_inspect_shows_the_shipped_bundle_by_default(capsys):
     assert main(["inspect"]) == 0
-    assert read_bundle(SHIPPED).manifest.bundle_id in capsys.readouterr().out
+    assert load_bundle(SHIPPED).manifest.bundle_id in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["network.onnx", "head.npz", "probe.npz"])

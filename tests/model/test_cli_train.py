@@ -14,7 +14,7 @@ from bundle_files import GENRES, TONES_HZ, write_tiny_bundle
 from genre_model.cli.main import main
 from genre_model.core.specs import ContextSpec
 from genre_model.data.folder import Tags, folder_tracks, moment, read_tags, split_genres
-from genre_model.model.bundle.store import read_bundle
+from genre_model.model.bundle.store import load_bundle
 
 HZ = {"Deep": 110, "Middle": 900, "High": 4_000}
 N_TRACKS = 8
@@ -93,7 +93,7 @@ def test_the_bundle_is_whole_and_has_its_report(trained, capsys):
     status, out, _ = run(capsys, "inspect", bundle)
     assert status == 0
     assert "Deep, High, Middle" in out
-    manifest = read_bundle(bundle).manifest
+    manifest = load_bundle(bundle).manifest
     assert manifest.genres == ("Deep", "High", "Middle")
     assert manifest.target == "genres"
     report = json.loads((bundle / "report.json").read_bytes())
@@ -123,9 +123,9 @@ def test_json_and_nothing_else_is_printed_and_the_cache_saves_the_hearing(
     assert (status, err) == (0, "")
     assert result["report"]["n_tracks"] == 24
     assert result["not_extracted"] == []
-    assert read_bundle(tmp_path / result["report"]["bundle_id"]).manifest.genres
-    first = read_bundle(trained[0])
-    second = read_bundle(tmp_path / result["report"]["bundle_id"])
+    assert load_bundle(tmp_path / result["report"]["bundle_id"]).manifest.genres
+    first = load_bundle(trained[0])
+    second = load_bundle(tmp_path / result["report"]["bundle_id"])
     assert (first.head().weights == second.head().weights).all()
 
 
@@ -144,7 +144,7 @@ def test_genres_may_be_restricted_and_the_others_are_told_of(music, trained, cap
     assert status == 0
     assert re.search(r"^Middle +8  not used: not wanted$", out, re.MULTILINE)
     [bundle] = tmp_path.iterdir()
-    assert read_bundle(bundle).manifest.genres == ("HIGH", "deep")
+    assert load_bundle(bundle).manifest.genres == ("HIGH", "deep")
 
 
 def test_files_that_cannot_be_heard_are_named_and_the_others_teach(tmp_path, capsys):
@@ -539,7 +539,7 @@ def test_a_list_may_say_what_to_learn(trained, music, capsys, tmp_path):
     assert (status, err) == (0, "")
     assert "1 tracks of the list have no genre and are not used" in out
     assert "16 tracks of 16 artists, 5 folds, split by artist" in out
-    bundle = read_bundle(tmp_path / out.splitlines()[-1].rpartition("/")[2])
+    bundle = load_bundle(tmp_path / out.splitlines()[-1].rpartition("/")[2])
     assert bundle.manifest.genres == ("Hi-Fi", "Lo")
     assert bundle.manifest.play_history is None
 
@@ -554,7 +554,7 @@ def test_what_a_listener_did_counts_where_the_list_says_it(trained, music, capsy
     assert report["song_accuracy"]["value"] > 0.9
     assert report["settings"]["what a listener did with tracks counts"] == "yes"
     bundle = tmp_path / "m" / report["bundle_id"]
-    manifest = read_bundle(bundle).manifest
+    manifest = load_bundle(bundle).manifest
     spec = manifest.play_history
     assert spec.threshold == report["threshold"]
     assert spec.now_s > 1.7e9
@@ -583,7 +583,7 @@ def test_without_the_option_what_a_listener_did_does_not_count(trained, music, c
             "-o", tmp_path / "m",
         )  # fmt: skip
         reports.append(json.loads(out)["report"])
-    manifests = [read_bundle(tmp_path / "m" / r["bundle_id"]).manifest for r in reports]
+    manifests = [load_bundle(tmp_path / "m" / r["bundle_id"]).manifest for r in reports]
     assert manifests[0].files["head.npz"] == manifests[1].files["head.npz"]
     assert manifests[0].aggregation == manifests[1].aggregation
     for report in reports:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genre_model.model.bundle.store import MANIFEST, SHIPPED, read_bundle
+from genre_model.model.bundle.store import MANIFEST, SHIPPED, load_bundle
 from genre_model.model.classifier import load_classifier, load_session
 from shipped_model.convert import probe_slices
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def bundle():
-    return read_bundle(SHIPPED)
+    return load_bundle(SHIPPED)
 
 
 @pytest.fixture(scope="module")

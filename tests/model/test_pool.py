@@ -26,7 +26,7 @@ from genre_model.extraction.workers import (
     extract_many,
     local_pool,
 )
-from genre_model.model.bundle.store import read_bundle
+from genre_model.model.bundle.store import load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 
 
@@ -191,7 +191,7 @@ def heard_by(pool, paths):
 
 
 def test_processes_hear_what_threads_hear(tiny_bundle, songs, tmp_path):
-    bundle = read_bundle(tiny_bundle)
+    bundle = load_bundle(tiny_bundle)
     answers = []
     for n_workers in (1, 2):
         cache = Cache(tmp_path / f"{n_workers}.db")
@@ -209,7 +209,7 @@ def test_processes_hear_what_threads_hear(tiny_bundle, songs, tmp_path):
 
 
 def test_what_processes_have_heard_nobody_hears_again(tiny_bundle, songs, tmp_path):
-    bundle = read_bundle(tiny_bundle)
+    bundle = load_bundle(tiny_bundle)
     cache = Cache(tmp_path / "features.db")
     classifier = Classifier(bundle, lazily=True)
     heard_by(local_pool(classifier, cache, Effort(), n_workers=2, n_files=len(songs)), songs)
@@ -226,7 +226,7 @@ def test_what_processes_have_heard_nobody_hears_again(tiny_bundle, songs, tmp_pa
 
 
 def test_few_files_start_no_process(tiny_bundle):
-    classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
+    classifier = Classifier(load_bundle(tiny_bundle), lazily=True)
     pool = local_pool(classifier, None, Effort(), n_workers=8, n_files=MANY_FILES - 1)
     assert isinstance(pool, ThreadExtractorPool)
     pool.close()
@@ -254,7 +254,7 @@ def test_closed_threads_give_up_what_they_are_at(songs, limit_s):
 def test_closed_processes_leave_no_thread(tiny_bundle, songs):
     """At Python's end, one that is left could be in the way of whoever waits for it (in 3.10)."""
     before = set(threading.enumerate())
-    classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
+    classifier = Classifier(load_bundle(tiny_bundle), lazily=True)
     with closing(local_pool(classifier, None, Effort(), n_workers=2, n_files=MANY_FILES)) as pool:
         pool.check()
         for path in songs:
@@ -263,7 +263,7 @@ def test_closed_processes_leave_no_thread(tiny_bundle, songs):
 
 
 def test_tasks_without_a_file_are_passed_through(tiny_bundle, songs):
-    classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
+    classifier = Classifier(load_bundle(tiny_bundle), lazily=True)
     tasks = [None, songs[0], None, songs[1], None]
     with closing(local_pool(classifier, None, Effort(), n_workers=2, n_files=2)) as pool:
         pairs = list(extract_many(pool, tasks, lambda task: task, log_bug))
@@ -272,7 +272,7 @@ def test_tasks_without_a_file_are_passed_through(tiny_bundle, songs):
 
 
 def test_a_network_that_is_no_network_comes_out_of_a_worker(tiny_bundle, songs):
-    classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
+    classifier = Classifier(load_bundle(tiny_bundle), lazily=True)
     (tiny_bundle / "network.onnx").write_bytes(b"")
     for n_files in (1, MANY_FILES):
         pool = local_pool(classifier, None, Effort(), n_workers=2, n_files=n_files)
@@ -282,6 +282,6 @@ def test_a_network_that_is_no_network_comes_out_of_a_worker(tiny_bundle, songs):
 
 def test_the_main_module_comes_back(tiny_bundle, songs):
     main = sys.modules["__main__"]
-    classifier = Classifier(read_bundle(tiny_bundle), lazily=True)
+    classifier = Classifier(load_bundle(tiny_bundle), lazily=True)
     heard_by(local_pool(classifier, None, Effort(), n_workers=2, n_files=MANY_FILES), songs)
     assert sys.modules["__main__"] is main

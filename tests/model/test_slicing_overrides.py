@@ -6,7 +6,7 @@ import pytest
 
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import NotesSpec, SliceSpec, SoxSpec
-from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.training.networks.registry import ARCHITECTURES
 from genre_model.training.slicing_overrides import SlicingOverrides, overridden, override_bundle
 
@@ -49,7 +49,7 @@ def test_notes_have_neither_bands_nor_seconds(overrides, sentence):
 
 
 def test_the_shipped_network_wants_its_own_length():
-    shipped = read_bundle(SHIPPED)
+    shipped = load_bundle(SHIPPED)
     with pytest.raises(GenreModelError, match="cannot have another length"):
         override_bundle(shipped, SlicingOverrides(slice_seconds=5.0))
     few = override_bundle(shipped, SlicingOverrides(slices_per_song=3))

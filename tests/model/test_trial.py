@@ -14,7 +14,7 @@ from random_networks import allowed_network, any_network
 
 from genre_model.core.errors import BundleError
 from genre_model.model import trial, trial_process
-from genre_model.model.bundle.store import HEAD, SHIPPED, read_bundle
+from genre_model.model.bundle.store import HEAD, SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier, load_classifier
 from genre_model.model.onnx.check import checked_model
 
@@ -35,13 +35,13 @@ def trials(monkeypatch):
 
 def test_a_stranger_s_network_is_tried_once(tiny_bundle, tmp_path, trials):
     for _ in range(2):
-        Classifier(read_bundle(tiny_bundle), trials=tmp_path / "trials").load()
+        Classifier(load_bundle(tiny_bundle), trials=tmp_path / "trials").load()
     assert len(trials) == 1
     [note] = (tmp_path / "trials").iterdir()
     assert json.loads(note.read_text()) == {"fault": ""}
     replace_file(tiny_bundle, "network.onnx", hostile_bundles.said())
     with pytest.raises(BundleError, match=r"take the probe|fit its genres"):
-        Classifier(read_bundle(tiny_bundle), trials=tmp_path / "trials")
+        Classifier(load_bundle(tiny_bundle), trials=tmp_path / "trials")
     assert len(trials) == 2
 
 
@@ -76,23 +76,23 @@ def test_a_network_that_ends_or_holds_up_its_process_is_a_sentence(
     monkeypatch.setattr(trial, "LIMIT_S", 2.0)
     for _ in range(2):
         with pytest.raises(BundleError, match=sentence) as raised:
-            Classifier(read_bundle(tiny_bundle), trials=tmp_path / "trials")
+            Classifier(load_bundle(tiny_bundle), trials=tmp_path / "trials")
     assert len(trials) == 1
     assert "remembers that" in str(raised.value)
 
 
 def test_a_folder_that_cannot_be_written_is_no_obstacle(tiny_bundle, tmp_path):
     (tmp_path / "file").write_text("")
-    Classifier(read_bundle(tiny_bundle), trials=tmp_path / "file" / "trials").load()
+    Classifier(load_bundle(tiny_bundle), trials=tmp_path / "file" / "trials").load()
 
 
 def test_a_broken_note_is_made_again(tiny_bundle, tmp_path, trials):
     folder = tmp_path / "trials"
-    Classifier(read_bundle(tiny_bundle), trials=folder)
+    Classifier(load_bundle(tiny_bundle), trials=folder)
     [note] = folder.iterdir()
     for content in (b"", b"[]", b'{"fault": 3}', b"\xff"):
         note.write_bytes(content)
-        Classifier(read_bundle(tiny_bundle), trials=folder)
+        Classifier(load_bundle(tiny_bundle), trials=folder)
     assert len(trials) == 5
 
 
@@ -179,8 +179,8 @@ def test_what_is_not_used_as_it_is_meant_is_refused(content, sentence):
 
 
 def test_the_note_depends_on_the_network_and_not_on_the_head(tiny_bundle, tmp_path, trials):
-    Classifier(read_bundle(tiny_bundle), trials=tmp_path)
+    Classifier(load_bundle(tiny_bundle), trials=tmp_path)
     replace_file(tiny_bundle, HEAD, (tiny_bundle / HEAD).read_bytes())
     edit_manifest(tiny_bundle, lambda m: m.update(description="moved"))
-    Classifier(read_bundle(tiny_bundle), trials=tmp_path)
+    Classifier(load_bundle(tiny_bundle), trials=tmp_path)
     assert len(trials) == 1

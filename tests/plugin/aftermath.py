@@ -13,7 +13,7 @@ from real_beet import Beet, beet_in, write_tone
 
 from genre_model.core.errors import GenreModelError
 from genre_model.extraction.cache import Cache
-from genre_model.model.bundle.store import read_bundle
+from genre_model.model.bundle.store import load_bundle
 from genre_model.model.classifier import Classifier
 
 KINDS = ("mp3", "flac", "aac", "vorbis", "opus", "wav16", "alac", "aiff", "wavpack", "wma")
@@ -140,7 +140,7 @@ def model_faults(folder):
     found = []
     for path in folder.glob("[!.]*"):
         try:
-            bundle = read_bundle(path)
+            bundle = load_bundle(path)
             for name in bundle.manifest.files:
                 bundle.read(name)
             Classifier(bundle)

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from genre_model.core.specs import ContextSpec
-from genre_model.model.bundle.store import read_bundle, write_bundle
+from genre_model.model.bundle.store import load_bundle, write_bundle
 
 
 @pytest.fixture
 def social(beet, tone, tmp_path, pitch_bundle):
     """A ``beet`` whose model weighs an artist's tracks together; ``social(title=artist)``."""
-    pitch = read_bundle(pitch_bundle)
+    pitch = load_bundle(pitch_bundle)
     contents = {name: pitch.read(name) for name in pitch.manifest.files}
     manifest = replace(pitch.manifest, bundle_id="social-1", context=ContextSpec(0.75, 3.0, 0.6))
     write_bundle(tmp_path / "social", manifest, contents)

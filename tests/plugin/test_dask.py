@@ -18,7 +18,7 @@ from real_beet import clean, write_tone
 from genre_model.core.errors import GenreModelError
 from genre_model.extraction.dask_workers import DaskExtractorPool
 from genre_model.extraction.extractor import Effort
-from genre_model.model.bundle.store import read_bundle
+from genre_model.model.bundle.store import load_bundle
 from genre_model.model.classifier import Classifier
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
@@ -298,7 +298,7 @@ def test_without_the_extra_it_is_named(tracks, tmp_path):
 
 def test_what_is_asked_of_a_cluster_that_has_gone_is_one_sentence(cluster, pitch_bundle):
     cluster.worker()
-    classifier = Classifier(read_bundle(pitch_bundle), lazily=True)
+    classifier = Classifier(load_bundle(pitch_bundle), lazily=True)
     pool = DaskExtractorPool(cluster.address, classifier, None, Effort())
     is_running = pool._client.status
     pool._client.status = "closed"  # as it sets itself when it finds out

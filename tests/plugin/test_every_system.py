@@ -4,7 +4,7 @@ import pytest
 from labelled_library import HZ, bundles
 
 from genre_model.core.specs import NotesSpec
-from genre_model.model.bundle.store import read_bundle
+from genre_model.model.bundle.store import load_bundle
 from genre_model.training.networks.registry import ARCHITECTURES
 
 pytestmark = pytest.mark.tensorflow
@@ -17,7 +17,7 @@ def test_a_system_is_trained_and_writes_genres(labelled, name):
     output = labelled("cnntrain", "--architecture", name, "--epochs", "1")
     assert "right: " in output
     [folder] = bundles(labelled)
-    manifest = read_bundle(folder).manifest
+    manifest = load_bundle(folder).manifest
     assert manifest.provenance["architecture"] == name
     assert set(manifest.genres) == set(HZ)
     output = labelled("genre", "--threshold", "0", "--model", folder.name, "title:Hum 8")

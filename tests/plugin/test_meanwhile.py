@@ -13,7 +13,7 @@ from labelled_library import bundles, models
 from plugin_files import file_genres
 
 from beetsplug.cnngenre.classify.models import is_whole
-from genre_model.model.bundle.store import read_bundle
+from genre_model.model.bundle.store import load_bundle
 
 EDIT = ("modify", "-y")
 MEANWHILE = {
@@ -148,7 +148,7 @@ def test_an_import_and_a_training_at_once(labelled, tone, tmp_path):
         assert process.returncode == 0, printed
         assert "Traceback" not in printed
     assert len(bundles(labelled)) == 1
-    assert is_whole(read_bundle(bundles(labelled)[0]), print)
+    assert is_whole(load_bundle(bundles(labelled)[0]), print)
     assert rows(labelled, "PRAGMA integrity_check") == [("ok",)]
     extracted = "SELECT * FROM item_attributes WHERE key = 'cnngenre_model'"
     assert len(rows(labelled, extracted)) == 6, printed

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from labelled_library import HZ, bundles, models, row, sqlite
 
-from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 
 
 def test_pretend_shows_the_classes_and_stops(labelled):
@@ -29,7 +29,7 @@ def test_it_learns_and_says_what_that_is_worth(made, tmp_path):
     assert re.search(r"report: file:///.*/report\.html", output)
     [bundle] = bundles(beet)
     assert bundle.name in output
-    assert read_bundle(bundle).manifest.genres == ("Glint", "Hum", "Murk")
+    assert load_bundle(bundle).manifest.genres == ("Glint", "Hum", "Murk")
     assert json.loads((bundle / "report.json").read_bytes())["n_tracks"] == 24
 
 
@@ -59,7 +59,7 @@ def test_a_second_training_hears_nothing_and_the_first_model_can_be_named(traine
     trained("cnntrain", "--genres", "murk,HUM")
     assert trained.errors == ""
     [second] = set(bundles(trained)) - {first}
-    assert read_bundle(second).manifest.genres == ("HUM", "murk")
+    assert load_bundle(second).manifest.genres == ("HUM", "murk")
     trained.config["plugins"] = ["cnngenre"]
     trained("genre", "-q", "--threshold", "0.5", "title:Murk 8")
     trained("genre", "-q", "--model", first.name, "title:Hum 8")
@@ -166,7 +166,7 @@ def test_a_model_that_would_answer_nothing_does_not_take_the_place_of_one_that_a
     assert "cnngenre goes on without it, as it would answer nothing" in few
     [poor] = [bundle.name for bundle in bundles(labelled)]
     labelled("genre", "-W", "title:Murk 8")
-    shipped = read_bundle(SHIPPED).manifest.bundle_id
+    shipped = load_bundle(SHIPPED).manifest.bundle_id
     assert labelled.fields("cnngenre_model", query=["title:Murk 8"]) == [("Murk 8", shipped)]
     labelled("genre", "-W", "-f", "--model", poor, "--threshold", "0", "title:Murk 8")
     assert labelled.fields("cnngenre_model", query=["title:Murk 8"]) == [("Murk 8", poor)]

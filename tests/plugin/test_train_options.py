@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from labelled_library import HZ, bundles, models, row, sqlite
 
-from genre_model.model.bundle.store import read_bundle
+from genre_model.model.bundle.store import load_bundle
 
 
 def label(beet, changes, field="genres"):
@@ -25,7 +25,7 @@ def train(beet, *arguments):
     before = set(bundles(beet))
     output = beet("cnntrain", *arguments)
     [made] = set(bundles(beet)) - before
-    return output, read_bundle(made)
+    return output, load_bundle(made)
 
 
 def report_of(bundle):
@@ -201,7 +201,7 @@ def test_the_slices_may_be_others_and_the_bundle_classifies_with_those(trained, 
     [before] = bundles(trained)
     size = cache_size(trained)
     _, bundle = train(trained, *arguments)
-    plain = read_bundle(before).manifest
+    plain = load_bundle(before).manifest
     assert bundle.manifest.slices == replace(plain.slices, **slices)
     assert cache_size(trained) == size + 24  # all were heard anew, under keys of their own
     trained("genre", "-q", "--threshold", "0", "--model", bundle.manifest.bundle_id, "title:Hum 8")

@@ -14,7 +14,7 @@ from PIL import Image
 from plugin_files import file_genres, tag
 
 from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, read_out_of_fold
-from genre_model.model.bundle.store import read_bundle
+from genre_model.model.bundle.store import load_bundle
 
 
 def pictures(beet):
@@ -217,7 +217,7 @@ def test_out_of_fold_verdicts_are_found_again_after_a_move_and_hold_nothing_priv
 ):
     beet = trained
     [manifest] = (beet.home / "cnngenre" / "models").glob("*/manifest.json")
-    bundle = read_bundle(manifest.parent)
+    bundle = load_bundle(manifest.parent)
     assert set(bundle.arrays(OUT_OF_FOLD)) == {"keys", "probabilities"}
     learned = read_out_of_fold(bundle)
     moved = tmp_path / "elsewhere.wav"

@@ -14,7 +14,7 @@ import pytest
 from audio_files import tone, write_audio
 
 from genre_model.core.specs import AggregationSpec
-from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier
 from shipped_model import choice, head, report
 from shipped_model.choice import choose_head_settings, confidence_loss
@@ -58,7 +58,7 @@ def test_the_settings_name_only_what_there_is():
 
 
 def test_the_shipped_bundle_has_these_genres():
-    manifest = read_bundle(SHIPPED).manifest
+    manifest = load_bundle(SHIPPED).manifest
     assert list(manifest.genres) == list(SETTINGS.genres)
     assert manifest.parents == SETTINGS.parents
     assert list(manifest.network.tag_names) == SETTINGS.msd_tags
@@ -233,7 +233,7 @@ def made(tmp_path_factory):
 
 
 def test_the_command_makes_a_bundle_that_classifies(made):
-    bundle = read_bundle(made / "first")
+    bundle = load_bundle(made / "first")
     features = Classifier(bundle).extract(made / "music" / "allmusic-Jazz-0-0.wav")
     probabilities = Classifier(bundle).probabilities(features)
     assert set(probabilities) == set(SETTINGS.genres)
@@ -242,7 +242,7 @@ def test_the_command_makes_a_bundle_that_classifies(made):
 
 
 def test_the_same_clips_make_the_same_bundle(made):
-    first, again = (read_bundle(made / name).manifest for name in ("first", "again"))
+    first, again = (load_bundle(made / name).manifest for name in ("first", "again"))
     assert first.bundle_id == again.bundle_id
     assert first.files == again.files
 
@@ -271,7 +271,7 @@ def test_the_page_reports_on_all_that_was_kept_out(made):
 def test_the_real_clips_make_the_shipped_head(tmp_path):
     page = ["--report", str(tmp_path / "page.md")]
     main([str(MUSIC), str(NETWORK), str(LICENCE), str(tmp_path / "made"), *page])
-    made, shipped = (read_bundle(folder) for folder in (tmp_path / "made", SHIPPED))
+    made, shipped = (load_bundle(folder) for folder in (tmp_path / "made", SHIPPED))
     assert made.manifest.aggregation == shipped.manifest.aggregation
     with np.load(tmp_path / "made" / "head.npz") as ours, np.load(SHIPPED / "head.npz") as theirs:
         for name in theirs.files:

@@ -31,7 +31,7 @@ from run import Row
 from genre_model.core.deadline import time_limit
 from genre_model.core.errors import AudioError, BundleError
 from genre_model.model import trial, trial_process
-from genre_model.model.bundle.store import PROBE, read_bundle
+from genre_model.model.bundle.store import PROBE, load_bundle
 from genre_model.model.classifier import Classifier
 from genre_model.model.onnx.check import checked_model
 
@@ -68,7 +68,7 @@ def outcome(kind, seed, folder):
         return "refused by the check"
     directory = write_tiny_bundle(folder / f"{kind}-{seed}")
     replace_file(directory, "network.onnx", content)
-    bundle = read_bundle(directory)
+    bundle = load_bundle(directory)
     fault = in_child(lambda: quietly(trial_process.main, str(directory)), trial.LIMIT_S)
     if fault in ("died", "hung"):
         return f"refused: its trial {fault}"

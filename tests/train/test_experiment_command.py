@@ -7,7 +7,7 @@ import pytest
 from audio_files import tone, write_audio
 
 from genre_model.cli import main as cli
-from genre_model.model.bundle.store import PROBE, SHIPPED, read_bundle
+from genre_model.model.bundle.store import PROBE, SHIPPED, load_bundle
 from genre_model.model.head import Head
 from genre_model.model.onnx.session import onnx_logits, open_network
 from genre_model.training.experiments.embeddings import fit, with_head
@@ -58,7 +58,7 @@ def test_nothing_to_tell_apart_is_a_sentence(music, tmp_path, capsys):
 
 
 def test_the_default_joins_in_with_its_own_embeddings():
-    shipped = read_bundle(SHIPPED)
+    shipped = load_bundle(SHIPPED)
     slices = shipped.arrays(PROBE)["slices"]
     network = shipped.read(shipped.manifest.network.file)
     embedding = open_network(network).run(["embedding"], {"log_mel": slices})[0]

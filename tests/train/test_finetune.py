@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genre_model.model.bundle.store import PROBE, SHIPPED, read_bundle
+from genre_model.model.bundle.store import PROBE, SHIPPED, load_bundle
 from genre_model.model.onnx.session import open_network
 from genre_model.training.keras_export import require_tensorflow
 from genre_model.training.networks.finetune import FINETUNE, build
@@ -20,7 +20,7 @@ def model():
 def test_it_begins_with_what_the_shipped_network_hears(model):
     import keras
 
-    shipped = read_bundle(SHIPPED)
+    shipped = load_bundle(SHIPPED)
     slices = shipped.arrays(PROBE)["slices"]
     session = open_network(shipped.read(shipped.manifest.network.file))
     expected = session.run(["embedding"], {"log_mel": slices})[0]
@@ -34,5 +34,5 @@ def test_the_front_end_stays_as_it_is(model):
 
 
 def test_it_hears_the_same_slices():
-    manifest = read_bundle(SHIPPED).manifest
+    manifest = load_bundle(SHIPPED).manifest
     assert (FINETUNE.spectrogram, FINETUNE.slices) == (manifest.spectrogram, manifest.slices)

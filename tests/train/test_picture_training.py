@@ -10,7 +10,7 @@ from genre_model.cli.main import main
 from genre_model.core.specs import SliceSpec, SoxSpec
 from genre_model.features.png import save_slices
 from genre_model.features.sox import sox_picture
-from genre_model.model.bundle.store import read_bundle
+from genre_model.model.bundle.store import load_bundle
 from genre_model.model.classifier import Classifier
 from genre_model.training.networks.base import Architecture, Network, TrainingSpec
 from genre_model.training.networks.registry import ARCHITECTURES
@@ -78,7 +78,7 @@ def test_a_system_learns_from_pictures_and_judges_music(
     assert "too few artists" in report["split_reason"]
     assert report["song_accuracy"]["value"] > 0.9
 
-    bundle = read_bundle(tmp_path / "m" / report["bundle_id"])
+    bundle = load_bundle(tmp_path / "m" / report["bundle_id"])
     assert bundle.manifest.spectrogram == SPEC
     classifier = Classifier(bundle)
     for genre, hz in HZ.items():

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from genre_model.core.errors import BundleError
-from genre_model.model.bundle.store import MANIFEST, SHIPPED, Bundle, read_bundle
+from genre_model.model.bundle.store import MANIFEST, SHIPPED, Bundle, load_bundle
 
 SHIPPED_NAME = "shipped"
 
@@ -39,8 +39,8 @@ def find_bundle(
     if name is None:
         return newest_bundle(models, complain, threshold) or backbone_bundle()
     if (models / name / MANIFEST).is_file():
-        return read_bundle(models / name)
-    return read_bundle(Path(name).expanduser())
+        return load_bundle(models / name)
+    return load_bundle(Path(name).expanduser())
 
 
 def backbone_bundle() -> Bundle:
@@ -49,7 +49,7 @@ def backbone_bundle() -> Bundle:
     Raises:
         BundleError: The installation is broken.
     """
-    return read_bundle(SHIPPED)
+    return load_bundle(SHIPPED)
 
 
 def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:
@@ -86,7 +86,7 @@ def answers(bundle: Bundle, threshold: float | None) -> bool:
 def readable_bundle(directory: Path, complain: Complain) -> Bundle | None:
     """A bundle, or None, with a complaint."""
     try:
-        return read_bundle(directory)
+        return load_bundle(directory)
     except BundleError as error:
         complain(str(error))
         return None

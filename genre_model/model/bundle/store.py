@@ -103,7 +103,7 @@ class Bundle:
         return Head(weights.astype(np.float32), bias.astype(np.float32))
 
 
-def read_bundle(directory: Path) -> Bundle:
+def load_bundle(directory: Path) -> Bundle:
     """Read a bundle's manifest; its other files are read, and checked, when they are used.
 
     Raises:

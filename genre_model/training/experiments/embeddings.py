@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.specs import SliceSpec, SpectrogramSpec
-from genre_model.model.bundle.store import SHIPPED, read_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.head import Head
 from genre_model.model.onnx.session import open_network
 from genre_model.training.head.cross_validation import fit_means
@@ -25,7 +25,7 @@ Ints = NDArray[np.intp]
 
 def fit(slices: Float32, candidates: Bools, songs: Ints, seed: int) -> bytes:
     """The shipped network with a head fitted on the mean embedding of each song, as ONNX."""
-    shipped = read_bundle(SHIPPED)
+    shipped = load_bundle(SHIPPED)
     network = shipped.read(shipped.manifest.network.file)
     session = open_network(network)
     names = shipped.manifest.network

@@ -37,9 +37,9 @@ def shipped_weights() -> Weights:
     import onnx
     from onnx import numpy_helper
 
-    from genre_model.model.bundle.store import SHIPPED, read_bundle
+    from genre_model.model.bundle.store import SHIPPED, load_bundle
 
-    bundle = read_bundle(SHIPPED)
+    bundle = load_bundle(SHIPPED)
     graph = onnx.load_from_string(bundle.read(bundle.manifest.network.file)).graph
     return {entry.name: numpy_helper.to_array(entry) for entry in graph.initializer}
 
