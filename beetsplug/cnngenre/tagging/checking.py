@@ -6,9 +6,8 @@ audio's packets are the same.  Those are read in a process of its own, since FFm
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Mapping
-from concurrent.futures import BrokenExecutor
-from concurrent.futures import TimeoutError as TooLateError
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from beetsplug.cnngenre.tagging.genre_tag import other_tags
 
 if TYPE_CHECKING:
-    from genre_model.extraction.workers import Pool
+    from genre_model.audio.packets import PacketReader
 
 MAX_SECONDS = 120.0  # to read a file's packets; a day of music takes a few
 
@@ -68,31 +67,14 @@ def audio_of(path: Path) -> str:
     Raises:
         AudioError: It cannot be read.
     """
-    from genre_model.audio.packets import audio_digest
-    from genre_model.core.errors import AudioError
-
-    for _ in range(2):  # a worker that died before does not count
-        try:
-            return worker().submit(audio_digest, path).result(MAX_SECONDS)
-        except BrokenExecutor:
-            end_worker()
-        except TooLateError as error:
-            end_worker()
-            raise AudioError(
-                f"reading its packets takes longer than {MAX_SECONDS:.0f} s"
-            ) from error
-    raise AudioError("the process that read its packets died, twice")
+    return reader().digest(path, MAX_SECONDS)
 
 
-@cache  # it stays for all files of a run, and ends with it
-def worker() -> Pool:
-    """A process that reads packets."""
-    from genre_model.extraction.workers import Pool
+@cache  # it stays for all files of a run
+def reader() -> PacketReader:
+    """What reads packets."""
+    from genre_model.audio.packets import PacketReader
 
-    return Pool(1)
-
-
-def end_worker() -> None:
-    """End the process; the next question starts another one."""
-    worker().close()
-    worker.cache_clear()
+    found = PacketReader()
+    atexit.register(found.close)
+    return found

@@ -165,7 +165,7 @@ def other_tags(path: Path) -> dict[str, Any]:
     kind = kind_of(tags)
     found: dict[str, Any] = {}
     if isinstance(tags, ID3):
-        found = {key: repr(frame) for key, frame in tags.items() if key != "TCON"}
+        found = {key: repr(frame) for key, frame in dict(tags).items() if key != "TCON"}
         raw = raw_tag(path, file)
         if not raw.created and raw.other_frames():
             found["frames"] = (raw.version, raw.other_frames())

@@ -116,7 +116,7 @@ def old_frames(path: str, kind: type[ID3], version: int) -> bytes:
     """What an ID3v1 tag says, as frames of ID3v2; nothing where there is none."""
     tag = kind()
     try:
-        tag.load(path, v2_version=version)  # type: ignore[no-untyped-call]
+        tag.load(path, v2_version=version)
     except ID3NoHeaderError:
         return b""
     return bytes(tag._write(ID3SaveConfig(version, None)))  # type: ignore[no-untyped-call]
@@ -125,7 +125,7 @@ def old_frames(path: str, kind: type[ID3], version: int) -> bytes:
 def unsynchronised(body: bytes) -> bytes:
     """The frames of an older tag without the bytes that keep players from taking it for music."""
     try:
-        return bytes(unsynch.decode(body))  # type: ignore[no-untyped-call]
+        return bytes(unsynch.decode(body))
     except ValueError:  # mutagen goes on with it as it is, too
         return body
 
