@@ -6,7 +6,7 @@ import struct
 
 import mutagen
 from mutagen.apev2 import APEv2
-from mutagen.asf import ASFTags, ASFUnicodeAttribute
+from mutagen.asf import ASFTags
 from mutagen.flac import FLAC
 from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
@@ -46,25 +46,30 @@ def put_genres(path, values):
     if isinstance(tags, ID3):
         put_id3(path, tags, values)
         return
-    if isinstance(tags, MP4Tags):
-        tags["\xa9ART"] = ["Ann", "Bob"]
-        if values is not None:
-            tags["\xa9gen"] = list(values)
-    elif isinstance(tags, ASFTags):
-        tags["Author"] = ["Ann", "Bob"]
-        if values is not None:
-            tags["WM/Genre"] = [ASFUnicodeAttribute(value) for value in values]
-    elif isinstance(tags, APEv2):
-        tags["Artist"] = ["Ann", "Bob"]
-        if values is not None:
-            tags["genre"] = list(values)
+    if isinstance(tags, list) and not isinstance(tags, ASFTags):
+        put_comments(tags, values)
     else:
-        tags["ARTIST"] = ["Ann", "Bob"]
-        tags["TRACKNUMBER"] = ["A1"]
+        artist, genre = KEYS[type(tags)]
+        tags[artist] = ["Ann", "Bob"]
         if values is not None:
-            tags[:0] = [("genre", values[0])] if values else []
-            tags.extend(("Genre", value) for value in values[1:])
+            tags[genre] = list(values)
     file.save()
+
+
+KEYS = {
+    MP4Tags: ("\xa9ART", "\xa9gen"),
+    ASFTags: ("Author", "WM/Genre"),
+    APEv2: ("Artist", "genre"),
+}
+
+
+def put_comments(tags, values):
+    """Vorbis comments: genres first and last, under two spellings."""
+    tags["ARTIST"] = ["Ann", "Bob"]
+    tags["TRACKNUMBER"] = ["A1"]
+    if values is not None:
+        tags[:0] = [("genre", values[0])]
+        tags.extend(("Genre", value) for value in values[1:])
 
 
 def put_id3(path, tags, values, version=4):
