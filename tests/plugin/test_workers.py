@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from real_beet import clean
 
-from genre_model.extraction.workers import MANY_FILES
-
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 # Runs first in each process: opening a file takes a while, or ends its process, by its name.
@@ -29,7 +27,7 @@ def open_audio(path, rate_hz):
     return plain(path, rate_hz)
 audio.open_audio = open_audio
 """
-NAMES = [f"{genre}_{n}" for n in range(MANY_FILES // 2 + 1) for genre in ("Rock", "Jazz")]
+NAMES = [f"{genre}_{n}" for n in range(7) for genre in ("Rock", "Jazz")]
 
 
 @pytest.fixture
@@ -120,7 +118,7 @@ def test_a_file_that_kills_whoever_hears_it_fails_alone(library, trouble):
     process = start(beet, "genre", variables=trouble)
     out, errors = process.communicate(timeout=120)
     assert process.returncode == 0
-    assert "Rock_killer: the process that decoded it died, twice" in errors
+    assert "Rock_killer: the decoder crashed" in errors
     assert f"tagged {len(names) - 1}, kept 0, unsure 0, failed 1" in out
     assert beet.genres() == expected(names) | {"Rock_killer": ""}
 
@@ -193,6 +191,6 @@ def test_the_tracks_of_a_large_album_are_heard_by_processes(beet, tone, tmp_path
     process = start(beet, "import", "-A", str(tmp_path / "music"), variables=trouble)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0
-    assert "Rock_killer: the process that decoded it died, twice" in errors
+    assert "Rock_killer: the decoder crashed" in errors
     assert beet.genres() == expected(names) | {"Rock_killer": ""}
     assert wait_for(lambda: not family(beet))
