@@ -198,7 +198,7 @@ class TrackClassifier:
 
         try:
             pool = self._pool_for(1)
-            [(_, extracted)] = extract_many(pool, [path], lambda path: path, self._report_bug)
+            [(_, extracted)] = extract_many(pool, [path], lambda path: path, self._session.report_bug)
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
         assert extracted is not None
