@@ -197,8 +197,8 @@ class TrackClassifier:
         from genre_model.extraction.workers import extract_many
 
         try:
-            pool = self._pool_for(1)
-            [(_, extracted)] = extract_many(pool, [path], lambda path: path, self._session.report_bug)
+            pool, report_bug = self._pool_for(1), self._session.report_bug
+            [(_, extracted)] = extract_many(pool, [path], lambda path: path, report_bug)
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
         assert extracted is not None
