@@ -15,12 +15,26 @@ from beets import ui
 from genre_model.core.text import harmless
 
 if TYPE_CHECKING:
+    from beets.logging import BeetsLogger
     from tqdm import tqdm
 
 
 def say(line: str) -> None:
     """Print a line in which there may be tags or file names."""
     ui.print_(harmless(line))
+
+
+def conclude(line: str, log: BeetsLogger) -> None:
+    """Print the last line of a run; where nobody reads the output any more, log it.
+
+    Raises:
+        BrokenPipeError: Nobody does, which beets ends with quietly.
+    """
+    try:
+        ui.print_(line)
+    except BrokenPipeError:
+        log.warning("{}", line)
+        raise
 
 
 class Harmless(logging.Filter):

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from beets import ui
 from beets.library import Album, Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.config import GENRES
-from beetsplug.cnngenre.console import progress, say, uninterrupted
+from beetsplug.cnngenre.console import conclude, progress, say, uninterrupted
 from beetsplug.cnngenre.library import Tracks, current, unedited
 from beetsplug.cnngenre.tagging.apply import (
     apply,
@@ -147,7 +146,7 @@ class Run:
         minutes, rest = divmod(round(seconds), 60)
         state = "" if whole else "interrupted: "
         mode = "pretended: " if self.options.pretend else ""
-        ui.print_(f"{state}{mode}{counts} in {minutes}:{rest:02d}")
+        conclude(f"{state}{mode}{counts} in {minutes}:{rest:02d}", self.log)
 
 
 class Tag(Run):

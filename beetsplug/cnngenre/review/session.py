@@ -15,7 +15,7 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
-from beetsplug.cnngenre.console import progress, uninterrupted
+from beetsplug.cnngenre.console import conclude, progress, uninterrupted
 from beetsplug.cnngenre.library import store_unless_edited, unedited
 from beetsplug.cnngenre.review.rollback import (
     Change,
@@ -299,4 +299,4 @@ class Review:
         minutes, rest = divmod(round(seconds), 60)
         sure = self.extracted["sure"]
         hint = f"; sure of {sure}: beet cnngenre writes those" if sure else ""
-        ui.print_(f"{state}{mode}{counts} in {minutes}:{rest:02d}{hint}")
+        conclude(f"{state}{mode}{counts} in {minutes}:{rest:02d}{hint}", self.log)
