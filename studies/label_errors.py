@@ -22,8 +22,10 @@ from genre_model.data.artists import lead_artist
 from genre_model.data.folds import context_group
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.label_errors import FIRM
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.training.calibration import Calibration, songs_of
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
+from genre_model.training.head.start import starting_from
 from genre_model.training.training_set import HeadOptions, TrainingSet, make_training_set
 from studies.training import material_of
 
@@ -85,10 +87,15 @@ def rankings(training_set: TrainingSet, what: str, seed: int) -> dict[tuple[str,
     """The tracks in the order of each way to look for what was flipped."""
     rng = np.random.default_rng(seed)
     flipped, tracks = flip(training_set, what, rng)
-    wrong = make_training_set(tracks, training_set.extracted, training_set.genres)
+    wrong = starting_from(
+        make_training_set(tracks, training_set.extracted, training_set.genres),
+        load_bundle(SHIPPED),
+        {},
+        others=False,
+    )
     options = HeadOptions(seed=seed)
     cross_validated = evaluate_out_of_fold(wrong, options)
-    head = fit(wrong, np.arange(len(tracks)), options)
+    head = fit(wrong, np.arange(len(tracks)), options, cross_validated.strength or np.inf)
     songs = songs_of([head.logits(extracted.features) for extracted in wrong.extracted])
     groups = [context_group(track) for track in tracks]
     fitted = Calibration(cross_validated.aggregation, cross_validated.context).apply(songs, groups)

@@ -26,8 +26,8 @@ from genre_model.data.folds import context_group, split_tracks
 from genre_model.evaluation.active_learning import review_order
 from genre_model.evaluation.metrics import artist_interval
 from genre_model.model.aggregation import calibrated
-from genre_model.training.head.cross_validation import fit
-from genre_model.training.training_set import HeadOptions, TrainingSet
+from genre_model.training.head.fit import fit_from_nothing
+from genre_model.training.training_set import TrainingSet
 from studies.training import material_of
 
 N_PARTS = 3
@@ -138,7 +138,12 @@ def curve(training_set: TrainingSet, order: Order, seed: int, n_batches: int) ->
     means = training_set.means.astype(np.float32)
     found = np.full((n_batches + 1, len(training_set.tracks)), np.nan)
     for step in range(n_batches + 1):
-        logits = fit(training_set, labelled, HeadOptions()).logits(means)
+        head = fit_from_nothing(
+            training_set.means[labelled],
+            training_set.candidates[labelled],
+            training_set.truth[labelled],
+        )
+        logits = head.logits(means)
         found[step, inside] = (logits.argmax(axis=1) == training_set.truth)[inside]
         if not (order.once and len(queue)):
             probabilities = calibrated(logits[pool], AggregationSpec())

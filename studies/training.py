@@ -2,7 +2,6 @@
 
     pip install scikit-learn
     python -m studies.training MUSIC --seeds 10
-    python -m studies.training MUSIC --seeds 10 --parts    # the classifiers that are averaged
 
 Both hear the same slices (the shipped network's embeddings) and see the same folds by artist. The
 baseline is a logistic regression (C=0.01, balanced) on the standardised mean embedding of a song.
@@ -26,9 +25,10 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from genre_model.data.folds import Split, split_tracks
+from genre_model.data.folds import Split
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import (
+    Interval,
     accuracy,
     artist_interval,
     balanced_accuracy,
@@ -37,11 +37,12 @@ from genre_model.evaluation.metrics import (
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.extractor import Effort
 from genre_model.extraction.workers import extract_tracks, local_pool
+from genre_model.model.aggregation import softmax
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier
-from genre_model.model.head import Head
-from genre_model.training.head.cross_validation import RIDGE, SHRINKAGE, evaluate_out_of_fold, fit
-from genre_model.training.head.fit import fit_discriminant, fit_head, fit_least_squares
+from genre_model.training.head.cross_validation import evaluate_out_of_fold
+from genre_model.training.head.fit import fit_from_nothing
+from genre_model.training.head.start import starting_from
 from genre_model.training.training_set import HeadOptions, TrainingSet, is_right, make_training_set
 
 
@@ -50,15 +51,8 @@ def main() -> None:
     parser.add_argument("music", type=Path)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--cache", type=Path, default=Path("features.db"))
-    parser.add_argument("--parts", action="store_true")
     options = parser.parse_args()
     rows = list(csv.DictReader((options.music / "manifest.csv").open(encoding="utf-8")))
-    if options.parts:
-        print("| music | what | songs right | balanced |\n|---|---|---|---|")
-        for name in sorted({row["set"] for row in rows}):
-            chosen = [row for row in rows if row["set"] == name]
-            report_parts(name, material_of(options.music, chosen, options.cache), options.seeds)
-        return
     print(
         "| music | what | songs right | balanced | against the baseline | slices right "
         "| calibration error | if perfect | answered | right, of those |"
@@ -133,11 +127,18 @@ def report(name: str, training_set: TrainingSet, seeds: int) -> dict[str, Answer
     found: dict[str, Answers] = {}
     labels = [track.label for track in training_set.tracks]
     artists = [track.artist for track in training_set.tracks]
-    runs: dict[str, list] = {"baseline": [], "sound alone": [], "with its artist's tracks": []}
+    runs: dict[str, list] = {
+        "baseline": [],
+        "from nothing": [],
+        "sound alone": [],
+        "with its artist's tracks": [],
+    }
+    training_set = starting_from(training_set, load_bundle(SHIPPED), {}, others=True)
     for seed in range(seeds):
         options = HeadOptions(seed=seed)
         context = evaluate_out_of_fold(training_set, options)
         runs["baseline"].append((baseline(training_set, context.split), None))
+        runs["from nothing"].append((from_nothing(training_set, context.split), None))
         alone = evaluate_out_of_fold(training_set, replace(options, context=False))
         runs["sound alone"].append((alone.probabilities, alone))
         runs["with its artist's tracks"].append((context.probabilities, context))
@@ -150,20 +151,27 @@ def report(name: str, training_set: TrainingSet, seeds: int) -> dict[str, Answer
         balanced = np.mean([balanced_accuracy(row, labels) for row in correct])
         confidence = np.array([p.max(axis=1) for p, _ in results])
         line = f"| {name} | {what} | {correct.mean():.3f} | {balanced:.3f} |"
-        if what == "baseline":
-            print(f"{line} | | | | | |")
-            continue
         gain = (correct.astype(float) - right["baseline"]).mean(axis=0)
         interval = artist_interval(partial(mean_of, gain), artists)
+        if not results[0][1]:
+            print(
+                f"{line} {interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]", end=""
+            )
+            print(" | | | | | |", flush=True)
+            continue
         accepted = np.array([cross_validated.accepted for _, cross_validated in results])
         slices = np.mean([cross_validated.slice_accuracy for _, cross_validated in results])
         found[what] = Answers(confidence, correct, accepted, artists)
         print(
-            f"{line} {interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}] "
-            f"| {slices:.3f} | {found[what].calibration()} |",
+            f"{line} {signed(interval)} | {slices:.3f} | {found[what].calibration()} |",
             flush=True,
         )
     return found
+
+
+def signed(interval: Interval) -> str:
+    """A difference with its interval."""
+    return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
 
 
 def mean_of(values: np.ndarray, tracks: np.ndarray) -> float:
@@ -171,39 +179,18 @@ def mean_of(values: np.ndarray, tracks: np.ndarray) -> float:
     return float(values[tracks].mean())
 
 
-def report_parts(name: str, training_set: TrainingSet, seeds: int) -> None:
-    """Each of the classifiers alone, and their mean, on the same folds."""
-    labels = [track.label for track in training_set.tracks]
-    options = HeadOptions()
-    results: dict[str, list[np.ndarray]] = {}
-    for seed in range(seeds):
-        split = split_tracks(training_set.tracks, seed)
-        logits: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(training_set.candidates.shape))
-        for fold in range(split.n_folds):
-            inside = split.fold == fold
-            for what, head in parts_and_mean(
-                training_set, np.flatnonzero(~inside), options
-            ).items():
-                logits[what][inside] = head.logits(training_set.means[inside].astype(np.float32))
-        for what, values in logits.items():
-            results.setdefault(what, []).append(is_right(values, training_set.candidates))
-    for what, right in results.items():
-        balanced = np.mean([balanced_accuracy(row, labels) for row in right])
-        print(f"| {name} | {what} | {np.mean(right):.3f} | {balanced:.3f} |", flush=True)
-
-
-def parts_and_mean(
-    training_set: TrainingSet, tracks: np.ndarray, options: HeadOptions
-) -> dict[str, Head]:
-    x, candidates = training_set.means[tracks], training_set.candidates[tracks]
-    sizes = np.bincount(training_set.truth[tracks])[training_set.truth[tracks]].astype(np.float64)
-    targets = candidates / candidates.sum(axis=1, keepdims=True)
-    return {
-        "one-vs-rest": fit_head(x, candidates, sizes**-options.balance, options.ridge),
-        "discriminant": fit_discriminant(x, targets, 1 / sizes, SHRINKAGE),
-        "ridge regression": fit_least_squares(x, targets, 1 / sizes, RIDGE),
-        "the three averaged": fit(training_set, tracks, options),
-    }
+def from_nothing(training_set: TrainingSet, split: Split) -> np.ndarray:
+    """Probabilities by three classifiers that know nothing of the shipped model."""
+    probabilities = np.zeros(training_set.candidates.shape)
+    for fold in range(split.n_folds):
+        inside = split.fold == fold
+        head = fit_from_nothing(
+            training_set.means[~inside],
+            training_set.candidates[~inside],
+            training_set.truth[~inside],
+        )
+        probabilities[inside] = softmax(head.logits(training_set.means[inside].astype(np.float32)))
+    return probabilities
 
 
 def baseline(training_set: TrainingSet, split: Split) -> np.ndarray:

@@ -43,10 +43,12 @@ def split_tracks(
     seed: int,
     n_folds: int = N_FOLDS,
     group_by: GroupBy | None = None,
+    tolerated: float = 0.0,
 ) -> Split:
-    """Folds by artist; by album, then by song, where a class has too few artists for that.
+    """Folds by artist; by album, then by song, where classes have too few artists for that.
 
-    With ``group_by`` they are by that, come what may.
+    They are by artist all the same where no more than the share ``tolerated`` of the tracks is in
+    such classes.  With ``group_by`` they are by that, come what may.
 
     Groups are dealt to the fold that has the fewest of their class's tracks so far, the largest
     first, so that every fold sees every class as far as its groups allow.  Groups of several
@@ -59,7 +61,7 @@ def split_tracks(
         raise ValueError("fewer than two tracks cannot be split")
     reason = f"split by {group_by}, as asked"
     if group_by is None:
-        group_by, reason = choose_grouping(tracks)
+        group_by, reason = choose_grouping(tracks, tolerated)
     groups = [group_of(track, group_by) for track in tracks]
     n_folds = min(n_folds, len(set(groups)))
     rng = np.random.default_rng(abs(seed))
@@ -83,28 +85,28 @@ def split_tracks(
     return Split(fold, tuple(groups), group_by, reason)
 
 
-def choose_grouping(tracks: Sequence[LabelledTrack]) -> tuple[GroupBy, str]:
+def choose_grouping(tracks: Sequence[LabelledTrack], tolerated: float = 0.0) -> tuple[GroupBy, str]:
     """What to split by, and why."""
     fallbacks: tuple[tuple[GroupBy, str], ...] = (("artist", "artists"), ("album", "albums"))
     complaints: list[str] = []
     for group_by, plural in fallbacks:
-        poor = poorest_class(tracks, group_by)
-        if poor is None:
+        poor = poor_classes(tracks, group_by)
+        n_poor = sum(track.label in poor for track in tracks)
+        if n_poor <= tolerated * len(tracks):
             n_alone = sum(not is_tagged(track, group_by) for track in tracks)
             alone = f", {n_alone} untagged tracks each for itself" if n_alone else ""
             return group_by, "; ".join([*complaints, f"split by {group_by}{alone}"])
-        complaints.append(f"{poor} has too few {plural}")
+        complaints.append(f"{poor[0]} has too few {plural}")
     return "song", "; ".join([*complaints, "split by song: the figures flatter the model"])
 
 
-def poorest_class(tracks: Sequence[LabelledTrack], group_by: GroupBy) -> str | None:
-    """A class with too few groups to be split, if there is one; untagged tracks count as one."""
+def poor_classes(tracks: Sequence[LabelledTrack], group_by: GroupBy) -> list[str]:
+    """The classes with too few groups to be split; untagged tracks count as one."""
     groups: dict[str, set[str]] = {}
     for track in tracks:
         group = group_of(track, group_by) if is_tagged(track, group_by) else ""
         groups.setdefault(track.label, set()).add(group)
-    poor = sorted(name for name, found in groups.items() if len(found) < MIN_GROUPS)
-    return poor[0] if poor else None
+    return sorted(name for name, found in groups.items() if len(found) < MIN_GROUPS)
 
 
 def is_tagged(track: LabelledTrack, group_by: GroupBy) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ N_BINS = 10
 
 
 N_RESAMPLES = 2_000
+
+
+MAX_DRAWN = 2_000_000  # groups in memory at once while resampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +77,65 @@ def artist_interval(
     ]
     low, high = np.nanpercentile(draws, [2.5, 97.5])
     return Interval(figure(np.arange(len(artists))), float(low), float(high))
+
+
+def ratio_interval(
+    numerators: Floats | Bools, denominators: Floats | Bools, artists: Sequence[str], seed: int = 0
+) -> Interval:
+    """95 % interval of the mean of k ratios of sums over songs, from resampling whole artists.
+
+    A ratio whose denominator is 0 is left out; NaN where all are.
+
+    Args:
+        numerators: (n_songs,) or (n_songs, k).
+        denominators: The same shape.
+        artists: One a song.
+        seed: Of the resampling.
+    """
+    members, sizes = np.unique(np.array(artists), return_inverse=True, return_counts=True)[1:]
+    both = [np.asarray(part, np.float64) for part in (numerators, denominators)]
+    upper, lower = (sum_by(members, len(sizes), part.reshape(len(part), -1)) for part in both)
+    rng = np.random.default_rng(seed)
+    draws = [
+        mean_ratio(counts @ upper, counts @ lower)
+        for counts in resamplings(rng, len(sizes), N_RESAMPLES)
+    ]
+    known = np.concatenate(draws)
+    value = float(mean_ratio(upper.sum(axis=0)[None], lower.sum(axis=0)[None])[0])
+    if np.isnan(known).all():
+        return Interval(value, float("nan"), float("nan"))
+    low, high = np.nanpercentile(known, [2.5, 97.5])
+    return Interval(value, float(low), float(high))
+
+
+def sum_by(members: NDArray[np.intp], n_groups: int, values: Floats) -> Floats:
+    """(n_groups, k) sums of (n, k) by the group of each row."""
+    sums = np.zeros((n_groups, values.shape[1]))
+    np.add.at(sums, members, values)
+    return sums
+
+
+def resamplings(rng: np.random.Generator, n_groups: int, n_draws: int) -> Iterator[Floats]:
+    """How often each group is drawn, (some draws, n_groups) at a time."""
+    at_once = max(1, MAX_DRAWN // n_groups)
+    for start in range(0, n_draws, at_once):
+        n = min(at_once, n_draws - start)
+        drawn = rng.integers(0, n_groups, (n, n_groups)) + np.arange(n)[:, None] * n_groups
+        counts = np.bincount(drawn.ravel(), minlength=n * n_groups)
+        yield counts.reshape(n, n_groups).astype(np.float64)
+
+
+def mean_ratio(upper: Floats, lower: Floats) -> Floats:
+    """(n,) the mean over k of (n, k) ratios, as far as they are defined; else NaN."""
+    defined = lower > 0
+    ratios = np.where(defined, upper / np.where(defined, lower, 1.0), 0.0)
+    n_defined = defined.sum(axis=1)
+    means: Floats = np.where(n_defined, ratios.sum(axis=1) / np.maximum(n_defined, 1), np.nan)
+    return means
+
+
+def one_hot(truths: Sequence[str]) -> Floats:
+    """(n, n_labels): 1 in the column of each song's label, in the labels' order."""
+    labels, column = np.unique(np.array(truths), return_inverse=True)
+    columns: Floats = np.eye(len(labels))[column]
+    return columns

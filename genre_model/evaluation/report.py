@@ -90,6 +90,24 @@ class EpochReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelFigures:
+    """A model's figures on the tracks of the training, all out of fold.
+
+    ``gain`` and ``balanced_gain``: song accuracy and balanced accuracy of the new model less those
+    of this one, on the same tracks; None for the new one itself.
+    """
+
+    name: str
+    accuracy: Interval
+    balanced_accuracy: Interval
+    threshold: float
+    coverage: float
+    precision: Interval
+    gain: Interval | None = None
+    balanced_gain: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that the report shows.  Figures are out of fold; intervals resample artists."""
 
@@ -120,4 +138,6 @@ class Report:
     mistakes: tuple[TrackResult, ...]  # the most confident first
     dropped: tuple[Dropped, ...] = ()
     settings: dict[str, str] = field(default_factory=dict)
-    accuracy_without_play_history: float | None = None  # None where listening does not count
+    accuracy_without_play_history: float | None = None  # None where it does not count
+    models: tuple[ModelFigures, ...] = ()  # the new one, the shipped one, and the one in use
+    not_compared: str = ""  # why a model is missing there

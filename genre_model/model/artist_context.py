@@ -29,17 +29,33 @@ def in_context(probabilities: Float64, groups: Sequence[str], spec: ContextSpec)
     A group of one is sharpened only.  Rows keep their sum: what belongs to "something else" takes
     part as a genre of its own.
     """
+    mixed = mixed_logs(probabilities, groups, spec.weight)
+    n_genres = probabilities.shape[1]
+    changed: Float64 = softmax(mixed * spec.inverse_temperature)[:, :n_genres]
+    return changed
+
+
+def mixed_logs(probabilities: Float64, groups: Sequence[str], weight: float) -> Float64:
+    """Log-probabilities mixed with their groups' means.
+
+    (n_tracks, n_genres), or with one more column, of "something else", where that gets anything: a
+    closed set of genres stays one.
+    """
     rest = np.clip(1 - probabilities.sum(axis=1, keepdims=True), 0, 1)
     logs = np.log(np.maximum(np.concatenate([probabilities, rest], axis=1), SMALLEST))
-    mixed = logs.copy()
-    names = np.array(groups)
-    for name in set(groups):
-        inside = names == name
-        mixed[inside] = (1 - spec.weight) * logs[inside] + spec.weight * logs[inside].mean(axis=0)
-    if not (rest > ROUNDING).any():  # a closed set of genres stays one
-        mixed = mixed[:, :-1]
-        return softmax(mixed * spec.inverse_temperature)
-    return softmax(mixed * spec.inverse_temperature)[:, :-1]
+    mixed = (1 - weight) * logs + weight * means_of_groups(logs, groups)
+    n_columns = mixed.shape[1] if (rest > ROUNDING).any() else mixed.shape[1] - 1
+    kept: Float64 = mixed[:, :n_columns]
+    return kept
+
+
+def means_of_groups(values: Float64, groups: Sequence[str]) -> Float64:
+    """For each row of (n, k) the mean of its group's rows."""
+    members, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)[1:]
+    order = np.argsort(members, kind="stable")
+    sums = np.add.reduceat(values[order], np.cumsum(sizes) - sizes, axis=0)
+    means: Float64 = (sums / sizes[:, None])[members]
+    return means
 
 
 def song_in_context(

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.specs import UNREACHED_THRESHOLD, AggregationSpec, ContextSpec
-from genre_model.model.aggregation import aggregate, calibrated
-from genre_model.model.artist_context import in_context
+from genre_model.model.aggregation import aggregate, calibrated, softmax
+from genre_model.model.artist_context import in_context, mixed_logs
 from genre_model.training.training_set import (
     Bools,
     Float64,
@@ -24,7 +24,11 @@ from genre_model.training.training_set import (
 Songs = Callable[[AggregationSpec], Float64]
 
 
-INVERSE_TEMPERATURES = np.geomspace(0.5, 4.0, 25)
+INVERSE_TEMPERATURES = tuple(round(float(value), 3) for value in np.geomspace(0.5, 4.0, 25))
+
+
+# How far few artists may move an inverse temperature from 1: a deviation of its logarithm.
+LOG_DEVIATION = 0.35
 
 
 CONTEXT_WEIGHTS = (0.0, 0.25, 0.5, 0.75)
@@ -83,26 +87,47 @@ class Calibration:
     ) -> Calibration:
         """The likeliest sharpness and context over the tracks of ``use``, and their thresholds."""
         candidates = training_set.candidates[use]
-        specs = [AggregationSpec(options.rule, round(float(s), 3)) for s in INVERSE_TEMPERATURES]
+        other_logit = None if training_set.closed else 0.0
+        specs = [AggregationSpec(options.rule, t, other_logit) for t in INVERSE_TEMPERATURES]
         names = [group for group, used in zip(groups, use, strict=True) if used]
-        alone = min(specs, key=lambda spec: loss(songs(spec)[use], candidates, names))
+        alone = min(
+            specs,
+            key=lambda spec: steadied(
+                loss(songs(spec)[use], candidates, names), spec.inverse_temperature, names
+            ),
+        )
         own = songs(alone)[use]
         alone = replace(
             alone, threshold=choose_threshold(own, candidates, names, options.target_precision)
         )
         if not with_context:
             return Calibration(alone, None)
-        contexts = [
-            ContextSpec(weight, round(float(inverse_temperature), 3), 0.0)
-            for weight in CONTEXT_WEIGHTS[1:]
-            for inverse_temperature in INVERSE_TEMPERATURES
-        ]
-        best = min(contexts, key=lambda spec: loss(in_context(own, names, spec), candidates, names))
-        mixed = in_context(own, names, best)
-        if loss(mixed, candidates, names) > loss(own, candidates, names) - CONTEXT_GAIN:
+        context = choose_context(own, candidates, names)
+        if context is None:
             return Calibration(alone, None)
+        mixed = in_context(own, names, context)
         threshold = choose_threshold(mixed, candidates, names, options.target_precision)
-        return Calibration(alone, replace(best, threshold=threshold))
+        return Calibration(alone, replace(context, threshold=threshold))
+
+
+def choose_context(own: Float64, candidates: Bools, groups: Sequence[str]) -> ContextSpec | None:
+    """The likeliest context, its threshold still open; None where it does not earn its place."""
+    best, found = loss(own, candidates, groups) - CONTEXT_GAIN, None
+    n_genres = own.shape[1]
+    for weight in CONTEXT_WEIGHTS[1:]:
+        mixed = mixed_logs(own, groups, weight)
+        for inverse_temperature in INVERSE_TEMPERATURES[::2]:
+            probabilities = softmax(mixed * inverse_temperature)[:, :n_genres]
+            this = steadied(loss(probabilities, candidates, groups), inverse_temperature, groups)
+            if this < best:
+                best, found = this, ContextSpec(weight, inverse_temperature, 0.0)
+    return found
+
+
+def steadied(loss_of_groups: float, inverse_temperature: float, groups: Sequence[str]) -> float:
+    """A loss with a Gaussian prior on the logarithm of the inverse temperature, around 1."""
+    penalty = 0.5 * (np.log(inverse_temperature) / LOG_DEVIATION) ** 2
+    return loss_of_groups + float(penalty) / len(set(groups))
 
 
 def loss(probabilities: Float64, candidates: Bools, groups: Sequence[str]) -> float:

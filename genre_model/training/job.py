@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
+from genre_model.model.bundle.store import Bundle
 from genre_model.training.training_set import HeadOptions
 
 MIN_TRACKS = 4
@@ -16,13 +17,20 @@ MIN_TRACKS = 4
 class TrainingJob:
     """Labelled tracks, the labels that are not used (label -> tracks, why), and the settings.
 
-    ``target`` is the field that the model predicts.
+    ``target`` is the field that the model predicts.  ``tree`` (child -> parent, folded) says which
+    genres are kinds of which, ``others`` whether the shipped model's other genres stay answerable.
+    ``in_use`` is the model that is in use; ``name`` names the new one's folder, which else goes by
+    the time.
     """
 
     tracks: Sequence[LabelledTrack]
     dropped: Mapping[str, tuple[int, str]]
     options: HeadOptions
     target: str = "genres"
+    tree: Mapping[str, str] = field(default_factory=dict)
+    others: bool = True
+    in_use: Bundle | None = None
+    name: str | None = None
 
     @property
     def genres(self) -> tuple[str, ...]:

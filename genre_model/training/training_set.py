@@ -12,6 +12,7 @@ from genre_model.core.specs import AggregationRule, AggregationSpec, ContextSpec
 from genre_model.data.folds import Split
 from genre_model.data.tracks import LabelledTrack
 from genre_model.model.classifier import SongFeatures
+from genre_model.model.head import Head, StartingModel
 from genre_model.model.play_history import PlayHistorySpec
 
 Float64 = NDArray[np.float64]
@@ -23,12 +24,15 @@ Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
 
+# How many tracks the starting model weighs against the labels, descending; folds choose.
+STRENGTHS = (10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0, 10.0)
+
+
 @dataclass(frozen=True, slots=True)
 class HeadOptions:
     """Settings of the default training; the defaults are measured in docs/training.md."""
 
-    ridge: float = 0.3
-    balance: float = 0.75
+    strengths: tuple[float, ...] = STRENGTHS
     target_precision: float = 0.9
     seed: int = 0
     context: bool = True
@@ -41,8 +45,11 @@ class HeadOptions:
 class TrainingSet:
     """Labelled tracks and what was heard of them.
 
-    ``means`` (n_tracks, n_features) over each track's slices; ``allowed`` (n_tracks, n_genres).
-    ``now_s`` is the time of the training, which what a listener did is seen from.
+    ``means`` (n_tracks, n_features) over each track's slices; ``candidates`` (n_tracks, n_genres).
+    ``now_s`` is the time of the training, which what a listener did is seen from.  ``start`` is the
+    model that the training starts from, and ``start_logits`` (n_tracks, n_genres) the mean of what
+    it says of the slices; None where there is none.  Where they are ``closed``, there is nothing
+    but ``genres``.
     """
 
     tracks: Sequence[LabelledTrack]
@@ -51,12 +58,14 @@ class TrainingSet:
     means: Float64
     candidates: Bools
     now_s: float = 0.0
+    start: StartingModel | None = None
+    start_logits: Float64 | None = None
+    closed: bool = True
 
     @property
     def truth(self) -> Indices:
         """(n_tracks,) index of the first class of each track."""
-        index = {genre: i for i, genre in enumerate(self.genres)}
-        return np.array([index[track.label] for track in self.tracks], np.intp)
+        return np.array([self.genres.index(track.label) for track in self.tracks])
 
     @property
     def play_history(self) -> Float64:
@@ -71,6 +80,7 @@ class TrainingSet:
             extracted=[self.extracted[index] for index in tracks],
             means=self.means[tracks],
             candidates=self.candidates[tracks],
+            start_logits=None if self.start_logits is None else self.start_logits[tracks],
         )
 
 
@@ -87,6 +97,7 @@ class CrossValidated:
     slice_accuracy: float
     aggregation: AggregationSpec
     context: ContextSpec | None
+    strength: float | None = None
     play_history: PlayHistorySpec | None = None
     without_play_history: Float64 | None = None
 
@@ -112,7 +123,34 @@ def make_training_set(
         genres = tuple(sorted({label for track in kept for label in track.labels}))
     means = np.array([h.features.mean(axis=0) for _, h in pairs], dtype=np.float64)
     candidates = np.array([[genre in track.labels for genre in genres] for track in kept])
-    return TrainingSet(kept, genres, [h for _, h in pairs], means, candidates, now_s)
+    start = knowing_nothing(means.shape[-1], len(genres))
+    said = np.zeros(candidates.shape)
+    return TrainingSet(kept, genres, [h for _, h in pairs], means, candidates, now_s, start, said)
+
+
+def knowing_nothing(n_features: int, n_genres: int) -> StartingModel:
+    """A starting model to which all music is something else, and any genre as likely as another."""
+    head = Head(np.zeros((n_features, 0), np.float32), np.zeros(0, np.float32))
+    return StartingModel(head, 0.0, np.full((1, n_genres), 1 / (n_genres + 1), np.float32))
+
+
+def with_start(
+    training_set: TrainingSet, genres: tuple[str, ...], start: StartingModel, *, closed: bool
+) -> TrainingSet:
+    """The same with a model to start from, and with its genres among those that may be answered.
+
+    ``genres`` begin with those of the training set.
+    """
+    n_more = len(genres) - len(training_set.genres)
+    said = [start.logits(h.features).mean(axis=0) for h in training_set.extracted]
+    return replace(
+        training_set,
+        genres=genres,
+        candidates=np.pad(training_set.candidates, ((0, 0), (0, n_more))),
+        start=start,
+        start_logits=np.array(said, dtype=np.float64),
+        closed=closed,
+    )
 
 
 def accuracy_of_slices(slice_logits: Sequence[NDArray[np.floating]], candidates: Bools) -> float:

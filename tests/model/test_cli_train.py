@@ -126,7 +126,7 @@ def test_json_and_nothing_else_is_printed_and_the_cache_saves_the_hearing(
     assert load_bundle(tmp_path / result["report"]["bundle_id"]).manifest.genres
     first = load_bundle(trained[0])
     second = load_bundle(tmp_path / result["report"]["bundle_id"])
-    assert (first.head().weights == second.head().weights).all()
+    assert (first.head().correction.weights == second.head().correction.weights).all()
 
 
 def small(folder, n=4, **genres):

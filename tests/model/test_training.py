@@ -14,12 +14,13 @@ from genre_model.evaluation.page.render import render_html
 from genre_model.evaluation.page.sentences import summary
 from genre_model.evaluation.report import Report
 from genre_model.model.classifier import SongFeatures
+from genre_model.training import calibration
 from genre_model.training.calibration import choose_threshold
 from genre_model.training.head import cross_validation as training
 from genre_model.training.head import report as assess
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.report import make_report
-from genre_model.training.training_set import HeadOptions, make_training_set
+from genre_model.training.training_set import HeadOptions, is_right, make_training_set
 
 GENRES = ("Classical", "Jazz", "Rock")
 N_FEATURES = 12
@@ -99,13 +100,13 @@ def test_artists_that_are_all_there_is_to_learn_give_chance():
 def test_a_head_never_hears_the_artists_that_it_is_measured_on(monkeypatch):
     training_set = material_of()
     fitted = []
-    real = training.fit
+    real = training.fit_corrections
 
-    def spy(training_set, tracks, options):
+    def spy(training_set, tracks, options, strengths):
         fitted.append(set(tracks.tolist()))
-        return real(training_set, tracks, options)
+        return real(training_set, tracks, options, strengths)
 
-    monkeypatch.setattr(training, "fit", spy)
+    monkeypatch.setattr(training, "fit_corrections", spy)
     cross_validated = evaluate_out_of_fold(training_set, HeadOptions())
     folds = cross_validated.split.fold
     assert len(fitted) == cross_validated.split.n_folds == 5
@@ -143,8 +144,9 @@ def test_what_is_said_of_a_track_does_not_depend_on_its_own_label():
     second = make_training_set(relabelled(tracks, changed), extracted)
     split = training.split_tracks(first.tracks, 0)
     outside = np.flatnonzero(split.fold != split.fold[index[0]])
-    heads = [fit(training_set, outside, HeadOptions()) for training_set in (first, second)]
-    assert (heads[0].weights == heads[1].weights).all()
+    heads = [fit(training_set, outside, HeadOptions(), 30.0) for training_set in (first, second)]
+    corrections = [head.correction for head in heads]
+    assert (corrections[0].weights == corrections[1].weights).all()
 
 
 def test_the_same_seed_gives_the_same_and_another_does_not():
@@ -227,16 +229,17 @@ def test_few_answers_are_no_evidence():
     assert choose_threshold(rows, candidates, list("abcdefghi"), 0.5) == UNREACHED_THRESHOLD
 
 
-def test_a_class_that_a_fold_has_not_heard_is_never_answered_there():
+def test_a_class_that_a_fold_has_no_track_of_is_hardly_answered_there():
     tracks, extracted = library(distance=4.0)
     extra = [LabelledTrack(Path(f"polka {n}"), ("Polka",), f"P{n}") for n in range(2)]
     sounds = [as_heard(np.full((2, N_FEATURES), 3.0 + n)) for n in range(2)]
     training_set = make_training_set(tracks + extra, extracted + sounds)
     polka = training_set.genres.index("Polka")
     rock = np.flatnonzero(training_set.truth != polka)
-    head = fit(training_set, rock, HeadOptions())
+    head = fit(training_set, rock, HeadOptions(), 30.0)
     logits = head.logits(training_set.means.astype(np.float32))
-    assert (logits[:, polka] < -10).all()
+    known = logits[rock].argmax(axis=1)
+    assert (known == training_set.truth[rock]).mean() > 0.9
     assert np.isfinite(logits).all()
     cross_validated = evaluate_out_of_fold(training_set, HeadOptions())
     assert np.isfinite(cross_validated.probabilities).all()
@@ -271,13 +274,13 @@ def test_context_is_not_that_of_various_artists(monkeypatch):
         for k, t in enumerate(tracks)
     ]
     seen = []
-    real = training.in_context
+    real = calibration.mixed_logs
 
-    def spy(probabilities, groups, spec):
+    def spy(probabilities, groups, weight):
         seen.append(set(groups))
-        return real(probabilities, groups, spec)
+        return real(probabilities, groups, weight)
 
-    monkeypatch.setattr(training, "in_context", spy)
+    monkeypatch.setattr(calibration, "mixed_logs", spy)
     cross_validated = evaluate_out_of_fold(make_training_set(various, extracted), HeadOptions())
     assert cross_validated.split.group_by == "artist"
     assert len(set(cross_validated.split.fold[::2].tolist())) == 1  # still all in one fold
@@ -398,7 +401,7 @@ def test_the_shares_of_the_learning_curve_are_thinned_within_each_genre(monkeypa
         return real(part, options)
 
     monkeypatch.setattr(assess, "evaluate_out_of_fold", spy)
-    assess.learning_curve(training_set, HeadOptions())
+    assess.learning_curve(training_set, HeadOptions(), 100.0)
     assert sizes == [[8] * 3, [16] * 3, [24] * 3, [32] * 3]
 
 
@@ -422,9 +425,7 @@ def test_a_track_that_may_be_several_genres_counts_under_the_one_answered():
     n_rock = sum("Rock" in t.labels for t in loose)
     assert report.majority_baseline == pytest.approx(n_rock / n)
     assert report.settings["tracks of several genres"].startswith("16; each counts under the one")
-    wrong = np.flatnonzero(
-        ~training.is_right(cross_validated.probabilities, training_set.candidates)
-    )
+    wrong = np.flatnonzero(~is_right(cross_validated.probabilities, training_set.candidates))
     assert {m.truth for m in report.mistakes} == {" or ".join(loose[k].labels) for k in wrong}
 
 
@@ -501,10 +502,10 @@ def test_nothing_changes_where_listening_is_not_to_count():
     assert (first.aggregation, first.context) == (second.aggregation, second.context)
     everything = np.arange(len(with_plays.tracks))
     heads = [
-        fit(m, everything, HeadOptions(play_history=counts))
+        fit(m, everything, HeadOptions(play_history=counts), 100.0)
         for m, counts in ((with_plays, False), (without, True))
     ]
-    assert (heads[0].weights == heads[1].weights).all()
+    assert (heads[0].correction.weights == heads[1].correction.weights).all()
     reports = [repr(report_of(training_set)[0]) for training_set in (with_plays, without)]
     assert reports[0] == reports[1]
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from genre_model.core.text import count, decimal, percent, points, span
+from genre_model.core.text import count, decimal, harmless, percent, points, span
 from genre_model.evaluation.metrics import Interval
-from genre_model.evaluation.report import EpochReport, LearningPoint, ReliabilityBin, Report
+from genre_model.evaluation.report import (
+    EpochReport,
+    LearningPoint,
+    ModelFigures,
+    ReliabilityBin,
+    Report,
+)
 
 # Smaller changes than these are not worth a word.
 SMALL_GAIN = 0.01
@@ -66,7 +72,39 @@ def summary(report: Report) -> list[str]:
     ]
     if math.isfinite(precision.value):
         lines.append(f"right, of those answers: {precision.value:.1%}")
-    return lines
+    return [*lines, *comparison(report)]
+
+
+def comparison(report: Report) -> list[str]:
+    """The new model beside the others, a line each; nothing where there are no others."""
+    if not report.models:
+        return []
+    width = max(len(harmless(figures.name)) for figures in report.models)
+    lines = [f"{'model':<{width}}  right  per genre  answered  right of those  the new one's gain"]
+    for figures in report.models:
+        cells = [
+            f"{harmless(figures.name):<{width}}",
+            f"{share(figures.accuracy.value):>5}",
+            f"{share(figures.balanced_accuracy.value):>9}",
+            f"{share(figures.coverage):>8}",
+            f"{share(figures.precision.value):>14}",
+            gain_of(figures),
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return [*lines, *([report.not_compared] if report.not_compared else [])]
+
+
+def share(value: float) -> str:
+    """A share as percent with one decimal; a dash where it is unknown."""
+    return f"{value:.1%}" if math.isfinite(value) else "-"
+
+
+def gain_of(figures: ModelFigures) -> str:
+    """What the new model gains over this one, in points of songs, with its 95 % interval."""
+    gain = figures.gain
+    if gain is None:
+        return ""
+    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
 
 
 def without_play_history(report: Report) -> list[str]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from genre_model.core.specs import FrontEndSpec, NetworkSpec, NotesSpec, SliceSpec, SoxSpec
 from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.head import OTHER, SHARES, START, TRUST, is_correction
 from genre_model.model.onnx.check import checked_model
 from genre_model.model.onnx.graph import Model
 
@@ -50,6 +51,9 @@ FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 # Names that mean devices on Windows, whatever comes after a full stop.
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+ROUNDING = 1e-3  # of shares that sum to 1
 
 
 MAX_ARRAY_BYTES = 2**26
@@ -120,18 +124,40 @@ def arrays_in(content: bytes) -> dict[str, NDArray[Any]]:
 
 
 def find_head_fault(arrays: Mapping[str, NDArray[Any]], n_genres: int) -> str | None:
-    """What is wrong with the arrays of a head, if anything."""
-    weights, bias = arrays.get("weights"), arrays.get("bias")
-    if (
-        weights is None
-        or bias is None
-        or weights.ndim != 2
-        or weights.shape[1] != n_genres
-        or bias.shape != (n_genres,)
-        or not (np.isfinite(weights).all() and np.isfinite(bias).all())
-    ):
-        return f"does not fit {n_genres} genres"
-    return None
+    """What is wrong with the arrays of a head, of whichever kind, if anything."""
+    fits = is_linear_layer(arrays, "", n_genres) and (
+        not is_correction(arrays) or corrects(arrays, n_genres)
+    )
+    return None if fits else f"does not fit {n_genres} genres"
+
+
+def is_linear_layer(arrays: Mapping[str, NDArray[Any]], prefix: str, n_outputs: int) -> bool:
+    """Whether there are finite weights and biases for so many outputs."""
+    weights, bias = arrays.get(prefix + "weights"), arrays.get(prefix + "bias")
+    return (
+        weights is not None
+        and bias is not None
+        and weights.ndim == 2
+        and weights.shape[1] == n_outputs
+        and bias.shape == (n_outputs,)
+        and bool(np.isfinite(weights).all() and np.isfinite(bias).all())
+    )
+
+
+def corrects(arrays: Mapping[str, NDArray[Any]], n_genres: int) -> bool:
+    """Whether the starting model of a head is there and fits its correction."""
+    shares, other, trust = (arrays.get(name) for name in (SHARES, OTHER, TRUST))
+    if shares is None or other is None or trust is None:
+        return False
+    if shares.ndim != 2 or not len(shares) or other.size > 1 or trust.shape != (1,):
+        return False
+    return (
+        shares.shape[1] == n_genres
+        and is_linear_layer(arrays, START, len(shares) - 1)
+        and len(arrays[START + "weights"]) == len(arrays["weights"])
+        and bool((shares >= 0).all() and (shares.sum(axis=1) <= 1 + ROUNDING).all())
+        and bool((np.abs(other) <= MAX_NUMBER).all() and 0 <= trust[0] <= MAX_NUMBER)
+    )
 
 
 def audit_network(content: bytes, network: NetworkSpec) -> Model:

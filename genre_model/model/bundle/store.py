@@ -21,14 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.errors import BundleError
 from genre_model.core.text import harmless
 from genre_model.model.bundle.audit import arrays_in, find_fault, find_head_fault
 from genre_model.model.bundle.manifest import SCHEMA, Manifest, Origin
-from genre_model.model.head import Head
+from genre_model.model.head import AnyHead, head_of
 
 MANIFEST = "manifest.json"
 
@@ -91,16 +90,19 @@ class Bundle:
         except ValueError as error:
             raise BundleError(f"{self.directory}: {name} {error}") from error
 
-    def head(self) -> Head | None:
-        """The head, or None where the network answers with genre logits itself."""
+    def head(self) -> AnyHead | None:
+        """The head, or None where the network answers with genre logits itself.
+
+        Raises:
+            BundleError: It is damaged, or is not one for the manifest's genres.
+        """
         if HEAD not in self.manifest.files:
             return None
         arrays = self.arrays(HEAD)
         fault = find_head_fault(arrays, len(self.manifest.genres))
         if fault:
             raise BundleError(f"{self.directory}: {HEAD} {fault}")
-        weights, bias = arrays["weights"], arrays["bias"]
-        return Head(weights.astype(np.float32), bias.astype(np.float32))
+        return head_of(arrays)
 
 
 def load_bundle(directory: Path) -> Bundle:

@@ -9,10 +9,9 @@ from genre_model.core.specs import SliceSpec, SpectrogramSpec
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.head import Head
 from genre_model.model.onnx.session import open_network
-from genre_model.training.head.cross_validation import fit_means
+from genre_model.training.head.fit import fit_from_nothing
 from genre_model.training.networks.base import Architecture, Estimator
 from genre_model.training.networks.registry import EMBEDDINGS
-from genre_model.training.training_set import HeadOptions
 
 Bools = NDArray[np.bool_]
 
@@ -35,7 +34,7 @@ def fit(slices: Float32, candidates: Bools, songs: Ints, seed: int) -> bytes:
     numbers = np.unique(songs)
     means = np.array([embeddings[songs == number].mean(axis=0) for number in numbers])
     of_song = np.array([candidates[songs == number][0] for number in numbers])
-    return with_head(network, fit_means(means, of_song, of_song.argmax(axis=1), HeadOptions()))
+    return with_head(network, fit_from_nothing(means, of_song, of_song.argmax(axis=1)))
 
 
 def with_head(network: bytes, head: Head) -> bytes:

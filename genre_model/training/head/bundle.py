@@ -18,10 +18,13 @@ from genre_model.evaluation.report_files import new_bundle_id, report_files
 from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.store import HEAD, PROBE, Bundle, write_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.head import arrays_of
+from genre_model.training.head.comparison import Rival, rival_of, shares_network
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.report import make_report
+from genre_model.training.head.start import starting_from
 from genre_model.training.job import MIN_TRACKS, TrainingJob
-from genre_model.training.training_set import make_training_set
+from genre_model.training.training_set import TrainingSet, make_training_set
 
 
 def train_head_bundle(
@@ -40,10 +43,14 @@ def train_head_bundle(
     training_set = make_training_set(tracks, sounds, now_s=created.timestamp())
     if len(training_set.genres) < 2 or len(training_set.tracks) < MIN_TRACKS:
         raise GenreModelError("too few tracks with sound are left: nothing to tell apart")
+    training_set = starting_from(training_set, backbone, job.tree, others=job.others)
     cross_validated = evaluate_out_of_fold(training_set, job.options)
-    head = fit(training_set, np.arange(len(training_set.tracks)), job.options)
+    assert cross_validated.strength is not None
+    everything = np.arange(len(training_set.tracks))
+    head = fit(training_set, everything, job.options, cross_validated.strength)
+    rivals, not_compared = rivals_of(job, backbone, training_set)
     slices = backbone.arrays(PROBE)["slices"]
-    weights = npz(weights=head.weights, bias=head.bias)
+    weights = npz(**arrays_of(head))
     network = backbone.read(backbone.manifest.network.file)
     bundle_id = new_bundle_id(created, network, weights)
     stamp = created.isoformat(timespec="seconds")
@@ -54,6 +61,8 @@ def train_head_bundle(
         bundle_id=bundle_id,
         created_utc=stamp,
         dropped=job.dropped,
+        rivals=rivals,
+        not_compared=not_compared,
     )
     manifest = replace(
         backbone.manifest,
@@ -65,7 +74,7 @@ def train_head_bundle(
         target=job.target,
         parents={},
         presets={"default": training_set.genres},
-        description=f"A head for {', '.join(training_set.genres)}, trained on "
+        description=f"A head for {', '.join(report.genres)}, trained on "
         f"{report.n_tracks} tracks of {report.n_artists} artists, "
         f"on the network of {backbone.manifest.bundle_id}.",
         licence=f"Network: {backbone.manifest.licence} Head: yours.",
@@ -83,4 +92,22 @@ def train_head_bundle(
         ),
         **{name: backbone.read(name) for name in backbone.manifest.files if "LICENSE" in name},
     }
-    return write_bundle(models / bundle_id, manifest, contents), report
+    return write_bundle(models / (job.name or bundle_id), manifest, contents), report
+
+
+def rivals_of(
+    job: TrainingJob, backbone: Bundle, training_set: TrainingSet
+) -> tuple[list[Rival], str]:
+    """The models that the new one is compared with, and why one is missing, if so.
+
+    Only models of genres are: of another field there is none yet.
+    """
+    if job.target != "genres":
+        return [], ""
+    rivals = [rival_of("shipped", backbone, training_set, job.tree)]
+    if job.in_use is None:
+        return rivals, ""
+    name = job.in_use.directory.name
+    if not shares_network(job.in_use, backbone):
+        return rivals, f"{name}, the model in use, has another network and was not compared"
+    return [*rivals, rival_of(name, job.in_use, training_set, job.tree)], ""

@@ -1,24 +1,23 @@
-"""The default training: a head on the embeddings of a bundle's network, and an honest report.
+"""The default training: what a user's labels correct of the model that it starts from.
 
-Every figure is out of fold: folds are by artist, and whatever is fitted or chosen (head,
-sharpness, context, threshold) has not heard the artists that it is measured on, or is chosen
-anew without them.  The head that is written is fitted on everything.
+Every figure is out of fold: folds are by artist, and whatever is fitted or chosen (correction, its
+strength, calibration, context, threshold) is chosen without the artists that it is measured on.
+The head that is written is fitted on everything.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.data.folds import context_group, split_tracks
-from genre_model.model.head import Head
+from genre_model.data.folds import Split, context_group, split_tracks
+from genre_model.model.head import CorrectedHead
 from genre_model.model.play_history import PlayHistorySpec, with_play_history
-from genre_model.training.calibration import Calibration, choose_threshold, songs_of
-from genre_model.training.head.fit import fit_discriminant, fit_head, fit_least_squares, mixture
+from genre_model.training.calibration import Calibration, Songs, choose_threshold, songs_of
+from genre_model.training.head.correction import Correction, Examples, fit_correction
 from genre_model.training.head.play_history import fit_play_history
 from genre_model.training.instance_selection import SELECTION_FOLDS, ease_of, easiest
 from genre_model.training.training_set import (
@@ -31,46 +30,54 @@ from genre_model.training.training_set import (
     accuracy_of_slices,
 )
 
-# The three linear classifiers that are averaged, beside the one-vs-rest one: docs/training.md.
-SHRINKAGE, DISCRIMINANT_SCALE = 0.5, 0.3
+# A genre with n tracks, and an artist with m, counts n ** -BALANCE * m ** -ARTISTS a track.
+BALANCE, ARTISTS = 0.75, 0.5
+
+# A weaker pull towards the starting model has to be better by so many standard errors.
+CAUTION_ERRORS = 1.0
+
+# With so few tracks in genres that have only one artist, the folds are by artist all the same.
+TOLERATED = 0.25
+
+# What the easiest slices are told by.
+SELECTION_STRENGTH = 300.0
 
 
-RIDGE, LEAST_SQUARES_SCALE = 1.0, 8.0
-
-
-ABSENT = -20.0  # the logit of a genre that a fold has not heard
-
-
-def fit(training_set: TrainingSet, tracks: Indices, options: HeadOptions) -> Head:
+def fit(
+    training_set: TrainingSet, tracks: Indices, options: HeadOptions, strength: float
+) -> CorrectedHead:
     """A head fitted on some of the tracks, or on the easiest of their slices."""
+    assert training_set.start is not None
+    correction = fit_corrections(training_set, tracks, options, (strength,))[0]
+    return CorrectedHead(training_set.start, correction.trust, correction.head)
+
+
+def fit_corrections(
+    training_set: TrainingSet, tracks: Indices, options: HeadOptions, strengths: Sequence[float]
+) -> list[Correction]:
+    """The corrections by some of the tracks, one a strength."""
     if options.select is not None:
         training_set = with_easiest_slices(training_set, tracks, options)
-    return fit_means(
-        training_set.means[tracks],
-        training_set.candidates[tracks],
-        training_set.truth[tracks],
-        options,
-    )
+    part = training_set.part(tracks)
+    assert part.start_logits is not None
+    weights = weights_of(part)
+    examples = Examples(part.means, part.start_logits, part.candidates, weights, part.closed)
+    return fit_correction(examples, strengths)
 
 
-def fit_means(x: Float64, candidates: Bools, truth: Indices, options: HeadOptions) -> Head:
-    """A head fitted on songs' means (n, n_features), their open genres and the first of these."""
-    counts = Counter(truth.tolist())
-    sizes = np.array([counts[label] for label in truth.tolist()], dtype=np.float64)
-    targets = candidates / candidates.sum(axis=1, keepdims=True)
-    present = targets.sum(axis=0) > 0
-    parts = [
-        (1.0, fit_head(x, candidates[:, present], sizes**-options.balance, options.ridge)),
-        (DISCRIMINANT_SCALE, fit_discriminant(x, targets[:, present], 1 / sizes, SHRINKAGE)),
-        (LEAST_SQUARES_SCALE, fit_least_squares(x, targets[:, present], 1 / sizes, RIDGE)),
-    ]
-    return spread_out(mixture(parts), present)
+def weights_of(training_set: TrainingSet) -> Float64:
+    """(n_tracks,) how much each track counts: one of many of a genre, or artist, counts less."""
+    artists = [context_group(track) for track in training_set.tracks]
+    members, sizes = np.unique(artists, return_inverse=True, return_counts=True)[1:]
+    of_genre = np.bincount(training_set.truth)[training_set.truth].astype(np.float64)
+    weights: Float64 = of_genre**-BALANCE * sizes[members].astype(np.float64) ** -ARTISTS
+    return weights
 
 
 def with_easiest_slices(
     training_set: TrainingSet, tracks: Indices, options: HeadOptions
 ) -> TrainingSet:
-    """The material with the means of the tracks over those of their slices that are easy to tell.
+    """The training set with the means of the tracks over their slices that are easy to tell.
 
     What says so is a head that was fitted on others of the tracks.  A track without any such slice
     keeps them all.
@@ -80,62 +87,139 @@ def with_easiest_slices(
     split = split_tracks(inside.tracks, options.seed, SELECTION_FOLDS)
     ease: list[Float64] = [np.zeros(0)] * len(tracks)
     for fold in range(split.n_folds):
-        head = fit(inside, np.flatnonzero(split.fold != fold), plain)
+        head = fit(inside, np.flatnonzero(split.fold != fold), plain, SELECTION_STRENGTH)
         for index in np.flatnonzero(split.fold == fold).tolist():
             logits = head.logits(inside.extracted[index].features)
             ease[index] = ease_of(logits, inside.candidates[index], len(logits))
     kept = easiest(ease, [track.label for track in inside.tracks], options.select or 1.0)
-    means = training_set.means.copy()
+    assert training_set.start is not None
+    assert training_set.start_logits is not None
+    means, said = training_set.means.copy(), training_set.start_logits.copy()
     for place, extracted, keep in zip(tracks.tolist(), inside.extracted, kept, strict=True):
         if keep.any():
-            means[place] = extracted.features[keep].mean(axis=0)
-    return replace(training_set, means=means)
+            features = extracted.features[keep]
+            means[place] = features.mean(axis=0)
+            said[place] = training_set.start.logits(features).mean(axis=0)
+    return replace(training_set, means=means, start_logits=said)
 
 
-def spread_out(head: Head, present: Bools) -> Head:
-    """A head for all genres from one for those that were present; the others never lead."""
-    weights = np.zeros((head.weights.shape[0], len(present)), np.float32)
-    bias = np.full(len(present), ABSENT, np.float32)
-    weights[:, present], bias[present] = head.weights, head.bias
-    return Head(weights, bias)
+@dataclass(frozen=True, slots=True, eq=False)
+class OutOfFoldLogits:
+    """The corrections of each fold, one a strength, and what they say of the tracks outside.
+
+    ``songs`` (n_strengths, n_tracks, n_genres) are logits of songs' mean features.
+    """
+
+    training_set: TrainingSet
+    split: Split
+    corrections: Sequence[Sequence[Correction]]
+    songs: Float64
+
+    def of_slices(self, strength: int) -> list[NDArray[np.floating]]:
+        """(n_slices, n_genres) logits of each track, by the strength's place."""
+        start = self.training_set.start
+        assert start is not None
+        found = []
+        for extracted, fold in zip(
+            self.training_set.extracted, self.split.fold.tolist(), strict=True
+        ):
+            correction = self.corrections[fold][strength]
+            head = CorrectedHead(start, correction.trust, correction.head)
+            found.append(head.logits(extracted.features))
+        return found
+
+    def songs_by(self, strength: int, options: HeadOptions) -> Songs:
+        """The tracks' probabilities under any calibration, by the strength's place."""
+        if options.rule == "product":  # which is of the songs' means alone
+            return songs_of([logits[None] for logits in self.songs[strength]])
+        return songs_of(self.of_slices(strength))
+
+
+def out_of_fold_logits(
+    training_set: TrainingSet, split: Split, options: HeadOptions
+) -> OutOfFoldLogits:
+    """Fit on all folds but one, for each fold and strength."""
+    assert training_set.start_logits is not None
+    everything = np.arange(len(training_set.tracks))
+    songs = np.zeros((len(options.strengths), *training_set.candidates.shape))
+    corrections = []
+    for fold in range(split.n_folds):
+        inside = split.fold == fold
+        found = fit_corrections(training_set, everything[~inside], options, options.strengths)
+        for place, correction in enumerate(found):
+            songs[place, inside] = correction.logits(
+                training_set.start_logits[inside], training_set.means[inside]
+            )
+        corrections.append(found)
+    return OutOfFoldLogits(training_set, split, corrections, songs)
+
+
+def choose_strength(logits: OutOfFoldLogits, use: Bools) -> int:
+    """The place of the strongest pull towards the starting model that the tracks allow.
+
+    That is the first whose loss is within some standard errors of the least.  Artists are drawn
+    as a whole, so the errors are theirs.
+    """
+    weights = weights_of(logits.training_set)[use]
+    weights /= weights.sum()
+    losses = [weights * losses_of(songs[use], logits.training_set, use) for songs in logits.songs]
+    members = np.unique(np.array(logits.split.groups)[use], return_inverse=True)[1]
+    least = min(losses, key=lambda one: float(one.sum()))
+    for place, one in enumerate(losses):
+        of_groups = np.bincount(members, one - least)
+        error = np.sqrt(len(of_groups)) * of_groups.std()
+        if of_groups.sum() <= CAUTION_ERRORS * error:
+            return place
+    raise AssertionError("the least loss is no more than itself")
+
+
+def losses_of(logits: Float64, training_set: TrainingSet, use: Bools) -> Float64:
+    """(n,) negative log-likelihood of the labels of the tracks in ``use``, by their logits."""
+    floor = [] if training_set.closed else [np.zeros((len(logits), 1))]
+    total = log_sum(np.concatenate([logits, *floor], axis=1))
+    return total - log_sum(np.where(training_set.candidates[use], logits, -np.inf))
+
+
+def log_sum(logits: Float64) -> Float64:
+    """(n,) logarithms of the sums of the exponentials of (n, k)."""
+    peak = logits.max(axis=1)
+    sums: Float64 = peak + np.log(np.exp(logits - peak[:, None]).sum(axis=1))
+    return sums
 
 
 def evaluate_out_of_fold(training_set: TrainingSet, options: HeadOptions) -> CrossValidated:
-    """Song probabilities by heads, and calibrations, that have not heard the song's artist."""
-    split = split_tracks(training_set.tracks, options.seed)
-    slice_logits: list[NDArray[np.floating]] = [np.zeros(0)] * len(training_set.tracks)
-    everything = np.arange(len(training_set.tracks))
-    for fold in range(split.n_folds):
-        inside = split.fold == fold
-        head = fit(training_set, everything[~inside], options)
-        for index in everything[inside].tolist():
-            slice_logits[index] = head.logits(training_set.extracted[index].features)
-    songs = songs_of(slice_logits)
+    """Song probabilities by heads, and calibrations, that have not seen the song's artist."""
+    split = split_tracks(training_set.tracks, options.seed, tolerated=TOLERATED)
+    logits = out_of_fold_logits(training_set, split, options)
     with_context = options.context and split.group_by == "artist"
     fellows = (
         [context_group(track) for track in training_set.tracks] if with_context else split.groups
     )
 
-    def choose(use: Bools) -> Calibration:
-        return Calibration.choose(
+    def choose(use: Bools) -> tuple[int, Songs, Calibration]:
+        strength = choose_strength(logits, use)
+        songs = logits.songs_by(strength, options)
+        calibration = Calibration.choose(
             songs, training_set, fellows, options, use, with_context=with_context
         )
+        return strength, songs, calibration
 
     probabilities = np.zeros(training_set.candidates.shape)
     accepted = np.zeros(len(probabilities), dtype=np.bool_)
     for fold in range(split.n_folds):
         inside = split.fold == fold
-        others = choose(~inside)
+        _, songs, others = choose(~inside)
         probabilities[inside] = others.apply(songs, fellows)[inside]
         accepted[inside] = probabilities[inside].max(axis=1) >= others.threshold
-    final = choose(np.ones_like(accepted))
+    strength, _, final = choose(np.ones_like(accepted))
     cross_validated = CrossValidated(
         split,
         probabilities,
         accepted,
-        accuracy_of_slices(slice_logits, training_set.candidates),
+        accuracy_of_slices(logits.of_slices(strength), training_set.candidates),
         final.alone,
         final.context,
+        options.strengths[strength],
     )
     return (
         add_play_history(training_set, cross_validated, fellows, options)

@@ -20,7 +20,19 @@ from genre_model.model.head import Head
 Float64 = NDArray[np.float64]
 
 
+Bools = NDArray[np.bool_]
+
+
 N_STEPS = 400
+
+
+# The three linear classifiers that are averaged, with the one-vs-rest one first.
+HEAD_RIDGE, BALANCE = 0.3, 0.75
+SHRINKAGE, DISCRIMINANT_SCALE = 0.5, 0.3
+RIDGE, LEAST_SQUARES_SCALE = 1.0, 8.0
+
+
+ABSENT = -20.0  # the logit of a genre that a fold has no track of
 
 
 # Where a genre's bias starts: most genres are not what a track is.
@@ -133,6 +145,33 @@ def mixture(parts: list[tuple[float, Head]]) -> Head:
         sum(scale * head.weights for scale, head in parts) / np.float32(len(parts)),
         sum(scale * head.bias for scale, head in parts) / np.float32(len(parts)),
     )
+
+
+def fit_from_nothing(x: Float64, candidates: Bools, truth: NDArray[np.intp]) -> Head:
+    """The mean of three linear classifiers, for songs' means (n, n_features), without a prior.
+
+    Args:
+        x: (n, n_features).
+        candidates: (n, n_genres), the genres that a label leaves open.
+        truth: (n,) the first of these.
+    """
+    sizes = np.bincount(truth)[truth].astype(np.float64)
+    targets = candidates / candidates.sum(axis=1, keepdims=True)
+    present = targets.sum(axis=0) > 0
+    parts = [
+        (1.0, fit_head(x, candidates[:, present], sizes**-BALANCE, HEAD_RIDGE)),
+        (DISCRIMINANT_SCALE, fit_discriminant(x, targets[:, present], 1 / sizes, SHRINKAGE)),
+        (LEAST_SQUARES_SCALE, fit_least_squares(x, targets[:, present], 1 / sizes, RIDGE)),
+    ]
+    return spread_out(mixture(parts), present)
+
+
+def spread_out(head: Head, present: Bools) -> Head:
+    """A head for all genres from one for those that were present; the others never lead."""
+    weights = np.zeros((head.weights.shape[0], len(present)), np.float32)
+    bias = np.full(len(present), ABSENT, np.float32)
+    weights[:, present], bias[present] = head.weights, head.bias
+    return Head(weights, bias)
 
 
 def standardised(features: Float64) -> tuple[Float64, Float64, Float64]:

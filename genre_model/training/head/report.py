@@ -12,10 +12,9 @@ from genre_model.data.artists import lead_artist
 from genre_model.evaluation.metrics import (
     N_BINS,
     Interval,
-    accuracy,
-    artist_interval,
-    balanced_accuracy,
     calibration_error,
+    one_hot,
+    ratio_interval,
 )
 from genre_model.evaluation.report import (
     CoveragePoint,
@@ -26,6 +25,7 @@ from genre_model.evaluation.report import (
     Report,
     TrackResult,
 )
+from genre_model.training.head.comparison import Rival, compare
 from genre_model.training.head.cross_validation import evaluate_out_of_fold
 from genre_model.training.training_set import CrossValidated, HeadOptions, TrainingSet, is_right
 
@@ -50,7 +50,7 @@ N_RANKED = 4
 LEARNING_SHARES = (0.25, 0.5, 0.75, 1.0)
 
 
-MIN_LEARNING_TRACKS = 8
+MIN_LEARNING_TRACKS, N_LEAST_GENRES = 8, 2
 
 
 def make_report(
@@ -62,6 +62,8 @@ def make_report(
     created_utc: str,
     dropped: Mapping[str, tuple[int, str]],
     architecture: str = HEAD_ARCHITECTURE,
+    rivals: Sequence[Rival] = (),
+    not_compared: str = "",
 ) -> Report:
     """The report of a training; only a head's is repeated with fewer tracks."""
     probabilities, candidates = cross_validated.probabilities, training_set.candidates
@@ -73,11 +75,14 @@ def make_report(
     per_genre = genre_figures(training_set, probabilities)
     accepted = cross_validated.accepted
     context = cross_validated.context
+    columns = one_hot(labels)
+    shown = shown_genres(training_set, probabilities)
+    models = compare(training_set, cross_validated, rivals) if rivals else ()
     return Report(
         bundle_id=bundle_id,
         created_utc=created_utc,
         architecture=architecture,
-        genres=training_set.genres,
+        genres=tuple(training_set.genres[index] for index in shown),
         n_tracks=len(labels),
         n_artists=len(names),
         n_folds=cross_validated.split.n_folds,
@@ -86,29 +91,24 @@ def make_report(
         majority_baseline=float(candidates.mean(axis=0).max()),
         slice_accuracy=cross_validated.slice_accuracy,
         song_accuracy=accuracy_interval(right, groups),
-        balanced_accuracy=artist_interval(
-            lambda i: balanced_accuracy(right[i], [labels[k] for k in i]), groups
-        ),
+        balanced_accuracy=ratio_interval(right[:, None] * columns, columns, groups),
         macro_f1=float(np.mean([figures.f1 for figures in per_genre])),
         calibration_error=calibration_error(confidence, right),
         threshold=cross_validated.threshold,
         target_precision=options.target_precision,
         coverage=float(accepted.mean()),
-        precision=artist_interval(lambda i: accuracy(right[i][accepted[i]]), groups)
-        if accepted.any()
-        else Interval(float("nan"), float("nan"), float("nan")),
+        precision=ratio_interval(right & accepted, accepted, groups),
         per_genre=per_genre,
-        confusion=confusion_matrix(training_set, probabilities),
+        confusion=confusion_matrix(training_set, probabilities, shown),
         reliability=reliability(confidence, right),
         coverage_curve=coverage_curve(confidence, right),
-        learning_curve=learning_curve(training_set, options)
+        learning_curve=learning_curve(training_set, options, cross_validated.strength)
         if architecture == HEAD_ARCHITECTURE
         else (),
         mistakes=mistakes(training_set, cross_validated, right),
         dropped=tuple(Dropped(label, n, why) for label, (n, why) in sorted(dropped.items())),
         settings={
-            "ridge": str(options.ridge),
-            "balance": str(options.balance),
+            **strength_setting(cross_validated),
             "seed": str(options.seed),
             "tracks of one artist inform each other": "yes, as heard" if context else "no",
             "what a listener did with tracks counts": "yes"
@@ -117,7 +117,22 @@ def make_report(
             **several_genres(training_set),
         },
         accuracy_without_play_history=accuracy_without_play_history(training_set, cross_validated),
+        models=models,
+        not_compared=not_compared,
     )
+
+
+def shown_genres(training_set: TrainingSet, probabilities: Float64) -> list[int]:
+    """The genres that some track is of, or was answered for."""
+    answered = np.bincount(probabilities.argmax(axis=1), minlength=len(training_set.genres))
+    shown: list[int] = np.flatnonzero(training_set.candidates.any(axis=0) | (answered > 0)).tolist()
+    return shown
+
+
+def strength_setting(cross_validated: CrossValidated) -> dict[str, str]:
+    """How strongly the starting model was weighed, where there was one."""
+    strength = cross_validated.strength
+    return {} if strength is None else {"pull towards the shipped model": f"{strength:g} tracks"}
 
 
 def accuracy_without_play_history(
@@ -138,7 +153,7 @@ def several_genres(training_set: TrainingSet) -> dict[str, str]:
 
 def accuracy_interval(right: Bools, groups: Sequence[str]) -> Interval:
     """Song accuracy with its interval."""
-    return artist_interval(lambda i: accuracy(right[i]), groups)
+    return ratio_interval(right, np.ones(len(right)), groups)
 
 
 def counted_as(training_set: TrainingSet, probabilities: Float64) -> Indices:
@@ -156,9 +171,11 @@ def genre_figures(training_set: TrainingSet, probabilities: Float64) -> tuple[Ge
     figures: list[GenreFigures] = []
     for index, genre in enumerate(training_set.genres):
         truly, answered = truths == index, answers == index
+        if not truly.any():
+            continue  # one that the starting model knows, and no label
         hits = int((truly & answered).sum())
         precision = hits / int(answered.sum()) if answered.any() else None
-        recall = hits / int(truly.sum()) if truly.any() else 0.0
+        recall = hits / int(truly.sum())
         artists = {
             lead_artist(training_set.tracks[k].artist) for k in np.flatnonzero(truly).tolist()
         }
@@ -169,13 +186,13 @@ def genre_figures(training_set: TrainingSet, probabilities: Float64) -> tuple[Ge
 
 
 def confusion_matrix(
-    training_set: TrainingSet, probabilities: Float64
+    training_set: TrainingSet, probabilities: Float64, shown: Sequence[int]
 ) -> tuple[tuple[int, ...], ...]:
-    """Counts, truth by answer."""
+    """Counts, truth by answer, of the genres that are shown."""
     n = len(training_set.genres)
     counts = np.zeros((n, n), dtype=int)
     np.add.at(counts, (counted_as(training_set, probabilities), probabilities.argmax(axis=1)), 1)
-    return tuple(tuple(row) for row in counts.tolist())
+    return tuple(tuple(row) for row in counts[np.ix_(shown, shown)].tolist())
 
 
 def reliability(confidence: Float64, right: Bools) -> tuple[ReliabilityBin, ...]:
@@ -205,10 +222,13 @@ def coverage_curve(confidence: Float64, right: Bools) -> tuple[CoveragePoint, ..
     return tuple(points)
 
 
-def learning_curve(training_set: TrainingSet, options: HeadOptions) -> tuple[LearningPoint, ...]:
+def learning_curve(
+    training_set: TrainingSet, options: HeadOptions, strength: float | None
+) -> tuple[LearningPoint, ...]:
     """Out-of-fold accuracy with fewer tracks, evenly thinned within each genre."""
     points: list[LearningPoint] = []
-    plain = replace(options, context=False, play_history=False)
+    strengths = options.strengths if strength is None else (strength,)
+    plain = replace(options, context=False, play_history=False, strengths=strengths)
     rng = np.random.default_rng(abs(options.seed))
     order = rng.permutation(len(training_set.tracks))
     rank = np.zeros(len(order))
@@ -218,7 +238,7 @@ def learning_curve(training_set: TrainingSet, options: HeadOptions) -> tuple[Lea
     for share in LEARNING_SHARES:
         kept = np.flatnonzero(rank < share)
         part = training_set.part(kept)
-        if len(kept) < MIN_LEARNING_TRACKS or not part.candidates.any(axis=0).all():
+        if len(kept) < MIN_LEARNING_TRACKS or len(set(part.truth.tolist())) < N_LEAST_GENRES:
             continue
         cross_validated = evaluate_out_of_fold(part, plain)
         right = is_right(cross_validated.probabilities, part.candidates)

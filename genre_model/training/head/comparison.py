@@ -1,0 +1,152 @@
+"""The model that was trained beside the shipped one and the one in use, on the same tracks.
+
+A model that learned from some of the tracks is judged by what it said of them out of fold, which
+its bundle keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genre_model.core.errors import AudioError
+from genre_model.data.folds import context_group
+from genre_model.evaluation.metrics import Interval, one_hot, ratio_interval
+from genre_model.evaluation.out_of_fold import read_out_of_fold
+from genre_model.evaluation.report import ModelFigures
+from genre_model.model.aggregation import aggregate
+from genre_model.model.artist_context import in_context
+from genre_model.model.bundle.store import Bundle
+from genre_model.model.play_history import with_play_history
+from genre_model.training.head.correspondence import correspond
+from genre_model.training.training_set import (
+    Bools,
+    CrossValidated,
+    Float64,
+    TrainingSet,
+    is_right,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rival:
+    """Another model's answers to the tracks: (n_tracks, n_genres), in the user's genres."""
+
+    name: str
+    probabilities: Float64
+    threshold: float
+
+
+def shares_network(bundle: Bundle, backbone: Bundle) -> bool:
+    """Whether a bundle's features are those that the backbone extracts."""
+    mine, other = bundle.manifest, backbone.manifest
+    same = (mine.spectrogram, mine.slices, mine.network) == (
+        other.spectrogram,
+        other.slices,
+        other.network,
+    )
+    return same and mine.files.get(mine.network.file) == other.files.get(other.network.file)
+
+
+def rival_of(
+    name: str, bundle: Bundle, training_set: TrainingSet, tree: Mapping[str, str]
+) -> Rival:
+    """What a model on the same network says of the tracks, as it would be used."""
+    manifest, head = bundle.manifest, bundle.head()
+    said = []
+    for extracted in training_set.extracted:
+        features = extracted.features
+        logits = features if head is None else head.logits(features)
+        said.append(aggregate(logits, manifest.aggregation))
+    own = np.array(said)
+    if manifest.context is not None:
+        own = in_context(own, [context_group(t) for t in training_set.tracks], manifest.context)
+    if manifest.play_history is not None:
+        own = with_play_history(own, training_set.play_history, manifest.play_history)
+    own = with_out_of_fold(own, bundle, training_set)
+    labelled = [g for g, n in zip(training_set.genres, n_tracks_of(training_set), strict=True) if n]
+    found = correspond(labelled, manifest.genres, manifest.parents, tree, others=True)
+    ours = np.zeros((len(own), len(training_set.genres)))
+    more = []
+    for column, genre in enumerate(found.genres):
+        values = own @ found.answers[:, column].astype(np.float64)
+        if genre in training_set.genres:
+            ours[:, training_set.genres.index(genre)] = values
+        else:  # what only this model answers
+            more.append(values)
+    return Rival(name, np.column_stack([ours, *more]), manifest.threshold)
+
+
+def n_tracks_of(training_set: TrainingSet) -> list[int]:
+    """How many tracks each genre has."""
+    counts: list[int] = training_set.candidates.sum(axis=0).tolist()
+    return counts
+
+
+def with_out_of_fold(own: Float64, bundle: Bundle, training_set: TrainingSet) -> Float64:
+    """A model's probabilities, for tracks that it learned from as it gave them out of fold."""
+    kept = read_out_of_fold(bundle)
+    if kept is None:
+        return own
+    rows: Float64 = own.copy()
+    for index, track in enumerate(training_set.tracks):
+        try:
+            known = kept.find(track.path)
+        except AudioError:  # gone since it was extracted
+            continue
+        if known:
+            rows[index] = [known[genre] for genre in kept.genres]
+    return rows
+
+
+def compare(
+    training_set: TrainingSet, cross_validated: CrossValidated, rivals: Sequence[Rival]
+) -> tuple[ModelFigures, ...]:
+    """The figures of the new model, then those of the others."""
+    labels = [track.label for track in training_set.tracks]
+    groups = [context_group(track) for track in training_set.tracks]
+    columns = one_hot(labels)
+    mine = right_by(cross_validated.probabilities, training_set.candidates)
+
+    def figures(
+        name: str, right: Bools, accepted: Bools, threshold: float, *, is_new: bool
+    ) -> ModelFigures:
+        gained = mine.astype(np.float64) - right
+        return ModelFigures(
+            name,
+            ratio_interval(right, np.ones(len(right)), groups),
+            ratio_interval(right[:, None] * columns, columns, groups),
+            threshold,
+            float(accepted.mean()),
+            ratio_interval(right & accepted, accepted, groups),
+            None if is_new else ratio_interval(gained, np.ones(len(right)), groups),
+            None if is_new else ratio_interval(gained[:, None] * columns, columns, groups),
+        )
+
+    new = figures("new", mine, cross_validated.accepted, cross_validated.threshold, is_new=True)
+    others = [
+        figures(
+            rival.name,
+            right_by(rival.probabilities, training_set.candidates),
+            rival.probabilities.max(axis=1) >= rival.threshold,
+            rival.threshold,
+            is_new=False,
+        )
+        for rival in rivals
+    ]
+    return (new, *others)
+
+
+def right_by(probabilities: Float64, candidates: Bools) -> Bools:
+    """Whether the leading genre is one of the label's; there may be more columns."""
+    n_more = probabilities.shape[1] - candidates.shape[1]
+    return is_right(probabilities, np.pad(candidates, ((0, 0), (0, n_more))))
+
+
+def is_better(gain: Interval | None, balanced_gain: Interval | None) -> bool:
+    """Whether no fewer songs are right, and more of all or of the mean genre."""
+    if gain is None or balanced_gain is None:
+        return False
+    return gain.value >= 0 and gain.value + balanced_gain.value > 0

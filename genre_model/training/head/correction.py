@@ -1,0 +1,139 @@
+"""Learn what a user's labels correct of the model that the training starts from.
+
+Multinomial regression whose logits are trust x (what the starting model says) + x @ D + c, with
+standardised features x, maximum a posteriori: Gaussian priors pull D and c to 0 and the trust to 1,
+all by one strength.  Without labels, or with a strength without bounds, the result is the starting
+model.  A genre that no track has keeps what the starting model says; it takes part as something
+that the labelled tracks are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.model.head import Head
+from genre_model.training.head.lbfgs import minimise
+
+Float64 = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+# How strongly the trust and the constants are pulled, against a weight of a feature.
+PULL_ON_TRUST, PULL_ON_BIAS = 1.0, 0.3
+
+# So many tracks' worth of the features' common variance steadies that of each.
+COMMON_VARIANCE = 20.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correction:
+    """``trust`` in the starting model, and the correction as a head for raw features."""
+
+    trust: float
+    head: Head
+
+    def logits(self, start: Float64, features: Float64) -> Float64:
+        """(n, n_genres) from the starting model's logits and the features of songs or slices."""
+        return self.trust * start + features @ self.head.weights + self.head.bias
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Labelled songs.
+
+    ``features`` (n, n_features) are means of their slices; ``start`` (n, n_genres) is what the
+    starting model says, its logit of "something else" being 0; ``candidates`` (n, n_genres) the
+    genres that each label leaves open; ``weights`` (n,) are scaled to a mean of 1 here.  Where they
+    are ``closed``, there is nothing but these genres.
+    """
+
+    features: Float64
+    start: Float64
+    candidates: Bools
+    weights: Float64
+    closed: bool
+
+
+def fit_correction(examples: Examples, strengths: Sequence[float]) -> list[Correction]:
+    """The most probable correction for each strength, which is counted in tracks.
+
+    Each fit starts where the one before ended, so the strengths should descend.
+    """
+    mean, deviation = spread(examples.features)
+    x = (examples.features - mean) / deviation
+    learned = np.flatnonzero(examples.candidates.any(axis=0))
+    n_genres = examples.candidates.shape[1]
+    values = initial_values(x.shape[1], len(learned))
+    found = []
+    for strength in strengths:
+        objective = Objective(x, examples, learned, strength)
+        values = minimise(objective, values)
+        trust, d, c = objective.parts(values)
+        weights, bias = np.zeros((x.shape[1], n_genres)), np.zeros(n_genres)
+        weights[:, learned] = d / deviation[:, None]
+        bias[learned] = c - mean @ (d / deviation[:, None])
+        head = Head(weights.astype(np.float32), bias.astype(np.float32))
+        found.append(Correction(trust, head))
+    return found
+
+
+def initial_values(n_features: int, n_learned: int) -> Float64:
+    """The parameters of no correction: a trust of 1, the rest 0."""
+    values = np.zeros(1 + (n_features + 1) * n_learned)
+    values[0] = 1.0
+    return values
+
+
+def spread(features: Float64) -> tuple[Float64, Float64]:
+    """Mean and deviation (n_features,) of the features; those of few songs lean on each other."""
+    n, variance = len(features), features.var(axis=0)
+    variance = (n * variance + COMMON_VARIANCE * variance.mean()) / (n + COMMON_VARIANCE)
+    return features.mean(axis=0), np.sqrt(variance) + 1e-6
+
+
+class Objective:
+    """Negative log-posterior and its gradient, of [trust, D, c] as one vector."""
+
+    def __init__(
+        self, x: Float64, examples: Examples, learned: NDArray[np.intp], strength: float
+    ) -> None:
+        self._x, self._start, self._closed = x, examples.start, examples.closed
+        self._candidates, self._learned = examples.candidates, learned
+        self._weights = examples.weights * (len(x) / examples.weights.sum())
+        self._shape = (x.shape[1], len(learned))
+        pull = np.full(1 + (self._shape[0] + 1) * self._shape[1], strength)
+        pull[0] *= PULL_ON_TRUST
+        pull[-self._shape[1] :] *= PULL_ON_BIAS
+        self._pull = pull
+
+    def parts(self, values: Float64) -> tuple[float, Float64, Float64]:
+        """Trust, D (n_features, n_learned), c (n_learned,)."""
+        n = self._shape[1]
+        return float(values[0]), values[1:-n].reshape(self._shape), values[-n:]
+
+    def __call__(self, values: Float64) -> tuple[float, Float64]:
+        """The value and the gradient at a point."""
+        trust, d, c = self.parts(values)
+        logits = trust * self._start
+        logits[:, self._learned] += self._x @ d + c
+        peak = np.maximum(logits.max(axis=1, keepdims=True), 0.0)
+        powers = np.exp(logits - peak)
+        other = 0.0 if self._closed else np.exp(-peak)
+        probabilities = powers / (powers.sum(axis=1, keepdims=True) + other)
+        open_to = probabilities * self._candidates
+        of_label = np.maximum(open_to.sum(axis=1, keepdims=True), 1e-300)
+        residual = self._weights[:, None] * (probabilities - open_to / of_label)
+        pulled = values.copy()
+        pulled[0] -= 1.0
+        value = -float(self._weights @ np.log(of_label[:, 0])) + 0.5 * float(
+            self._pull @ (pulled * pulled)
+        )
+        of_learned = residual[:, self._learned]
+        gradient = self._pull * pulled
+        gradient[0] += float((residual * self._start).sum())
+        gradient[1 : -self._shape[1]] += (self._x.T @ of_learned).ravel()
+        gradient[-self._shape[1] :] += of_learned.sum(axis=0)
+        return value, gradient

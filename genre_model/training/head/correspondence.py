@@ -1,0 +1,151 @@
+"""Which of a starting model's genres belong to which of the user's.
+
+Names come first, then the parts of names ("Pop/Rock"), then kinship: a genre of the user's covers
+the kinds of it that the user has no label for (Rock: Metal), and a kind that the starting model
+does not know (Bebop) gets a part of what it gives to the nearest genre that it knows (Jazz).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.data.genre_names import fold
+
+Float32 = NDArray[np.float32]
+
+# Names of the same music that are no spellings of each other.
+SAME: Mapping[str, str] = {
+    "alternative rock": "alternative",
+    "indie": "alternative",
+    "indie rock": "alternative",
+    "alternative and punk": "alternative",
+    "punk": "punk rock",
+    "heavy metal": "metal",
+    "funk": "soul",
+    "latin american": "latin",
+    "caribbean and latin american": "latin",
+    "dance": "electronic",
+    "singer songwriter": "folk",
+}
+
+# "Pop/Rock", "Folk, World, & Country", "Funk / Soul", "Pop-Rock"; but not the "&" of "R&B".
+SEPARATORS = re.compile(r"\s*[/,;+|]\s*|\s+&\s+|\s+and\s+")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correspondence:
+    """``genres`` are the user's with labels, then those of the starting model that stay answerable.
+
+    ``shares`` (n_own_genres + 1, n_genres) as in :class:`StartingModel`.  ``answers``
+    (n_own_genres, n_genres) are the part of them that the model would answer by itself: it never
+    answers a kind that it does not know.
+    """
+
+    genres: tuple[str, ...]
+    shares: Float32
+    answers: Float32
+
+
+def correspond(
+    labelled: Sequence[str],
+    own: Sequence[str],
+    own_parents: Mapping[str, str],
+    tree: Mapping[str, str],
+    *,
+    others: bool,
+) -> Correspondence:
+    """Match the genres that the user has labelled with a model's own.
+
+    Args:
+        labelled: The user's.
+        own: The model's.
+        own_parents: Its tree, child -> parent.
+        tree: Any other tree of genres, child -> parent, folded.
+        others: Whether the model's genres that belong to none of the user's stay answerable.
+    """
+    parents = {**tree, **{key(child): key(parent) for child, parent in own_parents.items()}}
+    known = {key(genre) for genre in own}
+    owners = [owners_of(genre, labelled, parents, known) for genre in own]
+    covering = {name for found in owners for name in found}
+    kinds: dict[int, list[str]] = {}
+    for name in labelled:
+        place = None if name in covering else nearest(name, own, parents)
+        kinds.setdefault(len(own) if place is None else place, []).extend(
+            [] if name in covering else [name]
+        )
+    left = [genre for genre, found in zip(own, owners, strict=True) if not found]
+    genres = (*labelled, *(left if others else ()))
+    column = {name: index for index, name in enumerate(genres)}
+    shares = np.zeros((len(own) + 1, len(genres)), np.float32)
+    answers = np.zeros((len(own), len(genres)), np.float32)
+    for row, genre in enumerate(own):
+        holders = owners[row] or ([genre] if others else [])
+        takers = [*holders, *kinds.get(row, [])]
+        for name in takers:
+            shares[row, column[name]] = 1 / len(takers)
+        for name in holders:
+            answers[row, column[name]] = 1 / len(holders)
+    unknown = kinds.get(len(own), [])
+    for name in unknown:
+        shares[-1, column[name]] = 1 / (len(unknown) + 1)
+    return Correspondence(genres, shares, answers)
+
+
+def owners_of(
+    genre: str, labelled: Sequence[str], parents: Mapping[str, str], known: Set[str]
+) -> list[str]:
+    """The user's genres that one of the model's belongs to: its own name's, else its ancestors'."""
+    for name in ancestry(key(genre), parents):
+        whole = [mine for mine in labelled if key(mine) == name]
+        if whole:
+            return whole
+        parts = [mine for mine in labelled if name in parts_of(mine, known)]
+        if parts:
+            return parts
+    return []
+
+
+def nearest(name: str, own: Sequence[str], parents: Mapping[str, str]) -> int | None:
+    """The place of the model's genre that a name is a kind of: by the tree, or its last words."""
+    places = {key(genre): index for index, genre in enumerate(own)}
+    plain = key(name)
+    for ancestor in ancestry(plain, parents):
+        if ancestor in places:
+            return places[ancestor]
+    words = plain.split()
+    endings = (key(" ".join(words[start:])) for start in range(1, len(words)))
+    return next((places[ending] for ending in endings if ending in places), None)
+
+
+def ancestry(name: str, parents: Mapping[str, str]) -> Iterable[str]:
+    """A name and its ancestors, as far as they do not come round."""
+    seen: list[str] = []
+    node: str | None = name
+    while node is not None and node not in seen:
+        seen.append(node)
+        above = parents.get(node)
+        node = None if above is None else key(above)
+    return seen
+
+
+def key(name: str) -> str:
+    """What names of the same music have in common."""
+    folded = fold(name)
+    return SAME.get(folded, folded)
+
+
+def parts_of(name: str, known: Set[str]) -> set[str]:
+    """The genres that a name joins: Pop and Rock of "Pop/Rock"; none where it is one name.
+
+    A hyphen joins what are genres by themselves: "Pop-Rock", but not "Hip-Hop".
+    """
+    parts = {key(part.lstrip("& ")) for part in SEPARATORS.split(name.casefold())} - {""}
+    if len(parts) > 1:
+        return parts
+    words = {key(word) for word in name.split("-")}
+    return words if len(words) > 1 and words <= known else set()

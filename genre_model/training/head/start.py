@@ -1,0 +1,42 @@
+"""Give a training set the model to start from, in the user's genres."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from genre_model.core.errors import GenreModelError
+from genre_model.model.bundle.store import Bundle
+from genre_model.model.head import Head, StartingModel
+from genre_model.training.head.correspondence import correspond
+from genre_model.training.training_set import TrainingSet, with_start
+
+
+def starting_from(
+    training_set: TrainingSet, backbone: Bundle, tree: Mapping[str, str], *, others: bool
+) -> TrainingSet:
+    """The training set with what a bundle says of its tracks.
+
+    Args:
+        training_set: Tracks with the features of the bundle's network.
+        backbone: The model to start from.
+        tree: Child -> parent, folded, beside the bundle's own.
+        others: Whether its genres that none of the user's covers stay answerable; if not, the
+            user's are all there is.  So they are where the bundle knows none of them.
+
+    Raises:
+        GenreModelError: The bundle has no linear head.
+    """
+    manifest, head = backbone.manifest, backbone.head()
+    if not isinstance(head, Head):
+        raise GenreModelError(f"{backbone.directory}: its network has no head to start from")
+    labelled = training_set.genres
+    found = correspond(labelled, manifest.genres, manifest.parents, tree, others=others)
+    if others and not found.answers[:, : len(labelled)].any():  # they speak of something else
+        others = False
+        found = correspond(labelled, manifest.genres, manifest.parents, tree, others=False)
+    aggregation = manifest.aggregation
+    sharpened = Head(
+        head.weights * aggregation.inverse_temperature, head.bias * aggregation.inverse_temperature
+    )
+    start = StartingModel(sharpened, aggregation.other_logit, found.shares)
+    return with_start(training_set, found.genres, start, closed=not others)
