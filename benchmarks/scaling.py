@@ -2,8 +2,8 @@
 
     python -m benchmarks.scaling TRACKS [--songs 40] [--workers 1 2 4] [--rounds 3] [--dask]
 
-Full-length tracks, heard without a cache by threads of one process, by processes of their own, and
-with ``--dask`` by a scheduler and as many workers with one thread each.  All ways come in turn in
+Full-length tracks without a cache, by worker processes, and with ``--dask`` by a scheduler and as
+many workers with one thread each.  All ways come in turn in
 each round; all have begun before the clock starts.  Memory is the most that all processes had at
 once, with what they share counted once (Linux).  Three minutes, five with Dask.
 """
@@ -26,11 +26,10 @@ from pathlib import Path
 from benchmarks.measuring import Row, full_length, parser_of, publish
 from benchmarks.memory_watch import Watch
 from genre_model.extraction.dask_workers import DaskExtractorPool
-from genre_model.extraction.extractor import Effort, extraction_spec
+from genre_model.extraction.extractor import Effort
 from genre_model.extraction.tasks import log_bug
 from genre_model.extraction.workers import (
     ExtractorPool,
-    ProcessExtractorPool,
     extract_many,
     local_pool,
 )
@@ -50,7 +49,7 @@ def main() -> None:
     parser.add_argument("--dask", action="store_true")
     options = parser.parse_args()
     songs = full_length(options.tracks, options.songs)
-    kinds = ["threads", "processes", *(["Dask"] if options.dask else [])]
+    kinds = ["processes", *(["Dask"] if options.dask else [])]
     ways = [(kind, n) for n in options.workers for kind in kinds]
     rates: dict[tuple[str, int], list[float]] = {way: [] for way in ways}
     peaks: dict[tuple[str, int], float] = {}
@@ -59,13 +58,13 @@ def main() -> None:
             rate, peak = in_a_process(kind, n_workers, songs)
             rates[kind, n_workers].append(rate)
             peaks[kind, n_workers] = max(peak, peaks.get((kind, n_workers), 0.0))
-    one = rates["threads", options.workers[0]]
+    one = rates["processes", options.workers[0]]
     rows: list[Row] = []
     for way in ways:
         gain = statistics.median(rate / base for rate, base in zip(rates[way], one, strict=True))
         figures = [f"{statistics.median(rates[way]):.2f}", f"{gain:.2f}", f"{peaks[way]:.0f}"]
         rows.append([*way, *figures])
-    columns = ["who hears", "how many", "songs a second", "times one thread", "MB of all together"]
+    columns = ["workers", "how many", "songs a second", "times one worker", "MB of all together"]
     publish(options, columns, rows, songs=len(songs))
 
 
@@ -80,7 +79,7 @@ def in_a_process(kind: str, n_workers: int, songs: Sequence[Path]) -> tuple[floa
 
 def once(kind: str, n_workers: int, songs: Sequence[Path]) -> tuple[float, float]:
     classifier = Classifier(load_bundle(SHIPPED), lazily=True)
-    with ears_of(kind, n_workers, classifier) as pool:
+    with pool_of(kind, n_workers, classifier) as pool:
         warm = songs[: 2 * n_workers]
         extract(pool, warm)
         watch = Watch(os.getpid())
@@ -93,13 +92,10 @@ def once(kind: str, n_workers: int, songs: Sequence[Path]) -> tuple[float, float
 
 
 @contextmanager
-def ears_of(kind: str, n_workers: int, classifier: Classifier) -> Iterator[ExtractorPool]:
-    if kind == "threads":
-        with closing(local_pool(classifier, None, EFFORT, n_workers=n_workers, n_files=0)) as pool:
-            yield pool
-    elif kind == "processes":
+def pool_of(kind: str, n_workers: int, classifier: Classifier) -> Iterator[ExtractorPool]:
+    if kind == "processes":
         with closing(
-            ProcessExtractorPool(extraction_spec(classifier.bundle, None, EFFORT), n_workers)
+            local_pool(classifier, None, EFFORT, n_workers=n_workers, n_files=n_workers)
         ) as pool:
             yield pool
     else:

@@ -54,7 +54,7 @@ def without(cache: Path | None, new: list[Clip], folder: Path) -> Path | None:
     with sqlite3.connect(copy) as connection:
         for clip in new:
             key = front_end + audio_fingerprint(clip.source)
-            connection.execute("DELETE FROM heard WHERE key = ?", (key,))
+            connection.execute("DELETE FROM features WHERE key = ?", (key,))
     connection.close()
     return copy
 
@@ -74,7 +74,7 @@ def n_extracted(library: TemporaryLibrary) -> int:
     if not path.exists():
         return 0
     with sqlite3.connect(path) as connection:
-        [(n,)] = connection.execute("SELECT count(*) FROM heard").fetchall()
+        [(n,)] = connection.execute("SELECT count(*) FROM features").fetchall()
     connection.close()
     return n
 

@@ -38,7 +38,8 @@ from benchmarks.measuring import LONGEST_S, SHORTEST_S, parser_of, publish, seco
 from genre_model.core.errors import AudioError
 from genre_model.core.specs import NotesSpec, SamplingSpec
 from genre_model.data.folder import find_audio
-from genre_model.extraction.cache import Cache, cached_extract
+from genre_model.extraction.cache import Cache
+from genre_model.extraction.extractor import Effort, Extractor
 from genre_model.features.slices import order
 from genre_model.model.aggregation import aggregate
 from genre_model.model.classifier import Classifier, SongFeatures, load_classifier
@@ -168,7 +169,7 @@ def main() -> None:
 
 def read_songs(options: argparse.Namespace, by: Judge) -> Iterable[Song]:
     """Songs of every package, heard wholly."""
-    extract = cached_extract(by.classifier, Cache(options.cache), thorough=True)
+    extract = Extractor(by.classifier, Cache(options.cache), Effort(thorough=True)).extract
     chosen = []
     folders = sorted(path for path in options.music.iterdir() if path.is_dir())
     for folder in folders or [options.music]:

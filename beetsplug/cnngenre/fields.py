@@ -7,6 +7,8 @@
 ``cnngenre_written``      the genres that we gave the track
 ``cnngenre_reviewed``     the genres that the user gave it in a review: they are not ours
 ``cnngenre_previous``     the genres that it had before; only where we, or a review, gave it others
+``cnngenre_file``         what its file had in its genre tag before, as the format has it, and the
+                          genres that the file was given instead, in JSON
 """
 
 from __future__ import annotations
@@ -23,4 +25,5 @@ FIELDS: dict[str, types.Type[Any, Any]] = {
     "cnngenre_written": types.MULTI_VALUE_DSV,
     "cnngenre_reviewed": types.MULTI_VALUE_DSV,
     "cnngenre_previous": types.MULTI_VALUE_DSV,
+    "cnngenre_file": types.STRING,
 }

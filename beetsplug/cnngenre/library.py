@@ -68,7 +68,13 @@ def current(model: Model) -> Model | None:
 def unedited(model: Model, genres: tuple[str, ...]) -> Model | None:
     """A track or an album as it is now; None where it has gone, or has other genres than these."""
     now = current(model)
-    return now if now is not None and named(now.genres) == named(genres) else None
+    return now if now is not None and named(stored_genres(now)) == named(genres) else None
+
+
+def stored_genres(model: Item | Album) -> list[str]:
+    """The genres in the library; plugins may compute others from them for templates."""
+    found: list[str] = model._values_fixed.get("genres") or []
+    return found
 
 
 def named(genres: Iterable[str]) -> list[str]:

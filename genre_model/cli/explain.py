@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genre_model.cli.common import add_answer_options, say, wished_policy, wished_vocabulary
-from genre_model.core.deadline import time_limit
 from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.data.folder import read_tags
 from genre_model.explain.evidence import Explanation, evidence_of, reason_of
@@ -16,6 +17,9 @@ from genre_model.explain.text import explanation_lines
 from genre_model.explain.viewer import show
 from genre_model.features.png import pillow
 from genre_model.model.vocabulary import judge
+
+if TYPE_CHECKING:
+    from genre_model.model.classifier import Classifier, SongFeatures
 
 
 def add_explain(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +34,8 @@ def add_explain(parser: argparse.ArgumentParser) -> None:
 
 def run_explain(options: argparse.Namespace) -> int:
     """Explain one file."""
-    from genre_model.model.classifier import load_classifier
+    from genre_model.model.bundle.store import load_bundle
+    from genre_model.model.classifier import Classifier
 
     output: Path | None = options.output
     if options.open and output is None:
@@ -39,15 +44,12 @@ def run_explain(options: argparse.Namespace) -> int:
         pillow()
         if output.exists() and not options.force:
             raise GenreModelError(f"{output} is there already; --force overwrites it")
-    classifier = load_classifier(options.model)
+    classifier = Classifier(load_bundle(options.model), lazily=True)
     manifest = classifier.manifest
     vocabulary = wished_vocabulary(manifest, options.genres)
     policy = wished_policy(manifest, options.threshold, options.count)
     try:
-        with time_limit(options.time_limit):
-            extracted = classifier.extract(
-                options.file, thorough=options.thorough, until_stable=True
-            )
+        extracted = features_of(options, classifier)
         song = judge(classifier.probabilities(extracted), vocabulary, policy)
         explanation = Explanation(
             title_of(options.file),
@@ -67,6 +69,27 @@ def run_explain(options: argparse.Namespace) -> int:
         if options.open:
             show(output)
     return 0
+
+
+def features_of(options: argparse.Namespace, classifier: Classifier) -> SongFeatures:
+    """The features of the file.
+
+    Raises:
+        AudioError: It has none.
+        GenreModelError: The model cannot be used.
+    """
+    from genre_model.extraction.extractor import Effort
+    from genre_model.extraction.tasks import log_bug
+    from genre_model.extraction.workers import extract_many, local_pool
+    from genre_model.model.classifier import SongFeatures
+
+    effort = Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit)
+    with closing(local_pool(classifier, None, effort, n_workers=1, n_files=1)) as pool:
+        pool.check()
+        [(_, found)] = extract_many(pool, [options.file], lambda path: path, log_bug)
+    if not isinstance(found, SongFeatures):
+        raise AudioError(str(found))
+    return found
 
 
 def title_of(path: Path) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from genre_model.audio.decode import open_audio
 from genre_model.cli.common import say
 from genre_model.core.errors import AudioError, GenreModelError, TooShortError
+from genre_model.core.processes import call_in_worker
 from genre_model.core.specs import SoxSpec
 from genre_model.features.png import SLICE_PIXELS, pillow, save_picture, save_slices, slice_files
 from genre_model.features.sox import MAX_COLUMNS, sox_picture
@@ -70,7 +71,7 @@ def run_spectrogram(options: argparse.Namespace) -> int:
     if options.output.exists() and not options.force:
         raise GenreModelError(f"{options.output} is there already; --force overwrites it")
     try:
-        picture = song_picture(options.file, options.rate)
+        picture = call_in_worker(song_picture, options.file, options.rate)
     except AudioError as error:
         raise GenreModelError(f"{options.file}: {error}") from error
     save_picture(picture, options.output)
@@ -84,7 +85,7 @@ def run_slices(options: argparse.Namespace) -> int:
     n_failed = 0
     for file, folder in song_folders(options.files, options.output, force=options.force):
         try:
-            picture = song_picture(file, options.rate)
+            picture = call_in_worker(song_picture, file, options.rate)
             if picture.shape[1] < SLICE_PIXELS:
                 raise TooShortError("too short: not one slice of 2.56 s")
             n_slices = save_slices(picture, folder)

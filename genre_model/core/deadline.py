@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +21,6 @@ TIME_LIMIT_S = 60.0
 LEAST_SPEED = 10.0
 
 
-# Set as soon as nobody wants to know any more what this thread is about to find out.
-GIVEN_UP: ContextVar[threading.Event | None] = ContextVar("given_up", default=None)
-
-
 @dataclass(slots=True)
 class Deadline:
     """How long a track may take from now on: ``limit_s``, and longer while decoding gets on.
@@ -36,16 +31,13 @@ class Deadline:
     limit_s: float
     began_s: float = field(default_factory=time.monotonic)
     decoded_s: float = 0.0
-    given_up: threading.Event | None = field(default_factory=GIVEN_UP.get)
 
     def check(self, decoded_s: float = 0.0) -> None:
         """Take note of so many more seconds of music.
 
         Raises:
-            AudioError: Time is up, or nobody waits.
+            AudioError: Time is up.
         """
-        if self.given_up is not None and self.given_up.is_set():
-            raise AudioError("given up")
         self.decoded_s += decoded_s
         if time.monotonic() > self.ends_s:
             raise self.exhausted()
@@ -61,7 +53,7 @@ class Deadline:
 
 
 # Of the track that this thread is at.
-DEADLINE: ContextVar[Deadline | None] = ContextVar("patience", default=None)
+DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
@@ -76,13 +68,3 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         yield
     finally:
         DEADLINE.reset(token)
-
-
-@contextmanager
-def until(given_up: threading.Event) -> Iterator[None]:
-    """Whatever is decoded and heard inside, in this thread, ends soon after the event is set."""
-    token = GIVEN_UP.set(given_up)
-    try:
-        yield
-    finally:
-        GIVEN_UP.reset(token)

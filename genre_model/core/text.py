@@ -25,7 +25,7 @@ JOINERS = "\u200c\u200d"  # Persian words and many emoji need them
 
 def visible(text: str) -> str:
     """Text for a page: controls and direction overrides as a symbol or a code point."""
-    return "".join(map(shown_character, text))
+    return text if text.isprintable() else "".join(map(shown_character, text))
 
 
 def shown_character(character: str) -> str:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from genre_model.audio.decode import open_audio
 from genre_model.core.errors import AudioError, GenreModelError, reason
+from genre_model.core.processes import call_in_worker
 from genre_model.data.play_history import PlayHistory, number_in
 from genre_model.data.tracks import LabelledTrack
 from genre_model.features.png import read_frames
@@ -184,12 +185,21 @@ def read_all_tags(paths: Sequence[Path], threads: int) -> Iterator[Tags]:
 def read_tags(path: Path) -> Tags:
     """The tags of a file; those that cannot be read are empty."""
     try:
-        with open_audio(path, ANY_RATE_HZ) as audio:
-            found = {**lowered(audio.stream.metadata), **lowered(audio.container.metadata)}
+        found = call_in_worker(metadata_of, path)
     except (AudioError, UnicodeError):
         return Tags()
     artist, album, title = (found.get(key, "").strip() for key in ("artist", "album", "title"))
     return Tags(artist, album, title, split_genres(found.get("genre", "")))
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """The tags of a file's audio and of its container, by keys in lower case.
+
+    Raises:
+        AudioError: The file cannot be read as audio.
+    """
+    with open_audio(path, ANY_RATE_HZ) as audio:
+        return {**lowered(audio.stream.metadata), **lowered(audio.container.metadata)}
 
 
 def lowered(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from genre_model.audio.fingerprint import audio_fingerprint
 from genre_model.core.errors import AudioError, BundleError
+from genre_model.core.processes import call_in_worker
 from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.store import Bundle
 
@@ -54,7 +55,7 @@ def track_key(path: Path, bundle_id: str) -> int:
     Raises:
         AudioError: The file cannot be read as audio.
     """
-    digest = hashlib.sha256(audio_fingerprint(path) + bundle_id.encode()).digest()
+    digest = hashlib.sha256(call_in_worker(audio_fingerprint, path) + bundle_id.encode()).digest()
     return int.from_bytes(digest[:8], "little")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError, reason
+from genre_model.core.processes import call_in_worker
 from genre_model.core.specs import FrontEndSpec, NotesSpec
 from genre_model.core.text import clock, harmless
 from genre_model.explain.evidence import Evidence, Explanation, percent
@@ -133,7 +134,8 @@ def explanation_of_song(explanation: Explanation, song: Path, spec: FrontEndSpec
     """
     if isinstance(spec, NotesSpec):
         raise GenreModelError("no picture: this model reads notes and hears no sound")
-    spectrum = log_spectrum(song, spec.sample_rate_hz, SPECTRUM[1] - SPECTRUM[0])
+    n_rows = SPECTRUM[1] - SPECTRUM[0]
+    spectrum = call_in_worker(log_spectrum, song, spec.sample_rate_hz, n_rows)
     return draw_explanation(explanation, spectrum)
 
 

@@ -21,11 +21,9 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from genre_model.audio.fingerprint import audio_fingerprint
-from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import GenreModelError
 from genre_model.model.bundle.manifest import Manifest
-from genre_model.model.classifier import Classifier, Sample, SongFeatures, is_sampled
+from genre_model.model.classifier import Sample, SongFeatures, is_sampled
 
 Result = TypeVar("Result")
 
@@ -43,8 +41,8 @@ USED_WITHIN_S = 3600.0  # how exactly it is known when an entry was used: noting
 
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS heard (key BLOB PRIMARY KEY, value BLOB NOT NULL, used REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS extracted_used ON heard (used);
+CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, value BLOB NOT NULL, used REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS features_used ON features (used);
 """
 
 
@@ -106,13 +104,13 @@ class Cache:
         """What was heard under a key, if it is there and whole."""
 
         def read(connection: sqlite3.Connection) -> bytes | None:
-            select = "SELECT value, used FROM heard WHERE key = ?"
+            select = "SELECT value, used FROM features WHERE key = ?"
             row: tuple[bytes, float] | None = connection.execute(select, (key,)).fetchone()
             if row is None:
                 return None
             content, used = row
             if abs(time.time() - used) > USED_WITHIN_S:
-                connection.execute("UPDATE heard SET used = ? WHERE key = ?", (time.time(), key))
+                connection.execute("UPDATE features SET used = ? WHERE key = ?", (time.time(), key))
             return content
 
         found = self._transact(read)
@@ -123,13 +121,13 @@ class Cache:
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "INSERT OR REPLACE INTO heard VALUES (?, ?, ?)", (key, content, time.time())
+                "INSERT OR REPLACE INTO features VALUES (?, ?, ?)", (key, content, time.time())
             )
             n_deleted = 1
             while n_deleted and self._used_bytes() > self.max_bytes:
                 n_deleted = connection.execute(
-                    "DELETE FROM heard WHERE key IN (SELECT key FROM heard ORDER BY used "
-                    "LIMIT max(1, (SELECT count(*) / 10 FROM heard)))"
+                    "DELETE FROM features WHERE key IN (SELECT key FROM features ORDER BY used "
+                    "LIMIT max(1, (SELECT count(*) / 10 FROM features)))"
                 ).rowcount
 
         self._transact(write)
@@ -195,48 +193,6 @@ def set_aside(path: Path, why: str) -> None:
     path.replace(f"{path}.{why}")
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
-
-
-def cached_extract(
-    classifier: Classifier,
-    cache: Cache | None,
-    *,
-    thorough: bool = False,
-    until_stable: bool = False,
-    time_limit_s: float | None = TIME_LIMIT_S,
-) -> Callable[[Path], SongFeatures]:
-    """``classifier.hear``, by way of a cache and within a time limit.
-
-    What is heard for the first time is rounded as if it came from the cache, so that a second run
-    says the same as the first.  Of a long song the cache may have fewer slices than are needed now,
-    or more: those that lack are heard and added, those that are too many are left out.
-
-    Raises (the returned function):
-        AudioError: As ``Classifier.hear``, or it took too long.
-    """
-    front_end = front_end_hash(classifier.manifest, thorough=thorough)
-
-    def extract(path: Path) -> SongFeatures:
-        with time_limit(time_limit_s):
-            return extract_by_cache(path)
-
-    def extract_by_cache(path: Path) -> SongFeatures:
-        if cache is None:
-            return classifier.extract(path, thorough=thorough, until_stable=until_stable)
-        key = front_end + audio_fingerprint(path)
-        known = cache.get(key)
-        if known is not None and known.sample is None:
-            return known
-        extracted = classifier.extract(
-            path, thorough=thorough, until_stable=until_stable, known=known
-        )
-        if known is None or is_more(extracted, known):
-            content = pack(extracted)
-            cache.put(key, content)
-            extracted = unpack(content) or extracted
-        return extracted
-
-    return extract
 
 
 def is_more(extracted: SongFeatures, known: SongFeatures) -> bool:

@@ -1,6 +1,6 @@
-"""Past one machine: files are heard by the workers of a Dask cluster (the extra ``dask``).
+"""Past one machine: files are decoded by the workers of a Dask cluster (the extra ``dask``).
 
-Only hearing is spread.  What was heard before is looked up here and kept here, the model is sent to
+Only extraction is spread.  The cache is read and written here, the model is sent to
 each worker once, and a file that the workers cannot see under its path is sent to them.
 """
 
@@ -22,14 +22,14 @@ from urllib.parse import urlsplit
 from genre_model.core.errors import GenreModelError, reason
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.extractor import (
-    CachedFeatures,
     Effort,
     ExtractionSpec,
+    Extractor,
     extraction_spec,
     files_of,
     receive,
 )
-from genre_model.extraction.tasks import Failure
+from genre_model.extraction.tasks import Failure, attempt
 from genre_model.extraction.workers import PER_WORKER, Answer, ExtractorPool, completed, local_pool
 from genre_model.model.classifier import Classifier, SongFeatures
 
@@ -53,7 +53,7 @@ GONE = "the Dask scheduler is gone"
 POLL_S = 1.0
 
 
-# Of files that are sent and not heard yet.
+# Of files that are sent and not decoded yet.
 MAX_SENT_BYTES = 2**28
 
 
@@ -76,7 +76,7 @@ def pool_for(
     n_files: int,
     dask: str | None = None,
 ) -> ExtractorPool:
-    """Whoever hears so many files, or more: the cluster of a Dask scheduler, or this machine.
+    """Workers for so many files, or more: of a Dask scheduler's cluster, or of this machine.
 
     Raises:
         GenreModelError: The cluster cannot be used, or the model cannot.
@@ -91,8 +91,6 @@ def pool_for(
 class DaskExtractorPool:
     """The workers of a Dask cluster.  Those that are lost are made up for by the others."""
 
-    costly = True
-
     def __init__(
         self, address: str, classifier: Classifier, cache: Cache | None, effort: Effort
     ) -> None:
@@ -101,13 +99,13 @@ class DaskExtractorPool:
         Args:
             address: Of the scheduler, as ``tcp://host:8786``.
             classifier: The model; its network is not loaded here.
-            cache: What was heard before.
-            effort: How much is heard of each file.
+            cache: The features of earlier runs.
+            effort: How much of each file is decoded.
 
         Raises:
             GenreModelError: That is not possible.
         """
-        self._cached_features = CachedFeatures(classifier, cache, effort)
+        self._extractor = Extractor(classifier, cache, effort)  # of the cache: nothing is decoded
         self._extraction = extraction_spec(classifier.bundle, None, effort)
         self._sends: bool | None = None  # whether files have to be sent; None before the first
         self._sent: dict[Future[Answer], int] = {}
@@ -130,8 +128,8 @@ class DaskExtractorPool:
         self._wait(self._submit(ExtractionSpec.check, self._extraction))
 
     def submit(self, path: Path) -> Future[Answer]:
-        """Begin to hear a file, unless enough of it was heard before."""
-        known = self._cached_features.recall(path)
+        """Begin with a file, unless enough of its features is in the cache."""
+        known = attempt(self._extractor.recall, path)
         if known is not None:
             return completed(known)
         try:
@@ -143,7 +141,7 @@ class DaskExtractorPool:
         return self._send(path) if self._sends else self._point_at(path, n_bytes)
 
     def claim(self, path: Path, future: Future[Answer]) -> Answer:
-        """What was heard of a file, which is kept.
+        """The features of a file, which are kept, or why there are none.
 
         Raises:
             GenreModelError: The cluster is gone, or the model cannot be used.
@@ -152,9 +150,7 @@ class DaskExtractorPool:
         if outcome == NOT_HERE:
             self._sends = True
             outcome = self._outcome(self._send(path))
-        return (
-            outcome if isinstance(outcome, Failure) else self._cached_features.keep(path, outcome)
-        )
+        return outcome if isinstance(outcome, Failure) else self._extractor.keep(path, outcome)
 
     def close(self) -> None:
         """Leave the cluster; what its workers are at is of no interest any more."""
@@ -185,7 +181,7 @@ class DaskExtractorPool:
         """Send a file, as soon as not too much is under way.
 
         Raises:
-            GenreModelError: Nobody is left to hear what is.
+            GenreModelError: No worker is left that could decode what is.
         """
         while self._sent and sum(self._sent.values()) > MAX_SENT_BYTES:
             for done in self._first_of(self._sent):
@@ -344,16 +340,16 @@ def is_here(path: Path, n_bytes: int) -> bool:
 
 
 def extract_here(extraction: ExtractionSpec, path: Path, n_bytes: int) -> SongFeatures | Failure:
-    """What a worker hears of a file that it sees, or should."""
+    """The features of a file that a worker sees, or should."""
     return extraction(path) if is_here(path, n_bytes) else NOT_HERE
 
 
 def extract_sent(extraction: ExtractionSpec, suffix: str, content: bytes) -> SongFeatures | Failure:
-    """What a worker hears of a file that was sent."""
+    """The features of a file that was sent."""
     try:
         with tempfile.TemporaryDirectory(prefix="cnngenre-") as folder:
             path = Path(folder) / f"sent{suffix}"
             path.write_bytes(content)
             return extraction(path)
     except OSError as error:
-        return Failure(f"a Dask worker cannot keep it for as long as it is heard: {reason(error)}")
+        return Failure(f"a Dask worker cannot keep it: {reason(error)}")

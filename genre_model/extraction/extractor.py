@@ -1,8 +1,7 @@
-"""How files are heard, small enough to be sent to whoever is to hear them.
+"""Extract the features of files, and a description of how, which can be sent to another process.
 
-A :class:`Hearing` says which model hears, how much, and where what was heard is kept.  It can be
-called in a worker process and on another machine; whoever is called with it first loads the model,
-once.
+An :class:`ExtractionSpec` names the model, how much of a file it gets, and the cache.  Whatever
+process it is called in loads the model first, once.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.extraction.cache import (
     Cache,
     CacheSpec,
-    cached_extract,
     front_end_hash,
+    is_more,
     pack,
     unpack,
 )
-from genre_model.extraction.tasks import Failure, attempted
+from genre_model.extraction.tasks import Failure, attempt
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import HEAD, PROBE, Bundle
 from genre_model.model.classifier import Classifier, SongFeatures
@@ -38,7 +37,11 @@ _received: dict[bytes, Path] = {}
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much of each file is heard, and how long that may take; see ``cached_extract``."""
+    """How much of each file is decoded, and how long that may take.
+
+    ``thorough``: all slices, not ``max_slices``.  ``until_stable``: as many slices as it takes to
+    know the answer.
+    """
 
     thorough: bool = False
     until_stable: bool = False
@@ -46,26 +49,12 @@ class Effort:
 
 
 class Extractor:
-    """A loaded model that hears one file after the other, by way of the cache."""
+    """A model that extracts the features of one file after the other, by way of the cache.
 
-    def __init__(self, classifier: Classifier, cache: Cache | None, effort: Effort) -> None:
-        self._attempt = attempted(
-            cached_extract(
-                classifier,
-                cache,
-                thorough=effort.thorough,
-                until_stable=effort.until_stable,
-                time_limit_s=effort.time_limit_s,
-            )
-        )
-
-    def __call__(self, path: Path) -> SongFeatures | Failure:
-        """What is heard of a file, or why it cannot be heard."""
-        return self._attempt(path)
-
-
-class CachedFeatures:
-    """What was heard before, which needs no network: nobody is asked to hear it again."""
+    New features are rounded as if they came from the cache, so that a second run says the same as
+    the first.  Of a long song the cache may have fewer slices than are needed now, or more: those
+    that lack are added, those that are too many are left out.
+    """
 
     def __init__(self, classifier: Classifier, cache: Cache | None, effort: Effort) -> None:
         self._classifier = classifier
@@ -73,27 +62,59 @@ class CachedFeatures:
         self._effort = effort
         self._front_end = front_end_hash(classifier.manifest, thorough=effort.thorough)
 
-    def recall(self, path: Path) -> SongFeatures | Failure | None:
-        """What is known of a file, if that is enough, or why it cannot be opened."""
-        cache = self._cache
-        return None if cache is None else attempted(lambda p: self._known(cache, p))(path)
+    def extract(self, path: Path) -> SongFeatures:
+        """The features of a file.
 
-    def keep(self, path: Path, extracted: SongFeatures) -> SongFeatures:
-        """Keep what was heard of a file; it is rounded as if it came from here."""
-        if self._cache is None:
+        Raises:
+            AudioError: As ``Classifier.extract``, or it took too long.
+        """
+        with time_limit(self._effort.time_limit_s):
+            if self._cache is None:
+                return self._extract(path, None)
+            key = self._key(path)
+            known = self._cache.get(key)
+            if known is not None and known.sample is None:
+                return known
+            extracted = self._extract(path, known)
+            if known is None or is_more(extracted, known):
+                return self._keep(self._cache, key, extracted)
             return extracted
-        content = pack(extracted)
-        with suppress(AudioError):  # the file was changed or removed meanwhile
-            self._cache.put(self._key(path), content)
-        return unpack(content) or extracted
 
-    def _known(self, cache: Cache, path: Path) -> SongFeatures | None:
+    def recall(self, path: Path) -> SongFeatures | None:
+        """The features of a file, if enough of them are known; the network is not needed.
+
+        Raises:
+            AudioError: The file cannot be opened.
+        """
+        if self._cache is None:
+            return None
         effort = self._effort
         with time_limit(effort.time_limit_s):
-            known = cache.get(self._key(path))
+            known = self._cache.get(self._key(path))
         return self._classifier.recall(
             known, thorough=effort.thorough, until_stable=effort.until_stable
         )
+
+    def keep(self, path: Path, extracted: SongFeatures) -> SongFeatures:
+        """Keep a file's features that were extracted elsewhere; they are rounded."""
+        if self._cache is None:
+            return extracted
+        try:
+            key = self._key(path)
+        except AudioError:  # the file was changed or removed meanwhile
+            return unpack(pack(extracted)) or extracted
+        return self._keep(self._cache, key, extracted)
+
+    def _extract(self, path: Path, known: SongFeatures | None) -> SongFeatures:
+        effort = self._effort
+        return self._classifier.extract(
+            path, thorough=effort.thorough, until_stable=effort.until_stable, known=known
+        )
+
+    def _keep(self, cache: Cache, key: bytes, extracted: SongFeatures) -> SongFeatures:
+        content = pack(extracted)
+        cache.put(key, content)
+        return unpack(content) or extracted
 
     def _key(self, path: Path) -> bytes:
         return self._front_end + audio_fingerprint(path)
@@ -101,7 +122,7 @@ class CachedFeatures:
 
 @dataclass(frozen=True, slots=True)
 class ExtractionSpec:
-    """How files are heard.  ``manifest`` is that of the bundle in ``directory``, as JSON."""
+    """How features are extracted.  ``manifest`` is that of the bundle in ``directory``, as JSON."""
 
     directory: Path
     manifest: bytes
@@ -114,12 +135,12 @@ class ExtractionSpec:
         return hashlib.sha256(self.manifest).hexdigest()
 
     def __call__(self, path: Path) -> SongFeatures | Failure:
-        """What is heard of a file, or why it cannot be heard.
+        """The features of a file, or why there are none.
 
         Raises:
             BundleError: The model cannot be used.
         """
-        return loaded(self)(path)
+        return attempt(loaded(self).extract, path)
 
     def check(self) -> None:
         """Load the model.
@@ -131,14 +152,14 @@ class ExtractionSpec:
 
 
 def extraction_spec(bundle: Bundle, cache: CacheSpec | None, effort: Effort) -> ExtractionSpec:
-    """How files are heard with a bundle."""
+    """How features are extracted with a bundle."""
     manifest = msgspec.json.encode(bundle.manifest)
     return ExtractionSpec(bundle.directory.absolute(), manifest, cache, effort)
 
 
-@lru_cache(maxsize=2)  # a cluster's worker may hear for two runs at once
+@lru_cache(maxsize=2)  # a cluster's worker may serve two runs at once
 def loaded(extraction: ExtractionSpec) -> Extractor:
-    """The model of a hearing, loaded once in a process.
+    """The model of a specification, loaded once in a process.
 
     Raises:
         BundleError: It cannot be used.
@@ -153,13 +174,13 @@ def loaded(extraction: ExtractionSpec) -> Extractor:
 
 
 def bundle_of(extraction: ExtractionSpec) -> Bundle:
-    """The bundle of a hearing: what this process was sent, or what lies where it says."""
+    """The bundle of a specification: what this process was sent, or what lies where it says."""
     manifest = msgspec.json.decode(extraction.manifest, type=Manifest)
     return Bundle(_received.get(extraction.manifest, extraction.directory), manifest)
 
 
 def files_of(bundle: Bundle) -> dict[str, bytes]:
-    """The files of a bundle that hearing takes.
+    """The files of a bundle that extraction takes.
 
     Raises:
         BundleError: One is missing or was changed.

@@ -1,13 +1,12 @@
-"""Many songs at once over any ``concurrent.futures.Executor``, in order and in bounded memory."""
+"""Many songs at once, in order and in bounded memory; what becomes of one that fails."""
 
 from __future__ import annotations
 
 import logging
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor, Future
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a file could not be heard; ``bug`` is the traceback of an error that nobody foresaw.
+    """Why a file has no features; ``bug`` is the traceback of an error that nobody foresaw.
 
     It can be sent to another process, as a traceback itself cannot.
     """
@@ -63,55 +62,25 @@ def in_order(
                 future.cancel()
 
 
-def map_bounded(
-    executor: Executor,
-    function: Callable[[Task], Result],
-    tasks: Iterable[Task],
-    in_flight: int,
-) -> Iterator[tuple[Task, Result]]:
-    """Like ``executor.map``, but with at most ``in_flight`` tasks submitted and unclaimed.
-
-    When the caller stops early, tasks that have not begun are cancelled.
-
-    Raises:
-        Exception: Whatever the function raises, where its result is claimed.
-    """
-    with closing(in_order(lambda t: executor.submit(function, t), tasks, in_flight)) as pairs:
-        for task, future in pairs:
-            yield task, future.result()
-
-
 def log_bug(path: Path, trace: str) -> None:
     """Log an error that nobody foresaw."""
     log.error("%s: internal error\n%s", path, trace)
 
 
-def attempted(extract: Callable[[Path], Result]) -> Callable[[Path], Result | Failure]:
-    """``hear``, but where a file cannot be heard the answer is why not."""
-
-    def attempt(path: Path) -> Result | Failure:
-        try:
-            return extract(path)
-        except AudioError as error:
-            return Failure(str(error))
-        except Exception:  # noqa: BLE001  # the one guard: a bug at one track is not the run's end
-            return Failure("internal error, see the log", traceback.format_exc())
-
-    return attempt
+def attempt(function: Callable[..., Result], *arguments: object) -> Result | Failure:
+    """What a function returns, or why there is nothing: an error of the file's, or a bug."""
+    try:
+        return function(*arguments)
+    except AudioError as error:
+        return Failure(str(error))
+    except Exception:  # noqa: BLE001  # the one guard: a bug at one track is not the run's end
+        return Failure("internal error, see the log", traceback.format_exc())
 
 
-def told(path: Path, outcome: Result | Failure, report_bug: ReportBug) -> Result | str:
+def reported(path: Path, outcome: Result | Failure, report_bug: ReportBug) -> Result | str:
     """An outcome with the reason in place of a failure; a bug is reported."""
     if not isinstance(outcome, Failure):
         return outcome
     if outcome.bug is not None:
         report_bug(path, outcome.bug)
     return outcome.reason
-
-
-def guarded(
-    extract: Callable[[Path], Result], report_bug: ReportBug
-) -> Callable[[Path], Result | str]:
-    """``hear``, but where a file cannot be heard the answer is why not, as text."""
-    attempt = attempted(extract)
-    return lambda path: told(path, attempt(path), report_bug)

@@ -65,7 +65,8 @@ class TrainingSet:
     @property
     def truth(self) -> Indices:
         """(n_tracks,) index of the first class of each track."""
-        return np.array([self.genres.index(track.label) for track in self.tracks])
+        index = {genre: i for i, genre in enumerate(self.genres)}
+        return np.array([index[track.label] for track in self.tracks], np.intp)
 
     @property
     def play_history(self) -> Float64:

@@ -25,11 +25,11 @@ from genre_model.core.specs import AggregationSpec, SliceSpec, SpectrogramSpec
 from genre_model.extraction.cache import (
     USED_WITHIN_S,
     Cache,
-    cached_extract,
     front_end_hash,
     pack,
     unpack,
 )
+from genre_model.extraction.extractor import Effort, Extractor
 from genre_model.model.classifier import SongFeatures, load_classifier
 
 
@@ -108,7 +108,7 @@ class Counting:
 @pytest.mark.parametrize("kind", ["mp3", "flac", "aac", "vorbis", "wav16"])
 def test_moved_and_retagged_files_are_found_again(tiny_bundle, tmp_path, cache, kind):
     classifier = Counting(tiny_bundle)
-    extract = cached_extract(classifier, cache)
+    extract = Extractor(classifier, cache, Effort()).extract
     path, _ = audio_files.write_song(tmp_path, kind, seconds=4)
     first = extract(path)
     tagged = mediafile.MediaFile(path)
@@ -123,7 +123,7 @@ def test_moved_and_retagged_files_are_found_again(tiny_bundle, tmp_path, cache, 
 
 def test_another_song_under_the_same_name_is_another(tiny_bundle, tmp_path, cache):
     classifier = Counting(tiny_bundle)
-    extract = cached_extract(classifier, cache)
+    extract = Extractor(classifier, cache, Effort()).extract
     path = tmp_path / "song.wav"
     for hz in (200, 5_000):
         extract(audio_files.write_audio(path, audio_files.tone(3.1, hz), 44_100))
@@ -132,20 +132,20 @@ def test_another_song_under_the_same_name_is_another(tiny_bundle, tmp_path, cach
 
 def test_the_first_hearing_equals_the_second(tiny_bundle, tmp_path, cache):
     path, _ = audio_files.write_song(tmp_path, seconds=6)
-    extract = cached_extract(Counting(tiny_bundle), cache)
+    extract = Extractor(Counting(tiny_bundle), cache, Effort()).extract
     assert (extract(path).features == extract(path).features).all()
 
 
 def test_without_a_cache_every_hearing_is_one(tiny_bundle, tmp_path):
     classifier = Counting(tiny_bundle)
-    extract = cached_extract(classifier, None)
+    extract = Extractor(classifier, None, Effort()).extract
     path, _ = audio_files.write_song(tmp_path)
     extract(path), extract(path)
     assert len(classifier.paths) == 2
 
 
 def test_what_cannot_be_heard_is_not_kept(tiny_bundle, tmp_path, cache):
-    extract = cached_extract(Counting(tiny_bundle), cache)
+    extract = Extractor(Counting(tiny_bundle), cache, Effort()).extract
     path = tmp_path / "broken.mp3"
     path.write_bytes(b"nothing")
     for _ in range(2):
@@ -156,8 +156,8 @@ def test_what_cannot_be_heard_is_not_kept(tiny_bundle, tmp_path, cache):
 def test_thorough_hearing_is_kept_apart(tiny_bundle, tmp_path, cache):
     classifier = Counting(tiny_bundle)
     path, _ = audio_files.write_song(tmp_path, seconds=20)
-    few = cached_extract(classifier, cache)(path)
-    all_of_it = cached_extract(classifier, cache, thorough=True)(path)
+    few = Extractor(classifier, cache, Effort()).extract(path)
+    all_of_it = Extractor(classifier, cache, Effort(thorough=True)).extract(path)
     assert len(few.features) < len(all_of_it.features)
 
 
@@ -318,11 +318,11 @@ def test_a_value_that_was_changed_is_heard_again(tmp_path):
     path = filled(tmp_path / "features.db", 3)
     with sqlite3.connect(path) as connection:
         (content,) = connection.execute(
-            "SELECT value FROM heard WHERE key = ?", (key(0),)
+            "SELECT value FROM features WHERE key = ?", (key(0),)
         ).fetchone()
         damaged = content[:-1] + bytes([content[-1] ^ 1])
-        connection.execute("UPDATE heard SET value = ? WHERE key = ?", (damaged, key(0)))
-        connection.execute("UPDATE heard SET value = ? WHERE key = ?", (b"", key(1)))
+        connection.execute("UPDATE features SET value = ? WHERE key = ?", (damaged, key(0)))
+        connection.execute("UPDATE features SET value = ? WHERE key = ?", (b"", key(1)))
     connection.close()
     cache = Cache(path)
     assert cache.get(key(0)) is None
@@ -382,7 +382,7 @@ def test_a_file_that_is_no_cache_is_one_sentence_and_left_alone(tmp_path, what):
 def test_a_full_disk_does_not_stop_the_hearing(tiny_bundle, tmp_path, cache):
     cache._connection.execute("PRAGMA max_page_count = 1")  # SQLite's own "disk is full"
     path, _ = audio_files.write_song(tmp_path, seconds=4)
-    extract = cached_extract(Counting(tiny_bundle), cache)
+    extract = Extractor(Counting(tiny_bundle), cache, Effort()).extract
     assert len(extract(path).features) > 0
     big = pack(extracted(n_features=20_000))
     cache.put(key(1), big)
@@ -391,7 +391,7 @@ def test_a_full_disk_does_not_stop_the_hearing(tiny_bundle, tmp_path, cache):
 
 def test_a_cache_that_vanishes_does_not_stop_the_hearing(tiny_bundle, tmp_path, cache):
     path, _ = audio_files.write_song(tmp_path, seconds=4)
-    extract = cached_extract(Counting(tiny_bundle), cache)
+    extract = Extractor(Counting(tiny_bundle), cache, Effort()).extract
     extract(path)
     shutil.rmtree(cache.path.parent)
     assert len(extract(path).features) > 0
@@ -401,7 +401,7 @@ def test_a_cache_that_vanishes_does_not_stop_the_hearing(tiny_bundle, tmp_path, 
 def test_a_cache_of_another_version_is_set_aside(tmp_path, version):
     path = tmp_path / "features.db"
     with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE heard (something TEXT)")
+        connection.execute("CREATE TABLE features (something TEXT)")
         connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
     cache = Cache(path)

@@ -14,7 +14,7 @@ from genre_model.features.png import read_frames, save_picture, save_slices
 from genre_model.features.png_songs import place_of, read_slice_folder, song_files, takes_pictures
 from genre_model.features.sox import sox_picture
 from genre_model.training.networks.registry import find_architecture
-from genre_model.training.scratch.slice_store import store_slices
+from genre_model.training.scratch.slice_store import SliceForm, store_song
 
 RATE_HZ = 44_100
 SLICES = SliceSpec(frames=128, hop_frames=128)
@@ -143,11 +143,11 @@ def test_the_store_notices_that_any_slice_of_a_song_has_changed(tmp_path):
         slice_file(tmp_path / "song" / f"{number}.png", number)
     store = tmp_path / "store"
     store.mkdir()
-    file, n_slices = store_slices(architecture, store, tmp_path / "song" / "0.png")
+    file, n_slices = store_song(SliceForm.of(architecture), store, tmp_path / "song" / "0.png")
     assert n_slices == 3
-    assert store_slices(architecture, store, tmp_path / "song" / "0.png") == (file, 3)
+    assert store_song(SliceForm.of(architecture), store, tmp_path / "song" / "0.png") == (file, 3)
     slice_file(tmp_path / "song" / "3.png", 3)
-    other, n_slices = store_slices(architecture, store, tmp_path / "song" / "0.png")
+    other, n_slices = store_song(SliceForm.of(architecture), store, tmp_path / "song" / "0.png")
     assert other != file
     assert n_slices == 4
     np.testing.assert_array_equal(np.load(other)[3], read_frames(tmp_path / "song" / "3.png"))

@@ -1,9 +1,11 @@
-"""Many at once: in order, bounded, and nothing is swallowed."""
+"""Many at once: in order, bounded, nothing is swallowed, and a decoder that crashes fails alone."""
 
+import os
 import pickle
+import signal
 import sys
 import threading
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
 
@@ -13,72 +15,45 @@ from audio_files import write_audio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_model.audio.decode import open_audio
-from genre_model.core.deadline import time_limit
+from genre_model.core import processes
 from genre_model.core.errors import AudioError, BundleError
+from genre_model.core.processes import CRASHED, CrashedError, WorkerPool, call_in_worker
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.extractor import Effort
-from genre_model.extraction.tasks import attempted, guarded, log_bug, map_bounded
-from genre_model.extraction.workers import (
-    MANY_FILES,
-    ProcessExtractorPool,
-    ThreadExtractorPool,
-    extract_many,
-    local_pool,
-)
+from genre_model.extraction.tasks import Failure, attempt, in_order, log_bug, reported
+from genre_model.extraction.workers import extract_many, local_pool
 from genre_model.model.bundle.store import load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 
+N_SONGS = 6
 
-class LazyExecutor(Executor):
-    """Runs a task only when its result is wanted; remembers what happened."""
+
+class Submitted:
+    """Futures of tasks, none of which is ever done; remembers what was submitted."""
 
     def __init__(self):
-        self.submitted, self.futures = [], []
+        self.tasks, self.futures = [], []
 
-    def submit(self, function, task):
-        self.submitted.append(task)
-
-        class LazyFuture(Future):
-            def result(self, timeout=None):
-                if not self.done():
-                    try:
-                        self.set_result(function(task))
-                    except ValueError as error:
-                        self.set_exception(error)
-                return super().result(timeout)
-
-        self.futures.append(LazyFuture())
+    def __call__(self, task):
+        self.tasks.append(task)
+        self.futures.append(Future())
         return self.futures[-1]
 
 
 @given(st.lists(st.integers()), st.integers(1, 10))
-def test_results_come_with_their_tasks_in_order(tasks, in_flight):
-    pairs = list(map_bounded(LazyExecutor(), lambda task: task * 2, tasks, in_flight))
-    assert pairs == [(task, task * 2) for task in tasks]
-
-
-def test_results_come_in_order_even_if_a_later_task_is_done_first():
-    second_is_done = threading.Event()
-
-    def work(task):
-        if task == 0:
-            assert second_is_done.wait(10)
-        if task == 1:
-            second_is_done.set()
-        return task
-
-    with ThreadPoolExecutor(2) as executor:
-        assert list(map_bounded(executor, work, range(4), 3)) == [(n, n) for n in range(4)]
+def test_futures_come_with_their_tasks_in_order(tasks, in_flight):
+    submitted = Submitted()
+    pairs = list(in_order(submitted, tasks, in_flight))
+    assert pairs == list(zip(tasks, submitted.futures, strict=True))
 
 
 @given(st.integers(0, 30), st.integers(1, 8))
 def test_no_more_than_in_flight_are_submitted_and_unclaimed(n_tasks, in_flight):
-    executor = LazyExecutor()
+    submitted = Submitted()
     most = 0
-    for n_claimed, _ in enumerate(map_bounded(executor, str, range(n_tasks), in_flight)):
-        most = max(most, len(executor.submitted) - n_claimed)
-    assert len(executor.submitted) == n_tasks
+    for n_claimed, _ in enumerate(in_order(submitted, range(n_tasks), in_flight)):
+        most = max(most, len(submitted.tasks) - n_claimed)
+    assert len(submitted.tasks) == n_tasks
     assert most == min(in_flight, n_tasks)
 
 
@@ -89,25 +64,11 @@ def test_tasks_are_taken_as_they_are_needed():
             yield task
             task += 1
 
-    executor = LazyExecutor()
-    results = map_bounded(executor, str, endless(), 3)
-    assert [next(results) for _ in range(5)] == [(n, str(n)) for n in range(5)]
-    assert len(executor.submitted) == 7
-    results.close()
-
-
-def test_an_exception_surfaces_where_its_result_is_claimed_and_the_rest_is_cancelled():
-    def fail_at_two(task):
-        if task == 2:
-            raise ValueError("task 2")
-        return task
-
-    executor = LazyExecutor()
-    results = map_bounded(executor, fail_at_two, range(9), 3)
-    assert [next(results), next(results)] == [(0, 0), (1, 1)]
-    with pytest.raises(ValueError, match="task 2"):
-        next(results)
-    assert [future.cancelled() for future in executor.futures] == [False] * 3 + [True] * 2
+    submitted = Submitted()
+    pairs = in_order(submitted, endless(), 3)
+    assert [next(pairs)[0] for _ in range(5)] == list(range(5))
+    assert len(submitted.tasks) == 7
+    pairs.close()
 
 
 def test_an_exception_of_the_tasks_themselves_surfaces():
@@ -115,30 +76,32 @@ def test_an_exception_of_the_tasks_themselves_surfaces():
         yield 1
         raise RuntimeError("no more tasks")
 
-    executor = LazyExecutor()
+    submitted = Submitted()
     with pytest.raises(RuntimeError, match="no more tasks"):
-        list(map_bounded(executor, str, tasks(), 5))
-    assert executor.futures[0].cancelled()
+        list(in_order(submitted, tasks(), 5))
+    assert submitted.futures[0].cancelled()
 
 
 def test_stopping_early_cancels_what_has_not_begun():
-    executor = LazyExecutor()
-    results = map_bounded(executor, str, range(100), 4)
-    next(results)
-    results.close()
-    assert len(executor.submitted) == 4
-    assert [future.cancelled() for future in executor.futures] == [False, True, True, True]
+    submitted = Submitted()
+    pairs = in_order(submitted, range(100), 4)
+    next(pairs)
+    pairs.close()
+    assert [future.cancelled() for future in submitted.futures] == [False, True, True, True]
 
 
-def test_a_file_that_cannot_be_heard_and_a_bug_are_told_apart():
-    def extract(path):
-        if path.name == "bad":
-            raise AudioError("not readable as audio")
-        return 1 / 0 if path.name == "bug" else 7
+def fails(path):
+    if path.name == "bad":
+        raise AudioError("not readable as audio")
+    return 1 / 0 if path.name == "bug" else 7
 
+
+def test_a_file_without_features_and_a_bug_are_told_apart():
     bugs = []
-    attempt = guarded(extract, lambda path, trace: bugs.append((path.name, trace)))
-    answers = [attempt(Path(name)) for name in ("good", "bad", "bug")]
+    answers = [
+        reported(path, attempt(fails, path), lambda path, trace: bugs.append((path.name, trace)))
+        for path in map(Path, ("good", "bad", "bug"))
+    ]
     assert answers == [7, "not readable as audio", "internal error, see the log"]
     ((name, trace),) = bugs
     assert name == "bug"
@@ -146,18 +109,17 @@ def test_a_file_that_cannot_be_heard_and_a_bug_are_told_apart():
     assert "ZeroDivisionError" in trace
 
 
-def test_why_a_file_failed_can_be_sent_to_another_process():
-    def extract(path):
-        raise AudioError("too short") if path.name == "bad" else KeyError("x")
-
-    for name in ("bad", "bug"):
-        failure = attempted(extract)(Path(name))
-        assert pickle.loads(pickle.dumps(failure)) == failure
+@pytest.mark.parametrize("name", ["bad", "bug"])
+def test_why_a_file_failed_can_be_sent_to_another_process(name):
+    failure = attempt(fails, Path(name))
+    assert isinstance(failure, Failure)
+    assert pickle.loads(pickle.dumps(failure)) == failure
 
 
 def test_a_bug_is_logged_with_its_traceback(caplog):
-    assert guarded(lambda path: 1 / 0, log_bug)(Path("a.mp3")) == "internal error, see the log"
-    assert "a.mp3: internal error" in caplog.text
+    path = Path("bug")
+    assert reported(path, attempt(fails, path), log_bug) == "internal error, see the log"
+    assert "bug: internal error" in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -166,96 +128,120 @@ def test_an_interrupt_is_no_bug():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        guarded(interrupted, log_bug)(Path("a.mp3"))
+        attempt(interrupted, Path("a.mp3"))
 
 
-# --- Whoever hears -------------------------------------------------------------------------------
+# --- Worker processes ----------------------------------------------------------------------------
+
+
+def alone(monkeypatch, n_workers):
+    """As if this process had no thread but this one; xdist and others have some."""
+    monkeypatch.setattr(processes.threading, "active_count", lambda: 1)
+    return WorkerPool(n_workers)
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_call_that_crashes_fails_alone(monkeypatch, n_workers):
+    with closing(alone(monkeypatch, n_workers)) as pool:
+        calls = [(os.path.basename, "/a/b"), (os.abort,), (os.path.basename, "/c/d"), (os.getpid,)]
+        futures = [pool.submit(*call) for call in calls]
+        assert pool.result(futures[0], *calls[0]) == "b"
+        with pytest.raises(CrashedError, match=CRASHED):
+            pool.result(futures[1], *calls[1])
+        assert pool.result(futures[2], *calls[2]) == "d"
+        assert pool.result(futures[3], *calls[3]) != os.getpid()
+        assert pool.call(os.path.basename, "/e/f") == "f"
+
+
+def test_what_a_call_raises_comes_back():
+    with pytest.raises(FileNotFoundError):
+        call_in_worker(os.stat, "/there is no such file")
+    with pytest.raises(CrashedError):
+        call_in_worker(os.abort)
+    assert call_in_worker(os.path.basename, "/a/b") == "b"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
+def test_a_forked_worker_ends_with_its_pool_although_another_lives(monkeypatch):
+    first, second = (alone(monkeypatch, 1) for _ in range(2))
+    with closing(second):
+        with closing(first):
+            pid = first.call(os.getpid)
+            assert second.call(os.getpid) != pid
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        assert second.call(os.path.basename, "/a/b") == "b"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL")
+def test_a_worker_that_is_killed_takes_no_call_with_it(monkeypatch):
+    with closing(alone(monkeypatch, 1)) as pool:
+        os.kill(pool.call(os.getpid), signal.SIGKILL)
+        for _ in range(3):
+            assert pool.call(os.path.basename, "/a/b") == "b"
+
+
+# --- Extraction -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def songs(tmp_path):
-    """As many files as processes hear, and one that is none."""
+    """Files of noise, and one that is none."""
     rng = np.random.default_rng(0)
     paths = []
-    for number in range(MANY_FILES):
+    for number in range(N_SONGS):
         paths.append(tmp_path / f"{number}.wav")
         write_audio(paths[-1], 0.1 * rng.standard_normal((2 * 16_000, 1)), 16_000, "wav16")
     paths[3].write_bytes(b"no audio at all")
     return paths
 
 
-def heard_by(pool, paths):
+def extracted_by(pool, paths):
     with closing(pool):
         pool.check()
         return [extracted for _, extracted in extract_many(pool, paths, lambda path: path, log_bug)]
 
 
-def test_processes_hear_what_threads_hear(tiny_bundle, songs, tmp_path):
+def test_one_worker_and_two_say_the_same(tiny_bundle, songs, tmp_path):
     bundle = load_bundle(tiny_bundle)
     answers = []
     for n_workers in (1, 2):
         cache = Cache(tmp_path / f"{n_workers}.db")
         classifier = Classifier(bundle, lazily=True)
         pool = local_pool(classifier, cache, Effort(), n_workers=n_workers, n_files=len(songs))
-        assert isinstance(pool, ProcessExtractorPool if n_workers > 1 else ThreadExtractorPool)
-        answers.append(heard_by(pool, songs))
+        answers.append(extracted_by(pool, songs))
         cache.close()
-    for thread, process in zip(*answers, strict=True):
-        if isinstance(thread, str):
-            assert process == thread
+    for one, two in zip(*answers, strict=True):
+        if isinstance(one, str):
+            assert two == one
         else:
-            np.testing.assert_array_equal(process.features, thread.features)
+            np.testing.assert_array_equal(two.features, one.features)
     assert isinstance(answers[0][3], str)
 
 
-def test_what_processes_have_heard_nobody_hears_again(tiny_bundle, songs, tmp_path):
-    bundle = load_bundle(tiny_bundle)
+def test_what_one_run_has_extracted_no_other_decodes_again(tiny_bundle, songs, tmp_path, caplog):
     cache = Cache(tmp_path / "features.db")
-    classifier = Classifier(bundle, lazily=True)
-    heard_by(local_pool(classifier, cache, Effort(), n_workers=2, n_files=len(songs)), songs)
-
-    class Deaf(Classifier):
-        def extract(self, path, **wishes):
-            raise AssertionError(f"{path} is heard again")
-
-    answers = heard_by(
-        local_pool(Deaf(bundle), cache, Effort(), n_workers=1, n_files=len(songs)), songs
+    classifier = Classifier(load_bundle(tiny_bundle), lazily=True)
+    first = extracted_by(
+        local_pool(classifier, cache, Effort(), n_workers=2, n_files=len(songs)), songs
+    )
+    assert [type(answer) for answer in first].count(SongFeatures) == len(songs) - 1
+    n_rows = "SELECT count(*) FROM features"
+    assert cache._connection.execute(n_rows).fetchone() == (len(songs) - 1,)
+    second = extracted_by(
+        local_pool(classifier, cache, Effort(), n_workers=1, n_files=len(songs)), songs
     )
     cache.close()
-    assert [type(answer) for answer in answers].count(SongFeatures) == len(songs) - 1
-
-
-def test_few_files_start_no_process(tiny_bundle):
-    classifier = Classifier(load_bundle(tiny_bundle), lazily=True)
-    pool = local_pool(classifier, None, Effort(), n_workers=8, n_files=MANY_FILES - 1)
-    assert isinstance(pool, ThreadExtractorPool)
-    pool.close()
-
-
-@pytest.mark.parametrize("limit_s", [None, 60.0])
-def test_closed_threads_give_up_what_they_are_at(songs, limit_s):
-    begun = threading.Event()
-
-    def hear_for_ever(path):
-        with time_limit(limit_s):
-            while True:
-                with open_audio(path, 16_000) as audio:
-                    begun.set()
-                    list(audio.blocks())
-
-    pool = ThreadExtractorPool(lambda: hear_for_ever, 1)
-    with closing(pool):
-        futures = [pool.submit(songs[0]) for _ in range(2)]
-        assert begun.wait(30)
-    assert str(futures[0].exception(30)) == "given up"
-    assert futures[1].cancelled()
+    for one, two in zip(first, second, strict=True):
+        if isinstance(one, SongFeatures):
+            np.testing.assert_array_equal(two.features, one.features)
 
 
 def test_closed_processes_leave_no_thread(tiny_bundle, songs):
     """At Python's end, one that is left could be in the way of whoever waits for it (in 3.10)."""
     before = set(threading.enumerate())
     classifier = Classifier(load_bundle(tiny_bundle), lazily=True)
-    with closing(local_pool(classifier, None, Effort(), n_workers=2, n_files=MANY_FILES)) as pool:
+    with closing(local_pool(classifier, None, Effort(), n_workers=2, n_files=N_SONGS)) as pool:
         pool.check()
         for path in songs:
             pool.submit(path)
@@ -274,7 +260,7 @@ def test_tasks_without_a_file_are_passed_through(tiny_bundle, songs):
 def test_a_network_that_is_no_network_comes_out_of_a_worker(tiny_bundle, songs):
     classifier = Classifier(load_bundle(tiny_bundle), lazily=True)
     (tiny_bundle / "network.onnx").write_bytes(b"")
-    for n_files in (1, MANY_FILES):
+    for n_files in (1, N_SONGS):
         pool = local_pool(classifier, None, Effort(), n_workers=2, n_files=n_files)
         with closing(pool), pytest.raises(BundleError, match=r"network\.onnx is damaged"):
             pool.check()
@@ -283,5 +269,5 @@ def test_a_network_that_is_no_network_comes_out_of_a_worker(tiny_bundle, songs):
 def test_the_main_module_comes_back(tiny_bundle, songs):
     main = sys.modules["__main__"]
     classifier = Classifier(load_bundle(tiny_bundle), lazily=True)
-    heard_by(local_pool(classifier, None, Effort(), n_workers=2, n_files=MANY_FILES), songs)
+    extracted_by(local_pool(classifier, None, Effort(), n_workers=2, n_files=N_SONGS), songs)
     assert sys.modules["__main__"] is main

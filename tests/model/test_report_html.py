@@ -424,3 +424,13 @@ def test_text_can_be_read_on_whatever_is_behind_it(mode):
         for name in ("ink", "muted", "accent"):
             assert contrast(colours[name], colours[behind]) >= 4.5
     assert contrast(colours["mark"], colours["paper"]) >= 3
+
+
+def test_with_very_many_genres_the_table_is_of_those_with_the_most_songs():
+    n = 450
+    genres = tuple(f"Genre {i}" for i in range(n))
+    confusion = tuple(tuple((1 + i % 3) * (i == k) for k in range(n)) for i in range(n))
+    html = render_html(replace(example_report(), genres=genres, confusion=confusion))
+    assert html.count('style="--v:') == 100 * 100
+    assert "350 more genres in report.json" in html
+    assert len(html) < 2_000_000

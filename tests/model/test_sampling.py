@@ -18,8 +18,8 @@ from genre_model.core.specs import (
     SliceSpec,
     SoxSpec,
 )
-from genre_model.extraction.cache import Cache, cached_extract, front_end_hash, pack, unpack
-from genre_model.extraction.tasks import map_bounded
+from genre_model.extraction.cache import Cache, front_end_hash, pack, unpack
+from genre_model.extraction.extractor import Effort, Extractor
 from genre_model.features import slices as slicing
 from genre_model.features.slices import order
 from genre_model.model.aggregation import aggregate, can_be_sampled, influence
@@ -305,22 +305,22 @@ def test_whatever_was_heard_before_the_answer_is_the_same(
     classifier, request, tmp_path, name, decoded
 ):
     path = request.getfixturevalue(name)
-    alone = cached_extract(classifier, None, until_stable=True)(path)
+    alone = Extractor(classifier, None, Effort(until_stable=True)).extract(path)
     for number, wishes in enumerate(
         ([True], [True, True], [False, True], [True, False, True], [False, True, False, True])
     ):
         store = Cache(tmp_path / f"{number}.db")
         decoded.clear()
         for until_stable in wishes:
-            found = cached_extract(classifier, store, until_stable=until_stable)(path)
+            found = Extractor(classifier, store, Effort(until_stable=until_stable)).extract(path)
         assert same(found, alone)
         assert len(decoded) == len(set(decoded))  # nothing is heard twice
         store.close()
 
 
 def test_a_training_adds_what_lacks_and_then_nothing_is_heard(classifier, settled, cache, decoded):
-    few = cached_extract(classifier, cache, until_stable=True)
-    all_of_them = cached_extract(classifier, cache)
+    few = Extractor(classifier, cache, Effort(until_stable=True)).extract
+    all_of_them = Extractor(classifier, cache, Effort()).extract
     few(settled)
     assert all_of_them(settled).sample.n_extracted == 6
     assert len(decoded) == 6
@@ -340,11 +340,11 @@ def test_another_head_hears_only_what_it_lacks(classifier, undecided, tmp_path, 
             aggregation=AggregationSpec(threshold=0.999, inverse_temperature=0.01),
         )
     )
-    first = cached_extract(other, cache, until_stable=True)(undecided)
+    first = Extractor(other, cache, Effort(until_stable=True)).extract(undecided)
     assert first.sample.n_extracted < SAMPLING.max_slices
-    second = cached_extract(classifier, cache, until_stable=True)(undecided)
+    second = Extractor(classifier, cache, Effort(until_stable=True)).extract(undecided)
     assert second.sample.n_extracted == SAMPLING.max_slices == len(decoded)
-    assert same(cached_extract(other, cache, until_stable=True)(undecided), first)
+    assert same(Extractor(other, cache, Effort(until_stable=True)).extract(undecided), first)
 
 
 def test_threads_and_one_thread_say_the_same(classifier, tmp_path):
@@ -354,9 +354,9 @@ def test_threads_and_one_thread_say_the_same(classifier, tmp_path):
         write_tones(tmp_path / f"{number}.mp3", ["Dub", "Jazz", "Bebop"][: 1 + number % 3], "mp3")
         for number in range(6)
     ]
-    extract = cached_extract(classifier, None, until_stable=True)
+    extract = Extractor(classifier, None, Effort(until_stable=True)).extract
     with ThreadPoolExecutor(4) as executor:
-        together = [extracted for _, extracted in map_bounded(executor, extract, songs, 6)]
+        together = list(executor.map(extract, songs))
     assert all(
         same(extracted, extract(path)) for path, extracted in zip(songs, together, strict=True)
     )

@@ -155,7 +155,7 @@ def cache_faults(folder):
     found = database_faults(path)
     if path.exists():
         cache = Cache(path)
-        keys = [key for (key,) in query(path, "SELECT key FROM heard")]
+        keys = [key for (key,) in query(path, "SELECT key FROM features")]
         found += ["a broken entry" for key in keys if cache.get(key) is None]
         found += ["the cache was set aside"] * path.with_name(f"{path.name}.damaged").exists()
         cache.close()

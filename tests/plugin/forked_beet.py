@@ -10,6 +10,7 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -140,12 +141,13 @@ def serve():
         _, status = os.waitpid(pid, 0)
         if killer:
             killer.cancel()
-        output, _, effects = printed.rpartition("\x00")
+        output, _, rest = printed.rpartition("\x00")
+        effects = re.match(r"\d+", rest)  # what ends after it may print
         reply = {
             "status": os.waitstatus_to_exitcode(status),
-            "output": output if effects.isdigit() else printed,
+            "output": output if effects else printed,
             "seconds": time.monotonic() - start,
-            "effects": int(effects) if effects.isdigit() else None,
+            "effects": int(effects[0]) if effects else None,
         }
         sys.stdout.write(json.dumps(reply) + "\n")
         sys.stdout.flush()

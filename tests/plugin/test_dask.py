@@ -119,7 +119,7 @@ def tracks(library):
 def n_kept(database):
     """How many songs a cache has."""
     with closing(sqlite3.connect(database)) as connection:
-        return connection.execute("SELECT count(*) FROM heard").fetchone()[0]
+        return connection.execute("SELECT count(*) FROM features").fetchone()[0]
 
 
 def expected(beet):

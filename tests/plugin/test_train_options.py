@@ -213,7 +213,7 @@ def test_the_slices_may_be_others_and_the_bundle_classifies_with_those(trained, 
 
 def cache_size(beet):
     with sqlite3.connect(beet.home / "cnngenre" / "features.db") as connection:
-        [(n,)] = connection.execute("SELECT COUNT(*) FROM heard")
+        [(n,)] = connection.execute("SELECT COUNT(*) FROM features")
     connection.close()
     return n
 

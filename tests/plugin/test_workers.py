@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from real_beet import clean
 
-from genre_model.extraction.workers import MANY_FILES
-
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 # Runs first in each process: opening a file takes a while, or ends its process, by its name.
@@ -29,7 +27,8 @@ def open_audio(path, rate_hz):
     return plain(path, rate_hz)
 audio.open_audio = open_audio
 """
-NAMES = [f"{genre}_{n}" for n in range(MANY_FILES // 2 + 1) for genre in ("Rock", "Jazz")]
+MAIN = "import sys; from genre_model.cli.main import main; sys.exit(main())"
+NAMES = [f"{genre}_{n}" for n in range(7) for genre in ("Rock", "Jazz")]
 
 
 @pytest.fixture
@@ -120,7 +119,7 @@ def test_a_file_that_kills_whoever_hears_it_fails_alone(library, trouble):
     process = start(beet, "genre", variables=trouble)
     out, errors = process.communicate(timeout=120)
     assert process.returncode == 0
-    assert "Rock_killer: the process that decoded it died, twice" in errors
+    assert "Rock_killer: the decoder crashed" in errors
     assert f"tagged {len(names) - 1}, kept 0, unsure 0, failed 1" in out
     assert beet.genres() == expected(names) | {"Rock_killer": ""}
 
@@ -193,6 +192,61 @@ def test_the_tracks_of_a_large_album_are_heard_by_processes(beet, tone, tmp_path
     process = start(beet, "import", "-A", str(tmp_path / "music"), variables=trouble)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0
-    assert "Rock_killer: the process that decoded it died, twice" in errors
+    assert "Rock_killer: the decoder crashed" in errors
     assert beet.genres() == expected(names) | {"Rock_killer": ""}
     assert wait_for(lambda: not family(beet))
+
+
+def test_one_file_that_kills_its_decoder_is_one_line(library, trouble):
+    beet = library(Rock_killer=None)
+    process = start(beet, "genre", variables=trouble)
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "Rock_killer: the decoder crashed" in errors
+    assert "tagged 0, kept 0, unsure 0, failed 1" in out
+    assert wait_for(lambda: not family(beet))
+
+
+def test_explaining_survives_a_file_that_kills_its_decoder(library, trouble):
+    beet = library(Rock_killer=None, Jazz_1=None)
+    process = start(beet, "genre", "--explain", variables=trouble)
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "Rock_killer: the decoder crashed" in errors
+    assert "explained 1, failed 1" in out
+    assert wait_for(lambda: not family(beet))
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+def test_singletons_are_imported_beside_one_that_kills_its_decoder(
+    beet, tone, tmp_path, trouble, threaded
+):
+    beet.config["threaded"] = threaded
+    names = ["Rock_1", "Rock_killer", "Jazz_2"]
+    for name in names:
+        tone(name.partition("_")[0], name)
+    process = start(beet, "import", "-A", "-s", str(tmp_path / "music"), variables=trouble)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "Rock_killer: the decoder crashed" in errors
+    assert beet.genres() == expected(names) | {"Rock_killer": ""}
+    assert wait_for(lambda: not family(beet))
+
+
+@pytest.mark.parametrize("command", ["classify", "explain", "spectrogram", "slices"])
+def test_the_command_of_the_model_survives_a_file_that_kills_its_decoder(
+    tone, tmp_path, trouble, command
+):
+    path = tone("Rock", "Rock_killer")
+    output = {"spectrogram": ["-o", "song.png"], "slices": ["-o", "."]}.get(command, [])
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, command, str(path), *output],
+        env={**os.environ, **trouble},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "the decoder crashed" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

@@ -6,7 +6,6 @@ import stat
 from pathlib import Path
 
 import mediafile
-import mutagen
 import pytest
 from aftermath import KINDS, audio_of, make_scene
 from audio_files import FORMATS
@@ -14,7 +13,7 @@ from forked_beet import Forks
 from plugin_files import file_genres
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX files")
-WRITING = ["cnngenre/tagging/safe_write.py"]
+WRITING = ["cnngenre/tagging/safe_write.py"]  # and what it calls
 
 
 def test_files_of_every_format_are_replaced_by_copies_with_the_same_audio(library, tone, tmp_path):
@@ -104,18 +103,23 @@ def test_other_plugins_see_a_write_of_the_file_itself_and_may_change_it(library)
     assert mediafile.MediaFile(path).title == "changed"
 
 
-def test_the_id3_version_is_as_beets_has_it(library):
-    beet = library(kind="mp3", Rock=None)
-    beet.config["id3v23"] = True
-    beet("cnngenre")
-    [path] = beet.paths().values()
-    assert mutagen.File(path).tags.version == (2, 3, 0)
-
-
-def test_what_somebody_else_writes_meanwhile_is_not_lost(library, tmp_path):
+def test_another_plugin_may_choose_the_genre(library):
     beet = library(Rock=None)
     beet.config["plugins"].append("witness")
-    beet.config["witness"] = "meddle"
+    beet.config["witness"] = "genre"
+    [path] = beet.paths().values()
+    beet("cnngenre")
+    assert file_genres(path) == ["Polka"]
+    beet.config["plugins"].remove("witness")
+    beet("cnngenre", "--undo")
+    assert file_genres(path) == []
+
+
+@pytest.mark.parametrize("way", ["meddle", "meddle quietly"])
+def test_what_somebody_else_writes_meanwhile_is_not_lost(library, tmp_path, way):
+    beet = library(Rock=None)
+    beet.config["plugins"].append("witness")
+    beet.config["witness"] = way
     [path] = beet.paths().values()
     assert "failed 1" in beet("cnngenre")
     assert "cannot be written: something else has written it meanwhile" in beet.errors

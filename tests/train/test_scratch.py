@@ -27,7 +27,7 @@ from genre_model.training.networks.registry import ARCHITECTURES
 from genre_model.training.scratch import slice_store
 from genre_model.training.scratch.checkpoint import CHECKPOINT
 from genre_model.training.scratch.loop import Trainer
-from genre_model.training.scratch.slice_store import StoredTrack, slice_parts
+from genre_model.training.scratch.slice_store import SliceForm, StoredTrack, slice_parts
 from genre_model.training.scratch.train import train_system
 
 pytestmark = pytest.mark.tensorflow
@@ -382,7 +382,7 @@ def test_slices_are_computed_once(train, monkeypatch):
 
 def test_stored_slices_are_those_that_the_classifier_hears(train, tracks, slices_folder):
     train(epochs=1)
-    file, n_slices = slice_store.store_slices(TINY, slices_folder, tracks[0].path)
+    file, n_slices = slice_store.store_song(SliceForm.of(TINY), slices_folder, tracks[0].path)
     expected = read_slices(tracks[0].path, TINY.spectrogram, TINY.slices)
     assert n_slices == len(expected)
     values = np.stack([piece.values for piece in expected])
@@ -393,7 +393,7 @@ def test_every_slice_comes_once_an_epoch_in_another_order(train, tracks, slices_
     train(epochs=1)
     stored = []
     for track in tracks:
-        file, n_slices = slice_store.store_slices(TINY, slices_folder, track.path)
+        file, n_slices = slice_store.store_song(SliceForm.of(TINY), slices_folder, track.path)
         candidates = np.array([True, False, False])
         stored.append(StoredTrack(track, file, np.arange(n_slices), candidates))
     epochs = [list(slice_parts(stored, 0, epoch, 40, 16)) for epoch in (1, 2)]

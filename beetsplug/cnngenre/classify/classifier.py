@@ -138,7 +138,7 @@ class TrackClassifier:
         Raises:
             UserError: The model cannot be used, before anything comes out.
         """
-        from genre_model.extraction.workers import MANY_FILES, extract_many
+        from genre_model.extraction.workers import extract_many
 
         tasks = (self._task(item) for item in items)
         for first in tasks:
@@ -147,7 +147,7 @@ class TrackClassifier:
             yield first, first.known  # there may be many, and nobody has to hear them
         else:
             return
-        ahead, n_to_extract = look_ahead(chain([first], tasks), MANY_FILES)
+        ahead, n_to_extract = look_ahead(chain([first], tasks), self._options.threads)
         try:
             pool = self._pool_for(n_to_extract)
             if n_to_extract:
@@ -159,7 +159,7 @@ class TrackClassifier:
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
         finally:
-            if not (self._lasting and self._pool and self._pool.costly):
+            if not self._lasting:
                 self.close()
 
     def _outcome(self, task: Task, extracted: SongFeatures | str | None) -> Outcome:
@@ -183,10 +183,26 @@ class TrackClassifier:
                 self._cache,
                 Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
                 n_workers=options.threads,
-                n_files=n_files,
+                n_files=options.threads if self._lasting else n_files,
                 dask=options.dask if n_files else None,
             )
         return self._pool
+
+    def extract(self, path: Path) -> SongFeatures | str:
+        """The features of one file, or why there are none; closes nothing.
+
+        Raises:
+            UserError: The model cannot be used.
+        """
+        from genre_model.extraction.workers import extract_many
+
+        try:
+            pool, report_bug = self._pool_for(1), self._session.report_bug
+            [(_, extracted)] = extract_many(pool, [path], lambda path: path, report_bug)
+        except GenreModelError as error:
+            raise UserError(f"cnngenre: {error}") from error
+        assert extracted is not None
+        return extracted
 
     def close(self) -> None:
         """End the workers, if there are any."""

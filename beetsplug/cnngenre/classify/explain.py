@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,21 +34,10 @@ class Explain:
         Raises:
             UserError: It cannot be used.
         """
-        from genre_model.extraction.cache import cached_extract
-        from genre_model.extraction.tasks import guarded
-
         self.log = session.log
         self.folder = folder or session.folders.pictures
         session = session.with_options(force=True)  # what has genres is explained too
-        self.track_classifier = TrackClassifier(session, lib)
-        extract = cached_extract(
-            self.track_classifier.classifier,
-            session.cache(),
-            thorough=session.options.thorough,
-            until_stable=True,
-            time_limit_s=session.options.time_limit,
-        )
-        self.extract = guarded(extract, session.report_bug)
+        self.track_classifier = TrackClassifier(session, lib, lasting=True)
         self.counts = Counter[str]()
         self.draws = self.can_draw()
 
@@ -69,10 +59,11 @@ class Explain:
         from genre_model.explain.viewer import show as open_file
 
         pictures: list[Path] = []
-        for verdict in self.track_classifier.verdicts(items):
-            picture = self.explain(verdict)
-            if picture is not None:
-                pictures.append(picture)
+        with closing(self.track_classifier):
+            for verdict in self.track_classifier.verdicts(items):
+                picture = self.explain(verdict)
+                if picture is not None:
+                    pictures.append(picture)
         ui.print_(f"explained {self.counts['explained']}, failed {self.counts['failed']}")
         try:
             for picture in pictures[:MAX_SHOWN] if show else []:
@@ -105,7 +96,7 @@ class Explain:
         track_classifier, song = self.track_classifier, verdict.song
         if song is None:
             return verdict.plan.reason
-        extracted = self.extract(Path(verdict.item.filepath))
+        extracted = track_classifier.extract(Path(verdict.item.filepath))
         if isinstance(extracted, str):
             return extracted
         alone = track_classifier.vocabulary.scores(verdict.probabilities or {})

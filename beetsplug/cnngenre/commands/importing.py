@@ -11,11 +11,10 @@ from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.library import unedited
 from beetsplug.cnngenre.tagging.albums import set_album_genres
-from beetsplug.cnngenre.tagging.apply import apply_field, apply_in_library
+from beetsplug.cnngenre.tagging.apply import apply_field, apply_in_library, write_missing
 from beetsplug.cnngenre.tagging.fields import genres_of, note
 from beetsplug.cnngenre.tagging.journal import Journal, begin
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
-from beetsplug.cnngenre.tagging.safe_write import write_tags
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
@@ -97,10 +96,9 @@ class ImportStage:
             options = self._setup.session().options
             now = unedited(item, genres_of(item))
             if now and task.choice_flag is Choice.ASIS and options.write_asis and options.write:
-                trouble = write_tags(now)
-                if trouble:
-                    self._log.warning("{}: the file cannot be written: {}", item, trouble)
-                now.store()
+                plan = write_missing(now)
+                if plan is not None and plan.action is Action.FAIL:
+                    self._log.warning("{}: {}", item, plan.reason)
                 item.load()
 
     def _prepared(self, lib: Library) -> tuple[TrackClassifier, Session] | None:

@@ -6,7 +6,6 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,21 +136,12 @@ class LabelErrors:
 
     def remembered(self, items: Sequence[Item]) -> Iterator[tuple[Item, dict[str, float] | None]]:
         """Each track with what was said of it out of fold; None where it was not learned from."""
-        from genre_model.extraction.tasks import map_bounded
-
         learned = self.learned
         if learned is None:
             yield from ((item, None) for item in items)
             return
-        tasks = ((item, Path(item.filepath)) for item in items)
-        with ThreadPoolExecutor(self.options.threads, "cnngenre") as executor:
-            for (item, _), found in map_bounded(
-                executor,
-                lambda task: find_again(learned, task[1]),
-                tasks,
-                in_flight=2 * self.options.threads,
-            ):
-                yield item, found
+        for item in items:
+            yield item, find_again(learned, Path(item.filepath))
 
     def show(self, label_errors: Sequence[LabelError], template: str | None) -> None:
         """Print suspects, a line each; with a template of beets' for the lines, nothing else."""
@@ -181,7 +171,7 @@ def find_again(learned: OutOfFold, path: Path) -> dict[str, float] | None:
 
     try:
         return learned.find(path)
-    except AudioError:  # hearing it will say why
+    except AudioError:  # its extraction will say why
         return None
 
 

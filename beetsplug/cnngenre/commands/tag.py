@@ -16,8 +16,14 @@ from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.console import conclude, progress, say, uninterrupted
 from beetsplug.cnngenre.library import Tracks, current, unedited
-from beetsplug.cnngenre.tagging.apply import apply, apply_field, undo
-from beetsplug.cnngenre.tagging.fields import genres_of, note
+from beetsplug.cnngenre.tagging.apply import (
+    apply,
+    apply_field,
+    undo,
+    would_write_missing,
+    write_missing,
+)
+from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
 from beetsplug.cnngenre.tagging.journal import Journal, begin, ended
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile, plan_undo
 
@@ -160,14 +166,20 @@ class Tag(Run):
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """The verdicts, carried out in this thread, the only one that writes."""
         for verdict in self.track_classifier.verdicts(items):
-            yield Step(
-                partial(self.carry_out, verdict),
-                self.options.write and verdict.plan.action is Action.WRITE,
-            )
+            writes_file = verdict.plan.action is Action.WRITE or self.is_missing(verdict)
+            yield Step(partial(self.carry_out, verdict), self.options.write and writes_file)
+
+    def is_missing(self, verdict: Verdict) -> bool:
+        """Whether a track keeps genres of ours that its file may lack, as after an as-is import."""
+        item = verdict.item
+        kept = verdict.plan.action is Action.KEEP and self.track_classifier.target == GENRES
+        return kept and item.mtime == 0 and is_ours(item)
 
     def carry_out(self, verdict: Verdict) -> tuple[Item, TagPlan]:
         """Do what a verdict says with the track as it is now: hearing it may have taken long."""
         plan, song, target = verdict.plan, verdict.song, self.track_classifier.target
+        if self.options.write and self.is_missing(verdict):
+            return self.complete(verdict)
         if self.options.pretend or song is None or verdict.probabilities is None:
             return verdict.item, plan
         item = verdict.item
@@ -183,6 +195,18 @@ class Tag(Run):
         if new or plan.action is Action.WRITE:
             plan = apply(item, plan, write=self.options.write)
         return item, plan
+
+    def complete(self, verdict: Verdict) -> tuple[Item, TagPlan]:
+        """Write to a file what only the library has."""
+        plan = verdict.plan
+        now = unedited(verdict.item, genres_of(verdict.item))
+        if now is None:
+            return verdict.item, kept_meanwhile(plan)
+        if self.options.pretend:
+            return now, would_write_missing(now) or plan
+        if verdict.song is not None and verdict.probabilities is not None:
+            note(now, verdict.song, verdict.probabilities, self.track_classifier.bundle_id)
+        return now, write_missing(now) or apply(now, plan, write=False)
 
     def finish(self) -> None:
         """Albums without genres get that of their tracks."""

@@ -6,24 +6,21 @@ this goes back by one decision, and leaves alone whatever somebody else has chan
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import beets
-import mutagen
-from beets import plugins, util
 from beets.library import Album, Item
-from mutagen.id3 import ID3
 
-from beetsplug.cnngenre.tagging.apply import store_planned
+from beetsplug.cnngenre.library import stored_genres
+from beetsplug.cnngenre.tagging.apply import set_in_library, store_planned, store_written
 from beetsplug.cnngenre.tagging.fields import genres_of, own_field, restore_fields
+from beetsplug.cnngenre.tagging.genre_tag import GenreTag
+from beetsplug.cnngenre.tagging.outside import look
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
-from beetsplug.cnngenre.tagging.safe_write import CannotReplaceError, reason_of, replacement
+from beetsplug.cnngenre.tagging.safe_write import NotWrittenError, Wish, write_file
 
-ITEM_FIELDS = ("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed")
+ITEM_FIELDS = ("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed", "cnngenre_file")
 
 
 ALBUM_FIELDS = ("cnngenre_previous", "cnngenre_written")
@@ -56,13 +53,12 @@ class Snapshot:
 class Change:
     """What a decision has changed.
 
-    ``tags`` are those of the file that differ, by their keys in its format, before and after; None
-    for what was not there.  Without ``tags`` the file was not written.
+    ``tags`` are the file's genre tag before and after; None where the file was not written.
     """
 
     before: Snapshot
     after: Snapshot
-    tags: Mapping[str, tuple[Any, Any]] | None
+    tags: tuple[GenreTag, GenreTag] | None
 
 
 def take(item: Item) -> Snapshot:
@@ -85,28 +81,9 @@ def is_in_step(item: Item) -> bool:
         return False
 
 
-def file_tags(path: Path) -> dict[str, Any]:
-    """All tags of a file, as its format has them.
-
-    Raises:
-        mutagen.MutagenError: It cannot be read.
-    """
-    file = mutagen.File(util.syspath(os.fsencode(path)))
-    return {} if file is None or file.tags is None else dict(file.tags)
-
-
-def differing(
-    before: Mapping[str, Any], after: Mapping[str, Any]
-) -> dict[str, tuple[Any | None, Any | None]]:
-    """The tags that are not the same before and after."""
-    keys = {**before, **after}
-    pairs = {key: (before.get(key), after.get(key)) for key in keys}
-    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
-
-
 def album_state(album: Album) -> AlbumState:
     """What there is now of an album."""
-    return AlbumState(tuple(album.genres), {name: album.get(name) for name in ALBUM_FIELDS})
+    return AlbumState(tuple(stored_genres(album)), {name: album.get(name) for name in ALBUM_FIELDS})
 
 
 def is_as_left(item: Item, after: Snapshot) -> bool:
@@ -124,60 +101,33 @@ def go_back(item: Item, change: Change) -> TagPlan:
     """
     before = change.before
     plan = TagPlan(Action.WRITE, change.after.genres, before.genres, "taken back")
-    item.genres = list(before.genres)
+    set_in_library(item, before.genres)
     restore_fields(item, before.fields)
     item.mtime = before.mtime
-    if change.tags is not None:
-        trouble = restore_tags(item, change.tags)
-        if trouble:
-            return not_written(plan, trouble)
-        if before.in_step:
-            item.mtime = item.current_mtime()
-    plan = store_planned(item, plan, write=change.tags is not None)
+    try:
+        plan = file_back(item, plan, change)
+    except NotWrittenError as why:
+        return not_written(plan, str(why))
     album = item.get_album()
     if plan.action is Action.WRITE and album is not None and before.album is not None:
         restore_album(album, before.album, change.after.album)
     return plan
 
 
-def restore_tags(item: Item, tags: Mapping[str, tuple[Any, Any]]) -> str | None:
-    """Give a file back what it had; why not, where it cannot be written."""
-    try:
-        file = Path(os.path.realpath(item.filepath, strict=True))
-        try:
-            if beets.config["cnngenre"]["write_in_place"].get(bool):
-                raise CannotReplaceError("so configured")
-            with replacement(file) as copy:
-                put_back(copy, tags)
-        except CannotReplaceError:
-            put_back(file, tags)
-    except (mutagen.MutagenError, OSError) as error:
-        return reason_of(error)
-    plugins.send("after_write", item=item, path=item.path)
-    return None
-
-
-def put_back(path: Path, tags: Mapping[str, tuple[Any, Any]]) -> None:
-    """Change tags of a file back in place, but for those that somebody has changed since.
+def file_back(item: Item, plan: TagPlan, change: Change) -> TagPlan:
+    """Give a file back its genre, unless somebody has changed it since, and store the track.
 
     Raises:
-        mutagen.MutagenError: It cannot be read or written.
+        NotWrittenError: The file cannot be written.
     """
-    file = mutagen.File(util.syspath(os.fsencode(path)))
-    if file is None or file.tags is None:
-        return
-    for key, (before, after) in tags.items():
-        if file.tags.get(key) != after:
-            continue
-        if before is not None:
-            file.tags[key] = before
-        elif key in file.tags:
-            del file.tags[key]
-    if isinstance(file.tags, ID3) and file.tags.version[:2] == (2, 3):
-        file.tags.update_to_v23()  # type: ignore[no-untyped-call]
-        file.save(v2_version=3)
-    else:
-        file.save()
+    if change.tags is None:
+        return store_planned(item, plan)
+    tag, ours = change.tags
+    if look(item).tag != ours:
+        return store_planned(item, plan)
+    mtime = None if change.before.in_step else change.before.mtime
+    wish = Wish(change.before.genres, tag, ours)
+    return store_written(item, plan, wish, write_file(item, wish, mtime=mtime))
 
 
 def restore_album(album: Album, state: AlbumState, after: AlbumState | None) -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.library import Item, Library
-from mutagen import MutagenError
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
@@ -21,8 +19,6 @@ from beetsplug.cnngenre.console import conclude, progress, uninterrupted
 from beetsplug.cnngenre.library import store_unless_edited, unedited
 from beetsplug.cnngenre.review.rollback import (
     Change,
-    differing,
-    file_tags,
     go_back,
     is_as_left,
     take,
@@ -41,7 +37,9 @@ from beetsplug.cnngenre.review.uncertain import (
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply
 from beetsplug.cnngenre.tagging.fields import genres_of, note
+from beetsplug.cnngenre.tagging.outside import look
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
+from beetsplug.cnngenre.tagging.safe_write import NotWrittenError
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.classifier import Verdict
@@ -188,12 +186,11 @@ class Review:
         item = self.unchanged(uncertain)
         if item is None:
             return self.leave_alone(uncertain, State.GONE)
-        path = Path(item.filepath) if self.options.write else None
         plan = TagPlan(Action.WRITE, genres_of(item), genres, "reviewed")
         before = take(item)
         try:
-            tags = file_tags(path) if path else {}
-        except MutagenError as error:
+            tag = look(item).tag if self.options.write else None
+        except NotWrittenError as error:
             plan = not_written(plan, str(error))
         else:
             plan = apply(item, plan, write=self.options.write, by_user=True)
@@ -203,10 +200,9 @@ class Review:
             self.log.warning("{}: {}", item, plan.reason)
             return self.leave_alone(uncertain, State.FAILED)
         self.set_album(item)
-        changed = differing(tags, file_tags(path)) if path else None
-        self.decisions.append(
-            Decision(uncertain, uncertain.state, Change(before, take(item), changed), self.batch)
-        )
+        tags = None if tag is None else (tag, look(item).tag)
+        change = Change(before, take(item), tags)
+        self.decisions.append(Decision(uncertain, uncertain.state, change, self.batch))
         accepted = uncertain.song.best is not None and genres == (uncertain.song.best.genre,)
         uncertain.state = State.ACCEPTED if accepted else State.CORRECTED
         uncertain.genres = genres_of(item)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from beets.library import Album, Item
 
-from beetsplug.cnngenre.library import current, store_unless_edited
+from beetsplug.cnngenre.library import current, store_unless_edited, stored_genres
 from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, remembered
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
 
@@ -31,7 +31,7 @@ def set_album_genres(
     Returns:
         Whether the album has changed.
     """
-    before = tuple(album.genres)
+    before = tuple(stored_genres(album))
     ours = tuple(album.get("cnngenre_written") or ()) == before
     if before and not (force or ours):
         return False
@@ -78,7 +78,7 @@ def undo_album(album: Album) -> None:
     previous = album.get("cnngenre_previous")
     if previous is None:
         return
-    before = tuple(album.genres)
+    before = tuple(stored_genres(album))
     if tuple(album.get("cnngenre_written") or ()) == before:
         album.genres = list(previous)
     for name in ("cnngenre_previous", "cnngenre_written"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from beets import logging
 from beets.library import Item
-from beets.util import syspath
-from mediafile import MediaFile, UnreadableFileError
 
-from beetsplug.cnngenre.library import current, store_unless_edited
+from beetsplug.cnngenre.library import current, store_unless_edited, stored_genres
 from beetsplug.cnngenre.tagging.fields import (
     forget,
     genres_of,
@@ -18,11 +19,36 @@ from beetsplug.cnngenre.tagging.fields import (
     own_name,
     restore_fields,
 )
-from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile, not_written
-from beetsplug.cnngenre.tagging.safe_write import write_tags
+from beetsplug.cnngenre.tagging.genre_tag import GenreTag
+from beetsplug.cnngenre.tagging.outside import (
+    OUTSIDE,
+    FileState,
+    Memory,
+    OutsideError,
+    check_known,
+    has_ours,
+    look,
+    memory_of,
+    memory_with,
+    restore_memory,
+    set_memory,
+    store_memory,
+)
+from beetsplug.cnngenre.tagging.plan import (
+    Action,
+    TagPlan,
+    kept_meanwhile,
+    left_alone,
+    not_written,
+)
+from beetsplug.cnngenre.tagging.safe_write import NotWrittenError, Wish, write_file
 
 if TYPE_CHECKING:
     from genre_model.model.vocabulary import SongGenre
+
+log = logging.getLogger("beets.cnngenre")
+
+DECIDED = ("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed")
 
 
 def set_genres(item: Item, plan: TagPlan) -> None:
@@ -33,8 +59,8 @@ def set_genres(item: Item, plan: TagPlan) -> None:
     if not is_ours(item):
         item["cnngenre_previous"] = list(plan.before)
     restore_fields(item, {"cnngenre_reviewed": None})
-    item["cnngenre_written"] = list(plan.after)
-    item.genres = list(plan.after)
+    set_in_library(item, plan.after)
+    item["cnngenre_written"] = stored_genres(item)
 
 
 def set_reviewed(item: Item, plan: TagPlan) -> None:
@@ -46,8 +72,17 @@ def set_reviewed(item: Item, plan: TagPlan) -> None:
     if not (is_ours(item) or is_reviewed(item)):
         item["cnngenre_previous"] = list(plan.before)
     restore_fields(item, {"cnngenre_written": None})
-    item["cnngenre_reviewed"] = list(plan.after)
-    item.genres = list(plan.after)
+    set_in_library(item, plan.after)
+    item["cnngenre_reviewed"] = stored_genres(item)
+
+
+def set_in_library(item: Item, genres: tuple[str, ...]) -> None:
+    """Set a track's genres to what the library will have of them.  Stores nothing.
+
+    beets stores what plugins such as ``rewrite`` make of a value.
+    """
+    item.genres = list(genres)
+    item.genres = list(item.genres)
 
 
 def apply(item: Item, plan: TagPlan, *, write: bool, by_user: bool = False) -> TagPlan:
@@ -56,16 +91,96 @@ def apply(item: Item, plan: TagPlan, *, write: bool, by_user: bool = False) -> T
     Returns:
         The plan, or a failed one where the file could not be written; then nothing has changed.
     """
-    if plan.action is Action.WRITE:
-        names = ("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed")
-        old = {name: own_field(item, name) for name in names}
+    if plan.action is not Action.WRITE:
+        return store_planned(item, plan)
+    old = {name: own_field(item, name) for name in DECIDED}
+    mtime = item.mtime
+    try:
+        state = known_state(item) if write else None
+        # Who gave the file its genres is asked before the track has other ones.
+        memory = memory_with(item, state, ()) if state else None
         (set_reviewed if by_user else set_genres)(item, plan)
-        trouble = write_tags(item) if write else None
-        if trouble:
-            item.genres = list(plan.before)
-            restore_fields(item, old)
-            return not_written(plan, trouble)
-    return store_planned(item, plan, write=write)
+        if state is None or memory is None:
+            return store_planned(item, plan)
+        wish = Wish(genres_of(item), before=state.tag)
+        return write_and_store(item, plan, wish, replace(memory, after=wish.genres), state)
+    except (NotWrittenError, OutsideError) as why:
+        item.genres = list(plan.before)
+        restore_fields(item, old)
+        item.mtime = mtime
+        return failed(plan, why)
+
+
+def failed(plan: TagPlan, why: NotWrittenError | OutsideError) -> TagPlan:
+    """The plan for a track whose file could not be written, or is left alone."""
+    return (
+        left_alone(plan, str(why)) if isinstance(why, OutsideError) else not_written(plan, str(why))
+    )
+
+
+def known_state(item: Item) -> FileState:
+    """What a track's file has, where nobody but beets has changed it.
+
+    Raises:
+        NotWrittenError, OutsideError: It cannot be read, or somebody has.
+    """
+    state = look(item)
+    check_known(item, state)
+    return state
+
+
+def write_and_store(
+    item: Item, plan: TagPlan, wish: Wish, memory: Memory, state: FileState
+) -> TagPlan:
+    """Write a track's file, then store what was set on the track.
+
+    What the file had is stored first; so a library that cannot be written to is found out before
+    any file is touched.
+
+    Raises:
+        NotWrittenError: The file could not be written; nothing has changed.
+    """
+    text = own_field(item, "cnngenre_file")
+    if not store_memory(item, memory, plan.before):
+        return kept_meanwhile(plan)
+    try:
+        written = write_file(item, wish, mtime=None if state.in_step else 0)
+    except NotWrittenError:
+        restore_memory(item, text, plan.before)
+        raise
+    set_memory(item, replace(memory, after=written.genres))
+    return store_written(item, plan, wish, written)
+
+
+def would_write_missing(item: Item) -> TagPlan | None:
+    """What :func:`write_missing` would do; None where the file has the genres."""
+    genres = genres_of(item)
+    plan = TagPlan(Action.WRITE, genres, genres, "was in the library only")
+    try:
+        return None if known_state(item).tag.genres == genres else plan
+    except (NotWrittenError, OutsideError) as why:
+        return failed(plan, why)
+
+
+def write_missing(item: Item) -> TagPlan | None:
+    """Write genres of ours that the library alone has, after an as-is import say, to the file.
+
+    Returns:
+        What was done; None where the file has them.
+    """
+    plan = would_write_missing(item)
+    if plan is not None and plan.action is not Action.WRITE:
+        return plan
+    try:
+        state = look(item)
+        if plan is None:
+            item.mtime = state.mtime if state.in_step else item.mtime  # not to be looked at again
+            return None
+        genres = plan.after
+        memory = replace(memory_with(item, state, ()), after=genres)
+        return write_and_store(item, plan, Wish(genres, before=state.tag), memory, state)
+    except NotWrittenError as why:
+        return failed(plan or TagPlan(Action.KEEP, (), (), ""), why)
 
 
 def apply_in_library(item: Item, plan: TagPlan) -> TagPlan:
@@ -75,6 +190,9 @@ def apply_in_library(item: Item, plan: TagPlan) -> TagPlan:
         The plan, or one that keeps what somebody else did meanwhile; then the item has that too.
     """
     if plan.action is Action.WRITE:
+        with suppress(NotWrittenError):  # the importer will say so
+            memory = memory_with(item, look(item), ())
+            set_memory(item, replace(memory, after=plan.after))
         set_genres(item, plan)
     if store_unless_edited(item, plan.before):
         return plan
@@ -83,8 +201,17 @@ def apply_in_library(item: Item, plan: TagPlan) -> TagPlan:
     return kept_meanwhile(plan)
 
 
-def store_planned(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
-    """Store what was set on a track, and perhaps written to its file, if nobody was faster.
+def store_planned(item: Item, plan: TagPlan) -> TagPlan:
+    """Store what was set on a track, if nobody was faster.
+
+    Returns:
+        The plan, or one that keeps what somebody else did to the track meanwhile.
+    """
+    return plan if store_unless_edited(item, plan.before) else kept_meanwhile(plan)
+
+
+def store_written(item: Item, plan: TagPlan, wish: Wish, written: GenreTag) -> TagPlan:
+    """Store what was set on a track and written to its file, if nobody was faster.
 
     Where the library has come to have other tags than were written, or another program has put
     the file back to what it knew, the file gets what the library has.
@@ -92,20 +219,40 @@ def store_planned(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
     Returns:
         The plan, or one that keeps what somebody else did to the track meanwhile.
     """
-    stored = store_unless_edited(item, plan.before)
-    now = current(item) if write and plan.action is Action.WRITE else None
-    if now is not None and (media_tags(now) != media_tags(item) or not says_genres(now)):
-        write_tags(now)
-        now.store()
-    return plan if stored else kept_meanwhile(plan)
+    stored = store_planned(item, plan)
+    now = current(item)
+    if now is not None:
+        if stored is not plan:
+            wish = Wish(genres_of(now))
+        try:
+            mend(now, item, wish, written if stored is plan else None)
+        except NotWrittenError as why:
+            log.warning("{}: the file is not as the library has it: {}", now, why)
+    return stored
 
 
-def says_genres(item: Item) -> bool:
-    """Whether a track's file has the genres that the track has."""
-    try:
-        return tuple(MediaFile(syspath(item.path)).genres or ()) == genres_of(item)
-    except UnreadableFileError:
-        return True  # nothing to mend
+def mend(now: Item, item: Item, wish: Wish, written: GenreTag | None) -> None:
+    """Give a file what the library has come to have, where it lacks that.
+
+    Args:
+        now: The track in the library.
+        item: The track as it was written.
+        wish: The genres that the file is to have.
+        written: What that was in the file; None where it was something else.
+
+    Raises:
+        NotWrittenError: The file cannot be written.
+    """
+    before, after = media_tags(item), media_tags(now)
+    others = {name: value for name, value in after.items() if before[name] != value}
+    others.pop("genres", None)
+    state = look(now)
+    right = state.tag.genres == wish.genres if written is None else state.tag == written
+    missing = {name: value for name, value in others.items() if name in state.differing}
+    if right and not missing:
+        return
+    write_file(now, replace(wish, before=None, others=missing), mtime=None)
+    now.store()
 
 
 def media_tags(item: Item) -> dict[str, Any]:
@@ -126,14 +273,32 @@ def apply_field(item: Item, target: str, song: SongGenre, plan: TagPlan) -> None
 
 
 def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
-    """Carry out :func:`plan_undo`, and forget everything that we noted on the track."""
-    if plan.action is Action.WRITE:
-        item.genres = list(plan.after)
-        # An empty list leaves an empty tag behind in some formats; None removes it.
-        tags = None if plan.after else {"genres": None}
-        trouble = write_tags(item, tags) if write else None
-        if trouble:
-            item.genres = list(plan.before)
-            return not_written(plan, trouble)
+    """Carry out :func:`plan_undo`, and forget everything that we noted on the track.
+
+    The file gets back what it had; where we never wrote it, it is left alone.
+    """
+    if plan.action is not Action.WRITE or not write:
+        if plan.action is Action.WRITE:
+            set_in_library(item, plan.after)
+        forget(item)
+        return store_planned(item, plan)
+    mtime = item.mtime
+    try:
+        state, memory = known_state(item), memory_of(item)
+        ours = has_ours(item, state)
+        if not ours and memory is not None and state.tag != memory.before:
+            raise OutsideError(OUTSIDE)
+        set_in_library(item, plan.after)
+        if not ours:
+            forget(item)
+            item.mtime = mtime if state.in_step else 0
+            return store_planned(item, plan)
+        tag = memory.before if memory is not None else None
+        wish = Wish(plan.after, tag, state.tag)
+        written = write_file(item, wish, mtime=None if state.in_step else 0)
+    except (NotWrittenError, OutsideError) as why:
+        item.genres = list(plan.before)
+        item.mtime = mtime
+        return failed(plan, why)
     forget(item)
-    return store_planned(item, plan, write=write)
+    return store_written(item, plan, wish, written)

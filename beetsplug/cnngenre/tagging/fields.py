@@ -9,6 +9,7 @@ from beets.library import Item
 
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.fields import FIELDS
+from beetsplug.cnngenre.library import stored_genres
 
 if TYPE_CHECKING:
     from genre_model.model.vocabulary import SongGenre
@@ -18,8 +19,11 @@ DIGITS = 4  # of the probabilities in `cnngenre_all`
 
 
 def genres_of(item: Item) -> tuple[str, ...]:
-    """The genres that a track has; an empty tag in its file is none."""
-    return tuple(genre for genre in item.genres if genre)
+    """The genres that a track has; an empty tag in its file is none.
+
+    What beets' plugin ``rewrite`` makes of them for path names is not asked for.
+    """
+    return tuple(genre for genre in stored_genres(item) if genre)
 
 
 def own_field(item: Item, name: str) -> Any:

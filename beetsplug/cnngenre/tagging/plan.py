@@ -72,6 +72,11 @@ def not_written(plan: TagPlan, trouble: str) -> TagPlan:
     return TagPlan(Action.FAIL, plan.before, plan.before, reason)
 
 
+def left_alone(plan: TagPlan, reason: str) -> TagPlan:
+    """What becomes of a track whose file another program has changed: nothing."""
+    return TagPlan(Action.FAIL, plan.before, plan.before, reason)
+
+
 def plan_undo(item: Item) -> TagPlan | None:
     """The plan that takes back what we, or a review, did to a track; None where that is nothing."""
     previous = own_field(item, "cnngenre_previous")

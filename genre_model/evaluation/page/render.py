@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_MISTAKES = 50
 MAX_ROWS = 12
 MAX_RUNNERS_UP = 3
+MAX_CONFUSED = 100  # genres in a table that has a cell for each two
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ def render_html(report: Report) -> str:
             verdict=sentences.verdict(report),
             warnings=sentences.warnings(report),
             best_first=best_first(report.per_genre),
-            confusion=list(zip(report.genres, report.confusion, strict=True)),
+            confusion=confusion_of(report),
             mix_ups=sentences.mix_ups(report.genres, report.confusion),
             trust=sentences.trust(report.reliability, report.calibration_error),
             choice_of_threshold=sentences.choice_of_threshold(
@@ -122,6 +123,31 @@ def draw_charts(report: Report) -> dict[str, str]:
 def interval(figure: Interval) -> str:
     """Where a figure probably lies."""
     return f"95\u00a0% interval {span(figure.low, figure.high)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """The table of what is taken for what; ``n_left_out`` genres are in ``report.json`` alone.
+
+    Each of the ``rows`` is a genre, its counts by ``genres``, and the number of its songs.
+    """
+
+    genres: tuple[str, ...]
+    rows: list[tuple[str, list[int], int]]
+    n_left_out: int
+
+
+def confusion_of(report: Report) -> Confusion:
+    """All genres, or those with the most songs where there are very many."""
+    totals = [sum(row) for row in report.confusion]
+    most = sorted(range(len(totals)), key=lambda index: -totals[index])[:MAX_CONFUSED]
+    shown = sorted(most)
+    rows = [
+        (report.genres[truth], [report.confusion[truth][answer] for answer in shown], totals[truth])
+        for truth in shown
+    ]
+    genres = tuple(report.genres[index] for index in shown)
+    return Confusion(genres, rows, len(totals) - len(shown))
 
 
 def best_first(per_genre: Sequence[GenreFigures]) -> list[GenreFigures]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,8 +15,10 @@ from numpy.typing import NDArray
 from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import AudioError, GenreModelError, reason
 from genre_model.core.files import digest, whole_file
+from genre_model.core.processes import WorkerPool
+from genre_model.core.specs import FrontEndSpec, SliceSpec
 from genre_model.data.tracks import LabelledTrack
-from genre_model.extraction.tasks import map_bounded
+from genre_model.extraction.tasks import in_order
 from genre_model.features.frontend import slices_of
 from genre_model.features.png_songs import song_files
 from genre_model.training.networks.base import Architecture, Estimator
@@ -86,9 +87,19 @@ def store_tracks(
     """Compute the slices of all tracks that are not in the folder yet."""
     n_workers = os.cpu_count() or 1
     paths = list(dict.fromkeys(track.path for track in tracks))
-    store = partial(store_slices, architecture, folder)
-    with ThreadPoolExecutor(n_workers) as executor:
-        outcomes = dict(map_bounded(executor, store, paths, 4 * n_workers))
+    outcomes = {}
+    form = SliceForm.of(architecture)
+    with (
+        closing(WorkerPool(n_workers)) as pool,
+        closing(
+            in_order(lambda p: pool.submit(store_song, form, folder, p), paths, 4 * n_workers)
+        ) as pairs,
+    ):
+        for path, future in pairs:
+            try:
+                outcomes[path] = pool.result(future, store_song, form, folder, path)
+            except AudioError as error:  # its decoder crashed
+                outcomes[path] = str(error)
     stored: list[StoredTrack] = []
     skipped: list[SkippedTrack] = []
     for track, genres, held_out in zip(tracks, candidates, validation, strict=True):
@@ -112,7 +123,25 @@ def check_parts(tracks: Sequence[StoredTrack]) -> None:
             raise GenreModelError(f"no {'validation' if part else 'training'} track can be heard")
 
 
-def store_slices(architecture: Architecture, folder: Path, path: Path) -> tuple[Path, int] | str:
+@dataclass(frozen=True, slots=True)
+class SliceForm:
+    """What an architecture's slices are like; it can be sent to a worker, unlike the architecture.
+
+    ``exact`` slices are kept as float32, others as float16.
+    """
+
+    spectrogram: FrontEndSpec
+    slices: SliceSpec
+    exact: bool
+
+    @classmethod
+    def of(cls, architecture: Architecture) -> SliceForm:
+        """The form of an architecture's slices."""
+        exact = isinstance(architecture.learner, Estimator)
+        return cls(architecture.spectrogram, architecture.slices, exact)
+
+
+def store_song(form: SliceForm, folder: Path, path: Path) -> tuple[Path, int] | str:
     """The file of a track's slices and their number, computed if need be; or why there is none.
 
     Silent slices are left out.  The file is named by the track's path, size and time of change and
@@ -122,19 +151,18 @@ def store_slices(architecture: Architecture, folder: Path, path: Path) -> tuple[
         statuses = [file.stat() for file in song_files(path)]
     except OSError as error:
         return reason(error)
-    exact = isinstance(architecture.learner, Estimator)
-    specs = msgspec.json.encode((architecture.spectrogram, architecture.slices, exact))
+    specs = msgspec.json.encode((form.spectrogram, form.slices, form.exact))
     identity = " ".join(f"{status.st_size} {status.st_mtime_ns}" for status in statuses).encode()
     name = digest(specs, identity, os.fsencode(path.absolute()))
     file = folder / f"{name}.npy"
     if not file.exists():
         try:
             with time_limit(TIME_LIMIT_S):
-                slices = slices_of(path, architecture.spectrogram, architecture.slices)
+                slices = slices_of(path, form.spectrogram, form.slices)
         except AudioError as error:
             return str(error)
         # Gradients are not so particular, and half the size is twice the speed from disk.
-        dtype = np.float32 if exact else np.float16
+        dtype = np.float32 if form.exact else np.float16
         extracted = [piece.values.astype(dtype) for piece in slices if not piece.silent]
         if not extracted:
             return "silent"

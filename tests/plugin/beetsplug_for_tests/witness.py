@@ -1,7 +1,8 @@
 """Tells what other plugins see of a write, and does what they might do.
 
 ``witness: meddle`` writes to each track's file right before its tags are saved, as another program
-may; ``witness: change`` writes another title than the library's.
+may, ``meddle quietly`` so that neither its size nor its time tells; ``witness: change`` writes
+another title than the library's, ``witness: genre`` another genre.
 """
 
 import os
@@ -10,6 +11,8 @@ from pathlib import Path
 import mediafile
 from beets.plugins import BeetsPlugin
 
+from beetsplug.cnngenre.tagging import safe_write
+
 
 class WitnessPlugin(BeetsPlugin):
     def __init__(self):
@@ -17,21 +20,31 @@ class WitnessPlugin(BeetsPlugin):
         self.path = None
         self.register_listener("write", self.before)
         self.register_listener("after_write", self.after)
-        save = mediafile.MediaFile.save
+        write = safe_write.write_genres
 
-        def meddling(file, **kwargs):
-            with Path(os.fsdecode(self.path)).open("ab") as original:
-                original.write(b"somebody else's")
-            return save(file, **kwargs)
+        def meddling(path, genres):
+            original = Path(os.fsdecode(self.path))
+            before = original.stat()
+            if self.config.get() == "meddle":
+                with original.open("ab") as file:
+                    file.write(b"somebody else's")
+            else:  # as long, and as old
+                with original.open("r+b") as file:
+                    file.seek(-15, os.SEEK_END)
+                    file.write(b"somebody else's")
+                os.utime(original, ns=(before.st_atime_ns, before.st_mtime_ns))
+            write(path, genres)
 
-        if self.config.get() == "meddle":
-            mediafile.MediaFile.save = meddling
+        if self.config.get() in ("meddle", "meddle quietly"):
+            safe_write.write_genres = meddling
 
     def before(self, item, path, tags):
         self.path = path
         self.tell("before", item, path)
         if self.config.get() == "change":
             tags["title"] = "changed"
+        if self.config.get() == "genre":
+            tags["genres"] = ["Polka"]
 
     def after(self, item, path):
         self.tell("after", item, path)

@@ -1,0 +1,257 @@
+"""What a file has in its genre tag, as its format has it: read, exchanged, given back exactly.
+
+beets' own writing puts all that the library knows of a track into its file, and loses what it does
+not know.  Here no other tag is touched, and what the genre was before can be kept as text.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import beets
+import mutagen
+from beets.library import Item
+from beets.util import syspath
+from mediafile import MediaFile
+from mutagen._vorbis import VComment
+from mutagen.apev2 import APEv2
+from mutagen.asf import ASFTags
+from mutagen.flac import FLAC, Padding, VCFLACDict
+from mutagen.id3 import ID3
+from mutagen.mp4 import MP4Tags
+
+from beetsplug.cnngenre.tagging.genre_entries import (
+    APE_KEY,
+    ASF_KEY,
+    COMMENT_KEY,
+    ENTRIES,
+    MP4_KEY,
+    NEW,
+    REPLACE,
+    asf_entry,
+)
+from beetsplug.cnngenre.tagging.id3_frames import RawTag, new_frame
+
+ID3V1_BYTES = 128
+
+
+@dataclass(frozen=True, slots=True)
+class GenreTag:
+    """The genre tag of a file.
+
+    Attributes:
+        kind: The family of tags: id3, comments, mp4, asf, ape.
+        version: Of ID3v2; 0 for the others.
+        entries: Its values, which JSON can hold, with what the format keeps beside them; in ID3
+            whole frames in hexadecimal.
+        genres: As beets reads them.
+        created: Whether the file had no tags at all, so that those there are came with the genre.
+    """
+
+    kind: str
+    version: int
+    entries: tuple[Any, ...]
+    genres: tuple[str, ...]
+    created: bool = False
+
+
+class UnknownTagsError(Exception):
+    """mutagen does not know the file, or not as one whose genre we can write."""
+
+
+def read_tag(path: Path) -> GenreTag:
+    """The genre tag of a file.
+
+    Raises:
+        UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: It cannot be read.
+    """
+    file = opened(path)
+    kind, genres = kind_of(file.tags), genres_in(path)
+    if kind != "id3":
+        entries = tuple(ENTRIES[kind](file.tags))
+        return GenreTag(kind, 0, entries, genres, created=not file.tags)
+    raw = raw_tag(path, file)
+    frames = () if raw.created else tuple(frame.hex() for frame in raw.genre_frames())
+    return GenreTag(kind, raw.version, frames, genres, created=raw.created)
+
+
+def genres_in(path: Path) -> tuple[str, ...]:
+    """The genres of a file as the library would have them, without empty ones.
+
+    Raises:
+        mediafile.UnreadableFileError: It cannot be read.
+    """
+    return as_in_library(MediaFile(name_of(path)).genres)
+
+
+def as_in_library(genres: Sequence[str] | None) -> tuple[str, ...]:
+    """Genres of a file as the library keeps them."""
+    return tuple(filter(None, Item._type("genres").normalize(list(genres or ()))))
+
+
+def write_genres(path: Path, genres: Sequence[str]) -> None:
+    """Give a file genres, in place; none removes the tag.  Nothing else of it changes.
+
+    Raises:
+        UnknownTagsError, mutagen.MutagenError: It cannot be written.
+    """
+    file = opened(path)
+    if isinstance(file.tags, ID3):
+        raw = raw_tag(path, file)
+        raw.replace_genres([new_frame(raw.version, genres)] if genres else [])
+        raw.save(name_of(path))
+        return
+    kind = kind_of(file.tags)
+    old = ENTRIES[kind](file.tags)
+    save(path, file, NEW[kind](old, genres) if genres else [])
+
+
+def write_tag(path: Path, tag: GenreTag) -> None:
+    """Give a file back the genre tag that it, or an earlier form of it, had, in place.
+
+    Raises:
+        UnknownTagsError, mutagen.MutagenError: It cannot be written.
+    """
+    file = opened(path)
+    if isinstance(file.tags, ID3) and tag.kind == "id3":
+        raw = raw_tag(path, file)
+        if raw.version == tag.version:
+            raw.replace_genres([bytes.fromhex(entry) for entry in tag.entries])
+            if raw.frames or not tag.created:
+                raw.save(name_of(path))
+            else:
+                file.delete()
+            return
+    elif kind_of(file.tags) == tag.kind:
+        save(path, file, list(tag.entries))
+        if tag.created and not file.tags:
+            file.delete()
+        return
+    write_genres(path, tag.genres)  # another program has made another kind of file of it
+
+
+def save(path: Path, file: Any, entries: list[Any]) -> None:
+    """Exchange the genre in tags that are no ID3.
+
+    mutagen cuts off what comes after an APEv2 tag, which may be one of ID3v1.
+    """
+    end = last_bytes(path)
+    REPLACE[kind_of(file.tags)](file.tags, entries)
+    file.save()
+    if end.startswith(b"TAG") and last_bytes(path) != end:
+        with path.open("ab") as raw:
+            raw.write(end)
+
+
+def last_bytes(path: Path) -> bytes:
+    """Where a tag of ID3v1 is, if there is one."""
+    with path.open("rb") as file:
+        file.seek(-min(ID3V1_BYTES, path.stat().st_size), os.SEEK_END)
+        return file.read()
+
+
+def other_tags(path: Path) -> dict[str, Any]:
+    """All of a file's tags but the genre, in a form that can be compared.
+
+    Raises:
+        UnknownTagsError, mutagen.MutagenError: They cannot be read.
+    """
+    file = opened(path)
+    tags: Any = file.tags
+    kind = kind_of(tags)
+    found: dict[str, Any] = {}
+    if isinstance(tags, ID3):
+        found = {key: repr(frame) for key, frame in dict(tags).items() if key != "TCON"}
+        raw = raw_tag(path, file)
+        if not raw.created and raw.other_frames():
+            found["frames"] = (raw.version, raw.other_frames())
+    elif kind == "comments":
+        found["comments"] = [pair for pair in tags if pair[0].upper() != COMMENT_KEY]
+    elif kind == "mp4":
+        found = {key: repr(value) for key, value in tags.items() if key != MP4_KEY}
+        found["unknown"] = dict(tags._failed_atoms)
+    elif kind == "asf":
+        others = ((key, value) for key, value in tags if key != ASF_KEY)
+        found["attributes"] = sorted((key, asf_entry(0, value)) for key, value in others)
+    else:
+        found = {
+            key: (value.kind, bytes(value._write()))
+            for key, value in tags.items()
+            if key.casefold() != APE_KEY.casefold()
+        }
+    if isinstance(file, FLAC):
+        blocks = (b for b in file.metadata_blocks if not isinstance(b, (Padding, VCFLACDict)))
+        found["blocks"] = [(block.code, bytes(block.write())) for block in blocks]
+    return found
+
+
+def to_json(tag: GenreTag) -> dict[str, Any]:
+    """A genre tag as JSON can hold it."""
+    return {
+        "kind": tag.kind,
+        "version": tag.version,
+        "entries": list(tag.entries),
+        "genres": list(tag.genres),
+        "created": tag.created,
+    }
+
+
+def from_json(found: Mapping[str, Any]) -> GenreTag:
+    """What :func:`to_json` has made.
+
+    Raises:
+        KeyError, TypeError: It has not.
+    """
+    entries = tuple(tuple(e) if isinstance(e, list) else e for e in found["entries"])
+    genres, created = tuple(found["genres"]), bool(found["created"])
+    return GenreTag(found["kind"], int(found["version"]), entries, genres, created)
+
+
+def opened(path: Path) -> Any:
+    """A file as mutagen has it, with tags, if only empty ones.
+
+    Raises:
+        UnknownTagsError: mutagen does not know it.
+        mutagen.MutagenError: It cannot be read.
+    """
+    file = mutagen.File(name_of(path))
+    if file is None:
+        raise UnknownTagsError("not a format whose tags are known")
+    if file.tags is None:
+        file.add_tags()
+    return file
+
+
+def name_of(path: Path) -> str:
+    """A path for mutagen."""
+    return os.fsdecode(syspath(os.fsencode(path)))
+
+
+def raw_tag(path: Path, file: Any) -> RawTag:
+    """The ID3v2 tag of a file; a new one has the version that beets' ``id3v23`` asks for."""
+    return RawTag(name_of(path), type(file.tags), 3 if beets.config["id3v23"].get(bool) else 4)
+
+
+def kind_of(tags: Any) -> str:
+    """The family of tags.
+
+    Raises:
+        UnknownTagsError: None that we know.
+    """
+    for base, kind in KINDS.items():
+        if isinstance(tags, base):
+            return kind
+    raise UnknownTagsError(f"tags of the kind {type(tags).__name__} are not known")
+
+
+KINDS: dict[type, str] = {
+    ID3: "id3",
+    MP4Tags: "mp4",
+    ASFTags: "asf",
+    APEv2: "ape",
+    VComment: "comments",
+}

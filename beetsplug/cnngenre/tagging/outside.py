@@ -1,0 +1,175 @@
+"""What a track's file has, beside what the library knows of it, and what it had before us.
+
+The library keeps when it last read or wrote a file (``mtime``, in whole seconds; 0 where tags were
+changed in the library alone since).  Where that cannot say who changed what, the tags are compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import mutagen
+from beets.library import Item, ReadError
+from mediafile import UnreadableFileError
+
+from beetsplug.cnngenre.library import current, store_unless_edited
+from beetsplug.cnngenre.tagging.fields import (
+    genres_of,
+    is_ours,
+    is_reviewed,
+    own_field,
+    restore_fields,
+)
+from beetsplug.cnngenre.tagging.genre_tag import (
+    GenreTag,
+    UnknownTagsError,
+    from_json,
+    read_tag,
+    to_json,
+)
+from beetsplug.cnngenre.tagging.safe_write import NotWrittenError, reason_of
+
+OUTSIDE = "changed outside beets: run `beet update` first"
+OLDER = "an older file has taken its place: run `beet write`, or touch it and run `beet update`"
+
+
+class OutsideError(Exception):
+    """Another program has changed the file, and the library does not know it; the message says."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A track's file now.
+
+    Attributes:
+        tag: Its genre tag.
+        mtime: Its time, as beets counts it.
+        differing: The library's fields, other than genres, that the file has otherwise.
+        in_step: Whether the library lacks nothing of the file, so that it need not read it again.
+    """
+
+    tag: GenreTag
+    mtime: int
+    differing: frozenset[str]
+    in_step: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a file had before we ever wrote its genre, and the genres that we gave it last."""
+
+    before: GenreTag
+    after: tuple[str, ...]
+
+
+def look(item: Item) -> FileState:
+    """What a track's file has.
+
+    Raises:
+        NotWrittenError: It cannot be read.
+    """
+    try:
+        tag = read_tag(item.filepath)
+        mtime = item.current_mtime()
+        if item.mtime == mtime:
+            return FileState(tag, mtime, frozenset(), in_step=True)
+        file = Item.from_path(item.path)
+    except ReadError as error:
+        raise NotWrittenError(reason_of(error.reason)) from error
+    except (mutagen.MutagenError, UnreadableFileError, UnknownTagsError, OSError) as error:
+        raise NotWrittenError(reason_of(error)) from error
+    names = Item.writable_media_fields - {"genres"}
+    differing = frozenset(name for name in names if file[name] != item[name])
+    # What the library has and the file lacks was added to the library; nothing is to be learned.
+    in_step = not any(file[name] for name in differing)
+    return FileState(tag, mtime, differing, in_step)
+
+
+def check_known(item: Item, state: FileState) -> None:
+    """See to it that nobody but beets has changed a file since the library read it.
+
+    Raises:
+        OutsideError: Somebody has.
+    """
+    if item.mtime == state.mtime:
+        return
+    memory, genres = memory_of(item), in_library(state.tag.genres)
+    known = [genres_of(item), *([memory.after] if memory else [])]  # a run may have died
+    if item.mtime:
+        if state.differing or genres not in known:
+            raise OutsideError(OUTSIDE if state.mtime > item.mtime else OLDER)
+        return
+    known += [tuple(own_field(item, "cnngenre_previous") or ())]
+    known += [memory.before.genres] if memory else []
+    if (is_ours(item) or is_reviewed(item)) and genres not in known:
+        raise OutsideError(OUTSIDE)
+
+
+def in_library(genres: Sequence[str]) -> tuple[str, ...]:
+    """Genres of a file as the library would have them, after beets' plugin ``rewrite``."""
+    return tuple(Item(genres=list(genres)).genres)
+
+
+def has_ours(item: Item, state: FileState) -> bool:
+    """Whether a file has the genres that we, or a review, gave it."""
+    memory = memory_of(item)
+    ours = genres_of(item) if is_ours(item) or is_reviewed(item) else None
+    given = [genres for genres in (memory and memory.after, ours) if genres]
+    # With `id3v23: yes` beets' own writing makes one genre of several.
+    return any(state.tag.genres in (genres, ("/".join(genres),)) for genres in given)
+
+
+def memory_of(item: Item) -> Memory | None:
+    """What is remembered of a file."""
+    text = own_field(item, "cnngenre_file")
+    if not text:
+        return None
+    try:
+        found = json.loads(text)
+        return Memory(from_json(found["before"]), tuple(found["after"]))
+    except (ValueError, KeyError, TypeError):  # somebody has changed it
+        return None
+
+
+def set_memory(item: Item, memory: Memory) -> None:
+    """Remember on the track.  Stores nothing."""
+    found = {"before": to_json(memory.before), "after": list(memory.after)}
+    item["cnngenre_file"] = json.dumps(found, ensure_ascii=False)
+
+
+def memory_with(item: Item, state: FileState, after: tuple[str, ...]) -> Memory:
+    """What is to be remembered when a file is given genres; of our own ones only the last."""
+    memory = memory_of(item)
+    if memory is not None and has_ours(item, state):
+        return replace(memory, after=after)
+    return Memory(state.tag, after)
+
+
+def store_memory(item: Item, memory: Memory, genres: tuple[str, ...]) -> bool:
+    """Store what a file has before it is written: a run may die right after that.
+
+    Args:
+        item: Gets it too; nothing else of it is stored.
+        memory: What to store.
+        genres: Those that the library has.
+
+    Returns:
+        Whether the library still had these genres; if not, nothing was stored.
+    """
+    set_memory(item, memory)
+    now = current(item)
+    if now is None:
+        return False
+    set_memory(now, memory)
+    return store_unless_edited(now, genres)
+
+
+def restore_memory(item: Item, text: str | None, genres: tuple[str, ...]) -> None:
+    """Store what was remembered before, since the file was not written after all."""
+    restore_fields(item, {"cnngenre_file": text})
+    now = current(item)
+    if now is not None:
+        restore_fields(now, {"cnngenre_file": text})
+        store_unless_edited(now, genres)

@@ -1,0 +1,126 @@
+"""The audio of a file as it is stored: its packets, of which tags are no part.
+
+A program that edits tags uses this to make sure that the audio is still the same.  Packets are only
+read, not decoded; but FFmpeg may crash on a strange file all the same, so :class:`PacketReader`
+does it in a process of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from genre_model.audio.guards import open_options
+from genre_model.core.errors import AudioError, reason
+
+
+def audio_digest(path: Path) -> str:
+    """A digest of the codec settings and all packets of all audio streams of a file, in hex.
+
+    A packet that cannot be read ends the stream; the error is part of the digest.
+
+    Raises:
+        AudioError: FFmpeg cannot open the file, or it has no audio.
+    """
+    import av
+
+    digest = hashlib.blake2b(digest_size=16)
+    try:
+        with av.open(f"file:{path}", **open_options()) as container:
+            streams = container.streams.audio
+            if not streams:
+                raise AudioError("no audio in it")
+            for stream in streams:
+                context = stream.codec_context
+                if context is None:
+                    raise AudioError("nothing here decodes its sound")
+                settings = (context.name, stream.rate, stream.channels)
+                digest.update(repr(settings).encode() + bytes(context.extradata or b""))
+            try:
+                for packet in container.demux(streams):
+                    digest.update(b"%d %d\n" % (packet.stream_index, packet.size))
+                    digest.update(memoryview(packet))
+            except av.FFmpegError as error:
+                digest.update(type(error).__name__.encode())
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise AudioError(reason(error)) from error
+    return digest.hexdigest()
+
+
+class PacketReader:
+    """A process that reads packets; one that dies is replaced.  It ends with this one."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def digest(self, path: Path, limit_s: float) -> str:
+        """:func:`audio_digest` of a file.
+
+        Raises:
+            AudioError: It cannot be read, or not within ``limit_s`` seconds.
+            OSError: No process can be started.
+        """
+        answer = self._ask(path, limit_s) or self._ask(path, limit_s)
+        if answer is None:
+            raise AudioError("the process that read its packets died, or took too long")
+        if "error" in answer:
+            raise AudioError(answer["error"])
+        return answer["digest"]
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def _ask(self, path: Path, limit_s: float) -> dict[str, str] | None:
+        """The answer; None where the process has died, or was ended because it took too long."""
+        self._process = self._process or started()
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        timer = threading.Timer(limit_s, process.kill)
+        timer.start()
+        line = b""
+        try:
+            with suppress(BrokenPipeError):
+                process.stdin.write(json.dumps(str(path)).encode() + b"\n")
+                process.stdin.flush()
+                line = process.stdout.readline()
+        finally:
+            timer.cancel()
+            if not line:
+                with suppress(BrokenPipeError):
+                    self.close()
+        answer: dict[str, str] | None = json.loads(line) if line else None
+        return answer
+
+
+def started() -> subprocess.Popen[bytes]:
+    """A process that answers paths with digests.  Ctrl-C is not for it."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "from genre_model.audio.packets import serve; serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        start_new_session=True,
+    )
+
+
+def serve() -> None:
+    """Answer paths on standard input, in JSON lines, with digests or errors, until it ends."""
+    for line in sys.stdin.buffer:
+        try:
+            answer = {"digest": audio_digest(Path(json.loads(line)))}
+        except AudioError as error:
+            answer = {"error": str(error)}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
