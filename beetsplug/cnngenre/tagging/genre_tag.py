@@ -7,10 +7,12 @@ not know.  Here no other tag is touched, and what the genre was before can be ke
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import beets
 import mutagen
@@ -38,6 +40,9 @@ from beetsplug.cnngenre.tagging.id3_frames import RawTag, new_frame
 
 ID3V1_BYTES = 128
 
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True, slots=True)
 class GenreTag:
@@ -63,6 +68,26 @@ class UnknownTagsError(Exception):
     """mutagen does not know the file, or not as one whose genre we can write."""
 
 
+# What mutagen lets through of its own on odd files, beside its errors.
+SLIPS = (struct.error, ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+
+
+def contained(function: Callable[P, Result]) -> Callable[P, Result]:
+    """Let mutagen's slips on odd files be errors of its own kind."""
+
+    @wraps(function)
+    def call(*arguments: P.args, **named: P.kwargs) -> Result:
+        try:
+            return function(*arguments, **named)
+        except SLIPS as error:
+            raise UnknownTagsError(
+                f"mutagen cannot handle it ({type(error).__name__}: {error})"
+            ) from error
+
+    return call
+
+
+@contained
 def read_tag(path: Path) -> GenreTag:
     """The genre tag of a file.
 
@@ -93,6 +118,7 @@ def as_in_library(genres: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(filter(None, Item._type("genres").normalize(list(genres or ()))))
 
 
+@contained
 def write_genres(path: Path, genres: Sequence[str]) -> None:
     """Give a file genres, in place; none removes the tag.  Nothing else of it changes.
 
@@ -110,6 +136,7 @@ def write_genres(path: Path, genres: Sequence[str]) -> None:
     save(path, file, NEW[kind](old, genres) if genres else [])
 
 
+@contained
 def write_tag(path: Path, tag: GenreTag) -> None:
     """Give a file back the genre tag that it, or an earlier form of it, had, in place.
 
@@ -154,6 +181,7 @@ def last_bytes(path: Path) -> bytes:
         return file.read()
 
 
+@contained
 def other_tags(path: Path) -> dict[str, Any]:
     """All of a file's tags but the genre, in a form that can be compared.
 

@@ -1,0 +1,185 @@
+"""Good audio in odd files: sizes that are wrong, chunks and tags in odd places, fragments.
+
+Some of them a tagger cannot change without changing the sound.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import struct
+from pathlib import Path
+
+import av
+from audio_files import FORMATS, write_audio
+
+HEAD = 44  # of a plain WAV
+
+
+def chunk(name, data, big=False, size=None):
+    """A chunk of a RIFF or an AIFF file; ``size`` is what it says of itself."""
+    order = ">" if big else "<"
+    padding = b"\0" * (len(data) % 2)
+    return name + struct.pack(f"{order}I", len(data) if size is None else size) + data + padding
+
+
+def riff(chunks, size=None, name=b"RIFF", kind=b"WAVE"):
+    """A RIFF file."""
+    body = kind + b"".join(chunks)
+    return name + struct.pack("<I", len(body) if size is None else size & 0xFFFFFFFF) + body
+
+
+def odd_wavs(good, rng):
+    """Name -> WAV, out of a plain one of 16 bits."""
+    form, pcm = good[12:36], good[HEAD:]
+    data = chunk(b"data", pcm)
+    n = rng.randrange(1, 4000)
+    note = chunk(b"LIST", b"INFO" + chunk(b"IART", b"Somebody\0"))
+    sizes64 = struct.pack("<QQQI", len(pcm) + 72, len(pcm), len(pcm) // 4, 0)
+    yield "zero sizes", riff([form, b"data" + bytes(4) + pcm], size=0)
+    yield "largest sizes", riff([form, b"data" + b"\xff" * 4 + pcm], size=-1)
+    yield "small riff", riff([form, data], size=36)
+    yield "riff too large", riff([form, data], size=len(pcm) + 36 + n)
+    yield "riff a byte short", riff([form, data], size=len(pcm) + 35)
+    yield "data too large", riff([form, b"data" + struct.pack("<I", len(pcm) + n) + pcm])
+    yield "data too small", riff([form, b"data" + struct.pack("<I", len(pcm) - 4 * n) + pcm])
+    yield "odd data", riff([form, chunk(b"data", pcm[:-1])])
+    yield "odd data without padding", riff([form, chunk(b"data", pcm[:-1])[:-1]])
+    yield "odd list without padding", riff([form, b"LIST" + struct.pack("<I", 5) + b"INFOx", data])
+    yield "list before", riff([form, note, data])
+    yield "list after", riff([form, data, note])
+    yield "garbage after", riff([form, data]) + rng.randbytes(n)
+    yield "zeros after", riff([form, data]) + bytes(n)
+    yield "broadcast", riff([chunk(b"bext", bytes(602)), form, data, chunk(b"iXML", b"<x/>")])
+    yield "64 bits", riff([chunk(b"ds64", sizes64), form, data], size=-1, name=b"RF64")
+    yield "two tags", riff([form, data, chunk(b"id3 ", ID3), chunk(b"ID3 ", ID3)])
+    yield "tag before", riff([form, chunk(b"id3 ", ID3), data])
+    yield "an unknown chunk", riff([form, data, chunk(b"\0\xff?!", b"abc")])
+    yield "silent end", riff([form, data, chunk(b"JUNK", bytes(n))])
+
+
+ID3 = b"ID3\x04\0\0\0\0\0\x13TIT2\0\0\0\x09\0\0\x03A title\0"
+
+
+def odd_aiffs(good, rng):
+    """Name -> AIFF, out of a plain one."""
+    chunks, place = [], 12
+    while place + 8 <= len(good):
+        size = int.from_bytes(good[place + 4 : place + 8], "big")
+        chunks.append(good[place : place + 8 + size + size % 2])
+        place += 8 + size + size % 2
+    n = rng.randrange(1, 4000)
+
+    def form(parts, size=None):
+        body = good[8:12] + b"".join(parts)
+        return b"FORM" + struct.pack(">I", len(body) if size is None else size) + body
+
+    yield "small form", form(chunks, size=4)
+    yield "form too large", form(chunks, size=len(good) + n)
+    yield "form a byte short", form(chunks, size=len(good) - 9)
+    yield "garbage after", form(chunks) + rng.randbytes(n)
+    yield "note after", form([*chunks, chunk(b"NAME", b"abc", big=True)])
+    yield "odd note without padding", form([chunk(b"ANNO", b"abc", big=True)[:-1], *chunks])
+
+
+def odd_mp3s(good, rng):
+    """Name -> MP3 with tags in places."""
+    v1 = b"TAG" + b"title".ljust(30, b"\0") + bytes(94) + b"\x11"
+    ape = b"APETAGEX" + struct.pack("<4I", 2000, 32, 0, 0) + bytes(8)
+    lyrics = b"LYRICSBEGININD00002000000LYRICS200"
+    yield "id3v1", good + v1
+    yield "apev2", good + ape
+    yield "apev2 and id3v1", good + ape + v1
+    yield "lyrics3", good + lyrics + v1
+    yield "two id3v2", ID3 + ID3 + good
+    yield "garbage before", rng.randbytes(300).replace(b"\xff", b"\0") + good
+    yield "garbage after", good + rng.randbytes(3000)
+    yield "cut tag", b"ID3\x03\0\0\0\0\0\x20TIT2\0\0\xff\xff\0\0" + bytes(22) + good
+    yield "footer", b"ID3\x04\0\x10\0\0\0\0" + b"3DI\x04\0\x10\0\0\0\0" + good
+
+
+def odd_files(folder, rng=None, seconds=3.2, sound=None):
+    """Write them all; yields their paths.  ``sound`` is (n_samples, 2) at 44,100 Hz."""
+    rng = rng or random.Random(0)
+    good = {}
+    for kind in ("wav16", "aiff", "mp3", "flac", "vorbis", "opus"):
+        rate_hz = FORMATS[kind].rate_hz
+        path = folder / f"good{FORMATS[kind].suffix}"
+        write_audio(path, sound(rate_hz, seconds), rate_hz, kind)
+        good[kind] = path.read_bytes()
+        path.unlink()
+    wav = good["wav16"]
+    wav = riff([wav[12:36], chunk(b"data", wav[wav.index(b"data") + 8 :])])
+    makers = (
+        *((f"wav {name}.wav", data) for name, data in odd_wavs(wav, rng)),
+        *((f"aiff {name}.aiff", data) for name, data in odd_aiffs(good["aiff"], rng)),
+        *((f"mp3 {name}.mp3", data) for name, data in odd_mp3s(good["mp3"], rng)),
+        ("flac behind id3.flac", ID3 + good["flac"]),
+        ("flac before garbage.flac", good["flac"] + rng.randbytes(500)),
+        ("ogg twice.ogg", good["vorbis"] + good["vorbis"]),
+        ("opus twice.opus", good["opus"] + good["opus"]),
+        ("opus and vorbis.opus", good["opus"] + good["vorbis"]),
+    )
+    for name, data in makers:
+        path = folder / name
+        path.write_bytes(data)
+        yield path
+    for name, options in MP4S.items():
+        yield write_mp4(folder / f"mp4 {name}.m4a", sound(44_100, seconds), options)
+    front = write_mp4(folder / "mp4 good.m4a", sound(44_100, seconds), {})
+    yield front
+    for name, data in odd_mp4s(front.read_bytes()):
+        path = folder / f"mp4 {name}.m4a"
+        path.write_bytes(data)
+        yield path
+
+
+MP4S = {
+    "fragments": {"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"},
+    "fragments by moof": {"movflags": "frag_keyframe+empty_moov+default_base_moof"},
+    "fragments after a moov": {"movflags": "frag_keyframe", "frag_duration": "500000"},
+    "streaming": {"movflags": "dash", "frag_duration": "500000"},
+    "moov in front": {"movflags": "faststart"},
+    "moov behind": {},
+}
+
+
+def odd_mp4s(good):
+    """Name -> MP4 with atoms that say little."""
+    yield "garbage after", good + b"not an atom"
+    yield "free after", good + struct.pack(">I", 32) + b"free" + bytes(24)
+    place = good.index(b"mdat") - 4
+    size = int.from_bytes(good[place : place + 4], "big")
+    if good[place - 8 : place - 4] == struct.pack(">I", 8):  # FFmpeg leaves room for this
+        wide = struct.pack(">I", 1) + b"mdat" + struct.pack(">Q", size + 8)
+        yield "64 bits", good[: place - 8] + wide + good[place + 8 :]
+
+
+def write_mp4(path, samples, options):
+    """An MP4 made with FFmpeg's options."""
+    with av.open(str(path), "w", format="mp4", options=options) as container:
+        stream = container.add_stream("aac", rate=44_100, layout="stereo")
+        stream.format = "fltp"
+        for start in range(0, len(samples), 4096):
+            part = samples[start : start + 4096].T.astype("float32", order="C")
+            frame = av.AudioFrame.from_ndarray(part, "fltp", "stereo")
+            frame.rate, frame.pts = 44_100, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def decoded(path: Path) -> str:
+    """The digest of what a file sounds like, errors included."""
+    digest = hashlib.sha256()
+    try:
+        with av.open(str(path)) as container:
+            for packet in container.demux(container.streams.audio[0]):
+                try:
+                    for frame in packet.decode():
+                        digest.update(frame.to_ndarray().tobytes())
+                except av.FFmpegError as error:
+                    digest.update(type(error).__name__.encode())
+    except av.FFmpegError as error:
+        digest.update(type(error).__name__.encode())
+    return digest.hexdigest()
