@@ -21,7 +21,7 @@ from genre_model.core.errors import AudioError, reason
 
 
 def audio_digest(path: Path) -> str:
-    """A digest of the codec settings and all packets of all audio streams of a file, in hex.
+    """A digest of settings, times and bytes of all packets of all audio streams of a file, in hex.
 
     A packet that cannot be read ends the stream; the error is part of the digest.
 
@@ -40,11 +40,14 @@ def audio_digest(path: Path) -> str:
                 context = stream.codec_context
                 if context is None:
                     raise AudioError("nothing here decodes its sound")
-                settings = (context.name, stream.rate, stream.channels)
+                # Where the music begins in the first packet: players leave out what is before.
+                start = stream.start_time
+                settings = (context.name, stream.rate, stream.channels, stream.time_base, start)
                 digest.update(repr(settings).encode() + bytes(context.extradata or b""))
             try:
                 for packet in container.demux(streams):
-                    digest.update(b"%d %d\n" % (packet.stream_index, packet.size))
+                    times = (packet.stream_index, packet.pts, packet.duration, packet.size)
+                    digest.update(repr(times).encode())
                     digest.update(memoryview(packet))
             except av.FFmpegError as error:
                 digest.update(type(error).__name__.encode())
