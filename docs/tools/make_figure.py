@@ -1,4 +1,4 @@
-"""Draw ``docs/data.svg``, the way of the data: what becomes of a file, and where it is kept.
+"""Draw ``docs/data.svg``: what becomes of a music file, and what is kept where.
 
 python docs/tools/make_figure.py
 """
@@ -12,22 +12,22 @@ PAGE = Path(__file__).parents[2] / "docs" / "data.svg"
 WIDTH, HEIGHT = 1000, 470
 BOX_W, BOX_H = 160, 58
 
-# name: (x, y, title, what it is, kind); "step" does something, "kept" lies on a disk
+# name: (x, y, title, what it is, kind); "step" is code, "kept" is on the disk
 BOXES = {
     "file": (20, 60, "music file", "any format, any length", "kept"),
-    "audio": (212, 60, "audio, sampling", "slices of 3 s, by seeking", "step"),
-    "front": (404, 60, "front end", "log-mel; SoX; notes", "step"),
-    "network": (596, 60, "network", "200 numbers a slice", "step"),
+    "audio": (212, 60, "audio", "decode, seek, slices of 3 s", "step"),
+    "front": (404, 60, "features", "log-mel; SoX; notes", "step"),
+    "network": (596, 60, "model/onnx", "200 numbers a slice", "step"),
     "cache": (596, 170, "features.db", "by audio content", "kept"),
-    "head": (788, 60, "head", "linear: logits of genres", "step"),
+    "head": (788, 60, "model/head", "linear: logits of genres", "step"),
     "bundle": (788, 170, "bundle", "manifest, arrays, ONNX", "kept"),
-    "aggregate": (788, 300, "aggregate, context", "slices to a song", "step"),
-    "vocabulary": (596, 300, "vocabulary", "your names, threshold", "step"),
-    "plan": (404, 300, "plan", "write, keep, unsure, failed", "step"),
-    "apply": (212, 300, "apply", "file first, then database", "step"),
+    "aggregate": (788, 300, "model/aggregation", "slices to a song", "step"),
+    "vocabulary": (596, 300, "model/vocabulary", "your names, threshold", "step"),
+    "plan": (404, 300, "tagging/plan", "write, keep, unsure, failed", "step"),
+    "apply": (212, 300, "tagging/apply", "file first, then database", "step"),
     "library": (20, 300, "tags, library", "with what was before", "kept"),
     "journal": (212, 395, "runs/*.jsonl", "what each run did", "kept"),
-    "train": (404, 170, "cnntrain", "your labels, by artist", "step"),
+    "train": (404, 170, "training", "your labels, by artist", "step"),
 }
 ARROWS = [
     *[("file", "audio"), ("audio", "front"), ("front", "network"), ("network", "head")],
@@ -41,7 +41,7 @@ ROUTES = {  # those that would go through a box
     ("library", "train"): "M100 300 V199 H399",
 }
 COLOURS = {"step": ("#e8f1f8", "#0072b2"), "kept": ("#fdf3e0", "#b06f00")}
-LEGEND = {"step": "does something", "kept": "lies on a disk"}
+LEGEND = {"step": "a package or module", "kept": "on the disk"}
 FONT = 'font-family="system-ui, sans-serif"'
 
 
@@ -54,12 +54,12 @@ def figure() -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
             f'width="{WIDTH}" height="{HEIGHT}" role="img" aria-labelledby="title">',
-            '<title id="title">The way of the data: from a music file to its genre</title>',
+            '<title id="title">From a music file to its genre</title>',
             '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
             'markerHeight="7" orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#444"/></marker></defs>',
             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-            text(20, 35, "hearing: a quarter of a second, once a file", 15, "#444"),
-            text(112, 285, "weighing: microseconds, as often as you like", 15, "#444"),
+            text(20, 35, "extracting: a quarter of a second, once a file", 15, "#444"),
+            text(112, 285, "classifying: microseconds, as often as you like", 15, "#444"),
             *(arrow(start, end) for start, end in ARROWS),
             *(box(*parts) for parts in BOXES.values()),
             *legend(),
@@ -109,7 +109,7 @@ def legend() -> list[str]:
     parts = []
     for index, (kind, words) in enumerate(LEGEND.items()):
         fill, edge = COLOURS[kind]
-        x, radius = 620 + 170 * index, 3 if kind == "step" else 9
+        x, radius = 600 + 190 * index, 3 if kind == "step" else 9
         parts.append(
             f'<rect x="{x}" y="425" width="28" height="18" rx="{radius}" fill="{fill}" stroke="{edge}"/>'
         )
