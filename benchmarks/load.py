@@ -36,8 +36,8 @@ COMMANDS = {
     "cnngenre, pretended": ["cnngenre", "-p", "-q"],
     "cnngenre": ["cnngenre", "-W", "-q"],
     "cnngenre, again": ["cnngenre", "-W", "-q"],
-    "cnngenre --undo": ["cnngenre", "--undo", "-W", "-q"],
-    "cnngenre --stats": ["cnngenre", "--stats"],
+    "cnnundo": ["cnnundo", "-W", "-q"],
+    "cnnstats": ["cnnstats"],
 }
 
 

@@ -201,7 +201,7 @@ class Demo:
             print(
                 "These are toys.  On your own music, or rather on copies:  make demo MUSIC=~/Music"
             )
-        print("In a library of yours, this takes everything back:        beet cnngenre --undo")
+        print("In a library of yours, this takes everything back:        beet cnnundo")
 
 
 def make_collection(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@
 
 Five of a hundred labels are changed to another genre, drawn evenly: of tracks, or of all the
 tracks of artists.  A head learns from all of them, and the tracks are ranked by how little is left
-for the label that they have.  ``out of fold`` is what ``beet cnngenre --suspects`` does; ``fitted``
+for the label that they have.  ``out of fold`` is what ``beet cnnerrors`` does; ``fitted``
 asks the model that has learned the wrong labels; random order finds as many as there are.
 """
 

@@ -1,4 +1,4 @@
-"""Does a review teach more in the order that ``beet cnngenre --review`` asks in?
+"""Does a review teach more in the order that ``beet cnnreview`` asks in?
 
     python -m studies.review MUSIC --seeds 12 --cache features.db
 

@@ -42,10 +42,9 @@ class CnnGenrePlugin(BeetsPlugin):
 
     def commands(self) -> list[ui.Subcommand]:
         """The plugin's commands, whose names begin with ``cnn``."""
-        from beetsplug.cnngenre.commands.parser import genre_command, train_command
+        from beetsplug.cnngenre.commands import all_commands
 
-        setup = Setup(self.config, self._log)
-        return [genre_command(setup), train_command(setup)]
+        return all_commands(Setup(self.config, self._log))
 
     def imported(self, session: ImportSession, task: ImportTask) -> None:
         """Import stage: classify the task's tracks and set their genres in the database."""

@@ -73,7 +73,11 @@ GenresWish = str | Sequence[str] | Mapping[str, str | None] | None
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user wants.  ``threshold`` None means the model's own."""
+    """What the user wants.
+
+    ``threshold`` None means the model's own.  ``reviewed``, by the command line only: what
+    was decided in a review may be replaced, or taken back, too.
+    """
 
     force: bool
     keep_existing: bool
@@ -93,6 +97,7 @@ class Options:
     quiet: bool
     cache: bool
     cache_megabytes: int
+    reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,15 +37,17 @@ def reference() -> str:
     import beets
     from beets.logging import getLogger
 
-    from beetsplug.cnngenre.commands.parser import genre_command, train_command
+    from beetsplug.cnngenre.commands import all_commands
     from beetsplug.cnngenre.session import Setup
 
     # The commands are looked at, not run.
     setup = Setup(beets.config["cnngenre"], getLogger("beets.cnngenre"))
     parts = [
         OPENING,
-        beet_section("`beet cnngenre [OPTIONS] [QUERY]`", genre_command(setup).parser),
-        beet_section("`beet cnntrain [OPTIONS] [QUERY]`", train_command(setup).parser),
+        *(
+            beet_section(f"`beet {command.name}`: {command.help}", command.parser)
+            for command in all_commands(setup)
+        ),
         key_section(),
         field_section(),
         *engine_sections(),
@@ -73,7 +75,7 @@ def beet_section(title: str, parser: optparse.OptionParser) -> str:
         value = (option.metavar or (option.dest or "").upper()) if option.takes_value() else ""
         if "--help" not in names:
             rows.append((flags(names, value), option.help or ""))
-    return f"## {title}\n\n{table('option | meaning', rows)}"
+    return f"## {title}\n\n{table('option | meaning', rows) if rows else ''}"
 
 
 def key_section() -> str:

@@ -1,4 +1,4 @@
-"""``beet cnngenre --serve`` as a process, a client that is no browser, and what they leave."""
+"""``beet cnnreview --web`` as a process, a client that is no browser, and what they leave."""
 
 import http.client
 import json
@@ -85,7 +85,7 @@ class Served:
 
     def __init__(self, beet, *arguments, **environment):
         self.process = subprocess.Popen(
-            [*beet.command(), "genre", "--serve", *map(str, arguments)],
+            [*beet.command(), "cnnreview", "--web", *map(str, arguments)],
             env=beet.environment() | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

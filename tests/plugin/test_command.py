@@ -97,11 +97,11 @@ def test_nowrite_changes_the_database_only_and_write_overrides_the_configuration
     beet = library(Rock=None)
     beet("genre", "-W")
     assert (beet.genres(), files(beet)) == ({"Rock": "Rock"}, {"Rock": []})
-    beet("genre", "--undo", "-W")
+    beet("cnnundo", "-W")
     beet.config["import"]["write"] = False
     beet("genre")
     assert files(beet) == {"Rock": []}
-    beet("genre", "--undo", "-W")
+    beet("cnnundo", "-W")
     beet("genre", "-w")
     assert files(beet) == {"Rock": ["Rock"]}
 
@@ -111,7 +111,7 @@ def test_album_queries_and_the_albums_own_genre(library):
     beet("genre", "-a", "album:Album")
     assert beet("ls", "-a", "-f", "$genres") == "Jazz\n"
     assert beet.genres() == {"Jazz_1": "Jazz", "Jazz_2": "Jazz", "Jazz_3": "Jazz", "Rock": "Rock"}
-    beet("genre", "--undo")
+    beet("cnnundo")
     assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
 
 
@@ -126,7 +126,7 @@ def test_a_track_with_an_empty_genre_among_others_is_like_any(library):
 def test_albums_that_have_lost_a_field_of_ours_are_undone_too(library):
     beet = library(Rock=None)
     beet("modify", "-a", "-y", "-I", "genres=Tango", "cnngenre_previous=Polka")
-    beet("genre", "--undo")
+    beet("cnnundo")
     assert beet("ls", "-a", "-f", "$genres $cnngenre_previous") == "Tango $cnngenre_previous\n"
 
 
@@ -183,33 +183,33 @@ def test_undo_restores_database_and_files(library):
     beet = library(Rock=None, Jazz=["Polka", "Ska"], Unsure=None)
     beet("genre", "-f")
     beet("genre", "-f", "--count", "2", "--threshold", "0.3")
-    output = beet("genre", "--undo")
+    output = beet("cnnundo")
     assert "restored" in summary(output)
     assert beet.genres() == {"Rock": "", "Jazz": "Polka; Ska", "Unsure": ""}
     assert files(beet) == {"Rock": [], "Jazz": ["Polka", "Ska"], "Unsure": []}
     assert beet("ls", "cnngenre_model::.", "title:Rock") == ""
-    assert summary(beet("genre", "--undo")) == "restored 0, kept 0, failed 0"
+    assert summary(beet("cnnundo")) == "restored 0, kept 0, failed 0"
 
 
 def test_undo_leaves_alone_what_the_user_edited_since(library):
     beet = library(Rock=None, Jazz=None)
     beet("genre")
     beet("modify", "-y", "title:Rock", "genres=Stoner Rock")
-    assert summary(beet("genre", "--undo")) == "restored 1, kept 1, failed 0"
+    assert summary(beet("cnnundo")) == "restored 1, kept 1, failed 0"
     assert beet.genres() == {"Rock": "Stoner Rock", "Jazz": ""}
 
 
 def test_undo_can_be_pretended(library):
     beet = library(Rock=None)
     beet("genre")
-    assert "Rock: Rock -> - (undo)" in beet("genre", "--undo", "-p")
+    assert "Rock: Rock -> - (undo)" in beet("cnnundo", "-p")
     assert beet.genres() == {"Rock": "Rock"}
 
 
 def test_undo_after_an_import(beet, tone, tmp_path):
     tone("Jazz")
     beet("import", tmp_path / "music")
-    beet("genre", "--undo")
+    beet("cnnundo")
     assert (beet.genres(), files(beet)) == ({"Jazz": ""}, {"Jazz": []})
 
 
@@ -304,7 +304,7 @@ def test_what_comes_at_once_is_stored_at_once_but_each_file_for_itself(library):
     beet("genre", "-W")
     of_database = n_transactions(beet) - start
     assert set(beet.genres().values()) == {"Rock"}
-    beet("genre", "--undo", "-W")
+    beet("cnnundo", "-W")
     start = n_transactions(beet)
     beet("genre")
     assert of_database < 12 <= n_transactions(beet) - start
@@ -318,12 +318,12 @@ def test_ctrl_c_keeps_what_waits_to_be_stored(library):
     output = beet("genre", "-W", "title-")
     assert "interrupted: tagged 3, kept 0, unsure 0, failed 0" in output
     assert sorted(beet.genres().values()) == ["", "Rock", "Rock", "Rock"]
-    assert re.search(r"tagged +3 +100%", beet("genre", "--stats", "--run", "last"))
+    assert re.search(r"tagged +3 +100%", beet("cnnstats", "--run", "last"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="nothing sends Ctrl-C there")
 @pytest.mark.parametrize("in_place", [False, True])
-@pytest.mark.parametrize(("command", "ends"), [("genre", "Rock"), ("genre --undo", "")])
+@pytest.mark.parametrize(("command", "ends"), [("genre", "Rock"), ("cnnundo", "")])
 def test_ctrl_c_does_not_come_between_a_file_and_the_library(library, command, ends, in_place):
     beet = library(Rock=None, Rock_2=None)
     beet.config["cnngenre"]["write_in_place"] = in_place
@@ -331,7 +331,7 @@ def test_ctrl_c_does_not_come_between_a_file_and_the_library(library, command, e
         beet("genre")
     beet.config["plugins"] = ["cnngenre", "ctrlc"]
     assert re.search(r"interrupted: (tagged|restored) 1, kept 0", beet(*command.split()))
-    assert re.search(r"tagged +1 +100%", beet("genre", "--stats", "--run", "last"))
+    assert re.search(r"tagged +1 +100%", beet("cnnstats", "--run", "last"))
     both = [("; ".join(files(beet)[title]), genre) for title, genre in beet.genres().items()]
     other = "" if ends else "Rock"
     assert sorted(both) == sorted([(ends, ends), (other, other)])
@@ -363,5 +363,5 @@ def test_retagged_outside_and_updated_counts_as_the_users_own(library):
     tag(path, title="Rock", genres=["Stoner"])
     os.utime(path, (time.time() + 100,) * 2)
     beet("update")
-    assert summary(beet("genre", "--undo")) == "restored 0, kept 1, failed 0"
+    assert summary(beet("cnnundo")) == "restored 0, kept 1, failed 0"
     assert beet.genres() == {"Rock": "Stoner"}

@@ -28,7 +28,7 @@ LEFT_OUT = {
     r"genre-model train .*--architecture": "needs TensorFlow; tests/train trains",
     r"beet lastgenre|beet splupdate|beet move": "test_recipes.py, with the page's configuration",
     r"dask |(?:beet|genre-model) .*--dask": "needs machines of their own; test_dask.py has some",
-    r"beet .*--serve": "runs until it is stopped; test_serve.py",
+    r"beet .*--web": "runs until it is stopped; test_serve.py",
     r"printf .*\$BEETSDIR|export BEETSDIR=\$\(": "for .venv-dev/bin/beet",
 }
 

@@ -15,12 +15,12 @@ CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 
 COMMANDS = (
     ("genre", "-p"),
-    ("genre", "--suspects"),
+    ("cnnerrors"),
     ("cnntrain", "-p", "--min-tracks", "1"),
-    ("genre", "--explain", "genres::Polka"),
-    ("genre", "--review", "-p"),
+    ("cnnexplain", "genres::Polka"),
+    ("cnnreview", "-p"),
     ("-v", "genre", "-f", "-k"),
-    ("genre", "--stats"),
+    ("cnnstats"),
 )
 
 
@@ -64,7 +64,7 @@ def test_a_model_cannot_write_what_is_kept_for_undo(library, tmp_path, target):
     model = write_tiny_bundle(tmp_path / "evil", target=target)
     beet("genre", "-f", "--model", model, status=1)
     assert "a field of the plugin's own" in beet.errors
-    beet("genre", "--undo")
+    beet("cnnundo")
     assert beet.genres() == {"Rock": "Polka"}
 
 

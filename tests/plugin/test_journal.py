@@ -1,4 +1,4 @@
-"""Each run of ``beet cnngenre`` and the import keeps a journal; ``--stats --run`` counts it."""
+"""Each run of ``beet cnngenre`` and the import keeps a journal; ``cnnstats --run`` counts it."""
 
 import json
 import os
@@ -17,7 +17,7 @@ def runs(beet):
 
 
 def stats(beet, run="last"):
-    return json.loads(beet("genre", "--stats", "--run", run, "--format", "json"))
+    return json.loads(beet("cnnstats", "--run", run, "--json"))
 
 
 def test_a_run_keeps_what_became_of_each_track(library):
@@ -54,13 +54,13 @@ def test_the_last_run_can_be_counted(library):
     assert sum(found["confidence"]) == found["models"]["pitch-1"]["classified"] == 3
     assert found["state"] == "finished"
     assert found["options"]["force"] is True
-    output = beet("genre", "--stats", "--run", "last")
+    output = beet("cnnstats", "--run", "last")
     for line in (
         ": cnngenre, finished after 0:0",
         "tagged                               1   25%",
         "Polka            1       0",
         "confidence  tracks",
-        "pitch-1       3        1",
+        "pitch-1           3        1",
     ):
         assert line in output
 
@@ -68,27 +68,27 @@ def test_the_last_run_can_be_counted(library):
 def test_runs_are_listed_and_found_by_the_beginning_of_their_name(library):
     beet = library(Rock=None, Jazz=None)
     beet("genre", "title:Rock")
-    beet("genre", "--undo", "title:Rock")
-    first, second = beet("genre", "--stats", "--run", "list").splitlines()
+    beet("cnnundo", "title:Rock")
+    first, second = beet("cnnstats", "--runs").splitlines()
     assert first.split()[1:] == ["cnngenre", "1", "tracks", "pitch-1"]
     assert second.split()[1:] == ["undo", "1", "tracks"]
     assert stats(beet, first.split()[0])["actions"] == {"tagged": 1}
     undone = stats(beet, second.split()[0])
     assert (undone["before"], undone["after"], undone["models"]) == ({"Rock": 1}, {"(none)": 1}, {})
-    beet("genre", "--stats", "--run", "2", status=1)
-    assert "2 runs' names begin with 2; --run list names them" in beet.errors
-    beet("genre", "--stats", "--run", "Monday", status=1)
+    beet("cnnstats", "--run", "2", status=1)
+    assert "2 runs' names begin with 2; cnnstats --runs lists them" in beet.errors
+    beet("cnnstats", "--run", "Monday", status=1)
     assert "no run's name begins with Monday" in beet.errors
 
 
 def test_what_shows_and_changes_nothing_keeps_no_journal(library):
     beet = library(Rock=None)
-    for options in (["-p"], ["--stats"], ["--explain"], ["--suspects"], ["--undo", "-p"]):
-        beet("genre", *options)
+    for line in ("genre -p", "cnnstats", "cnnexplain title::.", "cnnerrors", "cnnundo -p"):
+        beet(*line.split())
     beet("genre", "title:Nothing")
     assert runs(beet) == []
-    assert beet("genre", "--stats", "--run", "list") == ""
-    beet("genre", "--stats", "--run", "last", status=1)
+    assert beet("cnnstats", "--runs") == ""
+    beet("cnnstats", "--run", "last", status=1)
     assert "no run has been kept yet" in beet.errors
 
 
@@ -190,15 +190,13 @@ def test_what_is_no_journal_is_one_sentence(library, content, sentence):
     folder = beet.home / "cnngenre" / "runs"
     folder.mkdir(parents=True)
     (folder / "2020-01-01T00-00-00.jsonl").write_bytes(content)
-    beet("genre", "--stats", "--run", "last", status=1)
+    beet("cnnstats", "--run", "last", status=1)
     assert sentence in beet.errors
-    beet("genre", "--stats", "--run", "list")
+    beet("cnnstats", "--runs")
     assert sentence in beet.errors
 
 
-def test_run_goes_with_stats_and_without_a_query(library):
+def test_a_run_is_counted_without_a_query(library):
     beet = library(Rock=None)
-    beet("genre", "--run", "last", status=1)
-    assert "--run goes with --stats" in beet.errors
-    beet("genre", "--stats", "--run", "last", "title:Rock", status=1)
+    beet("cnnstats", "--run", "last", "title:Rock", status=1)
     assert "without a QUERY" in beet.errors

@@ -79,7 +79,7 @@ def test_what_others_do_to_a_track_meanwhile_stays(library, at):
         *(name not in ("Rock_deleted", "Rock_renamed") for name in sorted(paths))
     ]
     assert rows(beet, "SELECT genres FROM albums") == [("Tango",)]
-    with_others(beet, "written", {"Roll": (*EDIT, "title:Roll", "genres=Ska")}, "genre", "--undo")
+    with_others(beet, "written", {"Roll": (*EDIT, "title:Roll", "genres=Ska")}, "cnnundo")
     assert library_and_files(beet) == {
         "Rock_edited": ("Polka", "Polka"),
         "Roll": ("Ska", "Ska"),
@@ -109,7 +109,7 @@ def test_undo_leaves_the_file_of_a_track_alone_that_is_removed_meanwhile(library
     beet("genre")
     [first, second] = sorted(beet.paths().values())
     others = {"Rock": ("remove", "-f", "title::Rock")}
-    output = with_others(beet, "written", others, "genre", "--undo")
+    output = with_others(beet, "written", others, "cnnundo")
     assert "restored 0, kept 2" in output
     assert sorted(file_genres(path) for path in (first, second)) == [[], ["Rock"]]
 

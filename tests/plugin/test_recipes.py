@@ -128,7 +128,7 @@ def test_folders_by_genre_keep_an_album_together(library):
     configure(beet, "Folders by genre")
     run(beet, "Folders by genre")
     assert set(folders(beet).values()) == {"Jazz"}
-    beet("genre", "--undo")
+    beet("cnnundo")
     beet("move")
     assert set(folders(beet).values()) == {"Unsorted"}
 
@@ -203,7 +203,7 @@ def test_what_another_tagger_changed_counts_as_the_users(library):
     beet("update")
     beet("genre")
     assert beet.genres() == {"Rock": "Stoner Rock"}
-    beet("genre", "--undo")
+    beet("cnnundo")
     assert file_genres(beet.paths()["Rock"]) == ["Stoner Rock"]
 
 

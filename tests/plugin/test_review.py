@@ -1,4 +1,4 @@
-"""``beet cnngenre --review``, answered at a terminal."""
+"""``beet cnnreview``, answered at a terminal."""
 
 import json
 import os
@@ -94,7 +94,7 @@ def leading(beet, title):
 def test_accepting_and_correcting_write_database_and_files(doubtful):
     beet = doubtful()
     first = leading(beet, "Unsure_1")
-    session = Session(beet, "genre", "--review").say("a", "2")
+    session = Session(beet, "cnnreview").say("a", "2")
     assert session.end().startswith("accepted 1, corrected 1, skipped 0, left 0, failed 0 in 0:")
     assert "1/2  Artist" in session.output
     assert "2/2  Artist" in session.output
@@ -108,9 +108,9 @@ def test_accepting_and_correcting_write_database_and_files(doubtful):
 
 def test_nothing_that_was_decided_is_asked_or_overwritten_again(doubtful):
     beet = doubtful(Unsure=None)
-    Session(beet, "genre", "--review").say("3").end()
+    Session(beet, "cnnreview").say("3").end()
     decided = beet.genres()["Unsure"]
-    assert Session(beet, "genre", "--review").end().startswith("accepted 0, corrected 0, skipped 0")
+    assert Session(beet, "cnnreview").end().startswith("accepted 0, corrected 0, skipped 0")
     beet("genre", "--threshold", "0.1")
     assert beet.genres() == {"Unsure": decided}
 
@@ -119,7 +119,7 @@ def test_what_was_decided_is_the_users_label_and_can_be_taken_back(doubtful):
     beet = doubtful(Unsure=None, Rock=None)
     beet("cnntrain", "-p", "--min-tracks", "1", status=1)
     assert "no genre has 1 tracks or more" in beet.errors
-    Session(beet, "genre", "--review").say("a").end()
+    Session(beet, "cnnreview").say("a").end()
     [(_, written, reviewed)] = beet.fields(
         "cnngenre_written", "cnngenre_reviewed", query=["Unsure"]
     )
@@ -127,32 +127,32 @@ def test_what_was_decided_is_the_users_label_and_can_be_taken_back(doubtful):
     assert reviewed == beet.genres()["Unsure"]
     beet("cnntrain", "-p", "--min-tracks", "1", status=1)
     assert f"only {reviewed} has 1 tracks or more" in beet.errors
-    assert "restored 2" in beet("genre", "--undo")
+    assert "restored 2" in beet("cnnundo")
     assert beet.genres() == {"Unsure": "", "Rock": ""}
     assert file_genres(beet.paths()["Unsure"]) == []
 
 
 def test_an_edit_after_the_review_is_not_undone(doubtful):
     beet = doubtful(Unsure=None)
-    Session(beet, "genre", "--review").say("a").end()
+    Session(beet, "cnnreview").say("a").end()
     beet("modify", "-y", "genres=Noise")
-    assert "kept 1" in beet("genre", "--undo")
+    assert "kept 1" in beet("cnnundo")
     assert beet.genres() == {"Unsure": "Noise"}
 
 
 def test_forced_over_a_review_undo_gives_back_what_the_user_decided(doubtful):
     beet = doubtful(Unsure=None)
-    Session(beet, "genre", "--review").say("4").end()
+    Session(beet, "cnnreview").say("4").end()
     decided = beet.genres()["Unsure"]
     beet("genre", "-f", "--threshold", "0.1")
     assert beet.genres()["Unsure"] != decided
-    beet("genre", "--undo")
+    beet("cnnundo")
     assert beet.genres() == {"Unsure": decided}
 
 
 def test_choosing_takes_numbers_names_and_new_names_that_are_meant(doubtful):
     beet = doubtful(Unsure_1=None, Unsure_2=None, Unsure_3=None)
-    session = Session(beet, "genre", "--review").say("c")
+    session = Session(beet, "cnnreview").say("c")
     session.say("99", "jAzZ; rock", question="nothing goes back:").say("c")
     session.say("Drone Doom", question="nothing goes back:")
     session.say("n", question="(y/n)?").say("c").say("Drone Doom", question="nothing goes back:")
@@ -165,7 +165,7 @@ def test_choosing_takes_numbers_names_and_new_names_that_are_meant(doubtful):
 
 def test_enter_skips_and_strange_answers_are_asked_again(doubtful):
     beet = doubtful(Unsure=None)
-    session = Session(beet, "genre", "--review").say("\u00b2")
+    session = Session(beet, "cnnreview").say("\u00b2")
     session.wait_for("\u00b2")  # which old beets asks about in other words
     session.say("x", question="\n").say("", question="Enter one of")
     assert "accepted 0, corrected 0, skipped 1" in session.end()
@@ -174,7 +174,7 @@ def test_enter_skips_and_strange_answers_are_asked_again(doubtful):
 
 def test_quitting_keeps_what_was_decided(doubtful):
     beet = doubtful()
-    session = Session(beet, "genre", "--review").say("a", "q")
+    session = Session(beet, "cnnreview").say("a", "q")
     assert session.end().startswith("accepted 1, corrected 0, skipped 0, left 1")
     assert [bool(g) for _, g in beet.fields("genres", query=["Unsure"])] == [True, False]
 
@@ -182,7 +182,7 @@ def test_quitting_keeps_what_was_decided(doubtful):
 @pytest.mark.parametrize("how", ["end of input", "Ctrl-C"])
 def test_an_interruption_is_one_line_and_keeps_what_was_decided(doubtful, how):
     beet = doubtful()
-    session = Session(beet, "genre", "--review").say("a")
+    session = Session(beet, "cnnreview").say("a")
     session.wait_for(QUESTION)
     if how == "Ctrl-C":
         os.kill(session.process.pid, signal.SIGINT)
@@ -199,21 +199,21 @@ def test_without_a_terminal_it_is_one_sentence(doubtful, closed):
     beet = doubtful(Unsure=None)
     shell = ["sh", "-c", '"$@" <&-' if closed else 'echo a | "$@"', "sh"]
     done = subprocess.run(
-        [*shell, *beet.command(), "genre", "--review"],
+        [*shell, *beet.command(), "cnnreview"],
         env=beet.environment(),
         capture_output=True,
         text=True,
     )
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
-    assert line.endswith("cnngenre: --review asks questions, and its input is not a terminal")
+    assert line.endswith("cnnreview: it asks questions, and its input is not a terminal")
     assert beet.genres() == {"Unsure": ""}
 
 
 def test_tracks_that_were_never_heard_are_heard_first(library):
     beet = library(Unsure=None, Rock=None, Jazz=["Polka"])
     beet.config["ui"] = {"color": False}
-    last = Session(beet, "genre", "--review").say("s").end()
+    last = Session(beet, "cnnreview").say("s").end()
     assert "skipped 1" in last
     assert last.endswith("; sure of 1: beet cnngenre writes those")
     assert beet.genres() == {"Unsure": "", "Rock": "", "Jazz": "Polka"}
@@ -222,7 +222,7 @@ def test_tracks_that_were_never_heard_are_heard_first(library):
 
 def test_pretending_shows_the_order_without_asking_or_noting(library):
     beet = library(Unsure=None, Rock=None)
-    output = beet("genre", "--review", "-p")
+    output = beet("cnnreview", "-p")
     assert "Artist - Album - Unsure: 1. " in output
     assert output.splitlines()[-1].startswith("pretended: accepted 0")
     assert beet("ls", "cnngenre_model::.") == ""
@@ -232,7 +232,7 @@ def test_a_file_that_cannot_be_written_changes_nothing(doubtful):
     beet = doubtful(Unsure=None)
     beet("modify", "-y", "title=Jazz")  # which that plugin refuses to write
     beet.config["plugins"] = ["cnngenre", "unwritable"]
-    last = Session(beet, "genre", "--review").say("a").end()
+    last = Session(beet, "cnnreview").say("a").end()
     assert last.startswith("accepted 0, corrected 0, skipped 0, left 0, failed 1")
     assert beet.genres() == {"Jazz": ""}
     assert beet("ls", "cnngenre_reviewed::.") == ""
@@ -240,7 +240,7 @@ def test_a_file_that_cannot_be_written_changes_nothing(doubtful):
 
 def test_what_was_labelled_meanwhile_is_left_alone(doubtful):
     beet = doubtful(Unsure_1=None, Unsure_2=None)
-    session = Session(beet, "genre", "--review")
+    session = Session(beet, "cnnreview")
     session.wait_for(QUESTION)
     beet("modify", "-y", "title:Unsure_2", "genres=Noise")
     os.write(session.master, b"s\n")
@@ -252,7 +252,7 @@ def test_a_track_that_is_removed_while_it_is_heard_leaves_nothing(library):
     beet = library(Unsure=None, Rock=None)
     beet.config["plugins"] = ["cnngenre", "meanwhile"]
     removal = {"at": "heard", "commands": {"Unsure": ["remove", "-f", "title:Unsure"]}}
-    session = Session(beet, "genre", "--review", MEANWHILE=json.dumps(removal))
+    session = Session(beet, "cnnreview", MEANWHILE=json.dumps(removal))
     assert session.end().startswith("accepted 0, corrected 0, skipped 0, left 0")
     assert beet.genres() == {"Rock": ""}
     assert beet.orphans() == []
@@ -263,7 +263,7 @@ def test_a_library_that_is_locked_while_it_hears_is_one_sentence(library):
     beet.config["timeout"] = 0.2
     lock = sqlite3.connect(beet.config["library"], isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
-    line = Session(beet, "genre", "--review").end(status=1)
+    line = Session(beet, "cnnreview").end(status=1)
     lock.close()
     assert line == "error: cnngenre: the library cannot be used: database is locked"
 
@@ -271,7 +271,7 @@ def test_a_library_that_is_locked_while_it_hears_is_one_sentence(library):
 def test_ctrl_c_does_not_come_between_a_file_and_the_library(doubtful):
     beet = doubtful(Unsure=None)
     beet.config["plugins"] = ["cnngenre", "ctrlc"]
-    session = Session(beet, "genre", "--review").say("a")
+    session = Session(beet, "cnnreview").say("a")
     assert session.end().startswith("interrupted: accepted 1")
     assert [beet.genres()["Unsure"]] == file_genres(beet.paths()["Unsure"]) != [""]
 
@@ -282,14 +282,14 @@ def test_a_model_of_another_field_is_refused(doubtful, pitch_bundle, tmp_path):
     shutil.copytree(pitch_bundle, mood)
     manifest = json.loads((mood / "manifest.json").read_text())
     (mood / "manifest.json").write_text(json.dumps(manifest | {"target": "mood"}))
-    beet("genre", "--review", "-p", "--model", mood, status=1)
+    beet("cnnreview", "-p", "--model", mood, status=1)
     assert "a review is for genres; the model is for mood" in beet.errors
 
 
 def test_the_album_follows(doubtful):
     beet = doubtful(Unsure_1=None, Unsure_2=None)
     beet.config["cnngenre"] |= {"album_genre": True}
-    session = Session(beet, "genre", "--review")
+    session = Session(beet, "cnnreview")
     for _ in range(2):
         session.say("c").say("Jazz", question="nothing goes back:")
     session.end()
@@ -302,10 +302,10 @@ def test_playing_uses_the_command_of_beet_play(doubtful, tmp_path):
     player = tmp_path / "player.py"
     player.write_text(NOTES.format(file=str(log)))
     beet.config["play"] = {"command": f"{sys.executable} {player} --loud $args"}
-    Session(beet, "genre", "--review").say("p", "s").end()
+    Session(beet, "cnnreview").say("p", "s").end()
     assert log.read_text() == f"{['--loud', str(beet.paths()['Unsure'])]!r}\n"
     beet.config["play"] = {"command": "/nowhere/player"}
-    session = Session(beet, "genre", "--review").say("p", "s")
+    session = Session(beet, "cnnreview").say("p", "s")
     session.end()
     assert "cannot play" in session.output
 
@@ -318,7 +318,7 @@ def test_ctrl_c_ends_a_player_alone(doubtful, tmp_path):
         "print('la la', flush=True); time.sleep(60)"
     )
     beet.config["play"] = {"command": f"{sys.executable} {player}"}
-    session = Session(beet, "genre", "--review").say("p")
+    session = Session(beet, "cnnreview").say("p")
     session.wait_for("la la")
     os.killpg(session.process.pid, signal.SIGINT)
     assert session.say("a").end().startswith("accepted 1")
@@ -333,7 +333,7 @@ def test_the_picture_is_shown(doubtful, tmp_path):
     opener.write_text(f"#!{sys.executable}\n{NOTES.format(file=str(log))}\n")
     opener.chmod(0o755)
     session = Session(
-        beet, "genre", "--review", PATH=f"{opener.parent}{os.pathsep}{os.environ['PATH']}"
+        beet, "cnnreview", PATH=f"{opener.parent}{os.pathsep}{os.environ['PATH']}"
     ).say("i", "s")
     session.end()
     end = time.monotonic() + 20

@@ -41,7 +41,7 @@ def test_sudden_death_at_twenty_moments_leaves_only_whole_models_and_a_whole_cac
     assert unfinished(labelled) == []
 
 
-@pytest.mark.parametrize("command", [["cnngenre"], ["cnngenre", "--undo"]])
+@pytest.mark.parametrize("command", [["cnngenre"], ["cnnundo"]])
 def test_killed_while_it_writes_no_audio_is_lost_and_the_next_run_finishes(
     pitch_bundle, tmp_path, command
 ):
@@ -50,7 +50,7 @@ def test_killed_while_it_writes_no_audio_is_lost_and_the_next_run_finishes(
     scene = make_scene(tmp_path / "work", pitch_bundle, kinds)
     end = "new"
     with Forks() as forks:
-        if "--undo" in command:
+        if "cnnundo" in command:
             end = "old"
             forks(scene.beet, "cnngenre")
             scene.keep()

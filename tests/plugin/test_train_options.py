@@ -20,12 +20,18 @@ def label(beet, changes, field="genres"):
         beet("modify", "-y", "-M", "-W", query, "title::[0-7]$", f"{field}={value}")
 
 
-def train(beet, *arguments):
-    """The output, and the bundle that it made."""
+def train(beet, *arguments, **settings):
+    """The output, and the bundle that it made; ``settings`` go to the configuration's ``train``."""
+    configure(beet, settings)
     before = set(bundles(beet))
     output = beet("cnntrain", *arguments)
     [made] = set(bundles(beet)) - before
     return output, load_bundle(made)
+
+
+def configure(beet, settings):
+    section = beet.config["cnngenre"].get("train", {})
+    beet.config["cnngenre"]["train"] = section | settings
 
 
 def report_of(bundle):
@@ -190,17 +196,17 @@ def test_a_genre_that_only_ever_comes_second_counts_with_any_and_not_with_first(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "slices"),
+    ("settings", "slices"),
     [
-        (["--band", "no-low"], {"band": "no-low"}),
-        (["--position", "end"], {"position": "end"}),
-        (["--slices-per-song", "1"], {"max_slices": 1}),
+        ({"band": "no-low"}, {"band": "no-low"}),
+        ({"position": "end"}, {"position": "end"}),
+        ({"slices_per_song": 1}, {"max_slices": 1}),
     ],
 )
-def test_the_slices_may_be_others_and_the_bundle_classifies_with_those(trained, arguments, slices):
+def test_the_slices_may_be_others_and_the_bundle_classifies_with_those(trained, settings, slices):
     [before] = bundles(trained)
     size = cache_size(trained)
-    _, bundle = train(trained, *arguments)
+    _, bundle = train(trained, **settings)
     plain = load_bundle(before).manifest
     assert bundle.manifest.slices == replace(plain.slices, **slices)
     assert cache_size(trained) == size + 24  # all were heard anew, under keys of their own
@@ -220,8 +226,8 @@ def cache_size(beet):
 
 def test_a_band_is_all_that_is_heard(labelled):
     """The genres of the tones are told by pitch; without the lowest band two of them are noise."""
-    _, low = train(labelled, "--band", "low")
-    _, high = train(labelled, "--band", "high")
+    _, low = train(labelled, band="low")
+    _, high = train(labelled, band="high")
     assert low.manifest.files["head.npz"] != high.manifest.files["head.npz"]
     accuracies = [report_of(bundle)["song_accuracy"]["value"] for bundle in (low, high)]
     assert accuracies[0] > accuracies[1]
@@ -229,7 +235,7 @@ def test_a_band_is_all_that_is_heard(labelled):
 
 @pytest.mark.parametrize("rule", ["mean", "product", "majority", "max", "confidence"])
 def test_slices_become_a_song_as_the_user_says(trained, rule):
-    _, bundle = train(trained, "--aggregation", rule)
+    _, bundle = train(trained, aggregation=rule)
     assert bundle.manifest.aggregation.rule == rule
     trained("genre", "-q", "--threshold", "0", "--model", bundle.manifest.bundle_id, "title:Hum 8")
     assert dict(trained.fields("genres"))["Hum 8"] == "Hum"
@@ -249,7 +255,7 @@ def long(labelled, tmp_path):
 
 
 def test_the_easiest_slices_may_be_all_that_is_learned_from(long):
-    (_, everything), (_, easiest) = train(long), train(long, "--select-instances", "0.4")
+    (_, everything), (_, easiest) = train(long), train(long, select_instances=0.4)
     assert everything.manifest.slices == easiest.manifest.slices
     assert everything.manifest.files["head.npz"] != easiest.manifest.files["head.npz"]
     name = easiest.manifest.bundle_id
@@ -259,7 +265,7 @@ def test_the_easiest_slices_may_be_all_that_is_learned_from(long):
 
 
 def test_a_model_hears_the_part_of_a_track_that_it_was_trained_on(long):
-    models = {part: train(long, "--position", part)[1] for part in ("beginning", "end")}
+    models = {part: train(long, position=part)[1] for part in ("beginning", "end")}
     right = {part: report_of(bundle)["song_accuracy"]["value"] for part, bundle in models.items()}
     assert right["beginning"] > 0.9
     assert right["end"] < 0.6
@@ -269,38 +275,39 @@ def test_a_model_hears_the_part_of_a_track_that_it_was_trained_on(long):
     assert gaps == {f"{genre} 8": genre for genre in HZ}
 
 
-def test_the_configuration_says_it_too_and_the_command_line_has_the_last_word(labelled):
+def test_the_settings_of_the_configuration_go_together(labelled):
     labelled.config["cnngenre"]["train"] |= {
-        "aggregation": "max", "band": "low", "position": "ends", "slices_per_song": 1,
+        "aggregation": "max", "band": "mid", "position": "ends", "slices_per_song": 1,
         "select_instances": 0.9, "slice_seconds": None,
     }  # fmt: skip
-    _, bundle = train(labelled, "--band", "mid")
+    _, bundle = train(labelled)
     assert bundle.manifest.aggregation.rule == "max"
     slices = bundle.manifest.slices
     assert (slices.band, slices.position, slices.max_slices) == ("mid", "ends", 1)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "settings", "sentence"),
     [
-        (["--aggregation", "median"], "aggregation must be one of mean, product, majority, max, "),
-        (["--band", "highest"], "band must be one of all, low, mid, high, no-low, "),
-        (["--position", "chorus"], "position must be one of spread, beginning, middle, end, ends"),
-        (["--select-instances", "1.5"], "select_instances must be from 0 to 1, not 1.5"),
-        (["--select-instances", "0"], "select_instances must be above 0"),
-        (["--slices-per-song", "0"], "slices_per_song must be at least 1, not 0"),
-        (["--slices-per-song", "10001"], "at most 10000 slices can be heard of a song"),
-        (["--slice-seconds", "5"], "cannot have another length"),
-        (["--slice-seconds", "nan", "--architecture", "crnn"], "slices must be from "),
-        (["--slice-seconds", "0.01", "--architecture", "pelchat2019"], "slices must be from "),
-        (["--slice-seconds", "3", "--architecture", "midi-rnn"], "counted in notes, not in second"),
-        (["--band", "low", "--architecture", "midi-rnn"], "notes have no frequency bands"),
-        (["--architecture", "resnet"], "no such architecture: resnet (there are: embeddings, pel"),
-        (["--play-history", "--field", "rating"], "rating cannot be learned from itself"),
-        (["--play-history", "--positive", "play_count:9.."], "play_count cannot be learned from"),
+        ([], {"aggregation": "median"}, "aggregation must be one of mean, product, "),
+        ([], {"band": "highest"}, "band must be one of all, low, mid, high, no-low, "),
+        ([], {"position": "chorus"}, "position must be one of spread, beginning, middle, "),
+        ([], {"select_instances": 1.5}, "select_instances must be from 0 to 1, not 1.5"),
+        ([], {"select_instances": 0}, "select_instances must be above 0"),
+        ([], {"slices_per_song": 0}, "slices_per_song must be at least 1, not 0"),
+        ([], {"slices_per_song": 10001}, "at most 10000 slices can be heard of a song"),
+        ([], {"slice_seconds": 5}, "cannot have another length"),
+        (["--architecture", "crnn"], {"slice_seconds": float("nan")}, "slices must be from "),
+        (["--architecture", "pelchat2019"], {"slice_seconds": 0.01}, "slices must be from "),
+        (["--architecture", "midi-rnn"], {"slice_seconds": 3}, "counted in notes, not in second"),
+        (["--architecture", "midi-rnn"], {"band": "low"}, "notes have no frequency bands"),
+        (["--architecture", "resnet"], {}, "no such architecture: resnet (there are: embeddings"),
+        (["--field", "rating"], {"play_history": True}, "rating cannot be learned from itself"),
+        (["--positive", "play_count:9.."], {"play_history": True}, "play_count cannot be learned"),
     ],
 )  # fmt: skip
-def test_what_a_system_cannot_hear_is_one_sentence(labelled, arguments, sentence):
+def test_what_a_system_cannot_use_is_one_sentence(labelled, arguments, settings, sentence):
+    configure(labelled, settings)
     assert sentence in one_sentence(labelled, *arguments)
 
 
@@ -329,7 +336,7 @@ def listen(beet):
 
 def test_what_the_user_played_counts_beside_the_sound(labelled):
     listen(labelled)
-    output, bundle = train(labelled, "--play-history")
+    output, bundle = train(labelled, play_history=True)
     report = report_of(bundle)
     assert report["accuracy_without_play_history"] < 0.7
     assert report["song_accuracy"]["value"] > 0.9
@@ -351,7 +358,7 @@ def test_what_the_user_played_counts_beside_the_sound(labelled):
     # What was heard is remembered as it was; what the user did since counts without hearing it.
     labelled.config["plugins"] = ["cnngenre", "deaf"]
     sound = labelled.fields("cnngenre_all", query=[gaps])
-    labelled("genre", "-q", "--undo", gaps)
+    labelled("cnnundo", "-q", gaps)
     labelled("modify", "-y", "-M", "-W", "title:Murk 8", "play_count=250", "rating=0.5")
     labelled("genre", "-q", "--threshold", "0.5", gaps)
     assert dict(labelled.fields("genres", query=[gaps]))["Murk 8"] == "Fire"
@@ -374,7 +381,8 @@ def test_what_no_number_is_counts_as_missing(labelled):
     labelled("modify", "-y", "-M", "-W", "title:Hum", "play_count=often", "rating=****")
     labelled("modify", "-y", "-M", "-W", "title:Murk", "play_count=1e999", "rating=-1e300")
     sqlite(labelled, "UPDATE items SET added = 0")
-    beet_says = one_sentence(labelled, "--play-history")
+    configure(labelled, {"play_history": True})
+    beet_says = one_sentence(labelled)
     assert beet_says.endswith("how it was rated or when it was added")
 
 

@@ -11,12 +11,17 @@ pytestmark = pytest.mark.tensorflow
 
 
 def test_a_system_hears_and_weighs_as_the_user_says(labelled):
-    arguments = ["--slice-seconds", "1", "--slices-per-song", "2", "--position", "middle"]
     output, bundle = train(
-        labelled, "--architecture", "pelchat2019", "--epochs", "1", *arguments,
-        "--band", "no-high", "--aggregation", "confidence", "--select-instances", "0.9",
-        "--play-history",
-    )  # fmt: skip
+        labelled,
+        *("--architecture", "pelchat2019", "--epochs", "1"),
+        slice_seconds=1,
+        slices_per_song=2,
+        position="middle",
+        band="no-high",
+        aggregation="confidence",
+        select_instances=0.9,
+        play_history=True,
+    )
     manifest, plain = bundle.manifest, ARCHITECTURES["pelchat2019"].slices
     assert manifest.slices == replace(
         plain,
@@ -37,7 +42,8 @@ def test_a_system_hears_and_weighs_as_the_user_says(labelled):
 
 
 def test_one_work_folder_does_not_mix_two_settings(labelled):
-    arguments = ["--architecture", "pelchat2019", "--epochs", "1", "--slice-seconds"]
-    (_, short), (_, long) = train(labelled, *arguments, "1"), train(labelled, *arguments, "1.5")
+    arguments = ["--architecture", "pelchat2019", "--epochs", "1"]
+    _, short = train(labelled, *arguments, slice_seconds=1)
+    _, long = train(labelled, *arguments, slice_seconds=1.5)
     assert (short.manifest.slices.frames, long.manifest.slices.frames) == (50, 75)
     assert short.manifest.slices.max_slices == ARCHITECTURES["pelchat2019"].slices.max_slices

@@ -1,4 +1,4 @@
-"""``beet cnngenre --explain``, ``--suspects`` and ``--stats``: what shows, and changes nothing."""
+"""``beet cnnexplain``, ``cnnerrors`` and ``cnnstats``: what shows, and changes nothing."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def nothing_changed(beet, query=()):
 def test_explain_shows_genres_votes_reason_and_a_picture_and_changes_nothing(library):
     beet = library(Rock=["Polka"], Jazz=None)
     before = nothing_changed(beet)
-    output = beet("genre", "--explain", "title:Rock")
+    output = beet("cnnexplain", "title:Rock")
     assert "Artist - Rock\n  Rock 100 %\n" in output
     assert "Rock has 1.00, which" in output
     assert "which reaches the threshold of 0.60." in output
@@ -47,7 +47,7 @@ def test_explain_shows_genres_votes_reason_and_a_picture_and_changes_nothing(lib
 
 def test_explain_says_why_it_is_unsure(library):
     beet = library(Unsure=None)
-    output = beet("genre", "--explain")
+    output = beet("cnnexplain", "title::.")
     assert "  unsure: " in output
     assert ", below the threshold of 0.60." in output
 
@@ -55,7 +55,7 @@ def test_explain_says_why_it_is_unsure(library):
 def test_pictures_go_where_they_are_wanted_and_over_those_of_an_earlier_run(library, tmp_path):
     beet = library(Rock=None)
     for _ in range(2):
-        beet("genre", "--explain", "-o", tmp_path / "new" / "folder")
+        beet("cnnexplain", "-o", tmp_path / "new" / "folder", "title::.")
     assert [p.name for p in (tmp_path / "new" / "folder").iterdir()] == ["00001 Artist - Rock.png"]
     assert pictures(beet) == []
 
@@ -71,7 +71,7 @@ def test_open_shows_the_picture(library, tmp_path, monkeypatch):
     (opener.parent / "open").symlink_to(opener)
     monkeypatch.setenv("PATH", f"{opener.parent}{os.pathsep}{os.environ['PATH']}")
     beet = library(Rock=None)
-    beet("genre", "--explain", "--open")
+    beet("cnnexplain", "--open", "title::.")
     for _ in range(100):
         if (tmp_path / "opened").exists():
             break
@@ -82,7 +82,7 @@ def test_open_shows_the_picture(library, tmp_path, monkeypatch):
 def test_without_a_program_that_opens_pictures_there_is_a_sentence(library, tmp_path, monkeypatch):
     beet = library(Rock=None)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "explained 1" in beet("genre", "--explain", "--open")
+    assert "explained 1" in beet("cnnexplain", "--open", "title::.")
     assert "cannot show" in beet.errors
 
 
@@ -95,7 +95,7 @@ def test_silent_short_and_broken_files_are_a_sentence_each(library, beet, tmp_pa
         tag(path, title=name, album=name)
     beet("-c", tmp_path / "home" / "only_import.yaml", "import", "-A", tmp_path / "more")
     beet.paths()["Rock"].write_bytes(b"nothing")
-    output = beet("genre", "--explain")
+    output = beet("cnnexplain", "title::.")
     assert "explained 1, failed 2" in output
     assert "  silent\n  There is nothing to hear." in output
     assert "too short: 0.20 s" in beet.errors
@@ -107,7 +107,7 @@ def test_hostile_names_do_no_harm(beet, tone, tmp_path):
     title = "../<b>&\x1b[31m\u202e$(reboot)" + "long " * 200 + "\u65e5\u672c"
     tone("Rock", title=title)
     beet("import", "-A", tmp_path / "music")
-    output = beet("genre", "--explain")
+    output = beet("cnnexplain", "title::.")
     assert "explained 1, failed 0" in output
     assert "\x1b" not in output
     assert "\u202e" not in output
@@ -122,7 +122,7 @@ def test_explain_hears_with_the_genres_that_the_user_wants(library):
         "Electronic": "Techno",
         "Ambient": None,
     }
-    output = beet("genre", "--explain")
+    output = beet("cnnexplain", "title::.")
     assert "\n  Techno 83 %" in output
     assert "Ambient" not in output.replace("Artist - Ambient", "").replace("Ambient.png", "")
 
@@ -132,20 +132,20 @@ def test_without_pillow_there_is_the_text_and_a_warning(library, monkeypatch, tm
     (tmp_path / "PIL" / "__init__.py").write_text("raise ImportError")
     beet = library(Rock=None)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert "explained 1" in beet("genre", "--explain")
+    assert "explained 1" in beet("cnnexplain", "title::.")
     assert "pictures need Pillow" in beet.errors
     assert pictures(beet) == []
 
 
-# --- Suspects -------------------------------------------------------------------------------------
+# --- Label errors ---------------------------------------------------------------------------------
 
 
 def label_errors(beet, *arguments):
-    """Titles of the suspects, in order."""
-    return beet("genre", "--suspects", "--format", "$title", *arguments).splitlines()
+    """Titles of the label errors, in order."""
+    return beet("cnnerrors", "--format", "$title", *arguments).splitlines()
 
 
-def test_suspects_of_a_model_that_never_saw_them(library):
+def test_label_errors_of_a_model_that_never_saw_them(library):
     beet = library(
         Rock_1=["Jazz"],
         Rock_2=["rock"],
@@ -155,32 +155,31 @@ def test_suspects_of_a_model_that_never_saw_them(library):
         Electronic=None,
     )
     before = nothing_changed(beet)
-    output = beet("genre", "--suspects", "--threshold", "0.95")
+    output = beet("cnnerrors", "--firmness", "0.95")
     lines = output.splitlines()
     assert "Ambient: Rock -> Electronic (" in output
     assert "Rock_1: Jazz -> Rock (" in output
     assert lines[-1] == (
-        "2 suspects of 4 tracks, 1 of genres that the model does not know, 1 without genres"
+        "2 probable errors in 4 tracks, 1 of genres that the model does not know, 1 without genres"
     )
     firmness = [float(line.split()[0]) for line in lines[:-1]]
     assert firmness == sorted(firmness, reverse=True)
     assert nothing_changed(beet) == before
 
 
-def test_kinds_and_parents_are_no_suspects(library):
+def test_kinds_and_parents_are_no_label_errors(library):
     beet = library(Ambient=["Electronic"], Electronic=["Ambient"], Rock=["Hard Rock", "Jazz"])
     beet.config["cnngenre"]["genres"] = ["Rock", "Electronic", "Ambient", "Jazz"]
-    assert label_errors(beet, "--threshold", "0.5") == []
+    assert label_errors(beet, "--firmness", "0.5") == []
 
 
-def test_suspects_can_be_printed_and_made_a_playlist_of(library, tmp_path):
+def test_label_errors_can_be_printed_and_made_a_playlist_of(library, tmp_path):
     beet = library(Rock=["Jazz"], Jazz=["Jazz"])
     playlist = tmp_path / "wrong.m3u"
     playlist.write_text("an older one\n")
     lines = beet(
-        "genre",
-        "--suspects",
-        "--threshold",
+        "cnnerrors",
+        "--firmness",
         "0.9",
         "--playlist",
         playlist,
@@ -197,7 +196,7 @@ def test_suspects_can_be_printed_and_made_a_playlist_of(library, tmp_path):
 def test_a_playlist_is_never_written_over_something_else(library, tmp_path, name):
     beet = library(Rock=["Jazz"])
     (tmp_path / "song.mp3").write_text("music")
-    beet("genre", "--suspects", "--playlist", tmp_path / name, status=1)
+    beet("cnnerrors", "--playlist", tmp_path / name, status=1)
     assert (tmp_path / "song.mp3").read_text() == "music"
 
 
@@ -206,10 +205,10 @@ def test_a_trained_model_does_not_confirm_what_it_learned_wrongly(labelled):
     beet("modify", "-y", "-M", "title:Murk 0", "genres=Glint")
     beet("cnntrain")
     [model] = bundles(beet)
-    [line, summary] = beet("genre", "--suspects", "--model", model.name).splitlines()
+    [line, summary] = beet("cnnerrors", "--model", model.name).splitlines()
     assert "Murk 0: Glint -> Murk (" in line
     assert line.endswith(", out of fold)")
-    assert summary == "1 suspect of 24 tracks, 3 without genres"
+    assert summary == "1 probable error in 24 tracks, 3 without genres"
 
 
 def test_out_of_fold_verdicts_are_found_again_after_a_move_and_hold_nothing_private(
@@ -233,8 +232,8 @@ def test_a_model_from_scratch_leaves_out_what_it_has_only_learned(labelled):
     beet = labelled
     beet("cnntrain", "--architecture", "costa2011")
     [model] = bundles(beet)
-    output = beet("genre", "--suspects", "--threshold", "0", "--model", model.name)
-    n_judged = int(re.search(r" of (\d+) tracks", output)[1])
+    output = beet("cnnerrors", "--firmness", "0", "--model", model.name)
+    n_judged = int(re.search(r" in (\d+) tracks", output)[1])
     n_learned = int(re.search(r"(\d+) learned from, without an honest verdict", output)[1])
     assert n_judged == 24
     assert 12 <= n_learned < 24
@@ -247,7 +246,7 @@ def test_a_model_without_out_of_fold_verdicts_says_so(trained):
     content = json.loads(manifest.read_text())
     del content["files"][OUT_OF_FOLD]
     manifest.write_text(json.dumps(content))
-    beet("genre", "--suspects", "--model", manifest.parent.name)
+    beet("cnnerrors", "--model", manifest.parent.name)
     assert "may confirm wrong genres that it has learned" in beet.errors
 
 
@@ -259,7 +258,7 @@ def test_stats_count_what_was_done(library):
     beet("genre", "title:Rock")
     beet("genre", "title:Unsure")
     beet("genre", "-f", "title:Jazz")
-    found = json.loads(beet("genre", "--stats", "--format", "json"))
+    found = json.loads(beet("cnnstats", "--json"))
     models = found.pop("models")
     assert found == {
         "tracks": 4,
@@ -276,7 +275,7 @@ def test_stats_count_what_was_done(library):
     assert sum(found["confidence"]) == 3
     assert models["pitch-1"]["classified"] == 3
     assert models["pitch-1"]["written"] == 2
-    output = beet("genre", "--stats")
+    output = beet("cnnstats")
     for line in (
         "tracks                               4  100%",
         "without, never heard                 1   25%",
@@ -292,7 +291,7 @@ def test_stats_know_what_was_edited_since(library):
     beet = library(Rock=None)
     beet("genre")
     beet("modify", "-y", "genres=Stoner Rock")
-    found = json.loads(beet("genre", "--stats", "--format", "json"))
+    found = json.loads(beet("cnnstats", "--json"))
     assert (found["written"], found["edited_since"]) == (0, 1)
     assert (found["before"], found["after"]) == ({"(none)": 1}, {"Stoner Rock": 1})
 
@@ -303,15 +302,15 @@ def test_stats_tell_a_review_from_an_edit(trained):
     as_review_does = ("genres=Hum", "cnngenre_reviewed=Hum", "cnngenre_written=Other")
     beet("modify", "-y", "-M", "title:Hum 8", *as_review_does)
     beet("modify", "-y", "-M", "title:Murk 8", "genres=Drone")
-    found = json.loads(beet("genre", "--stats", "--format", "json"))
+    found = json.loads(beet("cnnstats", "--json"))
     counts = [found[name] for name in ("written", "reviewed", "edited_since")]
     assert counts == [1, 1, 1]
-    assert "decided by you in a review           1" in beet("genre", "--stats")
+    assert "decided by you in a review           1" in beet("cnnstats")
 
 
 def test_stats_of_nothing(library):
     beet = library(Rock=None)
-    assert beet("genre", "--stats", "title:Nothing").splitlines()[0].split() == [
+    assert beet("cnnstats", "title:Nothing").splitlines()[0].split() == [
         "tracks",
         "0",
         "0%",
@@ -321,22 +320,23 @@ def test_stats_of_nothing(library):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--explain", "--suspects"], "either --explain or --suspects"),
-        (["--undo", "--stats"], "either --undo or --stats"),
-        (["--playlist", "a.m3u"], "--playlist goes with --suspects"),
-        (["-o", "folder"], "--output goes with --explain"),
-        (["--stats", "--format", "$title"], "--stats prints json"),
+        (["cnnexplain"], "cnnexplain: say which tracks, as in: beet cnnexplain title:Yesterday"),
+        (["cnnreview", "--open"], "cnnreview: --open goes with --web"),
+        (["cnnreview", "--port", "8000"], "cnnreview: --port goes with --web"),
+        (["cnnerrors", "--firmness", "2"], "cnnerrors: --firmness 2.0 is not from 0 to 1"),
+        (["cnnmodels", "title:Rock"], "cnnmodels: it takes no QUERY"),
+        (["cnnstats", "--runs", "title:Rock"], "counted as a whole, without a QUERY"),
     ],
 )
-def test_options_that_do_not_go_together_are_one_sentence(library, arguments, sentence):
+def test_what_a_command_cannot_do_is_one_sentence(library, arguments, sentence):
     beet = library(Rock=None)
-    beet("genre", *arguments, status=1)
+    beet(*arguments, status=1)
     assert sentence in beet.errors
 
 
 def test_questions_leave_the_files_alone(library):
     beet = library(Rock=["Jazz"])
-    beet("genre", "--suspects")
-    beet("genre", "--explain")
-    beet("genre", "--stats")
+    beet("cnnerrors")
+    beet("cnnexplain", "title::.")
+    beet("cnnstats")
     assert file_genres(beet.paths()["Rock"]) == ["Jazz"]

@@ -191,7 +191,7 @@ def test_a_full_database_is_one_sentence(pitch_bundle, tmp_path):
             assert scene.faults() == [], step
             assert forks(beet, "cnngenre").status == 0
             assert scene.faults("new") == [], step
-            assert forks(beet, "cnngenre", "--undo").status == 0
+            assert forks(beet, "cnnundo").status == 0
             assert scene.faults("old") == [], step
 
 
@@ -213,6 +213,6 @@ def test_a_file_that_has_gone_is_one_sentence(library):
     beet = library(Rock=None, Jazz=None)
     beet("cnngenre")
     Path(beet.paths()["Jazz"]).unlink()
-    assert "failed 1" in beet("cnngenre", "--undo")
+    assert "failed 1" in beet("cnnundo")
     assert "the file cannot be written: No such file or directory" in beet.errors
     assert beet.genres() == {"Rock": "", "Jazz": "Jazz"}

@@ -3,7 +3,7 @@
 *Full*: a tmpfs of its own holds music, library and cache; so little of it is left free that, by a
 random number, a copy does not fit, or the database, or the cache.  Every file and genre is then the
 old or the new one, the exit status is 0 or 1, there is no traceback, and no copy is left; with room
-again the same command finishes, and ``--undo`` restores.  *Read-only*: the music is bind-mounted
+again the same command finishes, and ``cnnundo`` restores.  *Read-only*: the music is bind-mounted
 so; nothing changes, each track is counted as failed.  Both need ``unshare`` (Linux).  *May not*:
 the folder is not ours to write, so files are written in place; or the files are not either (as
 root this needs ``setpriv``).
@@ -132,9 +132,9 @@ def complaints(done: Done) -> list[str]:
 
 
 def finished(scene: Scene, forks: Forks) -> list[str]:
-    """What is wrong when the command has run again without a hindrance, and then --undo."""
+    """What is wrong when the command has run again without a hindrance, and then cnnundo."""
     found = complaints(forks(scene.beet, "cnngenre")) + scene.faults("new")
-    return found + complaints(forks(scene.beet, "cnngenre", "--undo")) + scene.faults("old")
+    return found + complaints(forks(scene.beet, "cnnundo")) + scene.faults("old")
 
 
 def read_only(scene: Scene, forks: Forks) -> list[str]:

@@ -1,9 +1,9 @@
-"""SIGKILL at random moments of ``beet cnngenre``, ``--undo``, ``import`` and ``cnntrain``.
+"""SIGKILL at random moments of ``beet cnngenre``, ``cnnundo``, ``import`` and ``cnntrain``.
 
 Half of the moments are random times, half are random *effects*: calls that change a file or a
 database, before or right after them.  Afterwards every audio stream has the packets that it had,
 every file opens, every genre is the old or the new one, SQLite finds the databases sound.  After
-one kill in three the same command again finishes, of those half after an ``--undo``, and ``--undo``
+one kill in three the same command again finishes, of those half after a ``cnnundo``, and that
 then restores what was there before.  The music is tones in ten formats, in place: the only copy.
 Its tags have to outgrow their room, so that audio has to move.
 
@@ -117,10 +117,10 @@ def tagging(folder: Path, model: Path, forks: Forks) -> Campaign:
     scene = make_scene(folder / "tag", model)
 
     def finish(forks: Forks, undo_first: bool) -> list[str]:
-        found = commands(forks, scene, ("cnngenre", "--undo")) if undo_first else []
+        found = commands(forks, scene, ("cnnundo")) if undo_first else []
         found += scene.faults()
         found += commands(forks, scene, ("cnngenre",)) + scene.faults("new")
-        found += commands(forks, scene, ("cnngenre", "--undo")) + scene.faults("old")
+        found += commands(forks, scene, ("cnnundo")) + scene.faults("old")
         return found + [f"left: {path.name}" for path in scene.leftovers()]
 
     promise = "`beet cnngenre` is killed"
@@ -133,11 +133,11 @@ def undoing(folder: Path, model: Path, forks: Forks) -> Campaign:
     scene.keep()
 
     def finish(forks: Forks, _: bool) -> list[str]:
-        found = commands(forks, scene, ("cnngenre", "--undo")) + scene.faults("old")
+        found = commands(forks, scene, ("cnnundo")) + scene.faults("old")
         return found + [f"left: {path.name}" for path in scene.leftovers()]
 
-    promise = "`beet cnngenre --undo` is killed"
-    return Campaign(promise, ("cnngenre", "--undo"), scene, scene.faults, finish)
+    promise = "`beet cnnundo` is killed"
+    return Campaign(promise, ("cnnundo"), scene, scene.faults, finish)
 
 
 def importing_as_is(folder: Path, model: Path, forks: Forks) -> Campaign:
@@ -155,7 +155,7 @@ def importing_as_is(folder: Path, model: Path, forks: Forks) -> Campaign:
 
     def finish(forks: Forks, _: bool) -> list[str]:
         found = commands(forks, scene, command) + scene.faults("new")
-        found += commands(forks, scene, ("cnngenre", "--undo")) + scene.faults()
+        found += commands(forks, scene, ("cnnundo")) + scene.faults()
         return found + [f"left: {path.name}" for path in scene.leftovers()]
 
     return Campaign("`beet import -A` is killed, `write_asis: yes`", command, scene, check, finish)
@@ -194,7 +194,7 @@ def importing(folder: Path, model: Path, forks: Forks) -> Campaign:
         for title, name in rows:
             path = work / "library" / Path(name.decode())
             found += copies_faults(tracks[title], path)
-        found += commands(forks, scene, ("cnngenre", "--undo"))
+        found += commands(forks, scene, ("cnnundo"))
         return found + check()
 
     return Campaign("`beet import` is killed", command, scene, check, finish)

@@ -21,6 +21,7 @@ from beetsplug.cnngenre.tagging.fields import (
     check_target,
     field_values,
     genres_of,
+    is_reviewed,
     memorable,
     remembered,
 )
@@ -246,7 +247,11 @@ class TrackClassifier:
         if self.target != GENRES:
             return Task(item, Path(item.filepath), None, None)
         force = self._options.force
-        plan = plan_without_audio(genres_of(item), force=force)
+        plan = plan_without_audio(
+            genres_of(item),
+            force=force,
+            reviewed=is_reviewed(item) and not self._options.reviewed,
+        )
         known = None if force or plan else remembered(item, self.bundle_id)
         return Task(item, Path(item.filepath), plan, known)
 

@@ -1,4 +1,4 @@
-"""``beet cnngenre --explain``: why tracks get their genres, in the terminal and as pictures."""
+"""Why tracks get their genres, in the terminal and as pictures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class Explain:
         """
         self.log = session.log
         self.folder = folder or session.folders.pictures
-        session = session.with_options(force=True)  # what has genres is explained too
+        # What has genres is explained too.
+        session = session.with_options(force=True, reviewed=True)
         self.track_classifier = TrackClassifier(session, lib, lasting=True)
         self.counts = Counter[str]()
         self.draws = self.can_draw()

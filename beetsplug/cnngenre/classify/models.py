@@ -38,9 +38,22 @@ def find_bundle(
         return backbone_bundle()
     if name is None:
         return newest_bundle(models, complain, threshold) or backbone_bundle()
-    if (models / name / MANIFEST).is_file():
-        return load_bundle(models / name)
-    return load_bundle(Path(name).expanduser())
+    for folder in (models / name, Path(name).expanduser()):
+        if (folder / MANIFEST).is_file():
+            return load_bundle(folder)
+    raise BundleError(f"there is no model {name}; there are: {', '.join(names_in(models))}")
+
+
+def names_in(models: Path) -> list[str]:
+    """The names of all models: the user's own, and the shipped one."""
+    own = sorted(path.parent.name for path in models.glob(f"[!.]*/{MANIFEST}"))
+    return [*own, SHIPPED_NAME]
+
+
+def own_bundles(models: Path, complain: Complain) -> list[Bundle]:
+    """The user's own bundles, of any field, that can be read."""
+    found = (readable_bundle(path.parent, complain) for path in models.glob(f"[!.]*/{MANIFEST}"))
+    return [bundle for bundle in found if bundle]
 
 
 def backbone_bundle() -> Bundle:
@@ -54,11 +67,10 @@ def backbone_bundle() -> Bundle:
 
 def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:
     """The user's newest bundle for genres that is whole and answers, if there is one."""
-    found = (readable_bundle(path.parent, complain) for path in models.glob(f"[!.]*/{MANIFEST}"))
     wanted = [
         bundle
-        for bundle in found
-        if bundle and bundle.manifest.target == "genres" and answers(bundle, threshold)
+        for bundle in own_bundles(models, complain)
+        if bundle.manifest.target == "genres" and answers(bundle, threshold)
     ]
     newest_first = sorted(wanted, key=age_key, reverse=True)
     return next((bundle for bundle in newest_first if is_whole(bundle, complain)), None)

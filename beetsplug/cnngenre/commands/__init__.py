@@ -1,1 +1,15 @@
-"""commands."""
+"""The plugin's commands, a module each: its options beside the function that uses them."""
+
+from __future__ import annotations
+
+from beets import ui
+
+from beetsplug.cnngenre.commands import errors, explain, genre, models, review, stats, train, undo
+from beetsplug.cnngenre.session import Setup
+
+MODULES = (genre, undo, explain, review, errors, stats, models, train)
+
+
+def all_commands(setup: Setup) -> list[ui.Subcommand]:
+    """Every command, in the order in which the documentation has them."""
+    return [module.command(setup) for module in MODULES]

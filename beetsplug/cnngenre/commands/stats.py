@@ -1,275 +1,83 @@
-"""``beet cnngenre --stats``: how far it has come with a library, or what a finished run did.
-
-Hears and changes nothing.
-"""
+"""``beet cnnstats``: how far it has come with a library, or what a finished run did."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+import optparse
+from typing import TYPE_CHECKING
 
-from beets.library import Item
+from beets import ui
+from beets.library import Library
 
-from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, is_reviewed, own_field
-from beetsplug.cnngenre.tagging.journal import PastRun
-from beetsplug.cnngenre.tagging.plan import Action
+from beetsplug.cnngenre.commands.options import FLAG, add_album, new_command, usable_library
+from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.session import Setup
 
-N_BINS = 10
-
-
-N_GENRES = 15
+if TYPE_CHECKING:
+    from beetsplug.cnngenre.session import Session
+    from beetsplug.cnngenre.tagging.stats import RunStats, Stats
 
 
-BAR_WIDTH = 40
+def command(setup: Setup) -> ui.Subcommand:
+    """The command with its options."""
+    cnnstats = new_command("cnnstats", "count what cnngenre has done, and how surely")
+    parser = cnnstats.parser
+    parser.add_option("--runs", **FLAG, help="list the past runs")
+    parser.add_option("--run", metavar="NAME", help="count one past run: its name, or last")
+    parser.add_option("--json", **FLAG, help="print the figures as a JSON object")
+    add_album(parser)
+
+    def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
+        session = setup.session()
+        if (opts.run is not None or opts.runs) and args:
+            raise UserError("cnnstats: a past run is counted as a whole, without a QUERY")
+        if opts.runs:
+            list_runs(session)
+            return
+        figures = run_figures(session, opts.run) if opts.run else library_figures(lib, opts, args)
+        show(figures, as_json=bool(opts.json))
+
+    cnnstats.func = run
+    return cnnstats
 
 
-NONE = "(none)"
+def library_figures(lib: Library, opts: optparse.Values, query: list[str]) -> Stats:
+    """The figures of the tracks of a query."""
+    from beetsplug.cnngenre.library import find_tracks
+    from beetsplug.cnngenre.tagging.stats import stats_of
+
+    with usable_library():
+        return stats_of(find_tracks(lib, query, by_album=bool(opts.album)))
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFigures:
-    """What one model has heard: tracks, those that it gave genres, and its mean confidence."""
+def run_figures(session: Session, name: str) -> RunStats:
+    """The figures of a finished run.
 
-    classified: int
-    written: int
-    mean_confidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """A library's figures, in tracks.
-
-    ``reviewed`` were decided on by the user in a review, ``edited_since`` by other means.
-    ``unsure`` were classified and have no genres; ``never_classified`` have neither.  ``before``
-    and ``after`` count each of a track's genres.  ``confidence``: tracks by their leading genre's
-    probability, in ten bins from 0 to 1.
+    Raises:
+        UserError: There is no such run.
     """
+    from beetsplug.cnngenre.tagging.journal import find_run, read_run
+    from beetsplug.cnngenre.tagging.stats import stats_of_run
 
-    tracks: int
-    with_genres: int
-    written: int
-    reviewed: int
-    edited_since: int
-    unsure: int
-    never_classified: int
-    before: dict[str, int]
-    after: dict[str, int]
-    confidence: tuple[int, ...]
-    models: dict[str, ModelFigures]
+    return stats_of_run(read_run(find_run(session.folders.runs, name)))
 
 
-COUNTS = (
-    "tracks",
-    "with_genres",
-    "written",
-    "reviewed",
-    "edited_since",
-    "unsure",
-    "never_classified",
-)
+def list_runs(session: Session) -> None:
+    """Print a line for each past run."""
+    from beetsplug.cnngenre.tagging.journal import journals, read_run
+    from beetsplug.cnngenre.tagging.stats import list_lines
+
+    for path in journals(session.folders.runs):
+        try:
+            lines = list_lines([read_run(path)])
+        except UserError as error:
+            session.warn(str(error))
+            continue
+        ui.print_(*lines)
 
 
-@dataclass(frozen=True, slots=True)
-class RunStats:
-    """A run's figures.  ``seconds`` go to its end, or to the last track of an unfinished one.
+def show(figures: Stats | RunStats, *, as_json: bool) -> None:
+    """Print figures."""
+    from beetsplug.cnngenre.tagging import stats
 
-    ``actions`` counts tracks by what became of them; the rest is as in :class:`Stats`, of these
-    tracks, right before and right after the run.
-    """
-
-    run: str
-    command: str
-    began_utc: str
-    state: str
-    seconds: float
-    options: dict[str, Any]
-    tracks: int
-    with_genres: int
-    actions: dict[str, int]
-    before: dict[str, int]
-    after: dict[str, int]
-    confidence: tuple[int, ...]
-    models: dict[str, ModelFigures]
-
-
-def stats_of(items: Iterable[Item]) -> Stats:
-    """The figures of some tracks."""
-    counts, before, after = Counter[str](), Counter[str](), Counter[str]()
-    bins = [0] * N_BINS
-    classified: dict[str, list[tuple[float, bool]]] = {}
-    for item in items:
-        genres, ours, reviewed = genres_of(item), is_ours(item), is_reviewed(item)
-        previous = own_field(item, "cnngenre_previous")
-        model = str(own_field(item, "cnngenre_model") or "")
-        counts["tracks"] += 1
-        counts["with_genres"] += bool(genres)
-        counts["written"] += ours
-        counts["reviewed"] += reviewed
-        counts["edited_since"] += previous is not None and not (ours or reviewed)
-        counts["unsure" if model else "never_classified"] += not genres
-        after.update(genres or [NONE])
-        before.update(genres if previous is None else list(previous) or [NONE])
-        if previous is None and not genres:
-            before[NONE] += 1
-        if model:
-            confidence = float(own_field(item, "cnngenre_probability") or 0.0)
-            bins[bin_of(confidence)] += 1
-            classified.setdefault(model, []).append((confidence, ours))
-    models = {
-        name: ModelFigures(
-            len(tracks), sum(ours for _, ours in tracks), sum(c for c, _ in tracks) / len(tracks)
-        )
-        for name, tracks in sorted(classified.items())
-    }
-    return Stats(
-        **{name: counts[name] for name in COUNTS},
-        before=dict(before.most_common()),
-        after=dict(after.most_common()),
-        confidence=tuple(bins),
-        models=models,
-    )
-
-
-def stats_of_run(run: PastRun) -> RunStats:
-    """The figures of a finished run."""
-    before, after = Counter[str](), Counter[str]()
-    bins = [0] * N_BINS
-    known = [entry.probability for entry in run.entries if entry.probability is not None]
-    for confidence in known:
-        bins[bin_of(confidence)] += 1
-    for entry in run.entries:
-        before.update(entry.before or [NONE])
-        after.update(entry.after or [NONE])
-    actions = Counter(entry.action for entry in run.entries)
-    n_tagged = actions[Action.WRITE.value]
-    mean = sum(known) / len(known) if known else 0.0
-    model = run.header.model
-    times = [run.end.seconds] if run.end else [entry.seconds for entry in run.entries[-1:]]
-    return RunStats(
-        run=run.name,
-        command=run.header.command,
-        began_utc=run.header.began_utc,
-        state="unfinished" if run.end is None else "finished" if run.end.whole else "interrupted",
-        seconds=times[0] if times else 0.0,
-        options=run.header.options,
-        tracks=len(run.entries),
-        with_genres=sum(bool(entry.after) for entry in run.entries),
-        actions=dict(actions.most_common()),
-        before=dict(before.most_common()),
-        after=dict(after.most_common()),
-        confidence=tuple(bins),
-        models={model: ModelFigures(len(known), n_tagged, mean)} if model else {},
-    )
-
-
-def bin_of(confidence: float) -> int:
-    """Which bar of the histogram a confidence counts in."""
-    return min(int(confidence * N_BINS), N_BINS - 1)
-
-
-def as_json(stats: Stats | RunStats) -> str:
-    """The figures as a JSON object."""
-    return json.dumps(asdict(stats), indent=2, ensure_ascii=True)
-
-
-def as_lines(stats: Stats | RunStats) -> list[str]:
-    """The figures for a terminal."""
-    heading = run_lines(stats) if isinstance(stats, RunStats) else []
-    return [
-        *heading,
-        *coverage_lines(stats),
-        *genre_lines(stats),
-        *confidence_lines(stats),
-        *model_lines(stats),
-    ]
-
-
-def run_lines(stats: RunStats) -> list[str]:
-    """Which run it was, and how long it took."""
-    from genre_model.core.text import harmless
-
-    pace = f", {stats.seconds / stats.tracks:.2f} s a track" if stats.tracks else ""
-    minutes, rest = divmod(round(stats.seconds), 60)
-    wishes = ", ".join(
-        f"{name} {value}" for name, value in stats.options.items() if value not in (None, False)
-    )
-    return [
-        f"{harmless(stats.run)}: {stats.command}, {stats.state} after {minutes}:{rest:02d}{pace}",
-        harmless(wishes),
-        "",
-    ]
-
-
-def coverage_lines(stats: Stats | RunStats) -> list[str]:
-    """How many tracks have genres, and whose; of a run, what became of them."""
-    rows = {"tracks": stats.tracks, "with genres": stats.with_genres}
-    if isinstance(stats, RunStats):
-        rows |= stats.actions
-    else:
-        rows |= {
-            "of these written by cnngenre": stats.written,
-            "decided by you in a review": stats.reviewed,
-            "edited since by you": stats.edited_since,
-            "without, as it was unsure": stats.unsure,
-            "without, never heard": stats.never_classified,
-        }
-    total = max(stats.tracks, 1)
-    return [f"{name:<30} {n:>7}  {n / total:>4.0%}" for name, n in rows.items()]
-
-
-def genre_lines(stats: Stats | RunStats) -> list[str]:
-    """The commonest genres, with the tracks that had them before and have them now."""
-    from genre_model.core.text import harmless
-
-    names = sorted(
-        {*stats.before, *stats.after} - {NONE},
-        key=lambda name: (-stats.after.get(name, 0), -stats.before.get(name, 0), name),
-    )
-    if not stats.tracks:
-        return []
-    rows = [NONE, *names[:N_GENRES]]
-    width = max(len(harmless(name)) for name in (*rows, "genre"))
-    lines = ["", f"{'genre':<{width}}  before     now"]
-    lines += [
-        f"{harmless(name):<{width}} {stats.before.get(name, 0):>7} {stats.after.get(name, 0):>7}"
-        for name in rows
-    ]
-    rest = len(names) - N_GENRES
-    return [*lines, f"and {rest} more"] if rest > 0 else lines
-
-
-def confidence_lines(stats: Stats | RunStats) -> list[str]:
-    """A histogram of the confidence of what was heard."""
-    most = max(stats.confidence)
-    if not most:
-        return []
-    lines = ["", "confidence  tracks"]
-    for index, n in enumerate(stats.confidence):
-        bar = "#" * -(-BAR_WIDTH * n // most)
-        lines.append(f"{index / N_BINS:.1f} - {(index + 1) / N_BINS:.1f} {n:>7}  {bar}".rstrip())
-    return lines
-
-
-def model_lines(stats: Stats | RunStats) -> list[str]:
-    """What each model has done."""
-    if not stats.models:
-        return []
-    width = max(len(name) for name in (*stats.models, "model"))
-    return ["", f"{'model':<{width}}   heard  written  mean confidence"] + [
-        f"{name:<{width}} {one.classified:>7} {one.written:>8} {one.mean_confidence:>16.2f}"
-        for name, one in stats.models.items()
-    ]
-
-
-def list_lines(runs: Iterable[PastRun]) -> list[str]:
-    """A line for each run."""
-    from genre_model.core.text import harmless
-
-    return [
-        f"{harmless(run.name)}  {run.header.command:<8} {len(run.entries):>7} tracks  "
-        f"{harmless(run.header.model)}".rstrip()
-        for run in runs
-    ]
+    for line in [stats.as_json(figures)] if as_json else stats.as_lines(figures):
+        ui.print_(line)

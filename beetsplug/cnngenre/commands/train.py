@@ -1,7 +1,8 @@
-"""``beet cnntrain``: learn the user's own genres from the tracks that they have labelled."""
+"""``beet cnntrain``: train a model on the genres of the user's own tracks."""
 
 from __future__ import annotations
 
+import optparse
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
@@ -9,14 +10,22 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.library import Item, Library
 
+from beetsplug.cnngenre.commands.options import (
+    FLAG,
+    add_pretend,
+    add_quiet,
+    add_threads,
+    configured,
+    new_command,
+)
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import progress, say
+from beetsplug.cnngenre.session import Session, Setup
 from beetsplug.cnngenre.tagging.fields import check_target, own_name
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.labels import LabelsOf
     from beetsplug.cnngenre.config import Options, TrainOptions
-    from beetsplug.cnngenre.session import Session
     from genre_model.data.tracks import LabelledTrack
     from genre_model.model.bundle.store import Bundle
     from genre_model.model.classifier import Classifier, SongFeatures
@@ -24,6 +33,42 @@ if TYPE_CHECKING:
 
 
 N_DETAILS = 5
+
+
+def command(setup: Setup) -> ui.Subcommand:
+    """The command with its options; the rest of the configuration's ``train`` is for research."""
+    cnntrain = new_command("cnntrain", "train a model on your own genres")
+    parser = cnntrain.parser
+    add_pretend(parser, "show what would be trained on; train nothing")
+    parser.add_option(
+        "--genres", dest="classes", metavar="NAMES", help="only these, separated by commas"
+    )
+    parser.add_option("--field", metavar="NAME", help="train on another field than genres")
+    parser.add_option(
+        "--positive", metavar="QUERY", help="train to tell what it finds from the rest"
+    )
+    parser.add_option(
+        "--min-tracks", type="int", metavar="N", help="a genre with fewer joins its parent"
+    )
+    parser.add_option("--labels", metavar="WHICH", help="of several genres: the first, or any")
+    parser.add_option("--consolidate", **FLAG, help="train on the roots of beets' genre tree")
+    parser.add_option(
+        "--architecture", metavar="NAME", help="embeddings, or a network from scratch"
+    )
+    parser.add_option("--epochs", type="int", metavar="N", help="from scratch: passes at most")
+    parser.add_option(
+        "--target-precision", type="float", metavar="P", help="the share of answers to be right"
+    )
+    add_threads(parser)
+    add_quiet(parser, "no progress bar")
+
+    def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
+        given = {key: value for key, value in vars(opts).items() if value is not None}
+        shared = {key: given.pop(key) for key in configured(opts) if key in given}
+        train(setup.session(**shared), setup.train_options(**given), lib, args)
+
+    cnntrain.func = run
+    return cnntrain
 
 
 def train(session: Session, train_options: TrainOptions, lib: Library, query: list[str]) -> None:

@@ -1,6 +1,6 @@
 """A track, its file and its album as they were before a decision, to go back to exactly that.
 
-``--undo`` goes back to the genres that a track had before the plugin or a review ever touched it;
+``cnnundo`` goes back to the genres that a track had before the plugin or a review ever touched it;
 this goes back by one decision, and leaves alone whatever somebody else has changed since.
 """
 

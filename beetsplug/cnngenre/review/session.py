@@ -36,7 +36,7 @@ from beetsplug.cnngenre.review.uncertain import (
 )
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply
-from beetsplug.cnngenre.tagging.fields import genres_of, note
+from beetsplug.cnngenre.tagging.fields import genres_of, is_reviewed, note
 from beetsplug.cnngenre.tagging.outside import look
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
 from beetsplug.cnngenre.tagging.safe_write import NotWrittenError
@@ -88,7 +88,11 @@ class Review:
         from beetsplug.cnngenre.classify.classifier import artist_of
         from genre_model.evaluation.active_learning import review_order
 
-        todo = [item for item in items if self.options.force or not genres_of(item)]
+        todo = [
+            item
+            for item in items
+            if not genres_of(item) or (self.options.force and not is_reviewed(item))
+        ]
         found: list[UncertainTrack] = []
         with progress(len(todo), quiet=self.options.quiet) as bar:
             for verdict in self.track_classifier.verdicts(todo):

@@ -1,4 +1,4 @@
-"""``beet cnngenre --review``: the user decides about the doubtful tracks, one by one."""
+"""The user decides about the unsure tracks at the terminal, one by one."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def check_input() -> None:
         UserError: There is none.
     """
     if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
-        raise UserError("cnngenre: --review asks questions, and its input is not a terminal")
+        raise UserError("cnnreview: it asks questions, and its input is not a terminal")
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def set_genres(item: Item, plan: TagPlan) -> None:
 def set_reviewed(item: Item, plan: TagPlan) -> None:
     """Give the track the genres that the user decided on.  Stores nothing.
 
-    They are the user's from then on, so only ``--undo`` knows that they came from here; it goes
+    They are the user's from then on, so only ``cnnundo`` knows that they came from here; it goes
     back to before the first of several reviews.
     """
     if not (is_ours(item) or is_reviewed(item)):

@@ -95,7 +95,7 @@ def own_name(target: str) -> str:
 
 
 def check_target(target: str) -> None:
-    """Make sure that a model's answers do not end up in what is kept for `--undo`, say.
+    """Make sure that a model's answers do not end up in what is kept for `cnnundo`, say.
 
     Raises:
         UserError: They would.

@@ -33,7 +33,7 @@ MAX_RUNS = 50
 MAX_BYTES = 64 * 2**20  # of all journals together; a track is some 200 bytes
 
 
-LAST, LIST = "last", "list"
+LAST = "last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ def find_run(folder: Path, name: str) -> Path:
     if len(found) != 1:
         n = len(found) or "no"
         runs = "run's name begins" if n == "no" else "runs' names begin"
-        raise UserError(f"cnngenre: {n} {runs} with {name}; --run list names them")
+        raise UserError(f"cnngenre: {n} {runs} with {name}; cnnstats --runs lists them")
     return found[0]
 
 

@@ -36,8 +36,21 @@ class TagPlan:
     reason: str
 
 
-def plan_without_audio(before: tuple[str, ...], *, force: bool) -> TagPlan | None:
-    """The plan for a track that need not be heard, because its genres stay; else None."""
+REVIEWED = "decided in a review"
+
+
+def plan_without_audio(
+    before: tuple[str, ...], *, force: bool, reviewed: bool = False
+) -> TagPlan | None:
+    """The plan for a track that need not be classified, because its genres stay; else None.
+
+    Args:
+        before: The genres that it has.
+        force: Whether they may be replaced.
+        reviewed: Whether they may not, as the user has decided on them in a review.
+    """
+    if before and force and reviewed:
+        return TagPlan(Action.KEEP, before, before, REVIEWED)
     if before and not force:
         return TagPlan(Action.KEEP, before, before, "has genres")
     return None
@@ -77,12 +90,17 @@ def left_alone(plan: TagPlan, reason: str) -> TagPlan:
     return TagPlan(Action.FAIL, plan.before, plan.before, reason)
 
 
-def plan_undo(item: Item) -> TagPlan | None:
-    """The plan that takes back what we, or a review, did to a track; None where that is nothing."""
+def plan_undo(item: Item, *, reviewed: bool) -> TagPlan | None:
+    """The plan that takes back what we did to a track; None where that is nothing.
+
+    With ``reviewed`` also what a review did.
+    """
     previous = own_field(item, "cnngenre_previous")
     if previous is None:
         return None
     before = genres_of(item)
+    if is_reviewed(item) and not reviewed:
+        return TagPlan(Action.KEEP, before, before, REVIEWED)
     if not (is_ours(item) or is_reviewed(item)):
         return TagPlan(Action.KEEP, before, before, "edited since")
     return TagPlan(Action.WRITE, before, tuple(previous), "undo")

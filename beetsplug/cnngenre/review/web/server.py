@@ -1,4 +1,4 @@
-"""``beet cnngenre --serve``: the doubtful tracks on a page, for the user of this machine alone."""
+"""The unsure tracks on a page, for the user of this machine alone."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def check_flask() -> None:
         import flask  # noqa: F401
     except ImportError as error:
         raise UserError(
-            "cnngenre: --serve needs Flask: pip install 'beets-cnngenre[web]'"
+            "cnnreview: --web needs Flask: pip install 'beets-cnngenre[web]'"
         ) from error
 
 

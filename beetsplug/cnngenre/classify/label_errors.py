@@ -1,4 +1,4 @@
-"""``beet cnngenre --suspects``: tracks whose genre the model firmly disagrees with."""
+"""Label errors: tracks whose genre the model firmly disagrees with."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PLAYLISTS = (".m3u", ".m3u8")
 
 
-# Fields that `--format` may name; they are set for the printing and never stored.
+# Fields that `cnnerrors --format` may name; they are set for the printing and never stored.
 DISAGREEMENT, SUGGESTION = "cnngenre_doubt", "cnngenre_suggestion"
 
 
@@ -70,7 +70,9 @@ class LabelErrors:
 
         self.log, self.options = session.log, session.options
         self.firm = FIRM if firm is None else firm
-        self.track_classifier = TrackClassifier(session.with_options(force=True), lib)
+        self.track_classifier = TrackClassifier(
+            session.with_options(force=True, reviewed=True), lib
+        )
         bundle = self.track_classifier.classifier.bundle
         try:
             self.learned: OutOfFold | None = read_out_of_fold(bundle)
@@ -88,7 +90,7 @@ class LabelErrors:
         self.counts = Counter[str]()
 
     def find(self, items: Sequence[Item]) -> list[LabelError]:
-        """The suspects among tracks, those that the model disagrees with most firmly first."""
+        """The label errors among tracks, those that the model disagrees with most firmly first."""
         from genre_model.evaluation.label_errors import disagreement_of, known_genres
 
         vocabulary, found = self.track_classifier.vocabulary, list[LabelError]()
@@ -144,7 +146,7 @@ class LabelErrors:
             yield item, find_again(learned, Path(item.filepath))
 
     def show(self, label_errors: Sequence[LabelError], template: str | None) -> None:
-        """Print suspects, a line each; with a template of beets' for the lines, nothing else."""
+        """Print label errors, a line each; with a template of beets', nothing else."""
         from genre_model.core.text import count
 
         for label_error in label_errors:
@@ -162,7 +164,9 @@ class LabelErrors:
         rest = "".join(
             f", {self.counts[key]} {word}" for key, word in words.items() if self.counts[key]
         )
-        ui.print_(f"{count(len(label_errors), 'suspect')} of {self.counts['judged']} tracks{rest}")
+        ui.print_(
+            f"{count(len(label_errors), 'probable error')} in {self.counts['judged']} tracks{rest}"
+        )
 
 
 def find_again(learned: OutOfFold, path: Path) -> dict[str, float] | None:
@@ -176,7 +180,7 @@ def find_again(learned: OutOfFold, path: Path) -> dict[str, float] | None:
 
 
 def ancestry(label_error: LabelError) -> str:
-    """A suspect as a line."""
+    """A label error as a line."""
     from genre_model.core.text import harmless
 
     disagreement = label_error.disagreement
@@ -189,7 +193,7 @@ def ancestry(label_error: LabelError) -> str:
 
 
 def formatted(label_error: LabelError, template: str) -> str:
-    """A suspect by a template of beets', which may name what speaks against its genre."""
+    """A label error by a template of beets', which may name what speaks against its genre."""
     item = label_error.item
     item[DISAGREEMENT] = f"{label_error.disagreement.firmness:.4f}"
     item[SUGGESTION] = label_error.disagreement.suggestion
@@ -197,7 +201,7 @@ def formatted(label_error: LabelError, template: str) -> str:
 
 
 def check_playlist(file: Path) -> None:
-    """Find out before the hearing whether a file may become a playlist.
+    """Find out beforehand whether a file may become a playlist.
 
     Raises:
         UserError: It is not named like one, so it may be something else.

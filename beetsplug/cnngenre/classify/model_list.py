@@ -1,0 +1,118 @@
+"""The models that there are, each with what its report says, in lines for a terminal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from beetsplug.cnngenre.classify.models import (
+    SHIPPED_NAME,
+    age_key,
+    backbone_bundle,
+    find_bundle,
+    own_bundles,
+)
+from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.session import Session
+from genre_model.core.errors import BundleError, GenreModelError
+from genre_model.model.bundle.store import Bundle
+
+REPORT = "report.json"  # in a bundle that was trained here
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A model: the field that it is for, and what its report says, None where it has none.
+
+    ``answered`` is the share of tracks that it answers, ``right`` that of its answers which are.
+    """
+
+    name: str
+    in_use: bool
+    target: str
+    n_genres: int
+    n_tracks: int | None
+    answered: float | None
+    right: float | None
+
+
+def model_lines(session: Session) -> list[str]:
+    """The models, the newest first, the shipped one last.
+
+    Raises:
+        UserError: The installation is broken.
+    """
+    try:
+        shipped = backbone_bundle()
+    except GenreModelError as error:
+        raise UserError(f"cnngenre: {error}") from error
+    own = sorted(own_bundles(session.folders.models, session.warn), key=age_key, reverse=True)
+    used = in_use(session)
+    rows = [row_of(bundle, bundle.directory.name, used) for bundle in own]
+    return [*table([*rows, row_of(shipped, SHIPPED_NAME, used)]), *advice(session, used)]
+
+
+def in_use(session: Session) -> Bundle | None:
+    """The bundle that cnngenre uses now; None, with a warning, where it cannot be used."""
+    options = session.options
+    try:
+        return find_bundle(
+            options.model, session.folders.models, lambda _: None, threshold=options.threshold
+        )
+    except GenreModelError as error:
+        session.warn(str(error))
+        return None
+
+
+def row_of(bundle: Bundle, name: str, used: Bundle | None) -> ModelRow:
+    """What there is to say of a model."""
+    report = report_of(bundle)
+    precision = report.get("precision")
+    return ModelRow(
+        name,
+        used is not None and used.directory == bundle.directory,
+        bundle.manifest.target,
+        len(bundle.manifest.genres),
+        report.get("n_tracks"),
+        report.get("coverage"),
+        precision.get("value") if isinstance(precision, dict) else None,
+    )
+
+
+def report_of(bundle: Bundle) -> dict[str, Any]:
+    """A bundle's report; empty where it has none that can be read."""
+    if REPORT not in bundle.manifest.files:
+        return {}
+    try:
+        report = json.loads(bundle.read(REPORT))
+    except (BundleError, ValueError):
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def table(rows: list[ModelRow]) -> list[str]:
+    """A line for each model, under a heading."""
+    width = max(len(row.name) for row in rows)
+    lines = [f"  {'model':<{width}}  {'for':<8} genres  tracks  answered  right"]
+    for row in rows:
+        mark = "*" if row.in_use else " "
+        tracks = "-" if row.n_tracks is None else str(row.n_tracks)
+        lines.append(
+            f"{mark} {row.name:<{width}}  {row.target:<8} {row.n_genres:>6}  {tracks:>6}  "
+            f"{share(row.answered):>8}  {share(row.right):>5}"
+        )
+    return lines
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage."""
+    return "-" if not isinstance(value, int | float) else f"{value:.0%}"
+
+
+def advice(session: Session, used: Bundle | None) -> list[str]:
+    """Which model is used, and how to use another one."""
+    if used is None:
+        return ["cnngenre cannot use the model that is configured"]
+    why = "as configured" if session.options.model is not None else "the newest that answers"
+    return [f"* is the one in use ({why}); --model NAME, or model: NAME for good, uses another"]

@@ -1,0 +1,94 @@
+"""Over the tracks of a query: classify, decide, write, count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+
+from beets.library import Item, Library
+
+from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
+from beetsplug.cnngenre.config import GENRES
+from beetsplug.cnngenre.library import unedited
+from beetsplug.cnngenre.session import Session
+from beetsplug.cnngenre.tagging.apply import apply, apply_field, would_write_missing, write_missing
+from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
+from beetsplug.cnngenre.tagging.journal import Journal, begin
+from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile
+from beetsplug.cnngenre.tagging.run import Run, Step
+
+
+class Tag(Run):
+    """Hear, decide, write."""
+
+    words: Mapping[Action, str] = {action: action.value for action in Action}
+
+    def __init__(self, session: Session, lib: Library) -> None:
+        super().__init__(session, lib)
+        self.track_classifier = TrackClassifier(session, lib)
+
+    def journal(self) -> Journal:
+        """Where what was done is kept."""
+        track_classifier = self.track_classifier
+        return begin(self.session, "cnngenre", track_classifier.bundle_id, track_classifier.target)
+
+    def steps(self, items: Iterable[Item]) -> Iterator[Step]:
+        """The verdicts, carried out in this thread, the only one that writes."""
+        for verdict in self.track_classifier.verdicts(items):
+            writes_file = verdict.plan.action is Action.WRITE or self.is_missing(verdict)
+            yield Step(partial(self.carry_out, verdict), self.options.write and writes_file)
+
+    def is_missing(self, verdict: Verdict) -> bool:
+        """Whether a track keeps genres of ours that its file may lack, as after an as-is import."""
+        item = verdict.item
+        kept = verdict.plan.action is Action.KEEP and self.track_classifier.target == GENRES
+        return kept and item.mtime == 0 and is_ours(item)
+
+    def carry_out(self, verdict: Verdict) -> tuple[Item, TagPlan]:
+        """Do what a verdict says with the track as it is now: hearing it may have taken long."""
+        plan, song, target = verdict.plan, verdict.song, self.track_classifier.target
+        if self.options.write and self.is_missing(verdict):
+            return self.complete(verdict)
+        if self.options.pretend or song is None or verdict.probabilities is None:
+            return verdict.item, plan
+        item = verdict.item
+        if plan.action is Action.WRITE:  # other plans are stored, or not, with one look
+            now = unedited(item, genres_of(item))
+            if now is None:
+                return item, kept_meanwhile(plan)
+            item = now
+        if target != GENRES:
+            apply_field(item, target, song, plan)
+            return item, plan
+        new = note(item, song, verdict.probabilities, self.track_classifier.bundle_id)
+        if new or plan.action is Action.WRITE:
+            plan = apply(item, plan, write=self.options.write)
+        return item, plan
+
+    def complete(self, verdict: Verdict) -> tuple[Item, TagPlan]:
+        """Write to a file what only the library has."""
+        plan = verdict.plan
+        now = unedited(verdict.item, genres_of(verdict.item))
+        if now is None:
+            return verdict.item, kept_meanwhile(plan)
+        if self.options.pretend:
+            return now, would_write_missing(now) or plan
+        if verdict.song is not None and verdict.probabilities is not None:
+            note(now, verdict.song, verdict.probabilities, self.track_classifier.bundle_id)
+        return now, write_missing(now) or apply(now, plan, write=False)
+
+    def finish(self) -> None:
+        """Albums without genres get that of their tracks."""
+        if not self.options.album_genre or self.track_classifier.target != GENRES:
+            return
+        from beetsplug.cnngenre.tagging.albums import set_album_genres
+
+        track_classifier = self.track_classifier
+        for album in self.albums():
+            set_album_genres(
+                album,
+                track_classifier.vocabulary,
+                track_classifier.policy,
+                track_classifier.bundle_id,
+                force=self.options.force,
+            )

@@ -1,0 +1,66 @@
+"""``beet cnnerrors``: tracks whose genre is probably wrong."""
+
+from __future__ import annotations
+
+import optparse
+from pathlib import Path
+
+from beets import ui
+from beets.library import Library
+
+from beetsplug.cnngenre.commands.options import (
+    add_album,
+    add_model,
+    add_quiet,
+    add_threads,
+    configured,
+    new_command,
+    usable_library,
+)
+from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.session import Setup
+
+
+def command(setup: Setup) -> ui.Subcommand:
+    """The command with its options."""
+    cnnerrors = new_command("cnnerrors", "list tracks whose genre is probably wrong")
+    parser = cnnerrors.parser
+    parser.add_option(
+        "--firmness",
+        type="float",
+        metavar="P",
+        help="how firmly the model has to disagree, 0 to 1",
+    )
+    parser.add_option("--format", metavar="FORMAT", help="how beets prints each track")
+    parser.add_option("--playlist", metavar="FILE", help="write the tracks to an .m3u file")
+    add_album(parser)
+    add_model(parser)
+    add_threads(parser)
+    add_quiet(parser, "no progress bar")
+
+    def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
+        session = setup.session(**configured(opts))
+        from beetsplug.cnngenre.classify.label_errors import (
+            LabelErrors,
+            check_playlist,
+            write_playlist,
+        )
+        from beetsplug.cnngenre.library import find_tracks
+
+        if opts.firmness is not None and not 0 <= opts.firmness <= 1:
+            raise UserError(f"cnnerrors: --firmness {opts.firmness} is not from 0 to 1")
+        playlist = Path(opts.playlist).expanduser() if opts.playlist else None
+        if playlist:
+            check_playlist(playlist)
+        with usable_library():
+            items = list(find_tracks(lib, args, by_album=bool(opts.album)))
+            search = LabelErrors(session, lib, opts.firmness, setup.train_options().map)
+            found = search.find(items)
+        search.show(found, opts.format)
+        if playlist:
+            n_lost = write_playlist(playlist, [Path(one.item.filepath) for one in found])
+            if n_lost:
+                session.warn(f"not in the playlist, as their names have line breaks: {n_lost}")
+
+    cnnerrors.func = run
+    return cnnerrors

@@ -1,0 +1,58 @@
+"""``beet cnngenre``: classify tracks and write their genres."""
+
+from __future__ import annotations
+
+import optparse
+
+from beets import ui
+from beets.library import Library
+
+from beetsplug.cnngenre.commands.options import (
+    FLAG,
+    add_album,
+    add_model,
+    add_pretend,
+    add_quiet,
+    add_threads,
+    add_write,
+    configured,
+    new_command,
+    usable_library,
+)
+from beetsplug.cnngenre.session import Setup
+
+
+def command(setup: Setup) -> ui.Subcommand:
+    """The command with its options."""
+    cnngenre = new_command(
+        "cnngenre", "classify tracks by their audio and write their genres", aliases=("genre",)
+    )
+    parser = cnngenre.parser
+    add_pretend(parser, "show what would change; change nothing")
+    parser.add_option("-f", "--force", **FLAG, help="replace the genres that tracks have")
+    parser.add_option(
+        "-k", "--keep-existing", **FLAG, help="with --force: keep those genres, add new ones"
+    )
+    parser.add_option("--reviewed", **FLAG, help="with --force: replace reviewed genres too")
+    add_write(parser)
+    add_album(parser)
+    parser.add_option(
+        "--threshold", type="float", metavar="P", help="lowest probability to accept, 0 to 1"
+    )
+    parser.add_option("--count", type="int", metavar="N", help="how many genres at most")
+    add_model(parser)
+    parser.add_option("--thorough", **FLAG, help="analyse all of each track, not a sample")
+    add_threads(parser)
+    parser.add_option("--dask", metavar="ADDRESS", help="analyse on the cluster of this scheduler")
+    add_quiet(parser, "print the summary only")
+
+    def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
+        session = setup.session(**configured(opts)).with_options(reviewed=bool(opts.reviewed))
+        from beetsplug.cnngenre.classify.tag import Tag
+        from beetsplug.cnngenre.library import find_tracks
+
+        with usable_library():
+            Tag(session, lib).run(find_tracks(lib, args, by_album=bool(opts.album)))
+
+    cnngenre.func = run
+    return cnngenre

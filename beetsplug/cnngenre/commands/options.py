@@ -1,0 +1,76 @@
+"""What commands have in common: options of the same name, and the library that they work on."""
+
+from __future__ import annotations
+
+import optparse
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from beets import ui
+
+from beetsplug.cnngenre.config import DEFAULTS, UserError
+
+# None where the option is not given: then the configuration counts.
+FLAG: dict[str, Any] = {"action": "store_true", "default": None}
+
+
+def new_command(
+    name: str, help_text: str, *, aliases: tuple[str, ...] = (), query: bool = True
+) -> ui.Subcommand:
+    """A command that has no options yet."""
+    usage = "%prog [options] [QUERY]" if query else "%prog [options]"
+    parser = ui.CommonOptionsParser(usage=usage, description=f"{help_text.capitalize()}.")
+    return ui.Subcommand(name, parser, help_text, aliases)
+
+
+def add_pretend(parser: optparse.OptionParser, help_text: str) -> None:
+    """``--pretend``, which changes nothing."""
+    parser.add_option("-p", "--pretend", **FLAG, help=help_text)
+
+
+def add_write(parser: optparse.OptionParser) -> None:
+    """Whether files are written, or the library alone."""
+    parser.add_option("-w", "--write", **FLAG, help="write tags to the files")
+    parser.add_option(
+        "-W", "--nowrite", dest="write", action="store_false", help="change the library only"
+    )
+
+
+def add_album(parser: optparse.OptionParser) -> None:
+    """``--album``, as beets' own commands have it."""
+    parser.add_option("-a", "--album", **FLAG, help="QUERY finds albums; take all their tracks")
+
+
+def add_model(parser: optparse.OptionParser) -> None:
+    """``--model``."""
+    parser.add_option("--model", metavar="NAME", help="the model to use; cnnmodels lists them")
+
+
+def add_threads(parser: optparse.OptionParser) -> None:
+    """``--threads``."""
+    parser.add_option("-t", "--threads", type="int", metavar="N", help="tracks analysed at once")
+
+
+def add_quiet(parser: optparse.OptionParser, help_text: str) -> None:
+    """``--quiet``."""
+    parser.add_option("-q", "--quiet", **FLAG, help=help_text)
+
+
+def configured(opts: optparse.Values) -> dict[str, Any]:
+    """The options that are keys of the configuration too."""
+    return {key: value for key, value in vars(opts).items() if key in DEFAULTS}
+
+
+@contextmanager
+def usable_library() -> Iterator[None]:
+    """A library that is full, or locked for long by another program, ends the run.
+
+    Raises:
+        UserError: It is.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise UserError(f"cnngenre: the library cannot be used: {error}") from error

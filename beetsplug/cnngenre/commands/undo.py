@@ -1,0 +1,42 @@
+"""``beet cnnundo``: give tracks back the genres that they had before."""
+
+from __future__ import annotations
+
+import optparse
+
+from beets import ui
+from beets.library import Library
+
+from beetsplug.cnngenre.commands.options import (
+    FLAG,
+    add_album,
+    add_pretend,
+    add_quiet,
+    add_write,
+    configured,
+    new_command,
+    usable_library,
+)
+from beetsplug.cnngenre.session import Setup
+
+
+def command(setup: Setup) -> ui.Subcommand:
+    """The command with its options."""
+    cnnundo = new_command("cnnundo", "give tracks back the genres that they had before cnngenre")
+    parser = cnnundo.parser
+    add_pretend(parser, "show what would change; change nothing")
+    parser.add_option("--reviewed", **FLAG, help="take back what was decided in a review too")
+    add_write(parser)
+    add_album(parser)
+    add_quiet(parser, "print the summary only")
+
+    def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
+        session = setup.session(**configured(opts)).with_options(reviewed=bool(opts.reviewed))
+        from beetsplug.cnngenre.library import find_tracks
+        from beetsplug.cnngenre.tagging.undo import Undo
+
+        with usable_library():
+            Undo(session, lib).run(find_tracks(lib, args, by_album=bool(opts.album)))
+
+    cnnundo.func = run
+    return cnnundo

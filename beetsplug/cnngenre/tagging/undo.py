@@ -1,0 +1,62 @@
+"""Give tracks back the genres that they had before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+
+from beets.library import Item, Library
+
+from beetsplug.cnngenre.library import current
+from beetsplug.cnngenre.session import Session
+from beetsplug.cnngenre.tagging.apply import undo
+from beetsplug.cnngenre.tagging.journal import Journal, begin
+from beetsplug.cnngenre.tagging.plan import REVIEWED, Action, TagPlan, kept_meanwhile, plan_undo
+from beetsplug.cnngenre.tagging.run import Run, Step
+
+
+class Undo(Run):
+    """Give tracks back what they had, unless somebody has edited their genres since."""
+
+    words: Mapping[Action, str] = {
+        Action.WRITE: "restored",
+        Action.KEEP: "kept",
+        Action.FAIL: "failed",
+    }
+
+    def __init__(self, session: Session, lib: Library) -> None:
+        super().__init__(session, lib)
+        self.reviewed: list[Item] = []  # kept, as the user decided on them in a review
+
+    def journal(self) -> Journal:
+        """Where what was done is kept."""
+        return begin(self.session, "undo")
+
+    def steps(self, items: Iterable[Item]) -> Iterator[Step]:
+        """Tracks that we never touched are passed over."""
+        for loaded in items:
+            yield Step(partial(self.take_back, loaded), self.options.write)
+
+    def take_back(self, loaded: Item) -> tuple[Item, TagPlan | None]:
+        """Undo what was done to the track, as it is now."""
+        reviewed = self.options.reviewed
+        plan = plan_undo(loaded, reviewed=reviewed)
+        if plan is None or self.options.pretend:
+            return loaded, plan
+        item = current(loaded)
+        if item is None:
+            return loaded, kept_meanwhile(plan)
+        plan = plan_undo(item, reviewed=reviewed)
+        if plan is not None and plan.reason == REVIEWED:
+            self.reviewed.append(item)
+            return item, plan
+        return item, plan and undo(item, plan, write=self.options.write)
+
+    def finish(self) -> None:
+        """The same for their albums."""
+        from beetsplug.cnngenre.tagging.albums import undo_album
+
+        spared = {item.album_id for item in self.reviewed}
+        for album in self.albums():
+            if album.id not in spared:
+                undo_album(album)
