@@ -1,4 +1,4 @@
-"""A genre write touches the genre alone, and ``--undo`` gives back exactly what the file had."""
+"""A genre write touches the genre alone, and ``cnnundo`` gives back exactly what the file had."""
 
 import os
 import shutil
@@ -52,7 +52,7 @@ def test_undo_gives_every_format_every_odd_genre_back(in_place, tmp_path):
         assert file_genres(path) == ["Rock"], path
         assert other_tags(path) == others[path], path
     assert beet("update", "-p") == ""
-    beet("cnngenre", "--undo")
+    beet("cnnundo")
     assert [path.name for path in paths if dump(path) != before[path]] == []
     assert beet("update", "-p") == ""
 
@@ -73,7 +73,7 @@ def test_a_tag_keeps_its_version_of_id3(in_place, tone, version, id3v23):
     assert path.read_bytes()[3] == version
     assert path.read_bytes().endswith(v1)
     assert beet("update", "-p") == ""
-    beet("cnngenre", "--undo")
+    beet("cnnundo")
     assert path.read_bytes()[:300] == before[:300]
 
 
@@ -87,7 +87,7 @@ def test_a_first_tag_has_the_version_of_the_configuration(in_place, tone, id3v23
     assert mutagen.File(path).tags.version == (2, 3 if id3v23 else 4, 0)
     assert len(file_genres(path)) == 2
     assert beet("update", "-p") == ""
-    beet("cnngenre", "--undo")
+    beet("cnnundo")
     assert not mutagen.File(path).tags
 
 
@@ -101,15 +101,15 @@ def test_a_genre_that_the_file_alone_has_comes_back(in_place, tone):
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # as some taggers do
     beet("cnngenre")
     assert file_genres(path) == ["Rock"]
-    beet("cnngenre", "--undo")
+    beet("cnnundo")
     assert file_genres(path) == ["Polka"]
 
 
-@pytest.mark.parametrize("command", [["cnngenre"], ["cnngenre", "--undo"]])
+@pytest.mark.parametrize("command", [["cnngenre"], ["cnnundo"]])
 def test_a_file_that_was_changed_outside_is_left_alone(in_place, tone, command):
     path = tone("Rock", kind="flac", genres=["Ska"])
     beet = in_place()
-    if "--undo" in command:
+    if "cnnundo" in command:
         beet("cnngenre")
     file = mutagen.File(path)
     file["GENRE"] = ["Polka"]
@@ -123,7 +123,7 @@ def test_a_file_that_was_changed_outside_is_left_alone(in_place, tone, command):
     beet("update")
     assert beet.genres() == {"Another": "Polka"}
     beet(*command)
-    assert file_genres(path) == (["Polka"] if "--undo" in command else ["Rock"])
+    assert file_genres(path) == (["Polka"] if "cnnundo" in command else ["Rock"])
 
 
 def test_undo_leaves_a_genre_alone_that_was_edited_in_the_file(in_place, tone):
@@ -136,7 +136,7 @@ def test_undo_leaves_a_genre_alone_that_was_edited_in_the_file(in_place, tone):
     tags["TCON"].text = ["Polka"]
     tags.save()
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert "failed 1" in beet("cnngenre", "--undo")
+    assert "failed 1" in beet("cnnundo")
     assert file_genres(path) == ["Polka"]
 
 
@@ -145,7 +145,7 @@ def test_where_only_the_database_had_changed_undo_writes_nothing(in_place, tone)
     beet = in_place()
     before = path.stat().st_mtime_ns, path.stat().st_ino
     beet("cnngenre", "-W")
-    assert "restored 1" in beet("cnngenre", "--undo", "-w")
+    assert "restored 1" in beet("cnnundo", "-w")
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == before
     assert beet.genres() == {"Rock": "Ska; Polka"}
 
@@ -158,7 +158,7 @@ def test_rewritten_genres_are_taken_back(in_place, tone):
     for _ in range(2):
         beet("cnngenre")
         assert beet.fields("genres", "cnngenre_previous") == [("Rock", "Rock Music", "Shoegaze")]
-    beet("cnngenre", "--undo")
+    beet("cnnundo")
     assert beet.genres() == {"Rock": "Shoegaze"}
     assert file_genres(path) == ["Shoegaze"]
 
@@ -175,5 +175,5 @@ def test_after_an_as_is_import_the_file_is_written(beet, tone, tmp_path, options
     assert "kept 1" in beet("cnngenre", *options)
     beet("update")
     assert beet.fields("genres", "cnngenre_written") == [("Rock", "Rock", "Rock")]
-    beet("cnngenre", "--undo")
+    beet("cnnundo")
     assert (beet.genres(), file_genres(path)) == ({"Rock": ""}, [])

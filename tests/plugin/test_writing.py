@@ -111,7 +111,7 @@ def test_another_plugin_may_choose_the_genre(library):
     beet("cnngenre")
     assert file_genres(path) == ["Polka"]
     beet.config["plugins"].remove("witness")
-    beet("cnngenre", "--undo")
+    beet("cnnundo")
     assert file_genres(path) == []
 
 

@@ -164,7 +164,7 @@ function showDone(progress) {
   const next = [
     progress.sure && ["beet cnngenre", `writes the genres of the ${progress.sure} tracks that the model is sure of`],
     progress.decided && ["beet cnntrain", "trains a model on your library, with your decisions"],
-    ["beet cnngenre --undo", "takes back what beet cnngenre has written"],
+    ["beet cnnundo", "takes back what beet cnngenre has written"],
   ].filter(Boolean);
   $("done-next").replaceChildren(
     ...next.map(([command, text]) => {
