@@ -209,7 +209,7 @@ def test_one_file_that_kills_its_decoder_is_one_line(library, trouble):
 
 def test_explaining_survives_a_file_that_kills_its_decoder(library, trouble):
     beet = library(Rock_killer=None, Jazz_1=None)
-    process = start(beet, "genre", "--explain", variables=trouble)
+    process = start(beet, "cnnexplain", "title::.", variables=trouble)
     out, errors = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "Rock_killer: the decoder crashed" in errors
