@@ -57,7 +57,7 @@ def run_explain(options: argparse.Namespace) -> int:
             reason_of(song, policy),
             evidence_of(classifier, extracted, vocabulary, song.best.genre) if song.best else None,
             manifest.bundle_id,
-            tuple(dict.fromkeys(vocabulary.names.values())),
+            vocabulary.written(manifest.genres),
         )
         say(explanation_lines(explanation, sys.stdout.encoding))
         if output is not None and song.best:

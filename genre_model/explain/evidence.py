@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,7 @@ class Evidence:
     its kinds; rows sum to 1, or to less where something else takes part.  ``with_kinds``
     (n_slices, n_names) are the same with them.  ``starts_s`` (n_slices,) and the ``length_s`` of a
     slice are in seconds.  ``loudest``: the slices that speak most for the leading genre, the first
-    most of all.
+    most of all.  ``note``: why the verdict is not what most votes are for, where that is so.
     """
 
     names: tuple[str, ...]
@@ -43,6 +43,7 @@ class Evidence:
     starts_s: Float64
     length_s: float
     loudest: tuple[int, ...]
+    note: str = ""
 
     def vote(self, name: str) -> Float64:
         """(n_slices,) probability of a name without its kinds."""
@@ -57,14 +58,23 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """One song's verdict with its reason and its evidence; None where nothing was heard."""
+    """One song's verdict with its reason and its evidence; None of a song without sound.
+
+    ``genres``: the written names of all of the model's genres, in its order.
+    """
 
     title: str
     song: SongGenre
     reason: str
     evidence: Evidence | None
     model: str
-    genres: tuple[str, ...] = ()
+    genres: tuple[str, ...]
+
+    @property
+    def full_reason(self) -> str:
+        """The reason, and why the verdict is not what most votes are for."""
+        note = self.evidence.note if self.evidence is not None else ""
+        return f"{self.reason} {note}".rstrip()
 
     @property
     def verdict(self) -> str:
@@ -80,7 +90,7 @@ class Explanation:
 def evidence_of(
     classifier: Classifier, extracted: SongFeatures, vocabulary: Vocabulary, leading: str
 ) -> Evidence | None:
-    """The evidence in what was heard; None of a song without sound.
+    """The evidence in what was extracted; None of a song without sound.
 
     ``leading`` is the written name of the genre whose loudest slices are wanted.
     """
@@ -111,7 +121,31 @@ def evidence_of(
         starts_s,
         slice_seconds(manifest.spectrogram, manifest.slices, starts_s),
         loudest(with_kinds[:, names.index(leading)]),
+        ruled_out(names, with_kinds, vocabulary, classifier.probabilities(extracted))
+        if manifest.aggregation.rule == "product"
+        else "",
     )
+
+
+def ruled_out(
+    names: Sequence[str],
+    with_kinds: Float64,
+    vocabulary: Vocabulary,
+    probabilities: Mapping[str, float],
+) -> str:
+    """A sentence where another genre has most votes; in a product, one slice's doubt weighs more.
+
+    Args:
+        names: The written names.
+        with_kinds: (n_slices, n_names), the votes for each, its kinds included.
+        vocabulary: Of the names.
+        probabilities: Of the model's genres, for the song.
+    """
+    scores = vocabulary.scores(probabilities)
+    most, best = names[int(with_kinds.mean(axis=0).argmax())], max(scores, key=scores.__getitem__)
+    if most == best or vocabulary.related(most, best):
+        return ""
+    return f"Most votes are for {most}, which other slices rule out."
 
 
 def loudest(leading: Float64) -> tuple[int, ...]:
@@ -137,7 +171,7 @@ def reason_of(song: SongGenre, policy: Policy, alone: Mapping[str, float] | None
     """
     best = song.best
     if best is None:
-        return "There is nothing to hear."
+        return "There is no sound in it."
     threshold = f"the threshold of {policy.threshold:.2f}"
     reached = "which reaches" if song.accepted else "below"
     text = f"{best.genre} has {best.probability:.2f}, {reached} {threshold}"

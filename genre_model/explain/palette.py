@@ -1,8 +1,9 @@
 """Colours of genres that people with any kind of colour vision can tell apart.
 
-The palette of Okabe & Ito (Color Universal Design, 2008) without its black, which is for lines and
-text.  Seven are what an eye tells apart in one picture; the genres of a song after the seventh are
-grey together.
+The first seven are those of Okabe & Ito (Color Universal Design, 2008) without their black, which
+is for lines and text.  The others were chosen one after the other, each as far as possible from
+all before it and from the greys, in CIELAB and in what Vienot's models (1999) leave of it to the
+colour-blind.
 """
 
 from __future__ import annotations
@@ -20,21 +21,39 @@ PALETTE: tuple[Colour, ...] = (
     (204, 121, 167),  # reddish purple
     (86, 180, 233),  # sky blue
     (240, 228, 66),  # yellow
+    (195, 75, 255),
+    (135, 165, 75),
+    (180, 0, 150),
+    (120, 60, 30),
+    (0, 75, 255),
+    (45, 30, 150),
+    (15, 105, 105),
+    (105, 0, 90),
+    (0, 255, 150),
+    (195, 75, 75),
+    (0, 0, 255),
+    (150, 30, 75),
+    (105, 240, 180),
+    (0, 90, 210),
 )
 
 
 GREY: Colour = (150, 150, 150)
 
 
+MAX_COLOURS = 7  # what an eye tells apart in one picture
+
+
 def genre_colours(shown: Sequence[str], genres: Sequence[str]) -> dict[str, Colour]:
     """A colour for each of a song's genres that are ``shown``, the leading one first.
 
-    Each of a model's ``genres`` has a colour that it gets wherever no genre before it has taken
-    that, so that the leading genre has the same colour in all songs.
+    A genre has the colour of its place among the model's ``genres``, in every picture.  Genres
+    after the seventh have none; nor has, in a model of more genres than colours, one whose colour
+    another has taken.
     """
     colours: dict[str, Colour] = {}
-    for name in shown[: len(PALETTE)]:
-        own = genres.index(name) if name in genres else 0
-        wheel = [PALETTE[(own + step) % len(PALETTE)] for step in range(len(PALETTE))]
-        colours[name] = next(colour for colour in wheel if colour not in colours.values())
+    for name in shown[:MAX_COLOURS]:
+        colour = PALETTE[genres.index(name) % len(PALETTE)]
+        if colour not in colours.values():
+            colours[name] = colour
     return colours

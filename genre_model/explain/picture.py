@@ -89,7 +89,9 @@ UNSEEN = 0.005
 MIN_SHARE, MIN_PEAK = 0.03, 0.25  # of the votes; a genre below both is not worth a colour
 
 
-MAX_REACH = 1.0  # of the usual distance between slices: how far one speaks for what is not heard
+MAX_REACH = (
+    1.0  # of the usual distance between slices: how far one speaks for the rest
+)
 
 
 # From silence to loud, without any colour: colours are for genres.
@@ -115,7 +117,7 @@ def save_explanation(explanation: Explanation, song: Path, spec: FrontEndSpec, f
 
     Raises:
         AudioError: The song cannot be read as audio.
-        GenreModelError: The model hears no sound, Pillow is missing, or the file cannot be written.
+        GenreModelError: The model reads no sound, Pillow is missing, or the file cannot be written.
     """
     image = explanation_of_song(explanation, song, spec)
     try:
@@ -130,10 +132,10 @@ def explanation_of_song(explanation: Explanation, song: Path, spec: FrontEndSpec
 
     Raises:
         AudioError: The song cannot be read as audio.
-        GenreModelError: The model hears no sound, or Pillow is missing.
+        GenreModelError: The model reads no sound, or Pillow is missing.
     """
     if isinstance(spec, NotesSpec):
-        raise GenreModelError("no picture: this model reads notes and hears no sound")
+        raise GenreModelError("no picture: this model reads notes and no sound")
     n_rows = SPECTRUM[1] - SPECTRUM[0]
     spectrum = call_in_worker(log_spectrum, song, spec.sample_rate_hz, n_rows)
     return draw_explanation(explanation, spectrum)
@@ -291,7 +293,7 @@ def spans(evidence: Evidence, seconds: float) -> list[tuple[float, float]]:
 
 
 def draw_analysed(draw: ImageDraw, evidence: Evidence, scale: Scale) -> None:
-    """A bar under the spectrogram, dark where the model has listened."""
+    """A bar under the spectrogram, dark where slices were analysed."""
     top, bottom = ANALYSED
     draw.rectangle((LEFT, top, RIGHT - 1, bottom - 1), fill=EMPTY)
     for start_s in evidence.starts_s.tolist():
@@ -354,10 +356,10 @@ def legend(
 
 def draw_footer(draw: ImageDraw, explanation: Explanation) -> None:
     """The reason, and which model it was."""
-    lines = [explanation.reason, f"model {explanation.model}"]
+    lines = [explanation.full_reason, f"model {explanation.model}"]
     if explanation.evidence is not None:
         n = len(explanation.evidence.votes)
-        lines[1] = f"{n} slices heard (dark under the spectrogram), {lines[1]}"
+        lines[1] = f"{n} slices analysed (dark under the spectrogram), {lines[1]}"
     for index, line in enumerate(lines):
         text = fitted(harmless(line), SMALL_SIZE, RIGHT - LEFT)
         draw.text((LEFT, FOOTER_TOP + index * 24), text, SOFT, typeface(SMALL_SIZE, text), "lm")

@@ -37,7 +37,7 @@ def explanation_lines(explanation: Explanation, encoding: str | None) -> list[st
         votes = evidence.with_kinds[:, evidence.names.index(score.genre)]
         drawn = strip(votes, blocks)
         lines.append(f"  {score.genre:<{width}}  {score.probability:.2f}  |{drawn}|")
-    return [*lines, f"  {explanation.reason}", f"  {loudest_line(explanation, evidence)}"]
+    return [*lines, f"  {explanation.full_reason}", f"  {loudest_line(explanation, evidence)}"]
 
 
 def loudest_line(explanation: Explanation, evidence: Evidence) -> str:
@@ -45,7 +45,7 @@ def loudest_line(explanation: Explanation, evidence: Evidence) -> str:
     times = ", ".join(clock(evidence.starts_s[index]) for index in evidence.loudest)
     leading = explanation.song.best.genre if explanation.song.best else ""
     n = len(evidence.votes)
-    return f"Most like {leading} at {times}, of {n} slice{'' if n == 1 else 's'} heard."
+    return f"Most like {leading} at {times}, of {n} slice{'' if n == 1 else 's'} analysed."
 
 
 def strip(votes: NDArray[np.floating], blocks: str) -> str:

@@ -83,6 +83,10 @@ class Vocabulary:
         lines = [set(self.ancestry(genre)) for genre in self.names]
         return any(first in ancestry and second in ancestry for ancestry in lines)
 
+    def written(self, genres: Sequence[str]) -> tuple[str, ...]:
+        """What is written for each of a model's genres; those that are dropped keep their name."""
+        return tuple(self.names.get(genre, genre) for genre in genres)
+
     def roots(self) -> set[str]:
         """Written names that are nobody's sub-genre."""
         return {self.ancestry(genre)[-1] for genre in self.names}

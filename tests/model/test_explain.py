@@ -1,5 +1,6 @@
 """Why a song gets its genre: the evidence, its text and picture, and ``genre-model explain``."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,10 +12,10 @@ from PIL import Image
 from genre_model.cli.main import main
 from genre_model.core.errors import AudioError
 from genre_model.core.text import clock, harmless
-from genre_model.explain.evidence import Evidence, Explanation, loudest, reason_of
+from genre_model.explain.evidence import Evidence, Explanation, loudest, reason_of, ruled_out
 from genre_model.explain.fonts import fitted, typeface
 from genre_model.explain.log_spectrum import MAX_COLUMNS, Columns, LogSpectrum, log_spectrum
-from genre_model.explain.palette import GREY, PALETTE, genre_colours
+from genre_model.explain.palette import GREY, MAX_COLOURS, PALETTE, genre_colours
 from genre_model.explain.picture import (
     HEIGHT,
     LEFT,
@@ -74,14 +75,23 @@ def test_no_two_colours_are_one_to_the_colour_blind(kind):
             assert np.abs(np.cbrt(first) - np.cbrt(second)).max() > 0.08
 
 
-def test_the_leading_genre_has_its_own_colour_and_no_two_have_one():
-    genres = [f"G{n}" for n in range(17)]
+def test_a_genre_has_one_colour_whatever_else_is_shown():
+    genres = [f"G{n}" for n in range(len(PALETTE))]
+    found = {}
     for leading in genres:
-        shown = [leading, *(g for g in genres if g != leading)]
-        colours = genre_colours(shown, genres)
-        assert colours[leading] == PALETTE[genres.index(leading) % len(PALETTE)]
-        assert len(set(colours.values())) == len(colours) == len(PALETTE)
+        for others in (genres, genres[::-1]):
+            colours = genre_colours([leading, *(g for g in others if g != leading)], genres)
+            assert len(set(colours.values())) == len(colours) == MAX_COLOURS
+            for name, colour in colours.items():
+                assert found.setdefault(name, colour) == colour
+    assert len(set(found.values())) == len(genres)
     assert GREY not in PALETTE
+
+
+def test_in_a_model_of_more_genres_than_colours_no_picture_has_one_colour_twice():
+    genres = [f"G{n}" for n in range(3 * len(PALETTE))]
+    colours = genre_colours(["G0", f"G{len(PALETTE)}", "G1"], genres)
+    assert list(colours) == ["G0", "G1"]
 
 
 # --- Evidence ------------------------------------------------------------------------------------
@@ -103,7 +113,24 @@ def test_reasons_are_sentences():
     doubt = judge({"Jazz": 0.5, "Rock": 0.4}, vocabulary, policy)
     assert reason_of(doubt, policy, {"Jazz": 0.5}) == "Jazz has 0.50, below the threshold of 0.60."
     assert "the sound alone says 0.30" in reason_of(doubt, policy, {"Jazz": 0.3})
-    assert reason_of(judge({}, vocabulary, policy), policy) == "There is nothing to hear."
+    assert reason_of(judge({}, vocabulary, policy), policy) == "There is no sound in it."
+
+
+def test_votes_that_are_for_another_genre_are_explained():
+    vocabulary = Vocabulary({n: n for n in NAMES}, {"Metal": "Rock"})
+    votes = np.array([[0.1, 0.0, 0.9], [0.1, 0.0, 0.9], [1.0, 0.0, 0.0]])
+
+    def note(**song):
+        return ruled_out(NAMES, votes, vocabulary, song)
+
+    assert note(Rock=0.6, Jazz=0.2) == "Most votes are for Jazz, which other slices rule out."
+    assert note(Rock=0.2, Jazz=0.6) == ""
+    evidence = explanation().evidence
+    shown = Explanation("T", explanation().song, "Because.", evidence, "m", NAMES)
+    assert shown.full_reason == "Because."
+    noted = Explanation("T", shown.song, "Because.", replace(evidence, note="But."), "m", NAMES)
+    assert noted.full_reason == "Because. But."
+    assert any("Because. But." in line for line in explanation_lines(noted, None))
 
 
 def test_times_and_harmless_text():
@@ -117,7 +144,7 @@ def test_the_text_has_a_strip_for_each_genre_with_its_kinds():
     assert lines[1] == "  Metal 48\u00a0%".replace("\u00a0", " ")
     assert "  Rock   0.68  |\u2587\u2587\u2581\u2586|" in lines
     assert "  Metal  0.48  |\u2586\u2583\u2581\u2585|" in lines
-    assert lines[-1] == "  Most like Metal at 0:00, of 4 slices heard."
+    assert lines[-1] == "  Most like Metal at 0:00, of 4 slices analysed."
 
 
 def test_a_terminal_without_blocks_gets_others():
@@ -243,10 +270,10 @@ def test_any_title_and_length_can_be_drawn(title, seconds):
 
 
 def test_a_song_without_sound_can_be_drawn():
-    nothing = Explanation("A", SongGenre((), None, (), "silent"), "Because.", None, "m")
+    nothing = Explanation("A", SongGenre((), None, (), "silent"), "Because.", None, "m", ())
     assert draw_explanation(nothing, silence()).size == (WIDTH, HEIGHT)
     one = SongGenre((), GenreScore("Rock", 0.2), (GenreScore("Rock", 0.2),), "")
-    assert worth_showing(Explanation("A", one, "", None, "m")) == []
+    assert worth_showing(Explanation("A", one, "", None, "m", ())) == []
 
 
 def test_long_texts_are_cut_to_fit():

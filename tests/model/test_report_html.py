@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -300,22 +301,44 @@ def test_few_and_many_genres_with_long_names(n_genres):
 
 
 @pytest.mark.parametrize("coverage", [0.0, 0.02, 0.5, 1.0])
-@pytest.mark.parametrize("precision", [0.0, 0.4, 1.0, NAN])
+@pytest.mark.parametrize("precision", [0.0, 0.4, 1.0])
 def test_the_label_of_the_threshold_stays_on_the_drawing(coverage, precision):
-    html = render_html(
-        example_report(
-            coverage=coverage,
-            precision=Interval(precision, NAN, NAN),
-            coverage_curve=(CoveragePoint(0.0, 1.0, 0.3), CoveragePoint(1.0, 0.0, NAN)),
-        )
-    )
-    chart = ElementTree.fromstring(re.search(r"<svg [^>]*coverage-chart.*?</svg>", html, re.S)[0])
-    labels = chart.findall("text[@class='label']")
-    assert len(labels) == math.isfinite(precision)
-    for label in labels:
-        x, y, end = float(label.get("x")), float(label.get("y")), label.get("text-anchor") == "end"
-        assert (x >= 150) if end else (x <= 190)
-        assert 0 <= y <= 208
+    points = (CoveragePoint(0.58, coverage, precision), CoveragePoint(1.0, 0.0, NAN))
+    chart = drawn("coverage", coverage_curve=(CoveragePoint(0.0, 1.0, 0.3), *points))
+    (label,) = chart.findall("text[@class='label']")
+    x, y, end = float(label.get("x")), float(label.get("y")), label.get("text-anchor") == "end"
+    assert (x >= 150) if end else (x <= 190)
+    assert 10 <= y <= 214
+
+
+def drawn(name, **changes):
+    """One chart of the example's page."""
+    html = render_html(example_report(**changes))
+    return ElementTree.fromstring(re.search(rf"<svg [^>]*{name}-chart.*?</svg>", html, re.S)[0])
+
+
+def places(line):
+    return [tuple(map(float, spot.split(","))) for spot in line.get("points").split()]
+
+
+@pytest.mark.parametrize("name", ["reliability", "learning"])
+def test_the_dots_are_the_corners_of_their_line(name):
+    chart = drawn(name)
+    dots = [(float(d.get("cx")), float(d.get("cy"))) for d in chart.findall("circle")]
+    assert dots == places(chart.find("polyline[@class='line']"))
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.31, 0.58, 0.9, 0.98])
+def test_the_chosen_threshold_lies_on_the_curve(threshold):
+    chart = drawn("coverage", threshold=threshold, coverage=0.1, precision=Interval(0.2, 0.1, 0.3))
+    (dot,) = chart.findall("circle[@class='chosen']")
+    x, y = float(dot.get("cx")), float(dot.get("cy"))
+    line = np.array(places(chart.find("polyline[@class='line']")))
+    assert np.interp(x, line[:, 0], line[:, 1]) == pytest.approx(y, abs=0.3)
+
+
+def test_a_threshold_beyond_the_curve_is_not_marked():
+    assert drawn("coverage", threshold=0.99).findall("circle[@class='chosen']") == []
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_explain_shows_genres_votes_reason_and_a_picture_and_changes_nothing(lib
     assert "Artist - Rock\n  Rock 100 %\n" in output
     assert "Rock has 1.00, which" in output
     assert "which reaches the threshold of 0.60." in output
-    assert "Most like Rock at 0:00, of 1 slice heard." in output
+    assert "Most like Rock at 0:00, of 1 slice analysed." in output
     assert "|\u2588|" in output or "|\u2587|" in output
     assert "explained 1, failed 0" in output
     [picture] = pictures(beet)
@@ -97,7 +97,7 @@ def test_silent_short_and_broken_files_are_a_sentence_each(library, beet, tmp_pa
     beet.paths()["Rock"].write_bytes(b"nothing")
     output = beet("cnnexplain", "title::.")
     assert "explained 1, failed 2" in output
-    assert "  silent\n  There is nothing to hear." in output
+    assert "  silent\n  There is no sound in it." in output
     assert "too short: 0.20 s" in beet.errors
     assert "not readable as audio" in beet.errors
     assert pictures(beet) == []

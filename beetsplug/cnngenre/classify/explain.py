@@ -111,7 +111,7 @@ class Explain:
             if song.best
             else None,
             track_classifier.bundle_id,
-            tuple(dict.fromkeys(track_classifier.vocabulary.names.values())),
+            track_classifier.vocabulary.written(track_classifier.classifier.manifest.genres),
         )
 
     def draw(self, item: Item, explanation: Explanation) -> Path | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from genre_model.core.text import count, decimal, percent, span
 from genre_model.evaluation.metrics import Interval
 from genre_model.evaluation.page.svg import Axes, Scale, drawing, element, titled, words
@@ -122,20 +124,18 @@ def coverage_chart(
     curve: Sequence[CoveragePoint],
     threshold: float,
     target: float,
-    chosen: tuple[float, float],
 ) -> str:
     """Share of answers that are right, over share of tracks answered.
 
     Args:
         curve: What each threshold would do.
-        threshold: The one that was chosen.
+        threshold: The one that was chosen; its place on the curve is marked.
         target: Share of answers that should be right.
-        chosen: Coverage and precision at the threshold.
     """
     spots = sorted((p.coverage, p.precision) for p in curve if finite(p.coverage, p.precision))
     if not spots:
         return EMPTY
-    lowest = min([precision for _, precision in spots] + [f for f in chosen[1:] if finite(f)])
+    lowest = min(precision for _, precision in spots)
     axes = axes_of(FIFTHS, share_ticks(lowest))
     parts = [axes.frame("tracks answered", "answers that are right")]
     if finite(target) and axes.y_ticks[0] <= target <= 1:
@@ -143,15 +143,26 @@ def coverage_chart(
         parts.append(element("line", class_="guide", x1=LEFT, x2=RIGHT, y1=y, y2=y))
         parts.append(words(RIGHT, y - 5, f"target {percent(target)}", text_anchor="end"))
     parts.append(element("polyline", class_="line", points=axes.points(spots)))
-    if finite(*chosen):
+    chosen = at_threshold(curve, threshold)
+    if chosen is not None:
         parts.append(marked(axes, chosen, f"threshold {decimal(threshold)}"))
     return chart(
         "coverage-chart",
         "Share of answers that are right, by share of tracks answered",
-        f"At the chosen threshold {decimal(threshold)}: {percent(chosen[0])} of tracks answered, "
-        f"{percent(chosen[1])} of the answers right.",
+        f"The chosen threshold, {decimal(threshold)}, is marked.",
         *parts,
     )
+
+
+def at_threshold(curve: Sequence[CoveragePoint], threshold: float) -> tuple[float, float] | None:
+    """Coverage and precision where the curve's line passes a threshold; None beyond its ends."""
+    points = [p for p in curve if finite(p.coverage, p.precision)]
+    thresholds = [point.threshold for point in points]
+    if not points or not thresholds[0] <= threshold <= thresholds[-1]:
+        return None
+    coverage = np.interp(threshold, thresholds, [point.coverage for point in points])
+    precision = np.interp(threshold, thresholds, [point.precision for point in points])
+    return float(coverage), float(precision)
 
 
 def marked(axes: Axes, spot: tuple[float, float], label: str) -> str:
@@ -160,13 +171,11 @@ def marked(axes: Axes, spot: tuple[float, float], label: str) -> str:
     left = x - LEFT > 120
     anchor, shift = ("end", -8) if left else ("start", 8)
     below = left and BOTTOM - y > 48
-    figures = f"{percent(spot[0])} answered, {percent(spot[1])} right"
-    second = element("tspan", figures, x=x + shift, dy=14)
-    place = x + shift, y + 20 if below else y - 24
+    place = x + shift, y + 20 if below else y - 10
     return (
         element("line", class_="drop", x1=x, x2=x, y1=y, y2=BOTTOM)
         + element("circle", class_="chosen", cx=x, cy=y, r=6)
-        + words(*place, label, second, class_="label", text_anchor=anchor)
+        + words(*place, label, class_="label", text_anchor=anchor)
     )
 
 

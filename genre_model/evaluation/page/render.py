@@ -111,10 +111,7 @@ def draw_charts(report: Report) -> dict[str, str]:
         ),
         "reliability": reliability_chart(report.reliability),
         "coverage_curve": coverage_chart(
-            report.coverage_curve,
-            report.threshold,
-            report.target_precision,
-            (report.coverage, report.precision.value),
+            report.coverage_curve, report.threshold, report.target_precision
         ),
         "learning": learning_chart(report.learning_curve),
     }

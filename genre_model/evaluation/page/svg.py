@@ -32,9 +32,9 @@ def element(tag: str, content: str = "", /, **attributes: object) -> str:
     return f"<{tag}{written}>{content}</{tag}>" if content else f"<{tag}{written}/>"
 
 
-def words(x: float, y: float, text: str, more: str = "", /, **attributes: object) -> str:
-    """Words at a place; ``more`` is markup after them."""
-    return element("text", escaped(text) + more, x=x, y=y, **attributes)
+def words(x: float, y: float, text: str, /, **attributes: object) -> str:
+    """Words at a place."""
+    return element("text", escaped(text), x=x, y=y, **attributes)
 
 
 def titled(tag: str, title: str, **attributes: object) -> str:
