@@ -73,7 +73,7 @@ class Session:
         if not self.options.cache:
             return None
         try:
-            return Cache(self.folders.features, self.options.cache_megabytes * 2**20)
+            return Cache(self.folders.features, self.options.cache_megabytes * 2**20, own=True)
         except GenreModelError as error:
             self.warn(f"{error}; going on without it")
             return None

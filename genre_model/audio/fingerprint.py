@@ -1,17 +1,26 @@
-"""Fingerprint."""
+"""A file's identity by its compressed audio, whatever its name and tags."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
-from genre_model.audio.decode import open_audio
+from genre_model.audio.decode import AudioFile, open_audio
 
-FINGERPRINT_TIMES_S = (0, 30, 90, 210)
+# All packets of a file up to this length are covered.  A longer one is taken by its duration, its
+# beginning, its end, and places at equal distances between.
+SHORT_S = 60.0
 
 
-FINGERPRINT_PACKETS = 48
+N_PLACES = 8
+
+
+FIRST_PACKETS, PLACE_PACKETS = 48, 16
+
+
+END_S = 1.0
 
 
 FINGERPRINT_RATE_HZ = 16_000  # of no matter: nothing is decoded
@@ -20,27 +29,57 @@ FINGERPRINT_RATE_HZ = 16_000  # of no matter: nothing is decoded
 def audio_fingerprint(path: Path) -> bytes:
     """16 bytes that stand for a file's audio, whatever its name and tags.
 
-    A hash of the codec and of compressed packets at a few fixed times; nothing is decoded.
+    A hash of the codec and of compressed packets; nothing is decoded.
 
     Raises:
         AudioError: As :func:`open_audio`.
     """
+    with open_audio(path, FINGERPRINT_RATE_HZ) as audio:
+        duration_s = audio.duration_s
+        if duration_s is not None and duration_s > SHORT_S:
+            found = spread_packets(audio, duration_s)
+            if found is not None:
+                return digest(audio, found)
+    with open_audio(path, FINGERPRINT_RATE_HZ) as audio:
+        return digest(audio, packets(audio))
+
+
+def digest(audio: AudioFile, parts: Iterator[bytes] | list[bytes]) -> bytes:
+    """The hash of what an open file is, and of some of its content."""
+    content = hashlib.sha256()
+    name, rate = audio.stream.codec_context.name, audio.stream.rate
+    content.update(f"{name} {rate} {audio.n_channels}".encode())
+    for part in parts:
+        content.update(part)
+    return content.digest()[:16]
+
+
+def spread_packets(audio: AudioFile, duration_s: float) -> list[bytes] | None:
+    """The duration and packets of a long file; None where the file is not as long as it says."""
+    found = [repr(duration_s).encode(), *itertools.islice(packets(audio), FIRST_PACKETS)]
+    last_s = duration_s - END_S
+    for place in range(1, N_PLACES + 1):
+        seconds = last_s * place / N_PLACES
+        here = packets(audio, seconds)
+        some = [*(here if place == N_PLACES else itertools.islice(here, PLACE_PACKETS))]
+        if not some:
+            return None
+        found += some
+    return found
+
+
+def packets(audio: AudioFile, seconds: float = 0.0) -> Iterator[bytes]:
+    """The compressed packets from a time on, as far as the file can be read; 0 is where it is."""
     import av
 
-    digest = hashlib.sha256()
-    with open_audio(path, FINGERPRINT_RATE_HZ) as audio:
-        container, stream = audio.container, audio.stream
-        context = stream.codec_context
-        digest.update(f"{context.name} {stream.rate} {audio.n_channels}".encode())
-        for seconds in FINGERPRINT_TIMES_S:
-            if seconds and not (audio.duration_s and seconds < audio.duration_s):
-                break
-            try:
-                container.seek(seconds * 1_000_000)
-                for packet in itertools.islice(container.demux(stream), FINGERPRINT_PACKETS):
-                    digest.update(bytes(packet))
-            except av.error.ExitError as error:
-                raise audio.deadline.exhausted() from error
-            except av.FFmpegError:
-                break
-    return digest.digest()[:16]
+    try:
+        if seconds:
+            audio.container.seek(int(seconds * 1_000_000))
+        for packet in audio.container.demux(audio.stream):
+            audio.deadline.check()
+            if packet.size:  # the last one is empty
+                yield bytes(packet)
+    except av.error.ExitError as error:
+        raise audio.deadline.exhausted() from error
+    except av.FFmpegError:  # what is behind is cut off
+        return

@@ -1,14 +1,18 @@
-"""What was heard, kept on disk: a file is never heard twice by the same network.
+"""The features of songs, kept on disk: no file is decoded twice for the same network.
 
 The key is the content of the audio, not the file's name or tags, and the network with its front
-end; so moved and re-tagged files are found again, and a new head needs no new hearing.  SQLite
-keeps it whole under several processes and sudden death; the least recently used go first.  Once it
-is open, nothing that happens to it (a full disk, damage) keeps a file from being heard.
+end; so moved and re-tagged files are found again, and a new head needs no new extraction.  SQLite
+keeps it whole under several processes and sudden death; the least recently used go first.
+
+Once it is open, nothing that happens to it (a full disk, damage) keeps features from being
+extracted.  Each entry has a checksum over its key and its content, so that no damage gives a song
+another one's features; a file in which any damage is found is set aside, and a new one begun.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
 import threading
 import time
@@ -28,13 +32,30 @@ from genre_model.model.classifier import Sample, SongFeatures, is_sampled
 Result = TypeVar("Result")
 
 
-FORMAT = 1  # of the entries, as :func:`pack` makes them
+FORMAT = 2  # of the entries
 
 
 DEFAULT_MAX_BYTES = 2**30
 
 
 BUSY_S = 60.0
+
+
+CHECK_BYTES = 16
+
+
+# What SQLite says of the disk, of others' locks and of permissions.  All else means damage.
+NO_DAMAGE = (
+    *("locked", "busy", "full", "readonly", "unable to open", "out of memory", "interrupted"),
+    *("closed database", "disk I/O error"),
+)
+
+
+# In every store there ever was, so that no other program's file is set aside.
+MARKS = (b"CREATE TABLE features", b"CREATE INDEX features_used", b"CREATE TABLE heard")
+
+
+log = logging.getLogger(__name__)
 
 
 USED_WITHIN_S = 3600.0  # how exactly it is known when an entry was used: noting it is a transaction
@@ -67,13 +88,20 @@ class OtherFormatError(sqlite3.DatabaseError):
 
 
 class Cache:
-    """A bounded store of :class:`Heard`, for several threads and processes at once."""
+    """A bounded store of :class:`SongFeatures`, for several threads and processes at once."""
 
-    def __init__(self, path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def __init__(
+        self, path: Path, max_bytes: int = DEFAULT_MAX_BYTES, *, own: bool = False
+    ) -> None:
         """Open, or make, the store; one that is damaged, or of another version, is set aside.
 
+        Args:
+            path: The file.
+            max_bytes: How large it may become.
+            own: Nobody else puts a file there: whatever it is, it may be set aside.
+
         Raises:
-            GenreModelError: The file cannot be used.
+            GenreModelError: The file cannot be used, or is not a store and not our own.
         """
         self.path = path
         self.max_bytes = max_bytes
@@ -83,10 +111,11 @@ class Cache:
             try:
                 self._connection = connect(path)
             except sqlite3.Error as error:
-                if not (is_damage(error) or isinstance(error, OtherFormatError)):
+                if not is_damage(error) or not (own or is_store(path)):
                     raise
-                set_aside(path, "damaged" if is_damage(error) else "other-version")
+                set_aside(path, error)
                 self._connection = connect(path)
+            self._identity = identity_of(path)
         except (OSError, sqlite3.Error) as error:
             raise GenreModelError(f"the cache {path} cannot be used: {error}") from error
 
@@ -101,27 +130,28 @@ class Cache:
             self._connection.close()
 
     def get(self, key: bytes) -> SongFeatures | None:
-        """What was heard under a key, if it is there and whole."""
+        """The features under a key, if they are there."""
 
-        def read(connection: sqlite3.Connection) -> bytes | None:
+        def read(connection: sqlite3.Connection) -> SongFeatures | None:
             select = "SELECT value, used FROM features WHERE key = ?"
-            row: tuple[bytes, float] | None = connection.execute(select, (key,)).fetchone()
+            row: tuple[object, object] | None = connection.execute(select, (key,)).fetchone()
             if row is None:
                 return None
-            content, used = row
-            if abs(time.time() - used) > USED_WITHIN_S:
+            stored, used = row
+            extracted = unpack(content_of(key, stored))
+            if not isinstance(used, float) or abs(time.time() - used) > USED_WITHIN_S:
                 connection.execute("UPDATE features SET used = ? WHERE key = ?", (time.time(), key))
-            return content
+            return extracted
 
-        found = self._transact(read)
-        return None if found is None else unpack(found)
+        return self._transact(read)
 
     def put(self, key: bytes, content: bytes) -> None:
-        """Keep what was heard, packed, if that is possible; the least recently used give way."""
+        """Keep packed features, if that is possible; the least recently used give way."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "INSERT OR REPLACE INTO features VALUES (?, ?, ?)", (key, content, time.time())
+                "INSERT OR REPLACE INTO features VALUES (?, ?, ?)",
+                (key, check_of(key, content) + content, time.time()),
             )
             n_deleted = 1
             while n_deleted and self._used_bytes() > self.max_bytes:
@@ -143,11 +173,17 @@ class Cache:
                     return work(self._connection)
             except sqlite3.Error as error:
                 if is_damage(error):
-                    self._connection.close()
-                    with suppress(OSError, sqlite3.Error):
-                        set_aside(self.path, "damaged")
-                        self._connection = connect(self.path)
+                    self._begin_anew(error)
                 return None
+
+    def _begin_anew(self, error: sqlite3.Error) -> None:
+        """Set the damaged file aside, unless another process has done so, and go on with a new."""
+        self._connection.close()
+        with suppress(OSError, sqlite3.Error):
+            if identity_of(self.path) == self._identity:
+                set_aside(self.path, error)
+            self._connection = connect(self.path)
+            self._identity = identity_of(self.path)
 
     def _used_bytes(self) -> int:
         pages, free, size = (
@@ -164,6 +200,7 @@ def connect(path: Path) -> sqlite3.Connection:
         OtherFormatError: Another version of the program wrote it.
         sqlite3.Error: The file cannot be used.
     """
+    check_header(path)
     connection = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -179,24 +216,82 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def check_header(path: Path) -> None:
+    """See to it that SQLite would not take a file for one that must not be written.
+
+    Raises:
+        sqlite3.DatabaseError: It would, because of damage.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(24)
+    except FileNotFoundError:
+        return
+    versions, fractions = head[18:20], head[21:24]
+    if head and (len(head) < 24 or set(versions) - {1, 2} or fractions != b"\x40\x20\x20"):
+        raise sqlite3.DatabaseError("file is not a database")
+
+
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether an error says that a database is one, and is broken."""
-    return "malformed" in str(error)
+    """Whether an error says that the file is not what it was."""
+    return not any(words in str(error) for words in NO_DAMAGE)
 
 
-def set_aside(path: Path, why: str) -> None:
-    """Rename a database that cannot be used, and forget its journal.
+def is_store(path: Path) -> bool:
+    """Whether a file was once a store: whether a description of one of its tables is in it."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(2**16)
+    except OSError:
+        return False
+    return any(words in head for words in MARKS)
+
+
+def identity_of(path: Path) -> tuple[int, int]:
+    """What tells a file from a later one of the same name.
+
+    Raises:
+        OSError: It is gone.
+    """
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def set_aside(path: Path, error: sqlite3.Error) -> None:
+    """Rename a store that cannot be used, with one warning, and forget its journal.
 
     Raises:
         OSError: That is not possible.
     """
-    path.replace(f"{path}.{why}")
+    other = isinstance(error, OtherFormatError)
+    aside = Path(f"{path}.{'other-version' if other else 'damaged'}")
+    path.replace(aside)
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
+    why = "is of another version" if other else "is damaged"
+    log.warning("the cache %s %s: set aside as %s, begun anew", path, why, aside.name)
+
+
+def check_of(key: bytes, content: bytes) -> bytes:
+    """The checksum of an entry."""
+    return hashlib.sha256(key + content).digest()[:CHECK_BYTES]
+
+
+def content_of(key: bytes, stored: object) -> bytes:
+    """The content of an entry.
+
+    Raises:
+        sqlite3.DatabaseError: It is not what was stored under this key.
+    """
+    if isinstance(stored, bytes):
+        check, content = stored[:CHECK_BYTES], stored[CHECK_BYTES:]
+        if check == check_of(key, content):
+            return content
+    raise sqlite3.DatabaseError("malformed entry")
 
 
 def is_more(extracted: SongFeatures, known: SongFeatures) -> bool:
-    """Whether more of a song was heard than was known."""
+    """Whether there are more slices of a song than were known."""
     if extracted.sample is None or known.sample is None:
         return known.sample is not None
     return extracted.sample.n_extracted > known.sample.n_extracted
@@ -220,7 +315,7 @@ def front_end_hash(manifest: Manifest, *, thorough: bool) -> bytes:
 
 
 def pack(extracted: SongFeatures) -> bytes:
-    """Shapes, then float16 features and tags and float64 starts, with a checksum before it all.
+    """Shapes, then float16 features and tags and float64 starts.
 
     At the end come the places of a sample, how many slices it has and how many there are.
     """
@@ -234,14 +329,11 @@ def pack(extracted: SongFeatures) -> bytes:
     if extracted.sample is not None:
         sample = extracted.sample
         body += np.array([*sample.places, sample.n_extracted, sample.n_available], "<i4").tobytes()
-    return hashlib.sha256(body).digest()[:8] + body
+    return body
 
 
-def unpack(content: bytes) -> SongFeatures | None:
-    """Inverse of :func:`pack`; None where the content is not whole."""
-    check, body = content[:8], content[8:]
-    if hashlib.sha256(body).digest()[:8] != check:
-        return None
+def unpack(body: bytes) -> SongFeatures:
+    """Inverse of :func:`pack`."""
     n, n_features, n_tag_rows, n_tags = (int(size) for size in np.frombuffer(body, "<i4", 4))
     features = np.frombuffer(body, "<f2", n * n_features, 16)
     tags = np.frombuffer(body, "<f2", n_tag_rows * n_tags, 16 + features.nbytes)

@@ -102,7 +102,7 @@ class Extractor:
         try:
             key = self._key(path)
         except AudioError:  # the file was changed or removed meanwhile
-            return unpack(pack(extracted)) or extracted
+            return unpack(pack(extracted))
         return self._keep(self._cache, key, extracted)
 
     def _extract(self, path: Path, known: SongFeatures | None) -> SongFeatures:
@@ -114,7 +114,7 @@ class Extractor:
     def _keep(self, cache: Cache, key: bytes, extracted: SongFeatures) -> SongFeatures:
         content = pack(extracted)
         cache.put(key, content)
-        return unpack(content) or extracted
+        return unpack(content)
 
     def _key(self, path: Path) -> bytes:
         return self._front_end + audio_fingerprint(path)

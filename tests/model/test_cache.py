@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import audio_files
+import damaged_cache
 import mediafile
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ import genre_model.extraction.cache
 from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.core.specs import AggregationSpec, SliceSpec, SpectrogramSpec
 from genre_model.extraction.cache import (
+    FORMAT,
     USED_WITHIN_S,
     Cache,
     front_end_hash,
@@ -325,9 +327,21 @@ def test_a_value_that_was_changed_is_heard_again(tmp_path):
         connection.execute("UPDATE features SET value = ? WHERE key = ?", (b"", key(1)))
     connection.close()
     cache = Cache(path)
-    assert cache.get(key(0)) is None
-    assert cache.get(key(1)) is None
     assert cache.get(key(2)) is not None
+    assert cache.get(key(0)) is None  # and the file is set aside
+    assert cache.get(key(2)) is None
+    cache.close()
+    assert Path(f"{path}.damaged").exists()
+
+
+def test_an_entry_under_another_key_is_not_trusted(tmp_path):
+    path = filled(tmp_path / "features.db", 3)
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM features WHERE key = ?", (key(0),))
+        connection.execute("UPDATE features SET key = ? WHERE key = ?", (key(0), key(1)))
+    connection.close()
+    cache = Cache(path)
+    assert cache.get(key(0)) is None
     cache.close()
 
 
@@ -337,6 +351,11 @@ def test_a_truncated_file_is_begun_anew_when_that_is_noticed(tmp_path, share):
     with path.open("r+b") as file:
         file.truncate(int(path.stat().st_size * share))
     works_again(path)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_damage_of_any_kind_gives_the_old_answer_or_none(tmp_path, seed, caplog):
+    damaged_cache.losses(tmp_path, seed, 12)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -397,7 +416,7 @@ def test_a_cache_that_vanishes_does_not_stop_the_hearing(tiny_bundle, tmp_path, 
     assert len(extract(path).features) > 0
 
 
-@pytest.mark.parametrize("version", [2, 99])
+@pytest.mark.parametrize("version", [1, 99])
 def test_a_cache_of_another_version_is_set_aside(tmp_path, version):
     path = tmp_path / "features.db"
     with sqlite3.connect(path) as connection:
@@ -419,10 +438,24 @@ def test_a_cache_from_before_there_was_a_version_is_used(tmp_path):
     cache.put(key(1), pack(extracted()))
     cache.close()
     with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (FORMAT,)
         connection.execute("PRAGMA user_version = 0")
     connection.close()
     again = Cache(path)
     assert again.get(key(1)) is not None
     again.close()
     assert [file.name for file in tmp_path.iterdir() if "other" in file.name] == []
+
+
+@pytest.mark.parametrize("n", [0, 16, 100, 4_096, 8_192])
+def test_a_cache_whose_beginning_is_gone_is_set_aside_where_it_is_our_own(tmp_path, n, caplog):
+    path = filled(tmp_path / "features.db")
+    with path.open("r+b") as file:
+        file.write(bytes(n))
+    cache = Cache(path, own=True)
+    assert (cache.get(key(1)) is None) == (n > 0)
+    cache.put(key(1), pack(extracted(1)))
+    assert cache.get(key(1)) is not None
+    cache.close()
+    assert len(caplog.records) == (n > 0)
+    assert all("is damaged: set aside" in record.getMessage() for record in caplog.records)
