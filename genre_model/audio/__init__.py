@@ -1,1 +1,1 @@
-"""audio."""
+"""Decode audio files safely into mono samples, and fingerprint them."""

@@ -1,1 +1,1 @@
-"""cli."""
+"""The command ``genre-model``: one module for each subcommand."""

@@ -1,4 +1,4 @@
-"""``genre-model classify``: say the genre of files."""
+"""``genre-model classify``: print the genre of files."""
 
 from __future__ import annotations
 

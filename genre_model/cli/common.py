@@ -22,41 +22,49 @@ if TYPE_CHECKING:
     from genre_model.model.bundle.manifest import Manifest
     from genre_model.model.classifier import Classifier, SongFeatures
 
-
 N_FAILURES = 5  # as many as are named
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ExtractionSpec:
-    """Tracks with what was heard of them, and a line for each that could not be heard."""
+class Extraction:
+    """Tracks with their features, and a line for each that could not be used."""
 
     extracted: list[tuple[LabelledTrack, SongFeatures]]
     failures: list[str]
 
 
 def add_extraction_options(parser: argparse.ArgumentParser) -> None:
-    """Options of the subcommands that hear many labelled tracks."""
-    parser.add_argument("--cache", type=Path, metavar="FILE", help="keep here what was heard")
+    """Options of the subcommands that extract the features of many tracks."""
     parser.add_argument(
-        "--threads", type=positive, default=os.cpu_count() or 1, help="how many files at once"
+        "--cache", type=Path, metavar="FILE", help="keep the extracted features in this file"
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=os.cpu_count() or 1,
+        help="how many files to decode at once",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def add_dask(parser: argparse.ArgumentParser) -> None:
-    """Where there are machines that hear."""
+    """The option to extract features on a cluster."""
     parser.add_argument(
-        "--dask", metavar="ADDRESS", help="hear on the Dask cluster of this scheduler"
+        "--dask", metavar="ADDRESS", help="extract features on the Dask cluster of this scheduler"
     )
 
 
 def add_answer_options(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommands that ask a bundle about audio files."""
     parser.add_argument("--model", type=Path, default=SHIPPED, help="the folder of a bundle")
-    parser.add_argument("--threshold", type=fraction, help="answer from this confidence on")
-    parser.add_argument("--count", type=positive, default=1, help="how many genres at most")
+    parser.add_argument(
+        "--threshold", type=fraction, help="the confidence from which a genre is accepted"
+    )
+    parser.add_argument(
+        "--count", type=positive, default=1, help="the most genres of a file; default: %(default)s"
+    )
     parser.add_argument("--genres", help="a selection, or genres separated by commas")
-    parser.add_argument("--thorough", action="store_true", help="hear all of a file")
+    parser.add_argument("--thorough", action="store_true", help="use all slices of a file")
     add_time_limit(parser)
 
 
@@ -140,11 +148,11 @@ def extract_all(
     cache_file: Path | None,
     threads: int,
     dask: str | None = None,
-) -> ExtractionSpec:
-    """Hear tracks in parallel, with a progress bar; those that fail are named on standard error.
+) -> Extraction:
+    """Extract features in parallel, with a progress bar; failures are named on standard error.
 
     Raises:
-        GenreModelError: The cache or the cluster cannot be used, or not one track could be heard.
+        GenreModelError: The cache or the cluster cannot be used, or not one track could be used.
     """
     from tqdm import tqdm
 
@@ -170,7 +178,7 @@ def extract_all(
         extracted = list(extract_tracks(tracks, pool, on_track))
     found = [(track, sound) for track, sound in extracted if len(sound.features)]
     if not found:
-        raise GenreModelError(f"not one of {len(tracks)} tracks could be heard: {failures[0]}")
+        raise GenreModelError(f"not one of {len(tracks)} tracks could be used: {failures[0]}")
     rest = [f"and {len(failures) - N_FAILURES} more"] if len(failures) > N_FAILURES else []
-    say(["not heard: " + line for line in failures[:N_FAILURES]] + rest, error=True)
-    return ExtractionSpec(found, failures)
+    say(["not used: " + line for line in failures[:N_FAILURES]] + rest, error=True)
+    return Extraction(found, failures)

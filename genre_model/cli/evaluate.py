@@ -17,7 +17,7 @@ from genre_model.model.bundle.store import SHIPPED
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Give the subcommand its options."""
     parser.description = (
-        "An answer that is a kind of the label, Metal for Rock, is right; its parent is not. "
+        "An answer that is a subgenre of the label, Metal for Rock, is right; its parent is not. "
         "Tracks that the bundle was trained on flatter it."
     )
     parser.add_argument(
@@ -67,7 +67,7 @@ def as_lines(result: Evaluation) -> list[str]:
         "the tracks of one artist inform each other, as tagged"
         if result.context
         else "each track is judged by itself"
-    ) + (", what a listener did counts" if result.play_history else "")
+    ) + (", with the play history" if result.play_history else "")
     spread = f"95 % interval {interval.low:.1%} to {interval.high:.1%}, resampling {resampled}"
     lines = [
         f"bundle {result.bundle}: {result.songs} songs of {result.artists} artists, {context}",
@@ -87,7 +87,7 @@ def as_lines(result: Evaluation) -> list[str]:
             f"left out, as the bundle lacks their label: {sum(unknown.values())} ({listed})"
         )
     if result.not_extracted:
-        lines.append(f"left out, as they could not be heard: {len(result.not_extracted)}")
+        lines.append(f"left out, as they could not be used: {len(result.not_extracted)}")
     return [*lines, "", *genre_table(result.per_genre, result.confusion)]
 
 

@@ -22,14 +22,11 @@ if TYPE_CHECKING:
     from genre_model.training.experiments.catalogue import Experiment
     from genre_model.training.experiments.protocol import Condition, Outcome
 
-
 # A training takes three times the arithmetic of answering, and reaches a part of what a product of
 # matrices does; where nothing is known of a system it is reckoned with a minute.
 EFFICIENCY = 0.25
 
-
 UNKNOWN_S = 60.0
-
 
 LIKELY_EPOCHS = 12
 
@@ -42,21 +39,26 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
     parser.description = "Experiments:\n" + "\n".join(
         f"  {name:<15} {experiment.question}" for name, experiment in EXPERIMENTS.items()
     )
-    parser.add_argument("name", choices=list(EXPERIMENTS), metavar="NAME", help="the question")
+    parser.add_argument("name", choices=list(EXPERIMENTS), metavar="NAME", help="the experiment")
     parser.add_argument(
         "music",
         type=Path,
         metavar="FOLDER|FILE.csv",
         help=MUSIC_HELP,
     )
-    parser.add_argument("--seeds", type=positive, default=3, help="so many trainings of each kind")
+    parser.add_argument(
+        "--seeds",
+        type=positive,
+        default=3,
+        help="the number of trainings of each condition; default: %(default)s",
+    )
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         default=Path("experiments"),
         metavar="DIR",
-        help="gets the results; what was trained is kept there, and not trained again",
+        help="the folder of the results and of finished trainings, which are not repeated",
     )
     parser.set_defaults(run=run_experiment)
 

@@ -15,7 +15,7 @@ from genre_model.training.networks.registry import ARCHITECTURES, EMBEDDINGS
 
 
 def how_many(manifest: Manifest) -> str:
-    """Slices that are heard of a song."""
+    """How many slices of a song are used."""
     sampling = manifest.sampling
     if sampling is None:
         return f"up to {manifest.slices.max_slices}"
@@ -51,9 +51,7 @@ def run_inspect(options: argparse.Namespace) -> int:
 # The shipped network without its tags, and a head: one weight a feature and genre.
 EMBEDDINGS_COST = Cost(204_794, 201, 145_883_138, 200)
 
-
-EMBEDDINGS_SUMMARY = "The default: linear classifiers on what the shipped network hears."
-
+EMBEDDINGS_SUMMARY = "The default: linear classifiers on the embeddings of the shipped network."
 
 EMBEDDINGS_SOURCE = "J. Pons, X. Serra: musicnn, 2019; the head is ours"
 

@@ -38,20 +38,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all subcommands; each sets ``run``."""
     parser = argparse.ArgumentParser(
-        prog="genre-model", description="Listen to music, say its genre."
+        prog="genre-model", description="Classify music by genre, and train models that do."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_classify(commands.add_parser("classify", help="say the genre of files and folders"))
+    add_classify(commands.add_parser("classify", help="print the genre of files and folders"))
     add_explain(commands.add_parser("explain", help="show why a file gets its genre"))
-    add_train(commands.add_parser("train", help="learn genres from labelled music"))
-    add_evaluate(commands.add_parser("evaluate", help="measure a bundle on labelled music"))
-    add_architectures(commands.add_parser("architectures", help="list what can be trained"))
+    add_train(commands.add_parser("train", help="train a model on labelled music"))
+    add_evaluate(commands.add_parser("evaluate", help="measure a model on labelled music"))
+    add_architectures(
+        commands.add_parser("architectures", help="list the networks that can be trained")
+    )
     add_spectrogram(commands.add_parser("spectrogram", help="draw a song as SoX does"))
     add_slices(commands.add_parser("slices", help="cut songs into the paper's pictures"))
     add_experiment(
-        commands.add_parser("experiment", help="ask one of the paper's questions of labelled music")
+        commands.add_parser(
+            "experiment", help="answer one of the paper's questions with labelled music"
+        )
     )
-    inspect = commands.add_parser("inspect", help="print a bundle's card and check its files")
+    inspect = commands.add_parser(
+        "inspect", help="print what a model says of itself and check its files"
+    )
     inspect.add_argument("bundle", nargs="?", type=Path, default=SHIPPED, metavar="BUNDLE")
     inspect.set_defaults(run=run_inspect)
     return parser

@@ -80,7 +80,7 @@ def run_spectrogram(options: argparse.Namespace) -> int:
 
 
 def run_slices(options: argparse.Namespace) -> int:
-    """Write the slices of songs; those that cannot be heard are named, and make the status 1."""
+    """Write the slices of songs; those that cannot be read are named, and make the status 1."""
     pillow()
     n_failed = 0
     for file, folder in song_folders(options.files, options.output, force=options.force):

@@ -1,1 +1,1 @@
-"""core."""
+"""What everything stands on: errors, settings, files, text, time limits."""

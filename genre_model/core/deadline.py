@@ -1,4 +1,4 @@
-"""Deadline."""
+"""How long one track may take, and how work that nobody waits for is given up."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from genre_model.core.errors import AudioError
 # No more of a song is decoded from its start: a megabyte can hold days of silence.
 MAX_SONG_S = 24 * 3600.0
 
-
 # How long a track may take, and beside that it has a second for each ten of music that are decoded.
 TIME_LIMIT_S = 60.0
-
 
 LEAST_SPEED = 10.0
 

@@ -13,7 +13,7 @@ class GenreModelError(Exception):
 
 
 class AudioError(GenreModelError):
-    """This track cannot be heard; others can."""
+    """This track cannot be decoded or analysed; others can."""
 
 
 class TooShortError(AudioError):

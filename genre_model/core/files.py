@@ -1,4 +1,4 @@
-"""Files."""
+"""Write files whole, name them by content, and report what the system refuses."""
 
 from __future__ import annotations
 

@@ -10,19 +10,14 @@ import msgspec
 
 AggregationRule = Literal["mean", "product", "majority", "max", "confidence"]
 
-
 # What is made of a slice before the network gets it: ``features.frontend.transform_of``.
 Transform = Literal["spectrogram", "constellation", "glcm", "lbp", "picture_and_lbp"]
 
-
 Position = Literal["spread", "beginning", "middle", "end", "ends", "all"]
-
 
 Band = Literal["all", "low", "mid", "high", "no-low", "no-mid", "no-high"]
 
-
 MOST_SLICES = 10_000
-
 
 BANDS_HZ = {"low": (0.0, 1_000.0), "mid": (1_000.0, 5_000.0), "high": (5_000.0, math.inf)}
 
@@ -142,7 +137,6 @@ class NotesSpec(msgspec.Struct, frozen=True, tag="notes", tag_field="kind"):
 
 AudioSpec = SpectrogramSpec | SoxSpec
 
-
 FrontEndSpec = SpectrogramSpec | SoxSpec | NotesSpec
 
 
@@ -150,12 +144,12 @@ FrontEndSpec = SpectrogramSpec | SoxSpec | NotesSpec
 class SliceSpec:
     """How a song is cut: slices of ``frames`` frames on a grid with ``hop_frames`` between starts.
 
-    ``max_slices`` are heard of a long song, from its ``position``: spread over all of it, over its
+    ``max_slices`` of a long song are used, from its ``position``: spread over all of it, over its
     first, middle or last third, or from one of its ends to the other with both; where the position
-    is ``all``, they are all heard, ten thousand at most.  A song shorter
+    is ``all``, they are all used, ten thousand at most.  A song shorter
     than one slice is repeated until it fills one; below ``min_seconds`` it is refused.  The
     incomplete slice at the end of a longer song is left out.  What lies outside the ``band`` is
-    set to zero, and the network gets the slice's ``view``.
+    set to zero, and the network gets the slice's ``transform``.
     """
 
     frames: int = 187
@@ -168,7 +162,7 @@ class SliceSpec:
 
     @property
     def most(self) -> int:
-        """How many slices are heard of a song at most."""
+        """How many slices of a song are used at most."""
         return MOST_SLICES if self.position == "all" else self.max_slices
 
     def n_slices(self, n_frames: int) -> int:
@@ -178,10 +172,10 @@ class SliceSpec:
 
 @dataclass(frozen=True, slots=True)
 class SamplingSpec:
-    """When enough of a long song has been heard to answer.
+    """When enough slices of a long song have been classified.
 
-    Its slices are heard one after the other, spread over the song, until the answer is known: at
-    least ``min_slices`` and at most ``max_slices``.  It is known when neither the leading genre nor
+    They are taken one after the other, spread over the song, until the answer is known: at least
+    ``min_slices`` and at most ``max_slices``.  It is known when neither the leading genre nor
     the side of the threshold that it is on could change within ``z`` standard errors.
     """
 
@@ -202,9 +196,9 @@ class AggregationSpec:
     rule), or their ``product`` (its n-th root: the softmax of the mean logits); ``majority`` is the
     share of slices that a genre leads, ``max`` the highest probability that any slice gives a
     genre, ``confidence`` the mean weighted by each slice's own highest probability.
-    ``sharpness`` multiplies the logits beforehand; it is fitted so that the song's probabilities
-    are calibrated (the inverse of Guo et al.'s temperature, ICML 2017).
-    ``background`` is the logit of "something else", which takes its share of the probability; None
+    ``inverse_temperature`` multiplies the logits beforehand; it is fitted so that the song's
+    probabilities are calibrated (the inverse of Guo et al.'s temperature, ICML 2017).
+    ``other_logit`` is the logit of "something else", which takes its share of the probability; None
     where the genres are all there is.  ``threshold``: the confidence from which an answer is given.
     """
 
@@ -218,8 +212,8 @@ class AggregationSpec:
 class ContextSpec:
     """How the tracks of one artist inform each other, where the tags say whose they are.
 
-    ``weight`` of the artist's mean log-probability against the track's own; ``sharpness`` of the
-    result, and the ``threshold`` that goes with it.
+    ``weight`` of the artist's mean log-probability against the track's own;
+    ``inverse_temperature`` of the result, and the ``threshold`` that goes with it.
     """
 
     weight: float

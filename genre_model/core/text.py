@@ -40,7 +40,6 @@ def shown_character(character: str) -> str:
 
 UNKNOWN = "n/a"
 
-
 PERCENT = "\u00a0%"  # kept on one line with its number
 
 

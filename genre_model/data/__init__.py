@@ -1,1 +1,1 @@
-"""data."""
+"""Labelled tracks: where they are read from, their labels, artists, play history and folds."""

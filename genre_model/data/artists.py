@@ -1,4 +1,4 @@
-"""Artists."""
+"""Who the artist of a track is, for splits, context and counts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 
 # What an artist tag says where there is nobody in particular.
 NOBODY = frozenset(["various artists", "various", "va", "unknown", "unknown artist"])
-
 
 # " feat. Y", " (ft. Y)", " [Featuring Y]"; but neither "Little Feat" nor "Little Feat & Friends".
 GUESTS = re.compile(
@@ -25,5 +24,5 @@ def without_guests(artist: str) -> str:
 
 
 def lead_artist(artist: str) -> str:
-    """Who a track's artist is to splits, context and counts: the name without guests, folded."""
+    """Who a track's artist is to splits, context and counts: the name without guests, canonical."""
     return without_guests(artist).casefold()

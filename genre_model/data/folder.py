@@ -21,7 +21,6 @@ from genre_model.features.png_songs import read_slice_folder
 
 LabelsFrom = Literal["folder", "tags"]
 
-
 # What is picked out of a folder; a file that is named is tried whatever it is called.
 AUDIO_SUFFIXES = frozenset(
     f".{suffix}"
@@ -31,12 +30,9 @@ AUDIO_SUFFIXES = frozenset(
     )
 )
 
-
 MIDI_SUFFIXES = frozenset([".mid", ".midi"])
 
-
 ANY_RATE_HZ = 16_000  # of no matter: nothing is decoded
-
 
 REQUIRED_COLUMNS = ("path", "genre")
 
@@ -101,7 +97,7 @@ def listed_tracks(file: Path, threads: int) -> list[LabelledTrack]:
 
     Paths are relative to the file's folder.  Several genres are separated by semicolons.  What the
     file does not say is taken from the tracks' tags.  Columns play_count, rating and added say what
-    a listener did; a cell may be empty.
+    somebody did; a cell may be empty.
 
     Raises:
         GenreModelError: The file cannot be read, lacks a column, or a cell makes no sense.
@@ -124,7 +120,7 @@ def listed_tracks(file: Path, threads: int) -> list[LabelledTrack]:
 
 
 def play_history_in(file: Path, row: Mapping[str, str]) -> PlayHistory:
-    """What a row says that a listener did.
+    """The play history of a row.
 
     Raises:
         GenreModelError: A cell makes no sense.

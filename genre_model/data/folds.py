@@ -15,9 +15,7 @@ from genre_model.data.tracks import LabelledTrack
 
 GroupBy = Literal["artist", "album", "song"]
 
-
 N_FOLDS = 5
-
 
 # Fewer groups than this in a class cannot be in training and in testing at the same time.
 MIN_GROUPS = 2

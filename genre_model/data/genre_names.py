@@ -1,4 +1,4 @@
-"""Genre names."""
+"""Spellings of genres: cleaned, canonical, as a title, and trees of them."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def plain(name: str) -> str:
     return re.sub(r"[\s\-_]+", " ", name.casefold()).strip()
 
 
-def fold(name: str, kept: Container[str] = ()) -> str:
+def canonical(name: str, kept: Container[str] = ()) -> str:
     """A genre in one spelling: plain, aliases resolved but for those in ``kept``."""
     text = plain(name)
     return text if text in kept else ALIASES.get(text, text)
 
 
 def title(name: str) -> str:
-    """A folded genre as a title."""
+    """A canonical genre as a title."""
     return " ".join(word.upper() if "&" in word else word.capitalize() for word in name.split())
 
 
@@ -49,25 +49,25 @@ def common_spelling(names: Iterable[str], kept: Container[str] = ()) -> dict[str
     counts: dict[str, Counter[str]] = {}
     for name in names:
         key = plain(name)
-        if fold(name, kept) == key:
+        if canonical(name, kept) == key:
             counts.setdefault(key, Counter())[name.strip()] += 1
     return {key: min(found, key=lambda n: (-found[n], n)) for key, found in counts.items()}
 
 
 def tree_parents(tree: Any) -> dict[str, str]:
-    """Child -> parent, folded, from nested lists of names and one-entry mappings."""
+    """Child -> parent, canonical, from nested lists of names and one-entry mappings."""
     parents: dict[str, str] = {}
 
     def walk(node: Any, parent: str | None) -> None:
         if isinstance(node, Mapping):
             for name, children in node.items():
                 walk(str(name), parent)
-                walk(children, fold(str(name)))
+                walk(children, canonical(str(name)))
         elif isinstance(node, list):
             for child in node:
                 walk(child, parent)
-        elif node is not None and parent is not None and fold(str(node)) != parent:
-            parents.setdefault(fold(str(node)), parent)
+        elif node is not None and parent is not None and canonical(str(node)) != parent:
+            parents.setdefault(canonical(str(node)), parent)
 
     walk(tree, None)
     return parents

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from genre_model.core.errors import GenreModelError
-from genre_model.data.genre_names import cleaned, common_spelling, fold, plain, title
+from genre_model.data.genre_names import canonical, cleaned, common_spelling, plain, title
 
 Which = Literal["first", "any"]
 
@@ -22,7 +22,7 @@ class LabelPolicy:
     """How labels are read.
 
     ``which``: the ``first`` of several genres counts, or ``any`` of them may be right.  ``renamed``
-    is the user's map; None drops a genre.  ``parents`` is a tree, child -> parent, both folded.
+    is the user's map; None drops a genre.  ``parents`` is a tree, child -> parent, both canonical.
     ``wanted`` restricts the classes; ``consolidate`` lifts every genre to the root of its tree.
     """
 
@@ -56,7 +56,7 @@ def read_labels(genres: Sequence[Sequence[str]], policy: LabelPolicy) -> Labelli
     wanted = (
         None
         if policy.wanted is None
-        else {fold(name, renamed): cleaned(name) for name in policy.wanted}
+        else {canonical(name, renamed): cleaned(name) for name in policy.wanted}
     )
     dropped: Counter[tuple[str, str]] = Counter()
     lines: list[list[list[str]]] = []
@@ -94,14 +94,14 @@ def ancestry(
     policy: LabelPolicy,
     dropped: Counter[tuple[str, str]],
 ) -> list[str]:
-    """A genre and its ancestors, folded; empty where the user's map drops it."""
-    key = fold(name, renamed)
+    """A genre and its ancestors, canonical; empty where the user's map drops it."""
+    key = canonical(name, renamed)
     if key in renamed:
         new = renamed[key]
         if not new:
             dropped[name, "dropped by your map"] += 1
             return []
-        key = fold(new, renamed)
+        key = canonical(new, renamed)
     line = [key]
     while line[-1] in policy.parents and policy.parents[line[-1]] not in line:
         line.append(policy.parents[line[-1]])
@@ -127,5 +127,5 @@ def choose_classes(
             return set(counts) - small
         deepest = max(len(line) for line in liftable)
         for line in liftable:
-            if len(line) == deepest:  # kinds join their parents before those join theirs
+            if len(line) == deepest:  # subgenres join their parents before those join theirs
                 del line[0]

@@ -1,4 +1,4 @@
-"""Play history."""
+"""What somebody did with a track: plays, rating, age in the library; as features of a model."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from numpy.typing import NDArray
 
 Float64 = NDArray[np.float64]
 
-
 SECONDS_PER_YEAR = 365.25 * 24 * 3600
-
 
 LARGEST = 1e15  # so that no square of a number overflows
 
 
 @dataclass(frozen=True, slots=True)
 class PlayHistory:
-    """What a listener did with a track; None where that is not known.
+    """What somebody did with a track; None where that is not known.
 
     ``rating`` is on any scale, ``added_s`` is when it came into the library, in seconds since 1970.
     """

@@ -15,8 +15,8 @@ from genre_model.data.play_history import UNKNOWN, PlayHistory
 class LabelledTrack:
     """One track with the classes that its label leaves open; usually one.
 
-    ``artist``, ``album`` and ``title`` are as tagged, and may be empty.  ``listening`` counts only
-    where a training is told to use it.
+    ``artist``, ``album`` and ``title`` are as tagged, and may be empty.  ``play_history``
+    counts only where a training is told to use it.
     """
 
     path: Path

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from genre_model.data.genre_names import cleaned, fold, plain
+from genre_model.data.genre_names import canonical, cleaned, plain
 from genre_model.model.vocabulary import SongGenre, Vocabulary
 
 # A genre that is given less than one in fifty is firmly disagreed with.
@@ -37,11 +37,11 @@ class Disagreement:
 def disagreement_of(
     song: SongGenre, genres: Sequence[str], vocabulary: Vocabulary
 ) -> Disagreement | None:
-    """The doubt about written names that a track has; None where there is nothing to say.
+    """How the model disagrees with a track's written names; None where it does not.
 
-    A kind counts as its family: who says Metal of a rock song does not disagree with Rock, and
-    who says Rock of a metal song does so too seldom for it to be worth a look.  Nor is it a doubt
-    where "something else" is likelier than any genre that could be said instead.
+    A subgenre counts as its family: Metal for a rock song does not disagree with Rock, and Rock for
+    a metal song disagrees too seldom to be worth a look.  There is no disagreement either where
+    "something else" is likelier than any genre that could be suggested.
     """
     scores = {score.genre: score.probability for score in song.ranked}
     roots = vocabulary.roots()
@@ -77,16 +77,16 @@ def known_genres(
         genres: As they are tagged.
         vocabulary: What the model may say.
         renamed: The user's own map for a training; None drops a genre.
-        parents: A tree of genres, child -> parent, folded.
+        parents: A tree of genres, child -> parent, canonical.
     """
     own_map = {plain(name): new for name, new in renamed.items()}
-    written = {fold(name): name for name in vocabulary.names.values()}
-    written |= {fold(genre): name for genre, name in vocabulary.names.items()}
+    written = {canonical(name): name for name in vocabulary.names.values()}
+    written |= {canonical(genre): name for genre, name in vocabulary.names.items()}
     found: list[str] = []
     for genre in genres:
-        node: str | None = fold(cleaned(genre), own_map)
+        node: str | None = canonical(cleaned(genre), own_map)
         if node in own_map:
-            node = fold(own_map[node] or "", own_map) or None
+            node = canonical(own_map[node] or "", own_map) or None
         seen: set[str] = set()
         while node is not None and node not in written and node not in seen:
             seen.add(node)

@@ -9,13 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
-
-
 Floats = NDArray[np.float64]
 
-
 N_BINS = 10
-
 
 N_RESAMPLES = 2_000
 

@@ -1,4 +1,4 @@
-"""On music."""
+"""Evaluate a bundle on labelled music that it was not trained on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError
-from genre_model.data.genre_names import cleaned, fold, plain
+from genre_model.data.genre_names import canonical, cleaned, plain
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import (
     Interval,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from genre_model.model.bundle.manifest import Manifest
     from genre_model.model.classifier import Classifier, SongFeatures
     from genre_model.model.play_history import PlayHistorySpec
-
 
 Float64 = NDArray[np.float64]
 
@@ -83,11 +82,13 @@ def with_known_labels(
     Raises:
         GenreModelError: Not one track has a label that the bundle knows.
     """
-    known = {fold(genre): genre for genre in genres} | {plain(genre): genre for genre in genres}
+    known = {canonical(genre): genre for genre in genres} | {
+        plain(genre): genre for genre in genres
+    }
     unknown: Counter[str] = Counter()
     tracks: list[LabelledTrack] = []
     for track in found:
-        names = [known.get(plain(label)) or known.get(fold(label)) for label in track.labels]
+        names = [known.get(plain(label)) or known.get(canonical(label)) for label in track.labels]
         labels = tuple(dict.fromkeys(name for name in names if name))
         if labels:
             tracks.append(replace(track, labels=labels))
@@ -172,7 +173,7 @@ def evaluate(
 def known_play_history(
     manifest: Manifest, tracks: Sequence[LabelledTrack]
 ) -> PlayHistorySpec | None:
-    """What a listener did adds this; None where that is not known of any track."""
+    """The addition of the play history; None where no track has one."""
     return manifest.play_history if any(track.play_history.is_known for track in tracks) else None
 
 

@@ -1,4 +1,4 @@
-"""What a model said of the tracks that it learned from, before it had heard their artists.
+"""What a model said of its training tracks when their artists were left out of the training.
 
 A model that has learned a wrong label confirms it; so a bundle keeps, beside its report, the
 out-of-fold probabilities of its training tracks.  Of each track it keeps eight bytes, a hash of its
@@ -78,7 +78,7 @@ def pack_out_of_fold(
     for path, row in zip([*learned, *paths], [*nothing, *probabilities], strict=True):
         try:
             rows[track_key(path, bundle_id)] = row
-        except AudioError:  # gone since it was heard
+        except AudioError:  # gone since the training
             continue
     keys = np.fromiter(rows, np.uint64, len(rows))
     values = np.array(list(rows.values()), np.float16).reshape(len(rows), probabilities.shape[1])

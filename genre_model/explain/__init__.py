@@ -1,1 +1,1 @@
-"""explain."""
+"""Why a song got its genre: evidence, text and a picture."""

@@ -16,12 +16,9 @@ from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary
 
 Float64 = NDArray[np.float64]
 
-
 MAX_MARKED = 3
 
-
 SLICES_PER_MARK = 3  # of few slices few are marked
-
 
 UNLIKELY = 1e-4
 
@@ -31,7 +28,7 @@ class Evidence:
     """What a song's slices say, by time.
 
     ``votes`` (n_slices, n_names) are probabilities of the written ``names``, each without that of
-    its kinds; rows sum to 1, or to less where something else takes part.  ``with_kinds``
+    its subgenres; rows sum to 1, or to less where something else takes part.  ``with_subgenres``
     (n_slices, n_names) are the same with them.  ``starts_s`` (n_slices,) and the ``length_s`` of a
     slice are in seconds.  ``loudest``: the slices that speak most for the leading genre, the first
     most of all.  ``note``: why the verdict is not what most votes are for, where that is so.
@@ -39,20 +36,20 @@ class Evidence:
 
     names: tuple[str, ...]
     votes: Float64
-    with_kinds: Float64
+    with_subgenres: Float64
     starts_s: Float64
     length_s: float
     loudest: tuple[int, ...]
     note: str = ""
 
     def vote(self, name: str) -> Float64:
-        """(n_slices,) probability of a name without its kinds."""
+        """(n_slices,) probability of a name without its subgenres."""
         return self.votes[:, self.names.index(name)]
 
     def has_kinds(self, name: str) -> bool:
-        """Whether kinds of a name have votes of their own."""
+        """Whether subgenres of a name have votes of their own."""
         index = self.names.index(name)
-        gain: Float64 = self.with_kinds[:, index] - self.votes[:, index]
+        gain: Float64 = self.with_subgenres[:, index] - self.votes[:, index]
         return bool(gain.max() > UNLIKELY)
 
 
@@ -109,19 +106,19 @@ def evidence_of(
     of_slices /= np.bincount(slice_of)[:, None]
     lines = [list(dict.fromkeys(vocabulary.ancestry(genre))) for genre in manifest.genres]
     names = tuple(dict.fromkeys(name for line in lines for name in line))
-    votes, with_kinds = np.zeros((2, len(of_slices), len(names)))
+    votes, with_subgenres = np.zeros((2, len(of_slices), len(names)))
     for line, column in zip(lines, of_slices.T, strict=True):
         for depth, name in enumerate(line):
-            with_kinds[:, names.index(name)] += column
+            with_subgenres[:, names.index(name)] += column
             votes[:, names.index(name)] += column if depth == 0 else 0
     return Evidence(
         names,
         votes,
-        with_kinds,
+        with_subgenres,
         starts_s,
         slice_seconds(manifest.spectrogram, manifest.slices, starts_s),
-        loudest(with_kinds[:, names.index(leading)]),
-        ruled_out(names, with_kinds, vocabulary, classifier.probabilities(extracted))
+        loudest(with_subgenres[:, names.index(leading)]),
+        ruled_out(names, with_subgenres, vocabulary, classifier.probabilities(extracted))
         if manifest.aggregation.rule == "product"
         else "",
     )
@@ -129,7 +126,7 @@ def evidence_of(
 
 def ruled_out(
     names: Sequence[str],
-    with_kinds: Float64,
+    with_subgenres: Float64,
     vocabulary: Vocabulary,
     probabilities: Mapping[str, float],
 ) -> str:
@@ -137,12 +134,15 @@ def ruled_out(
 
     Args:
         names: The written names.
-        with_kinds: (n_slices, n_names), the votes for each, its kinds included.
+        with_subgenres: (n_slices, n_names), the votes for each, its kinds included.
         vocabulary: Of the names.
         probabilities: Of the model's genres, for the song.
     """
     scores = vocabulary.scores(probabilities)
-    most, best = names[int(with_kinds.mean(axis=0).argmax())], max(scores, key=scores.__getitem__)
+    most, best = (
+        names[int(with_subgenres.mean(axis=0).argmax())],
+        max(scores, key=scores.__getitem__),
+    )
     if most == best or vocabulary.related(most, best):
         return ""
     return f"Most votes are for {most}, which other slices rule out."
@@ -177,7 +177,7 @@ def reason_of(song: SongGenre, policy: Policy, alone: Mapping[str, float] | None
     text = f"{best.genre} has {best.probability:.2f}, {reached} {threshold}"
     root = song.ranked[0]
     if song.accepted and root.genre != best.genre and root.probability > best.probability:
-        text += f"; it is a kind of {root.genre}, which has {root.probability:.2f}"
+        text += f"; it is a subgenre of {root.genre}, which has {root.probability:.2f}"
     own = (alone or {}).get(best.genre)
     if own is not None and abs(own - best.probability) > UNLIKELY:
         text += f"; the sound alone says {own:.2f}, the artist's other tracks or plays the rest"

@@ -28,12 +28,9 @@ SYSTEM_FONTS = (
     "msgothic.ttc",
 )
 
-
 NO_CHARACTER = "\U0010ffff"
 
-
 MAX_LETTERS = 300
-
 
 ELLIPSIS = "..."
 

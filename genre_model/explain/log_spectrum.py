@@ -12,32 +12,22 @@ from genre_model.audio.decode import open_audio
 from genre_model.core.errors import AudioError
 
 Float32 = NDArray[np.float32]
-
-
 Float64 = NDArray[np.float64]
-
 
 LOWEST_HZ = 40.0
 
-
 HOP_S, MAX_HOP_S = 0.016, 0.25
 
-
 FRAMES = 3_000  # about so many of a long song are enough for a picture
-
 
 # Long windows tell low tones apart, short ones keep high sounds in their moment.
 WINDOWS_S = (0.256, 0.128, 0.064)
 
-
 CROSSINGS_HZ = (250.0, 1_000.0)
-
 
 TILT_DB_PER_OCTAVE = 3.0  # what music falls by on average; without it the upper half is dark
 
-
 RANGE_DB = 55.0
-
 
 MAX_COLUMNS = 4_096  # twice as many are halved, so that a song of any length is bounded
 

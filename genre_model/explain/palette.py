@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 Colour = tuple[int, int, int]
 
-
 PALETTE: tuple[Colour, ...] = (
     (0, 114, 178),  # blue
     (213, 94, 0),  # vermillion
@@ -36,7 +35,6 @@ PALETTE: tuple[Colour, ...] = (
     (105, 240, 180),
     (0, 90, 210),
 )
-
 
 GREY: Colour = (150, 150, 150)
 

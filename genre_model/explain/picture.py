@@ -28,63 +28,43 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-
 WIDTH, HEIGHT = 1280, 860
-
 
 LEFT, RIGHT = 92, 1256  # of both plots
 
-
 SPECTRUM = (148, 478)  # top and bottom
-
 
 ANALYSED = (482, 490)
 
-
 STRIP = (536, 686)
-
 
 LEGEND_TOP = 712
 
-
 FOOTER_TOP = 812
-
 
 N_LEGEND_COLUMNS = 4
 
-
 INK, SOFT, PAPER, EMPTY = (26, 26, 26), (96, 96, 96), (255, 255, 255), (236, 236, 236)
-
 
 VERDICT_SIZE, TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 64, 30, 24, 20
 
-
 TICKS_HZ = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
-
 
 TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_200, 3_600)
 
-
 MAX_TICKS = 10
-
 
 N_LEGEND = 2 * N_LEGEND_COLUMNS
 
-
 FRAME_LINE = 6
-
 
 MIN_FRAME = 14  # columns of the loudest evidence
 
-
 MIN_SEPARATED = 3
-
 
 LIGHT = 480  # a colour whose parts sum to more gets dark letters
 
-
 UNSEEN = 0.005
-
 
 MIN_SHARE, MIN_PEAK = 0.03, 0.25  # of the votes; a genre below both is not worth a colour
 
@@ -94,7 +74,6 @@ MAX_REACH = 1.0  # of the usual distance between slices: how far one speaks for 
 
 # From silence to loud, without any colour: colours are for genres.
 SHADES = ((16, 16, 18), (50, 50, 54), (104, 104, 110), (176, 176, 180), (255, 255, 255))
-
 
 DIMMED = 0.7  # of its brightness, where the evidence is not the loudest
 

@@ -10,15 +10,11 @@ from genre_model.explain.evidence import Evidence, Explanation
 
 MAX_GENRES = 7
 
-
 MIN_PROBABILITY = 0.01
-
 
 STRIP_WIDTH = 48
 
-
 BLOCKS = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
-
 
 PLAIN_BLOCKS = " .:-=+*#@"  # for a terminal that has no blocks
 
@@ -34,7 +30,7 @@ def explanation_lines(explanation: Explanation, encoding: str | None) -> list[st
     width = max(len(score.genre) for score in shown)
     blocks = BLOCKS if can_write(BLOCKS, encoding) else PLAIN_BLOCKS
     for score in shown:
-        votes = evidence.with_kinds[:, evidence.names.index(score.genre)]
+        votes = evidence.with_subgenres[:, evidence.names.index(score.genre)]
         drawn = strip(votes, blocks)
         lines.append(f"  {score.genre:<{width}}  {score.probability:.2f}  |{drawn}|")
     return [*lines, f"  {explanation.full_reason}", f"  {loudest_line(explanation, evidence)}"]

@@ -1,1 +1,1 @@
-"""extraction."""
+"""Extract the features of many files: worker pools, a cache, a Dask cluster."""

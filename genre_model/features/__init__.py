@@ -1,1 +1,1 @@
-"""features."""
+"""What networks take: log-mel spectrograms, SoX' pictures, textures, notes, and slices of them."""

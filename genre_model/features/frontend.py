@@ -1,4 +1,4 @@
-"""From a file to what a network takes: slices of a spectrogram, a view of them, or of notes."""
+"""From a file to what a network takes: slices of a spectrogram, transformed or not, or of notes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from genre_model.features.slices import Slice, read_slices
 def slices_of(
     path: Path, spec: FrontEndSpec, slices: SliceSpec, *, thorough: bool = False
 ) -> list[Slice]:
-    """The slices of a song that is on disk, by time, each as ``slices.view`` has it.
+    """The slices of a song that is on disk, by time, each as ``slices.transform`` has it.
 
     All of them where ``thorough``, else at most ``slices.max_slices``.  Where the network takes
     SoX's pictures, one of a song's slices as a PNG file stands for the song.

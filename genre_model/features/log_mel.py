@@ -10,23 +10,16 @@ from numpy.typing import NDArray
 from genre_model.core.specs import SpectrogramSpec
 
 Float32 = NDArray[np.float32]
-
-
 Float64 = NDArray[np.float64]
 
-
 MEL_GROUP = 12
-
 
 # Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above.
 _HZ_PER_MEL = 200.0 / 3.0
 
-
 _BREAK_HZ = 1_000.0
 
-
 _BREAK_MEL = _BREAK_HZ / _HZ_PER_MEL
-
 
 _LOG_STEP = np.log(6.4) / 27.0
 
@@ -77,7 +70,7 @@ def mel_filters(spec: SpectrogramSpec) -> Float32:
 
 @cache
 def mel_groups(spec: SpectrogramSpec) -> list[tuple[slice, Float32]]:
-    """The filters, a few at a time: the bins that they hear, and their weights for these.
+    """The filters, a few at a time: the bins that they cover, and their weights for these.
 
     Products that are so small OpenBLAS leaves to the calling thread.  For larger ones it wakes
     threads of its own, which take more time to wait for work than the work does.

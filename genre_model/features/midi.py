@@ -24,40 +24,28 @@ from genre_model.core.specs import NotesSpec, SliceSpec
 from genre_model.features.slices import Slice, choose
 
 Float32 = NDArray[np.float32]
-
-
 Float64 = NDArray[np.float64]
-
 
 # A song has some hundred kilobytes; reading a file takes 250 times its size in memory.
 MAX_BYTES = 1_000_000
 
-
 MAX_SECONDS = 24 * 3600
 
-
 MAX_TICKS = 2**40  # between two messages
-
 
 # mido adds up the bytes of a length or a time as long as their highest bit is set.
 ENDLESS_NUMBER = re.compile(rb"[\x80-\xff]{1000}")
 
-
 PERCUSSION = 9  # the tenth channel
-
 
 DEFAULT_TEMPO_US = 500_000  # per quarter note, until a file says otherwise
 
-
 PROGRAMS_IN_FAMILY = 8
-
 
 N_PITCHES, N_PITCH_CLASSES, N_FAMILIES = 128, 12, 16
 
-
 # pitch, its class, velocity, time since the previous note, duration, family, percussion
 N_FEATURES = 1 + N_PITCH_CLASSES + 1 + 1 + 1 + N_FAMILIES + 1
-
 
 # Times are told apart from hundredths of a second up, and no longer beyond eight seconds.
 SHORTEST_S, LONGEST_S = 0.01, 8.0

@@ -12,25 +12,18 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 
-
 # Pixel values of SoX' pictures: 4 + level, of 120 dB in 249 levels below full scale.
 DARKEST, BRIGHTEST = 4.0, 254.0
 
-
 LEVELS_PER_DB = 249 / 120
-
 
 FRAMES_PER_SECOND = 50
 
-
 REACH = 4  # frames or bins from a peak within which nothing may be louder
-
 
 FLOOR = DARKEST + 30 * LEVELS_PER_DB  # -90 dB of full scale: below it is dither
 
-
 PROMINENCE = 10 * LEVELS_PER_DB  # above the slice's median
-
 
 PEAKS_PER_SECOND = 30
 

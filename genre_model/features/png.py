@@ -14,25 +14,18 @@ from genre_model.features.sox import FIRST_LEVEL
 
 Float32 = NDArray[np.float32]
 
-
 UInt8 = NDArray[np.uint8]
-
 
 SLICE_PIXELS = 128
 
-
 SUFFIX = ".png"
 
-
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
 
 # SoX's palette: the colours of background, text, labels and grid, then 251 levels of grey.
 GREYS = np.floor(255 * np.arange(251) / 250 + 0.5).astype(np.uint8)
 
-
 PALETTE = np.concatenate([np.array([0, 255, 191, 127], np.uint8), GREYS]).repeat(3).tobytes()
-
 
 # Modes of Pillow that hold a grey picture in whole bytes, however a tool has packed it.
 GREY_MODES = ("1", "L", "P", "RGB")

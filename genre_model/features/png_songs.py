@@ -23,7 +23,6 @@ from genre_model.features.sox import FIRST_LEVEL, N_LEVELS, RANGE_DB
 # "17", "A song_17", Despois' "Rock_12_17": the last number is the slice's.
 NUMBERED = re.compile(r"(?:(?P<song>.+)_)?(?P<number>\d+)", re.DOTALL)
 
-
 # 128 bins of less than -100 dB are less than -79 dB together, about where audio counts as silent.
 SILENCE_DB = -100
 

@@ -25,7 +25,7 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def order(n_available: int) -> Iterator[int]:
-    """The indices of all slices of a song, from its middle on, in the order of hearing."""
+    """The indices of all slices of a song, from its middle on, in the sampling order."""
     seen: set[int] = set()
     place = 0.5
     while len(seen) < n_available:
@@ -38,10 +38,8 @@ def order(n_available: int) -> Iterator[int]:
 
 Float32 = NDArray[np.float32]
 
-
-# Below this peak (-80 dB of full scale) there is nothing to hear.
+# Below this peak (-80 dB of full scale) a slice counts as silent.
 SILENCE_PEAK = 1e-4
-
 
 # Thirds and ends are found among at least four times so many slices of a song.
 MIN_KEPT = 8
@@ -49,7 +47,7 @@ MIN_KEPT = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice:
-    """One slice: ``values`` (frames, n_bins), or a view of that, from ``start_s`` seconds on."""
+    """One slice: ``values`` (frames, n_bins), or a transform of that; ``start_s`` is in seconds."""
 
     values: Float32
     start_s: float
@@ -98,7 +96,7 @@ def sample(audio: AudioFile, spectrogram: AudioSpec, slices: SliceSpec) -> list[
 def open_in_order(
     path: Path, spectrogram: AudioSpec, slices: SliceSpec, n_known: int = 0
 ) -> Iterator[tuple[int, Iterator[Slice]]]:
-    """How many slices a song has, and those slices in the order of hearing, without the first few.
+    """How many slices a song has, and those slices in the sampling order, without the first few.
 
     Each is decoded when it is asked for.
 
@@ -137,7 +135,7 @@ def seek_slice(
 
 
 def choose(n_available: int, slices: SliceSpec) -> list[int]:
-    """Indices of the slices that are heard of ``n_available``, as ``slices.position`` has it."""
+    """Indices of the slices that are used of ``n_available``, as ``slices.position`` has it."""
     n_wanted = min(n_available, slices.most)
     if slices.position in ("spread", "all"):
         return spread(n_available, n_wanted)

@@ -18,26 +18,18 @@ from numpy.typing import NDArray
 from genre_model.core.specs import SoxSpec
 
 Float32 = NDArray[np.float32]
-
-
 Float64 = NDArray[np.float64]
-
 
 UInt8 = NDArray[np.uint8]
 
-
 RANGE_DB = 120
 
-
 N_LEVELS = 249  # between what is below the range, and full scale
-
 
 # The palette begins with the colours of axes and labels.
 FIRST_LEVEL = 4
 
-
 MAX_COLUMNS = 200_000
-
 
 # So many columns at a time stay in the processor's cache.
 CHUNK_COLUMNS = 32

@@ -18,42 +18,29 @@ from genre_model.core.errors import GenreModelError
 if TYPE_CHECKING:
     from types import ModuleType
 
-
 UInt8 = NDArray[np.uint8]
 
-
 Float32 = NDArray[np.float32]
-
-
 Float64 = NDArray[np.float64]
-
 
 # Pixel values of SoX' pictures.
 DARKEST, BRIGHTEST = 4, 254
 
-
 N_ZONES = 10
-
 
 LEVELS = 64
 
-
 DISTANCE = 1
-
 
 # Forward in time; that and up in frequency; up; backward in time and up.
 ANGLES = tuple(np.deg2rad([0, 45, 90, 135]))
 
-
 N_DESCRIPTORS = 7
-
 
 NEIGHBOURS, RADIUS = 8, 2
 
-
 # Codes of 8 neighbours with at most two changes around the circle, and one for all others.
 N_PATTERNS = NEIGHBOURS * (NEIGHBOURS - 1) + 3
-
 
 # A pixel of the thumbnail is the mean of so many by so many.
 SHRINK = 2

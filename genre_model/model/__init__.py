@@ -1,1 +1,1 @@
-"""model."""
+"""From slices to a genre: bundles, the ONNX network, aggregation, vocabulary, artist context."""

@@ -23,7 +23,7 @@ def softmax(logits: NDArray[np.floating]) -> Float64:
 def aggregate(slice_logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
     """Probabilities of the song, (n_genres,), from (n_slices, n_genres) logits.
 
-    They sum to 1, or to less where ``spec.background`` leaves room for "something else", which
+    They sum to 1, or to less where ``spec.other_logit`` leaves room for "something else", which
     takes part as any other class does.  The order of the slices does not matter.
 
     Raises:
@@ -57,7 +57,7 @@ def influence(slice_logits: NDArray[np.floating], spec: AggregationSpec) -> Floa
 
 
 def calibrated(logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
-    """(..., n_genres) logits as probabilities, after ``spec.sharpness`` and ``spec.background``."""
+    """(..., n_genres) logits as probabilities, by the inverse temperature and the other logit."""
     return softmax(with_other_logit(logits, spec))[..., : logits.shape[-1]]
 
 

@@ -1,6 +1,6 @@
 """What the library knows: tracks of one artist inform each other.
 
-Only what was *heard* of the other tracks counts, never their labels, so nothing leaks: in
+Only the *audio* of the other tracks counts, never their labels, so nothing leaks: in
 evaluation all tracks of an artist are in one fold.
 """
 
@@ -16,9 +16,7 @@ from genre_model.model.aggregation import softmax
 
 Float64 = NDArray[np.float64]
 
-
 SMALLEST = 1e-4  # probabilities are kept with four digits
-
 
 ROUNDING = 2e-3  # what that may take from the sum of a closed set of genres
 

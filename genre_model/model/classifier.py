@@ -1,7 +1,7 @@
-"""Hear a song with a bundle's network, and weigh what was heard.
+"""Extract a song's features with a bundle's network, and classify them.
 
-Hearing (decode, spectrogram, network) is the costly part and depends on the file alone; weighing
-(head, aggregation) is a few small products.  They are apart so that what was heard can be kept.
+The extraction (decode, spectrogram, network) is the costly part and depends on the file alone; the
+rest (head, aggregation) is a few small products.  They are apart so that features can be cached.
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ from genre_model.model.trial import try_out
 if TYPE_CHECKING:
     import onnxruntime
 
-
 Float32 = NDArray[np.float32]
-
 
 # How far the probe may be from the stored answer: other processors round differently.
 PROBE_TOLERANCE = 1e-3
@@ -41,7 +39,7 @@ PROBE_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """Which part of a song was heard: the first ``n_extracted`` slices in the order of hearing.
+    """Which slices of a song were extracted: the first ``n_extracted`` in the sampling order.
 
     ``places`` (n_slices,) are the rows' places in that order, of ``n_available`` in all.
     """
@@ -57,7 +55,7 @@ class SongFeatures:
 
     ``features`` (n_slices, n_features), the slices' ``starts_s`` (n_slices,) in seconds, and
     ``tags`` (n_slices, n_tags), which has no columns where the network has no tags.  A slice with
-    several votes has as many rows.  ``sample`` is None where there is no more to hear.
+    several votes has as many rows.  ``sample`` is None where it is the whole song.
     """
 
     features: Float32
@@ -85,8 +83,8 @@ class Classifier:
                 made here, or nothing is lost if this process dies of it.
             trials: The folder where it is noted how such a trial went, so that the next process
                 can do without one.
-            lazily: Leave the network alone until it is needed: weighing what others have heard
-                needs none.  What is wrong with it comes out then.
+            lazily: Leave the network alone until it is needed: classifying cached features needs
+                none.  What is wrong with it comes out then.
 
         Raises:
             BundleError: A file is damaged, the network does not load, or it answers wrongly.
@@ -143,10 +141,10 @@ class Classifier:
 
         Args:
             path: The file.
-            thorough: Hear all slices, not ``max_slices`` of them.
-            until_stable: Hear as many of a long song's slices as it takes to know the answer, if
+            thorough: Extract all slices, not ``max_slices`` of them.
+            until_stable: Extract as many of a long song's slices as it takes to know the answer, if
                 the model says how that is known.
-            known: What was heard of the file before; its slices are not heard again.
+            known: Features that were extracted before; those slices are not extracted again.
 
         Raises:
             AudioError: The file cannot be read as audio, or is too short.
@@ -163,7 +161,7 @@ class Classifier:
     def recall(
         self, known: SongFeatures | None, *, thorough: bool = False, until_stable: bool = False
     ) -> SongFeatures | None:
-        """As much of what was heard before as is needed now; None where that is not enough."""
+        """As many of the known slices as are needed now; None where they are not enough."""
         if known is None or known.sample is None:
             return known
         if thorough or not is_sampled(self.manifest):
@@ -198,7 +196,7 @@ class Classifier:
     def _enough(
         self, in_order: Iterable[SongFeatures], n_available: int, *, until_stable: bool
     ) -> SongFeatures | None:
-        """As many of the slices, in the order of hearing, as are needed; None if there are less."""
+        """As many of the slices, in the sampling order, as are needed; None if there are less."""
         slices, sampling = self.manifest.slices, self.manifest.sampling or SamplingSpec()
         most = min(n_available, sampling.max_slices if until_stable else slices.max_slices)
         found: list[SongFeatures] = []
@@ -293,7 +291,7 @@ class Classifier:
 
 
 def is_sampled(manifest: Manifest) -> bool:
-    """Whether a model knows when it has heard enough of a long song."""
+    """Whether a model can stop early in a long song."""
     return (
         manifest.sampling is not None
         and isinstance(manifest.spectrogram, SpectrogramSpec)
@@ -310,7 +308,7 @@ def as_half(values: Float32) -> Float32:
 
 
 def by_place(extracted: SongFeatures) -> list[SongFeatures]:
-    """What was heard, slice by slice in the order of hearing; a silent slice has no rows."""
+    """The features slice by slice in the sampling order; a silent slice has no rows."""
     assert extracted.sample is not None
     places = extracted.sample.places
     found = []
@@ -323,7 +321,7 @@ def by_place(extracted: SongFeatures) -> list[SongFeatures]:
 
 
 def in_order_of_time(in_order: list[SongFeatures], n_available: int) -> SongFeatures:
-    """Slices that were heard one after the other, as one; inverse of :func:`by_place`."""
+    """The features of slices in the sampling order, as one; inverse of :func:`by_place`."""
     sample = Sample(
         np.repeat(np.arange(len(in_order), dtype=np.int32), [len(v.features) for v in in_order]),
         len(in_order),

@@ -1,14 +1,14 @@
-"""What a listener does with a track, as a small addition to what the audio says.
+"""The play history of a track as a small addition to what the audio says.
 
 O'Brien, as told by Pelchat & Gelowitz (2019), added a track's collaborative filtering features to
-the classifier of its audio, "which improved it slightly".  A library of one listener has none, but
+the classifier of its audio, "which improved it slightly".  A library of one person has none, but
 it has how often a track was played, how it was rated, and how long it has been there.  Artist and
 album are no part of it: genres would leak by their names.
 
 A multinomial logistic regression on these, with a ridge penalty, has the audio's log-probabilities
 as its offset.  It has no constant term, so it cannot correct the audio's priors, and learns
-only what listening says beyond the audio.  The audio's probabilities have to be of tracks that it
-was not fitted on, or there would be nothing left to add.
+only what the play history says beyond the audio.  The audio's probabilities have to be of tracks
+that it was not fitted on, or there would be nothing left to add.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ from genre_model.data.play_history import LARGEST, Float64, PlayHistory
 
 SMALLEST = 1e-4  # probabilities are kept with four digits
 
-
 # No track is told by how very much more it was played than all others, in standard deviations.
 FARTHEST = 4.0
-
 
 N_FEATURES = 3
 
@@ -60,7 +58,7 @@ class PlayHistorySpec:
 
 
 def with_play_history(probabilities: Float64, features: Float64, spec: PlayHistorySpec) -> Float64:
-    """Probabilities (n_tracks, n_genres) after what listening adds to them.
+    """Probabilities (n_tracks, n_genres) after the addition.
 
     Rows keep their sum: "something else" has the share that the audio gave it.  ``features`` are
     (n_tracks, n_features), NaN where there is none.

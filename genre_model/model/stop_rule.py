@@ -1,4 +1,4 @@
-"""Which slices of a long song are heard first, and when enough of them have been.
+"""Which slices of a long song are classified first, and when they are enough.
 
 The order is that of the golden ratio's multiples: any number of slices from its beginning is spread
 over the song nearly as evenly as can be (cf. Niederreiter, *Random number generation and
@@ -23,10 +23,10 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StopRule:
-    """Whether what was heard of a song settles the answer.
+    """Whether the slices so far are enough for the song's answer.
 
     ``families`` (n_genres, n_genres) says with 1 which genres (rows) count for a genre (columns):
-    itself and its kinds.  ``is_root`` (n_genres,) are those that are nobody's kind.
+    itself and its subgenres.  ``is_root`` (n_genres,) are those without a parent.
     """
 
     sampling: SamplingSpec
@@ -49,10 +49,10 @@ class StopRule:
         moves = influence(logits, self.aggregation) @ self.families
         ranked = np.argsort(np.where(self.is_root, -scores, np.inf))
         leader, second = int(ranked[0]), int(ranked[1])
-        kin = self.families[:, leader] > 0
-        errors = reach * moves[:, kin].std(axis=0, ddof=1)
+        family = self.families[:, leader] > 0
+        errors = reach * moves[:, family].std(axis=0, ddof=1)
         threshold = self.aggregation.threshold
-        if threshold > 0 and (np.abs(scores[kin] - threshold) <= errors).any():
+        if threshold > 0 and (np.abs(scores[family] - threshold) <= errors).any():
             return False
         if not self.is_root[second]:  # all genres are of one family
             return True

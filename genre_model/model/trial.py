@@ -26,16 +26,13 @@ from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, load_bundle
 
 LIMIT_S = 60.0  # for all of it, on a slow and busy machine
 
-
 # Run with the parent's own search path, which may have been changed since Python began.
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from genre_model.model.trial_process import main; main(sys.argv[2])"
 )
 
-
 DIED = "the process that tried its network died"
-
 
 TOO_LONG = "its network takes too long to load or to run"
 

@@ -18,10 +18,8 @@ from genre_model.model.classifier import Classifier
 # Of the processor's time, should the parent be gone; and for each of the runs.
 PROCESSOR_LIMIT_S, RUN_LIMIT_S = 30, 10.0
 
-
 # Of addresses, beside those for the network's own weights.
 MEMORY_BYTES = 4 * 2**30
-
 
 WEIGHT_COPIES = 4
 

@@ -1,9 +1,9 @@
 """Which genres may be answered, under which names, and which of them one song gets.
 
-A model's genres form a small tree (Metal is a kind of Rock).  A probability that goes to a genre
-which may not be answered is credited to its nearest ancestor that may; without one it counts for
-"something else".  The answer is the most specific genre that is probable enough: Metal where the
-network is sure of Metal, Rock where it is only sure of Rock.
+A model's genres form a small tree (Metal is a subgenre of Rock).  A probability that goes to a
+genre which may not be answered is credited to its nearest ancestor that may; without one it counts
+for "something else".  The answer is the most specific genre that is probable enough: Metal where
+the network is sure of Metal, Rock where it is only sure of Rock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from genre_model.core.errors import GenreModelError
 
 @dataclass(frozen=True, slots=True)
 class GenreScore:
-    """A genre's name and the probability that the song is of it or of a kind of it."""
+    """A genre's name and the probability that the song is of it or of a subgenre of it."""
 
     genre: str
     probability: float

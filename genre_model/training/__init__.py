@@ -1,1 +1,1 @@
-"""training."""
+"""Train models: a head on embeddings, networks from scratch, and the paper's experiments."""

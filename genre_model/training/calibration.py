@@ -1,4 +1,4 @@
-"""Calibration."""
+"""Choose the temperature, the artist context and the threshold on out-of-fold probabilities."""
 
 from __future__ import annotations
 
@@ -23,23 +23,17 @@ from genre_model.training.training_set import (
 # (n_tracks, n_genres) probabilities of songs, aggregated as a spec says.
 Songs = Callable[[AggregationSpec], Float64]
 
-
 INVERSE_TEMPERATURES = tuple(round(float(value), 3) for value in np.geomspace(0.5, 4.0, 25))
-
 
 # How far few artists may move an inverse temperature from 1: a deviation of its logarithm.
 LOG_DEVIATION = 0.35
 
-
 CONTEXT_WEIGHTS = (0.0, 0.25, 0.5, 0.75)
-
 
 # A context must earn its place: so much log-likelihood a track.
 CONTEXT_GAIN = 0.005
 
-
 MIN_ACCEPTED = 10  # of fewer answers no share is worth naming
-
 
 CAUTION = 1.64  # nineteen to one that other artists do as well
 
@@ -85,7 +79,7 @@ class Calibration:
         *,
         with_context: bool,
     ) -> Calibration:
-        """The likeliest sharpness and context over the tracks of ``use``, and their thresholds."""
+        """The likeliest calibration over the tracks of ``use``, with its thresholds."""
         candidates = training_set.candidates[use]
         other_logit = None if training_set.closed else 0.0
         specs = [AggregationSpec(options.rule, t, other_logit) for t in INVERSE_TEMPERATURES]
@@ -147,7 +141,7 @@ def choose_threshold(
     """The lowest confidence from which on as many answers as the target are likely to be right.
 
     Mistakes come by the artist, and the threshold is chosen on the very tracks that it is judged
-    by.  So the target has to be reached by the tracks, and by the artists, each with one voice
+    by.  So the target has to be reached by the tracks, and by the artists, each with one vote
     however many tracks it has, less ``CAUTION`` standard errors of their mean.
     """
     confidence = probabilities.max(axis=1)
@@ -161,8 +155,8 @@ def choose_threshold(
         if accepted.sum() < MIN_ACCEPTED:
             continue
         of_groups = group_means(right[accepted], members[accepted])
-        doubt = CAUTION * of_groups.std() / np.sqrt(max(1, len(of_groups) - 1))
-        if min(right[accepted].mean(), of_groups.mean() - doubt) >= target:
+        margin = CAUTION * of_groups.std() / np.sqrt(max(1, len(of_groups) - 1))
+        if min(right[accepted].mean(), of_groups.mean() - margin) >= target:
             reached = float(threshold)
     return reached
 

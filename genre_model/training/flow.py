@@ -32,7 +32,6 @@ Extracted = Sequence[tuple[LabelledTrack, SongFeatures]]
 # Extracts the features of tracks; those that fail are left out.
 Extract = Callable[[Sequence[LabelledTrack], Classifier], Extracted]
 
-
 AS_MADE = SlicingOverrides()
 
 

@@ -14,10 +14,7 @@ from numpy.typing import NDArray
 from genre_model.model.aggregation import softmax
 
 Bools = NDArray[np.bool_]
-
-
 Float64 = NDArray[np.float64]
-
 
 # Slices are judged by what has learned from the other parts of so many.
 SELECTION_FOLDS = 3
@@ -26,7 +23,7 @@ SELECTION_FOLDS = 3
 def ease_of(logits: NDArray[np.floating], candidates: Bools, n_slices: int) -> Float64:
     """(n_slices,): the probability of the genres that the label leaves open, the votes' mean.
 
-    ``logits`` (n_slices * votes, n_genres), ``allowed`` (n_genres,).
+    ``logits`` (n_slices * votes, n_genres), ``candidates`` (n_genres,).
     """
     votes = softmax(logits)[:, candidates].sum(axis=1)
     ease: Float64 = votes.reshape(n_slices, -1).mean(axis=1)

@@ -17,24 +17,15 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-
 Bools = NDArray[np.bool_]
-
-
 Float16 = NDArray[np.float16]
-
-
 Float32 = NDArray[np.float32]
-
 
 INPUT = "slices"
 
-
 OUTPUT = "logits"
 
-
 OPSET = 17
-
 
 # How far the exported network's logits may be from Keras', absolutely or relatively.
 EXPORT_TOLERANCE = 1e-4

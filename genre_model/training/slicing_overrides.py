@@ -11,7 +11,6 @@ from genre_model.training.networks.base import Architecture
 
 MIN_FRAMES, MAX_FRAMES = 16, 6_000
 
-
 MAX_SLICES = 10_000  # as many as a bundle may say
 
 

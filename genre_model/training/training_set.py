@@ -1,4 +1,4 @@
-"""Material."""
+"""Labelled tracks with their features, the settings of a training, and its out-of-fold outcome."""
 
 from __future__ import annotations
 
@@ -16,13 +16,8 @@ from genre_model.model.head import Head, StartingModel
 from genre_model.model.play_history import PlayHistorySpec
 
 Float64 = NDArray[np.float64]
-
-
 Bools = NDArray[np.bool_]
-
-
 Indices = NDArray[np.intp]
-
 
 # How many tracks the starting model weighs against the labels, descending; folds choose.
 STRENGTHS = (10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0, 10.0)
@@ -43,10 +38,10 @@ class HeadOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingSet:
-    """Labelled tracks and what was heard of them.
+    """Labelled tracks and their features.
 
     ``means`` (n_tracks, n_features) over each track's slices; ``candidates`` (n_tracks, n_genres).
-    ``now_s`` is the time of the training, which what a listener did is seen from.  ``start`` is the
+    ``now_s`` is the time of the training, for ages in the play history.  ``start`` is the
     model that the training starts from, and ``start_logits`` (n_tracks, n_genres) the mean of what
     it says of the slices; None where there is none.  Where they are ``closed``, there is nothing
     but ``genres``.
@@ -70,7 +65,7 @@ class TrainingSet:
 
     @property
     def play_history(self) -> Float64:
-        """(n_tracks, 3) of what a listener did with each track."""
+        """(n_tracks, 3) of each track's play history."""
         return np.array([track.play_history.features(self.now_s) for track in self.tracks])
 
     def part(self, tracks: Indices) -> TrainingSet:
@@ -89,7 +84,7 @@ class TrainingSet:
 class CrossValidated:
     """Out-of-fold probabilities of songs, (n_tracks, n_genres), and which would be answers.
 
-    Where it counts what a listener did, ``without_play_history`` are the probabilities before that.
+    ``without_play_history`` are the probabilities before the play history, where that is a feature.
     """
 
     split: Split
@@ -114,9 +109,9 @@ def make_training_set(
     genres: tuple[str, ...] | None = None,
     now_s: float = 0.0,
 ) -> TrainingSet:
-    """Put tracks and what was heard of them together; tracks without sound are left out.
+    """Put tracks and their features together; tracks without sound are left out.
 
-    ``genres`` are those of the tracks where None.  ``now_s`` as in :class:`Material`.
+    ``genres`` are those of the tracks where None.  ``now_s`` as in :class:`TrainingSet`.
     """
     pairs = [(t, h) for t, h in zip(tracks, extracted, strict=True) if len(h.features)]
     kept = [track for track, _ in pairs]

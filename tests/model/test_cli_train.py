@@ -162,7 +162,7 @@ def test_files_that_cannot_be_heard_are_named_and_the_others_teach(tmp_path, cap
     assert "8 tracks of 8 artists" in out
     lines = err.splitlines()
     assert len(lines) == 2
-    assert lines[0].startswith("not heard: ")
+    assert lines[0].startswith("not used: ")
     assert r"broken\x1b.mp3: not readable as audio" in lines[0]
     assert lines[1].endswith("silent.wav: silent")
 
@@ -203,7 +203,7 @@ def test_folders_are_taken_as_they_are_called(tmp_path, capsys):
         (["one"], "only Deep has 10 tracks or more: nothing to tell apart"),
         (["one", "--min-tracks", "99"], "no genre has 99 tracks or more: nothing to tell apart"),
         (["one", "--genres", "Deep,Polka"], "no tracks are labelled Polka"),
-        (["broken", "--min-tracks", "1"], "not one of 2 tracks could be heard: "),
+        (["broken", "--min-tracks", "1"], "not one of 2 tracks could be used: "),
         (["broken", "--labels", "tags"], "no genre has 10 tracks or more"),
         (["one", "-o", "file.txt/models"], "cannot write to file.txt/models: "),
         (["one", "-o", "file.txt"], "cannot write to file.txt: "),
@@ -407,8 +407,8 @@ def test_what_cannot_be_heard_is_left_out_and_counted(tiny_bundle, tones, capsys
     (tones / "Dub" / "broken.flac").write_bytes(b"nothing")
     status, out, err = run(capsys, "evaluate", tiny_bundle, tones)
     assert status == 0
-    assert "left out, as they could not be heard: 1" in out
-    assert err.startswith("not heard: ")
+    assert "left out, as they could not be used: 1" in out
+    assert err.startswith("not used: ")
 
 
 def test_tracks_of_one_artist_inform_each_other_where_the_bundle_says_so(tmp_path, tones, capsys):
@@ -471,7 +471,7 @@ def test_a_list_says_what_the_genres_are(tiny_bundle, tones, capsys):
         (b"path,genre\n,\n", "labels.csv: no tracks there"),
         (b"path,genre\n\xff\xfe,x\n", "labels.csv cannot be read as CSV: "),
         (b"path,genre\na.flac,Polka\n", "no track has a label that the bundle knows: Polka (it "),
-        (b"path,genre\na.flac,Jazz\n", "not one of 1 tracks could be heard: a.flac: no such file"),
+        (b"path,genre\na.flac,Jazz\n", "not one of 1 tracks could be used: a.flac: no such file"),
         (None, "labels.csv cannot be read as CSV: No such file or directory"),
     ],
 )
@@ -552,7 +552,7 @@ def test_what_a_listener_did_counts_where_the_list_says_it(trained, music, capsy
     report = json.loads(out)["report"]
     assert report["accuracy_without_play_history"] < 0.6
     assert report["song_accuracy"]["value"] > 0.9
-    assert report["settings"]["what a listener did with tracks counts"] == "yes"
+    assert report["settings"]["play history is a feature"] == "yes"
     bundle = tmp_path / "m" / report["bundle_id"]
     manifest = load_bundle(bundle).manifest
     spec = manifest.play_history
@@ -563,7 +563,7 @@ def test_what_a_listener_did_counts_where_the_list_says_it(trained, music, capsy
     assert known["play_history"] is True
     assert known["accuracy"]["value"] > 0.9
     assert known["threshold"] == spec.threshold
-    assert "what a listener did counts" in run(capsys, "evaluate", bundle, labels)[1]
+    assert "with the play history" in run(capsys, "evaluate", bundle, labels)[1]
     unknown = evaluate(capsys, bundle, playlist(tmp_path / "sound.csv", music, ()))
     assert unknown["play_history"] is False
     assert unknown["threshold"] == (manifest.context or manifest.aggregation).threshold

@@ -38,10 +38,12 @@ VOTES = np.array([[0.1, 0.8, 0.1], [0.5, 0.4, 0.0], [0.0, 0.1, 0.9], [0.2, 0.6, 
 def explanation(votes=VOTES, title="A title", starts_s=(0, 10, 20, 30), names=NAMES):
     vocabulary = Vocabulary({name: name for name in names}, {"Metal": "Rock"})
     song = judge(dict(zip(names, votes.mean(axis=0), strict=True)), vocabulary, Policy(0.4))
-    with_kinds = votes.copy()
-    with_kinds[:, 0] += votes[:, 1]
-    leading = with_kinds[:, names.index(song.best.genre)]
-    evidence = Evidence(names, votes, with_kinds, np.array(starts_s, float), 3.0, loudest(leading))
+    with_subgenres = votes.copy()
+    with_subgenres[:, 0] += votes[:, 1]
+    leading = with_subgenres[:, names.index(song.best.genre)]
+    evidence = Evidence(
+        names, votes, with_subgenres, np.array(starts_s, float), 3.0, loudest(leading)
+    )
     return Explanation(title, song, "Because.", evidence, "model-1", names)
 
 
@@ -108,7 +110,8 @@ def test_reasons_are_sentences():
     policy = Policy(0.6)
     metal = judge({"Rock": 0.1, "Metal": 0.7, "Jazz": 0.2}, vocabulary, policy)
     assert reason_of(metal, policy) == (
-        "Metal has 0.70, which reaches the threshold of 0.60; it is a kind of Rock, which has 0.80."
+        "Metal has 0.70, which reaches the threshold of 0.60; "
+        "it is a subgenre of Rock, which has 0.80."
     )
     doubt = judge({"Jazz": 0.5, "Rock": 0.4}, vocabulary, policy)
     assert reason_of(doubt, policy, {"Jazz": 0.5}) == "Jazz has 0.50, below the threshold of 0.60."

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genre_model.core.errors import GenreModelError
-from genre_model.data.genre_names import fold, tree_parents
+from genre_model.data.genre_names import canonical, tree_parents
 from genre_model.data.labels import LabelPolicy, read_labels
 from genre_model.model.bundle.audit import is_plain
 
@@ -200,7 +200,7 @@ def test_whatever_people_write_gives_classes_or_a_sentence(
     assert len(labelling.labels) == len(genres)
     assert all(is_plain(name) and name for name in labelling.classes)
     if not wanted:
-        assert len({fold(name, labelling.classes) for name in used}) == len(used)
+        assert len({canonical(name, labelling.classes) for name in used}) == len(used)
         n_used = [name for labels in labelling.labels for name in labels[:1]]
         if which == "first":
             assert min(n_used.count(name) for name in used) >= min_tracks

@@ -483,14 +483,14 @@ def test_plays_tell_the_genre_where_the_sound_does_not():
     assert report.coverage > alone.coverage + 0.5
     assert report.precision.value > 0.85
     assert report.accuracy_without_play_history == alone.song_accuracy.value
-    assert report.settings["what a listener did with tracks counts"] == "yes"
-    assert alone.settings["what a listener did with tracks counts"] == "no"
+    assert report.settings["play history is a feature"] == "yes"
+    assert alone.settings["play history is a feature"] == "no"
     assert report.threshold == cross_validated.play_history.threshold != alone.threshold
-    line = f"right, without what a listener did: {alone.song_accuracy.value:.1%}"
+    line = f"right, without the play history: {alone.song_accuracy.value:.1%}"
     assert line in summary(report)
     assert line not in summary(alone)
     assert (cross_validated.without_play_history == alone_evaluated.probabilities).all()
-    assert "what a listener did with tracks counts" in render_html(report)
+    assert "play history is a feature" in render_html(report)
 
 
 def test_nothing_changes_where_listening_is_not_to_count():

@@ -34,7 +34,7 @@ def test_a_system_hears_and_weighs_as_the_user_says(labelled):
     assert manifest.aggregation.rule == "confidence"
     assert manifest.play_history.threshold == report_of(bundle)["threshold"]
     assert "epoch 1: loss " in output
-    assert "right, without what a listener did: " in output
+    assert "right, without the play history: " in output
 
     name = manifest.bundle_id
     labelled("genre", "-q", "--threshold", "0", "--model", name, "title:Hum 8")

@@ -192,7 +192,7 @@ def quick(architecture, epochs, **training):
 
 @pytest.mark.parametrize(
     "architecture",
-    [quick(OBRIEN, 12, batch_size=8, part=8), quick(CRNN, 8, batch_size=2)],
+    [quick(OBRIEN, 12, batch_size=8, microbatch=8), quick(CRNN, 8, batch_size=2)],
     ids=by_name,
 )
 def test_music_is_learned_and_an_interruption_changes_nothing(architecture, tones, tmp_path):

@@ -96,5 +96,5 @@ def test_what_cannot_be_heard_is_named_in_a_training_from_scratch(tmp_path, caps
     (tmp_path / "music" / "Low" / "bad.mp3").write_bytes(b"not music at all" * 100)
     arguments = ["--architecture", "pelchat2019-strided", "--epochs", "1", "-o", tmp_path / "m"]
     assert main(["train", *map(str, [tmp_path / "music", *arguments])]) == 0
-    [line] = [line for line in capsys.readouterr().err.splitlines() if "not heard: " in line]
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "not used: " in line]
     assert "bad.mp3: not readable as audio" in line

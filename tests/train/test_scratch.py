@@ -27,7 +27,7 @@ from genre_model.training.networks.registry import ARCHITECTURES
 from genre_model.training.scratch import slice_store
 from genre_model.training.scratch.checkpoint import CHECKPOINT
 from genre_model.training.scratch.loop import Trainer
-from genre_model.training.scratch.slice_store import SliceForm, StoredTrack, slice_parts
+from genre_model.training.scratch.slice_store import SliceForm, StoredTrack, slice_microbatches
 from genre_model.training.scratch.train import train_system
 
 pytestmark = pytest.mark.tensorflow
@@ -242,14 +242,14 @@ from genre_model.training.keras_export import require_tensorflow
 require_tensorflow("quietly")
 import test_scratch
 
-def slow_parts(tracks, seed, epoch, *sizes):
+def slow_microbatches(tracks, seed, epoch, *sizes):
     for part in parts(tracks, seed, epoch, *sizes):
         yield part
         if epoch == 3:
             print("inside", flush=True)
             time.sleep(600)
 
-parts, trainer.slice_parts = trainer.slice_parts, slow_parts
+parts, trainer.slice_microbatches = trainer.slice_microbatches, slow_microbatches
 tracks = [test_scratch.LabelledTrack(Path(p), (g,)) for p, g in {tracks!r}]
 held_out = test_scratch.validation(tracks)
 test_scratch.train_system(
@@ -370,7 +370,7 @@ def test_bad_files_among_good_ones_are_skipped(train, tracks, tmp_path):
 def test_without_any_good_file_it_is_said(train, tmp_path):
     paths = [tmp_path / f"{number}.mp3" for number in range(4)]
     nothing = [LabelledTrack(path, ("Low",)) for path in paths]
-    with pytest.raises(GenreModelError, match="no training track can be heard"):
+    with pytest.raises(GenreModelError, match="no training track can be used"):
         train(tracks=nothing)
 
 
@@ -396,7 +396,7 @@ def test_every_slice_comes_once_an_epoch_in_another_order(train, tracks, slices_
         file, n_slices = slice_store.store_song(SliceForm.of(TINY), slices_folder, track.path)
         candidates = np.array([True, False, False])
         stored.append(StoredTrack(track, file, np.arange(n_slices), candidates))
-    epochs = [list(slice_parts(stored, 0, epoch, 40, 16)) for epoch in (1, 2)]
+    epochs = [list(slice_microbatches(stored, 0, epoch, 40, 16)) for epoch in (1, 2)]
     everything = np.concatenate([np.load(track.file) for track in stored])
     for parts in epochs:
         assert [(len(slices), ends) for slices, _, ends in parts][:4] == [

@@ -18,9 +18,7 @@ from genre_model.evaluation.report import (
 # Smaller changes than these are not worth a word.
 SMALL_GAIN = 0.01
 
-
 SMALL_GAP = 0.02
-
 
 NOT_IN_TRAINING = {
     "artist": "tracks of artists it was not trained on",
@@ -108,9 +106,9 @@ def gain_of(figures: ModelFigures) -> str:
 
 
 def without_play_history(report: Report) -> list[str]:
-    """What would be right if it did not count what a listener did, where it does."""
+    """The accuracy without the play history, where that is a feature."""
     accuracy = report.accuracy_without_play_history
-    return [] if accuracy is None else [f"right, without what a listener did: {accuracy:.1%}"]
+    return [] if accuracy is None else [f"right, without the play history: {accuracy:.1%}"]
 
 
 def warnings(report: Report) -> list[str]:

@@ -1,1 +1,1 @@
-"""bundle."""
+"""Model bundles on disk: the manifest, reading and writing one, and the audit of a stranger's."""

@@ -28,39 +28,28 @@ from genre_model.model.onnx.graph import Model
 
 MAX_GENRES = 2_000
 
-
 MAX_NAME = 1_000  # letters
 
-
-MAX_NUMBER = 1e6  # of what is fitted: sharpness and the like
-
+MAX_NUMBER = 1e6  # of what is fitted: the inverse temperature and the like
 
 MAX_GAIN = 1e12
-
 
 # What a slice takes in memory: its samples, its frames' samples, the values that it comes to, and
 # those of all slices of a song.
 MAX_SAMPLES, MAX_FRAME_SAMPLES = 2**26, 2**25
 
-
 MAX_VALUES, MAX_SONG_VALUES = 2**24, 2**28
 
-
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
 
 # Names that mean devices on Windows, whatever comes after a full stop.
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
-
 ROUNDING = 1e-3  # of shares that sum to 1
-
 
 MAX_ARRAY_BYTES = 2**26
 
-
 MAX_ARRAYS = 64
-
 
 UNREADABLE = (
     *(ValueError, OSError, EOFError, NotImplementedError, RuntimeError, MemoryError),

@@ -31,29 +31,21 @@ from genre_model.model.head import AnyHead, head_of
 
 MANIFEST = "manifest.json"
 
-
 HEAD = "head.npz"
-
 
 PROBE = "probe.npz"
 
-
 SHIPPED = Path(__file__).parents[2] / "shipped"
-
 
 # A bundle that is being written is a hidden folder of this name.  One that sudden death left behind
 # is removed by the next that is written, but not before it is certain that nobody is at it.
 UNFINISHED = ".unfinished"
 
-
 ABANDONED_S = 24 * 60 * 60.0
-
 
 MAX_MANIFEST_BYTES = 4 * 2**20
 
-
 MAX_FILE_BYTES = 2**30
-
 
 MAX_COMPLAINT = 150
 

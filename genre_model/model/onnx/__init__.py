@@ -1,1 +1,1 @@
-"""onnx."""
+"""ONNX networks: read strictly, checked before they are loaded, and run."""

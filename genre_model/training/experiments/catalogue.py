@@ -28,7 +28,6 @@ from genre_model.training.networks.registry import ARCHITECTURES, EMBEDDINGS
 
 SPLITS: tuple[SplitBy, ...] = ("slice", "song", "album", "artist")
 
-
 STRIDED = ARCHITECTURES["pelchat2019-strided"]
 
 
@@ -46,7 +45,11 @@ def on_few_slices(architecture: Architecture) -> Architecture:
     """
     network = network_of(architecture)
     training = replace(
-        network.training, batch_size=32, part=min(32, network.training.part), epochs=15, patience=5
+        network.training,
+        batch_size=32,
+        microbatch=min(32, network.training.microbatch),
+        epochs=15,
+        patience=5,
     )
     return replace(
         architecture,
@@ -56,7 +59,6 @@ def on_few_slices(architecture: Architecture) -> Architecture:
 
 
 COSTLY = ("pelchat2019", "pelchat2019-strided", "despois2016")
-
 
 # What the sweeps vary: the small reading of the paper's network.
 SWEPT = on_few_slices(STRIDED)
@@ -180,7 +182,7 @@ def positions(_: Sequence[str]) -> list[Condition]:
     thirds: tuple[Position, ...] = ("beginning", "middle", "end")
     return [
         Condition(
-            f"learns the {learned}, hears the {extracted}",
+            f"trained on the {learned}, tested on the {extracted}",
             sliced(position=learned),
             extracted=None if extracted == learned else replace(SWEPT.slices, position=extracted),
         )
@@ -204,7 +206,7 @@ def bands(_: Sequence[str]) -> list[Condition]:
 
 
 def likings(genres: Sequence[str]) -> list[Condition]:
-    """A listener for each genre, who likes nothing else."""
+    """A person for each genre, who likes nothing else."""
     return [Condition(f"likes {genre}", SWEPT, liked=genre) for genre in genres]
 
 
@@ -245,7 +247,7 @@ def splits(
 
 
 def all_systems(_: Sequence[str]) -> list[Condition]:
-    """Every system that hears audio, under the paper's split and by artist.
+    """Every system that takes audio, under the paper's split and by artist.
 
     The networks of the paper learn from few slices, as in the sweeps; their names say so.
     """

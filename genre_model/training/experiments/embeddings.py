@@ -14,11 +14,7 @@ from genre_model.training.networks.base import Architecture, Estimator
 from genre_model.training.networks.registry import EMBEDDINGS
 
 Bools = NDArray[np.bool_]
-
-
 Float32 = NDArray[np.float32]
-
-
 Ints = NDArray[np.intp]
 
 
@@ -65,7 +61,7 @@ def with_head(network: bytes, head: Head) -> bytes:
 
 EMBEDDINGS_SYSTEM = Architecture(
     name=EMBEDDINGS,
-    summary="The default: linear classifiers on what the shipped network hears.",
+    summary="The default: linear classifiers on the embeddings of the shipped network.",
     source="J. Pons, X. Serra: musicnn, 2019; the head is ours",
     spectrogram=SpectrogramSpec(),
     slices=SliceSpec(),

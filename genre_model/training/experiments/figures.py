@@ -15,10 +15,7 @@ from genre_model.model.aggregation import aggregate
 from genre_model.training.experiments.protocol import Answers, Outcome
 
 Float64 = NDArray[np.float64]
-
-
 Bools = NDArray[np.bool_]
-
 
 INVERSE_TEMPERATURES = np.geomspace(0.2, 5.0, 33)
 
@@ -112,7 +109,7 @@ def paired_difference(first: Sequence[Outcome], second: Sequence[Outcome]) -> In
         a, b = one.test, other.test
         if a.group != b.group or not np.array_equal(a.truth, b.truth):
             raise GenreModelError(
-                "a song can be heard under one condition and not under another (is it silent in "
+                "a song can be used under one condition and not under another (is it silent in "
                 "places?): they cannot be compared"
             )
         for right_a, right_b, group in zip(songs_right(a), songs_right(b), a.group, strict=True):
@@ -134,7 +131,7 @@ def negative_log_likelihood(probabilities: Float64, truth: NDArray[np.intp]) -> 
 
 
 def fitted_inverse_temperature(validation: Answers, rule: AggregationRule = "mean") -> float:
-    """The sharpness under which the validation's songs are likeliest (temperature scaling)."""
+    """The inverse temperature under which the validation's songs are likeliest."""
     candidates: list[float] = INVERSE_TEMPERATURES.tolist()
     return min(
         candidates,

@@ -36,15 +36,11 @@ from genre_model.training.scratch.train import select_slices
 
 SplitBy = Literal["slice", "song", "album", "artist"]
 
-
 Order = Literal["as played", "shuffled"]
-
 
 Ints = NDArray[np.intp]
 
-
 N_PARTS = 10
-
 
 TEST, VALIDATION = (0, 1), (2,)
 
@@ -53,8 +49,8 @@ TEST, VALIDATION = (0, 1), (2,)
 class Condition:
     """What is trained, on what, and what it is tested on.
 
-    ``share`` of the training songs is used, ``select`` of their slices (the easiest).  ``heard``
-    are the slices of the test's and the validation's songs, where they are not the training's.
+    ``share`` of the training songs is used, ``select`` of their slices (the easiest).
+    ``extracted`` are the slices of the test's and the validation's songs, where those differ.
     ``liked``: the classes are whether somebody likes a genre, not the genres.
     """
 
@@ -93,7 +89,7 @@ def stamp(path: Path) -> tuple[int, int] | None:
     """A file's size and time of change; None where there is none."""
     try:
         status = path.stat()
-    except OSError:  # it will not be heard
+    except OSError:  # it cannot be used
         return None
     return status.st_size, status.st_mtime_ns
 
@@ -160,7 +156,7 @@ def outcome_of(
     """Train and test, unless that has been done: what was answered is kept in the folder.
 
     Raises:
-        GenreModelError: A library is missing, too few tracks can be heard, or the folder cannot be
+        GenreModelError: A library is missing, too few tracks can be used, or the folder cannot be
             written.
     """
     key = condition.key(seed, tracks)
@@ -235,7 +231,7 @@ def stored_tracks(
     genres: Sequence[str],
     folder: Path,
 ) -> tuple[list[StoredTrack], tuple[SkippedTrack, ...]]:
-    """The tracks' slices on disk, and the tracks that cannot be heard."""
+    """The tracks' slices on disk, and the tracks that cannot be used."""
     with writing(folder):
         candidates = candidate_genres(tracks, genres)
         nothing = np.zeros(len(tracks), dtype=np.bool_)

@@ -25,9 +25,7 @@ from genre_model.training.experiments.protocol import Answers, Outcome
 # Condition -> an outcome a seed.
 Outcomes = Mapping[str, Sequence[Outcome]]
 
-
 RULES: tuple[AggregationRule, ...] = ("mean", "product", "majority", "max", "confidence")
-
 
 N_VOTES = (1, 2, 4, 8)
 
@@ -132,11 +130,11 @@ def side_by_side(outcomes: Outcomes) -> Table:
 
 
 def probabilities(outcomes: Outcomes) -> Table:
-    """What the probabilities are worth, as they come and with a sharpness fitted on other songs."""
+    """What the probabilities are worth, as they come and with a fitted temperature."""
     (found,) = outcomes.values()
     rows: list[tuple[str, ...]] = []
     errors: list[float] = []
-    for title, is_fitted in (("as they come", False), ("sharpness fitted", True)):
+    for title, is_fitted in (("as they come", False), ("temperature fitted", True)):
         songs = [
             song_probabilities(
                 o.test, "mean", fitted_inverse_temperature(o.validation) if is_fitted else 1.0
@@ -169,7 +167,7 @@ def probabilities(outcomes: Outcomes) -> Table:
     )
     conclusion = (
         f"The calibration error is {errors[0]:.3f} as they come and {errors[1]:.3f} with a "
-        f"sharpness fitted on the validation's songs; of the surer half of the songs "
+        f"temperature fitted on the validation's songs; of the surer half of the songs "
         f"{rows[1][3]} % are right, of all {rows[1][1]} %."
     )
     bars = tuple((name, figures_of(list(o)).song) for name, o in outcomes.items())
@@ -236,9 +234,9 @@ def likes(outcomes: Outcomes) -> Table:
     worst = min(bars, key=lambda bar: bar[1].value)
     conclusion = (
         "Of two songs, one liked and one not, the liked one is ranked first in "
-        f"{percent(worst[1].value)} % or more of the pairs ({worst[0]}).  These listeners are made "
+        f"{percent(worst[1].value)} % or more of the pairs ({worst[0]}).  These people are made "
         "up; real likes are less simple."
     )
     return Table(
-        ("listener", "liked, %", "area under the curve, %"), tuple(rows), tuple(bars), conclusion
+        ("person", "liked, %", "area under the curve, %"), tuple(rows), tuple(bars), conclusion
     )

@@ -1,1 +1,1 @@
-"""head."""
+"""The default training: a linear head on embeddings, cross-validated, with its report."""

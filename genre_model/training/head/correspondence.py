@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.data.genre_names import fold
+from genre_model.data.genre_names import canonical
 
 Float32 = NDArray[np.float32]
 
@@ -135,7 +135,7 @@ def ancestry(name: str, parents: Mapping[str, str]) -> Iterable[str]:
 
 def key(name: str) -> str:
     """What names of the same music have in common."""
-    folded = fold(name)
+    folded = canonical(name)
     return SAME.get(folded, folded)
 
 

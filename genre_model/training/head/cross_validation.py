@@ -234,7 +234,7 @@ def add_play_history(
     groups: Sequence[str],
     options: HeadOptions,
 ) -> CrossValidated:
-    """The same with what a listener did with the tracks, and other thresholds, still out of fold.
+    """The same with the tracks' play history, and other thresholds, still out of fold.
 
     ``groups`` as for :func:`choose_threshold`.
     """
@@ -260,7 +260,7 @@ def add_play_history(
 def play_history_out_of_fold(
     training_set: TrainingSet, probabilities: Float64, fold: Indices
 ) -> Float64:
-    """Probabilities after what a listener did, by additions that do not know the track's fold."""
+    """Probabilities with the play history, by additions that do not know the track's fold."""
     features, candidates = training_set.play_history, training_set.candidates
     after: Float64 = probabilities.copy()
     for inside in (fold == one for one in np.unique(fold)):

@@ -5,8 +5,8 @@ no known genre gets low logits everywhere; a softmax fitted as such would have t
 ``aggregate`` weighs the logits against that of "something else".
 
 A label may be coarser than the genres: a track filed under "Pop/Rock" may be Rock, Pop or Metal.
-Then at least one of the allowed genres must speak up, and which is left open: the likelihood of
-the label is the noisy-or of the allowed genres (cf. Cour, Sapp & Taskar, *Learning from partial
+Then at least one of these candidates must be right, and which is left open: the likelihood of
+the label is the noisy-or of the candidates (cf. Cour, Sapp & Taskar, *Learning from partial
 labels*, JMLR 2011).  A ridge penalty pulls the weights towards a prior.
 """
 
@@ -18,26 +18,19 @@ from numpy.typing import NDArray
 from genre_model.model.head import Head
 
 Float64 = NDArray[np.float64]
-
-
 Bools = NDArray[np.bool_]
 
-
 N_STEPS = 400
-
 
 # The three linear classifiers that are averaged, with the one-vs-rest one first.
 HEAD_RIDGE, BALANCE = 0.3, 0.75
 SHRINKAGE, DISCRIMINANT_SCALE = 0.5, 0.3
 RIDGE, LEAST_SQUARES_SCALE = 1.0, 8.0
 
-
 ABSENT = -20.0  # the logit of a genre that a fold has no track of
-
 
 # Where a genre's bias starts: most genres are not what a track is.
 START_BIAS = -2.0
-
 
 # The least variance within genres, of 1 in all: where every track equals its genre's others, there
 # is nothing to divide by.
@@ -61,7 +54,7 @@ def fit_head(
         prior: (n_features, n_genres) weights for raw features; zeros where None.
 
     Returns:
-        A head for raw features; the standardisation is folded into it.
+        A head for raw features; the standardisation is part of it.
     """
     x, mean, deviation = standardised(features)
     weight = track_weights / track_weights.sum()

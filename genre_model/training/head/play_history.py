@@ -1,4 +1,4 @@
-"""Play history."""
+"""Fit the play history's addition to the probabilities of the audio."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from genre_model.model.play_history import SMALLEST, PlayHistorySpec, standardis
 
 Bools = NDArray[np.bool_]
 
-
 N_STEPS = 400
-
 
 RIDGE = 0.01
 
@@ -63,7 +61,7 @@ def minimise(x: Float64, offset: Float64, candidates: Bools, ridge: float) -> Fl
 
 
 def slope(logits: Float64, candidates: Bools) -> Float64:
-    """Gradient of -log of the allowed genres' probability by the logits, (n_tracks, n_genres)."""
+    """Gradient of -log of the candidates' probability by the logits, (n_tracks, n_genres)."""
     of_candidates = softmax(np.where(candidates, logits, -np.inf))
     difference: Float64 = softmax(logits) - of_candidates
     return difference

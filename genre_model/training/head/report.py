@@ -30,25 +30,16 @@ from genre_model.training.head.cross_validation import evaluate_out_of_fold
 from genre_model.training.training_set import CrossValidated, HeadOptions, TrainingSet, is_right
 
 Bools = NDArray[np.bool_]
-
-
 Indices = NDArray[np.intp]
-
-
 Float64 = NDArray[np.float64]
-
 
 HEAD_ARCHITECTURE = "embeddings"
 
-
 N_MISTAKES = 50
-
 
 N_RANKED = 4
 
-
 LEARNING_SHARES = (0.25, 0.5, 0.75, 1.0)
-
 
 MIN_LEARNING_TRACKS, N_LEAST_GENRES = 8, 2
 
@@ -110,10 +101,8 @@ def make_report(
         settings={
             **strength_setting(cross_validated),
             "seed": str(options.seed),
-            "tracks of one artist inform each other": "yes, as heard" if context else "no",
-            "what a listener did with tracks counts": "yes"
-            if cross_validated.play_history
-            else "no",
+            "tracks of one artist inform each other": "yes, by their audio" if context else "no",
+            "play history is a feature": "yes" if cross_validated.play_history else "no",
             **several_genres(training_set),
         },
         accuracy_without_play_history=accuracy_without_play_history(training_set, cross_validated),
@@ -138,7 +127,7 @@ def strength_setting(cross_validated: CrossValidated) -> dict[str, str]:
 def accuracy_without_play_history(
     training_set: TrainingSet, cross_validated: CrossValidated
 ) -> float | None:
-    """The share of songs right before it counted what a listener did; None where it does not."""
+    """The share of songs right without the play history; None where it is no feature."""
     if cross_validated.without_play_history is None:
         return None
     return float(is_right(cross_validated.without_play_history, training_set.candidates).mean())

@@ -1,4 +1,4 @@
-"""Base."""
+"""What can be trained: a network that learns by gradients, or an estimator that is fitted."""
 
 from __future__ import annotations
 
@@ -17,15 +17,9 @@ from genre_model.training.keras_export import require_tensorflow
 if TYPE_CHECKING:
     import keras
 
-
 Bools = NDArray[np.bool_]
-
-
 Float32 = NDArray[np.float32]
-
-
 Ints = NDArray[np.intp]
-
 
 # Gives the training's slices, (n, *shape) at a time, anew with every call.
 Batches = Callable[[], Iterator[Float32]]
@@ -37,7 +31,7 @@ class TrainingSpec:
 
     ``optimizer`` is Keras' name of it, ``optimizer_settings`` what it takes beside the learning
     rate; ``clip_norm`` bounds the norm of all gradients together.  Gradients of a batch are summed
-    over parts of ``part`` slices, which bounds the memory.
+    over microbatches of ``microbatch`` slices, which bounds the memory.
     """
 
     optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"
@@ -47,7 +41,7 @@ class TrainingSpec:
     epochs: int = 20
     patience: int = 5
     clip_norm: float | None = None
-    part: int = 16
+    microbatch: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +116,7 @@ class Architecture:
 
 
 def require_learner(architecture: Architecture) -> None:
-    """Find out before hours of hearing whether a system's libraries are there.
+    """Find out before hours of work whether a system's libraries are there.
 
     Raises:
         GenreModelError: One of them is missing.

@@ -20,7 +20,6 @@ SEGMENTS: SliceSpec = SliceSpec(
     frames=1500, hop_frames=50, max_slices=3, position="ends", transform="glcm"
 )
 
-
 COSTA2011 = Architecture(
     name="costa2011",
     summary="Co-occurrences of grey levels in ten zones of frequency, each with its own SVM.",

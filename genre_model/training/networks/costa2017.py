@@ -1,7 +1,7 @@
 """A convolutional network against textures and support vector machines, after Costa et al. (2017).
 
 ``costa2017-lbp`` is as ``costa2011``, with histograms of local binary patterns in the place of
-co-occurrences.  ``costa2017-cnn`` is a network on six seconds of the picture.  ``costa2017`` hears
+co-occurrences.  ``costa2017-cnn`` is a network on six seconds of the picture.  ``costa2017`` uses
 both on the same half minutes and adds up their probabilities (the sum rule), the mean of ten zones
 and the mean of five times six seconds counting the same.
 
@@ -34,37 +34,25 @@ if TYPE_CHECKING:
     import keras
     import onnx
 
-
 Bools = NDArray[np.bool_]
-
-
 Float32 = NDArray[np.float32]
-
-
 Ints = NDArray[np.intp]
-
 
 FILTERS = (16, 32, 64)
 
-
 DROPOUT = 0.5
-
 
 PIECE_FRAMES = 300
 
-
 N_PIECES = SEGMENTS.frames // PIECE_FRAMES
-
 
 # Of the songs, the part that decides which epoch is best.
 N_VALIDATION_FOLDS = 5
 
-
 SPECTROGRAM = SoxSpec()
 
-
 TRAINING = TrainingSpec(
-    optimizer="adam", learning_rate=1e-3, batch_size=32, epochs=40, patience=8, part=32
+    optimizer="adam", learning_rate=1e-3, batch_size=32, epochs=40, patience=8, microbatch=32
 )
 
 
@@ -177,7 +165,6 @@ def open_cross_entropy(candidates: Any, logits: Any) -> Any:
 
 VERSIONS = '<ir_version: 8, opset_import: ["": 17]>'
 
-
 PARTS = """
 parts (float[n, values] slices) => (float[p, frames, bins] pieces, float[n, zones, d] histograms)
 {
@@ -261,9 +248,7 @@ SOURCE = (
     "Networks for music classification using spectrograms, Applied Soft Computing 52, 2017"
 )
 
-
 WITHOUT_KERAS = ("sklearn", "onnx", "skimage")
-
 
 COSTA2017_LBP = Architecture(
     name="costa2017-lbp",
@@ -274,7 +259,6 @@ COSTA2017_LBP = Architecture(
     learner=Estimator(fit_zone_svms, libraries=WITHOUT_KERAS),
 )
 
-
 COSTA2017_CNN = Architecture(
     name="costa2017-cnn",
     summary="Three convolutions over six seconds of the picture.",
@@ -284,7 +268,6 @@ COSTA2017_CNN = Architecture(
     learner=Network(build, TRAINING),
     cost=Cost(23_296, 513, 23_353_344, 512),
 )
-
 
 COSTA2017 = Architecture(
     name="costa2017",

@@ -18,12 +18,9 @@ from genre_model.training.networks.pelchat2019 import convolved
 if TYPE_CHECKING:
     import keras
 
-
 FILTERS = (32, 64, 128, 128)
 
-
 N_UNITS = 64
-
 
 DROPOUT = 0.5
 

@@ -17,7 +17,6 @@ from genre_model.training.networks.pelchat2019 import SLICES, SPECTROGRAM, TRAIN
 
 TRUNCATED_NORMAL = 0.02
 
-
 DESPOIS2016 = Architecture(
     name="despois2016",
     summary="The network before the paper's: ELU, and small random weights in the dense layers.",

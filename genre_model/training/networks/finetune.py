@@ -19,15 +19,11 @@ from genre_model.training.networks.base import Architecture, Cost, Network, Trai
 if TYPE_CHECKING:
     import keras
 
-
 Weights = dict[str, NDArray[np.float32]]
-
 
 N_FRONT_ENDS, MID_LAYERS = 5, (5, 6, 7)
 
-
 N_DENSE = 200
-
 
 DROPOUT = 0.5
 

@@ -17,12 +17,9 @@ from genre_model.training.networks.base import Architecture, Cost, Network, Trai
 if TYPE_CHECKING:
     import keras
 
-
 N_NOTES = 256
 
-
 N_UNITS = 64
-
 
 DROPOUT = 0.3
 
@@ -55,7 +52,7 @@ MIDI_RNN = Architecture(
             epochs=40,
             patience=8,
             clip_norm=5.0,
-            part=32,
+            microbatch=32,
         ),
     ),
     cost=Cost(52_096, 257, 13_123_584, 256),

@@ -24,27 +24,19 @@ from genre_model.training.networks.base import Architecture, Batches, Cost, Netw
 if TYPE_CHECKING:
     import keras
 
-
 SQUARE = 4
-
 
 N_FILTERS = 128
 
-
 FILTER_SQUARES = 5
-
 
 N_CODE = 64
 
-
 N_DENSE = 128
-
 
 DROPOUT = 0.5
 
-
 PRETRAINING_EPOCHS = 8
-
 
 PRETRAINING_RATE = 1e-3
 
@@ -157,7 +149,7 @@ OBRIEN = Architecture(
     slices=SliceSpec(frames=128, hop_frames=128, max_slices=40, transform="constellation"),
     learner=Network(
         build,
-        TrainingSpec(optimizer="adam", learning_rate=1e-3, epochs=40, patience=8, part=128),
+        TrainingSpec(optimizer="adam", learning_rate=1e-3, epochs=40, patience=8, microbatch=128),
         pretrain=pretrain,
     ),
     cost=Cost(53_760, 129, 688_128, 128),

@@ -26,15 +26,11 @@ from genre_model.training.networks.base import Architecture, Cost, Network, Trai
 if TYPE_CHECKING:
     import keras
 
-
 FILTERS = (64, 128, 256, 512)
-
 
 N_DENSE = 1024
 
-
 DROPOUT = 0.5
-
 
 WHITE = 255.0
 
@@ -101,9 +97,7 @@ def convolved(
 
 SPECTROGRAM = SoxSpec(sample_rate_hz=44_100, pixels_per_s=50)
 
-
 SLICES = SliceSpec(frames=128, hop_frames=128, max_slices=40, min_seconds=0.5)
-
 
 TRAINING = TrainingSpec(
     optimizer="rmsprop",
@@ -113,9 +107,8 @@ TRAINING = TrainingSpec(
     epochs=20,
     patience=5,
     clip_norm=5.0,
-    part=8,
+    microbatch=8,
 )
-
 
 PELCHAT2019 = Architecture(
     name="pelchat2019",
@@ -130,7 +123,6 @@ PELCHAT2019 = Architecture(
     cost=Cost(34_244_800, 1_025, 440_401_920, 1_024),
 )
 
-
 PELCHAT2019_STRIDED = Architecture(
     name="pelchat2019-strided",
     summary="The paper's network with convolutions of stride two: a thirtieth of the weights.",
@@ -139,7 +131,7 @@ PELCHAT2019_STRIDED = Architecture(
     slices=SLICES,
     learner=Network(
         partial(build, stride=2),
-        replace(TRAINING, part=TRAINING.batch_size),
+        replace(TRAINING, microbatch=TRAINING.batch_size),
     ),
     cost=Cost(1_214_656, 1_025, 12_582_912, 1_024),
 )

@@ -35,7 +35,6 @@ ARCHITECTURES: dict[str, Architecture] = {
     )
 }
 
-
 # The default, which is no system of its own but a head on the shipped network's embeddings.
 EMBEDDINGS = "embeddings"
 

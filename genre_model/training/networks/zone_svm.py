@@ -19,40 +19,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
-
-
 Ints = NDArray[np.intp]
-
-
 Float32 = NDArray[np.float32]
-
-
 Float64 = NDArray[np.float64]
-
 
 # Of so many and ten genres, a fit takes a minute or so and 0.4 GB; both grow with the square.
 MAX_SLICES = 3000
 
-
 # The grid, gamma in units of one over the number of values, and what it is tried on.
 PENALTIES = (1.0, 10.0, 100.0)
 
-
 GAMMAS = (0.25, 1.0, 4.0)
-
 
 SEARCH_SLICES = 600
 
-
 SEARCH_ZONES = 3
-
 
 N_FOLDS = 3
 
-
 # Of the solver: probabilities are then exact to four digits.
 TOLERANCE = 1e-5
-
 
 # The least probability, so that its logarithm is finite.
 FLOOR = 1e-7

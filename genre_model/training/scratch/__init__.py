@@ -1,1 +1,1 @@
-"""scratch."""
+"""Train a network from scratch: stored slices, the loop, checkpoints, the bundle."""

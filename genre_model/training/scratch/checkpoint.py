@@ -16,7 +16,6 @@ from genre_model.evaluation.report import EpochReport
 
 CHECKPOINT = "checkpoint.zip"
 
-
 PROGRESS = "progress.json"
 
 

@@ -24,9 +24,7 @@ from genre_model.training.scratch.slice_store import SkippedTrack, StoredTrack
 
 Float32 = NDArray[np.float32]
 
-
 Logits = Callable[[NDArray[np.floating]], Float32]
-
 
 OnEpoch = Callable[[EpochReport], None]
 

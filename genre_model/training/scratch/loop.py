@@ -20,23 +20,20 @@ from genre_model.model.aggregation import aggregate, softmax
 from genre_model.training.keras_export import compiled
 from genre_model.training.networks.base import Network
 from genre_model.training.scratch.checkpoint import Progress
-from genre_model.training.scratch.slice_store import StoredTrack, slice_parts, song_parts
+from genre_model.training.scratch.slice_store import (
+    StoredTrack,
+    slice_microbatches,
+    song_microbatches,
+)
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-
 Bools = NDArray[np.bool_]
-
-
 Float16 = NDArray[np.float16]
-
-
 Float32 = NDArray[np.float32]
 
-
 PREFETCHED_PARTS = 4
-
 
 # A song's genre in validation: the mean of its slices' probabilities.
 SONG_RULE = AggregationSpec(rule="mean")
@@ -89,7 +86,7 @@ class Trainer:
         part = self.spec.batch_size
 
         def batches() -> Iterator[Float32]:
-            for slices, _, _ in slice_parts(tracks, self.seed, 0, part, part):
+            for slices, _, _ in slice_microbatches(tracks, self.seed, 0, part, part):
                 yield slices.astype(np.float32)
 
         self.network.pretrain(self.model, batches, self.seed)
@@ -114,7 +111,7 @@ class Trainer:
 
     def logits(self, slices: NDArray[np.floating]) -> Float32:
         """(n, *shape) slices of one song -> (n, n_genres)."""
-        part = len(slices) if self.network.whole_song else self.spec.part
+        part = len(slices) if self.network.whole_song else self.spec.microbatch
         parts = [slices[first : first + part] for first in range(0, len(slices), part)]
         return np.concatenate([self._infer(values.astype(np.float16)).numpy() for values in parts])
 
@@ -122,8 +119,10 @@ class Trainer:
         self, tracks: Sequence[StoredTrack], epoch: int
     ) -> Iterator[tuple[NDArray[np.floating], Bools, bool]]:
         if self.network.whole_song:
-            return song_parts(tracks, self.seed, epoch, self.spec.batch_size)
-        return slice_parts(tracks, self.seed, epoch, self.spec.batch_size, self.spec.part)
+            return song_microbatches(tracks, self.seed, epoch, self.spec.batch_size)
+        return slice_microbatches(
+            tracks, self.seed, epoch, self.spec.batch_size, self.spec.microbatch
+        )
 
     def _logits(self, slices: tf.Tensor) -> tf.Tensor:
         import tensorflow as tf
@@ -136,7 +135,7 @@ class Trainer:
 
         with tf.GradientTape() as tape:
             logits = self.model(tf.cast(slices, tf.float32), training=True)
-            # -log of the probability of the allowed genres together: cross-entropy, if it is one.
+            # -log of the probability of the candidates together: cross-entropy, if it is one.
             of_candidates = tf.where(candidates, logits, logits.dtype.min)
             losses = tf.reduce_logsumexp(logits, 1) - tf.reduce_logsumexp(of_candidates, 1)
             loss = tf.reduce_sum(losses)

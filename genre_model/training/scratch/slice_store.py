@@ -24,14 +24,8 @@ from genre_model.features.png_songs import song_files
 from genre_model.training.networks.base import Architecture, Estimator
 
 Bools = NDArray[np.bool_]
-
-
 Float16 = NDArray[np.float16]
-
-
 Float32 = NDArray[np.float32]
-
-
 Ints = NDArray[np.intp]
 
 
@@ -47,8 +41,8 @@ class SkippedTrack:
 class StoredTrack:
     """A track whose slices lie in ``file``, (n_slices, *shape) float16, or float32.
 
-    ``indices`` (n,) are those that are used, in order; ``allowed`` (n_genres,) the genres that the
-    track's label leaves open.
+    ``indices`` (n,) are those that are used, in order; ``candidates`` (n_genres,) the
+    genres that the track's label leaves open.
     """
 
     track: LabelledTrack
@@ -120,7 +114,7 @@ def check_parts(tracks: Sequence[StoredTrack]) -> None:
     """
     for part in (False, True):
         if not any(track.validation is part for track in tracks):
-            raise GenreModelError(f"no {'validation' if part else 'training'} track can be heard")
+            raise GenreModelError(f"no {'validation' if part else 'training'} track can be used")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +165,13 @@ def store_song(form: SliceForm, folder: Path, path: Path) -> tuple[Path, int] | 
     return file, len(np.load(file, mmap_mode="r"))
 
 
-def slice_parts(
+def slice_microbatches(
     tracks: Sequence[StoredTrack], seed: int, epoch: int, batch_size: int, part: int
 ) -> Iterator[tuple[NDArray[np.floating], Bools, bool]]:
     """All slices of the tracks in this epoch's order, read from disk as they are needed.
 
     Yields:
-        (n, *shape) slices, their (n, n_genres) allowed genres, and whether a batch ends with them;
+        (n, *shape) slices, their (n, n_genres) candidates, and whether a batch ends with them;
         n is at most ``part``.
     """
     places = [(track, index) for track in tracks for index in track.indices.tolist()]
@@ -191,13 +185,13 @@ def slice_parts(
             yield np.stack(slices), candidates, first + part >= len(batch)
 
 
-def song_parts(
+def song_microbatches(
     tracks: Sequence[StoredTrack], seed: int, epoch: int, batch_size: int
 ) -> Iterator[tuple[NDArray[np.floating], Bools, bool]]:
     """The same by whole songs: the slices of one are in order, and a batch is ``batch_size`` songs.
 
     Yields:
-        As :func:`slice_parts`; n is the song's number of slices.
+        As :func:`slice_microbatches`; n is the song's number of slices.
     """
     order = np.random.default_rng([seed, epoch]).permutation(len(tracks))
     for number, place in enumerate(order.tolist(), start=1):

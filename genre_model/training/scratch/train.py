@@ -59,7 +59,7 @@ def train_system(
         select: The share of slices to learn from, by :func:`select_slices`; all where None.
 
     Raises:
-        GenreModelError: A library is missing, no track can be heard, the folder cannot be written,
+        GenreModelError: A library is missing, no track can be used, the folder cannot be written,
             or the loss is not a number any more.
         ValueError: The arguments do not fit each other.
     """
