@@ -38,7 +38,7 @@ FORMAT = 2  # of the entries
 DEFAULT_MAX_BYTES = 2**30
 
 
-BUSY_S = 60.0
+BUSY_S = 10.0  # who waits so long for others, or for a lock that is never given, does without
 
 
 CHECK_BYTES = 16
@@ -106,6 +106,7 @@ class Cache:
         self.path = path
         self.max_bytes = max_bytes
         self._lock = threading.Lock()
+        self._refused = False  # for the rest of this process: the next file would wait as long
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -168,10 +169,13 @@ class Cache:
         Where the file turns out to be damaged it is set aside, and a new one begun.
         """
         with self._lock:
+            if self._refused:
+                return None
             try:
                 with self._connection:
                     return work(self._connection)
             except sqlite3.Error as error:
+                self._refused = "locked" in str(error)
                 if is_damage(error):
                     self._begin_anew(error)
                 return None

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -459,3 +460,17 @@ def test_a_cache_whose_beginning_is_gone_is_set_aside_where_it_is_our_own(tmp_pa
     cache.close()
     assert len(caplog.records) == (n > 0)
     assert all("is damaged: set aside" in record.getMessage() for record in caplog.records)
+
+
+def test_a_lock_that_is_never_given_is_waited_for_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(genre_model.extraction.cache, "BUSY_S", 0.5)
+    cache = Cache(tmp_path / "features.db")
+    with sqlite3.connect(tmp_path / "features.db", isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        for number in range(20):
+            cache.put(bytes([number]), b"")
+        assert 0.4 < time.monotonic() - began < 3
+        other.execute("ROLLBACK")
+    other.close()
+    cache.close()

@@ -7,6 +7,7 @@ line that it was writing.  A journal that cannot be written is one warning and n
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -185,6 +186,9 @@ def header_of(command: str, options: Options, model: str = "", target: str = GEN
     return Header(FORMAT, command, now, program, model, target, wishes)
 
 
+MAX_TRIES = 1_000  # of names for a file, all of which are taken
+
+
 OPTIONS = (
     *("force", "keep_existing", "write", "album_genre", "threshold", "count"),
     *("second_threshold", "genres", "model", "thorough", "threads"),
@@ -210,12 +214,10 @@ def new_file(folder: Path, began_utc: str) -> IO[bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     make_room(folder)
     name = began_utc[:19].replace(":", "-")
-    number = 1
-    while True:
-        try:
+    for number in range(1, MAX_TRIES + 1):
+        with suppress(FileExistsError):  # another run of the same second
             return (folder / f"{name}{f'.{number}' if number > 1 else ''}.jsonl").open("xb")
-        except FileExistsError:  # another run of the same second
-            number += 1
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 def make_room(folder: Path) -> None:
