@@ -88,3 +88,17 @@ def test_a_hostile_model_in_the_folder_of_models_is_passed_over(library):
     assert "passed over" in beet.errors
     assert "not plain" in beet.errors
     assert json.loads((evil / "manifest.json").read_text())["bundle_id"] == "evil"
+
+
+@pytest.mark.parametrize("date", ["2999-01-01", "2999-01-01T00:00:00+00:00", "soon", "9" * 40])
+def test_a_model_dated_in_the_future_does_not_hide_later_ones(library, date):
+    beet = library(Rock=None)
+    del beet.config["cnngenre"]["model"]
+    models = beet.home / "cnngenre" / "models"
+    write_tiny_bundle(models / "dated", bundle_id="dated", created_utc=date)
+    write_tiny_bundle(models / "later", bundle_id="later", created_utc="2026-01-01T00:00:00+00:00")
+    beet("genre", "-W", "-f")
+    assert beet("ls", "-f", "$cnngenre_model").strip() == "later"
+    (models / "later" / "manifest.json").unlink()
+    beet("genre", "-W", "-f")
+    assert beet("ls", "-f", "$cnngenre_model").strip() == "dated"
