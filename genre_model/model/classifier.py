@@ -92,6 +92,7 @@ class Classifier:
         self.bundle = bundle
         self.manifest = bundle.manifest
         self._head = bundle.head()
+        self._music_detector = bundle.music_detector()
         manifest = bundle.manifest
         self.rule = stop_rule(
             manifest.genres,
@@ -234,10 +235,15 @@ class Classifier:
         return np.array(rows).reshape(len(rows), len(self.manifest.genres))
 
     def probabilities(self, extracted: SongFeatures) -> dict[str, float]:
-        """Probability of each of the model's genres for the song; empty for a silent one."""
+        """Probability of each of the model's genres for the song; empty for a silent one.
+
+        They are small where the model can tell that it is no music.
+        """
         if len(extracted.features) == 0:
             return {}
         song = aggregate(self.slice_logits(extracted), self.manifest.aggregation)
+        if self._music_detector is not None:
+            song = song * self._music_detector.share(extracted.features)
         return dict(zip(self.manifest.genres, song.tolist(), strict=True))
 
     def features(self, values: Float32) -> Float32:

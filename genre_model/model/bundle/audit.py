@@ -149,6 +149,21 @@ def corrects(arrays: Mapping[str, NDArray[Any]], n_genres: int) -> bool:
     )
 
 
+def find_music_fault(arrays: Mapping[str, NDArray[Any]]) -> str | None:
+    """What is wrong with the detector of music beside a head, if there is one and it is wrong."""
+    weights, bias = arrays.get("music_weights"), arrays.get("music_bias")
+    if weights is None and bias is None:
+        return None
+    fits = (
+        weights is not None
+        and bias is not None
+        and weights.shape == arrays["weights"].shape[:1]
+        and bias.shape == (1,)
+        and bool(np.isfinite(weights).all() and np.isfinite(bias).all())
+    )
+    return None if fits else "has a detector of music that does not fit"
+
+
 def audit_network(content: bytes, network: NetworkSpec) -> Model:
     """A network of known operators that has the input and the outputs that a manifest names.
 

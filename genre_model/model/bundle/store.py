@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from genre_model.core.errors import BundleError
 from genre_model.core.text import harmless
-from genre_model.model.bundle.audit import arrays_in, find_fault, find_head_fault
+from genre_model.model.bundle.audit import arrays_in, find_fault, find_head_fault, find_music_fault
 from genre_model.model.bundle.manifest import SCHEMA, Manifest, Origin
 from genre_model.model.head import AnyHead, head_of
+from genre_model.model.music_detector import MusicDetector
 
 MANIFEST = "manifest.json"
 
@@ -95,6 +96,23 @@ class Bundle:
         if fault:
             raise BundleError(f"{self.directory}: {HEAD} {fault}")
         return head_of(arrays)
+
+    def music_detector(self) -> MusicDetector | None:
+        """The detector of music that the head's file has beside the head, or None.
+
+        Raises:
+            BundleError: It does not fit the head.
+        """
+        if HEAD not in self.manifest.files:
+            return None
+        arrays = self.arrays(HEAD)
+        fault = find_music_fault(arrays)
+        if fault:
+            raise BundleError(f"{self.directory}: {HEAD} {fault}")
+        if "music_weights" not in arrays:
+            return None
+        weights, bias = arrays["music_weights"], arrays["music_bias"]
+        return MusicDetector(weights.astype(np.float32), float(bias[0]))
 
 
 def load_bundle(directory: Path) -> Bundle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -9,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
@@ -20,6 +22,7 @@ from genre_model.model.bundle.store import HEAD, PROBE, Bundle, write_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.model.head import arrays_of
 from genre_model.training.head.comparison import Rival, rival_of, shares_network
+from genre_model.model.music_detector import MUSIC_THRESHOLD
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.report import make_report
 from genre_model.training.head.start import starting_from
@@ -50,7 +53,7 @@ def train_head_bundle(
     head = fit(training_set, everything, job.options, cross_validated.strength)
     rivals, not_compared = rivals_of(job, backbone, training_set)
     slices = backbone.arrays(PROBE)["slices"]
-    weights = npz(**arrays_of(head))
+    weights = npz(**arrays_of(head), **music_arrays(backbone, extracted))
     network = backbone.read(backbone.manifest.network.file)
     bundle_id = new_bundle_id(created, network, weights)
     stamp = created.isoformat(timespec="seconds")
@@ -111,3 +114,24 @@ def rivals_of(
     if not shares_network(job.in_use, backbone):
         return rivals, f"{name}, the model in use, has another network and was not compared"
     return [*rivals, rival_of(name, job.in_use, training_set, job.tree)], ""
+
+
+def music_arrays(
+    backbone: Bundle, extracted: Sequence[tuple[LabelledTrack, SongFeatures]]
+) -> dict[str, NDArray[np.float32]]:
+    """The backbone's detector of music, unless the user has a genre that it takes for none.
+
+    Who labels audiobooks or field recordings wants them answered.
+    """
+    detector = backbone.music_detector()
+    if detector is None:
+        return {}
+    tracks, rejected = Counter[str](), Counter[str]()
+    for track, sound in extracted:
+        if len(sound.features):
+            other = detector.probability(sound.features) < MUSIC_THRESHOLD
+            tracks.update(track.labels)
+            rejected.update(track.labels if other else ())
+    if any(rejected[label] > n / 2 for label, n in tracks.items()):
+        return {}
+    return {"music_weights": detector.weights, "music_bias": np.array([detector.bias], np.float32)}

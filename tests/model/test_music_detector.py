@@ -1,0 +1,76 @@
+"""What is no music gets no genre, and music keeps its answers to the digit."""
+
+import numpy as np
+import pytest
+from bundle_files import replace_file, write_tiny_bundle
+
+from genre_model.core.errors import BundleError
+from genre_model.model.aggregation import aggregate
+from genre_model.model.bundle.arrays import npz
+from genre_model.model.bundle.store import HEAD, read_bundle
+from genre_model.model.classifier import Classifier, SongFeatures, load_classifier
+from genre_model.model.music_detector import MusicDetector
+
+
+def song(*rows):
+    features = np.array(rows, np.float32)
+    return SongFeatures(features, np.arange(len(rows)) * 3.0, np.zeros((len(rows), 0), np.float32))
+
+
+def with_detector(directory, weights, bias):
+    """A tiny bundle whose head's file has arrays of a detector beside it."""
+    write_tiny_bundle(directory)
+    arrays = read_bundle(directory).arrays(HEAD)
+    replace_file(directory, HEAD, npz(**arrays, music_weights=weights, music_bias=bias))
+    return directory
+
+
+def test_the_probability_is_of_the_mean_of_the_slices():
+    detector = MusicDetector(np.array([1.0, -1.0], np.float32), 0.5)
+    found = detector.probability(np.array([[1, 0], [0, 3]], np.float32))
+    assert found == pytest.approx(1 / (1 + np.exp(0.5)))
+    assert detector.share(np.array([[1, 0]], np.float32)) == 1.0
+    assert detector.share(np.array([[0, 3]], np.float32)) == pytest.approx(1 / (1 + np.exp(2.5)))
+
+
+def test_music_keeps_its_probabilities_and_other_sound_loses_them(tmp_path):
+    weights = np.array([0.0, 0.0, -100.0], np.float32)
+    model = Classifier(read_bundle(with_detector(tmp_path / "b", weights, np.float32([1.0]))))
+    plain = Classifier(read_bundle(write_tiny_bundle(tmp_path / "plain")))
+    music, noise = song([3.0, 1.0, 0.0]), song([1.0, 1.0, 5.0])
+    assert model.probabilities(music) == plain.probabilities(music)
+    assert (
+        max(model.probabilities(noise).values()) < 1e-6 < max(plain.probabilities(noise).values())
+    )
+
+
+@pytest.mark.parametrize(
+    ("weights", "bias"),
+    [([1.0, 2.0], [0.0]), ([1.0, 2.0, 3.0], [0.0, 0.0]), ([np.nan, 1.0, 1.0], [0.0])],
+)
+def test_a_detector_that_does_not_fit_is_refused(tmp_path, weights, bias):
+    directory = with_detector(tmp_path / "b", np.float32(weights), np.float32(bias))
+    with pytest.raises(BundleError, match="detector of music"):
+        Classifier(read_bundle(directory))
+
+
+def test_half_a_detector_is_refused(tmp_path):
+    directory = write_tiny_bundle(tmp_path / "b")
+    arrays = read_bundle(directory).arrays(HEAD)
+    replace_file(directory, HEAD, npz(**arrays, music_bias=np.float32([0.0])))
+    with pytest.raises(BundleError, match="detector of music"):
+        Classifier(read_bundle(directory))
+
+
+def test_the_shipped_model_scales_the_genres_of_noise_only():
+    model = load_classifier()
+    rng = np.random.default_rng(0)
+    embedding = rng.normal(0, 0.5, (4, 200)).astype(np.float32)
+    weights = model.bundle.music_detector().weights
+    direction = weights / np.linalg.norm(weights)
+    music, noise = embedding + 20 * direction, embedding - 20 * direction
+    for features, answered in ((music, True), (noise, False)):
+        starts = np.arange(4.0)
+        found = model.probabilities(SongFeatures(features, starts, np.zeros((4, 0), np.float32)))
+        plain = aggregate(model.slice_logits(song(*features)), model.manifest.aggregation)
+        assert (list(found.values()) == plain.tolist()) is answered
