@@ -9,8 +9,7 @@
 The detector is a logistic regression on the mean embedding of a file: the labelled clips of MUSIC
 against noise, tones and clicks that are made here, and speech.  Files whose path has "music" in it
 are left out of the folders of speech and tests.  The table says how often the model answers other
-sound without and with the detector, and how many of the labelled clips the detector rejects when
-their artist is left out of its fit.
+sound without and with the detector.
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ from sklearn.preprocessing import StandardScaler
 from genre_model.core.errors import AudioError
 from genre_model.model.aggregation import aggregate
 from genre_model.model.bundle.arrays import npz
-from genre_model.model.bundle.store import HEAD, Bundle, read_bundle, write_bundle
+from genre_model.model.bundle.store import HEAD, Bundle, load_bundle, write_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
-from genre_model.model.music_detector import MUSIC_THRESHOLD, MusicDetector
+from genre_model.model.music_detector import MusicDetector
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 
 Floats = NDArray[np.float64]
@@ -46,9 +45,10 @@ RATE_HZ = 16_000
 N_NOISES, NOISE_S = 150, 12.0
 MAX_FILES = 120  # of a folder, drawn at random
 C = 0.01  # the inverse strength of the ridge; 0.003 and 0.1 give much the same
-# A music library has more music than other sound.  Of 1, 2 and 4 to 1 the first odds by which fewer
-# than 1 in 200 of the answered labelled clips are lost, out of fold.
-PRIOR_LOG_ODDS = np.log(2)
+# A music library has more music than other sound: of these odds the first by which at most so many
+# of the labelled clips that are answered are lost, out of fold.
+PRIOR_ODDS = (1, 2, 4, 8)
+MAX_LOST = 1 / 200
 N_FOLDS = 5
 SUFFIXES = {".ogg", ".oga", ".opus", ".mp3", ".wav", ".flac"}
 
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, action="append", required=True)
     parser.add_argument("--test", type=Path, action="append", default=[])
     options = parser.parse_args()
-    bundle = read_bundle(options.bundle)
+    bundle = load_bundle(options.bundle)
     classifier = Classifier(bundle)
     with (options.music / "manifest.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -72,9 +72,11 @@ def main() -> None:
     x = np.array([mean_embedding(song) for song in other + clips])
     is_music = np.repeat([False, True], [len(other), len(clips)])
     artists = [f"other {n}" for n in range(len(other))] + [row["artist"] for row in rows]
-    rejected = out_of_fold(x, is_music, artists)[is_music] < MUSIC_THRESHOLD
-    detector = fit(x, is_music)
-    print_table(classifier, detector, clips, rejected, options.test)
+    log_odds = out_of_fold(x, is_music, artists)[is_music]
+    answered = np.array([answers(classifier, song) for song in clips])
+    prior = choose_prior(log_odds, answered)
+    detector = fit(x, is_music, prior)
+    print_table(classifier, detector, options.test)
     replace_head(bundle, detector)
 
 
@@ -180,37 +182,38 @@ def pipeline() -> Pipeline:
 
 
 def out_of_fold(x: Floats, is_music: NDArray[np.bool_], artists: list[str]) -> Floats:
-    """The probability of music of each file, by a detector that did not see its artist."""
+    """The log-odds of music of each file, by a detector that did not see its artist."""
     folds = GroupKFold(N_FOLDS)
-    found = cross_val_predict(
-        pipeline(), x, is_music, groups=artists, cv=folds, method="predict_proba"
+    found: Floats = cross_val_predict(
+        pipeline(), x, is_music, groups=artists, cv=folds, method="decision_function"
     )
-    log_odds = np.log(found[:, 1] / found[:, 0]) + PRIOR_LOG_ODDS
-    probabilities: Floats = 1 / (1 + np.exp(-log_odds))
-    return probabilities
+    return found
 
 
-def fit(x: Floats, is_music: NDArray[np.bool_]) -> MusicDetector:
+def choose_prior(log_odds: Floats, answered: NDArray[np.bool_]) -> float:
+    """The first of ``PRIOR_ODDS`` that loses few enough of the answered clips, as log-odds."""
+    for odds in PRIOR_ODDS:
+        prior = float(np.log(odds))
+        rejected = log_odds + prior < 0  # a probability below MUSIC_THRESHOLD
+        lost = int((answered & rejected).sum())
+        print(f"odds {odds} to 1: {rejected.sum()} of {len(log_odds)} labelled clips rejected,")
+        print(f"  {lost} of the {answered.sum()} that are answered")
+        if lost <= MAX_LOST * answered.sum():
+            return prior
+    raise SystemExit("no odds lose few enough of the labelled clips")
+
+
+def fit(x: Floats, is_music: NDArray[np.bool_], prior: float) -> MusicDetector:
     """The detector of all files, with the standardisation folded into its weights."""
     fitted = pipeline().fit(x, is_music)
     scaler, regression = fitted[0], fitted[1]
     weights = regression.coef_[0] / scaler.scale_
-    bias = regression.intercept_[0] - weights @ scaler.mean_ + PRIOR_LOG_ODDS
+    bias = regression.intercept_[0] - weights @ scaler.mean_ + prior
     return MusicDetector(weights.astype(np.float32), float(np.float32(bias)))
 
 
-def print_table(
-    classifier: Classifier,
-    detector: MusicDetector,
-    clips: list[SongFeatures],
-    rejected: NDArray[np.bool_],
-    folders: list[Path],
-) -> None:
-    """Answers to other sound without and with the detector, and labelled clips that it rejects."""
-    answered = np.array([answers(classifier, song) for song in clips])
-    lost = int((answered & rejected).sum())
-    print(f"labelled clips: {len(clips)}, rejected {rejected.sum()}; of {answered.sum()} answered")
-    print(f"ones {lost} are lost (their artist left out of the fit)")
+def print_table(classifier: Classifier, detector: MusicDetector, folders: list[Path]) -> None:
+    """How often other sound is answered, without and with the detector."""
     print("\n| other sound | files | answered without | with the detector |\n|---|---|---|---|")
     for folder in folders:
         songs = extract_all(classifier, other_sound(folder))
@@ -247,7 +250,7 @@ def replace_head(bundle: Bundle, detector: MusicDetector) -> None:
         )
         for path in written.directory.iterdir():
             shutil.copyfile(path, folder / path.name)
-    Classifier(read_bundle(folder))
+    Classifier(load_bundle(folder))
 
 
 def base_id(bundle_id: str) -> str:

@@ -6,7 +6,7 @@ turn comes, and what was planned for it is stored only where its genres are stil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from beets.dbcore import Results
@@ -30,6 +30,10 @@ class Tracks:
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    def sorted(self, key: Callable[[int], str]) -> Tracks:
+        """The same tracks in the order of a key of their ids; equal ones stay in their order."""
+        return Tracks(self._lib, sorted(self._ids, key=key))
 
     def __iter__(self) -> Iterator[Item]:
         for start in range(0, len(self._ids), N_LOADED):

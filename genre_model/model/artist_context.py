@@ -7,6 +7,7 @@ evaluation all tracks of an artist are in one fold.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from genre_model.core.specs import ContextSpec
 from genre_model.model.aggregation import softmax
 
 Float64 = NDArray[np.float64]
+Key = TypeVar("Key")
 
 SMALLEST = 1e-4  # probabilities are kept with four digits
 
@@ -56,14 +58,17 @@ def means_of_groups(values: Float64, groups: Sequence[str]) -> Float64:
     return means
 
 
-def song_in_context(
-    own: Mapping[str, float], others: Sequence[Mapping[str, float]], spec: ContextSpec
-) -> dict[str, float]:
-    """The same for one track: its own probabilities, and those of the artist's other tracks.
+def songs_in_context(
+    songs: Mapping[Key, Mapping[str, float]], spec: ContextSpec
+) -> dict[Key, dict[str, float]]:
+    """The probabilities of each song of one group, in the light of the others.
 
-    A genre that a track lacks has a probability of nought there.
+    A genre that a song lacks has probability 0 there.
     """
-    genres = list(dict.fromkeys(genre for track in (own, *others) for genre in track))
-    rows = [[track.get(genre, 0.0) for genre in genres] for track in (own, *others)]
-    mixed = in_context(np.array(rows, dtype=np.float64), ["artist"] * len(rows), spec)
-    return dict(zip(genres, mixed[0].tolist(), strict=True))
+    genres = list(dict.fromkeys(genre for song in songs.values() for genre in song))
+    rows = [[song.get(genre, 0.0) for genre in genres] for song in songs.values()]
+    mixed = in_context(np.array(rows, dtype=np.float64), ["group"] * len(rows), spec)
+    return {
+        key: dict(zip(genres, row, strict=True))
+        for key, row in zip(songs, mixed.tolist(), strict=True)
+    }

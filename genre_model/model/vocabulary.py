@@ -87,6 +87,11 @@ class Vocabulary:
         """What is written for each of a model's genres; those that are dropped keep their name."""
         return tuple(self.names.get(genre, genre) for genre in genres)
 
+    def root(self, name: str) -> str:
+        """The written ancestor of a written name that is nobody's subgenre."""
+        ancestries = map(self.ancestry, self.names)
+        return next(found[-1] for found in ancestries if name in found)
+
     def roots(self) -> set[str]:
         """Written names that are nobody's sub-genre."""
         return {self.ancestry(genre)[-1] for genre in self.names}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from genre_model.core.specs import ContextSpec
-from genre_model.model.artist_context import in_context, song_in_context
+from genre_model.model.artist_context import in_context, songs_in_context
 
 ALONE = ContextSpec(0.0, 1.0, 0.5)
 HALF = ContextSpec(0.5, 1.5, 0.5)
@@ -74,8 +74,7 @@ def noted(row):
 def test_a_song_in_context_is_the_row_of_all_songs_in_context(weights, other_logit):
     rows = closed(weights**3) * (0.8 if other_logit else 1)
     expected = in_context(rows, ["a"] * 5, HALF)[0]
-    own, *others = map(noted, rows)
-    found = song_in_context(own, others, HALF)
+    found = songs_in_context(dict(enumerate(map(noted, rows))), HALF)[0]
     assert [found.get(f"genre {k}", 0.0) for k in range(6)] == pytest.approx(expected, abs=0.02)
     assert sum(found.values()) <= 1 + 1e-9
     if not other_logit:
@@ -83,6 +82,7 @@ def test_a_song_in_context_is_the_row_of_all_songs_in_context(weights, other_log
 
 
 def test_a_genre_that_only_the_others_have_is_not_taken_for_something_else():
-    found = song_in_context({"Rock": 1.0}, [{"Jazz": 1.0}] * 9, ContextSpec(0.9, 1.0, 0.5))
+    songs = {"own": {"Rock": 1.0}} | {n: {"Jazz": 1.0} for n in range(9)}
+    found = songs_in_context(songs, ContextSpec(0.9, 1.0, 0.5))["own"]
     assert found["Jazz"] > 0.9
     assert sum(found.values()) == pytest.approx(1)

@@ -4,22 +4,26 @@ from dataclasses import replace
 
 import pytest
 
+from beetsplug.cnngenre.classify.context import agreed_genre, filled
 from genre_model.core.specs import ContextSpec
 from genre_model.model.bundle.store import load_bundle, write_bundle
+from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 
 
 @pytest.fixture
 def social(beet, tone, tmp_path, pitch_bundle):
     """A ``beet`` whose model weighs an artist's tracks together; ``social(title=artist)``."""
-    pitch = load_bundle(pitch_bundle)
-    contents = {name: pitch.read(name) for name in pitch.manifest.files}
-    manifest = replace(pitch.manifest, bundle_id="social-1", context=ContextSpec(0.75, 3.0, 0.6))
-    write_bundle(tmp_path / "social", manifest, contents)
-    beet.config["cnngenre"] |= {"model": str(tmp_path / "social"), "auto": False}
 
-    def make(**artists):
+    def make(weight=0.75, common=None, **artists):
+        pitch = load_bundle(pitch_bundle)
+        contents = {name: pitch.read(name) for name in pitch.manifest.files}
+        context = ContextSpec(weight, 3.0 if weight > 0.5 else 1.0, 0.6)
+        manifest = replace(pitch.manifest, bundle_id="social-1", context=context)
+        write_bundle(tmp_path / "social", manifest, contents)
+        beet.config["cnngenre"] |= {"model": str(tmp_path / "social"), "auto": False}
         for title, artist in artists.items():
-            tone(title.partition("_")[0], title, artist=artist)
+            tags = {"artist": artist, "albumartist": artist} | (common or {})
+            tone(title.partition("_")[0], title, **tags)
         beet("import", "-A", tmp_path / "music")
         return beet
 
@@ -46,3 +50,75 @@ def test_guests_and_partners_are_other_artists(social):
     beet = social(Rock_1="Y", Rock_2="X & Y", Rock_3="Xavier feat. Y", Unsure="X feat. Y")
     beet("genre")
     assert beet.genres()["Unsure"] == ""
+
+
+ALBUM = {"albumartist": "Low", "album": "One"}
+
+
+def test_the_tracks_of_an_album_inform_each_other_whoever_plays(social):
+    beet = social(common=ALBUM, Rock_1="A", Rock_2="B", Rock_3="C", Unsure="D")
+    beet("genre")
+    assert beet.genres()["Unsure"] == "Rock"
+
+
+@pytest.mark.parametrize("changed", [("albumartist=Various Artists",), ("comp=True",)])
+def test_the_tracks_of_a_compilation_do_not(social, changed):
+    beet = social(common=ALBUM, Rock_1="A", Rock_2="B", Rock_3="C", Unsure="D")
+    beet("modify", "-y", *changed)
+    beet("genre")
+    assert beet.genres()["Unsure"] == ""
+
+
+def test_an_album_whose_sure_tracks_agree_has_no_holes(social):
+    beet = social(weight=0.3, common=ALBUM, Rock_1="Low", Rock_2="Low", Unsure="Low")
+    output = beet("genre")
+    assert beet.genres() == {"Rock_1": "Rock", "Rock_2": "Rock", "Unsure": "Rock"}
+    assert "as the rest of the album" in output
+
+
+GENRES, PARENTS = ("Rock", "Metal", "Jazz"), {"Metal": "Rock"}
+
+
+def song(*scores):
+    """A song whose first score is accepted from 0.6 on; ``("Rock", 0.7), ("Jazz", 0.2)``."""
+    vocabulary = make_vocabulary(GENRES, PARENTS, {}, None)
+    return judge(dict(scores), vocabulary, Policy(0.6))
+
+
+ROCK, METAL, JAZZ = song(("Rock", 0.9)), song(("Metal", 0.8)), song(("Jazz", 0.9))
+HOLE = song(("Rock", 0.4), ("Jazz", 0.2))
+
+
+@pytest.mark.parametrize(
+    ("songs", "genre"),
+    [
+        ([ROCK, METAL], "Rock"),
+        ([ROCK, ROCK, HOLE, HOLE], "Rock"),
+        ([ROCK, ROCK, HOLE, HOLE, HOLE], None),
+        ([ROCK, HOLE], None),
+        ([ROCK, ROCK, JAZZ], None),
+        ([HOLE, HOLE], None),
+    ],
+)
+def test_an_album_agrees_where_two_or_more_and_at_least_half_are_sure_of_one(songs, genre):
+    assert agreed_genre(songs, make_vocabulary(GENRES, PARENTS, {}, None)) == genre
+
+
+def test_a_hole_is_filled_only_with_what_is_probable_for_it():
+    assert filled(HOLE, "Rock").genres == ("Rock",)
+    assert filled(HOLE, "Jazz") is HOLE
+    assert filled(JAZZ, "Rock") is JAZZ
+    assert filled(HOLE, None) is HOLE
+
+
+def test_an_odd_track_of_an_album_keeps_its_own_genre(social):
+    beet = social(weight=0.3, common=ALBUM, **dict.fromkeys(("Rock_1", "Rock_2", "Jazz_1"), "Low"))
+    beet("genre")
+    assert beet.genres()["Jazz_1"] == "Jazz"
+
+
+def test_tracks_that_come_later_see_what_the_album_had(social):
+    beet = social(weight=0.3, common=ALBUM, Rock_1="Low", Rock_2="Low", Unsure="Low")
+    beet("genre", "title:Rock")
+    beet("genre", "title:Unsure")
+    assert beet.genres()["Unsure"] == "Rock"

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets.library import Item, Library
 
+from beetsplug.cnngenre.classify.context import (
+    agreed_genre,
+    classified_before,
+    filled,
+    group_of,
+    grouped,
+)
 from beetsplug.cnngenre.classify.labels import play_history_of
 from beetsplug.cnngenre.classify.models import find_bundle
 from beetsplug.cnngenre.config import GENRES, UserError
@@ -28,8 +34,7 @@ from beetsplug.cnngenre.tagging.fields import (
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, plan_tags, plan_without_audio
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import ContextSpec
-from genre_model.data.artists import NOBODY, lead_artist
-from genre_model.model.artist_context import song_in_context
+from genre_model.model.artist_context import songs_in_context
 from genre_model.model.play_history import song_with_play_history
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
 
@@ -121,17 +126,21 @@ class TrackClassifier:
     def verdicts(self, items: Iterable[Item]) -> Iterator[Verdict]:
         """A verdict on each track.  Changes nothing.
 
-        They come in the tracks' order; by the artist with a model that weighs an artist's tracks
-        together.  Items are touched in the calling thread only: beets expands their paths through
-        a context that other threads do not have.
+        They come in the tracks' order; by the artist with a model that weighs the tracks of an
+        artist and an album together.  Items are touched in the calling thread only: beets expands
+        their paths through a context that other threads do not have.
         """
         if self._context is None:
             yield from (self._verdict(task, outcome) for task, outcome in self._outcomes(items))
             return
-        by_artist = sorted(items, key=artist_of)
-        extracted = self._extracted_before()
-        for artist, group in groupby(self._outcomes(by_artist), lambda o: artist_of(o[0].item)):
-            yield from self._verdicts_in_context([*group], extracted.get(artist, ()), self._context)
+        before = classified_before(self._lib, self.bundle_id)
+        outcomes = self._outcomes(grouped(items, self._lib))
+        for group, members in groupby(outcomes, lambda outcome: group_of(outcome[0].item)):
+            if group:
+                yield from self._verdicts_in_context([*members], before.of(group), self._context)
+            else:  # nobody in particular: each by itself
+                for member in members:
+                    yield from self._verdicts_in_context([member], (), self._context)
 
     def _outcomes(self, items: Iterable[Item]) -> Iterator[tuple[Task, Outcome]]:
         """Each track with what was heard of it.
@@ -212,36 +221,58 @@ class TrackClassifier:
             self._pool = None
 
     def _verdicts_in_context(
-        self, group: list[tuple[Task, Outcome]], before: Iterable[int], context: ContextSpec
+        self, group: list[tuple[Task, Outcome]], before: Sequence[int], context: ContextSpec
     ) -> Iterator[Verdict]:
-        """Verdicts on one artist's tracks, each in the light of all that were ever heard.
+        """Verdicts on the tracks of an artist's albums, each in the light of all of them.
 
-        ``before`` are the ids of those that were heard before.
+        ``before`` are the ids of those that were classified before.
         """
-        extracted = {task.item.id: o for task, o in group if isinstance(o, Mapping) and o}
-        others = Tracks(self._lib, [key for key in before if key not in extracted])
-        known = {item.id: remembered(item, self.bundle_id) for item in others}
-        in_question = extracted if artist_of(group[0][0].item) else {}
-        fellows = {key: row for key, row in (known | in_question).items() if row}
+        own = {task.item.id: o for task, o in group if isinstance(o, Mapping) and o}
+        others = Tracks(self._lib, [key for key in before if key not in own])
+        items = {item.id: item for item in others} | {task.item.id: task.item for task, _ in group}
+        known = {key: remembered(item, self.bundle_id) for key, item in items.items()}
+        rows = {key: row for key, row in known.items() if row} | own
+        songs = self._songs_in_context(items, rows, context)
+        agreed = self._agreed_genres(songs, items)
         for task, outcome in group:
-            if isinstance(outcome, Mapping) and outcome:
-                rows = [row for key, row in fellows.items() if key != task.item.id]
-                yield self._verdict(task, outcome, song_in_context(outcome, rows, context))
-            else:
-                yield self._verdict(task, outcome)
+            song = songs.get(task.item.id) if isinstance(outcome, Mapping) else None
+            album_id = None if task.item.comp else task.item.album_id
+            if song is not None and album_id is not None:
+                song = filled(song, agreed.get(album_id))
+            yield self._verdict(task, outcome, song)
 
-    def _extracted_before(self) -> dict[str, list[int]]:
-        """The ids of the library's tracks that this model has heard, by the artists."""
-        statement = (
-            "SELECT items.id, items.artist FROM item_attributes JOIN items ON items.id = entity_id "
-            "WHERE key = 'cnngenre_model' AND value = ?"
-        )
-        found: dict[str, list[int]] = {}
-        with self._lib.transaction() as transaction:
-            for key, artist in transaction.query(statement, (self.bundle_id,)):
-                found.setdefault(whose(artist), []).append(key)
-        found.pop("", None)
-        return found
+    def _songs_in_context(
+        self,
+        items: Mapping[int | None, Item],
+        rows: Mapping[int | None, Mapping[str, float]],
+        context: ContextSpec,
+    ) -> dict[int | None, SongGenre]:
+        """The answers for tracks of one artist; each says what it would be without the others."""
+        songs = {}
+        n_others = len(rows) - 1
+        tracks = "1 other track" if n_others == 1 else f"{n_others} other tracks"
+        for key, pooled in songs_in_context(rows, context).items() if rows else ():
+            probabilities = self._with_play_history(items[key], pooled)
+            song = judge(probabilities, self.vocabulary, self.policy)
+            if song.best is not None and n_others:
+                alone = self.vocabulary.scores(rows[key]).get(song.best.genre, 0.0)
+                reason = f"{song.reason}; {alone:.2f} without {tracks} of the artist"
+                song = replace(song, reason=reason)
+            songs[key] = song
+        return songs
+
+    def _agreed_genres(
+        self, songs: Mapping[int | None, SongGenre], items: Mapping[int | None, Item]
+    ) -> dict[int, str | None]:
+        """What the sure tracks of each album agree on; only genres are an album's matter."""
+        if self.target != GENRES:
+            return {}
+        members: dict[int, list[SongGenre]] = {}
+        for key, song in songs.items():
+            album_id = None if items[key].comp else items[key].album_id
+            if album_id is not None:
+                members.setdefault(album_id, []).append(song)
+        return {key: agreed_genre(found, self.vocabulary) for key, found in members.items()}
 
     def _task(self, item: Item) -> Task:
         if self.target != GENRES:
@@ -255,18 +286,16 @@ class TrackClassifier:
         known = None if force or plan else remembered(item, self.bundle_id)
         return Task(item, Path(item.filepath), plan, known)
 
-    def _verdict(
-        self, task: Task, outcome: Outcome, weighed: Mapping[str, float] | None = None
-    ) -> Verdict:
-        """The verdict on one track; ``weighed`` are its probabilities in their context, if any."""
+    def _verdict(self, task: Task, outcome: Outcome, song: SongGenre | None = None) -> Verdict:
+        """The verdict on one track; ``song`` is what its context makes of it, if it has one."""
         if task.plan is not None or outcome is None:
             assert task.plan is not None
             return Verdict(task.item, task.plan)
         before = field_values(task.item, self.target)
         if isinstance(outcome, str):
             return Verdict(task.item, TagPlan(Action.FAIL, before, before, outcome))
-        probabilities = self._with_play_history(task.item, weighed or outcome)
-        song = judge(probabilities, self.vocabulary, self.policy)
+        if song is None:
+            song = judge(self._with_play_history(task.item, outcome), self.vocabulary, self.policy)
         keep = self._options.keep_existing and self.target == GENRES
         plan = plan_tags(before, song, keep_existing=keep)
         return Verdict(task.item, plan, song, outcome)
@@ -301,15 +330,3 @@ def look_ahead(tasks: Iterator[Task], n_wanted: int) -> tuple[list[Task], int]:
         if n_to_extract == n_wanted:
             break
     return ahead, n_to_extract
-
-
-def artist_of(item: Item) -> str:
-    """Whose tracks inform a track's verdict: its artist, unless that is nobody in particular."""
-    return whose(item.artist)
-
-
-@lru_cache(maxsize=10_000)
-def whose(artist: str | None) -> str:
-    """Who an artist tag is about, without guests; nothing where it says nobody in particular."""
-    lead = lead_artist(artist or "")
-    return "" if lead in NOBODY else lead

@@ -85,7 +85,7 @@ class Review:
 
     def find(self, items: Sequence[Item]) -> None:
         """Hear what was never heard; the doubtful ones, those that teach most first."""
-        from beetsplug.cnngenre.classify.classifier import artist_of
+        from beetsplug.cnngenre.classify.context import group_of
         from genre_model.evaluation.active_learning import review_order
 
         todo = [
@@ -103,9 +103,7 @@ class Review:
         confidences = [
             uncertain.song.best.probability for uncertain in found if uncertain.song.best
         ]
-        order = review_order(
-            confidences, [artist_of(uncertain.verdict.item) for uncertain in found]
-        )
+        order = review_order(confidences, [group_of(uncertain.verdict.item) for uncertain in found])
         self.uncertain_tracks = [found[index] for index in order]
 
     def uncertain_track(self, verdict: Verdict) -> UncertainTrack | None:

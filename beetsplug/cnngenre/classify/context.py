@@ -1,0 +1,102 @@
+"""Which tracks inform each other's answers: those of an album and of its artist.
+
+The tracks of a compilation are informed by their own artists' other tracks alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from beets.library import Item, Library
+
+from beetsplug.cnngenre.library import Tracks
+from genre_model.data.artists import NOBODY, lead_artist
+from genre_model.model.vocabulary import GenreScore, SongGenre, Vocabulary
+
+# An album's unsure track gets the genre that all its sure ones agree on, if it is at least this
+# probable, and at least so many are sure, not fewer than are unsure (docs/shipped-model.md).
+FILL_THRESHOLD = 0.3
+MIN_AGREEING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """The ids of the tracks that a model classified before, by group and by track."""
+
+    by_group: dict[str, list[int]]
+
+    def of(self, group: str) -> Sequence[int]:
+        """The ids of a group; a track without a group has no others."""
+        return self.by_group.get(group, ()) if group else ()
+
+
+def group_of(item: Item) -> str:
+    """The artist whose tracks inform a track's answer; "" where that is nobody in particular."""
+    return group_name(item.artist, item.albumartist, compilation=bool(item.comp))
+
+
+def group_name(artist: str | None, albumartist: str | None, *, compilation: bool) -> str:
+    """The album's artist; the track's own on a compilation, or where the album has none."""
+    return (not compilation and known_artist(albumartist)) or known_artist(artist)
+
+
+@lru_cache(maxsize=10_000)
+def known_artist(artist: str | None) -> str:
+    """Who an artist tag is about, without guests; "" where it says nobody in particular."""
+    lead = lead_artist(artist or "")
+    return "" if lead in NOBODY else lead
+
+
+def classified_before(lib: Library, bundle_id: str) -> Classified:
+    """The tracks of the library that this model has classified."""
+    statement = (
+        "SELECT items.id, artist, albumartist, comp FROM item_attributes "
+        "JOIN items ON items.id = entity_id WHERE key = 'cnngenre_model' AND value = ?"
+    )
+    found: dict[str, list[int]] = {}
+    with lib.transaction() as transaction:
+        for key, artist, albumartist, comp in transaction.query(statement, (bundle_id,)):
+            group = group_name(artist, albumartist, compilation=bool(comp))
+            if group:
+                found.setdefault(group, []).append(key)
+    return Classified(found)
+
+
+def grouped(items: Iterable[Item], lib: Library) -> Iterable[Item]:
+    """The same tracks, those of a group one after the other; a library's are not loaded for it."""
+    if not isinstance(items, Tracks):
+        return sorted(items, key=group_of)
+    groups: dict[int, str] = {}
+    with lib.transaction() as transaction:
+        for key, *names, comp in transaction.query(
+            "SELECT id, artist, albumartist, comp FROM items"
+        ):
+            groups[key] = group_name(*names, compilation=bool(comp))
+    return items.sorted(lambda key: groups.get(key, ""))
+
+
+def agreed_genre(songs: Sequence[SongGenre], vocabulary: Vocabulary) -> str | None:
+    """The genre that all sure songs of an album agree on, subgenres counted as their parents.
+
+    None where they differ, where fewer than ``MIN_AGREEING`` are sure, or fewer than are unsure.
+    """
+    sure = [song for song in songs if song.accepted]
+    roots = {vocabulary.root(song.genres[0]) for song in sure}
+    if len(roots) != 1 or len(sure) < max(MIN_AGREEING, len(songs) - len(sure)):
+        return None
+    return roots.pop()
+
+
+def filled(song: SongGenre, genre: str | None) -> SongGenre:
+    """An unsure song with the genre of its album, where that is probable enough for it too."""
+    if genre is None or song.accepted:
+        return song
+    probability = next((one.probability for one in song.ranked if one.genre == genre), 0.0)
+    if probability < FILL_THRESHOLD:
+        return song
+    best = GenreScore(genre, probability)
+    return replace(
+        song, genres=(genre,), best=best, reason=f"{probability:.2f}, as the rest of the album"
+    )
