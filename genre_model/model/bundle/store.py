@@ -112,7 +112,7 @@ class Bundle:
         if "music_weights" not in arrays:
             return None
         weights, bias = arrays["music_weights"], arrays["music_bias"]
-        return MusicDetector(weights.astype(np.float32), float(bias[0]))
+        return MusicDetector(weights.astype("float32"), float(bias[0]))
 
 
 def load_bundle(directory: Path) -> Bundle:

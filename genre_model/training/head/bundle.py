@@ -21,8 +21,8 @@ from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.store import HEAD, PROBE, Bundle, write_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.model.head import arrays_of
-from genre_model.training.head.comparison import Rival, rival_of, shares_network
 from genre_model.model.music_detector import MUSIC_THRESHOLD
+from genre_model.training.head.comparison import Rival, rival_of, shares_network
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.report import make_report
 from genre_model.training.head.start import starting_from
