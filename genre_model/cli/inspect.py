@@ -1,17 +1,12 @@
-"""``genre-model architectures``: what can be trained, what it weighs, where it comes from."""
+"""``genre-model inspect``: what a bundle says of itself, and whether its files are whole."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-from dataclasses import dataclass
 
-from genre_model.cli.common import positive, say
 from genre_model.core.text import harmless
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import load_bundle
-from genre_model.training.networks.base import Architecture, Cost
-from genre_model.training.networks.registry import ARCHITECTURES, EMBEDDINGS
 
 
 def how_many(manifest: Manifest) -> str:
@@ -46,70 +41,3 @@ def run_inspect(options: argparse.Namespace) -> int:
     for name, value in facts.items():
         print(f"{name:<12} {harmless(str(value))}")
     return 0
-
-
-# The shipped network without its tags, and a head: one weight a feature and genre.
-EMBEDDINGS_COST = Cost(204_794, 201, 145_883_138, 200)
-
-EMBEDDINGS_SUMMARY = "The default: linear classifiers on the embeddings of the shipped network."
-
-EMBEDDINGS_SOURCE = "J. Pons, X. Serra: musicnn, 2019; the head is ours"
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A line of the list; None where it depends on the music."""
-
-    name: str
-    weights: int | None
-    multiply_adds_per_slice: int | None
-    summary: str
-    source: str
-
-
-def add_architectures(parser: argparse.ArgumentParser) -> None:
-    """Give the subcommand its options."""
-    parser.add_argument(
-        "--classes", type=positive, default=7, metavar="N", help="genres to tell apart; default: 7"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=run_architectures)
-
-
-def run_architectures(options: argparse.Namespace) -> int:
-    """Print the list."""
-    import msgspec
-
-    listed = [
-        line(EMBEDDINGS, EMBEDDINGS_COST, EMBEDDINGS_SUMMARY, EMBEDDINGS_SOURCE, options.classes),
-        *(of_architecture(a, options.classes) for a in ARCHITECTURES.values()),
-    ]
-    if options.json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(listed), indent=2).decode() + "\n")
-        return 0
-    width = max(len(entry.name) for entry in listed)
-    say([f"{'name':<{width}}  {'weights':>11}  {'multiply-adds':>13}"])
-    for entry in listed:
-        weights, adds = (
-            "by the music" if n is None else f"{n:,}"
-            for n in (entry.weights, entry.multiply_adds_per_slice)
-        )
-        say([f"{entry.name:<{width}}  {weights:>11}  {adds:>13}  {entry.summary}"])
-        say([f"{'':<{width}}  {'':>11}  {'':>13}  {entry.source}"])
-    return 0
-
-
-def of_architecture(architecture: Architecture, n_genres: int) -> Listed:
-    """An architecture's line."""
-    return line(
-        architecture.name, architecture.cost, architecture.summary, architecture.source, n_genres
-    )
-
-
-def line(name: str, cost: Cost | None, summary: str, source: str, n_genres: int) -> Listed:
-    """A line, for so many genres."""
-    if cost is None:
-        return Listed(name, None, None, summary, source)
-    weights = cost.weights + n_genres * cost.weights_per_genre
-    adds = cost.multiply_adds + n_genres * cost.multiply_adds_per_genre
-    return Listed(name, weights, adds, summary, source)

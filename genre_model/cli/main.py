@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from genre_model.cli.architectures import add_architectures
 from genre_model.cli.classify import add_classify
 from genre_model.cli.evaluate import add_evaluate
 from genre_model.cli.experiment import add_experiment
 from genre_model.cli.explain import add_explain
-from genre_model.cli.inspect import add_architectures, run_inspect
+from genre_model.cli.inspect import run_inspect
 from genre_model.cli.spectrogram import add_slices, add_spectrogram
 from genre_model.cli.train import add_train
 from genre_model.core.errors import GenreModelError

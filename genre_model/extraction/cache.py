@@ -27,7 +27,8 @@ import numpy as np
 
 from genre_model.core.errors import GenreModelError
 from genre_model.model.bundle.manifest import Manifest
-from genre_model.model.classifier import Sample, SongFeatures, is_sampled
+from genre_model.model.classifier import Sample, SongFeatures
+from genre_model.model.stop_rule import is_sampled
 
 Result = TypeVar("Result")
 

@@ -20,12 +20,11 @@ from genre_model.core.errors import AudioError, BundleError, NetworkError, SeekE
 from genre_model.core.specs import SamplingSpec, SpectrogramSpec
 from genre_model.features.frontend import slices_of
 from genre_model.features.slices import Slice, open_in_order
-from genre_model.model.aggregation import aggregate, can_be_sampled
+from genre_model.model.aggregation import aggregate
 from genre_model.model.bundle.audit import audit_network
-from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, load_bundle
 from genre_model.model.onnx.session import open_checked, run_network
-from genre_model.model.stop_rule import stop_rule
+from genre_model.model.stop_rule import is_sampled, stop_rule
 from genre_model.model.trial import try_out
 
 if TYPE_CHECKING:
@@ -294,18 +293,6 @@ class Classifier:
         difference = float(np.abs(logits - expected).max())
         if not difference <= PROBE_TOLERANCE:
             raise BundleError(f"{where}: the network answers otherwise than when it was made")
-
-
-def is_sampled(manifest: Manifest) -> bool:
-    """Whether a model can stop early in a long song."""
-    return (
-        manifest.sampling is not None
-        and isinstance(manifest.spectrogram, SpectrogramSpec)
-        and manifest.slices.position == "spread"
-        and manifest.slices.transform == "spectrogram"
-        and not manifest.network.whole_song
-        and can_be_sampled(manifest.aggregation)
-    )
 
 
 def as_half(values: Float32) -> Float32:

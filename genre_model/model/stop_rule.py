@@ -10,13 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.core.specs import AggregationSpec, SamplingSpec
-from genre_model.model.aggregation import aggregate, influence
+from genre_model.core.specs import AggregationSpec, SamplingSpec, SpectrogramSpec
+from genre_model.model.aggregation import aggregate, can_be_sampled, influence
 from genre_model.model.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from genre_model.model.bundle.manifest import Manifest
 
 Float64 = NDArray[np.float64]
 
@@ -72,3 +76,15 @@ def stop_rule(
     families = np.array([[float(name in line) for name in genres] for line in lines])
     roots = vocabulary.roots()
     return StopRule(sampling, aggregation, families, np.array([name in roots for name in genres]))
+
+
+def is_sampled(manifest: Manifest) -> bool:
+    """Whether a model can stop early in a long song."""
+    return (
+        manifest.sampling is not None
+        and isinstance(manifest.spectrogram, SpectrogramSpec)
+        and manifest.slices.position == "spread"
+        and manifest.slices.transform == "spectrogram"
+        and not manifest.network.whole_song
+        and can_be_sampled(manifest.aggregation)
+    )

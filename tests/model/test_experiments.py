@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import Interval
-from genre_model.training.experiments.catalogue import EXPERIMENTS, SWEPT
+from genre_model.training.experiments.catalogue import EXPERIMENTS
+from genre_model.training.experiments.conditions import SWEPT
+from genre_model.training.experiments.division import divide, relabelled, share_of, shuffled
 from genre_model.training.experiments.figures import (
     area_under_curve,
     brier_score,
@@ -30,12 +32,8 @@ from genre_model.training.experiments.protocol import (
     Condition,
     Facts,
     Outcome,
-    divide,
     packed,
     read_outcome,
-    relabelled,
-    share_of,
-    shuffled,
 )
 from genre_model.training.experiments.tables import compared, side_by_side, votes
 from genre_model.training.experiments.write import Music, as_svg, write_results

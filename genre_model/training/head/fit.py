@@ -12,6 +12,8 @@ labels*, JMLR 2011).  A ridge penalty pulls the weights towards a prior.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,20 +70,37 @@ def fit_head(
 def minimise(
     x: Float64, candidates: NDArray[np.bool_], weight: Float64, ridge: float, anchor: Float64
 ) -> tuple[Float64, Float64]:
-    """Nesterov's accelerated gradient descent: weights (n_features, n_genres), bias (n_genres,)."""
+    """The likeliest weights (n_features, n_genres), bias (n_genres,)."""
     ones = np.concatenate([x, np.ones((len(x), 1))], axis=1)  # the last row of `w` is the bias
     curvature = np.linalg.norm((ones * weight[:, None]).T @ ones, 2) / 2 + ridge
     start = np.concatenate([anchor, np.full((1, anchor.shape[1]), START_BIAS)])
     pull = np.full((len(start), 1), ridge)
     pull[-1] = 0.0
+
+    def gradient(w: Float64) -> Float64:
+        of_loss: Float64 = ones.T @ (slope(ones @ w, candidates) * weight[:, None])
+        total: Float64 = of_loss + pull * (w - start)
+        return total
+
+    w = accelerated_descent(gradient, start, float(curvature))
+    return w[:-1], w[-1]
+
+
+def accelerated_descent(
+    gradient: Callable[[Float64], Float64], start: Float64, curvature: float
+) -> Float64:
+    """The minimum of a convex function by Nesterov's accelerated gradient descent.
+
+    Args:
+        gradient: Of the function, with the shape of its argument.
+        start: Where to begin.
+        curvature: No second derivative is larger.
+    """
     w = ahead = start
     for step in range(1, N_STEPS + 1):
-        gradient = ones.T @ (slope(ones @ ahead, candidates) * weight[:, None]) + pull * (
-            ahead - start
-        )
-        previous, w = w, ahead - gradient / curvature
+        previous, w = w, ahead - gradient(ahead) / curvature
         ahead = w + (step - 1) / (step + 2) * (w - previous)
-    return w[:-1], w[-1]
+    return w
 
 
 def slope(logits: Float64, candidates: NDArray[np.bool_]) -> Float64:

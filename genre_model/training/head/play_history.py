@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from genre_model.data.play_history import Float64
 from genre_model.model.aggregation import softmax
 from genre_model.model.play_history import SMALLEST, PlayHistorySpec, standardised, with_absences
+from genre_model.training.head.fit import accelerated_descent
 
 Bools = NDArray[np.bool_]
 
-N_STEPS = 400
 
 RIDGE = 0.01
 
@@ -50,14 +50,15 @@ def moments(raw: Float64) -> tuple[Float64, Float64]:
 
 
 def minimise(x: Float64, offset: Float64, candidates: Bools, ridge: float) -> Float64:
-    """Weights (n_features, n_genres) by Nesterov's accelerated gradient descent."""
+    """Weights (n_features, n_genres)."""
     curvature = np.linalg.norm(x.T @ x, 2) / (2 * len(x)) + ridge
-    w = ahead = np.zeros((x.shape[1], candidates.shape[1]))
-    for step in range(1, N_STEPS + 1):
-        gradient = x.T @ slope(offset + x @ ahead, candidates) / len(x) + ridge * ahead
-        previous, w = w, ahead - gradient / curvature
-        ahead = w + (step - 1) / (step + 2) * (w - previous)
-    return w
+
+    def gradient(w: Float64) -> Float64:
+        of_loss: Float64 = x.T @ slope(offset + x @ w, candidates) / len(x)
+        return of_loss + ridge * w
+
+    start = np.zeros((x.shape[1], candidates.shape[1]))
+    return accelerated_descent(gradient, start, float(curvature))
 
 
 def slope(logits: Float64, candidates: Bools) -> Float64:
