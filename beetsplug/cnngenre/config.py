@@ -41,7 +41,9 @@ DEFAULTS: dict[str, Any] = {
     "cache_megabytes": 1024,
     "train": {
         "classes": None,
-        "min_tracks": 10,
+        "min_tracks": 2,
+        "others": True,
+        "name": None,
         "labels": "first",
         "map": {},
         "field": None,
@@ -110,6 +112,8 @@ class TrainOptions:
 
     classes: tuple[str, ...] | None
     min_tracks: int
+    others: bool
+    name: str | None
     labels: Literal["first", "any"]
     map: Mapping[str, str | None]
     field: str
@@ -186,6 +190,8 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
     return TrainOptions(
         classes=None if classes is None else tuple(str(name) for name in classes),
         min_tracks=at_least_one(config, "min_tracks") or 1,
+        others=config["others"].get(bool),
+        name=config["name"].get(confuse.Optional(str)),
         labels=config["labels"].as_choice(["first", "any"]),
         map=renamed,
         field=field,

@@ -50,8 +50,13 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-tracks",
         type=positive,
-        default=10,
+        default=2,
         help="leave out a genre with fewer tracks; default: %(default)s",
+    )
+    parser.add_argument(
+        "--only-labelled",
+        action="store_true",
+        help="answer no genre of the shipped model that has no tracks here",
     )
     parser.add_argument(
         "--target-precision",
@@ -152,6 +157,7 @@ def training_options(options: argparse.Namespace) -> TrainingOptions:
         target_precision=options.target_precision,
         seed=options.seed,
         epochs=options.epochs,
+        others=not options.only_labelled and options.genres is None,
         slicing=SlicingOverrides(
             options.band, options.position, options.slice_seconds, options.slices_per_song
         ),

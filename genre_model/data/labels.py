@@ -43,11 +43,14 @@ class Labelling:
     dropped: Mapping[str, tuple[int, str]]
 
 
-def read_labels(genres: Sequence[Sequence[str]], policy: LabelPolicy) -> Labelling:
+def read_labels(
+    genres: Sequence[Sequence[str]], policy: LabelPolicy, *, to_show: bool = False
+) -> Labelling:
     """The classes of tracks with these genres.
 
     Raises:
-        GenreModelError: A wanted genre is on no track, or fewer than two classes are left.
+        GenreModelError: A wanted genre is on no track, or, where they are not only ``to_show``,
+            fewer than two classes are left.
     """
     genres = [[name for name in map(cleaned, track) if name] for track in genres]
     renamed = {plain(name): new and cleaned(new) for name, new in policy.renamed.items()}
@@ -79,7 +82,7 @@ def read_labels(genres: Sequence[Sequence[str]], policy: LabelPolicy) -> Labelli
     if missing:
         raise GenreModelError(f"no tracks are labelled {', '.join(missing)}")
     present = sorted({name for track in labels for name in track})
-    if len(present) < 2:
+    if len(present) < 2 and not to_show:
         found_classes = f"only {present[0]}" if present else "no genre"
         enough = "" if wanted else f" has {policy.min_tracks} tracks or more"
         raise GenreModelError(f"{found_classes}{enough}: nothing to tell apart")

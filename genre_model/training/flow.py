@@ -49,6 +49,7 @@ class TrainingOptions:
         seed: Of the folds and, from scratch, of the weights.
         epochs: At most so many, from scratch; the architecture's number where None.
         slicing: Which slices of a song are used, where not the system's own.
+        others: Whether the shipped model's genres that no label covers stay answerable.
     """
 
     architecture: str = EMBEDDINGS
@@ -59,6 +60,7 @@ class TrainingOptions:
     seed: int = 0
     epochs: int | None = None
     slicing: SlicingOverrides = AS_MADE
+    others: bool = True
 
     def head_options(self) -> HeadOptions:
         """The settings of the fit and the calibration."""
@@ -134,6 +136,9 @@ def plan_training(
     dropped: Mapping[str, tuple[int, str]] | None = None,
     target: str = "genres",
     backbone: Bundle | None = None,
+    tree: Mapping[str, str] | None = None,
+    in_use: Bundle | None = None,
+    name: str | None = None,
 ) -> TrainingPlan:
     """Check a training before it begins.
 
@@ -143,6 +148,9 @@ def plan_training(
         dropped: Labels that are not used, for the report: label -> (tracks, why).
         target: The field that the model predicts.
         backbone: The bundle whose network a head is fitted on; the shipped one where None.
+        tree: Which genres are kinds of which: child -> parent, folded.
+        in_use: A model to compare the new one with, beside the backbone.
+        name: Of the new bundle's folder; it goes by the time where None.
 
     Raises:
         GenreModelError: An option is impossible, or no track has the play history that is wanted.
@@ -150,7 +158,16 @@ def plan_training(
     system = chosen_system(options, backbone)
     if options.play_history:
         check_play_history(tracks)
-    job = TrainingJob(tracks, dropped or {}, options.head_options(), target)
+    job = TrainingJob(
+        tracks,
+        dropped or {},
+        options.head_options(),
+        target,
+        tree or {},
+        options.others,
+        in_use,
+        name,
+    )
     return TrainingPlan(job, system, options.epochs)
 
 

@@ -56,15 +56,17 @@ def test_what_the_plugin_labelled_itself_is_left_out_unless_it_was_edited(traine
 def test_a_second_training_hears_nothing_and_the_first_model_can_be_named(trained):
     [first] = bundles(trained)
     trained.config["plugins"] = ["cnngenre", "deaf"]
-    trained("cnntrain", "--genres", "murk,HUM")
+    output = trained("cnntrain", "--genres", "murk,HUM")
+    assert f"cnngenre goes on with {first.name}: it is not right more often than" in output
     assert trained.errors == ""
     [second] = set(bundles(trained)) - {first}
     assert load_bundle(second).manifest.genres == ("HUM", "murk")
     trained.config["plugins"] = ["cnngenre"]
     trained("genre", "-q", "--threshold", "0.5", "title:Murk 8")
     trained("genre", "-q", "--model", first.name, "title:Hum 8")
+    trained("genre", "-q", "--model", second.name, "--threshold", "0", "title:Glint 8")
     shown = dict(trained.fields("cnngenre_model", query=["cnngenre_model::."]))
-    assert shown == {"Murk 8": second.name, "Hum 8": first.name}
+    assert shown == {"Murk 8": first.name, "Hum 8": first.name, "Glint 8": second.name}
 
 
 def test_tracks_that_cannot_be_read_are_warned_of_and_the_others_teach(labelled, tmp_path):
@@ -140,9 +142,10 @@ def test_a_broken_newest_model_is_passed_over_with_a_warning(trained):
     newer = models(trained) / "29991231-newer"
     shutil.copytree(good, newer)
     manifest = json.loads((newer / "manifest.json").read_bytes())
-    manifest |= {"created_utc": "2999-12-31T00:00:00+00:00", "bundle_id": newer.name}
+    manifest["bundle_id"] = newer.name
     (newer / "manifest.json").write_text(json.dumps(manifest))
     (newer / "head.npz").write_bytes(b"damaged")
+    (models(trained) / "in-use.json").unlink()
     (models(trained) / "29991231-empty").mkdir()
     (models(trained) / "29991231-text").mkdir()
     (models(trained) / "29991231-text" / "manifest.json").write_text("{")
@@ -158,15 +161,107 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(trained):
     trained("cnntrain", status=1)
     assert "No space left on device" in trained.errors
     assert len(trained.errors.strip().splitlines()) == 1
-    assert list(models(trained).iterdir()) == before
+    assert bundles(trained) == before
+    assert not list(models(trained).glob(".*"))
 
 
 def test_a_model_that_would_answer_nothing_does_not_take_the_place_of_one_that_answers(labelled):
     few = labelled("cnntrain", "title::^(Glint|Hum) [0-3]$")
-    assert "cnngenre goes on without it, as it would answer nothing" in few
+    assert "cnngenre goes on with the shipped model: " in few
     [poor] = [bundle.name for bundle in bundles(labelled)]
     labelled("genre", "-W", "title:Murk 8")
     shipped = load_bundle(SHIPPED).manifest.bundle_id
     assert labelled.fields("cnngenre_model", query=["title:Murk 8"]) == [("Murk 8", shipped)]
     labelled("genre", "-W", "-f", "--model", poor, "--threshold", "0", "title:Murk 8")
     assert labelled.fields("cnngenre_model", query=["title:Murk 8"]) == [("Murk 8", poor)]
+
+
+def in_use(beet):
+    return json.loads((models(beet) / "in-use.json").read_bytes())
+
+
+def test_a_training_that_is_better_is_used_and_compared_on_the_same_tracks(made, tmp_path):
+    beet, output = made("trained", tmp_path / "copy")
+    [bundle] = bundles(beet)
+    assert "cnngenre uses it from now on, instead of the shipped model" in output
+    assert in_use(beet) == ["shipped", bundle.name]
+    new, shipped = (row(output, name)[0] for name in ("new", "shipped"))
+    assert float(new.split()[0].rstrip("%")) > float(shipped.split()[0].rstrip("%"))
+    assert [one["name"] for one in report_of(bundle)["models"]] == ["new", "shipped"]
+
+
+def report_of(bundle):
+    return json.loads((bundle / "report.json").read_bytes())
+
+
+def test_a_model_of_wrong_labels_is_kept_under_its_name_and_not_used(trained):
+    [good] = bundles(trained)
+    for number in range(8):
+        genre = ("Glint", "Hum", "Murk")[number % 3]
+        trained("modify", "-y", f"title::^(Glint|Hum|Murk) {number}$", f"genres={genre}")
+    output = trained("cnntrain", "--name", "wrong")
+    assert f"cnngenre goes on with {good.name}: " in output
+    assert "--model wrong uses the new one all the same" in output
+    assert row(output, good.name)
+    assert in_use(trained)[-1] == good.name
+    trained("genre", "-q", "--threshold", "0.5", "title:Hum 8")
+    assert trained.fields("cnngenre_model", query=["title:Hum 8"]) == [("Hum 8", good.name)]
+
+
+def test_two_tracks_of_a_genre_teach_and_pretending_shows_even_one(labelled):
+    labelled.config["cnngenre"]["train"] = {}
+    two = "title::^(Glint|Hum|Murk) [03]$"
+    assert row(labelled("cnntrain", "--pretend", two), "Hum") == ["2", "2"]
+    output = labelled("cnntrain", "--name", "few", two)
+    assert "6 tracks of " in output
+    assert load_bundle(models(labelled) / "few").manifest.genres == ("Glint", "Hum", "Murk")
+    one = labelled("cnntrain", "--pretend", "title:Hum 0")
+    assert row(one, "Hum") == ["1", "not used: fewer than 2 tracks"]
+    assert "with fewer than two genres there is nothing to tell apart" in one
+
+
+def test_genres_without_labels_stay_answerable(labelled):
+    labelled("modify", "-y", "genres:Hum", "genres=Jazz")
+    labelled("modify", "-y", "genres:Murk", "genres=Bebop")
+    labelled("cnntrain", "--name", "open")
+    genres = load_bundle(models(labelled) / "open").manifest.genres
+    assert genres[:3] == ("Bebop", "Glint", "Jazz")
+    assert {"Rock", "Classical", "Hip Hop"} < set(genres)
+    labelled.config["cnngenre"]["train"]["others"] = False
+    labelled("cnntrain", "--name", "closed")
+    closed = load_bundle(models(labelled) / "closed").manifest.genres
+    assert closed == ("Bebop", "Glint", "Jazz")
+
+
+@pytest.mark.parametrize("name", ["shipped", "../x", "a/b", "", "con", "few"])
+def test_a_name_that_cannot_be_had_is_refused_before_the_work(labelled, name):
+    (models(labelled) / "few").mkdir(parents=True)
+    labelled.config["plugins"] = ["cnngenre", "deaf"]
+    labelled("cnntrain", "--name", name, status=1)
+    assert len(labelled.errors.strip().splitlines()) == 1
+    assert bundles(labelled) == []
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '["../x"]', "7"])
+def test_a_list_of_models_in_use_that_is_none_is_one_sentence(trained, content):
+    (models(trained) / "in-use.json").write_text(content)
+    trained("genre", "title:Hum 8", status=1)
+    assert "in-use.json" in trained.errors
+    assert len(trained.errors.strip().splitlines()) == 1
+
+
+def test_a_model_can_be_put_in_use_by_its_name_and_there_is_a_way_back(trained):
+    [good] = bundles(trained)
+    trained("cnntrain", "--name", "second")
+    used = trained("cnnmodels", "--use", "second")
+    assert next(line for line in used.splitlines() if line.startswith("*")).split()[1] == "second"
+    trained("cnngenre", "-q", "--threshold", "0.5", "title:Hum 8")
+    assert trained.fields("cnngenre_model", query=["title:Hum 8"])[0][1] != good.name
+    trained("cnnmodels", "--back")
+    assert in_use(trained)[-1] == good.name
+    trained("cnnmodels", "--back")
+    assert in_use(trained) == ["shipped"]
+    trained("cnnmodels", "--back", status=1)
+    assert "there is no earlier model to go back to" in trained.errors
+    trained("cnnmodels", "--use", "nobody", status=1)
+    assert "there is no model nobody; there are: " in trained.errors

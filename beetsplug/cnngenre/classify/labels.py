@@ -23,16 +23,22 @@ LabelsOf = Callable[[Item], tuple[str, ...]]
 
 
 def labelled_tracks(
-    items: Iterable[Item], labels_of: LabelsOf, target: str, policy: LabelPolicy
+    items: Iterable[Item],
+    labels_of: LabelsOf,
+    target: str,
+    policy: LabelPolicy,
+    *,
+    to_show: bool = False,
 ) -> tuple[list[LabelledTrack], Labelling, int]:
     """The tracks that teach, how their labels were read, and how many we labelled ourselves.
 
     Raises:
-        GenreModelError: The labels leave nothing to tell apart.
+        GenreModelError: The labels leave nothing to tell apart, where they are not only
+            ``to_show``.
     """
     labelled = [(item, label) for item in items if (label := labels_of(item))]
     own = [(item, label) for item, label in labelled if target != GENRES or not is_ours(item)]
-    labelling = read_labels([label for _, label in own], policy)
+    labelling = read_labels([label for _, label in own], policy, to_show=to_show)
     tracks = [
         as_track(item, labels)
         for (item, _), labels in zip(own, labelling.labels, strict=True)

@@ -6,17 +6,19 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from beetsplug.cnngenre.classify.in_use import back, history, use
 from beetsplug.cnngenre.classify.models import (
     SHIPPED_NAME,
     age_key,
     backbone_bundle,
     find_bundle,
+    names_in,
     own_bundles,
 )
-from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.session import Session
 from genre_model.core.errors import BundleError, GenreModelError
-from genre_model.model.bundle.store import Bundle
+from genre_model.model.bundle.store import SHIPPED, Bundle
 
 REPORT = "report.json"  # in a bundle that was trained here
 
@@ -51,6 +53,44 @@ def model_lines(session: Session) -> list[str]:
     used = in_use(session)
     rows = [row_of(bundle, bundle.directory.name, used) for bundle in own]
     return [*table([*rows, row_of(shipped, SHIPPED_NAME, used)]), *advice(session, used)]
+
+
+def put_in_use(session: Session, name: str) -> None:
+    """Use a model from now on.
+
+    Raises:
+        UserError: There is no such model, it is not for genres, or that cannot be written down.
+    """
+    models = session.folders.models
+    try:
+        if name not in names_in(models):
+            raise BundleError(f"there is no model {name}; there are: {', '.join(names_in(models))}")
+        bundle = find_bundle(name, models, session.warn, threshold=None)
+        if bundle.manifest.target != GENRES:
+            raise BundleError(f"{name} is for {bundle.manifest.target}: name it with --model")
+        if not history(models):  # what was in use so far is what there is to go back to
+            before = find_bundle(None, models, session.warn, threshold=session.options.threshold)
+            use(models, name_of(before))
+        use(models, name)
+    except GenreModelError as error:
+        raise UserError(f"cnnmodels: {error}") from error
+
+
+def go_back(session: Session) -> None:
+    """Use the model that was in use before the present one.
+
+    Raises:
+        UserError: There was none.
+    """
+    try:
+        back(session.folders.models)
+    except GenreModelError as error:
+        raise UserError(f"cnnmodels: {error}") from error
+
+
+def name_of(bundle: Bundle) -> str:
+    """The name of the user's own model, or of the shipped one."""
+    return SHIPPED_NAME if bundle.directory == SHIPPED else bundle.directory.name
 
 
 def in_use(session: Session) -> Bundle | None:
@@ -114,5 +154,6 @@ def advice(session: Session, used: Bundle | None) -> list[str]:
     """Which model is used, and how to use another one."""
     if used is None:
         return ["cnngenre cannot use the model that is configured"]
-    why = "as configured" if session.options.model is not None else "the newest that answers"
-    return [f"* is the one in use ({why}); --model NAME, or model: NAME for good, uses another"]
+    if session.options.model is not None:
+        return ["* is the one in use, as configured; cnngenre --model NAME uses another once"]
+    return ["* is the one in use; beet cnnmodels --use NAME uses another, --back the one before"]

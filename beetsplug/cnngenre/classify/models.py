@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
+from beetsplug.cnngenre.classify.in_use import history
 from genre_model.core.errors import BundleError
 from genre_model.model.bundle.store import MANIFEST, SHIPPED, Bundle, load_bundle
 
@@ -23,7 +24,7 @@ Complain = Callable[[str], None]
 def find_bundle(
     name: str | None, models: Path, complain: Complain, *, threshold: float | None
 ) -> Bundle:
-    """The bundle of a name or path; where nothing is asked for the user's newest, or the shipped.
+    """The bundle of a name or path; where nothing is asked for the one in use.
 
     Args:
         name: ``shipped``, the name of a folder in ``models``, or a path to a bundle.
@@ -37,7 +38,7 @@ def find_bundle(
     if name == SHIPPED_NAME:
         return backbone_bundle()
     if name is None:
-        return newest_bundle(models, complain, threshold) or backbone_bundle()
+        return bundle_in_use(models, complain, threshold) or backbone_bundle()
     for folder in (models / name, Path(name).expanduser()):
         if (folder / MANIFEST).is_file():
             return load_bundle(folder)
@@ -63,6 +64,23 @@ def backbone_bundle() -> Bundle:
         BundleError: The installation is broken.
     """
     return load_bundle(SHIPPED)
+
+
+def bundle_in_use(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:
+    """The user's bundle that is in use; None where that is the shipped one.
+
+    One that is gone, broken or of another field is passed over for the one before it.
+    """
+    names = history(models)
+    if not names:
+        return newest_bundle(models, complain, threshold)
+    for name in reversed(names):
+        if name == SHIPPED_NAME:
+            return None
+        bundle = readable_bundle(models / name, complain)
+        if bundle and bundle.manifest.target == "genres" and is_whole(bundle, complain):
+            return bundle
+    return None
 
 
 def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:

@@ -7,7 +7,7 @@ import optparse
 from beets import ui
 from beets.library import Library
 
-from beetsplug.cnngenre.commands.options import new_command
+from beetsplug.cnngenre.commands.options import FLAG, new_command
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.session import Setup
@@ -16,13 +16,21 @@ from beetsplug.cnngenre.session import Setup
 def command(setup: Setup) -> ui.Subcommand:
     """The command with its options."""
     cnnmodels = new_command("cnnmodels", "list the models, with their figures", query=False)
+    cnnmodels.parser.add_option("--use", metavar="NAME", help="use this one from now on")
+    cnnmodels.parser.add_option("--back", **FLAG, help="use the one that was in use before")
 
-    def run(_lib: Library, _opts: optparse.Values, args: list[str]) -> None:
+    def run(_lib: Library, opts: optparse.Values, args: list[str]) -> None:
         if args:
             raise UserError("cnnmodels: it takes no QUERY")
+        if opts.use is not None and opts.back:
+            raise UserError("cnnmodels: either --use or --back")
         session = setup.session()
-        from beetsplug.cnngenre.classify.model_list import model_lines
+        from beetsplug.cnngenre.classify.model_list import go_back, model_lines, put_in_use
 
+        if opts.use is not None:
+            put_in_use(session, opts.use)
+        elif opts.back:
+            go_back(session)
         for line in model_lines(session):
             say(line)
 

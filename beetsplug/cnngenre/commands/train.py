@@ -25,7 +25,7 @@ from beetsplug.cnngenre.tagging.fields import check_target, own_name
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.labels import LabelsOf
-    from beetsplug.cnngenre.config import Options, TrainOptions
+    from beetsplug.cnngenre.config import TrainOptions
     from genre_model.data.tracks import LabelledTrack
     from genre_model.model.bundle.store import Bundle
     from genre_model.model.classifier import Classifier, SongFeatures
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 
 N_DETAILS = 5
+
+
+MIN_GENRES = 2
 
 
 def command(setup: Setup) -> ui.Subcommand:
@@ -50,6 +53,7 @@ def command(setup: Setup) -> ui.Subcommand:
     parser.add_option(
         "--min-tracks", type="int", metavar="N", help="a genre with fewer joins its parent"
     )
+    parser.add_option("--name", metavar="NAME", help="what the new model is called")
     parser.add_option("--labels", metavar="WHICH", help="of several genres: the first, or any")
     parser.add_option("--consolidate", **FLAG, help="train on the roots of beets' genre tree")
     parser.add_option(
@@ -97,20 +101,30 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     check_target(train_options.field)
     try:
         tracks, labelling, n_ours = labelled_tracks(
-            lib.items(query), label_reader(lib, train_options), train_options.field, policy
+            lib.items(query),
+            label_reader(lib, train_options),
+            train_options.field,
+            policy,
+            to_show=bool(options.pretend),
         )
+        in_use = model_in_use(session, train_options.field)
         plan = plan_training(
             tracks,
             training_options(train_options),
             dropped=labelling.dropped,
             target=train_options.field,
             backbone=backbone_bundle(),
+            tree=policy.parents,
+            in_use=in_use,
+            name=free_name(session, train_options.name),
         )
         for line in overview(tracks, labelling.dropped):
             say(line)
         if n_ours:
             ui.print_(f"{n_ours} tracks that cnngenre labelled itself are not used")
         if options.pretend:
+            if len(labelling.classes) < MIN_GENRES:
+                ui.print_("with fewer than two genres there is nothing to tell apart")
             return
         result = run(session, plan)
     except GenreModelError as error:
@@ -118,7 +132,43 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     for line in summary(result.report):
         say(line)
     ui.print_(f"report: {result.page.as_uri()}")
-    ui.print_(how_to_use(result.bundle, train_options.field, options))
+    ui.print_(put_in_use(session, train_options.field, result, in_use))
+
+
+def model_in_use(session: Session, field: str) -> Bundle | None:
+    """The model to compare the new one with; None where that is the shipped one, or there is none.
+
+    Raises:
+        GenreModelError: It cannot be read.
+    """
+    from beetsplug.cnngenre.classify.models import find_bundle
+    from genre_model.model.bundle.store import SHIPPED
+
+    if field != GENRES:
+        return None
+    options = session.options
+    bundle = find_bundle(
+        options.model, session.folders.models, session.warn, threshold=options.threshold
+    )
+    return None if bundle.directory == SHIPPED else bundle
+
+
+def free_name(session: Session, name: str | None) -> str | None:
+    """The name that the user gives to the new model.
+
+    Raises:
+        UserError: It is taken, or no name for a folder.
+    """
+    from beetsplug.cnngenre.classify.models import SHIPPED_NAME
+    from genre_model.model.bundle.audit import is_file_name
+
+    if name is None:
+        return None
+    if not is_file_name(name):
+        raise UserError(f"cnntrain: {name} is no name: letters, digits, hyphens and full stops")
+    if name == SHIPPED_NAME or (session.folders.models / name).exists():
+        raise UserError(f"cnntrain: there is a model {name} already")
+    return name
 
 
 def training_options(options: TrainOptions) -> TrainingOptions:
@@ -134,6 +184,7 @@ def training_options(options: TrainOptions) -> TrainingOptions:
         target_precision=options.target_precision,
         seed=options.seed,
         epochs=options.epochs,
+        others=options.others and options.classes is None,
         slicing=SlicingOverrides(
             options.band, options.position, options.slice_seconds, options.slices_per_song
         ),
@@ -172,21 +223,40 @@ def label_reader(lib: Library, options: TrainOptions) -> LabelsOf:
     return field_labels(options.field)
 
 
-def how_to_use(bundle: Bundle, field: str, options: Options) -> str:
-    """The sentence after a training."""
-    from beetsplug.cnngenre.classify.models import answers
+def put_in_use(session: Session, field: str, result: TrainingResult, in_use: Bundle | None) -> str:
+    """Use the new model from now on if it is better; the sentence about that.
 
-    name = bundle.directory.name
+    Raises:
+        UserError: What is in use cannot be written down.
+    """
+    from beetsplug.cnngenre.classify.in_use import history, use
+    from beetsplug.cnngenre.classify.models import SHIPPED_NAME, answers
+    from genre_model.core.errors import GenreModelError
+    from genre_model.evaluation.adoption import named, why_not
+
+    name, options = result.bundle.directory.name, session.options
     if field != GENRES:
         return f"beet cnngenre --model {name} writes the field {own_name(field)}, and no genres"
     if options.model is not None:
         return f"cnngenre goes on with the configured model; --model {name} uses this one"
-    if not answers(bundle, options.threshold):
-        return (
-            "cnngenre goes on without it, as it would answer nothing: more labels may help, or "
-            f"--model {name} --threshold 0.7"
-        )
-    return f"cnngenre uses it from now on; --model {name} names it when there is a newer one"
+    present = SHIPPED_NAME if in_use is None else in_use.directory.name
+    reason = why_not(result.report)
+    if reason is None and not answers(result.bundle, options.threshold):
+        reason = "it would answer nothing: more labels may help"
+    models = session.folders.models
+    try:
+        if reason is None or not history(models):
+            use(models, present)
+        if reason is None:
+            use(models, name)
+    except GenreModelError as error:
+        raise UserError(f"cnntrain: {error}") from error
+    if reason is None:
+        return f"cnngenre uses it from now on, instead of {named(present)}"
+    return (
+        f"cnngenre goes on with {named(present)}: {reason}. --model {name} uses the new one all "
+        "the same"
+    )
 
 
 def extract(

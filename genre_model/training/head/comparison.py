@@ -13,7 +13,7 @@ import numpy as np
 
 from genre_model.core.errors import AudioError
 from genre_model.data.folds import context_group
-from genre_model.evaluation.metrics import Interval, one_hot, ratio_interval
+from genre_model.evaluation.metrics import one_hot, ratio_interval
 from genre_model.evaluation.out_of_fold import read_out_of_fold
 from genre_model.evaluation.report import ModelFigures
 from genre_model.model.aggregation import aggregate
@@ -143,10 +143,3 @@ def right_by(probabilities: Float64, candidates: Bools) -> Bools:
     """Whether the leading genre is one of the label's; there may be more columns."""
     n_more = probabilities.shape[1] - candidates.shape[1]
     return is_right(probabilities, np.pad(candidates, ((0, 0), (0, n_more))))
-
-
-def is_better(gain: Interval | None, balanced_gain: Interval | None) -> bool:
-    """Whether no fewer songs are right, and more of all or of the mean genre."""
-    if gain is None or balanced_gain is None:
-        return False
-    return gain.value >= 0 and gain.value + balanced_gain.value > 0

@@ -34,7 +34,7 @@ from genre_model.training.training_set import (
 BALANCE, ARTISTS = 0.75, 0.5
 
 # A weaker pull towards the starting model has to be better by so many standard errors.
-CAUTION_ERRORS = 1.0
+CAUTION_ERRORS = 1.5
 
 # With so few tracks in genres that have only one artist, the folds are by artist all the same.
 TOLERATED = 0.25
@@ -166,11 +166,16 @@ def choose_strength(logits: OutOfFoldLogits, use: Bools) -> int:
     members = np.unique(np.array(logits.split.groups)[use], return_inverse=True)[1]
     least = min(losses, key=lambda one: float(one.sum()))
     for place, one in enumerate(losses):
-        of_groups = np.bincount(members, one - least)
-        error = np.sqrt(len(of_groups)) * of_groups.std()
-        if of_groups.sum() <= CAUTION_ERRORS * error:
+        of_groups = np.bincount(members, one - least).astype(np.float64)
+        if of_groups.sum() <= CAUTION_ERRORS * error_of_sum(of_groups):
             return place
     raise AssertionError("the least loss is no more than itself")
+
+
+def error_of_sum(values: Float64) -> float:
+    """The standard error of a sum, widened where there are few values, as Student's t is."""
+    n = len(values)
+    return float(np.sqrt(n) * values.std(ddof=1)) * (1 + 1 / (n - 1)) if n > 1 else np.inf
 
 
 def losses_of(logits: Float64, training_set: TrainingSet, use: Bools) -> Float64:

@@ -1,0 +1,38 @@
+"""Whether a model that was trained may take the place of the one in use: never if it is worse."""
+
+from __future__ import annotations
+
+from genre_model.evaluation.metrics import Interval
+from genre_model.evaluation.report import Report
+
+
+def why_not(report: Report) -> str | None:
+    """What speaks against using the new model; None where nothing does.
+
+    It has to be compared on artists that it has not seen, to be better than each of the others on
+    the very same tracks, and to reach its target precision there.
+    """
+    if not report.models:
+        return "it was not compared with other models"
+    if report.not_compared:
+        return report.not_compared
+    if report.group_by != "artist":
+        return f"its figures flatter it ({report.split_reason})"
+    for other in report.models[1:]:
+        if not is_better(other.gain, other.balanced_gain):
+            return f"it is not right more often than {named(other.name)}"
+    if not report.precision.value >= report.target_precision:
+        return "its answers do not reach the target precision: more labels may help"
+    return None
+
+
+def is_better(gain: Interval | None, balanced_gain: Interval | None) -> bool:
+    """Whether no fewer songs are right, and more of all or of the mean genre."""
+    if gain is None or balanced_gain is None:
+        return False
+    return gain.value >= 0 and gain.value + balanced_gain.value > 0
+
+
+def named(name: str) -> str:
+    """A model in a sentence."""
+    return "the shipped model" if name == "shipped" else name
