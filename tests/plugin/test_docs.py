@@ -48,9 +48,24 @@ def test_every_key_becomes_an_option_unless_it_is_read_where_it_counts():
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+    "page",
+    ["README.md", "CONTRIBUTING.md"]
+    + sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md")),
 )
 def test_links_lead_somewhere(page):
     path = ROOT / page
     links = re.findall(r"\]\((?!http)([^)#]+)\)", path.read_text(encoding="utf-8"))
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_places_that_contributors_are_sent_to_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text[text.index("## Where things are") : text.index("## Making a change")]
+    named = re.findall(r"`(\w+/[\w/]+\.py)`", table)
+    assert len(named) > 8
+    assert [name for name in named if not find(name)] == []
+
+
+def find(name):
+    """A path from the root, or inside the plugin."""
+    return (ROOT / name).exists() or (ROOT / "beetsplug" / "cnngenre" / name).exists()
