@@ -26,12 +26,12 @@ help: ## show this list
 	    [a-z]*:*'## '*) printf '  %-10s %s\n' "$${line%%:*}" "$${line##*'## '}" ;; \
 	esac; done <Makefile
 	@echo; \
-	echo 'make demo MUSIC=~/Music  takes copies of your own files; LIMIT=100 of them instead of 40;'; \
+	echo 'make demo MUSIC=~/Music  compares, on copies, with the genres there; LIMIT=100 files instead of 40;'; \
 	echo 'with KEEP=1 the folder of the demo stays, to look round in.'; \
 	echo 'make bench TRACKS=tracks MUSIC=clips  takes full-length music and labelled clips; docs/performance.md.'; \
 	echo 'make soak MINUTES=5 SOAK="kills full_disk"  runs those scripts of tests/soak alone.'
 
-demo: .venv/$(STAMP) ## make music, import it with beets, let the plugin write the genres
+demo: .venv/$(STAMP) ## make music, import it with beets, let the plugin write genres; MUSIC=
 	@.venv/$(BIN)/python -m demo.run
 
 test: .venv-dev/$(STAMP) ## run the tests; PYTEST='-k name' adds options

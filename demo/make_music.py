@@ -1,4 +1,4 @@
-"""Synthesise a small music collection: eight pieces, and a file that is broken.
+"""Synthesise a small music collection: seven pieces, and a file that is broken.
 
 NumPy makes the sound, PyAV encodes it, mediafile tags it.  The pieces are toys: there is a genre to
 be heard in some of them, none in the silence, and one already has a genre that must stay.
@@ -363,7 +363,6 @@ PIECES = (
     Piece("Kilowatt", "Night Shift", "Warehouse", "drum machine and synthesiser", ".mp3", club),
     Piece("Cog & Lever", "Overdrive", "Gravel", "guitar riff, taped in a garage", ".flac", rock),
     Piece("Mira Vale", "Slow Rooms", "Letter Home", "piano in a bar, an old tape", ".m4a", ballad),
-    Piece("Mira Vale", "Slow Rooms", "Door Chime", "two seconds of bells", ".wav", jingle),
     Piece("Farther", "Drift", "Over the Ice", "cloud of synthesisers", ".opus", pad, ("Drone",)),
     Piece("The Left Hands", "Corner", "Second Set", "swing trio, a poor tape", ".flac", swing),
     Piece("Half Past", "Dust", "Loop No. 4", "slow drum loop, electric piano", ".ogg", beat_tape),

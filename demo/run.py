@@ -11,16 +11,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import mediafile
 import yaml
 
+from demo.compare import Comparison, Track, summary
 from demo.make_music import PIECES, write_piece
-from genre_model.core.text import harmless
+from genre_model.core.text import count, harmless
 from genre_model.data.folder import AUDIO_SUFFIXES
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 
@@ -36,20 +36,23 @@ FIELDS = (
 )
 
 
+COLUMNS = {"artist": 18, "title": 24, "genres": 22, "model": 14, "sure": 5, "in the file": 22}
+COMPARED = {"artist": 18, "title": 24, "was there": 22, "model": 14, "sure": 5, "": 18}
+PICTURE = Path(".demo") / "explained.png"
+ON_YOUR_MUSIC = """
+These pieces are synthetic.  Try copies of your own music, which compares with the genres there:
+   make demo MUSIC=~/Music"""
+NEXT_STEPS = """
+In your own library:
+   pip install .                      installs it beside beets
+   plugins: musicbrainz cnngenre      goes into beets' config.yaml
+   beet cnngenre --pretend            shows what it would write
+   beet cnngenre                      writes genres where there are none
+   beet cnnundo                       takes them back"""
+
+
 class DemoError(Exception):
     """The demo cannot go on; the text says why."""
-
-
-@dataclass(frozen=True)
-class Track:
-    """What beets knows of a track, and the genres that its file says."""
-
-    artist: str
-    title: str
-    genres: str
-    extracted: str
-    confidence: str
-    in_file: str
 
 
 def main() -> int:
@@ -106,6 +109,7 @@ class Demo:
             "PYTHONUNBUFFERED": "1",
         }
         self.n_steps = 0
+        self.threshold = load_bundle(SHIPPED).manifest.aggregation.threshold
         (root / "beets").mkdir()
         config = {
             "directory": str(root / "library"),
@@ -122,39 +126,74 @@ class Demo:
     def run(self, music: Path | None, limit: int) -> None:
         """All the steps."""
         if music is None:
-            self.step("Making a little music: eight pieces and a damaged file")
-            albums = make_collection(self.root / "new")
+            self.made_music()
         else:
-            self.step(f"Copying audio files, {limit} at most, from {harmless(str(music))}")
-            albums = copy_collection(music, self.root / "new", limit)
-        half = (len(albums) + 1) // 2
+            self.own_music(music, limit)
+        self.picture()
+        print(NEXT_STEPS if music is not None else ON_YOUR_MUSIC + NEXT_STEPS)
 
-        self.step("Importing half of it, with the plugin listening")
+    def made_music(self) -> None:
+        """Import half of what was made with the plugin, the rest without it, and fill the gaps."""
+        self.step("Making a little music: seven pieces and a damaged file")
+        albums = make_collection(self.root / "new")
+        half = (len(albums) + 1) // 2
+        self.step("Importing half of it; the plugin writes genres as files come in")
         self.beet("import", "-q", "-A", *albums[:half])
         self.beet("ls", "-f", "$artist - $title: $genres")
-
-        if albums[half:]:
-            self.step("Importing the rest with the plugin off, as if from before you had it")
-            self.beet("-c", "off.yaml", "import", "-q", "-A", *albums[half:])
-
+        self.step("Importing the rest with the plugin off, as if from before you had it")
+        self.beet("-c", "off.yaml", "import", "-q", "-A", *albums[half:])
         self.step("Filling the gaps in the library")
         self.beet("cnngenre")
-
-        kept = [track for track in self.tracks() if track.genres and not track.extracted]
-        if kept:
-            self.step("Genres that were there are kept.  What would it have said?  Only a preview:")
-            self.beet("cnngenre", "--pretend", "--force", "genres::.", "cnngenre_model::^$")
-
         self.step("What beets knows now, and what the files themselves say")
-        print_table(self.tracks())
-        self.explain(own_music=music is not None)
+        print_table(COLUMNS, [row_of(track) for track in self.tracks()])
+        print(f"\n   {explanation(self.threshold)}")
+
+    def own_music(self, music: Path, limit: int) -> None:
+        """Import copies, and set what the model says beside the genres that were there."""
+        self.step(f"Copying audio files, {limit} at most, from {harmless(str(music))}")
+        albums = copy_collection(music, self.root / "new", limit)
+        self.step("Importing the copies, with the plugin off")
+        self.beet("-c", "off.yaml", "import", "-q", "-A", *albums, show_lines=False)
+        there = {track.path: track.genres for track in self.tracks()}
+        self.step("Asking the model about every copy, also where there is a genre")
+        [*_, counts] = self.beet("cnngenre", "--force", show_lines=False)
+        print(f"     {counts}")
+        tracks = self.tracks()
+        found = [
+            Comparison.of(track, there.get(track.path, ""), self.threshold) for track in tracks
+        ]
+        self.step("What was there, and what the model says")
+        print_table(COMPARED, [comparison.row() for comparison in found])
+        print(f"\n   {explanation(self.threshold)}\n")
+        for line in summary(found):
+            print(f"   {line}")
+
+    def picture(self) -> None:
+        """Draw why one track got its genre; the picture stays."""
+        sure = [track for track in self.tracks() if track.label]
+        if not sure:
+            return
+        track = max(sure, key=lambda track: (bool(track.genres), track.confidence))
+        PICTURE.parent.mkdir(exist_ok=True)
+        self.step(f"Drawing why {harmless(track.title)} is {harmless(track.label)}")
+        command = [sys.executable, "-m", "genre_model.cli.main", "explain"]
+        done = subprocess.run(
+            [*command, str(self.root / track.path), "-o", str(PICTURE.resolve()), "--force"],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise DemoError(f"no picture: {harmless(done.stderr.strip())}")
+        print(f"   the picture: {PICTURE.resolve()}")
 
     def step(self, text: str) -> None:
         """Announce a step."""
         self.n_steps += 1
         print(f"\n{self.n_steps}. {text}\n", flush=True)
 
-    def beet(self, *arguments: str | Path, show: bool = True) -> list[str]:
+    def beet(self, *arguments: str | Path, show: bool = True, show_lines: bool = True) -> list[str]:
         """Run ``beet`` in the demo's folder, showing how it is called; the lines that it prints."""
         if show:
             print("   $ beet " + " ".join(as_typed(arguments)), flush=True)
@@ -172,7 +211,7 @@ class Demo:
             assert process.stdout is not None
             for line in process.stdout:
                 lines.append(line.rstrip("\n").replace(str(self.root) + os.sep, ""))
-                if show:
+                if show and show_lines:
                     print(f"     {harmless(lines[-1])}", flush=True)
         if process.returncode:
             said = "" if show else "\n" + "\n".join(lines)
@@ -184,24 +223,17 @@ class Demo:
         lines = self.beet("ls", "-f", SEPARATOR.join(FIELDS), show=False)
         rows = [row for line in lines if len(row := line.split(SEPARATOR)) == len(FIELDS)]
         return [
-            Track(artist, title, genres, label, confidence, genres_in(self.root / path))
+            Track(artist, title, genres, label, confidence, genres_in(self.root / path), path)
             for artist, title, genres, label, confidence, path in rows
         ]
 
-    def explain(self, *, own_music: bool) -> None:
-        """What it was all about."""
-        threshold = load_bundle(SHIPPED).manifest.aggregation.threshold
-        print(
-            f"""
-   hears, sure: the best answer, and how sure it is.  Below {threshold} nothing is written: no genre
-   is better than a wrong one.  genres are what beets has, and they are in the file too.
-"""
-        )
-        if not own_music:
-            print(
-                "These are toys.  On your own music, or rather on copies:  make demo MUSIC=~/Music"
-            )
-        print("In a library of yours, this takes everything back:        beet cnnundo")
+
+def explanation(threshold: float) -> str:
+    """What the table's last columns are."""
+    return (
+        f"model, sure: the likeliest genre, and its probability.  Below {threshold} nothing is\n"
+        "   written, because no genre is better than a wrong one."
+    )
 
 
 def make_collection(folder: Path) -> list[Path]:
@@ -231,12 +263,13 @@ def copy_collection(music: Path, folder: Path, limit: int) -> list[Path]:
             copy.unlink(missing_ok=True)
             continue
         n_tagged += bool(genres_in(copy))
-    print(f"   {len(sources)} files from {len(numbers)} folders; {n_tagged} with a genre")
+    n_files, n_folders = count(len(sources), "file"), count(len(numbers), "folder")
+    print(f"   {n_files} from {n_folders}; {n_tagged} with a genre")
     return sorted_folders(folder)
 
 
 def find_audio(music: Path, limit: int) -> list[Path]:
-    """The first so many audio files below a folder, hidden ones left out."""
+    """So many audio files below a folder, spread over all of it; hidden ones are left out."""
     found: list[Path] = []
     for place, folders, names in os.walk(music):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -244,9 +277,8 @@ def find_audio(music: Path, limit: int) -> list[Path]:
             path = Path(place, name)
             if not name.startswith(".") and path.suffix.lower() in AUDIO_SUFFIXES:
                 found.append(path)
-                if len(found) == limit:
-                    return found
-    return found
+    n = min(limit, len(found))
+    return [found[index * len(found) // n] for index in range(n)]
 
 
 def sorted_folders(folder: Path) -> list[Path]:
@@ -279,23 +311,20 @@ def quoted(text: str) -> str:
     return f"'{text}'" if set(text) & set(" $^&()'") else text
 
 
-def print_table(tracks: Sequence[Track]) -> None:
-    """The tracks, in columns."""
-    rows = [("artist", "title", "genres", "hears", "sure", "in the file")]
-    rows += [
-        (
-            t.artist,
-            t.title,
-            t.genres or "-",
-            t.extracted or "-",
-            t.confidence or "-",
-            t.in_file or "-",
-        )
-        for t in tracks
+def row_of(track: Track) -> tuple[str, ...]:
+    """The cells of the table."""
+    cells = (track.genres, track.label, track.confidence, track.in_file)
+    return (track.artist, track.title, *(cell or "-" for cell in cells))
+
+
+def print_table(columns: Mapping[str, int], rows: Sequence[tuple[str, ...]]) -> None:
+    """Rows below their headings, which have the largest width of each column."""
+    limits = columns.values()
+    cells = [
+        [clip(harmless(cell), limit) for cell, limit in zip(row, limits, strict=True)]
+        for row in [tuple(columns), *rows]
     ]
-    limits = (18, 24, 22, 14, 5, 22)
-    cells = [[clip(harmless(c), n) for c, n in zip(row, limits, strict=True)] for row in rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(limits))]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     for number, row in enumerate(cells):
         print("   " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
         if number == 0:

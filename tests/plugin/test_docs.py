@@ -49,8 +49,11 @@ def test_every_key_becomes_an_option_unless_it_is_read_where_it_counts():
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "CONTRIBUTING.md"]
-    + sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md")),
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md")),
+    ],
 )
 def test_links_lead_somewhere(page):
     path = ROOT / page
