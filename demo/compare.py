@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from beetsplug.cnngenre.classify.labels import beets_tree
 from genre_model.core.text import count
-from genre_model.data.genre_names import fold
+from genre_model.data.genre_names import canonical
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 
 PARTS = re.compile(r"\s*[/;,-]\s*")  # of "Pop-Rock" and "Folk, World"
@@ -55,9 +55,11 @@ class Comparison:
 def related(genre: str, label: str) -> bool:
     """Whether two genres are one, or one is a kind of the other in the model or in beets' tree."""
     manifest = load_bundle(SHIPPED).manifest
-    parents = beets_tree() | {fold(kind): fold(name) for kind, name in manifest.parents.items()}
-    names = {fold(part) for part in [genre, *PARTS.split(genre)] if part.strip()}
-    known = fold(label)
+    parents = beets_tree() | {
+        canonical(kind): canonical(name) for kind, name in manifest.parents.items()
+    }
+    names = {canonical(part) for part in [genre, *PARTS.split(genre)] if part.strip()}
+    known = canonical(label)
     return any(
         name in lineage(known, parents)
         or any(kind == known or kind.endswith(f" {known}") for kind in lineage(name, parents))
