@@ -278,7 +278,7 @@ def test_stats_count_what_was_done(library):
     output = beet("cnnstats")
     for line in (
         "tracks                               4  100%",
-        "without, never heard                 1   25%",
+        "without, never classified            1   25%",
         "Polka        1       0",
         "(none)       3       2",
         "confidence  tracks",
