@@ -10,7 +10,8 @@ from pathlib import Path
 
 from genre_model.cli.common import add_extraction_options, extract_all, say, wished_vocabulary
 from genre_model.cli.music import MUSIC_HELP, music_for_testing
-from genre_model.evaluation.on_music import Evaluation, LabelFigures, evaluate, with_known_labels
+from genre_model.evaluation.metrics import LabelFigures
+from genre_model.evaluation.on_music import Evaluation, evaluate, with_known_labels
 from genre_model.model.bundle.store import SHIPPED
 
 

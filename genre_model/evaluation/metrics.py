@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+
+Label = TypeVar("Label", str, int)
 
 N_BINS = 10
 
@@ -29,6 +33,16 @@ class Interval:
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFigures:
+    """One label's figures, all answers counted whether accepted or not."""
+
+    tracks: int
+    precision: float | None
+    recall: float
+    f1: float
 
 
 def accuracy(right: Bools) -> float:
@@ -135,3 +149,23 @@ def one_hot(truths: Sequence[str]) -> Floats:
     labels, column = np.unique(np.array(truths), return_inverse=True)
     columns: Floats = np.eye(len(labels))[column]
     return columns
+
+
+def label_figures(truths: Sequence[Label], answers: Sequence[Label]) -> dict[Label, LabelFigures]:
+    """Precision, recall and F1 of each label that is the truth of a song, in order."""
+    n_truly, n_answered = Counter(truths), Counter(answers)
+    hits = Counter(t for t, answer in zip(truths, answers, strict=True) if t == answer)
+    return {
+        label: LabelFigures(
+            n,
+            hits[label] / n_answered[label] if n_answered[label] else None,
+            hits[label] / n,
+            2 * hits[label] / (n + n_answered[label]),
+        )
+        for label, n in sorted(n_truly.items())
+    }
+
+
+def macro_f1(figures: Mapping[Label, LabelFigures]) -> float:
+    """The mean of F1 over labels."""
+    return float(np.mean([of_label.f1 for of_label in figures.values()]))

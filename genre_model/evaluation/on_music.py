@@ -15,10 +15,13 @@ from genre_model.data.genre_names import canonical, cleaned, plain
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import (
     Interval,
+    LabelFigures,
     accuracy,
     artist_interval,
     balanced_accuracy,
     calibration_error,
+    label_figures,
+    macro_f1,
 )
 from genre_model.model.vocabulary import Policy, Vocabulary, judge
 
@@ -38,16 +41,6 @@ class Answer:
     confidence: float
     accepted: bool
     right: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LabelFigures:
-    """One label's figures, all answers counted whether accepted or not."""
-
-    tracks: int
-    precision: float | None
-    recall: float
-    f1: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +150,7 @@ def evaluate(
         accuracy=artist_interval(lambda i: accuracy(right[i]), groups),
         balanced_accuracy=balanced_accuracy(right, truths),
         slice_accuracy=float(np.mean(slices)),
-        macro_f1=float(np.mean([figures.f1 for figures in per_genre.values()])),
+        macro_f1=macro_f1(per_genre),
         majority_baseline=max(Counter(truths).values()) / len(truths),
         calibration_error=calibration_error(np.array([s.confidence for s in songs]), right),
         threshold=threshold,
@@ -181,18 +174,3 @@ def ancestry(name: str, vocabulary: Vocabulary) -> list[str]:
     """A written name and its written ancestors."""
     genre = next(genre for genre, written in vocabulary.names.items() if written == name)
     return vocabulary.ancestry(genre)
-
-
-def label_figures(truths: Sequence[str], answers: Sequence[str]) -> dict[str, LabelFigures]:
-    """Precision, recall and F1 of each label."""
-    n_truly, n_answered = Counter(truths), Counter(answers)
-    hits = Counter(t for t, answer in zip(truths, answers, strict=True) if t == answer)
-    return {
-        label: LabelFigures(
-            n,
-            hits[label] / n_answered[label] if n_answered[label] else None,
-            hits[label] / n,
-            2 * hits[label] / (n + n_answered[label]),
-        )
-        for label, n in sorted(n_truly.items())
-    }

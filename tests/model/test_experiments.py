@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
-from genre_model.evaluation.metrics import Interval
+from genre_model.evaluation.metrics import Interval, label_figures, macro_f1
 from genre_model.training.experiments.catalogue import EXPERIMENTS
 from genre_model.training.experiments.conditions import SWEPT
 from genre_model.training.experiments.division import divide, relabelled, share_of, shuffled
@@ -23,7 +23,6 @@ from genre_model.training.experiments.figures import (
     brier_score,
     figures_of,
     fitted_inverse_temperature,
-    macro_f1,
     paired_difference,
     top_two,
 )
@@ -143,7 +142,9 @@ def test_pairs_have_to_be_of_the_same_songs():
 
 def test_scores_by_hand():
     truth, given_ = np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0])
-    assert macro_f1(truth, given_) == pytest.approx((4 / 5 + 2 / 3) / 2)
+    assert macro_f1(label_figures(truth.tolist(), given_.tolist())) == pytest.approx(
+        (4 / 5 + 2 / 3) / 2
+    )
     probabilities = np.array([[0.8, 0.1, 0.1], [0.3, 0.2, 0.5]])
     assert brier_score(probabilities, np.array([0, 1])) == pytest.approx(
         (0.04 + 0.01 + 0.01 + 0.09 + 0.64 + 0.25) / 2

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationRule, AggregationSpec
-from genre_model.evaluation.metrics import Interval, artist_interval, calibration_error
+from genre_model.evaluation.metrics import (
+    Interval,
+    artist_interval,
+    calibration_error,
+    label_figures,
+    macro_f1,
+)
 from genre_model.model.aggregation import aggregate
 from genre_model.training.experiments.protocol import Answers, Outcome
 
@@ -59,7 +65,7 @@ def figures_of(outcomes: Sequence[Outcome]) -> Figures:
     return Figures(
         slices=artist_interval(lambda i: float(n_right[i].sum() / n_votes[i].sum()), groups),
         song=artist_interval(lambda i: float(all_right[i].mean()), groups),
-        macro_f1=macro_f1(truth, answers),
+        macro_f1=macro_f1(label_figures(truth.tolist(), answers.tolist())),
         baseline=float(np.bincount(truth).max() / n_songs),
         calibration_error=calibration_error(confidence, all_right),
         songs_by_seed=tuple(float(r.mean()) for r in right),
@@ -91,15 +97,6 @@ def slice_counts(answers: Answers) -> NDArray[np.intp]:
             np.bincount(answers.song, minlength=n_songs),
         ]
     )
-
-
-def macro_f1(truth: NDArray[np.intp], answers: NDArray[np.intp]) -> float:
-    """The mean over the true genres of F1."""
-    scores = []
-    for genre in np.unique(truth):
-        hits = np.sum((truth == genre) & (answers == genre))
-        scores.append(2 * hits / (np.sum(truth == genre) + np.sum(answers == genre)))
-    return float(np.mean(scores))
 
 
 def paired_difference(first: Sequence[Outcome], second: Sequence[Outcome]) -> Interval:

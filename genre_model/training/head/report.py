@@ -13,6 +13,7 @@ from genre_model.evaluation.metrics import (
     N_BINS,
     Interval,
     calibration_error,
+    label_figures,
     one_hot,
     ratio_interval,
 )
@@ -155,23 +156,22 @@ def counted_as(training_set: TrainingSet, probabilities: Float64) -> Indices:
 
 
 def genre_figures(training_set: TrainingSet, probabilities: Float64) -> tuple[GenreFigures, ...]:
-    """Precision, recall and F1 of each genre."""
-    answers, truths = probabilities.argmax(axis=1), counted_as(training_set, probabilities)
-    figures: list[GenreFigures] = []
-    for index, genre in enumerate(training_set.genres):
-        truly, answered = truths == index, answers == index
-        if not truly.any():
-            continue  # one that the starting model knows, and no label
-        hits = int((truly & answered).sum())
-        precision = hits / int(answered.sum()) if answered.any() else None
-        recall = hits / int(truly.sum())
-        artists = {
-            lead_artist(training_set.tracks[k].artist) for k in np.flatnonzero(truly).tolist()
-        }
-        f1 = 2 * precision * recall / (precision + recall) if precision else 0.0
-        n_artists = len(artists - {""})
-        figures.append(GenreFigures(genre, int(truly.sum()), n_artists, precision, recall, f1))
-    return tuple(figures)
+    """Precision, recall and F1 of each genre that is the truth of a track."""
+    truths = counted_as(training_set, probabilities).tolist()
+    artists: dict[int, set[str]] = {}
+    for track, truth in zip(training_set.tracks, truths, strict=True):
+        artists.setdefault(truth, set()).add(lead_artist(track.artist))
+    return tuple(
+        GenreFigures(
+            training_set.genres[index],
+            of_genre.tracks,
+            len(artists[index] - {""}),
+            of_genre.precision,
+            of_genre.recall,
+            of_genre.f1,
+        )
+        for index, of_genre in label_figures(truths, probabilities.argmax(axis=1).tolist()).items()
+    )
 
 
 def confusion_matrix(
