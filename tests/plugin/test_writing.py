@@ -216,3 +216,29 @@ def test_a_file_that_has_gone_is_one_sentence(library):
     assert "failed 1" in beet("cnnundo")
     assert "the file cannot be written: No such file or directory" in beet.errors
     assert beet.genres() == {"Rock": "", "Jazz": "Jazz"}
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ENOSPC, errno.ENOMEM])
+def test_only_where_no_copy_is_permitted_it_is_written_in_place(library, number):
+    beet = library(Rock=None)
+    [path] = beet.paths().values()
+    before = path.read_bytes()
+    beet.config["plugins"].append("nocopy")
+    beet.config["nocopy"] = number
+    assert "failed 1" in beet("cnngenre")
+    assert f"{path.name}: " in beet.errors or "the file cannot be written: " in beet.errors
+    assert os.strerror(number) in beet.errors
+    assert path.read_bytes() == before
+    beet.config["nocopy"] = errno.EROFS
+    beet("cnngenre")
+    assert file_genres(path) == ["Rock"]
+
+
+@posix
+def test_locks_that_are_always_refused_have_an_end(library, tmp_path):
+    beet = library(Rock=None)
+    beet.config["plugins"].append("nocopy")
+    beet.config["nocopy"] = "locked"
+    assert "failed 1" in beet("cnngenre")
+    assert "no copy of it can be locked" in beet.errors
+    assert hidden(tmp_path) == []

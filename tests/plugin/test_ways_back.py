@@ -1,0 +1,56 @@
+"""Undo after a track has come into the library again, has moved, or was removed in between."""
+
+import pytest
+from odd_genres import dump
+from plugin_files import file_genres
+
+
+@pytest.fixture
+def tagged(beet, tone, tmp_path):
+    """A ``beet`` whose only file has been tagged, where it is; the file's tags before."""
+    tone("Rock", kind="mp3", genres=["Ska", "(18)Techno"])
+    music = tmp_path / "music"
+    beet.config["directory"] = str(music)
+    beet.config["import"] = {"copy": False, "write": True, "quiet": True}
+    beet.config["cnngenre"] |= {"auto": False, "force": True}
+    beet.config["paths"] = {"default": "$genres/$title", "singleton": "$genres/$title"}
+    beet("import", "-A", "-s", music)
+    [path] = beet.paths().values()
+    before = dump(path)
+    beet("cnngenre")
+    assert file_genres(path) == ["Rock"]
+    return beet, before
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [("move",)],
+        [("import", "-A", "-q", "-L", "-s")],
+        [("import", "-A", "-q", "-s", "-I", "{path}")],
+        [("modify", "-y", "title=Another")],
+        [("update",), ("write",)],
+    ],
+    ids=["move", "import -L", "import again", "modify", "write"],
+)
+def test_the_genre_comes_back(tagged, commands):
+    beet, before = tagged
+    for command in commands:
+        [path] = beet.paths().values()
+        beet(*(word.format(path=path) for word in command))
+    beet("cnngenre", "--undo")
+    [path] = beet.paths().values()
+    assert beet.genres().popitem()[1] == "Ska; Techno"
+    assert file_genres(path) == ["Ska", "Techno"]
+    if "modify" not in str(commands) and "write" not in str(commands):
+        assert dump(path) == before  # beets' own writing puts down more than the genre
+
+
+def test_removed_and_added_again_it_is_the_users(tagged):
+    """The library forgets a track that is removed: its genres are then the file's."""
+    beet, _ = tagged
+    [path] = beet.paths().values()
+    beet("remove", "-f", "title:Rock")
+    beet("import", "-A", "-s", path)
+    assert "restored 0" in beet("cnngenre", "--undo")
+    assert file_genres(path) == ["Rock"]
