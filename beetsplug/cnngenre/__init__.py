@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from beets import ui
 from beets.plugins import BeetsPlugin
 
-from beetsplug.cnngenre.config import DEFAULTS
+from beetsplug.cnngenre.config import DEFAULTS, UserError, check_auto
 from beetsplug.cnngenre.console import Harmless
 from beetsplug.cnngenre.fields import FIELDS
 from beetsplug.cnngenre.session import Setup
@@ -35,10 +35,19 @@ class CnnGenrePlugin(BeetsPlugin):
         self.album_types = {
             name: FIELDS[name] for name in ("cnngenre_written", "cnngenre_previous")
         }
-        if self.config["auto"].get(bool):
+        if self.runs_in_imports():
             self.import_stages = [self.imported]
             self.register_listener("import_task_files", self.files_are_in_place)
             self.register_listener("import", self.import_is_over)
+
+    def runs_in_imports(self) -> bool:
+        """Whether imports are to be classified; not, with a warning, where that is unclear."""
+        try:
+            return check_auto(self.config)
+        except UserError as error:
+            sentence = str(error).removeprefix("cnngenre: ")
+            self._log.warning("{}; imports go without it", sentence)
+            return False
 
     def commands(self) -> list[ui.Subcommand]:
         """The plugin's commands, whose names begin with ``cnn``."""

@@ -132,6 +132,33 @@ class TrainOptions:
     seed: int
 
 
+def check_keys(config: confuse.Subview) -> None:
+    """Make sure that every key is one of ours.
+
+    Raises:
+        UserError: One is not; the sentence names those that are nearly the same.
+    """
+    for view, known in ((config, DEFAULTS), (config["train"], DEFAULTS["train"])):
+        for key in view.keys() - known.keys():
+            from difflib import get_close_matches
+
+            near = get_close_matches(key, known, 1)
+            hint = f"; is it {near[0]}?" if near else ""
+            raise UserError(f"{view.name}: there is no key {key}{hint}")
+
+
+def check_auto(config: confuse.Subview) -> bool:
+    """Whether imports are to be classified.
+
+    Raises:
+        UserError: It is neither yes nor no.
+    """
+    value = config["auto"].get()
+    if not isinstance(value, bool):
+        raise UserError(f"cnngenre: auto must be yes or no, not {value}")
+    return value
+
+
 def own_folder() -> Path:
     """The plugin's folder beside beets' configuration, which BEETSDIR moves."""
     return Path(beets.config.config_dir()) / "cnngenre"
@@ -144,6 +171,8 @@ def read_options(config: confuse.Subview) -> Options:
         UserError: A value is out of its range.
         confuse.ConfigError: A value is of the wrong type; beets prints where it stands.
     """
+    check_keys(config)
+    check_auto(config)
     write = config["write"].get(confuse.Optional(bool))
     return Options(
         force=config["force"].get(bool),

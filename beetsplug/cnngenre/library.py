@@ -35,6 +35,19 @@ class Tracks:
         """The same tracks in the order of a key of their ids; equal ones stay in their order."""
         return Tracks(self._lib, sorted(self._ids, key=key))
 
+    def count_with_genres(self) -> int:
+        """How many of them have genres, as the library has it."""
+        n = 0
+        with self._lib.transaction() as transaction:
+            for start in range(0, len(self._ids), N_LOADED):
+                ids = self._ids[start : start + N_LOADED]
+                marks = ",".join("?" * len(ids))
+                [(found,)] = transaction.query(
+                    f"SELECT COUNT(*) FROM items WHERE id IN ({marks}) AND genres != ''", ids
+                )
+                n += found
+        return n
+
     def __iter__(self) -> Iterator[Item]:
         for start in range(0, len(self._ids), N_LOADED):
             ids = self._ids[start : start + N_LOADED]
@@ -79,6 +92,14 @@ def stored_genres(model: Item | Album) -> list[str]:
     """The genres in the library; plugins may compute others from them for templates."""
     found: list[str] = model._values_fixed.get("genres") or []
     return found
+
+
+def track_name(item: Item) -> str:
+    """A track as beets would name it, without the separators of what it lacks."""
+    parts = [part.strip() for part in str(item).split(" - ")]
+    if not item.title:
+        parts.append(item.filepath.name)
+    return " - ".join(part for part in parts if part)
 
 
 def named(genres: Iterable[str]) -> list[str]:

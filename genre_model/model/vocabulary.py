@@ -163,7 +163,8 @@ def judge(probabilities: Mapping[str, float], vocabulary: Vocabulary, policy: Po
     roots = vocabulary.roots()
     best = next(score for score in ranked if score.genre in roots)
     if best.probability < policy.threshold:
-        return SongGenre((), best, ranked, f"{best.probability:.2f}, below {policy.threshold:.2f}")
+        why = f"{best.genre} {too_little(best.probability, policy.threshold)}"
+        return SongGenre((), best, ranked, why)
     best = min(
         (
             score
@@ -179,6 +180,15 @@ def judge(probabilities: Mapping[str, float], vocabulary: Vocabulary, policy: Po
         if not any(vocabulary.related(score.genre, name) for name in accepted):
             accepted.append(score.genre)
     return SongGenre(tuple(accepted), best, ranked, f"{best.probability:.2f}")
+
+
+def too_little(probability: float, threshold: float) -> str:
+    """A probability and the threshold that it misses, with so many digits that they differ."""
+    for places in range(2, 7):
+        texts = f"{probability:.{places}f}", f"{threshold:.{places}f}"
+        if texts[0] != texts[1]:
+            break
+    return f"{texts[0]}, below {texts[1]}"
 
 
 def depth(name: str, vocabulary: Vocabulary) -> int:

@@ -14,7 +14,7 @@ from plugin_files import file_genres, tag
 
 def summary(output):
     """The counts of the last line, without the time."""
-    return re.sub(r" in \d+:\d\d$", "", output.splitlines()[-1])
+    return re.sub(r" in \d+:\d\d(;.*)?$", "", output.splitlines()[-1])
 
 
 def files(beet):
@@ -26,7 +26,7 @@ def test_fills_gaps_in_database_and_files(library, name):
     beet = library(Rock=None, Jazz=None, Electronic=["Polka"], Unsure=None)
     output = beet(name)
     assert summary(output) == "tagged 2, kept 1, unsure 1, failed 0"
-    assert "Artist - Album - Jazz: - -> Jazz" in output
+    assert "Artist - Album - Jazz: no genre -> Jazz" in output
     assert beet.genres() == {"Rock": "Rock", "Jazz": "Jazz", "Electronic": "Polka", "Unsure": ""}
     assert files(beet) == {
         "Rock": ["Rock"],
@@ -69,9 +69,9 @@ def test_pretend_shows_the_plan_and_changes_nothing(library):
     before = beet.fields("genres", "mtime")
     output = beet("genre", "--pretend")
     assert summary(output) == "pretended: tagged 1, kept 1, unsure 1, failed 0"
-    assert "Rock: - -> Rock (" in output
-    assert "Jazz: kept (has genres)" in output
-    assert re.search(r"Unsure: unsure \(0\.\d\d, below 0\.60\)", output)
+    assert "Rock: no genre -> Rock (" in output
+    assert "kept (" not in output
+    assert re.search(r"Unsure: unsure \(\w+ 0\.\d\d, below 0\.60\)", output)
     assert beet.fields("genres", "mtime") == before
     assert beet("ls", "cnngenre_model::.") == ""
     assert files(beet) == {"Rock": [], "Jazz": ["Polka"], "Unsure": []}
@@ -140,10 +140,10 @@ def test_an_albums_genre_counts_what_the_user_labelled(library):
 def test_several_genres_and_the_threshold(library, pitch_bundle):
     beet = library(Unsure=None)
     output = beet("genre", "-p", "--threshold", "0.1", "--count", "3")
-    assert re.search(r"Unsure: - -> \w+(; \w+)*", output)
+    assert re.search(r"Unsure: no genre -> \w+(; \w+)*", output)
     beet.config["cnngenre"] |= {"second_threshold": 0.01}
     output = beet("genre", "-p", "--threshold", "0.1", "--count", "3")
-    genres = re.search(r"- -> (.*) \(", output)[1].split("; ")
+    genres = re.search(r"no genre -> (.*) \(", output)[1].split("; ")
     assert len(genres) == 3
 
 
@@ -202,7 +202,7 @@ def test_undo_leaves_alone_what_the_user_edited_since(library):
 def test_undo_can_be_pretended(library):
     beet = library(Rock=None)
     beet("genre")
-    assert "Rock: Rock -> - (undo)" in beet("cnnundo", "-p")
+    assert "Rock: Rock -> no genre (undo)" in beet("cnnundo", "-p")
     assert beet.genres() == {"Rock": "Rock"}
 
 
@@ -365,3 +365,86 @@ def test_retagged_outside_and_updated_counts_as_the_users_own(library):
     beet("update")
     assert summary(beet("cnnundo")) == "restored 0, kept 1, failed 0"
     assert beet.genres() == {"Rock": "Stoner"}
+
+
+def test_an_unsure_line_names_the_guess_and_the_end_what_to_do_next(library):
+    beet = library(Unsure=None, Rock=None, Jazz=["Polka"])
+    output = beet("genre", "-p")
+    guess, probability = re.search(
+        r"Unsure: unsure \((\w+) (0\.\d+), below 0\.60\)", output
+    ).groups()
+    assert output.splitlines()[-1].endswith("; 1 unsure: beet cnnreview")
+    output = beet("genre", "-p", "--threshold", str(float(probability) + 0.003))
+    shown, threshold = re.search(rf"\({guess} (0\.\d+), below (0\.\d+)\)", output).groups()
+    assert float(shown) < float(threshold)
+    assert "Jazz: kept (has genres)" in verbose(beet, "genre", "-p")
+
+
+def verbose(beet, *arguments):
+    """What ``beet -v`` prints and logs."""
+    return beet("-v", *arguments) + beet.errors
+
+
+def test_the_first_run_says_what_it_found(library):
+    beet = library(Rock=None, Jazz=["Polka"], Electronic=["Drone"])
+    first = "2 tracks have genres and stay as they are; 1 without (beet cnnerrors compares)"
+    assert beet("genre").splitlines()[0] == first
+    assert first not in beet("genre")
+
+
+def test_a_track_without_an_album_is_named_by_what_it_has(beet, tone, tmp_path):
+    tone("Rock", album="")
+    beet.config["cnngenre"]["auto"] = False
+    beet("import", "-A", "-s", tmp_path / "music")
+    assert "Artist - Rock: no genre -> Rock (" in beet("genre")
+
+
+def test_an_answer_of_a_review_outlasts_force_and_undo_unless_told(library):
+    beet = library(Rock=None)
+    beet("genre")
+    beet("modify", "-y", "title:Rock", "genres=Drone", "cnngenre_reviewed=Drone")
+    assert summary(beet("genre", "-f")) == "tagged 0, kept 1, unsure 0, failed 0"
+    output = beet("cnnundo")
+    assert summary(output) == "restored 0, kept 1, failed 0"
+    assert output.rstrip().endswith("; 1 decided in a review: cnnundo --reviewed takes those back")
+    assert beet.genres() == {"Rock": "Drone"}
+    assert summary(beet("cnnundo", "-p", "--reviewed")) == "pretended: restored 1, kept 0, failed 0"
+    assert summary(beet("genre", "-f", "--reviewed")) == "tagged 1, kept 0, unsure 0, failed 0"
+    assert beet.genres() == {"Rock": "Rock"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"thresold": 0.5}, "cnngenre: there is no key thresold; is it threshold?"),
+        ({"zzz": 1}, "cnngenre: there is no key zzz"),
+        ({"train": {"eposhs": 3}}, "cnngenre.train: there is no key eposhs; is it epochs?"),
+        ({"auto": "maybe"}, "cnngenre: auto must be yes or no, not maybe"),
+        ({"model": "nosuch"}, "there is no model nosuch; there are: shipped"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_one_sentence(library, settings, sentence):
+    beet = library(Rock=None)
+    beet.config["cnngenre"] |= settings
+    beet("genre", status=1)
+    assert sentence in beet.errors.splitlines()[-1]
+    assert beet.genres() == {"Rock": ""}
+
+
+COMMANDS = ["cnngenre", "cnnundo", "cnnexplain", "cnnreview", "cnnerrors", "cnnstats", "cnnmodels"]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "cnntrain"])
+def test_the_help_of_each_command_fits_a_screen(beet, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = beet(command, "--help").splitlines()
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_models_are_listed_with_the_one_in_use(beet):
+    del beet.config["cnngenre"]["model"]
+    heading, shipped, how = beet("cnnmodels").splitlines()
+    assert heading.split() == ["model", "for", "genres", "tracks", "answered", "right"]
+    assert shipped.split()[:4] == ["*", "shipped", "genres", "17"]
+    assert "the newest that answers" in how

@@ -165,9 +165,10 @@ def test_choosing_takes_numbers_names_and_new_names_that_are_meant(doubtful):
 
 def test_enter_skips_and_strange_answers_are_asked_again(doubtful):
     beet = doubtful(Unsure=None)
-    session = Session(beet, "cnnreview").say("\u00b2")
-    session.wait_for("\u00b2")  # which old beets asks about in other words
-    session.say("x", question="\n").say("", question="Enter one of")
+    session = Session(beet, "cnnreview").say("\u00b2", "x", "99", "No Such Genre")
+    session.say("n", question="(y/n)?").say("")
+    assert "x is no choice" in session.output
+    assert "there is no number 99" in session.output
     assert "accepted 0, corrected 0, skipped 1" in session.end()
     assert beet.genres() == {"Unsure": ""}
 
@@ -341,3 +342,29 @@ def test_the_picture_is_shown(doubtful, tmp_path):
         time.sleep(0.1)
     assert "Unsure.png" in log.read_text()
     assert beet.genres() == {"Unsure": ""}
+
+
+def test_a_genre_that_is_typed_is_taken_for_what_it_says(doubtful):
+    """Also where it begins with the letter of a choice, as Alternative, Pop and Soul do."""
+    beet = doubtful(Unsure_1=None, Unsure_2=None, Unsure_3=None, Jazz=["Soul"])
+    session = Session(beet, "cnnreview").say("ambient", "soul", "Pop")
+    session.say("y", question="(y/n)?")
+    assert session.end().startswith("accepted 0, corrected 3")
+    genres = {genre for title, genre in beet.genres().items() if title != "Jazz"}
+    assert genres == {"Ambient", "Soul", "Pop"}
+
+
+def test_the_last_decision_can_be_undone(doubtful):
+    beet = doubtful(Unsure_1=None, Unsure_2=None)
+    session = Session(beet, "cnnreview").say("u", "Rock", "u", "Jazz", "s")
+    assert "accepted 0, corrected 1, skipped 1" in session.end()
+    assert "There is no decision to undo." in session.output
+    assert session.output.count("undone: ") == 1
+    assert sorted(beet.genres().values()) == ["", "Jazz"]
+    assert sorted(map(tuple, (file_genres(p) for p in beet.paths().values()))) == [(), ("Jazz",)]
+
+
+def test_the_tab_key_completes_the_genres_of_the_library(doubtful):
+    beet = doubtful(Unsure=None, Jazz=["Zydeco"])
+    Session(beet, "cnnreview").say("zyd\t").end()
+    assert beet.genres()["Unsure"] == "Zydeco"

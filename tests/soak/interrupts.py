@@ -94,7 +94,7 @@ def interrupted(beet, few: bool, after_s: float) -> tuple[float | None, str]:
 
 def lost(beet, printed: str, few: bool) -> bool:
     """Whether something that was done is not, or the next run does not do the rest."""
-    done = set(re.findall(r"- (Track \d\d): - -> Rock", printed))
+    done = set(re.findall(r"- (Track \d\d): no genre -> Rock", printed))
     genres, paths = beet.genres(), beet.paths()
     missing = [t for t in done if genres[t] != "Rock" or file_genres(paths[t]) != ["Rock"]]
     half = [

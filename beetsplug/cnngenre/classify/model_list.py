@@ -51,6 +51,8 @@ def model_lines(session: Session) -> list[str]:
         raise UserError(f"cnngenre: {error}") from error
     own = sorted(own_bundles(session.folders.models, session.warn), key=age_key, reverse=True)
     used = in_use(session)
+    if used is not None and used.directory not in [b.directory for b in (*own, shipped)]:
+        own.append(used)  # a folder elsewhere
     rows = [row_of(bundle, bundle.directory.name, used) for bundle in own]
     return [*table([*rows, row_of(shipped, SHIPPED_NAME, used)]), *advice(session, used)]
 

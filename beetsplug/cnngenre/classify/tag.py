@@ -9,7 +9,8 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.config import GENRES
-from beetsplug.cnngenre.library import unedited
+from beetsplug.cnngenre.console import say
+from beetsplug.cnngenre.library import Tracks, unedited
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply, apply_field, would_write_missing, write_missing
 from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
@@ -26,6 +27,26 @@ class Tag(Run):
     def __init__(self, session: Session, lib: Library) -> None:
         super().__init__(session, lib)
         self.track_classifier = TrackClassifier(session, lib)
+
+    def run(self, items: Tracks) -> None:
+        """Go over the tracks; the first run says what there is."""
+        first = not any(self.session.folders.runs.glob("*.jsonl"))
+        if first and not (self.options.force or self.options.quiet):
+            n = items.count_with_genres()
+            if n:
+                have = (
+                    "1 track has genres and stays as it is"
+                    if n == 1
+                    else (f"{n} tracks have genres and stay as they are")
+                )
+                say(f"{have}; {len(items) - n} without (beet cnnerrors compares)")
+        super().run(items)
+
+    def what_next(self) -> str:
+        """What decides about the unsure tracks."""
+        n = self.counts[Action.UNSURE]
+        reviewable = n and self.track_classifier.target == GENRES
+        return f"; {n} unsure: beet cnnreview" if reviewable else ""
 
     def journal(self) -> Journal:
         """Where what was done is kept."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import confuse
@@ -9,7 +11,8 @@ from beets.importer import Action as Choice
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.config import GENRES, UserError
-from beetsplug.cnngenre.library import unedited
+from beetsplug.cnngenre.console import say
+from beetsplug.cnngenre.library import track_name, unedited
 from beetsplug.cnngenre.tagging.albums import set_album_genres
 from beetsplug.cnngenre.tagging.apply import apply_field, apply_in_library, write_missing
 from beetsplug.cnngenre.tagging.fields import genres_of, note
@@ -18,7 +21,7 @@ from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
-    from beets.library import Library
+    from beets.library import Item, Library
 
     from beetsplug.cnngenre.session import Session, Setup
 
@@ -48,11 +51,16 @@ class ImportStage:
                 ours, "import", track_classifier.bundle_id, track_classifier.target
             )
         try:
+            done: list[tuple[Item, TagPlan]] = []
             for verdict in track_classifier.verdicts(task.imported_items()):
-                self._journal.add(verdict.item, self._take(verdict, track_classifier))
+                plan = self._take(verdict, track_classifier)
+                self._journal.add(verdict.item, plan)
+                done.append((verdict.item, plan))
         except UserError as error:
             self._disable(error)
             return
+        if not options.quiet and any(plan.action is not Action.KEEP for _, plan in done):
+            say(f"{name_of(task, done)}: {outcome([plan for _, plan in done])}")
         if task.is_album and options.album_genre and track_classifier.target == GENRES:
             set_album_genres(
                 task.album,
@@ -65,9 +73,9 @@ class ImportStage:
     def _take(self, verdict: Verdict, track_classifier: TrackClassifier) -> TagPlan:
         """Do in the database what a verdict says of an imported track; what became of that."""
         item, plan = verdict.item, verdict.plan
-        self._log.debug("{}: {} ({})", item, plan.action.value, plan.reason)
+        self._log.info("{}: {} ({})", track_name(item), plan.action.value, plan.reason)
         if plan.action is Action.FAIL:
-            self._log.warning("{}: {}", item, plan.reason)
+            self._log.warning("{}: {}", track_name(item), plan.reason)
         if verdict.song is None or verdict.probabilities is None:
             return plan
         if track_classifier.target != GENRES:
@@ -118,3 +126,19 @@ class ImportStage:
             self._track_classifier[0].close()
         self._track_classifier = None
         self._log.warning("no genres in this import: {}", error)
+
+
+def name_of(task: ImportTask, done: Sequence[tuple[Item, TagPlan]]) -> str:
+    """What was imported: an album, or a track."""
+    if not task.is_album:
+        return track_name(done[0][0])
+    return " - ".join(filter(None, (task.album.albumartist, task.album.album))) or "an album"
+
+
+def outcome(plans: Sequence[TagPlan]) -> str:
+    """What became of the tracks of an album: each genre that was given, and the counts."""
+    genres = Counter(g for plan in plans if plan.action is Action.WRITE for g in plan.after)
+    named = ", ".join(f"{genre} {n}" for genre, n in genres.most_common())
+    actions = Counter(plan.action for plan in plans)
+    parts = [f"{action.value} {actions[action]}" for action in Action if actions[action]]
+    return f"{named}; {', '.join(parts)}" if named else ", ".join(parts)

@@ -6,8 +6,10 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ from beets import ui
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.console import say
+from beetsplug.cnngenre.library import track_name
 from beetsplug.cnngenre.review.session import Review
 from beetsplug.cnngenre.review.uncertain import (
     DECIDED,
@@ -32,7 +36,26 @@ if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.explain import Explain
 
 
-CHOICES = ("accept", "choose", "skip", "play", "picture", "quit")
+CHOICES = {
+    "a": "accept",
+    "c": "choose",
+    "s": "skip",
+    "p": "play",
+    "i": "picture",
+    "u": "undo",
+    "q": "quit",
+}
+
+
+PROMPT = "A genre, its number, or: Accept, Choose, Skip, Play, pIcture, Undo, Quit?"
+
+
+class Step(Enum):
+    """Where to go after a question."""
+
+    ON = "on"
+    BACK = "back"
+    QUIT = "quit"
 
 
 class NobodyAnswersError(Exception):
@@ -61,47 +84,91 @@ class TerminalReview:
     def go_through(self) -> bool:
         """Ask about one track after the other, until the user has enough."""
         uncertain_tracks = self.review.uncertain_tracks
+        place = 0
         try:
-            for number, uncertain in enumerate(uncertain_tracks, 1):
-                item = self.review.unchanged(uncertain)
-                if item is None:
-                    self.review.leave_alone(uncertain, State.GONE)
-                elif not self.ask(item, uncertain, f"{number}/{len(uncertain_tracks)}"):
-                    break
+            with completing(self.names):
+                while 0 <= place < len(uncertain_tracks):
+                    place = self.next_place(place, self.at(place))
         except NobodyAnswersError:
             return False  # ends as Ctrl-C does: what is decided is done
         return True
 
-    def ask(self, item: Item, uncertain: UncertainTrack, place: str) -> bool:
-        """Ask about a track until something is decided; False where the user has enough."""
-        from genre_model.core.text import harmless
+    def at(self, place: int) -> Step:
+        """Ask about the track at a place, unless somebody else has changed it."""
+        uncertain = self.review.uncertain_tracks[place]
+        item = self.review.unchanged(uncertain)
+        if item is None:
+            self.review.leave_alone(uncertain, State.GONE)
+            return Step.ON
+        return self.ask(item, uncertain, f"{place + 1}/{len(self.review.uncertain_tracks)}")
 
-        ui.print_(f"\n{place}  {harmless(str(item))}")
+    def next_place(self, place: int, step: Step) -> int:
+        """Where to go on; behind the end where the user has enough."""
+        if step is Step.QUIT:
+            return len(self.review.uncertain_tracks)
+        return self.take_back(place) if step is Step.BACK else place + 1
+
+    def take_back(self, place: int) -> int:
+        """Undo the last decision; the place of its track, which is asked about again."""
+        if not self.review.decisions:
+            ui.print_("  There is no decision to undo.")
+            return place
+        uncertain, state = self.review.take_back_all()[-1]
+        name = track_name(uncertain.verdict.item)
+        if state is State.FAILED:
+            return place
+        if state is State.GONE:
+            self.log.warning("{}: left alone, changed elsewhere", name)
+            return place
+        say(f"  undone: {name}")
+        return self.review.uncertain_tracks.index(uncertain)
+
+    def ask(self, item: Item, uncertain: UncertainTrack, place: str) -> Step:
+        """Ask about a track until something is decided."""
+        ui.print_()
+        say(f"{place}  {track_name(item)}")
         ui.print_(f"  {candidates(uncertain.song.ranked[:N_SHOWN])}")
         while True:
-            answer = ask_choice(len(uncertain.song.ranked))
+            answer = ask_choice()
             genres = self.genres_of_answer(answer, uncertain)
             if genres:
                 self.decide(item, uncertain, genres)
-                return True
-            if answer == "s":
+                return Step.ON
+            if answer == "skip":
                 self.review.skip(uncertain)
-                return True
-            if answer == "q":
-                return False
-            if answer == "p":
+                return Step.ON
+            if answer == "undo":
+                return Step.BACK
+            if answer == "quit":
+                return Step.QUIT
+            if answer == "play":
                 self.play(Path(item.filepath))
-            elif answer == "i":
+            elif answer == "picture":
                 self.show_picture(item)
 
-    def genres_of_answer(self, answer: str | int, uncertain: UncertainTrack) -> tuple[str, ...]:
+    def genres_of_answer(self, answer: str, uncertain: UncertainTrack) -> tuple[str, ...]:
         """The genres that an answer means; none where it decides nothing."""
         song = uncertain.song
-        if isinstance(answer, int):
-            return (song.ranked[answer - 1].genre,)
-        if answer == "a" and song.best is not None:
-            return (song.best.genre,)
-        return self.choose(uncertain) if answer == "c" else ()
+        if answer == "accept":
+            return (song.best.genre,) if song.best is not None else ()
+        if answer == "choose":
+            return self.choose(uncertain)
+        return () if answer in CHOICES.values() else self.typed(answer, uncertain)
+
+    def typed(self, text: str, uncertain: UncertainTrack) -> tuple[str, ...]:
+        """Genres from numbers and names; none where they are not meant, or there is no number."""
+        try:
+            genres = read_genres(text, uncertain.song.ranked, self.names)
+        except ValueError as error:
+            ui.print_(f"  {error}")
+            return ()
+        return genres if all(self.is_meant(name, uncertain) for name in genres) else ()
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names that complete: the library's own genres, and the model's."""
+        own = self.review.own_genres()
+        return [*own, *sorted(set(self.review.track_classifier.vocabulary.names.values()) - {*own})]
 
     def choose(self, uncertain: UncertainTrack) -> tuple[str, ...]:
         """Ask for genres by number or name; none where the user goes back."""
@@ -111,7 +178,7 @@ class TerminalReview:
         while True:
             text = ask_text("Numbers or names, with semicolons between; nothing goes back:")
             try:
-                genres = read_genres(text, ranked)
+                genres = read_genres(text, ranked, self.names)
             except ValueError as error:
                 ui.print_(f"  {error}")
                 continue
@@ -119,10 +186,11 @@ class TerminalReview:
 
     def is_meant(self, name: str, uncertain: UncertainTrack) -> bool:
         """Whether a name is known, or the user says that it is not a slip."""
-        if self.review.is_known(name, uncertain):
+        if self.review.is_known(name, uncertain) or name in self.names:
             return True
         with ending():
-            if ui.input_yn(f'The model has no "{name}". Write it (y/n)?', require=True):
+            question = f'Neither the model nor your library has "{name}". Write it (y/n)?'
+            if ui.input_yn(question, require=True):
                 self.review.new_names.add(name)
         return name in self.review.new_names
 
@@ -196,15 +264,42 @@ def ending() -> Iterator[None]:
         raise
 
 
-def ask_choice(n_genres: int) -> str | int:
-    """What to do with a track: the letter of a choice, or the number of a genre."""
+def ask_choice() -> str:
+    """What to do with a track: the word of a choice, or genres as they were typed.
+
+    A choice is its letter or its whole word; whatever else is typed is a genre, or the number of
+    one.  Enter skips: a genre in doubt is not to be written by inattention.
+    """
     while True:
-        with ending():
-            try:
-                # Enter skips: a doubtful genre is not to be written by inattention.
-                return ui.input_options(CHOICES, numrange=(1, n_genres), default="s")
-            except ValueError:  # beets stumbles over digits such as ², and over bytes of no text
-                check_input()
+        text = ask_text(PROMPT).strip()
+        answer = CHOICES.get(text.lower(), text) or "skip"
+        if len(answer) > 1 or answer.isdecimal():
+            return answer
+        ui.print_(f"  {answer} is no choice; a genre of one letter can be typed after c")
+
+
+@contextmanager
+def completing(names: Sequence[str]) -> Iterator[None]:
+    """The Tab key completes names, where Python has readline."""
+    try:
+        import readline
+    except ImportError:  # Windows
+        yield
+        return
+    former, delimiters = readline.get_completer(), readline.get_completer_delims()
+
+    def complete(text: str, state: int) -> str | None:
+        found = [name for name in names if name.casefold().startswith(text.lstrip().casefold())]
+        return found[state] if text.strip() and state < len(found) else None
+
+    readline.set_completer(complete)
+    readline.set_completer_delims(";")
+    readline.parse_and_bind("tab: complete")
+    try:
+        yield
+    finally:
+        readline.set_completer(former)
+        readline.set_completer_delims(delimiters)
 
 
 def ask_text(prompt: str) -> str:

@@ -94,15 +94,18 @@ def named_genres(text: str, spellings: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spelling.get(word.casefold(), word) for word in words))
 
 
-def read_genres(text: str, ranked: Sequence[GenreScore]) -> tuple[str, ...]:
-    """Genres from numbers and names as typed, in the model's spelling where they are the model's.
+def read_genres(
+    text: str, ranked: Sequence[GenreScore], own: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Genres from numbers and names as typed, in the model's or the library's spelling.
 
     Raises:
         ValueError: There is no such number.
     """
     from genre_model.data.genre_names import cleaned
 
-    spelling = {score.genre.casefold(): score.genre for score in ranked}
+    spelling = {name.casefold(): name for name in own}
+    spelling |= {score.genre.casefold(): score.genre for score in ranked}
     genres: list[str] = []
     for word in filter(None, map(cleaned, text.split(";"))):
         if word.isdecimal() and not 1 <= int(word) <= len(ranked):

@@ -70,7 +70,7 @@ def plan_tags(before: tuple[str, ...], song: SongGenre, *, keep_existing: bool) 
     fresh = tuple(genre for genre in song.genres if genre.casefold() not in known)
     after = before + fresh if keep_existing else fresh
     if after == before:
-        return TagPlan(Action.KEEP, before, before, f"{song.reason}, as it was")
+        return TagPlan(Action.KEEP, before, before, f"the same again, {song.reason}")
     return TagPlan(Action.WRITE, before, after, song.reason)
 
 

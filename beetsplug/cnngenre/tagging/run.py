@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from beets.library import Album, Item, Library
 
 from beetsplug.cnngenre.console import conclude, progress, say, uninterrupted
-from beetsplug.cnngenre.library import Tracks
+from beetsplug.cnngenre.library import Tracks, track_name
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.journal import Journal, ended
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 # So many tracks, that come within so long, are stored in one transaction: each waits for the disk.
 N_TOGETHER, TOGETHER_S = 50, 0.1
+
+
+NO_GENRE = "no genre"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +119,18 @@ class Run:
         """Print what was, or would be, done to a track."""
         if self.options.quiet and plan.action is not Action.FAIL:
             return
-        if plan.action in (Action.KEEP, Action.UNSURE) and not self.options.pretend:
-            self.log.debug("{}: {} ({})", item, plan.action.value, plan.reason)
+        name = track_name(item)
+        muted = plan.action is Action.UNSURE and not self.options.pretend
+        if plan.action is Action.KEEP or muted:
+            self.log.debug("{}: {} ({})", name, plan.action.value, plan.reason)
             return
         with bar.external_write_mode():
             if plan.action is Action.FAIL:
-                self.log.warning("{}: {}", item, plan.reason)
+                self.log.warning("{}: {}", name, plan.reason)
             elif plan.action is Action.WRITE:
-                change = f"{'; '.join(plan.before) or '-'} -> {'; '.join(plan.after) or '-'}"
-                say(f"{item}: {change} ({plan.reason})")
+                say(f"{name}: {change_of(plan)} ({plan.reason})")
             else:
-                say(f"{item}: {plan.action.value} ({plan.reason})")
+                say(f"{name}: {plan.action.value} ({plan.reason})")
 
     def summarise(self, seconds: float, *, whole: bool) -> None:
         """The one line at the end."""
@@ -134,7 +138,16 @@ class Run:
         minutes, rest = divmod(round(seconds), 60)
         state = "" if whole else "interrupted: "
         mode = "pretended: " if self.options.pretend else ""
-        conclude(f"{state}{mode}{counts} in {minutes}:{rest:02d}", self.log)
+        conclude(f"{state}{mode}{counts} in {minutes}:{rest:02d}{self.what_next()}", self.log)
+
+    def what_next(self) -> str:
+        """What the user can do now, at the end of the last line."""
+        return ""
+
+
+def change_of(plan: TagPlan) -> str:
+    """The genres before and after."""
+    return " -> ".join("; ".join(genres) or NO_GENRE for genres in (plan.before, plan.after))
 
 
 def together(steps: Iterable[Step]) -> Iterator[list[Step]]:

@@ -52,6 +52,11 @@ class Undo(Run):
             return item, plan
         return item, plan and undo(item, plan, write=self.options.write)
 
+    def what_next(self) -> str:
+        """How to take back more."""
+        n = len(self.reviewed)
+        return f"; {n} decided in a review: cnnundo --reviewed takes those back" if n else ""
+
     def finish(self) -> None:
         """The same for their albums."""
         from beetsplug.cnngenre.tagging.albums import undo_album
