@@ -251,7 +251,7 @@ class AudioFile:
 
 @contextmanager
 def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
-    """Open the first audio stream of a file, to be heard at ``rate_hz``.
+    """Open the first audio stream of a file, whose samples come at ``rate_hz``.
 
     Raises:
         AudioError: There is no such file, it is not a regular file, or FFmpeg finds no audio in it.

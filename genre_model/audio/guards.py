@@ -1,4 +1,4 @@
-"""Guards."""
+"""What FFmpeg may see of a file: some containers, audio decoders, and not too many tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples."""
+"""From FFmpeg's frames to mono samples: the mean of the channels, checked to be numbers."""
 
 from __future__ import annotations
 

@@ -211,16 +211,20 @@ def without_interrupts() -> Iterator[None]:
 _shared: list[WorkerPool] = []
 
 
+_one_call = threading.Lock()
+
+
 def call_in_worker(function: Callable[..., Result], *arguments: object) -> Result:
     """Call a function in a worker that all such calls share, and wait; for a file now and then.
 
     Raises:
         CrashedError: The call ended its process, twice.
     """
-    if not _shared:
-        _shared.append(WorkerPool(1))
-        atexit.register(close_shared)
-    return _shared[0].call(function, *arguments)
+    with _one_call:
+        if not _shared:
+            _shared.append(WorkerPool(1))
+            atexit.register(close_shared)
+        return _shared[0].call(function, *arguments)
 
 
 def close_shared() -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from genre_model.audio.decode import open_audio
 from genre_model.core.errors import AudioError, GenreModelError, reason
-from genre_model.core.processes import call_in_worker
+from genre_model.core.processes import WorkerPool, call_in_worker
 from genre_model.data.play_history import PlayHistory, number_in
 from genre_model.data.tracks import LabelledTrack
 from genre_model.features.png import read_frames
@@ -174,14 +176,21 @@ def read_csv(file: Path) -> list[dict[str, str]]:
 
 def read_all_tags(paths: Sequence[Path], threads: int) -> Iterator[Tags]:
     """The tags of files, in order."""
-    with ThreadPoolExecutor(threads) as executor:
-        yield from executor.map(read_tags, paths)
+    with closing(WorkerPool(threads)) as pool:
+        futures = [pool.submit(metadata_of, path) for path in paths]
+        for path, future in zip(paths, futures, strict=True):
+            yield tags_of(partial(pool.result, future, metadata_of, path))
 
 
 def read_tags(path: Path) -> Tags:
     """The tags of a file; those that cannot be read are empty."""
+    return tags_of(partial(call_in_worker, metadata_of, path))
+
+
+def tags_of(read: Callable[[], Mapping[str, str]]) -> Tags:
+    """The tags in a file's metadata; those that cannot be read are empty."""
     try:
-        found = call_in_worker(metadata_of, path)
+        found = read()
     except (AudioError, UnicodeError):
         return Tags()
     artist, album, title = (found.get(key, "").strip() for key in ("artist", "album", "title"))

@@ -6,21 +6,17 @@ each worker once, and a file that the workers cannot see under its path is sent 
 
 from __future__ import annotations
 
-import logging
-import socket
-import sys
 import tempfile
 from collections.abc import Callable, Collection
 from concurrent import futures
 from concurrent.futures import Future
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from genre_model.core.errors import GenreModelError, reason
 from genre_model.extraction.cache import Cache
+from genre_model.extraction.dask_connection import check_workers, connect
 from genre_model.extraction.extractor import (
     Effort,
     ExtractionSpec,
@@ -35,12 +31,6 @@ from genre_model.model.classifier import Classifier, SongFeatures
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
-
-
-EXTRA = "needs the extra dask: pip install 'beets-cnngenre[dask]'"
-
-
-CONNECT_S = 5.0
 
 
 # A cluster without any worker for so long is given up.
@@ -235,77 +225,6 @@ class DaskExtractorPool:
     def _n_workers(self) -> int:
         """How many workers there are; the scheduler says so from time to time."""
         return len(self._client.scheduler_info().get("workers", {}))
-
-
-def connect(address: str) -> Client:
-    """A client of the scheduler at an address.
-
-    Raises:
-        GenreModelError: Nobody answers, or the extra is not installed.
-    """
-    try:
-        import dask
-        from distributed import Client
-    except ImportError as error:
-        raise GenreModelError(f"--dask {EXTRA}") from error
-    for name in ("distributed", "distributed.client"):  # we say ourselves what goes wrong
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    refuse_silence(address)
-    # A file that is sent is no mistake.
-    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"})
-    try:
-        return Client(address, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise GenreModelError(f"no Dask scheduler answers at {address}") from error
-
-
-def refuse_silence(address: str) -> None:
-    """See to it that somebody answers at an address; Dask itself takes its time to say so.
-
-    Raises:
-        GenreModelError: It is no address, or nobody does.
-    """
-    parts = urlsplit(address)
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or not port:
-        raise GenreModelError(f"{address} is no address such as tcp://host:8786")
-    try:
-        socket.create_connection((host, port), CONNECT_S).close()
-    except OSError as error:
-        raise GenreModelError(f"no Dask scheduler answers at {address}") from error
-
-
-def check_workers(client: Client, address: str) -> None:
-    """See to it that there are workers, and that they are like us.
-
-    Raises:
-        GenreModelError: There are none, or they are not.
-    """
-    import asyncio  # which Dask has imported; its error is one of its own before Python 3.11
-
-    try:
-        client.wait_for_workers(1, timeout=CONNECT_S)
-    except (TimeoutError, asyncio.TimeoutError, futures.TimeoutError) as error:
-        raise GenreModelError(f"the Dask scheduler at {address} has no workers") from error
-    ours = versions()
-    try:
-        found = client.run(versions)
-    except ImportError as error:
-        raise GenreModelError(f"the Dask workers need beets-cnngenre {ours[0]}: {error}") from error
-    for worker, theirs in found.items():
-        if theirs != ours:
-            raise GenreModelError(
-                f"the Dask worker {worker} has beets-cnngenre {theirs[0]} on Python {theirs[1]}, "
-                f"here are {ours[0]} and {ours[1]}: they must be the same"
-            )
-
-
-def versions() -> tuple[str, str]:
-    """Of this package and of Python."""
-    return version("beets-cnngenre"), ".".join(map(str, sys.version_info[:2]))
 
 
 def send_model(client: Client, extraction: ExtractionSpec, files: dict[str, bytes]) -> None:

@@ -4,11 +4,13 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import mutagen
@@ -271,7 +273,7 @@ def test_no_scheduler_no_workers_or_other_workers_are_one_sentence(tracks, clust
     assert tracks.errors == expected
     assert time.monotonic() - start_s < 240  # some ten seconds where nothing else runs
     (cluster.folder / "sitecustomize.py").write_text(
-        "import genre_model.extraction.dask_workers as c\nc.version = lambda name: '0.0.1'\n"
+        "import genre_model.extraction.dask_connection as c\nc.version = lambda name: '0.0.1'\n"
     )
     cluster.worker()
     tracks("genre", "--dask", cluster.address, status=1)
@@ -323,3 +325,33 @@ def test_the_scheduler_dies_and_what_is_done_stays_done(tracks, cluster):
     assert 3 <= n_done < N_TRACKS
     tracks("genre")
     assert tracks.genres() == expected(tracks)
+
+
+GARBAGE = {
+    "silence": b"",
+    "noise": bytes(range(256)) * 20,
+    "zeros": bytes(5_000),
+    "a web server": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "a short greeting": (40).to_bytes(8, "little") + b"pickle",
+}
+
+
+@pytest.mark.parametrize("what", GARBAGE)
+def test_what_is_no_scheduler_is_one_sentence(tracks, what):
+    def answer(server):
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                connections.append(connection)
+                connection.sendall(GARBAGE[what])
+
+    connections = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, args=(server,), daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        begin_s = time.monotonic()
+        tracks("genre", "--dask", address, status=1)
+        assert time.monotonic() - begin_s < 60
+    for connection in connections:
+        connection.close()
+    assert tracks.errors == f"error: cnngenre: no Dask scheduler answers at {address}\n"

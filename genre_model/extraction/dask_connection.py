@@ -1,0 +1,126 @@
+"""Connect to a Dask scheduler whose workers are like this process, or say in a sentence why not."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import time
+from concurrent import futures
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from genre_model.core.errors import GenreModelError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+EXTRA = "needs the extra dask: pip install 'beets-cnngenre[dask]'"
+
+
+CONNECT_S = 5.0
+
+
+# How long a scheduler may take to say that it is one, and how much it may say.
+GREETING_S, MAX_GREETING_BYTES = 20.0, 2**16
+
+
+def connect(address: str) -> Client:
+    """A client of the scheduler at an address.
+
+    Raises:
+        GenreModelError: Nobody answers, or the extra is not installed.
+    """
+    try:
+        import dask
+        from distributed import Client
+    except ImportError as error:
+        raise GenreModelError(f"--dask {EXTRA}") from error
+    for name in ("distributed", "distributed.client"):  # we say ourselves what goes wrong
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    refuse_silence(address)
+    # A file that is sent is no mistake.
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"})
+    try:
+        return Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise GenreModelError(f"no Dask scheduler answers at {address}") from error
+
+
+def refuse_silence(address: str) -> None:
+    """See to it that somebody answers at an address; Dask itself takes its time to say so.
+
+    Raises:
+        GenreModelError: It is no address, or nobody does.
+    """
+    parts = urlsplit(address)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or not port:
+        raise GenreModelError(f"{address} is no address such as tcp://host:8786")
+    try:
+        with socket.create_connection((host, port), CONNECT_S) as connection:
+            if parts.scheme == "tcp":
+                read_greeting(connection)
+    except (OSError, ValueError) as error:
+        raise GenreModelError(f"no Dask scheduler answers at {address}") from error
+
+
+def read_greeting(connection: socket.socket) -> None:
+    """Read what a scheduler says first to whoever connects: its length, and how it encodes.
+
+    Dask itself waits for that without an end.
+
+    Raises:
+        OSError: Nothing comes, or it stops.
+        ValueError: It is something else.
+    """
+    ends_s = time.monotonic() + GREETING_S
+
+    def read(n_bytes: int) -> bytes:
+        content = b""
+        while len(content) < n_bytes:
+            connection.settimeout(max(0.01, ends_s - time.monotonic()))
+            part = connection.recv(n_bytes - len(content))
+            if not part or time.monotonic() > ends_s:
+                raise OSError("no greeting")
+            content += part
+        return content
+
+    n_bytes = int.from_bytes(read(8), "little")
+    if n_bytes > MAX_GREETING_BYTES or b"pickle-protocol" not in read(n_bytes):
+        raise ValueError("no greeting of Dask's")
+
+
+def check_workers(client: Client, address: str) -> None:
+    """See to it that there are workers, and that they are like us.
+
+    Raises:
+        GenreModelError: There are none, or they are not.
+    """
+    import asyncio  # which Dask has imported; its error is one of its own before Python 3.11
+
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_S)
+    except (TimeoutError, asyncio.TimeoutError, futures.TimeoutError) as error:
+        raise GenreModelError(f"the Dask scheduler at {address} has no workers") from error
+    ours = versions()
+    try:
+        found = client.run(versions)
+    except ImportError as error:
+        raise GenreModelError(f"the Dask workers need beets-cnngenre {ours[0]}: {error}") from error
+    for worker, theirs in found.items():
+        if theirs != ours:
+            raise GenreModelError(
+                f"the Dask worker {worker} has beets-cnngenre {theirs[0]} on Python {theirs[1]}, "
+                f"here are {ours[0]} and {ours[1]}: they must be the same"
+            )
+
+
+def versions() -> tuple[str, str]:
+    """Of this package and of Python."""
+    return version("beets-cnngenre"), ".".join(map(str, sys.version_info[:2]))
