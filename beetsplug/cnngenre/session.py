@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import confuse
 
-from beetsplug.cnngenre.config import Options, TrainOptions, own_folder, read_options
+from beetsplug.cnngenre.config import Options, own_folder, read_options
 
 if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
+    from beetsplug.cnngenre.train_config import TrainOptions
     from genre_model.extraction.cache import Cache
 
 
@@ -109,7 +110,7 @@ class Setup:
         Raises:
             UserError, confuse.ConfigError: A value cannot be used.
         """
-        from beetsplug.cnngenre.config import read_train_options
+        from beetsplug.cnngenre.train_config import read_train_options
 
         self.config["train"].set_args(given)
         return read_train_options(self.config["train"])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from beetsplug.cnngenre.config import DEFAULTS, Options, TrainOptions
+from beetsplug.cnngenre.config import DEFAULTS, Options
+from beetsplug.cnngenre.train_config import TrainOptions
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs" / "tools"))

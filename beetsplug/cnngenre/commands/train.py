@@ -21,11 +21,10 @@ from beetsplug.cnngenre.commands.options import (
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import progress, say
 from beetsplug.cnngenre.session import Session, Setup
-from beetsplug.cnngenre.tagging.fields import check_target, own_name
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.labels import LabelsOf
-    from beetsplug.cnngenre.config import TrainOptions
+    from beetsplug.cnngenre.train_config import TrainOptions
     from genre_model.data.tracks import LabelledTrack
     from genre_model.model.bundle.store import Bundle
     from genre_model.model.classifier import Classifier, SongFeatures
@@ -98,6 +97,8 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
         consolidate=train_options.consolidate,
         min_tracks=train_options.min_tracks,
     )
+    from beetsplug.cnngenre.tagging.fields import check_target
+
     check_target(train_options.field)
     try:
         tracks, labelling, n_ours = labelled_tracks(
@@ -236,6 +237,8 @@ def put_in_use(session: Session, field: str, result: TrainingResult, in_use: Bun
 
     name, options = result.bundle.directory.name, session.options
     if field != GENRES:
+        from beetsplug.cnngenre.tagging.fields import own_name
+
         return f"beet cnngenre --model {name} writes the field {own_name(field)}, and no genres"
     if options.model is not None:
         return f"cnngenre goes on with the configured model; --model {name} uses this one"

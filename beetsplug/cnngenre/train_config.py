@@ -1,0 +1,117 @@
+"""The options of a training, read from the configuration; only ``cnntrain`` and ``cnnerrors`` do.
+
+A module of its own, since every ``beet`` command imports ``config``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import confuse
+
+from beetsplug.cnngenre.config import (
+    GENRES,
+    PLAY_HISTORY_FIELDS,
+    UserError,
+    at_least_one,
+    fraction,
+    genres_wish,
+    one_of,
+    share,
+)
+from genre_model.core.specs import AggregationRule, Band, Position
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """What ``cnntrain`` learns.
+
+    ``classes`` None means: every genre with enough tracks.  From ``aggregation`` to
+    ``slices_per_song``, None means: as the system does by itself.
+    """
+
+    classes: tuple[str, ...] | None
+    min_tracks: int
+    others: bool
+    name: str | None
+    labels: Literal["first", "any"]
+    map: Mapping[str, str | None]
+    field: str
+    positive: str | None
+    consolidate: bool
+    architecture: str
+    epochs: int | None
+    aggregation: AggregationRule | None
+    select_instances: float | None
+    band: Band | None
+    position: Position | None
+    slice_seconds: float | None
+    slices_per_song: int | None
+    play_history: bool
+    target_precision: float
+    seed: int
+
+
+def read_train_options(config: confuse.Subview) -> TrainOptions:
+    """The options of the section ``train``.
+
+    Raises:
+        UserError: A value is out of its range.
+        confuse.ConfigError: A value is of the wrong type.
+    """
+    classes = config["classes"].get()
+    if isinstance(classes, str):
+        classes = [name.strip() for name in classes.split(",") if name.strip()]
+    renamed = genres_wish(config["map"].get() or {})
+    positive = config["positive"].get(confuse.Optional(str))
+    if not isinstance(renamed, Mapping):
+        raise UserError("cnngenre: train.map must be a mapping of names")
+    field = field_name(config, positive)
+    play_history = config["play_history"].get(bool)
+    if play_history:
+        check_apart(field, positive)
+    return TrainOptions(
+        classes=None if classes is None else tuple(str(name) for name in classes),
+        min_tracks=at_least_one(config, "min_tracks") or 1,
+        others=config["others"].get(bool),
+        name=config["name"].get(confuse.Optional(str)),
+        labels=config["labels"].as_choice(["first", "any"]),
+        map=renamed,
+        field=field,
+        positive=positive,
+        consolidate=config["consolidate"].get(bool),
+        architecture=config["architecture"].get(str),
+        epochs=at_least_one(config, "epochs"),
+        aggregation=one_of(config, "aggregation", get_args(AggregationRule)),
+        select_instances=share(config, "select_instances"),
+        band=one_of(config, "band", get_args(Band)),
+        position=one_of(config, "position", get_args(Position)),
+        slice_seconds=config["slice_seconds"].get(confuse.Optional(confuse.Number())),
+        slices_per_song=at_least_one(config, "slices_per_song"),
+        play_history=play_history,
+        target_precision=fraction(config, "target_precision") or 0.0,
+        seed=config["seed"].get(int),
+    )
+
+
+def field_name(config: confuse.Subview, positive: str | None) -> str:
+    """The field that is learned; with a query for the positive tracks, the name of the answer."""
+    name = config["field"].get(confuse.Optional(str)) or ("like" if positive else GENRES)
+    if not name.isidentifier() or (positive and name == GENRES):
+        raise UserError(f"cnngenre: {name} is not a name for a field of its own")
+    return name
+
+
+def check_apart(field: str, positive: str | None) -> None:
+    """What a listener did can tell of a field, or of a query, only if it is not what that says.
+
+    Raises:
+        UserError: It is.
+    """
+    learned = [
+        name for name in PLAY_HISTORY_FIELDS if name == field or f"{name}:" in (positive or "")
+    ]
+    if learned:
+        raise UserError(f"cnngenre: {learned[0]} cannot be learned from itself, with play_history")
