@@ -15,6 +15,7 @@ import onnxruntime
 
 from genre_model.core.specs import (
     AggregationSpec,
+    ContextSpec,
     NetworkSpec,
     SamplingSpec,
     SliceSpec,
@@ -31,6 +32,8 @@ from shipped_model.settings import Settings
 
 CARD = Path(__file__).with_name("model_card.md")
 LICENCE = "LICENSE-musicnn.md"
+# Of the mean of an artist's tracks against a track's own answer; studies/context.py has the table.
+CONTEXT_WEIGHT = 0.75
 MODEL_CARD = "MODEL_CARD.md"
 
 
@@ -102,6 +105,7 @@ def manifest_of(
         slices=SliceSpec(),
         network=NetworkSpec(tags="tags", tag_names=tuple(settings.msd_tags)),
         aggregation=spec,
+        context=ContextSpec(CONTEXT_WEIGHT, 1.0, spec.threshold),
         sampling=SamplingSpec(),
         parents=settings.parents,
         presets={"default": genres, "paper": tuple(settings.presets["paper"])},

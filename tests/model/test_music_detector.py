@@ -5,9 +5,10 @@ import pytest
 from bundle_files import replace_file, write_tiny_bundle
 
 from genre_model.core.errors import BundleError
+from genre_model.model.aggregation import aggregate
 from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.store import HEAD, load_bundle
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier, SongFeatures, load_classifier
 from genre_model.model.music_detector import MusicDetector
 
 
@@ -59,3 +60,17 @@ def test_half_a_detector_is_refused(tmp_path):
     replace_file(directory, HEAD, npz(**arrays, music_bias=np.float32([0.0])))
     with pytest.raises(BundleError, match="detector of music"):
         Classifier(load_bundle(directory))
+
+
+def test_the_shipped_model_scales_the_genres_of_noise_only():
+    model = load_classifier()
+    rng = np.random.default_rng(0)
+    embedding = rng.normal(0, 0.5, (4, 200)).astype(np.float32)
+    weights = model.bundle.music_detector().weights
+    direction = weights / np.linalg.norm(weights)
+    music, noise = embedding + 20 * direction, embedding - 20 * direction
+    for features, answered in ((music, True), (noise, False)):
+        starts = np.arange(4.0)
+        found = model.probabilities(SongFeatures(features, starts, np.zeros((4, 0), np.float32)))
+        plain = aggregate(model.slice_logits(song(*features)), model.manifest.aggregation)
+        assert (list(found.values()) == plain.tolist()) is answered
