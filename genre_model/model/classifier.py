@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.core.errors import AudioError, BundleError, NetworkError, SeekError
+from genre_model.core.errors import AudioError, BundleError, SeekError
 from genre_model.core.specs import SamplingSpec, SpectrogramSpec
 from genre_model.features.frontend import slices_of
 from genre_model.features.slices import Slice, open_in_order
 from genre_model.model.aggregation import aggregate
-from genre_model.model.bundle.audit import audit_network
+from genre_model.model.bundle.network import load_session
 from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, load_bundle
-from genre_model.model.onnx.session import open_checked, run_network
+from genre_model.model.bundle.trial import try_out
+from genre_model.model.onnx.session import run_network
 from genre_model.model.stop_rule import is_sampled, stop_rule
-from genre_model.model.trial import try_out
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -338,19 +338,3 @@ def load_classifier(directory: Path = SHIPPED) -> Classifier:
         BundleError: It cannot be used.
     """
     return Classifier(load_bundle(directory))
-
-
-def load_session(bundle: Bundle) -> onnxruntime.InferenceSession:
-    """An ONNX Runtime session of a bundle's network.
-
-    Raises:
-        BundleError: Something speaks against loading it, or ONNX Runtime refuses it.
-    """
-    content = bundle.read(bundle.manifest.network.file)
-    try:
-        audit_network(content, bundle.manifest.network)
-        return open_checked(content)
-    except ValueError as error:
-        raise BundleError(f"{bundle.directory}: the network {error}") from error
-    except NetworkError as error:
-        raise BundleError(f"{bundle.directory}: {error}") from error

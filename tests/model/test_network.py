@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genre_model.model.bundle.network import load_session
 from genre_model.model.bundle.store import MANIFEST, SHIPPED, load_bundle
-from genre_model.model.classifier import load_classifier, load_session
+from genre_model.model.classifier import load_classifier
 from shipped_model.convert import probe_slices
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,8 @@ from onnx import helper
 from random_networks import allowed_network, any_network
 
 from genre_model.core.errors import BundleError
-from genre_model.model import trial, trial_process
+from genre_model.model import trial_process
+from genre_model.model.bundle import trial
 from genre_model.model.bundle.store import HEAD, SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier, load_classifier
 from genre_model.model.onnx.check import checked_model

@@ -30,7 +30,8 @@ from run import Row
 
 from genre_model.core.deadline import time_limit
 from genre_model.core.errors import AudioError, BundleError
-from genre_model.model import trial, trial_process
+from genre_model.model import trial_process
+from genre_model.model.bundle import trial
 from genre_model.model.bundle.store import PROBE, load_bundle
 from genre_model.model.classifier import Classifier
 from genre_model.model.onnx.check import checked_model

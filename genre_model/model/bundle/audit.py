@@ -4,7 +4,7 @@ The manifest's values (:func:`find_fault`), plain arrays (:func:`arrays_in`), th
 (:func:`find_head_fault`), and the network: its format, operators and names
 (:func:`audit_network`, most of which is :mod:`genre_model.model.onnx.check`).  What has passed is
 constructed elsewhere: arrays by NumPy, the network by ONNX Runtime, at first in a process of its
-own (:mod:`genre_model.model.trial`).
+own (:mod:`genre_model.model.bundle.trial`).
 """
 
 from __future__ import annotations
