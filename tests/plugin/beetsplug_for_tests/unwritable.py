@@ -1,17 +1,22 @@
 """Makes the file of the track called "Jazz" refuse to be written, as a read-only disk does."""
 
-import mediafile
+import errno
+import os
+
 from beets.plugins import BeetsPlugin
+from mediafile import MediaFile
+
+from beetsplug.cnngenre.tagging import safe_write
 
 
 class UnwritablePlugin(BeetsPlugin):
     def __init__(self):
         super().__init__()
-        save = mediafile.MediaFile.save
+        change = safe_write.change
 
-        def refuse(file, **kwargs):
-            if file.title == "Jazz":
-                raise mediafile.UnreadableFileError(file.filename, "read-only file system")
-            return save(file, **kwargs)
+        def refuse(file, wish, before):
+            if MediaFile(file).title == "Jazz":
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            return change(file, wish, before)
 
-        mediafile.MediaFile.save = refuse
+        safe_write.change = refuse
