@@ -80,9 +80,7 @@ def test_tracks_that_cannot_be_read_are_warned_of_and_the_others_teach(labelled,
     assert "22 tracks of 12 artists" in output
     assert "Hum 0 - Hum 0: not readable as audio" in labelled.errors
     assert "Hum 1 - Hum 2: no such file" in labelled.errors
-    assert (
-        "features.db cannot be used: file is not a database; going on without it" in labelled.errors
-    )
+    assert "features.db is damaged: set aside as features.db.damaged, begun anew" in labelled.errors
     assert len(bundles(labelled)) == 1
 
 
