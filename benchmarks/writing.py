@@ -22,9 +22,9 @@ from beets.library import Item
 from mediafile import MediaFile
 
 from beetsplug.cnngenre.config import DEFAULTS
-from beetsplug.cnngenre.tagging.checking import audio_of, reader
-from beetsplug.cnngenre.tagging.copying import replacement
-from beetsplug.cnngenre.tagging.safe_write import Wish, write_file
+from beetsplug.cnngenre.tagging.file.checking import audio_of, reader
+from beetsplug.cnngenre.tagging.file.copying import replacement
+from beetsplug.cnngenre.tagging.file.safe_write import Wish, write_file
 
 
 def main() -> None:

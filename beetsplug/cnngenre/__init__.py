@@ -60,11 +60,11 @@ class CnnGenrePlugin(BeetsPlugin):
         self.import_stage.imported(session, task)
 
     def files_are_in_place(self, session: ImportSession, task: ImportTask) -> None:
-        """Listener: the importer has moved a task's files, and written them where it does."""
+        """Event: the importer has moved a task's files, and written them where it does."""
         self.import_stage.files_are_in_place(task)
 
     def import_is_over(self, **_: Any) -> None:
-        """Listener: the import's end."""
+        """Event: the import's end."""
         self.import_stage.end()
 
     @cached_property

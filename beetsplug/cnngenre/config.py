@@ -60,7 +60,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-PLAY_HISTORY_FIELDS = ("play_count", "rating", "added")  # the fields that tell what a listener did
+PLAY_HISTORY_FIELDS = ("play_count", "rating", "added")  # what the user did with a track
 
 
 GENRES = "genres"  # the field that tags have; a model of any other writes a flexible field

@@ -55,7 +55,7 @@ def progress(total: int, *, quiet: bool) -> Iterator[tqdm[Any]]:
 
     hidden = True if quiet else None  # None: hidden unless a terminal
     tqdm.monitor_interval = 0  # it would start a thread, and a process with threads is not forked
-    # miniters: else the rate of tracks that need no hearing decides when the next one is shown.
+    # miniters: else the rate of tracks that need no extraction decides when the next one is shown.
     bar: tqdm[Any] = tqdm(total=total, unit="track", disable=hidden, leave=False, miniters=1)
     with bar:
         yield bar

@@ -105,7 +105,7 @@ def field_name(config: confuse.Subview, positive: str | None) -> str:
 
 
 def check_apart(field: str, positive: str | None) -> None:
-    """What a listener did can tell of a field, or of a query, only if it is not what that says.
+    """A play history cannot teach a field, or a query, that is part of it.
 
     Raises:
         UserError: It is.

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 # Decoders that lean on earlier packets (MP3's bit reservoir, AAC's overlap, Opus' 80 ms) have
 # settled after this long; what they say before is thrown away.
 PREROLL_S = 0.12
-
-
 PREROLL_FRAMES = 4
 
 
@@ -47,8 +45,6 @@ RESAMPLER_CONTEXT_S = 0.02
 # How much is decoded before it is handed on when a whole song streams through: so many seconds, or
 # so many samples of all channels together.
 BLOCK_S = 10.0
-
-
 BLOCK_VALUES = 2**22
 
 
@@ -58,8 +54,6 @@ MAX_DAMAGED_SHARE = 0.5
 
 # From old telephones to the densest DSD; beyond this a header is damaged.
 MIN_SAMPLE_RATE_HZ, MAX_SAMPLE_RATE_HZ = 1_000, 6_144_000
-
-
 MAX_CHANNELS = 64
 
 

@@ -12,17 +12,9 @@ from genre_model.audio.decode import AudioFile, open_audio
 # All packets of a file up to this length are covered.  A longer one is taken by its duration, its
 # beginning, its end, and places at equal distances between.
 SHORT_S = 60.0
-
-
 N_PLACES = 8
-
-
 FIRST_PACKETS, PLACE_PACKETS = 48, 16
-
-
 END_S = 1.0
-
-
 FINGERPRINT_RATE_HZ = 16_000  # of no matter: nothing is decoded
 
 

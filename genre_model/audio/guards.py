@@ -15,11 +15,7 @@ CONTAINERS = (
 
 
 MAX_TAGS = 20_000
-
-
 VORBIS_COMMENT = 4  # the block of a FLAC
-
-
 OGG_COMMENTS = (b"\x03vorbis", b"OpusTags")  # what the packet begins with
 
 

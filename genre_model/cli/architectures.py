@@ -15,8 +15,6 @@ EMBEDDINGS_COST = Cost(204_794, 201, 145_883_138, 200)
 
 
 EMBEDDINGS_SUMMARY = "The default: linear classifiers on the embeddings of the shipped network."
-
-
 EMBEDDINGS_SOURCE = "J. Pons, X. Serra: musicnn, 2019; the head is ours"
 
 

@@ -18,8 +18,6 @@ Label = TypeVar("Label", str, int)
 N_BINS = 10
 
 N_RESAMPLES = 2_000
-
-
 MAX_DRAWN = 2_000_000  # groups in memory at once while resampling
 
 

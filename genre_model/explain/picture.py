@@ -67,8 +67,6 @@ LIGHT = 480  # a colour whose parts sum to more gets dark letters
 UNSEEN = 0.005
 
 MIN_SHARE, MIN_PEAK = 0.03, 0.25  # of the votes; a genre below both is not worth a colour
-
-
 MAX_REACH = 1.0  # of the usual distance between slices: how far one speaks for the rest
 
 

@@ -34,14 +34,8 @@ Result = TypeVar("Result")
 
 
 FORMAT = 2  # of the entries
-
-
 DEFAULT_MAX_BYTES = 2**30
-
-
 BUSY_S = 10.0  # who waits so long for others, or for a lock that is never given, does without
-
-
 CHECK_BYTES = 16
 
 
@@ -52,16 +46,14 @@ NO_DAMAGE = (
 )
 
 
-# In every store there ever was, so that no other program's file is set aside.
-MARKS = (b"CREATE TABLE features", b"CREATE INDEX features_used", b"CREATE TABLE heard")
+# In every store, so that no other program's file is set aside.
+MARKS = (b"CREATE TABLE features", b"CREATE INDEX features_used")
 
 
 log = logging.getLogger(__name__)
 
 
 USED_WITHIN_S = 3600.0  # how exactly it is known when an entry was used: noting it is a transaction
-
-
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, value BLOB NOT NULL, used REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS features_used ON features (used);

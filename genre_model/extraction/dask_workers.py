@@ -35,18 +35,12 @@ if TYPE_CHECKING:
 
 # A cluster without any worker for so long is given up.
 NO_WORKERS_S = 30.0
-
-
 GONE = "the Dask scheduler is gone"
-
-
 POLL_S = 1.0
 
 
 # Of files that are sent and not decoded yet.
 MAX_SENT_BYTES = 2**28
-
-
 NOT_HERE = Failure("the Dask workers do not see the file")
 
 

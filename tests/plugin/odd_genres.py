@@ -74,7 +74,7 @@ def put_comments(tags, values):
 
 def put_id3(path, tags, values, version=4):
     """Write a tag with other frames, an empty and an unknown one among them, as raw bytes."""
-    from beetsplug.cnngenre.tagging.id3_frames import RawTag
+    from beetsplug.cnngenre.tagging.file.id3_frames import RawTag
 
     raw = RawTag(str(path), type(tags), version)
     raw.version, raw.frames = version, []

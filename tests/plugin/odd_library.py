@@ -9,7 +9,7 @@ from odd_genres import dump
 from plugin_files import file_genres
 from real_beet import HZ, beet_in
 
-from beetsplug.cnngenre.tagging.genre_tag import other_tags
+from beetsplug.cnngenre.tagging.file.genre_tag import other_tags
 
 
 def rock(rate_hz, seconds):

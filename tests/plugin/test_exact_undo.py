@@ -10,7 +10,7 @@ from odd_genres import KINDS, VALUES, dump, put_genres, put_id3
 from plugin_files import file_genres, make_newer, tag
 from real_beet import write_tone
 
-from beetsplug.cnngenre.tagging.genre_tag import other_tags
+from beetsplug.cnngenre.tagging.file.genre_tag import other_tags
 
 
 @pytest.fixture

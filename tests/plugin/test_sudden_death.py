@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL"
 MOMENTS = ["hearing 5", "hearing 15", "writing 1", "writing 4", "before 1", "after 1"]
 N_RANDOM = 14  # tests/soak/kills.py does as many as there is time for, and more after each
 N_KILLS = 8
-WRITING = ["cnngenre/tagging/safe_write.py", "beets/dbcore"]
+WRITING = ["cnngenre/tagging/file/safe_write.py", "beets/dbcore"]
 
 
 def test_sudden_death_at_twenty_moments_leaves_only_whole_models_and_a_whole_cache(labelled):

@@ -13,7 +13,7 @@ from forked_beet import Forks
 from plugin_files import file_genres
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX files")
-WRITING = ["cnngenre/tagging/safe_write.py"]  # and what it calls
+WRITING = ["cnngenre/tagging/file/safe_write.py"]  # and what it calls
 
 
 def test_files_of_every_format_are_replaced_by_copies_with_the_same_audio(library, tone, tmp_path):

@@ -1,4 +1,4 @@
-"""From beets' tracks to verdicts: which tracks must be heard, hearing them in parallel, judging."""
+"""From beets' tracks to verdicts: which files to extract, extracting in parallel, judging."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from genre_model.model.classifier import Classifier, SongFeatures
 
 
-# The probabilities, why there are none, or None where a track need not be heard.
+# The probabilities, why there are none, or None where a track's file need not be extracted.
 Outcome = Mapping[str, float] | str | None
 
 
@@ -52,7 +52,7 @@ MAX_AHEAD = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One track: settled before hearing (``plan``), heard before (``known``), or to be heard."""
+    """One track: planned without audio (``plan``), classified before (``known``) or not."""
 
     item: Item
     path: Path
@@ -62,7 +62,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The plan for one track, and what was heard where it was heard now or before."""
+    """The plan for one track, with its song genre where it was classified now or before."""
 
     item: Item
     plan: TagPlan
@@ -143,7 +143,7 @@ class TrackClassifier:
                     yield from self._verdicts_in_context([member], (), self._context)
 
     def _outcomes(self, items: Iterable[Item]) -> Iterator[tuple[Task, Outcome]]:
-        """Each track with what was heard of it.
+        """Each track with its outcome.
 
         Raises:
             UserError: The model cannot be used, before anything comes out.
@@ -154,7 +154,7 @@ class TrackClassifier:
         for first in tasks:
             if file_of(first) is not None:
                 break
-            yield first, first.known  # there may be many, and nobody has to hear them
+            yield first, first.known  # there may be many, and none needs a worker
         else:
             return
         ahead, n_to_extract = look_ahead(chain([first], tasks), self._options.threads)
@@ -182,7 +182,7 @@ class TrackClassifier:
         )
 
     def _pool_for(self, n_files: int) -> ExtractorPool:
-        """Who hears so many files, or more."""
+        """The workers for so many files, or more."""
         from genre_model.extraction.dask_workers import pool_for
         from genre_model.extraction.extractor import Effort
 
@@ -303,7 +303,7 @@ class TrackClassifier:
     def _with_play_history(
         self, item: Item, probabilities: Mapping[str, float]
     ) -> Mapping[str, float]:
-        """Probabilities after what a listener did with a track, where that counts."""
+        """Probabilities after the play history of a track, where that counts."""
         if self._play_history is None or not probabilities:
             return probabilities
         genres = self.classifier.manifest.genres
@@ -313,12 +313,12 @@ class TrackClassifier:
 
 
 def file_of(task: Task) -> Path | None:
-    """The file of a track that has to be heard."""
+    """The file of a track that has to be extracted."""
     return task.path if task.plan is None and task.known is None else None
 
 
 def look_ahead(tasks: Iterator[Task], n_wanted: int) -> tuple[list[Task], int]:
-    """The first tasks, and how many of them have to be heard: ``n_wanted``, if there are so many.
+    """The first tasks, and how many files are to be extracted: ``n_wanted``, if there are so many.
 
     No more than ``MAX_AHEAD`` tasks are looked at, since all of them stay in memory.
     """

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 
 MAX_NAME_BYTES = 120
-
-
 MAX_SHOWN = 10  # pictures that are opened at once
 
 

@@ -20,7 +20,7 @@ from beetsplug.cnngenre.tagging.run import Run, Step
 
 
 class Tag(Run):
-    """Hear, decide, write."""
+    """Extract, classify, decide, write."""
 
     words: Mapping[Action, str] = {action: action.value for action in Action}
 
@@ -66,7 +66,7 @@ class Tag(Run):
         return kept and item.mtime == 0 and is_ours(item)
 
     def carry_out(self, verdict: Verdict) -> tuple[Item, TagPlan]:
-        """Do what a verdict says with the track as it is now: hearing it may have taken long."""
+        """Do what a verdict says with the track as it is now: extracting it may have taken long."""
         plan, song, target = verdict.plan, verdict.song, self.track_classifier.target
         if self.options.write and self.is_missing(verdict):
             return self.complete(verdict)

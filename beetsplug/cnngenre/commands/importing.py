@@ -37,7 +37,7 @@ class ImportStage:
         self._tagged: set[int | None] = set()
 
     def imported(self, session: ImportSession, task: ImportTask) -> None:
-        """Hear the task's tracks and set their genres in the database.
+        """Classify the task's tracks and set their genres in the database.
 
         The importer writes them to the files later, where it writes tags at all.
         """

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 
 N_DETAILS = 5
-
-
 MIN_GENRES = 2
 
 

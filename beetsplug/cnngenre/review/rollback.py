@@ -15,10 +15,10 @@ from beets.library import Album, Item
 from beetsplug.cnngenre.library import stored_genres
 from beetsplug.cnngenre.tagging.apply import set_in_library, store_planned, store_written
 from beetsplug.cnngenre.tagging.fields import genres_of, own_field, restore_fields
-from beetsplug.cnngenre.tagging.genre_tag import GenreTag
+from beetsplug.cnngenre.tagging.file.genre_tag import GenreTag
+from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, Wish, write_file
 from beetsplug.cnngenre.tagging.outside import look
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
-from beetsplug.cnngenre.tagging.safe_write import NotWrittenError, Wish, write_file
 
 ITEM_FIELDS = ("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed", "cnngenre_file")
 

@@ -37,9 +37,9 @@ from beetsplug.cnngenre.review.uncertain import (
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply
 from beetsplug.cnngenre.tagging.fields import genres_of, is_reviewed, note
+from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.outside import look
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
-from beetsplug.cnngenre.tagging.safe_write import NotWrittenError
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.classifier import Verdict
@@ -84,7 +84,7 @@ class Review:
                 self.summarise(time.monotonic() - start, whole=whole)
 
     def find(self, items: Sequence[Item]) -> None:
-        """Hear what was never heard; the doubtful ones, those that teach most first."""
+        """Classify what was not yet; the unsure tracks, those that teach the model most first."""
         from beetsplug.cnngenre.classify.context import group_of
         from genre_model.evaluation.active_learning import review_order
 
@@ -107,7 +107,7 @@ class Review:
         self.uncertain_tracks = [found[index] for index in order]
 
     def uncertain_track(self, verdict: Verdict) -> UncertainTrack | None:
-        """What there is to ask about a track, if anything; what was heard is noted on it."""
+        """What there is to ask about a track, if anything; the answer is noted on it."""
         item, song = verdict.item, verdict.song
         if song is None or verdict.probabilities is None:
             self.extracted["failed"] += 1

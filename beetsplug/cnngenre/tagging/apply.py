@@ -19,7 +19,8 @@ from beetsplug.cnngenre.tagging.fields import (
     own_name,
     restore_fields,
 )
-from beetsplug.cnngenre.tagging.genre_tag import GenreTag
+from beetsplug.cnngenre.tagging.file.genre_tag import GenreTag
+from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, Wish, write_file
 from beetsplug.cnngenre.tagging.outside import (
     OUTSIDE,
     FileState,
@@ -41,7 +42,6 @@ from beetsplug.cnngenre.tagging.plan import (
     left_alone,
     not_written,
 )
-from beetsplug.cnngenre.tagging.safe_write import NotWrittenError, Wish, write_file
 
 if TYPE_CHECKING:
     from genre_model.model.vocabulary import SongGenre

@@ -1,4 +1,4 @@
-"""Fields."""
+"""A track's genres and our flexible fields on it: read, noted, told apart."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def own_field(item: Item, name: str) -> Any:
 
 
 def remembered(item: Item, bundle_id: str) -> dict[str, float] | None:
-    """The probabilities that this bundle gave the track before; None where it never heard it."""
+    """The probabilities that this bundle gave the track before; None where it gave none."""
     if own_field(item, "cnngenre_model") != bundle_id:
         return None
     entries = own_field(item, "cnngenre_all") or []
@@ -41,7 +41,7 @@ def remembered(item: Item, bundle_id: str) -> dict[str, float] | None:
 
 
 def memorable(probabilities: Mapping[str, float]) -> dict[str, float]:
-    """Probabilities as they can be noted, so that what is remembered equals what was heard."""
+    """Probabilities as they can be noted, so that what is remembered equals what was calculated."""
     rounded = {genre: round(probability, DIGITS) for genre, probability in probabilities.items()}
     return {genre: probability for genre, probability in rounded.items() if probability > 0}
 
@@ -52,7 +52,7 @@ def is_number(text: str) -> bool:
 
 
 def note(item: Item, song: SongGenre, probabilities: Mapping[str, float], bundle_id: str) -> bool:
-    """Note on the track what was heard.  Stores nothing.
+    """Note the answer on the track.  Stores nothing.
 
     Returns:
         Whether that was new.

@@ -26,14 +26,8 @@ from beetsplug.cnngenre.tagging.fields import own_field, own_name
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 
 FORMAT = 1
-
-
 MAX_RUNS = 50
-
-
 MAX_BYTES = 64 * 2**20  # of all journals together; a track is some 200 bytes
-
-
 LAST = "last"
 
 
@@ -55,7 +49,7 @@ class Entry:
     """What became of a track, ``seconds`` after the run's beginning.
 
     ``path`` is where the file was then.  ``probability`` is the leading genre's; None where this
-    model has not heard the track.
+    model has not classified the track.
     """
 
     id: int | None
@@ -187,8 +181,6 @@ def header_of(command: str, options: Options, model: str = "", target: str = GEN
 
 
 MAX_TRIES = 1_000  # of names for a file, all of which are taken
-
-
 OPTIONS = (
     *("force", "keep_existing", "write", "album_genre", "threshold", "count"),
     *("second_threshold", "genres", "model", "thorough", "threads"),

@@ -22,14 +22,14 @@ from beetsplug.cnngenre.tagging.fields import (
     own_field,
     restore_fields,
 )
-from beetsplug.cnngenre.tagging.genre_tag import (
+from beetsplug.cnngenre.tagging.file.genre_tag import (
     GenreTag,
     UnknownTagsError,
     from_json,
     read_tag,
     to_json,
 )
-from beetsplug.cnngenre.tagging.safe_write import NotWrittenError, reason_of
+from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, reason_of
 
 OUTSIDE = "changed outside beets: run `beet update` first"
 OLDER = "an older file has taken its place: run `beet write`, or touch it and run `beet update`"

@@ -1,4 +1,4 @@
-"""Plan."""
+"""What is to be done with a track's genres, and why; nothing is done here."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def plan_tags(before: tuple[str, ...], song: SongGenre, *, keep_existing: bool) 
 
     Args:
         before: The genres that it has.
-        song: What was heard.
+        song: The answer for the track.
         keep_existing: Whether ``before`` stays, with the new genres after it.
     """
     if not song.accepted:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 # So many tracks, that come within so long, are stored in one transaction: each waits for the disk.
 N_TOGETHER, TOGETHER_S = 50, 0.1
-
-
 NO_GENRE = "no genre"
 
 
@@ -153,8 +151,8 @@ def change_of(plan: TagPlan) -> str:
 def together(steps: Iterable[Step]) -> Iterator[list[Step]]:
     """Steps in groups, each of which can be taken in one transaction; all that came come out.
 
-    Nothing waits for a track that has yet to be heard, except for what came right before it.  A
-    file's step is alone: the next one may be long in coming, and what the file has by then, the
+    Nothing waits for a track that is still being extracted, except for what came right before it.
+    A file's step is alone: the next one may be long in coming, and what the file has by then, the
     library is to have too.
     """
     waiting: list[Step] = []

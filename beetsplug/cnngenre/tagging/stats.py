@@ -15,14 +15,8 @@ from beetsplug.cnngenre.tagging.journal import PastRun
 from beetsplug.cnngenre.tagging.plan import Action
 
 N_BINS = 10
-
-
 N_GENRES = 15
-
-
 BAR_WIDTH = 40
-
-
 NONE = "(none)"
 
 

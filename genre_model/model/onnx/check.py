@@ -32,11 +32,7 @@ IR_VERSIONS = range(3, 11)
 
 
 MAX_NODES = 5_000  # the time that loading takes grows with the square: seconds for so many
-
-
 MAX_WEIGHTS = 20_000
-
-
 MAX_LOOPS_DEEP = 2
 
 

@@ -9,8 +9,6 @@ from genre_model.model.onnx.wire import Message, Reader
 
 # Numbers of TensorProto.DataType, and the bytes of an element.
 FLOAT, INT32, INT64, BOOL, DOUBLE = 1, 6, 7, 9, 11
-
-
 ITEM_BYTES = {FLOAT: 4, INT32: 4, INT64: 8, BOOL: 1, DOUBLE: 8}
 
 
@@ -30,11 +28,7 @@ ATTRIBUTE_FIELDS = {1: 2, 2: 3, 3: 4, 4: 5, 5: 6, 6: 7, 7: 8}
 
 
 IS_FLOAT, IS_INT, IS_TEXT, IS_TENSOR, IS_GRAPH, IS_FLOATS, IS_INTS = ATTRIBUTE_FIELDS
-
-
 MAX_RANK = 8
-
-
 MAX_ELEMENTS = 2**28
 
 

@@ -38,15 +38,11 @@ WHOLE = frozenset({INT32, INT64})
 
 
 NUMBERS = FLOATS | WHOLE
-
-
 ANY = NUMBERS | {BOOL}
 
 
 # As far as a window may reach or step, in frames or bins.
 MAX_WINDOW = 4_096
-
-
 MAX_PARTS = 512
 
 

@@ -13,14 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 NO_FILE = "is no ONNX file"
-
-
 MAX_DEPTH = 16
-
-
 MAX_FIELDS = 2_000_000
-
-
 MAX_TEXT = 1_000
 
 
@@ -93,8 +87,6 @@ SCHEMA: dict[str, dict[int, Kind]] = {
 
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-
-
 WIRES = {"int": VARINT, "float": FIXED32}  # of other kinds: BYTES
 
 

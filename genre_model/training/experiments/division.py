@@ -27,8 +27,6 @@ Ints = NDArray[np.intp]
 
 
 N_PARTS = 10
-
-
 TEST, VALIDATION = (0, 1), (2,)
 
 

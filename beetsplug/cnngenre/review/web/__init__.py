@@ -1,1 +1,1 @@
-"""web."""
+"""The review as a local web page: server, routes, guard, pictures."""

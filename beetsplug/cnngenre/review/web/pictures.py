@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 
 N_KEPT = 16  # a few hundred KB each
-
-
 N_WANTED = 3  # the track that is shown, the next one, and one more
 
 

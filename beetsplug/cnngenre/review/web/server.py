@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 
 HOST = "127.0.0.1"
-
-
 POLL_S = 0.5
 
 
@@ -34,8 +32,6 @@ IDLE_S = 30.0
 
 # How long a decision may wait for the library before it is given up, and the page says so.
 PATIENCE_S = 15.0
-
-
 REDIRECT = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="referrer" content="no-referrer">
@@ -169,7 +165,7 @@ def wait_for_ctrl_c(server: BaseWSGIServer) -> None:
     thread.start()
     try:
         while thread.is_alive():
-            thread.join(POLL_S)  # Windows hears Ctrl-C only between two waits
+            thread.join(POLL_S)  # Windows notices Ctrl-C only between two waits
     except KeyboardInterrupt:
         server.shutdown()
 

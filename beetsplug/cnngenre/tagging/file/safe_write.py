@@ -22,14 +22,19 @@ from beets import logging, plugins
 from beets.library import FileOperationError, Item
 from mediafile import MediaFile, UnreadableFileError
 
-from beetsplug.cnngenre.tagging.checking import (
+from beetsplug.cnngenre.tagging.file.checking import (
     ChangedTooMuchError,
     Content,
     check_same,
     content_of,
 )
-from beetsplug.cnngenre.tagging.copying import MEANWHILE, CannotReplaceError, kept_copy, replacement
-from beetsplug.cnngenre.tagging.genre_tag import (
+from beetsplug.cnngenre.tagging.file.copying import (
+    MEANWHILE,
+    CannotReplaceError,
+    kept_copy,
+    replacement,
+)
+from beetsplug.cnngenre.tagging.file.genre_tag import (
     GenreTag,
     UnknownTagsError,
     as_in_library,

@@ -26,7 +26,7 @@ from mutagen.flac import FLAC, Padding, VCFLACDict
 from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
 
-from beetsplug.cnngenre.tagging.genre_entries import (
+from beetsplug.cnngenre.tagging.file.genre_entries import (
     APE_KEY,
     ASF_KEY,
     COMMENT_KEY,
@@ -36,7 +36,7 @@ from beetsplug.cnngenre.tagging.genre_entries import (
     REPLACE,
     asf_entry,
 )
-from beetsplug.cnngenre.tagging.id3_frames import RawTag, new_frame
+from beetsplug.cnngenre.tagging.file.id3_frames import RawTag, new_frame
 
 ID3V1_BYTES = 128
 

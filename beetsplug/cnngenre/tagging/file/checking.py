@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beetsplug.cnngenre.tagging.genre_tag import other_tags
+from beetsplug.cnngenre.tagging.file.genre_tag import other_tags
 
 if TYPE_CHECKING:
     from genre_model.audio.packets import PacketReader
