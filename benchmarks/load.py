@@ -1,13 +1,13 @@
-"""What a large library costs: ``beet cnngenre`` over tracks most of which need no hearing.
+"""What a large library costs: ``beet cnngenre`` over tracks that mostly need no extraction.
 
-    python -m benchmarks.load [--rows 10000 100000] [--tracks TRACKS] [--heard 40]
+    python -m benchmarks.load [--rows 10000 100000] [--tracks TRACKS] [--songs 40]
 
-The rows are put into the database by SQL; nine tenths have genres, the others were heard before, so
-that their probabilities are weighed again: half of these get a genre (in the database only), half
-are doubtful.  Each run is a process of its own: its time and its peak memory are those of the whole
+The rows are put into the database by SQL; nine tenths have genres, the others have probabilities,
+which are judged again: half of these get a genre (in the database only), half
+are unsure.  Each run is a process of its own: its time and its peak memory are those of the whole
 ``beet`` command, its start included; ``beet ls`` of the same tracks is what beets itself takes.
 With TRACKS, a folder of full-length music, so many real ones are among the rows: the shipped model
-hears them, in worker processes, whose memory is not counted here (``memory.py`` does).
+classifies them, in worker processes, whose memory is not counted here (``memory.py`` does).
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--tracks", type=Path)
-    parser.add_argument("--heard", type=int, default=40)
+    parser.add_argument("--songs", type=int, default=40)
     options = parser.parse_args()
-    real = full_length(options.tracks, options.extracted) if options.tracks else []
+    real = full_length(options.tracks, options.songs) if options.tracks else []
     print(
         "| rows | command | seconds | of these CPU | CPU microseconds a track | peak MB | it said |"
     )

@@ -69,7 +69,7 @@ def run(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> 
 
 
 def left_behind() -> list[resource.struct_rusage]:
-    """What processes took that outlive their parent for a moment: those that hear do."""
+    """What processes took that outlive their parent for a moment: workers do."""
     found = []
     with suppress(ChildProcessError):
         while True:

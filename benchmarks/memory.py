@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def measure(distinct: list[Path], n_songs: int, workers: int) -> list[object]:
-    """One library, heard once."""
+    """One library, classified once."""
     with tempfile.TemporaryDirectory() as folder:
         library = TemporaryLibrary(Path(folder) / "beets")
         library.configure(cache=False, threads=workers)

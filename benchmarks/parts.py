@@ -2,7 +2,7 @@
 
     python -m benchmarks.parts TRACKS [--songs 20] [--slices 12] [--rounds 5]
 
-Slices at even distances in full-length tracks are reached by seeking, as when a song is heard.
+Slices at even distances in full-length tracks are reached by seeking, as the classifier does.
 Twenty seconds.
 """
 

@@ -7,9 +7,9 @@ registry into environments of their own in FOLDER, which takes two gigabytes; la
 ``make bench``, take them from there.  Four minutes, and five more the first time.
 
 musicnn's extractor is mended in one place: it casts to float16, which overflows under NumPy 2.
-Essentia gets the same checkpoint, frozen.  Every process has the model loaded and has heard a song
-before; in each round every one hears the same song.  "Same job" is all of a song; by default we
-hear part of it.  Tags are the mean of all slices'.  Exit status 1 if ours differ from the original
+Essentia gets the same checkpoint, frozen.  Every process has loaded the model and classified one
+song before; in each round all get the same song.  "Same job" is all of a song; by default we take
+a part of it.  Tags are the mean of all slices'.  Exit status 1 if ours differ from the original
 network's by more than 1e-4.
 """
 
@@ -78,7 +78,7 @@ def main() -> None:
     rows = [row(kind, workers, costs, len(songs)) for kind in KINDS]
     difference = workers["ours"].difference(workers["musicnn"])
     columns = [
-        "hearing",
+        "program",
         "slices a song",
         "CPU seconds a song",
         "seconds a song",
@@ -110,7 +110,7 @@ def row(
 
 @dataclass
 class Worker:
-    """A process that hears songs, and what it last said of each."""
+    """A process that classifies songs, and what it last answered for each."""
 
     process: subprocess.Popen[str]
     tags: dict[Path, list[float]]

@@ -1,4 +1,4 @@
-"""Hears the songs that ``peers.py`` names on standard input, in an environment of its own.
+"""Classifies the songs that ``peers.py`` names on standard input, in an environment of its own.
 
     python peers_worker.py KIND FOLDER        prints a line of JSON for each line that it reads
 
@@ -18,7 +18,7 @@ from pathlib import Path
 MODEL = "MSD_musicnn"
 GRAPH = "msd-musicnn.pb"
 N_MELS, N_FRAMES, N_TAGS = 96, 187, 50
-Hear = Callable[[str], tuple[int, list[float]]]  # file -> slices, the song's tags
+Extract = Callable[[str], tuple[int, list[float]]]  # file -> slices, the song's tags
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
         )
 
 
-def ours(*, thorough: bool) -> Hear:
+def ours(*, thorough: bool) -> Extract:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from genre_model.model.classifier import load_classifier
 
@@ -54,7 +54,7 @@ def ours(*, thorough: bool) -> Hear:
     return extract
 
 
-def musicnn(folder: Path) -> Hear:
+def musicnn(folder: Path) -> Extract:
     """The package's own extractor; ``peers.py`` has mended its cast to float16."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     sys.path.insert(0, str(folder / "musicnn-0.1.0"))
@@ -67,7 +67,7 @@ def musicnn(folder: Path) -> Hear:
     return extract
 
 
-def essentia(folder: Path, batch_size: int) -> Hear:
+def essentia(folder: Path, batch_size: int) -> Extract:
     from essentia.standard import MonoLoader, TensorflowPredictMusiCNN
 
     predict = TensorflowPredictMusiCNN(
@@ -103,7 +103,7 @@ def freeze(folder: Path) -> None:
     (folder / GRAPH).write_bytes(frozen.SerializeToString())
 
 
-KINDS: dict[str, Callable[[Path], Hear]] = {
+KINDS: dict[str, Callable[[Path], Extract]] = {
     "ours": lambda _: ours(thorough=True),
     "ours, default": lambda _: ours(thorough=False),
     "musicnn": musicnn,

@@ -1,10 +1,10 @@
-"""Another model over a library that was heard before: seconds over ``beet ls``.
+"""Another model over a library whose features are cached: seconds over ``beet ls``.
 
     python -m benchmarks.retag MUSIC [--cache features.db] [--rounds 5]
 
 All labelled clips, by a real ``beet import``; ``beet cnntrain`` makes a second model, and the
-shipped one hears each clip once.  In each round come ``beet ls`` and ``beet cnngenre -f`` with
-either model, so that every track gets another model's answer from what was kept, with the files'
+shipped one extracts each clip once.  In each round come ``beet ls`` and ``beet cnngenre -f`` with
+either model, so that every track gets another model's answer from cached features, with the files'
 tags written and without.  Two minutes, and one more without a cache that has the clips.
 """
 
@@ -27,7 +27,7 @@ WAYS = {
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("music", type=Path)
-    parser.add_argument("--cache", type=Path, help="what was heard before; it is copied")
+    parser.add_argument("--cache", type=Path, help="cached features; the file is copied")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clips", type=int, help="so many instead of all")
     options = parser.parse_args()

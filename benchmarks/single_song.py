@@ -3,8 +3,8 @@
     python -m benchmarks.single_song TRACKS [--rounds 11]
 
 TRACKS is a folder of full-length music; the beginning of one of its tracks becomes an MP3 file of
-180 s.  In each round come ``beet ls``, ``beet cnngenre -f`` on the one track, which nothing was
-kept of, and the hearing alone, by this process, which has the model loaded.  Half a minute.
+180 s.  In each round come ``beet ls``, ``beet cnngenre -f`` on the one track, which is in
+no cache, and extraction alone, by this process, which has the model loaded.  Half a minute.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
             "0.6 of CPU",
         ],
         [
-            f"heard by a warm process, {n_slices} slices",
+            f"in a process with the model loaded, {n_slices} slices",
             *both(median(costs["default"], "wall_s"), median(costs["default"])),
             "",
         ],

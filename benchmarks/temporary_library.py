@@ -41,7 +41,7 @@ class TemporaryLibrary:
         return self.folder / "cnngenre"
 
     def configure(self, extracted: Path | None = None, **options: object) -> None:
-        """Write ``config.yaml``; ``options`` are the plugin's, ``heard`` a cache to copy."""
+        """Write ``config.yaml``; ``options`` are the plugin's, ``extracted`` a cache to copy."""
         config = {
             "directory": str(self.folder / "library"),
             "library": str(self.folder / "library.db"),

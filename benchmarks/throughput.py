@@ -2,7 +2,7 @@
 
     python -m benchmarks.throughput TRACKS [--songs 40] [--workers 1 2] [--rounds 3]
 
-A library of full-length tracks, without a cache.  In each round ``beet cnngenre -f`` hears all of
+A library of full-length tracks, without a cache.  In each round ``beet cnngenre -f`` tags all of
 them, and the first few alone, with each number of workers (``threads``); the difference is what the
 others take when everything has started.  About two minutes.
 """

@@ -1,10 +1,10 @@
-"""What training costs when everything was heard before, and when ten tracks are new.
+"""What training costs when all features are cached, and when ten tracks are new.
 
     python -m benchmarks.training_again MUSIC [--cache features.db] [--clips 200]
 
-A library of all labelled clips but ten, by a real ``beet import``; ``beet cnntrain`` hears them
-once; then again; then the ten are added, and it is run once more.  What is newly in the cache
-afterwards is what was heard.  Three minutes on two cores, half a minute with a cache that has them.
+A library of all labelled clips but ten, by a real ``beet import``; ``beet cnntrain`` extracts them
+once; then again; then the ten are added, and it is run once more.  What is new in the cache
+afterwards was extracted.  Three minutes on two cores, half a minute with a cache that has them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ N_NEW = 10
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("music", type=Path)
-    parser.add_argument("--cache", type=Path, help="what was heard before; it is copied")
+    parser.add_argument("--cache", type=Path, help="cached features; the file is copied")
     parser.add_argument("--clips", type=int, help="so many instead of all")
     options = parser.parse_args()
     clips = clips_of(options.music)
@@ -41,14 +41,14 @@ def main() -> None:
         rows = [train(library, "the first time"), train(library, "a second time")]
         library.add(new, "new")
         rows += [train(library, f"with {len(new)} more"), train(library, "and again")]
-    publish(options, ["training", "tracks", "newly heard", "seconds", "CPU seconds"], rows)
+    publish(options, ["training", "tracks", "newly extracted", "seconds", "CPU seconds"], rows)
 
 
 def without(cache: Path | None, new: list[Clip], folder: Path) -> Path | None:
-    """A copy of the cache in which the new clips have not been heard."""
+    """A copy of the cache in which the new clips are missing."""
     if cache is None:
         return None
-    copy = folder / "heard_but_the_new.db"
+    copy = folder / "without_the_new.db"
     shutil.copyfile(cache, copy)
     front_end = front_end_hash(load_bundle(SHIPPED).manifest, thorough=False)
     with sqlite3.connect(copy) as connection:

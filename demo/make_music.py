@@ -1,7 +1,7 @@
 """Synthesise a small music collection: seven pieces, and a file that is broken.
 
-NumPy makes the sound, PyAV encodes it, mediafile tags it.  The pieces are toys: there is a genre to
-be heard in some of them, none in the silence, and one already has a genre that must stay.
+NumPy makes the sound, PyAV encodes it, mediafile tags it.  The pieces are toys: some of
+them have a genre, the silence has none, and one already has a genre that must stay.
 
     python -m demo.make_music FOLDER
 """

@@ -4,10 +4,10 @@
         [--seed S] [--bands N] [--jobs N]
 
 Takes a folder with ``manifest.csv`` (path, genre, style, artist, album, title, set), decodes each
-clip to 16-bit samples, writes those as FLAC, MP3, AAC and Opus with PyAV, hears every file with
-the shipped network, and prints how the answers differ from those to the FLAC file.  What was heard
-is kept in ``--features``; the clips are in an order in which any first N are a random part of all,
-even in genre and whole in artists.  ``--bands N`` also hears the first N clips, in fewer encodings,
+clip to 16-bit samples, writes those as FLAC, MP3, AAC and Opus with PyAV, gives every file to
+the shipped network, and prints how the answers differ from those to the FLAC file.  The features
+are kept in ``--features``; the clips are in an order in which any first N are a random part of all,
+even in genre and whole in artists.  ``--bands N`` also takes the first N clips, in fewer encodings,
 with the top mel bands changed.  What the tables say is in docs/encodings.md.
 """
 
@@ -70,7 +70,7 @@ Features = dict[str, Float32]  # "path|encoding" or "path|encoding|change" -> (n
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("music", type=Path)
-    parser.add_argument("--features", type=Path, help="what was heard is kept here (.npz)")
+    parser.add_argument("--features", type=Path, help="where features are kept (.npz)")
     parser.add_argument("--clips", type=int, help="so many clips instead of all")
     parser.add_argument("--bands", type=int, default=0, help="clips to try changed bands on")
     parser.add_argument("--seed", type=int, default=0, help="of the order and of the splits")
@@ -106,7 +106,7 @@ def in_even_order(rows: Rows, seed: int) -> Rows:
     return [row for _, _, clips in sorted(ranked, key=lambda r: r[:2]) for row in clips]
 
 
-# Encoding and hearing
+# Encoding and extraction
 
 
 def decode(path: Path) -> tuple[NDArray[np.int16], int]:
@@ -158,7 +158,7 @@ CHANGES: dict[str, Callable[[Float32], Float32]] = {
 }
 
 
-def hear_clip(classifier: Classifier, music: Path, path: str, keys: Iterable[str]) -> Features:
+def extract_clip(classifier: Classifier, music: Path, path: str, keys: Iterable[str]) -> Features:
     """What the network says of one clip in the encodings, and with the changes, of ``keys``."""
     samples, rate = decode(music / path)
     wanted: dict[str, list[str]] = defaultdict(list)
@@ -169,12 +169,12 @@ def hear_clip(classifier: Classifier, music: Path, path: str, keys: Iterable[str
         for encoding, its_keys in wanted.items():
             file = Path(folder) / f"clip{ENCODINGS[encoding][1]}"
             encode(samples, rate, encoding, file)
-            extracted.update((key, hear_file(classifier, file, key)) for key in its_keys)
+            extracted.update((key, extract_file(classifier, file, key)) for key in its_keys)
             file.unlink()
     return extracted
 
 
-def hear_file(classifier: Classifier, file: Path, key: str) -> Float32:
+def extract_file(classifier: Classifier, file: Path, key: str) -> Float32:
     change = key.split("|")[2:]
     if not change:
         return classifier.extract(file).features
@@ -190,7 +190,7 @@ def key_of(path: str, encoding: str, change: str = "") -> str:
 
 
 def extract_all(options: argparse.Namespace, rows: Rows, classifier: Classifier) -> Features:
-    """Every clip in every encoding; what is in ``options.features`` is not heard again."""
+    """Every clip in every encoding; what is in ``options.features`` is not extracted again."""
     network = np.frombuffer(front_end_hash(classifier.manifest, thorough=False), np.uint8)
     features = load(options.features, network)
     wanted = [(row["path"], encoding, "") for row in rows for encoding in ENCODINGS]
@@ -206,7 +206,7 @@ def extract_all(options: argparse.Namespace, rows: Rows, classifier: Classifier)
             lacking[parts[0]].append(key_of(*parts))
     with ThreadPoolExecutor(options.jobs) as pool:
         tasks = [
-            pool.submit(hear_clip, classifier, options.music, *item) for item in lacking.items()
+            pool.submit(extract_clip, classifier, options.music, *item) for item in lacking.items()
         ]
         for count, task in enumerate(tqdm(as_completed(tasks), total=len(tasks)), start=1):
             features.update(task.result())
@@ -279,7 +279,7 @@ def materials_of(
     ]
 
     def extracted(row: dict[str, str], encoding: str) -> SongFeatures:
-        return as_heard(features[key_of(row["path"], encoding, change)])
+        return as_features(features[key_of(row["path"], encoding, change)])
 
     return {
         encoding: make_training_set(tracks, [extracted(row, encoding) for row in rows])
@@ -287,7 +287,7 @@ def materials_of(
     }
 
 
-def as_heard(values: Float32) -> SongFeatures:
+def as_features(values: Float32) -> SongFeatures:
     return SongFeatures(values, np.zeros(len(values)), np.zeros((len(values), 0), np.float32))
 
 
@@ -374,7 +374,7 @@ def answer_shipped(
     vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, None)
     songs = []
     for row in rows:
-        extracted = as_heard(features[key_of(row["path"], encoding)])
+        extracted = as_features(features[key_of(row["path"], encoding)])
         songs.append(classifier.probabilities(extracted))
     verdicts = [judge(song, vocabulary, Policy(manifest.aggregation.threshold)) for song in songs]
     names = [verdict.best.genre for verdict in verdicts if verdict.best]

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("music", type=Path)
     parser.add_argument("--set", default="allmusic")
     parser.add_argument("--parts", type=int, default=4)
-    parser.add_argument("--cache", type=Path, help="what was heard before; it is copied")
+    parser.add_argument("--cache", type=Path, help="cached features; the file is copied")
     options = parser.parse_args()
     print(
         "| held out | tracks | right in the files | the report | within its interval "

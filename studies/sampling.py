@@ -1,13 +1,13 @@
-"""How much of a song has to be heard: the rule that stops, against hearing so and so much.
+"""How many slices a song needs: the rule that stops, against fixed numbers of slices.
 
     python -m studies.sampling MUSIC --check drascula-music nexuiz-music singularity-music \
         warzone2100-music --cache whole.db [--each 4] [--rules]
 
 MUSIC has a folder of full-length music for each of several packages (Debian's games; music in
 ``.pk3`` and other archives is to be unpacked first).  Parameters are chosen on some packages and
-checked on those after ``--check``.  Every song is heard wholly once, which the cache keeps.  The
-rows with CPU seconds are really heard, by seeking, by one thread, all of them with one song before
-the next.  With ``--rules`` what other rules would hear is reckoned from the whole songs.  Two
+checked on those after ``--check``.  Every song is extracted whole once, into the cache.  The
+rows with CPU seconds are extracted again, by seeking, by one thread, all of them with one song
+before the next.  With ``--rules`` other rules are computed from the whole songs.  Two
 minutes with ``--each 3``, twelve with all.
 
 *Same answer*: the genre that would be written, or none.  *Margin*: how far the nearest probability
@@ -49,7 +49,7 @@ from genre_model.model.vocabulary import Policy, Vocabulary, judge, make_vocabul
 MARGIN = 0.05
 MIN_LOUD = 8  # slices that are not silent
 FIXED = (4, 8, 16, 24, 32, 48)
-SHIPPED, WHOLE = "until it is settled (shipped)", "whole song"
+SHIPPED, WHOLE = "until the answer is stable (shipped)", "whole song"
 RULES = [
     SamplingSpec(min_slices, max_slices, z)
     for min_slices in (8, 12, 16)
@@ -60,7 +60,7 @@ RULES = [
 
 @dataclass(frozen=True, eq=False)
 class Song:
-    """A song that was heard wholly: logits (n_available, n_genres), NaN where it is silent."""
+    """A song that was extracted whole: logits (n_available, n_genres), NaN where it is silent."""
 
     path: Path
     package: str
@@ -72,7 +72,7 @@ class Song:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of hearing a part of a song."""
+    """What a part of a song gives."""
 
     n_slices: int
     same: bool
@@ -163,12 +163,20 @@ def main() -> None:
     found = [
         (what, name, half, results[what, name]) for what in ways for name, half in halves.items()
     ]
-    columns = ["heard", "of", "slices", "same answer", "margin over .05", "error", "CPU s a song"]
+    columns = [
+        "extracted",
+        "of",
+        "slices",
+        "same answer",
+        "margin over .05",
+        "error",
+        "CPU s a song",
+    ]
     publish(options, columns, [row(*entry) for entry in found], points=points(found))
 
 
 def read_songs(options: argparse.Namespace, by: Judge) -> Iterable[Song]:
-    """Songs of every package, heard wholly."""
+    """Songs of every package, extracted whole."""
     extract = Extractor(by.classifier, Cache(options.cache), Effort(thorough=True)).extract
     chosen = []
     folders = sorted(path for path in options.music.iterdir() if path.is_dir())
@@ -190,7 +198,7 @@ def describe(rule: SamplingSpec) -> str:
 
 
 def really(by: Judge, song: Song, n_slices: int | None = None) -> Result:
-    """Hear so many slices, or as many as the model finds enough."""
+    """Extract so many slices, or as many as the model finds enough."""
     classifier = by.classifier
     manifest = classifier.manifest
     if n_slices is not None:
@@ -228,13 +236,13 @@ def stopped(by: Judge, sampling: SamplingSpec, song: Song) -> Result:
 
 
 def points(found: list[tuple[str, str, list[Song], list[Result]]]) -> list[dict[str, object]]:
-    """For the plot: what was really heard of all songs, and what that cost."""
+    """For the plot: what was extracted of all songs, and what that cost."""
     together: dict[str, list[Result]] = {}
     for what, _, _, results in found:
         together.setdefault(what, []).extend(results)
     return [
         {
-            "heard": what,
+            "extracted": what,
             "slices": float(np.mean([result.n_slices for result in results])),
             "error": float(np.mean([result.error for result in results])),
             "same": float(np.mean([result.same for result in results])),

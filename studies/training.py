@@ -3,7 +3,7 @@
     pip install scikit-learn
     python -m studies.training MUSIC --seeds 10
 
-Both hear the same slices (the shipped network's embeddings) and see the same folds by artist. The
+Both get the same slices (the shipped network's embeddings) and the same folds by artist. The
 baseline is a logistic regression (C=0.01, balanced) on the standardised mean embedding of a song.
 *If perfect* is the calibration error that is measured of confidences that are exactly right, where
 an artist's tracks are right or wrong as one: what so few artists leave to chance, with the range

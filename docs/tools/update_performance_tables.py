@@ -2,7 +2,7 @@
 
     python docs/tools/update_performance_tables.py bench
 
-The plot of what hearing a part of a song costs goes to docs/pictures.
+The plot of error and time by number of slices goes to docs/pictures.
 """
 
 from __future__ import annotations
@@ -100,14 +100,14 @@ def panel(points: list[dict[str, Any]], of: str) -> str:
     ]
     parts.append(words(right, BOTTOM + 32, "slices of three seconds", text_anchor="end"))
     fixed = sorted(
-        (p for p in points if "shipped" not in p["heard"]), key=lambda point: point["slices"]
+        (p for p in points if "shipped" not in p["extracted"]), key=lambda point: point["slices"]
     )
     line = " ".join(f"{x(p['slices'])},{y(p[of])}" for p in fixed)
     parts.append(element("polyline", points=line, fill="none", stroke=BLUE, stroke_width=2))
     for point in points:
         at = x(point["slices"]), y(point[of])
-        said = f"{point['heard']}: {point[of]:.4g}, {point['same']:.1%} the same answer"
-        shipped = "shipped" in point["heard"]
+        said = f"{point['extracted']}: {point[of]:.4g}, {point['same']:.1%} the same answer"
+        shipped = "shipped" in point["extracted"]
         circle = {"cx": at[0], "cy": at[1], "r": 4, "fill": BLUE}
         parts.append(diamond(*at, said) if shipped else titled("circle", said, **circle))
     return "\n".join(parts)
