@@ -44,7 +44,7 @@ def libraries(end):
             found += [f"seed {seed}: {complaint}" for complaint in complaints]
     print(*found, f"peak of memory: {peak_mb} MB", sep="\n", file=sys.stderr)
     yield Row(
-        "a file that cannot be heard is one line and stays as it was; others are tagged",
+        "a file that cannot be decoded is one line and stays as it was; others are tagged",
         n_tracks,
         len(found),
     )
@@ -57,7 +57,7 @@ def decoding(end):
         seed = int.from_bytes(os.urandom(4), "big")
         n_lost += int(not fuzz(str(seed), str(BATCH)))
         n_files += BATCH
-    yield Row("a damaged file is heard or is an `AudioError`", n_files, n_lost)
+    yield Row("a damaged file is decoded or is an `AudioError`", n_files, n_lost)
 
 
 def fuzz(*arguments):
