@@ -189,8 +189,9 @@ def test_several_genres_are_several_values(library, kind):
 def test_id3v23_has_one_value(library, beet):
     beet.config["id3v23"] = True
     path, genres = several(library, "mp3")
-    tags = mutagen.File(path).tags
-    assert tags.version == (2, 3, 0)
+    assert mutagen.File(path).tags.version == (2, 4, 0)  # a genre write keeps the file's version
+    beet("write", "-f")
+    assert mutagen.File(path).tags.version == (2, 3, 0)
     assert by_ffmpeg(path) == "/".join(genres)
     raw = mutagen.id3.ID3(path, translate=False)
     assert raw["TCON"].text == ["/".join(genres)]
