@@ -1,14 +1,13 @@
 """What is kept on a track, besides its genres, as beets' flexible fields.
 
-``cnngenre_label``        the leading genre, accepted or not
+``cnngenre_label``        the likeliest genre, written or not
 ``cnngenre_probability``  its probability
 ``cnngenre_all``          every genre of the model with its probability, as "Rock 0.8124"
-``cnngenre_model``        the bundle that said so
-``cnngenre_written``      the genres that we gave the track
-``cnngenre_reviewed``     the genres that the user gave it in a review: they are not ours
-``cnngenre_previous``     the genres that it had before; only where we, or a review, gave it others
-``cnngenre_file``         what its file had in its genre tag before, as the format has it, and the
-                          genres that the file was given instead, in JSON
+``cnngenre_model``        the model that classified the track
+``cnngenre_written``      the genres that the plugin gave the track
+``cnngenre_reviewed``     the genres that you gave it in a review
+``cnngenre_previous``     its genres before the plugin, or a review, changed them
+``cnngenre_file``         the genre tag of its file before, and the genres written instead, in JSON
 """
 
 from __future__ import annotations
