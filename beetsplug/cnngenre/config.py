@@ -130,6 +130,22 @@ def own_folder() -> Path:
     return Path(beets.config.config_dir()) / "cnngenre"
 
 
+def wants_id3v23() -> bool:
+    """Whether beets writes new ID3 tags in version 2.3."""
+    return bool(beets.config["id3v23"].get(bool))
+
+
+def wants_write_in_place() -> bool:
+    """Whether files are tagged in place, without a copy that replaces them."""
+    return bool(beets.config["cnngenre"]["write_in_place"].get(bool))
+
+
+def play_command() -> str | None:
+    """The command of beets' plugin ``play``; None where there is none."""
+    command = beets.config["play"]["command"]
+    return command.get(confuse.Optional(str)) if command.exists() else None
+
+
 def read_options(config: confuse.Subview) -> Options:
     """The options as configured, with the command line's on top.
 

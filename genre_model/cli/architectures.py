@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from genre_model.cli.common import positive, say
+from genre_model.core.text import aligned
 from genre_model.training.networks.base import Architecture, Cost
 from genre_model.training.networks.registry import ARCHITECTURES, EMBEDDINGS
 
@@ -49,15 +50,14 @@ def run_architectures(options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(listed), indent=2).decode() + "\n")
         return 0
-    width = max(len(entry.name) for entry in listed)
-    say([f"{'name':<{width}}  {'weights':>11}  {'multiply-adds':>13}"])
+    rows = [["name", "weights", "multiply-adds"]]
     for entry in listed:
         weights, adds = (
             "by the music" if n is None else f"{n:,}"
             for n in (entry.weights, entry.multiply_adds_per_slice)
         )
-        say([f"{entry.name:<{width}}  {weights:>11}  {adds:>13}  {entry.summary}"])
-        say([f"{'':<{width}}  {'':>11}  {'':>13}  {entry.source}"])
+        rows += [[entry.name, weights, adds, entry.summary], ["", "", "", entry.source]]
+    say(aligned(rows, "<>>"))
     return 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from genre_model.cli.common import add_extraction_options, extract_all, say, wished_vocabulary
 from genre_model.cli.music import MUSIC_HELP, music_for_testing
+from genre_model.core.text import aligned
 from genre_model.evaluation.metrics import LabelFigures
 from genre_model.evaluation.on_music import Evaluation, evaluate, with_known_labels
 from genre_model.model.bundle.store import SHIPPED
@@ -96,11 +97,9 @@ def genre_table(
     per_genre: Mapping[str, LabelFigures], confusion: Mapping[str, Mapping[str, int]]
 ) -> list[str]:
     """A line a label: tracks, precision, recall, and what was answered how often."""
-    width = max(len(label) for label in (*per_genre, "genre"))
-    lines = [f"{'genre':<{width}}  tracks  precision  recall  answers"]
+    rows = [["genre", "tracks", "precision", "recall", "answers"]]
     for label, figures in per_genre.items():
         precision = "-" if figures.precision is None else f"{figures.precision:.1%}"
         answers = ", ".join(f"{answer} {n}" for answer, n in confusion[label].items())
-        numbers = f"{figures.tracks:>6}  {precision:>9}  {figures.recall:>6.1%}"
-        lines.append(f"{label:<{width}}  {numbers}  {answers}")
-    return lines
+        rows.append([label, str(figures.tracks), precision, f"{figures.recall:.1%}", answers])
+    return aligned(rows, "<>>>")

@@ -32,8 +32,12 @@ def digest(*parts: bytes) -> str:
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """A file that gets its name only when it is whole and on the disk."""
     part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

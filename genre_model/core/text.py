@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from unicodedata import category
 
 
@@ -81,3 +82,18 @@ def moment(created_utc: str) -> str:
     """A time stamp as people write it, or as it stands where it is not ISO 8601."""
     match = re.match(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)", created_utc)
     return f"{match[1]} {match[2]} UTC" if match else created_utc
+
+
+def aligned(rows: Sequence[Sequence[str]], alignment: str) -> list[str]:
+    """Rows of cells as lines of text, the heading first.
+
+    ``alignment`` has "<" or ">" for each column that has a width; further cells follow as they are.
+    """
+    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(len(alignment))]
+    lines = []
+    for row in rows:
+        cells = [
+            f"{cell:{way}{width}}" for cell, way, width in zip(row, alignment, widths, strict=False)
+        ]
+        lines.append("  ".join([*cells, *row[len(alignment) :]]).rstrip())
+    return lines

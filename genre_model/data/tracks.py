@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from genre_model.core.text import aligned
 from genre_model.data.artists import lead_artist
 from genre_model.data.play_history import UNKNOWN, PlayHistory
 
@@ -43,14 +44,10 @@ def overview(tracks: Sequence[LabelledTrack], dropped: Mapping[str, tuple[int, s
     for track in tracks:
         for label in track.labels:
             artists.setdefault(label, set()).add(lead_artist(track.artist))
-    width = max(len(name) for name in (*counts, *dropped, "genre"))
-    lines = [f"{'genre':<{width}}  tracks  artists"]
-    lines += [
-        f"{name:<{width}}  {n:>6}  {len(artists[name] - {''}):>7}"
-        for name, n in counts.most_common()
-    ]
-    lines += [
-        f"{label:<{width}}  {n:>6}  not used: {why}"
+    rows = [["genre", "tracks", "artists"]]
+    rows += [[name, str(n), f"{len(artists[name] - {''}):>7}"] for name, n in counts.most_common()]
+    rows += [
+        [label, str(n), f"not used: {why}"]
         for label, (n, why) in sorted(dropped.items(), key=lambda entry: -entry[1][0])
     ]
-    return lines
+    return aligned(rows, "<>")

@@ -63,7 +63,7 @@ def with_play_history(probabilities: Float64, features: Float64, spec: PlayHisto
     Rows keep their sum: "something else" has the share that the audio gave it.  ``features`` are
     (n_tracks, n_features), NaN where there is none.
     """
-    x = standardised(with_absences(features), np.array(spec.means), np.array(spec.scales))
+    x = bounded_scores(with_absences(features), np.array(spec.means), np.array(spec.scales))
     added = x @ np.array(spec.weights)
     raised = probabilities * np.exp(added - added.max(axis=1, keepdims=True))
     before, after = (rows.sum(axis=1, keepdims=True) for rows in (probabilities, raised))
@@ -88,6 +88,6 @@ def with_absences(features: Float64) -> Float64:
     return np.concatenate([features, np.isnan(features)], axis=1)
 
 
-def standardised(raw: Float64, means: Float64, scales: Float64) -> Float64:
+def bounded_scores(raw: Float64, means: Float64, scales: Float64) -> Float64:
     """Columns of mean 0 and deviation 1, within ``FARTHEST``; 0 where there is no value."""
     return np.nan_to_num(np.clip((raw - means) / scales, -FARTHEST, FARTHEST))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -221,18 +220,13 @@ def write_playlist(file: Path, paths: Sequence[Path]) -> int:
     Raises:
         UserError: The file cannot be written.
     """
+    from genre_model.core.files import whole_file
+
     lines = [os.fsencode(path) for path in paths]
     fit = [line for line in lines if b"\n" not in line and b"\r" not in line]
     try:
-        handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(b"".join(line + b"\n" for line in fit))
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(file)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with whole_file(file) as stream:
+            stream.write(b"".join(line + b"\n" for line in fit))
     except OSError as error:
         raise UserError(f"cnngenre: cannot write {file}: {error.strerror}") from error
     return len(lines) - len(fit)

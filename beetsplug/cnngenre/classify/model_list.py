@@ -135,16 +135,21 @@ def report_of(bundle: Bundle) -> dict[str, Any]:
 
 def table(rows: list[ModelRow]) -> list[str]:
     """A line for each model, under a heading."""
-    width = max(len(row.name) for row in rows)
-    lines = [f"  {'model':<{width}}  {'for':<8} genres  tracks  answered  right"]
-    for row in rows:
-        mark = "*" if row.in_use else " "
-        tracks = "-" if row.n_tracks is None else str(row.n_tracks)
-        lines.append(
-            f"{mark} {row.name:<{width}}  {row.target:<8} {row.n_genres:>6}  {tracks:>6}  "
-            f"{share(row.answered):>8}  {share(row.right):>5}"
-        )
-    return lines
+    from genre_model.core.text import aligned
+
+    cells = [["  model", "for", "genres", "tracks", "answered", "right"]]
+    cells += [
+        [
+            f"{'*' if row.in_use else ' '} {row.name}",
+            row.target,
+            str(row.n_genres),
+            "-" if row.n_tracks is None else str(row.n_tracks),
+            share(row.answered),
+            share(row.right),
+        ]
+        for row in rows
+    ]
+    return aligned(cells, "<<>>>>")
 
 
 def share(value: float | None) -> str:

@@ -13,12 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import beets
-import confuse
 from beets import ui
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.config import UserError, play_command
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import track_name
 from beetsplug.cnngenre.review.session import Review
@@ -317,8 +315,7 @@ def player_command(file: Path) -> list[str] | None:
 
     beets' own ``interactive_open`` is no help: the player replaces the process.
     """
-    view = beets.config["play"]["command"]
-    command = view.get(confuse.Optional(str)) if view.exists() else None
+    command = play_command()
     if not command:
         return None
     try:

@@ -213,7 +213,7 @@ def coverage_lines(stats: Stats | RunStats) -> list[str]:
 
 def genre_lines(stats: Stats | RunStats) -> list[str]:
     """The commonest genres, with the tracks that had them before and have them now."""
-    from genre_model.core.text import harmless
+    from genre_model.core.text import aligned, harmless
 
     names = sorted(
         {*stats.before, *stats.after} - {NONE},
@@ -221,13 +221,12 @@ def genre_lines(stats: Stats | RunStats) -> list[str]:
     )
     if not stats.tracks:
         return []
-    rows = [NONE, *names[:N_GENRES]]
-    width = max(len(harmless(name)) for name in (*rows, "genre"))
-    lines = ["", f"{'genre':<{width}}  before     now"]
-    lines += [
-        f"{harmless(name):<{width}} {stats.before.get(name, 0):>7} {stats.after.get(name, 0):>7}"
-        for name in rows
+    rows = [["genre", "before", "   now"]]
+    rows += [
+        [harmless(name), str(stats.before.get(name, 0)), str(stats.after.get(name, 0))]
+        for name in (NONE, *names[:N_GENRES])
     ]
+    lines = ["", *aligned(rows, "<>>")]
     rest = len(names) - N_GENRES
     return [*lines, f"and {rest} more"] if rest > 0 else lines
 
@@ -248,11 +247,14 @@ def model_lines(stats: Stats | RunStats) -> list[str]:
     """What each model has done."""
     if not stats.models:
         return []
-    width = max(len(name) for name in (*stats.models, "model"))
-    return ["", f"{'model':<{width}}  classified  written  mean confidence"] + [
-        f"{name:<{width}} {one.classified:>11} {one.written:>8} {one.mean_confidence:>16.2f}"
+    from genre_model.core.text import aligned
+
+    rows = [["model", "classified", "written", "mean confidence"]]
+    rows += [
+        [name, str(one.classified), str(one.written), f"{one.mean_confidence:.2f}"]
         for name, one in stats.models.items()
     ]
+    return ["", *aligned(rows, "<>>>")]
 
 
 def list_lines(runs: Iterable[PastRun]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from genre_model.core.text import count, decimal, harmless, percent, points, span
+from genre_model.core.text import aligned, count, decimal, harmless, percent, points, span
 from genre_model.evaluation.metrics import Interval
 from genre_model.evaluation.report import (
     EpochReport,
@@ -77,19 +77,19 @@ def comparison(report: Report) -> list[str]:
     """The new model beside the others, a line each; nothing where there are no others."""
     if not report.models:
         return []
-    width = max(len(harmless(figures.name)) for figures in report.models)
-    lines = [f"{'model':<{width}}  right  per genre  answered  right of those  the new one's gain"]
-    for figures in report.models:
-        cells = [
-            f"{harmless(figures.name):<{width}}",
-            f"{share(figures.accuracy.value):>5}",
-            f"{share(figures.balanced_accuracy.value):>9}",
-            f"{share(figures.coverage):>8}",
-            f"{share(figures.precision.value):>14}",
+    rows = [["model", "right", "per genre", "answered", "right of those", "the new one's gain"]]
+    rows += [
+        [
+            harmless(figures.name),
+            share(figures.accuracy.value),
+            share(figures.balanced_accuracy.value),
+            share(figures.coverage),
+            share(figures.precision.value),
             gain_of(figures),
         ]
-        lines.append("  ".join(cells).rstrip())
-    return [*lines, *([report.not_compared] if report.not_compared else [])]
+        for figures in report.models
+    ]
+    return [*aligned(rows, "<>>>>"), *([report.not_compared] if report.not_compared else [])]
 
 
 def share(value: float) -> str:

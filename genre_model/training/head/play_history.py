@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from genre_model.data.play_history import Float64
 from genre_model.model.aggregation import softmax
-from genre_model.model.play_history import SMALLEST, PlayHistorySpec, standardised, with_absences
+from genre_model.model.play_history import SMALLEST, PlayHistorySpec, bounded_scores, with_absences
 from genre_model.training.head.fit import accelerated_descent
 
 Bools = NDArray[np.bool_]
@@ -31,7 +31,7 @@ def fit_play_history(
     """
     raw = with_absences(features)
     means, scales = moments(raw)
-    x = standardised(raw, means, scales)
+    x = bounded_scores(raw, means, scales)
     offset = np.log(np.maximum(probabilities, SMALLEST))
     weights = minimise(x, offset, candidates, ridge)
     return PlayHistorySpec(

@@ -14,7 +14,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import beets
 import mutagen
 from beets.library import Item
 from beets.util import syspath
@@ -26,6 +25,7 @@ from mutagen.flac import FLAC, Padding, VCFLACDict
 from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
 
+from beetsplug.cnngenre.config import wants_id3v23
 from beetsplug.cnngenre.tagging.file.genre_entries import (
     APE_KEY,
     ASF_KEY,
@@ -261,7 +261,7 @@ def name_of(path: Path) -> str:
 
 def raw_tag(path: Path, file: Any) -> RawTag:
     """The ID3v2 tag of a file; a new one has the version that beets' ``id3v23`` asks for."""
-    return RawTag(name_of(path), type(file.tags), 3 if beets.config["id3v23"].get(bool) else 4)
+    return RawTag(name_of(path), type(file.tags), 3 if wants_id3v23() else 4)
 
 
 def kind_of(tags: Any) -> str:

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import beets
 import mutagen
 from beets import logging, plugins
 from beets.library import FileOperationError, Item
 from mediafile import MediaFile, UnreadableFileError
 
+from beetsplug.cnngenre.config import wants_id3v23, wants_write_in_place
 from beetsplug.cnngenre.tagging.file.checking import (
     ChangedTooMuchError,
     Content,
@@ -135,7 +135,7 @@ def write_and_check(file: Path, wish: Wish) -> GenreTag:
     Raises:
         WRITE_ERRORS: The file cannot be written; it is as it was.
     """
-    if not beets.config["cnngenre"]["write_in_place"].get(bool):
+    if not wants_write_in_place():
         try:
             with replacement(file) as copy:
                 return change(copy, wish, content_of(file))
@@ -181,6 +181,6 @@ def save_fields(file: Path, values: Mapping[str, Any]) -> None:
     """
     tags = mutagen.File(name_of(file)).tags
     id3v23 = getattr(tags, "version", None) == (2, 3, 0)
-    media = MediaFile(name_of(file), id3v23=id3v23 or beets.config["id3v23"].get(bool))
+    media = MediaFile(name_of(file), id3v23=id3v23 or wants_id3v23())
     media.update(values)
     media.save()
