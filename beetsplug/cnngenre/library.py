@@ -96,7 +96,10 @@ def stored_genres(model: Item | Album) -> list[str]:
 
 def track_name(item: Item) -> str:
     """A track as beets would name it, without the separators of what it lacks."""
-    parts = [part.strip() for part in str(item).split(" - ")]
+    try:
+        parts = [part.strip() for part in str(item).split(" - ")]
+    except LookupError:  # it was removed meanwhile, and beets asks for its album
+        parts = [str(item.get(name, "", with_album=False)) for name in ("artist", "title")]
     if not item.title:
         parts.append(item.filepath.name)
     return " - ".join(part for part in parts if part)

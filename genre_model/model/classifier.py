@@ -227,11 +227,18 @@ class Classifier:
         """Genre probabilities of each slice by itself, (n_slices, n_genres).
 
         Columns are in the order of ``manifest.genres``.  A row sums to 1, or to less where the
-        model leaves room for "something else".
+        model leaves room for "something else", or takes the song for no music.
         """
         spec = self.manifest.aggregation
         rows = [aggregate(logits[None], spec) for logits in self.slice_logits(extracted)]
-        return np.array(rows).reshape(len(rows), len(self.manifest.genres))
+        found = np.array(rows).reshape(len(rows), len(self.manifest.genres))
+        return found * self._music_share(extracted)
+
+    def _music_share(self, extracted: SongFeatures) -> float:
+        """1 for music, less for other sound."""
+        if self._music_detector is None or len(extracted.features) == 0:
+            return 1.0
+        return self._music_detector.share(extracted.features)
 
     def probabilities(self, extracted: SongFeatures) -> dict[str, float]:
         """Probability of each of the model's genres for the song; empty for a silent one.
@@ -241,8 +248,7 @@ class Classifier:
         if len(extracted.features) == 0:
             return {}
         song = aggregate(self.slice_logits(extracted), self.manifest.aggregation)
-        if self._music_detector is not None:
-            song = song * self._music_detector.share(extracted.features)
+        song = song * self._music_share(extracted)
         return dict(zip(self.manifest.genres, song.tolist(), strict=True))
 
     def features(self, values: Float32) -> Float32:

@@ -70,38 +70,38 @@ def slices_of(means, n, deviation, seed=0):
 @pytest.mark.parametrize("name", ["product", "mean"])
 def test_a_song_of_one_genre_is_settled_at_once_and_one_between_two_is_not(name):
     for n in (4, 6, 9):
-        assert rule(rule=name).settled(slices_of([6, 0, 0], n, 0.1), 60)
-        assert not rule(rule=name).settled(slices_of([1, 0, 1.4], n, 2.0), 60)
+        assert rule(rule=name).is_stable(slices_of([6, 0, 0], n, 0.1), 60)
+        assert not rule(rule=name).is_stable(slices_of([1, 0, 1.4], n, 2.0), 60)
 
 
 def test_it_is_never_settled_below_the_least_number_of_slices():
     same = np.tile([9.0, 0.0, 0.0], (3, 1))
-    assert not rule().settled(same, 60)
-    assert rule().settled(np.tile(same[:1], (4, 1)), 60)
+    assert not rule().is_stable(same, 60)
+    assert rule().is_stable(np.tile(same[:1], (4, 1)), 60)
 
 
 def test_an_answer_that_is_surely_unknown_is_settled():
     unsure = slices_of([0.2, -2, -1], 8, 0.05)
     assert aggregate(unsure, rule(other_logit=2.0).aggregation).max() < 0.2
-    assert rule(other_logit=2.0).settled(unsure, 60)
+    assert rule(other_logit=2.0).is_stable(unsure, 60)
 
 
 def test_a_song_at_the_threshold_is_not_settled():
     near = slices_of([1.1, -3, 0], 8, 0.5)
     assert 0.6 < aggregate(near, AggregationSpec())[0] < 0.9
-    assert not rule(threshold=0.74).settled(near, 60)
-    assert rule(threshold=0.2).settled(slices_of([3.0, -3, 0], 8, 0.5), 60)
+    assert not rule(threshold=0.74).is_stable(near, 60)
+    assert rule(threshold=0.2).is_stable(slices_of([3.0, -3, 0], 8, 0.5), 60)
 
 
 def test_a_kind_at_the_threshold_is_not_settled_though_its_family_is():
     kinds = slices_of([1, 1.3, -6], 8, 0.6)
-    assert not rule(threshold=0.57).settled(kinds, 60)
-    assert rule(threshold=0.9).settled(kinds, 60)
+    assert not rule(threshold=0.57).is_stable(kinds, 60)
+    assert rule(threshold=0.9).is_stable(kinds, 60)
 
 
 def test_a_tree_of_one_family_has_no_runner_up():
     one = stop_rule(("Rock", "Metal"), PARENTS, SAMPLING, AggregationSpec(threshold=0.5))
-    assert one.settled(slices_of([-5, 5], 6, 0.1), 60)
+    assert one.is_stable(slices_of([-5, 5], 6, 0.1), 60)
 
 
 values = arrays(np.float64, (10, 3), elements=st.floats(-8, 8))
@@ -113,7 +113,7 @@ def test_of_a_song_that_was_heard_wholly_nothing_is_left_open(logits, name):
     scores = aggregate(logits, spec) @ rule().families
     leaders = np.sort(scores[[0, 2]])
     if np.diff(leaders) > 1e-9 and np.abs(scores - spec.threshold).min() > 1e-9:
-        assert rule(rule=name).settled(logits, len(logits))
+        assert rule(rule=name).is_stable(logits, len(logits))
 
 
 @given(logits=values, name=st.sampled_from(["product", "mean"]))

@@ -57,7 +57,7 @@ def losses(folder, model, seed, in_place=False):
             complaints.append(f"{path.name}: {file_genres(path)}, or other tags have changed")
         else:
             tagged.append(path)
-    beet("cnngenre", "--undo")
+    beet("cnnundo")
     complaints += [f"{p.name}: not restored" for p in tagged if dump(p) != dumps[p]]
     complaints += [f"{p.name}: the sound has changed" for p in tagged if decoded(p) != sound[p]]
     return len(known), len(tagged), complaints

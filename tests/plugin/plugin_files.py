@@ -28,3 +28,19 @@ def make_newer(path):
 def file_genres(path):
     """The genres that are in a file."""
     return mediafile.MediaFile(path).genres or []
+
+
+BUG = """
+from genre_model.model.classifier import Classifier
+extract = Classifier.extract
+def broken(classifier, path, **options):
+    return 1 / 0 if "Jazz" in path.name else extract(classifier, path, **options)
+Classifier.extract = broken
+"""
+
+
+def with_bug(folder):
+    """Variables for processes that have a bug at files with "Jazz" in their names."""
+    (folder / "sitecustomize.py").write_text(BUG)
+    known = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join([str(folder), *([known] if known else [])])}

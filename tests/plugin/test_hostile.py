@@ -15,12 +15,12 @@ CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 
 COMMANDS = (
     ("genre", "-p"),
-    ("cnnerrors"),
+    ("cnnerrors",),
     ("cnntrain", "-p", "--min-tracks", "1"),
     ("cnnexplain", "genres::Polka"),
     ("cnnreview", "-p"),
     ("-v", "genre", "-f", "-k"),
-    ("cnnstats"),
+    ("cnnstats",),
 )
 
 

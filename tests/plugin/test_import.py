@@ -116,7 +116,7 @@ def test_album_genre_can_be_turned_off(beet, tone, tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"model": "/nowhere"}, "cannot read"),
+        ({"model": "/nowhere"}, "there is no model /nowhere"),
         ({"threshold": 2}, "threshold must be from 0 to 1"),
         ({"count": "many"}, "count"),
         ({"genres": ["Polka"]}, "has no Polka"),

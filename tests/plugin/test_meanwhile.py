@@ -59,14 +59,14 @@ def library_and_files(beet):
     }
 
 
-@pytest.mark.parametrize("at", ["heard", "written"])
+@pytest.mark.parametrize("at", ["extracted", "written"])
 def test_what_others_do_to_a_track_meanwhile_stays(library, at):
     beet = library(**dict.fromkeys(MEANWHILE))
     beet.config["plugins"] = ["cnngenre"]
     beet.config["cnngenre"]["cache"] = False  # the tones are the same
     paths = {path.stem.partition(" ")[2]: path for path in beet.paths().values()}
     output = with_others(beet, at, MEANWHILE, "genre")
-    if at == "heard":
+    if at == "extracted":
         assert re.search(r"^tagged 2, kept 4, unsure 0, failed 0", output, re.MULTILINE)
     assert library_and_files(beet) == {
         "Rock_edited": ("Polka", "Polka"),
@@ -99,7 +99,7 @@ def test_a_track_that_is_removed_while_it_is_heard_leaves_nothing(
     (mood / "manifest.json").write_text(json.dumps(manifest))
     arguments = [str(mood) if word == "mood" else word for word in question]
     others = {"Unsure": ("remove", "-f", "title:Unsure")}
-    with_others(beet, "heard", others, "genre", "-W", *arguments)
+    with_others(beet, "extracted", others, "genre", "-W", *arguments)
     assert beet("ls", "-f", "$title") == "Rock\n"
     assert beet.orphans() == []
 
@@ -117,7 +117,7 @@ def test_undo_leaves_the_file_of_a_track_alone_that_is_removed_meanwhile(library
 def test_what_is_edited_during_an_import_stays(beet, tone, tmp_path):
     tone("Rock")
     command = (*EDIT, "title:Rock", "genres=Polka", "year=1999")
-    with_others(beet, "heard", {"Rock": command}, "import", tmp_path / "music")
+    with_others(beet, "extracted", {"Rock": command}, "import", tmp_path / "music")
     assert library_and_files(beet) == {"Rock": ("Polka", "Polka")}
     assert beet("write", "-p") == ""
 

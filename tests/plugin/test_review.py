@@ -252,7 +252,7 @@ def test_what_was_labelled_meanwhile_is_left_alone(doubtful):
 def test_a_track_that_is_removed_while_it_is_heard_leaves_nothing(library):
     beet = library(Unsure=None, Rock=None)
     beet.config["plugins"] = ["cnngenre", "meanwhile"]
-    removal = {"at": "heard", "commands": {"Unsure": ["remove", "-f", "title:Unsure"]}}
+    removal = {"at": "extracted", "commands": {"Unsure": ["remove", "-f", "title:Unsure"]}}
     session = Session(beet, "cnnreview", MEANWHILE=json.dumps(removal))
     assert session.end().startswith("accepted 0, corrected 0, skipped 0, left 0")
     assert beet.genres() == {"Rock": ""}

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from labelled_library import HZ, bundles, models, row, sqlite
+from plugin_files import with_bug
 
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 
@@ -85,13 +86,11 @@ def test_tracks_that_cannot_be_read_are_warned_of_and_the_others_teach(labelled,
 
 
 def test_a_bug_at_one_track_is_logged_with_its_traceback_and_the_others_teach(labelled, tmp_path):
-    labelled.config["plugins"] = ["cnngenre", "buggy"]
-    labelled.config["cnngenre"]["threads"] = 1  # the bug is planted in this process alone
     jazz = shutil.copy(labelled.paths()["Hum 0"], tmp_path / "Jazz.wav")
     sqlite(labelled, "UPDATE items SET path = ? WHERE title = 'Hum 0'", bytes(jazz))
     done = subprocess.run(
         [*labelled.command(), "cnntrain"],
-        env=labelled.environment(),
+        env=labelled.environment() | with_bug(tmp_path),
         capture_output=True,
         text=True,
     )

@@ -38,7 +38,7 @@ def test_the_genre_comes_back(tagged, commands):
     for command in commands:
         [path] = beet.paths().values()
         beet(*(word.format(path=path) for word in command))
-    beet("cnngenre", "--undo")
+    beet("cnnundo")
     [path] = beet.paths().values()
     assert beet.genres().popitem()[1] == "Ska; Techno"
     assert file_genres(path) == ["Ska", "Techno"]
@@ -52,5 +52,5 @@ def test_removed_and_added_again_it_is_the_users(tagged):
     [path] = beet.paths().values()
     beet("remove", "-f", "title:Rock")
     beet("import", "-A", "-s", path)
-    assert "restored 0" in beet("cnngenre", "--undo")
+    assert "restored 0" in beet("cnnundo")
     assert file_genres(path) == ["Rock"]

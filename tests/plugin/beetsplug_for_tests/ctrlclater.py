@@ -1,4 +1,4 @@
-"""Ctrl-C when a track has to be heard, and all that is known has been answered."""
+"""Ctrl-C when a track is waited for, and all that is known has been answered."""
 
 import os
 import signal
@@ -6,18 +6,18 @@ import time
 
 from beets.plugins import BeetsPlugin
 
-from genre_model.model.classifier import Classifier
+from genre_model.extraction.workers import LocalExtractorPool
 
 
 class CtrlCLaterPlugin(BeetsPlugin):
     def __init__(self):
         super().__init__()
-        extract = Classifier.extract
+        claim = LocalExtractorPool.claim
 
-        def interrupted(*args, **kwargs):
+        def interrupted(pool, path, future):
             time.sleep(1)
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.2)
-            return extract(*args, **kwargs)
+            return claim(pool, path, future)
 
-        Classifier.extract = interrupted
+        LocalExtractorPool.claim = interrupted

@@ -1,7 +1,7 @@
 """While a track is at a certain point, another ``beet`` runs, from its start to its end.
 
-The variable MEANWHILE is a JSON object: ``at`` is "heard" or "written"; ``commands`` has what runs,
-by the track's title.
+The variable MEANWHILE is a JSON object: ``at`` is "extracted" or "written"; ``commands`` has what
+runs, by the track's title.
 """
 
 import json
@@ -13,7 +13,7 @@ import threading
 from beets.plugins import BeetsPlugin
 from mediafile import MediaFile
 
-from genre_model.model.classifier import Classifier
+from genre_model.extraction.workers import LocalExtractorPool
 
 
 class MeanwhilePlugin(BeetsPlugin):
@@ -25,14 +25,14 @@ class MeanwhilePlugin(BeetsPlugin):
         if wish.get("at") == "written":
             self.register_listener("after_write", self.written)
         elif wish:
-            extract = Classifier.extract
+            claim = LocalExtractorPool.claim
 
-            def hear_slowly(classifier, path, **kwargs):
-                extracted = extract(classifier, path, **kwargs)
+            def claim_late(pool, path, future):
+                answer = claim(pool, path, future)
                 self.others(MediaFile(path).title)
-                return extracted
+                return answer
 
-            Classifier.extract = hear_slowly
+            LocalExtractorPool.claim = claim_late
 
     def written(self, item, path):
         self.others(item.title)

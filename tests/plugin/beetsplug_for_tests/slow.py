@@ -4,16 +4,16 @@ import time
 
 from beets.plugins import BeetsPlugin
 
-from genre_model.model.classifier import Classifier
+from genre_model.extraction.workers import LocalExtractorPool
 
 
 class SlowPlugin(BeetsPlugin):
     def __init__(self):
         super().__init__()
-        extract = Classifier.extract
+        claim = LocalExtractorPool.claim
 
-        def slow(*args, **kwargs):
+        def slow(pool, path, future):
             time.sleep(0.3)
-            return extract(*args, **kwargs)
+            return claim(pool, path, future)
 
-        Classifier.extract = slow
+        LocalExtractorPool.claim = slow
