@@ -1,8 +1,8 @@
 """Several hundred broken files, made from small real ones; for the tests and for the soak.
 
 ``broken_files`` yields a name and what writes the file, so that nobody has to have all of them on
-disk at once.  What becomes of a file that is merely damaged is open: it is heard, or it fails, in
-one line.  Those in ``NEVER_HEARD`` must fail.
+disk at once.  What becomes of a file that is merely damaged is open: it is decoded, or it fails, in
+one line.  Those in ``UNDECODABLE`` must fail.
 """
 
 import io
@@ -593,7 +593,7 @@ def vast_files(contents, *, large):
 
 
 ABSURD_SAMPLES = (np.nan, np.inf, -np.inf, 1e30, 3e38)
-NEVER_HEARD = {
+UNDECODABLE = {
     *NO_MUSIC,
     *(f"{name} as mp3" for name in NO_MUSIC),
     *(f"a {name}" for name in PLACES),

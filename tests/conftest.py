@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-# A shell starts what it runs in the background deaf to Ctrl-C, and so would be every test's `beet`.
+# A shell makes what it runs in the background ignore Ctrl-C, and so would every test's `beet`.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -1,4 +1,4 @@
-"""Damages real audio files at random and hears them.
+"""Damages real audio files at random and extracts them.
 
 PYTHONPATH=tests python tests/model/damaged_audio.py SEED N
 """
@@ -66,7 +66,7 @@ def number(content, rng):
 
 
 def extract(path):
-    """All ways in which a file is read; whether something was heard."""
+    """All ways in which a file is read; whether something was decoded."""
     extracted = False
     for read in (fingerprint, samples, whole, in_order, read_tags):
         try:

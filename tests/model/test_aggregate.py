@@ -51,7 +51,7 @@ def test_permuting_genres_permutes_their_probabilities(slice_logits, spec, rando
 
 
 @given(logits, specs)
-def test_hearing_every_slice_twice_changes_nothing(slice_logits, spec):
+def test_counting_every_slice_twice_changes_nothing(slice_logits, spec):
     twice = np.concatenate([slice_logits, slice_logits])
     np.testing.assert_allclose(aggregate(twice, spec), aggregate(slice_logits, spec), atol=1e-4)
 

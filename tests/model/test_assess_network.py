@@ -1,4 +1,4 @@
-"""A network is judged on artists that it has not heard, and so is what a listener did."""
+"""A network is judged on artists that it did not learn from, and so is a play history."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +26,7 @@ PLAYS = {"Bebop": PlayHistory(2, 0.1), "Dub": PlayHistory(300, 0.5), "Jazz": Pla
 
 @pytest.fixture(scope="module")
 def tracks(tmp_path_factory):
-    """Tones whose labels only their listener knows."""
+    """Tones whose labels only the play history tells."""
     folder = tmp_path_factory.mktemp("tones")
     found = []
     for n in range(N_ARTISTS):
@@ -60,7 +60,7 @@ def accuracy(probabilities, training_set):
     return is_right(probabilities, training_set.candidates).mean()
 
 
-def test_what_a_listener_did_is_learned_on_the_validation_and_applied_to_the_test(tracks):
+def test_a_play_history_is_learned_on_the_validation_and_applied_to_the_test(tracks):
     (training_set, cross_validated), split = assess(tracks, play_history=True)
     assert [t.path for t in training_set.tracks] == [
         t.path for t, fold in zip(tracks, split.fold, strict=True) if fold == 0

@@ -165,7 +165,7 @@ def test_a_window_may_end_with_the_song(tmp_path):
     np.testing.assert_allclose(extracted, expected[-LENGTH:], rtol=0, atol=1e-5)
 
 
-def test_windows_do_not_depend_on_what_was_heard_before(tmp_path):
+def test_windows_do_not_depend_on_what_was_decoded_before(tmp_path):
     path, _ = write_song(tmp_path, "flac", 4.0)
     with open_audio(path, RATE_HZ) as audio:
         first = audio.window(30_000, 38_000)
@@ -175,7 +175,7 @@ def test_windows_do_not_depend_on_what_was_heard_before(tmp_path):
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 192_000])
-def test_unusual_rates_are_heard(tmp_path, rate_hz):
+def test_unusual_rates_are_decoded(tmp_path, rate_hz):
     path, samples = write_song(tmp_path, "wav_float", 2.0, rate_hz, 1)
     np.testing.assert_allclose(whole(path), reference(samples, rate_hz), rtol=0, atol=1e-5)
     expected = whole(path)[9_000:17_000]
@@ -273,19 +273,19 @@ def test_absurdly_loud_samples_are_an_audio_error_or_finite_slices(tmp_path, val
 
 
 @pytest.mark.parametrize("kind", ["mp3", "flac", "wav16", "vorbis", "opus", "aiff", "wavpack"])
-def test_a_truncated_file_is_heard_as_far_as_it_goes(tmp_path, kind):
+def test_a_truncated_file_is_decoded_as_far_as_it_goes(tmp_path, kind):
     path = audio_files.write_truncated(tmp_path / f"a{FORMATS[kind].suffix}", kind, 0.5, 10.0)
     assert 1 <= len(extract(path)) <= 2  # of the 3 in the whole
 
 
 @pytest.mark.parametrize("seconds", [0.5, 2.0])
-def test_a_short_song_is_heard(tmp_path, seconds):
+def test_a_short_song_is_decoded(tmp_path, seconds):
     (piece,) = extract(write_audio(tmp_path / "a.wav", song(seconds), 44_100))
     assert piece.values.shape == (187, 96)
     assert not piece.silent
 
 
-def test_a_silent_file_is_heard_as_silent(tmp_path):
+def test_a_silent_file_is_decoded_as_silent(tmp_path):
     assert all(piece.silent for piece in extract(audio_files.write_silence(tmp_path / "a.wav")))
 
 

@@ -31,8 +31,8 @@ def take(*keys):
     return lambda directory: edit_manifest(directory, edit)
 
 
-def put_listening(**changes):
-    """A damage: what a listener did counts, with these faults."""
+def put_play_history(**changes):
+    """A damage: a play history counts, with these faults."""
     sound = {"means": [0.0] * 6, "scales": [1.0] * 6, "weights": [[0.0] * 3] * 6}
     return put("play_history", value={**sound, **changes})
 
@@ -126,16 +126,19 @@ DAMAGES = {
         "sampling",
     ),
     "sampling in negative deviations": (put("sampling", value={"z": -1.0}), "sampling"),
-    "play_history of two numbers": (put_listening(means=[0.0] * 4), "play_history"),
-    "play_history of two genres": (put_listening(weights=[[0.0] * 2] * 6), "play_history"),
-    "play_history with a scale of zero": (put_listening(scales=[0.0] + [1.0] * 5), "play_history"),
-    "play_history with an endless weight": (
-        put_listening(weights=[[1e300] * 3] * 6),
+    "play_history of two numbers": (put_play_history(means=[0.0] * 4), "play_history"),
+    "play_history of two genres": (put_play_history(weights=[[0.0] * 2] * 6), "play_history"),
+    "play_history with a scale of zero": (
+        put_play_history(scales=[0.0] + [1.0] * 5),
         "play_history",
     ),
-    "play_history of no number": (put_listening(means=[None] * 6), "play_history"),
-    "play_history in an endless present": (put_listening(now_s=1e300), "play_history"),
-    "play_history with a threshold above one": (put_listening(threshold=1.5), "play_history"),
+    "play_history with an endless weight": (
+        put_play_history(weights=[[1e300] * 3] * 6),
+        "play_history",
+    ),
+    "play_history of no number": (put_play_history(means=[None] * 6), "play_history"),
+    "play_history in an endless present": (put_play_history(now_s=1e300), "play_history"),
+    "play_history with a threshold above one": (put_play_history(threshold=1.5), "play_history"),
     # The files.
     "path traversal": (put("files", "../../etc/passwd", value="0" * 64), "not plain"),
     "an absolute path": (put("files", "/etc/passwd", value="0" * 64), "not plain"),
@@ -419,7 +422,7 @@ def test_a_bundle_that_is_being_written_has_the_name_of_an_unfinished_one(tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
-def test_what_a_listener_did_is_kept_and_may_be_missing(tmp_path):
+def test_a_play_history_is_kept_and_may_be_missing(tmp_path):
     spec = PlayHistorySpec((0.5,) * 6, (2.0,) * 6, ((0.25, 0.0, -1.0),) * 6, 1.7e9, 0.7)
     directory = bundles.write_tiny_bundle(tmp_path / "play_history", play_history=spec)
     assert load_bundle(directory).manifest.play_history == spec

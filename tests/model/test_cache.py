@@ -1,4 +1,4 @@
-"""What was heard is kept: by audio, in bounds, whatever befalls the file."""
+"""Features are kept: by audio, in bounds, whatever befalls the file."""
 
 import itertools
 import os
@@ -96,7 +96,7 @@ def test_a_closed_cache_has_nothing_and_takes_nothing(cache):
 
 
 class Counting:
-    """A classifier that counts what it hears."""
+    """A classifier that counts its extractions."""
 
     def __init__(self, directory):
         self.classifier = load_classifier(directory)
@@ -133,13 +133,13 @@ def test_another_song_under_the_same_name_is_another(tiny_bundle, tmp_path, cach
     assert len(classifier.paths) == 2
 
 
-def test_the_first_hearing_equals_the_second(tiny_bundle, tmp_path, cache):
+def test_the_first_extraction_equals_the_second(tiny_bundle, tmp_path, cache):
     path, _ = audio_files.write_song(tmp_path, seconds=6)
     extract = Extractor(Counting(tiny_bundle), cache, Effort()).extract
     assert (extract(path).features == extract(path).features).all()
 
 
-def test_without_a_cache_every_hearing_is_one(tiny_bundle, tmp_path):
+def test_without_a_cache_every_extraction_is_one(tiny_bundle, tmp_path):
     classifier = Counting(tiny_bundle)
     extract = Extractor(classifier, None, Effort()).extract
     path, _ = audio_files.write_song(tmp_path)
@@ -147,7 +147,7 @@ def test_without_a_cache_every_hearing_is_one(tiny_bundle, tmp_path):
     assert len(classifier.paths) == 2
 
 
-def test_what_cannot_be_heard_is_not_kept(tiny_bundle, tmp_path, cache):
+def test_what_cannot_be_decoded_is_not_kept(tiny_bundle, tmp_path, cache):
     extract = Extractor(Counting(tiny_bundle), cache, Effort()).extract
     path = tmp_path / "broken.mp3"
     path.write_bytes(b"nothing")
@@ -156,7 +156,7 @@ def test_what_cannot_be_heard_is_not_kept(tiny_bundle, tmp_path, cache):
             extract(path)
 
 
-def test_thorough_hearing_is_kept_apart(tiny_bundle, tmp_path, cache):
+def test_thorough_extraction_is_kept_apart(tiny_bundle, tmp_path, cache):
     classifier = Counting(tiny_bundle)
     path, _ = audio_files.write_song(tmp_path, seconds=20)
     few = Extractor(classifier, cache, Effort()).extract(path)
@@ -317,7 +317,7 @@ def filled(path, n=200):
     return path
 
 
-def test_a_value_that_was_changed_is_heard_again(tmp_path):
+def test_a_value_that_was_changed_is_extracted_again(tmp_path):
     path = filled(tmp_path / "features.db", 3)
     with sqlite3.connect(path) as connection:
         (content,) = connection.execute(
@@ -399,7 +399,7 @@ def test_a_file_that_is_no_cache_is_one_sentence_and_left_alone(tmp_path, what):
         assert path.read_bytes() == b"a song, perhaps" * 1_000
 
 
-def test_a_full_disk_does_not_stop_the_hearing(tiny_bundle, tmp_path, cache):
+def test_a_full_disk_does_not_stop_the_extraction(tiny_bundle, tmp_path, cache):
     cache._connection.execute("PRAGMA max_page_count = 1")  # SQLite's own "disk is full"
     path, _ = audio_files.write_song(tmp_path, seconds=4)
     extract = Extractor(Counting(tiny_bundle), cache, Effort()).extract
@@ -409,7 +409,7 @@ def test_a_full_disk_does_not_stop_the_hearing(tiny_bundle, tmp_path, cache):
     assert cache.get(key(1)) is None
 
 
-def test_a_cache_that_vanishes_does_not_stop_the_hearing(tiny_bundle, tmp_path, cache):
+def test_a_cache_that_vanishes_does_not_stop_the_extraction(tiny_bundle, tmp_path, cache):
     path, _ = audio_files.write_song(tmp_path, seconds=4)
     extract = Extractor(Counting(tiny_bundle), cache, Effort()).extract
     extract(path)

@@ -87,7 +87,7 @@ def test_a_file_that_is_named_is_tried_whatever_it_is_called(run, music):
     assert out.splitlines()[1].startswith("Dub ")
 
 
-def test_a_missing_file_is_a_row_and_the_others_are_heard(run, music):
+def test_a_missing_file_is_a_row_and_the_others_are_classified(run, music):
     status, out, _ = run(music / "missing.mp3", music / "deeper" / "Jazz.FLAC")
     lines = out.splitlines()[1:]
     assert status == 0
@@ -97,7 +97,7 @@ def test_a_missing_file_is_a_row_and_the_others_are_heard(run, music):
 
 
 @pytest.mark.parametrize("style", [[], ["--json"], ["--csv"]], ids=["table", "json", "csv"])
-def test_the_exit_status_is_1_where_nothing_could_be_heard(run, music, style):
+def test_the_exit_status_is_1_where_nothing_could_be_decoded(run, music, style):
     assert run(*style, music / "missing.mp3", music / "broken.mp3")[0] == 1
 
 

@@ -109,13 +109,13 @@ def test_the_bundle_classifies(trained, music, capsys):
     assert {entry["best"] for entry in json.loads(out)} == {"High"}
 
 
-def test_json_and_nothing_else_is_printed_and_the_cache_saves_the_hearing(
+def test_json_and_nothing_else_is_printed_and_the_cache_saves_the_extraction(
     trained, music, capsys, tmp_path, monkeypatch
 ):
     _, cache, _ = trained
     monkeypatch.setattr(
         "genre_model.model.classifier.Classifier.extract", None
-    )  # nothing is heard again
+    )  # nothing is extracted again
     status, out, err = run(
         capsys, "train", music, "--min-tracks", "4", "--cache", cache, "--json", "-o", tmp_path
     )  # fmt: skip
@@ -147,7 +147,7 @@ def test_genres_may_be_restricted_and_the_others_are_told_of(music, trained, cap
     assert load_bundle(bundle).manifest.genres == ("HIGH", "deep")
 
 
-def test_files_that_cannot_be_heard_are_named_and_the_others_teach(tmp_path, capsys):
+def test_files_that_cannot_be_decoded_are_named_and_the_others_teach(tmp_path, capsys):
     folder = small(tmp_path / "music")
     (folder / "Deep" / "broken\x1b.mp3").write_bytes(b"nothing")
     audio_files.write_silence(folder / "Deep" / "silent.wav")
@@ -231,7 +231,7 @@ def test_what_cannot_be_trained_is_one_sentence(
     assert "Traceback" not in out
 
 
-def test_a_folder_without_permission_is_noticed_before_the_hearing(
+def test_a_folder_without_permission_is_noticed_before_the_extraction(
     tmp_path, capsys, monkeypatch, music
 ):
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # root may do anything
@@ -403,7 +403,7 @@ def test_the_answers_can_be_restricted(tiny_bundle, tones, capsys):
     assert result["songs"] == 5
 
 
-def test_what_cannot_be_heard_is_left_out_and_counted(tiny_bundle, tones, capsys):
+def test_what_cannot_be_decoded_is_left_out_and_counted(tiny_bundle, tones, capsys):
     (tones / "Dub" / "broken.flac").write_bytes(b"nothing")
     status, out, err = run(capsys, "evaluate", tiny_bundle, tones)
     assert status == 0
@@ -517,7 +517,7 @@ PLAYS = {"Deep": (300, "", ""), "Middle": (2, 0.9, "2019-05-01"), "High": (2, 0.
 
 
 def playlist(path, music, columns=("play_count", "rating", "added"), plays=PLAYS):
-    """A list of the tones as genres that nobody can hear, but a listener did listen to."""
+    """A list of the tones with genres that their audio does not tell, but their plays do."""
     rows = [("path", "genre", "artist", *columns)]
     for n in range(N_TRACKS):
         for k, genre in enumerate(PLAYS):
@@ -544,7 +544,7 @@ def test_a_list_may_say_what_to_learn(trained, music, capsys, tmp_path):
     assert bundle.manifest.play_history is None
 
 
-def test_what_a_listener_did_counts_where_the_list_says_it(trained, music, capsys, tmp_path):
+def test_a_play_history_counts_where_the_list_says_it(trained, music, capsys, tmp_path):
     labels = playlist(tmp_path / "labels.csv", music)
     arguments = ("train", labels, "--min-tracks", "4", "--cache", trained[1], "-o", tmp_path / "m")
     status, out, _ = run(capsys, *arguments, "--play-history", "--json")
@@ -573,7 +573,7 @@ def test_what_a_listener_did_counts_where_the_list_says_it(trained, music, capsy
     assert misled["accuracy"]["value"] < 0.5
 
 
-def test_without_the_option_what_a_listener_did_does_not_count(trained, music, capsys, tmp_path):
+def test_without_the_option_a_play_history_does_not_count(trained, music, capsys, tmp_path):
     """Bit for bit."""
     reports = []
     for columns in ((), ("play_count", "rating", "added")):
@@ -619,7 +619,7 @@ def test_a_list_that_cannot_be_learned_from_is_one_sentence(
     assert err.count("\n") == 1
 
 
-def test_a_folder_knows_nothing_of_a_listener(music, capsys, tmp_path):
+def test_a_folder_has_no_play_history(music, capsys, tmp_path):
     status, out, err = run(
         capsys, "train", music, "--play-history", "--min-tracks", "4", "-o", tmp_path
     )

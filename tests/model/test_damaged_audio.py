@@ -1,4 +1,4 @@
-"""A damaged file is heard or is an ``AudioError``; and no file takes longer than it may."""
+"""A damaged file is decoded or is an ``AudioError``; and no file takes longer than it may."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def test_whatever_happens_to_a_file_only_an_audio_error_comes_out(damaged, rng):
 
 @settings(max_examples=40)
 @given(st.data())
-def test_a_few_bytes_anywhere_change_nothing_but_what_is_heard(damaged, data):
+def test_a_few_bytes_anywhere_change_nothing_but_the_features(damaged, data):
     _, content = data.draw(st.sampled_from(damaged_audio.originals()))
     content = bytearray(content)
     places = st.integers(0, len(content) - 1)
@@ -73,7 +73,7 @@ def test_atheris_finds_nothing_in_a_few_seconds():
 
 
 def said_of(path, limit_s=20):
-    """What hearing a file comes to, with the shipped model."""
+    """What extracting a file comes to, with the shipped model."""
     with time_limit(limit_s):
         try:
             audio_fingerprint(path)
@@ -132,7 +132,7 @@ def test_a_cover_is_not_unpacked(tmp_path):
     assert peak_mb < 300  # unpacked it is 400 MB
 
 
-def test_a_day_of_silence_is_heard_at_a_few_places(tmp_path):
+def test_a_day_of_silence_is_decoded_at_a_few_places(tmp_path):
     broken_files.write_day_of_silence(tmp_path / "day.wav")
     broken_files.write_day_of_flac(tmp_path / "day.flac")
     start = time.monotonic()
@@ -157,7 +157,7 @@ def test_many_tags_are_refused_before_anybody_reads_them(tmp_path):
         assert isinstance(said_of(tmp_path / name), dict)
 
 
-def test_a_file_that_is_replaced_while_it_is_read_is_heard_or_fails(tmp_path):
+def test_a_file_that_is_replaced_while_it_is_read_is_decoded_or_fails(tmp_path):
     path, _ = audio_files.write_song(tmp_path, "flac", 20.0)
     other = audio_files.write_song(tmp_path, "mp3", 2.0)[0].read_bytes()
     with open_audio(path, 16_000) as song:

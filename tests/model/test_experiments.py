@@ -92,7 +92,7 @@ def test_shuffled_songs_have_the_same_slices_in_another_order():
     assert any(np.diff(track.indices).min() < 0 for track in mixed.training)
 
 
-def test_a_listener_likes_one_genre():
+def test_a_user_likes_one_genre():
     tracks = relabelled([track.track for track in SONGS], "Jazz")
     assert [track.label for track in tracks[:3]] == ["dislike", "like", "dislike"]
 

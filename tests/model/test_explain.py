@@ -319,7 +319,7 @@ def test_explain_without_a_picture(song, tiny_bundle, tmp_path, capsys):
     ("samples", "sentence"),
     [(np.zeros((44_100 * 3, 1)), "silent"), (np.ones((4_410, 1)) / 2, "too short: 0.10 s")],
 )
-def test_explain_of_what_cannot_be_heard_is_a_sentence(
+def test_explain_of_what_cannot_be_decoded_is_a_sentence(
     tiny_bundle, tmp_path, capsys, samples, sentence
 ):
     path = write_audio(tmp_path / "a.wav", samples, 44_100)

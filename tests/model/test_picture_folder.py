@@ -1,4 +1,4 @@
-"""Folders of slices as PNG files: which songs there are, and that they are heard as audio is."""
+"""Folders of slices as PNG files: which songs there are; they are classified as audio is."""
 
 import numpy as np
 import pytest
@@ -80,7 +80,7 @@ def test_the_slices_beside_one_are_those_of_its_song(tmp_path):
     assert song_files(tmp_path / "A.mp3") == [tmp_path / "A.mp3"]
 
 
-def test_pictures_of_a_song_are_heard_as_the_song_itself(tmp_path):
+def test_pictures_of_a_song_are_classified_as_the_song_itself(tmp_path):
     signal = to_int16(0.5 * song(9).mean(axis=1))
     music = write_wav(tmp_path / "a.wav", signal, RATE_HZ)
     save_slices(sox_picture(as_samples(signal), RATE_HZ), tmp_path / "a")

@@ -254,7 +254,7 @@ def test_two_songs_of_one_name_are_refused_before_anything_is_written(music, tmp
     assert not (tmp_path / "out").exists()
 
 
-def test_songs_that_cannot_be_heard_are_named_and_the_others_written(music, tmp_path, capsys):
+def test_songs_that_cannot_be_decoded_are_named_and_the_others_written(music, tmp_path, capsys):
     short, text = tmp_path / "short.wav", tmp_path / "text.mp3"
     audio_files.write_audio(short, audio_files.song(2.5), RATE_HZ, "wav16")
     text.write_text("no music")
@@ -267,7 +267,7 @@ def test_songs_that_cannot_be_heard_are_named_and_the_others_written(music, tmp_
     assert captured.err.splitlines()[2] == f"{tmp_path / 'none.mp3'}: no such file"
 
 
-def test_a_song_that_cannot_be_heard_has_no_picture(tmp_path):
+def test_a_song_that_cannot_be_decoded_has_no_picture(tmp_path):
     for name, samples in (("blip", 50), ("empty", 0)):
         path = write_wav(tmp_path / f"{name}.wav", np.zeros(samples, np.int16), RATE_HZ)
         with pytest.raises(GenreModelError, match=f"{name}.wav: "):

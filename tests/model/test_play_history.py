@@ -25,7 +25,7 @@ SHARES = hnp.arrays(float, (N, N_GENRES), elements=st.floats(0, 1))
 VALUES = st.one_of(st.just(np.nan), st.floats(-1e3, 1e3))
 FEATURES = hnp.arrays(float, (N, 3), elements=VALUES)
 WEIGHTS = hnp.arrays(float, (6, N_GENRES), elements=st.floats(-3, 3))
-NOBODY_LISTENS = np.full((N, 3), np.nan)
+NO_PLAYS = np.full((N, 3), np.nan)
 NOW_S = 1.7e9
 
 
@@ -92,22 +92,22 @@ def test_what_all_genres_gain_none_gains(shares, features, weights, constant):
 
 @settings(max_examples=15)
 @given(SHARES, FEATURES)
-def test_a_library_without_listening_learns_nothing(shares, features):
+def test_a_library_without_plays_learns_nothing(shares, features):
     candidates = np.eye(N_GENRES, dtype=bool)[[0, 1, 2, 3, 0, 1]]
-    spec = fit_play_history(some(shares), NOBODY_LISTENS, candidates)
+    spec = fit_play_history(some(shares), NO_PLAYS, candidates)
     assert not np.array(spec.weights).any()
     assert with_play_history(some(shares), features, spec) == pytest.approx(some(shares))
 
 
 @settings(max_examples=15)
 @given(SHARES)
-def test_who_always_listened_is_not_moved_by_an_absence(shares):
+def test_who_always_played_is_not_moved_by_an_absence(shares):
     audio, features, candidates = library(60)
     spec = fit_play_history(audio, features, candidates)
-    assert with_play_history(some(shares), NOBODY_LISTENS, spec) == pytest.approx(some(shares))
+    assert with_play_history(some(shares), NO_PLAYS, spec) == pytest.approx(some(shares))
 
 
-def test_listening_helps_where_it_says_something():
+def test_a_play_history_helps_where_it_says_something():
     audio, features, candidates = library(600)
     spec = fit_play_history(audio, features, candidates)
     assert np.array(spec.weights)[0].argmax() == 0
@@ -117,7 +117,7 @@ def test_listening_helps_where_it_says_something():
     assert log_likelihood(after, others[2]) > log_likelihood(others[0], others[2]) + 0.05
 
 
-def test_listening_that_says_nothing_does_no_harm():
+def test_a_play_history_that_says_nothing_does_no_harm():
     audio, features, candidates = library(600, weight=0)
     spec = fit_play_history(audio, features, candidates)
     others = library(600, seed=1, weight=0)

@@ -1,4 +1,4 @@
-"""A long song is heard until its answer is known, and no longer."""
+"""A long song is extracted until its answer is stable, and no longer."""
 
 from dataclasses import replace
 from itertools import islice
@@ -108,7 +108,7 @@ values = arrays(np.float64, (10, 3), elements=st.floats(-8, 8))
 
 
 @given(logits=values, name=st.sampled_from(["product", "mean"]))
-def test_of_a_song_that_was_heard_wholly_nothing_is_left_open(logits, name):
+def test_of_a_song_that_was_extracted_whole_nothing_is_left_open(logits, name):
     spec = rule(rule=name).aggregation
     scores = aggregate(logits, spec) @ rule().families
     leaders = np.sort(scores[[0, 2]])
@@ -130,7 +130,7 @@ def test_influences_are_what_one_slice_more_would_do(logits, name):
 
 
 @pytest.mark.parametrize("name", ["majority", "max", "confidence"])
-def test_other_rules_hear_what_they_always_heard(name):
+def test_other_rules_extract_as_many_as_always(name):
     assert not can_be_sampled(AggregationSpec(rule=name))
 
 
@@ -180,7 +180,7 @@ def decoded(monkeypatch):
     return indices
 
 
-def test_a_song_of_one_genre_is_heard_no_longer_than_needed(classifier, settled, decoded):
+def test_a_song_of_one_genre_is_extracted_no_longer_than_needed(classifier, settled, decoded):
     extracted = classifier.extract(settled, until_stable=True)
     assert decoded == list(islice(order(N_SLICES), SAMPLING.min_slices))
     assert extracted.sample.n_extracted == SAMPLING.min_slices
@@ -191,23 +191,23 @@ def test_a_song_of_one_genre_is_heard_no_longer_than_needed(classifier, settled,
     )
 
 
-def test_a_song_between_two_is_heard_up_to_the_most(classifier, undecided, decoded):
+def test_a_song_between_two_is_extracted_up_to_the_most(classifier, undecided, decoded):
     classifier.extract(undecided, until_stable=True)
     assert decoded == list(islice(order(N_SLICES), SAMPLING.max_slices))
 
 
-def test_a_training_hears_as_many_of_every_song(classifier, settled, decoded):
+def test_a_training_extracts_as_many_of_every_song(classifier, settled, decoded):
     classifier.extract(settled)
     assert decoded == list(islice(order(N_SLICES), 6))
 
 
-def test_thorough_hears_everything(classifier, settled, decoded):
+def test_thorough_extracts_everything(classifier, settled, decoded):
     extracted = classifier.extract(settled, thorough=True, until_stable=True)
     assert decoded == list(range(N_SLICES))
     assert extracted.sample is None
 
 
-def test_a_short_song_is_heard_wholly(classifier, tmp_path, decoded):
+def test_a_short_song_is_extracted_whole(classifier, tmp_path, decoded):
     path = audio_files.write_audio(
         tmp_path / "short.flac", audio_files.tone(6.5 * SLICE_S, 200, RATE_HZ, 1), RATE_HZ, "flac"
     )
@@ -277,7 +277,7 @@ def test_a_song_that_ends_before_its_header_says_is_decoded_from_its_start(class
         ({"aggregation": AggregationSpec(rule="majority")}, False),
     ],
 )
-def test_models_that_say_nothing_of_it_hear_what_they_always_heard(classifier, change, sampled):
+def test_models_that_say_nothing_of_it_extract_as_many_as_always(classifier, change, sampled):
     assert is_sampled(replace(classifier.manifest, **change)) is sampled
 
 
@@ -301,7 +301,7 @@ def same(first, second):
 
 
 @pytest.mark.parametrize("name", ["settled", "undecided"])
-def test_whatever_was_heard_before_the_answer_is_the_same(
+def test_whatever_was_extracted_before_the_answer_is_the_same(
     classifier, request, tmp_path, name, decoded
 ):
     path = request.getfixturevalue(name)
@@ -314,11 +314,13 @@ def test_whatever_was_heard_before_the_answer_is_the_same(
         for until_stable in wishes:
             found = Extractor(classifier, store, Effort(until_stable=until_stable)).extract(path)
         assert same(found, alone)
-        assert len(decoded) == len(set(decoded))  # nothing is heard twice
+        assert len(decoded) == len(set(decoded))  # nothing is extracted twice
         store.close()
 
 
-def test_a_training_adds_what_lacks_and_then_nothing_is_heard(classifier, settled, cache, decoded):
+def test_a_training_adds_what_lacks_and_then_nothing_is_extracted(
+    classifier, settled, cache, decoded
+):
     few = Extractor(classifier, cache, Effort(until_stable=True)).extract
     all_of_them = Extractor(classifier, cache, Effort()).extract
     few(settled)
@@ -331,7 +333,7 @@ def test_a_training_adds_what_lacks_and_then_nothing_is_heard(classifier, settle
     assert len(decoded) == 6
 
 
-def test_another_head_hears_only_what_it_lacks(classifier, undecided, tmp_path, cache, decoded):
+def test_another_head_extracts_only_what_it_lacks(classifier, undecided, tmp_path, cache, decoded):
     other = load_classifier(
         write_tiny_bundle(
             tmp_path / "sure",

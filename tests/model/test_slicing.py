@@ -268,7 +268,7 @@ def test_a_song_with_few_slices_is_not_sampled(tmp_path):
         assert sample(audio, SPECTROGRAM, SliceSpec()) is None
 
 
-def test_thorough_hears_more_than_max_slices(tmp_path):
+def test_thorough_extracts_more_than_max_slices(tmp_path):
     path, _ = audio_files.write_song(tmp_path, "flac", 3.0)
     n_all = SMALL.n_slices(SPECTROGRAM.n_frames(3 * RATE_HZ))
     assert n_all > SMALL.max_slices

@@ -32,7 +32,7 @@ def fewer_resamples(monkeypatch):
 
 
 def library(n_artists=8, n_songs=4, distance=2.0, artist=0.7, seed=0, genres=GENRES):
-    """Tracks and what was heard of them: each genre, artist, song and slice has its own shift."""
+    """Tracks and their features: each genre, artist, song and slice has its own shift."""
     rng = np.random.default_rng(seed)
     tracks, extracted = [], []
     for index, genre in enumerate(genres):
@@ -44,11 +44,11 @@ def library(n_artists=8, n_songs=4, distance=2.0, artist=0.7, seed=0, genres=GEN
                 path = Path(f"{name} {song}.mp3")
                 tracks.append(LabelledTrack(path, (genre,), name, f"{name} album", f"{song}"))
                 slices = own + 0.5 * rng.standard_normal((3, N_FEATURES))
-                extracted.append(as_heard(slices))
+                extracted.append(song_features(slices))
     return tracks, extracted
 
 
-def as_heard(slices):
+def song_features(slices):
     return SongFeatures(
         slices.astype(np.float32), np.arange(len(slices)) * 3.0, np.zeros((len(slices), 0))
     )
@@ -92,12 +92,12 @@ def test_labels_that_mean_nothing_give_chance(seed):
 
 
 def test_artists_that_are_all_there_is_to_learn_give_chance():
-    """Genres have nothing in common but their artists: whoever heard those would know the song."""
+    """Genres have nothing in common but their artists: whoever knows those knows the song."""
     training_set = material_of(n_artists=10, distance=0.0, artist=5.0)
     assert accuracy(training_set, evaluate_out_of_fold(training_set, HeadOptions())) < 0.55
 
 
-def test_a_head_never_hears_the_artists_that_it_is_measured_on(monkeypatch):
+def test_a_head_never_learns_from_the_artists_that_it_is_measured_on(monkeypatch):
     training_set = material_of()
     fitted = []
     real = training.fit_corrections
@@ -232,7 +232,7 @@ def test_few_answers_are_no_evidence():
 def test_a_class_that_a_fold_has_no_track_of_is_hardly_answered_there():
     tracks, extracted = library(distance=4.0)
     extra = [LabelledTrack(Path(f"polka {n}"), ("Polka",), f"P{n}") for n in range(2)]
-    sounds = [as_heard(np.full((2, N_FEATURES), 3.0 + n)) for n in range(2)]
+    sounds = [song_features(np.full((2, N_FEATURES), 3.0 + n)) for n in range(2)]
     training_set = make_training_set(tracks + extra, extracted + sounds)
     polka = training_set.genres.index("Polka")
     rock = np.flatnonzero(training_set.truth != polka)
@@ -258,7 +258,7 @@ def test_tracks_without_sound_are_left_out():
 def test_context_is_used_where_artists_have_a_style_of_their_own():
     tracks, extracted = library(n_artists=12, n_songs=8, distance=1.5, artist=0.1)
     rng = np.random.default_rng(5)
-    noisy = [as_heard(h.features + 1.5 * rng.standard_normal(N_FEATURES)) for h in extracted]
+    noisy = [song_features(h.features + 1.5 * rng.standard_normal(N_FEATURES)) for h in extracted]
     training_set = make_training_set(tracks, noisy)
     with_it = evaluate_out_of_fold(training_set, HeadOptions())
     without = evaluate_out_of_fold(training_set, HeadOptions(context=False))
@@ -319,7 +319,7 @@ def test_hardly_any_tracks_or_the_same_ones_over_and_over_are_no_crash(n_songs):
         for genre in GENRES[:2]
         for n in range(n_songs)
     ]
-    extracted = [as_heard(np.full((2, N_FEATURES), float(t.label == "Jazz"))) for t in tracks]
+    extracted = [song_features(np.full((2, N_FEATURES), float(t.label == "Jazz"))) for t in tracks]
     cross_validated = evaluate_out_of_fold(make_training_set(tracks, extracted), HeadOptions())
     assert np.isfinite(cross_validated.probabilities).all()
 
@@ -451,7 +451,7 @@ def test_a_report_counts_artists_without_their_guests():
     assert len(set(cross_validated.split.groups)) == 9
 
 
-# --- What a listener did with tracks -------------------------------------------------------------
+# --- Play histories -----------------------------------------------------------------------------
 
 NOW_S = 1.7e9
 PLAYS = {"Classical": 3, "Jazz": 3, "Rock": 300}
@@ -493,7 +493,7 @@ def test_plays_tell_the_genre_where_the_sound_does_not():
     assert "play history is a feature" in render_html(report)
 
 
-def test_nothing_changes_where_listening_is_not_to_count():
+def test_nothing_changes_where_plays_are_not_to_count():
     with_plays, without = soundless(), soundless(play_history=lambda tracks: tracks)
     first, second = (evaluate_out_of_fold(m, HeadOptions()) for m in (with_plays, without))
     assert first.play_history is second.play_history is None
@@ -510,7 +510,7 @@ def test_nothing_changes_where_listening_is_not_to_count():
     assert reports[0] == reports[1]
 
 
-def test_listening_is_learned_from_other_folds_and_finally_from_all(monkeypatch):
+def test_a_play_history_is_learned_from_other_folds_and_finally_from_all(monkeypatch):
     training_set = soundless()
     fitted = []
     real = training.fit_play_history
@@ -540,7 +540,7 @@ def test_plays_that_say_nothing_give_what_the_sound_gives():
     )
 
 
-def test_a_library_without_any_listening_is_judged_by_its_sound():
+def test_a_library_without_any_plays_is_judged_by_its_audio():
     training_set = soundless(play_history=lambda tracks: tracks)
     cross_validated = evaluate_out_of_fold(training_set, HeadOptions(play_history=True))
     assert cross_validated.probabilities == pytest.approx(cross_validated.without_play_history)

@@ -150,7 +150,7 @@ def model_faults(folder):
 
 
 def cache_faults(folder):
-    """What is wrong with what was heard: SQLite's check, and every entry's checksum."""
+    """What is wrong with the cache: SQLite's check, and every entry's checksum."""
     path = folder / "features.db"
     found = database_faults(path)
     if path.exists():

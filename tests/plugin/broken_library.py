@@ -118,8 +118,8 @@ def complaints(outcome, good, broken, before):
 
 def complaints_of_broken(outcome, broken, before):
     for name, path in broken.items():
-        if name in broken_files.NEVER_HEARD and name not in outcome.lines:
-            yield f"{name}: was heard"
+        if name in broken_files.UNDECODABLE and name not in outcome.lines:
+            yield f"{name}: was decoded"
         if name in outcome.lines and fingerprint(path) != before[name]:
             yield f"{name}: failed, and was changed"
 

@@ -31,7 +31,7 @@ def beet(tmp_path, pitch_bundle):
 
 @pytest.fixture
 def library(beet, tone, tmp_path):
-    """Imports tones without hearing them: ``library(Rock=None, Jazz=["Polka"])``; the ``beet``."""
+    """Imports tones unclassified: ``library(Rock=None, Jazz=["Polka"])``; the ``beet``."""
 
     def make(kind="wav16", **genres_by_title):
         for title, genres in genres_by_title.items():
@@ -44,7 +44,7 @@ def library(beet, tone, tmp_path):
 
 @pytest.fixture
 def doubtful(tmp_path, pitch_bundle, tmp_path_factory):
-    """Makes a ``beet`` whose tracks were heard, some doubtful: ``doubtful(Unsure=None)``."""
+    """Makes a ``beet`` whose tracks were classified, some unsure: ``doubtful(Unsure=None)``."""
 
     def make(**genres_by_title):
         return doubtful_library(

@@ -6,14 +6,14 @@ import beets
 from beets.library import Library
 
 ALBUM_TRACKS = 12
-HEARD_EVERY = 10  # the others have genres
+CACHED_EVERY = 10  # the others have genres
 SEPARATOR = "\\\u2400"  # of beets' lists, in the database
 
 
 def fill(library, n_rows, bundle_id, genres="Polka"):
     """Put tracks into a library's database, whose tables are made.
 
-    Nine tenths have ``genres``.  The others were heard by a bundle before: half are surely Jazz,
+    Nine tenths have ``genres``.  A bundle has classified the others: half are surely Jazz,
     half are doubtful.
     """
     beets.config["create_backup_before_migrations"] = False
@@ -37,7 +37,7 @@ def fill(library, n_rows, bundle_id, genres="Polka"):
             "INSERT INTO item_attributes (entity_id, key, value) VALUES (?, ?, ?)",
             (
                 (number, key, value)
-                for number in range(HEARD_EVERY, n_rows + 1, HEARD_EVERY)
+                for number in range(CACHED_EVERY, n_rows + 1, CACHED_EVERY)
                 for key, value in notes(number, bundle_id).items()
             ),
         )
@@ -57,13 +57,13 @@ def track(number, genres):
         artist,
         f"Album {album}",
         number % ALBUM_TRACKS + 1,
-        None if number % HEARD_EVERY == 0 else genres,
+        None if number % CACHED_EVERY == 0 else genres,
     )
 
 
 def notes(number, bundle_id):
-    """What a bundle noted on a track that it has heard."""
-    sure = number % (2 * HEARD_EVERY) == 0
+    """What a bundle noted on a track that it has classified."""
+    sure = number % (2 * CACHED_EVERY) == 0
     scores = ["Jazz 0.9500", "Rock 0.0300"] if sure else ["Jazz 0.2100", "Rock 0.2000"]
     return {
         "cnngenre_model": bundle_id,

@@ -1,6 +1,6 @@
 """A real ``beet`` on a temporary library, and a model whose answers are known beforehand.
 
-The model hears pitch: a low tone is Rock, a middle one Jazz, a high one Electronic, and noise is
+The model goes by pitch: a low tone is Rock, a middle one Jazz, a high one Electronic, and noise is
 none of them.  Ambient is a kind of Electronic, for the highest tones.
 """
 

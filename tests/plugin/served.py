@@ -19,7 +19,7 @@ LIBRARIES = {}  # that tests begin with copies of, by what is in them
 
 
 def doubtful_library(folder, model, make_folder, kinds=("wav16",), **genres_by_title):
-    """A ``beet`` whose tracks were heard, some of them doubtful; made once, then copied."""
+    """A ``beet`` whose tracks were classified, some of them unsure; made once, then copied."""
     tracks = genres_by_title or {"Unsure_1": None, "Unsure_2": None}
     key = repr((kinds, tracks))
     if key not in LIBRARIES:

@@ -37,7 +37,7 @@ def test_an_artists_tracks_inform_one_that_is_named_with_a_guest(social, credit)
     assert beet.genres()["Unsure"] == "Rock"
 
 
-def test_what_was_heard_of_them_before_counts_too(social):
+def test_what_was_classified_before_counts_too(social):
     """SQLite does not know that the first letter is a capital of another."""
     artists = {"Rock_1": "Ólafur", "Rock_2": "Ólafur feat. Y", "Rock_3": "Ólafur (Featuring Z)"}
     beet = social(**artists, Unsure="Ólafur [ft. Y & Z]")

@@ -12,7 +12,7 @@ NAN, INFINITY = float("nan"), float("inf")
 
 
 def noise(seconds, rate_hz=16_000, n_channels=1):
-    """Quiet white noise, in which the pitch model hears nothing."""
+    """Quiet white noise, in which the pitch model finds no genre."""
     rng = np.random.default_rng(0)
     return 0.1 * rng.standard_normal((int(seconds * rate_hz), n_channels))
 
@@ -43,7 +43,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_file_that_cannot_be_heard_is_one_line_and_the_others_are_tagged(library, name):
+def test_a_file_that_cannot_be_decoded_is_one_line_and_the_others_are_tagged(library, name):
     spoil, sentence = BAD[name]
     beet = library(Rock=None, Jazz=None)
     spoil(beet.paths()["Jazz"])
@@ -55,7 +55,7 @@ def test_a_file_that_cannot_be_heard_is_one_line_and_the_others_are_tagged(libra
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_an_odd_file_is_heard(library, name):
+def test_an_odd_file_is_decoded(library, name):
     make, reason = ODD[name]
     beet = library(Rock=None, Unsure=None)
     make(beet.paths()["Unsure"])
@@ -88,7 +88,7 @@ def test_an_import_is_stopped_by_none_of_them(beet, tone, tmp_path):
     assert good.exists()
 
 
-def test_an_hour_is_heard_at_a_few_places(library):
+def test_an_hour_is_decoded_at_a_few_places(library):
     beet = library(Rock=None)
     rate = 16_000
     time_s = np.arange(3_600 * rate) / rate

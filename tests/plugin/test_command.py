@@ -47,17 +47,17 @@ def test_a_query_without_matches_is_no_error(library):
     assert summary(beet("genre", "title:Nothing")) == "tagged 0, kept 0, unsure 0, failed 0"
 
 
-def test_a_second_run_does_nothing_and_hears_nothing(library):
+def test_a_second_run_does_nothing_and_extracts_nothing(library):
     beet = library(Rock=None, Unsure=None)
     beet("genre")
     state = beet.fields("genres", "cnngenre_all", "mtime", "cnngenre_probability")
     for path in beet.paths().values():
-        path.unlink()  # whoever wants to hear them again fails
+        path.unlink()  # whoever wants to extract them again fails
     assert summary(beet("genre")) == "tagged 0, kept 1, unsure 1, failed 0"
     assert beet.fields("genres", "cnngenre_all", "mtime", "cnngenre_probability") == state
 
 
-def test_a_lower_threshold_is_applied_to_what_was_heard_before(library):
+def test_a_lower_threshold_is_applied_to_cached_features(library):
     beet = library(Unsure=None)
     beet("genre")
     beet("genre", "-W", "--threshold", "0.2")
@@ -241,7 +241,7 @@ def test_a_model_can_be_named_and_shipped_is_one(library, pitch_bundle):
     assert beet.fields("cnngenre_model")[0][1].startswith("musicnn-")
 
 
-def test_thorough_hears_the_same(library):
+def test_thorough_gives_the_same(library):
     beet = library(Rock=None)
     beet("genre", "--thorough")
     assert beet.genres() == {"Rock": "Rock"}

@@ -1,4 +1,4 @@
-"""Hearing on a Dask cluster: a real scheduler and two workers, as processes on this machine."""
+"""Extraction on a Dask cluster: a real scheduler and two workers, as processes on this machine."""
 
 import os
 import re
@@ -198,7 +198,7 @@ def test_a_worker_without_room_for_the_model_or_for_a_track(tracks, cluster):
 @pytest.mark.parametrize(
     "cluster", [{"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}], indirect=True
 )
-def test_workers_that_die_before_they_hear_anything_are_one_sentence(tracks, cluster):
+def test_workers_that_die_before_they_extract_anything_are_one_sentence(tracks, cluster):
     cluster.worker(DEADLY="1")
     tracks("genre", "--dask", cluster.address, status=1)
     assert tracks.errors == "error: cnngenre: the Dask workers died, one after the other\n"

@@ -1,4 +1,4 @@
-"""Every system that hears audio is trained, saved and used by the plugin; it needs TensorFlow."""
+"""Every system for audio is trained, saved and used by the plugin; it needs TensorFlow."""
 
 import pytest
 from labelled_library import HZ, bundles
@@ -9,10 +9,10 @@ from genre_model.training.networks.registry import ARCHITECTURES
 
 pytestmark = pytest.mark.tensorflow
 
-HEARING = [a.name for a in ARCHITECTURES.values() if not isinstance(a.spectrogram, NotesSpec)]
+AUDIO_SYSTEMS = [a.name for a in ARCHITECTURES.values() if not isinstance(a.spectrogram, NotesSpec)]
 
 
-@pytest.mark.parametrize("name", HEARING)
+@pytest.mark.parametrize("name", AUDIO_SYSTEMS)
 def test_a_system_is_trained_and_writes_genres(labelled, name):
     output = labelled("cnntrain", "--architecture", name, "--epochs", "1")
     assert "right: " in output

@@ -29,18 +29,18 @@ def costs(beet):
     return measure
 
 
-def test_what_a_track_that_has_genres_or_was_heard_before_costs(costs):
+def test_what_a_track_that_has_genres_or_is_cached_costs(costs):
     small, large = costs(SMALL, "genre", "-q", "-W"), costs(LARGE, "genre", "-q", "-W")
     assert (
         large[2] == f"tagged {LARGE // 20}, kept {LARGE * 9 // 10}, unsure {LARGE // 20}, failed 0"
     )
     per_track = (large[0] - small[0]) / (LARGE - SMALL)
-    assert per_track < 1  # each is loaded with others; a tenth was heard before, and is stored
+    assert per_track < 1  # each is loaded with others; a tenth is cached, and is stored
     assert large[1] < 700  # two times what is loaded at once, and what is under way
 
 
 @pytest.mark.parametrize("n_slow", [20, 60])
-def test_the_bar_forgets_how_fast_tracks_were_that_needed_no_hearing(monkeypatch, n_slow):
+def test_the_bar_forgets_how_fast_tracks_were_that_needed_no_extraction(monkeypatch, n_slow):
     class Terminal(io.StringIO):
         def isatty(self):
             return True

@@ -89,7 +89,7 @@ def test_what_others_do_to_a_track_meanwhile_stays(library, at):
 
 
 @pytest.mark.parametrize("question", [["--force"], ["--force", "--model", "mood"]])
-def test_a_track_that_is_removed_while_it_is_heard_leaves_nothing(
+def test_a_track_that_is_removed_while_it_is_extracted_leaves_nothing(
     library, pitch_bundle, tmp_path, question
 ):
     beet = library(Unsure=None, Rock=None)

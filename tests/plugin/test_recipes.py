@@ -91,7 +91,7 @@ def test_the_audio_first(lastfm, tmp_path):
 
 @pytest.mark.parametrize(("source", "genres"), [("track", ["Jazz"]), ("album", ["Hard Rock"])])
 def test_why_the_source_matters(lastfm, tone, tmp_path, source, genres):
-    """An album of which only one track is heard surely has no genre of its own."""
+    """An album of which only one track is sure has no genre of its own."""
     beet = lastfm(LAST)
     for name in ("Noise 1", "Noise 2", "Noise 3"):
         tone("Unsure", name, artist="Known", albumartist="Known", album="One")

@@ -211,7 +211,7 @@ def test_without_a_terminal_it_is_one_sentence(doubtful, closed):
     assert beet.genres() == {"Unsure": ""}
 
 
-def test_tracks_that_were_never_heard_are_heard_first(library):
+def test_tracks_that_were_never_classified_are_classified_first(library):
     beet = library(Unsure=None, Rock=None, Jazz=["Polka"])
     beet.config["ui"] = {"color": False}
     last = Session(beet, "cnnreview").say("s").end()
@@ -249,7 +249,7 @@ def test_what_was_labelled_meanwhile_is_left_alone(doubtful):
     assert beet.genres() == {"Unsure_1": "", "Unsure_2": "Noise"}
 
 
-def test_a_track_that_is_removed_while_it_is_heard_leaves_nothing(library):
+def test_a_track_that_is_removed_while_it_is_extracted_leaves_nothing(library):
     beet = library(Unsure=None, Rock=None)
     beet.config["plugins"] = ["cnngenre", "meanwhile"]
     removal = {"at": "extracted", "commands": {"Unsure": ["remove", "-f", "title:Unsure"]}}
@@ -259,7 +259,7 @@ def test_a_track_that_is_removed_while_it_is_heard_leaves_nothing(library):
     assert beet.orphans() == []
 
 
-def test_a_library_that_is_locked_while_it_hears_is_one_sentence(library):
+def test_a_library_that_is_locked_while_it_extracts_is_one_sentence(library):
     beet = library(Unsure=None)
     beet.config["timeout"] = 0.2
     lock = sqlite3.connect(beet.config["library"], isolation_level=None)

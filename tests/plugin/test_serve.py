@@ -165,7 +165,7 @@ def test_undo_restores_tracks_files_and_albums_exactly(doubtful, serve):
     beet = doubtful(kinds=KINDS, **{f"Unsure_{kind}": None for kind in KINDS})
     beet.config["cnngenre"] |= {"album_genre": True}
     beet("modify", "-y", "-W", "title:Unsure_mp3", "comments=the library knows more")
-    Served(beet).end()  # notes what was heard
+    Served(beet).end()  # notes what was extracted
     everything = lambda: ({t: tags(p) for t, p in files_of(beet).items()}, library_of(beet))  # noqa: E731
     before = everything()
     served = serve(beet)
@@ -593,10 +593,10 @@ def test_a_decision_that_has_waited_too_long_is_not_made_later(doubtful, serve, 
     assert genres_of(beet) == {first["title"]: "Rock", second["title"]: ""}
 
 
-def test_ten_thousand_tracks_are_few_at_a_time_and_not_heard(doubtful, serve):
+def test_ten_thousand_tracks_are_few_at_a_time_and_not_extracted(doubtful, serve):
     beet = doubtful(Unsure=None)
     multiply(beet, 10_000)
-    files_of(beet)["Unsure"].unlink()  # what is heard would fail
+    files_of(beet)["Unsure"].unlink()  # an extraction would fail
     began = time.monotonic()
     served = serve(beet)
     session_s = []

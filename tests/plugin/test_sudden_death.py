@@ -13,14 +13,14 @@ from labelled_library import bundles, models
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
 
-MOMENTS = ["hearing 5", "hearing 15", "writing 1", "writing 4", "before 1", "after 1"]
+MOMENTS = ["extraction 5", "extraction 15", "writing 1", "writing 4", "before 1", "after 1"]
 N_RANDOM = 14  # tests/soak/kills.py does as many as there is time for, and more after each
 N_KILLS = 8
 WRITING = ["cnngenre/tagging/file/safe_write.py", "beets/dbcore"]
 
 
 def test_sudden_death_at_twenty_moments_leaves_only_whole_models_and_a_whole_cache(labelled):
-    labelled.config["cnngenre"]["threads"] = 1  # all is heard in the process that is to die
+    labelled.config["cnngenre"]["threads"] = 1  # all is extracted in the process that is to die
     start = time.monotonic()
     for moment in MOMENTS:
         labelled.config["plugins"] = ["cnngenre", "suddendeath"]
@@ -32,7 +32,7 @@ def test_sudden_death_at_twenty_moments_leaves_only_whole_models_and_a_whole_cac
     rng = random.Random(0)
     for number in range(N_RANDOM):
         if number % 2:
-            forget_what_was_heard(labelled)
+            forget_the_features(labelled)
         killed(labelled, {}, after_s=seconds * 1.2 * (number + rng.random()) / N_RANDOM)
         check_whole(labelled)
     make_old(unfinished(labelled))
@@ -67,7 +67,7 @@ def test_killed_while_it_writes_no_audio_is_lost_and_the_next_run_finishes(
                 assert scene.leftovers() == [], effect
 
 
-def forget_what_was_heard(beet):
+def forget_the_features(beet):
     for path in (beet.home / "cnngenre").glob("features.db*"):
         path.unlink()
 

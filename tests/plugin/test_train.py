@@ -54,9 +54,9 @@ def test_what_the_plugin_labelled_itself_is_left_out_unless_it_was_edited(traine
     assert row(output, "Hum")[0] == "9"
 
 
-def test_a_second_training_hears_nothing_and_the_first_model_can_be_named(trained):
+def test_a_second_training_extracts_nothing_and_the_first_model_can_be_named(trained):
     [first] = bundles(trained)
-    trained.config["plugins"] = ["cnngenre", "deaf"]
+    trained.config["plugins"] = ["cnngenre", "noextraction"]
     output = trained("cnntrain", "--genres", "murk,HUM")
     assert f"cnngenre goes on with {first.name}: it is not right more often than" in output
     assert trained.errors == ""
@@ -124,7 +124,7 @@ def test_what_cannot_be_trained_is_one_sentence_and_status_1(labelled, arguments
     assert not models(labelled).exists()
 
 
-def test_when_nothing_can_be_heard_nothing_is_written(labelled):
+def test_when_nothing_can_be_decoded_nothing_is_written(labelled):
     sqlite(labelled, "UPDATE items SET path = CAST('/nowhere/' || id || '.wav' AS BLOB)")
     labelled("cnntrain", status=1)
     lines = labelled.errors.strip().splitlines()
@@ -233,7 +233,7 @@ def test_genres_without_labels_stay_answerable(labelled):
 @pytest.mark.parametrize("name", ["shipped", "../x", "a/b", "", "con", "few"])
 def test_a_name_that_cannot_be_had_is_refused_before_the_work(labelled, name):
     (models(labelled) / "few").mkdir(parents=True)
-    labelled.config["plugins"] = ["cnngenre", "deaf"]
+    labelled.config["plugins"] = ["cnngenre", "noextraction"]
     labelled("cnntrain", "--name", name, status=1)
     assert len(labelled.errors.strip().splitlines()) == 1
     assert bundles(labelled) == []

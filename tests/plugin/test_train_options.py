@@ -192,7 +192,7 @@ def test_a_genre_that_only_ever_comes_second_counts_with_any_and_not_with_first(
     assert row(labelled("cnntrain", "-p", "--labels", "any"), "Deep")[0] == "8"
 
 
-# --- What is heard, and how it is weighed ---------------------------------------------------------
+# --- Slices, and how they are aggregated ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_the_slices_may_be_others_and_the_bundle_classifies_with_those(trained, 
     _, bundle = train(trained, **settings)
     plain = load_bundle(before).manifest
     assert bundle.manifest.slices == replace(plain.slices, **slices)
-    assert cache_size(trained) == size + 24  # all were heard anew, under keys of their own
+    assert cache_size(trained) == size + 24  # all were extracted anew, under keys of their own
     trained("genre", "-q", "--threshold", "0", "--model", bundle.manifest.bundle_id, "title:Hum 8")
     assert trained.fields("cnngenre_model", query=["title:Hum 8"]) == [
         ("Hum 8", bundle.directory.name)
@@ -224,7 +224,7 @@ def cache_size(beet):
     return n
 
 
-def test_a_band_is_all_that_is_heard(labelled):
+def test_a_band_is_all_that_is_analysed(labelled):
     """The genres of the tones are told by pitch; without the lowest band two of them are noise."""
     _, low = train(labelled, band="low")
     _, high = train(labelled, band="high")
@@ -264,7 +264,7 @@ def test_the_easiest_slices_may_be_all_that_is_learned_from(long):
     assert (genre in HZ, model) == (True, name)
 
 
-def test_a_model_hears_the_part_of_a_track_that_it_was_trained_on(long):
+def test_a_model_gets_the_part_of_a_track_that_it_was_trained_on(long):
     models = {part: train(long, position=part)[1] for part in ("beginning", "end")}
     right = {part: report_of(bundle)["song_accuracy"]["value"] for part, bundle in models.items()}
     assert right["beginning"] > 0.9
@@ -321,11 +321,11 @@ def test_a_value_of_the_wrong_kind_is_one_sentence(labelled, key, value):
     assert key in one_sentence(labelled)
 
 
-# --- What a listener did with tracks --------------------------------------------------------------
+# --- Play histories ------------------------------------------------------------------------------
 
 
-def listen(beet):
-    """Somebody whose genres nobody can hear: what is played often is Fire, the rest is Water."""
+def play(beet):
+    """Genres that the audio does not tell: what is played often is Fire, the rest is Water."""
     tracks = "title::[0-7]$"
     beet("modify", "-y", "-M", "-W", tracks, "genres=Water", "play_count=2", "rating=0.4")
     odd = "title::[1357]$"
@@ -335,7 +335,7 @@ def listen(beet):
 
 
 def test_what_the_user_played_counts_beside_the_sound(labelled):
-    listen(labelled)
+    play(labelled)
     output, bundle = train(labelled, play_history=True)
     report = report_of(bundle)
     assert report["accuracy_without_play_history"] < 0.7
@@ -354,8 +354,8 @@ def test_what_the_user_played_counts_beside_the_sound(labelled):
     found = dict(labelled.fields("genres", query=[gaps]))
     assert found == {"Murk 8": "Water", "Hum 8": "Fire", "Glint 8": "Water"}
 
-    # What was heard is remembered as it was; what the user did since counts without hearing it.
-    labelled.config["plugins"] = ["cnngenre", "deaf"]
+    # Features are cached; what the user did since counts without a new extraction.
+    labelled.config["plugins"] = ["cnngenre", "noextraction"]
     sound = labelled.fields("cnngenre_all", query=[gaps])
     labelled("cnnundo", "-q", gaps)
     labelled("modify", "-y", "-M", "-W", "title:Murk 8", "play_count=250", "rating=0.5")

@@ -10,7 +10,7 @@ from genre_model.training.networks.registry import ARCHITECTURES
 pytestmark = pytest.mark.tensorflow
 
 
-def test_a_system_hears_and_weighs_as_the_user_says(labelled):
+def test_a_system_slices_and_aggregates_as_the_user_says(labelled):
     output, bundle = train(
         labelled,
         *("--architecture", "pelchat2019", "--epochs", "1"),

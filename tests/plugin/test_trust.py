@@ -115,7 +115,7 @@ def test_hostile_names_do_no_harm(beet, tone, tmp_path):
     assert len(os.fsencode(picture.name)) < 200
 
 
-def test_explain_hears_with_the_genres_that_the_user_wants(library):
+def test_explain_decides_with_the_genres_that_the_user_wants(library):
     beet = library(Ambient=None)
     beet.config["cnngenre"]["genres"] = {
         "Rock": "Rock & Roll",

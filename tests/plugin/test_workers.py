@@ -1,4 +1,4 @@
-"""Many tracks are heard by processes of their own: what these do, and what happens to them."""
+"""Many tracks are classified by processes of their own: what these do, and what happens to them."""
 
 import os
 import signal
@@ -59,7 +59,7 @@ def family(beet, apart_from=()):
 
 
 def workers(beet, process):
-    """The processes that hear: those that were forked from the one that has loaded everything."""
+    """The workers: the processes that were forked from the one that has loaded everything."""
     lines = family(beet, {process.pid})
     parents = {pid: int(Path(f"/proc/{pid}/stat").read_text().split()[3]) for pid in lines}
     return [pid for pid in lines if parents[pid] in lines and "forkserver" in lines[pid]]
@@ -113,7 +113,7 @@ def test_started_as_a_script_and_without_standard_input(library):
     assert beet.genres() == expected(NAMES)
 
 
-def test_a_file_that_kills_whoever_hears_it_fails_alone(library, trouble):
+def test_a_file_that_kills_its_worker_fails_alone(library, trouble):
     names = [*NAMES, "Rock_killer", "Rock_last"]
     beet = library(**dict.fromkeys(names))
     process = start(beet, "genre", variables=trouble)
@@ -185,7 +185,7 @@ def test_a_broken_network_is_one_sentence_before_anything_is_written(library, pi
     assert n_tagged(beet) == 0
 
 
-def test_the_tracks_of_a_large_album_are_heard_by_processes(beet, tone, tmp_path, trouble):
+def test_the_tracks_of_a_large_album_are_classified_by_processes(beet, tone, tmp_path, trouble):
     names = [*NAMES, "Rock_killer"]
     for number, name in enumerate(names):
         tone(name.partition("_")[0], name, album="One", artist="A", track=number + 1)

@@ -1,6 +1,6 @@
 """Bundles that mean harm, and real ones changed at random places under the right hashes.
 
-Each is loaded, and what is loaded nevertheless hears a song, in a process with four gigabytes of
+Each is loaded, and if that works classifies a song, in a process with four gigabytes of
 addresses: it has to be refused with a ``BundleError`` of one printable line, or to work, within
 half a minute; an ``AudioError`` at the song will do.  Half of the changes are to the manifest, as
 text; the others to the network, the head or the probe, whose hashes are then made to fit.
@@ -32,7 +32,7 @@ from genre_model.model.classifier import load_classifier
 from genre_model.core.errors import AudioError, BundleError
 onnx_network.RUN_LIMIT_S = 5.0
 for line in sys.stdin:
-    said = "heard"
+    said = "classified"
     try:
         model = load_classifier(Path(line.rstrip()))
         model.probabilities(model.extract(Path(sys.argv[1])))
@@ -108,7 +108,7 @@ def trial(load, directory, change, name):
         yield f"{name}: said {said!r}"
     elif seconds > LIMIT_S:
         yield f"{name}: took {seconds:.0f} s"
-    if said == "heard" and name in HOSTILE:
+    if said == "classified" and name in HOSTILE:
         yield f"{name}: was used"
 
 

@@ -17,7 +17,7 @@ def model():
     return build((FINETUNE.slices.frames, FINETUNE.spectrogram.n_mels), 4)
 
 
-def test_it_begins_with_what_the_shipped_network_hears(model):
+def test_it_begins_with_the_outputs_of_the_shipped_network(model):
     import keras
 
     shipped = load_bundle(SHIPPED)
@@ -33,6 +33,6 @@ def test_the_front_end_stays_as_it_is(model):
     assert learning == {"midend5", "midend6", "midend7", "dense", "logits"}
 
 
-def test_it_hears_the_same_slices():
+def test_it_gets_the_same_slices():
     manifest = load_bundle(SHIPPED).manifest
     assert (FINETUNE.spectrogram, FINETUNE.slices) == (manifest.spectrogram, manifest.slices)

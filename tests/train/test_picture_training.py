@@ -87,7 +87,7 @@ def test_a_system_learns_from_pictures_and_judges_music(
         assert max(probabilities, key=probabilities.get) == genre
 
 
-def test_what_cannot_be_heard_is_named_in_a_training_from_scratch(tmp_path, capsys):
+def test_what_cannot_be_decoded_is_named_in_a_training_from_scratch(tmp_path, capsys):
     for number in range(24):
         genre, hz = [("Low", 200), ("High", 3_000)][number % 2]
         (tmp_path / "music" / genre).mkdir(parents=True, exist_ok=True)

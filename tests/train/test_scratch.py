@@ -380,7 +380,7 @@ def test_slices_are_computed_once(train, monkeypatch):
     assert train(epochs=2).resumed_epochs == 1
 
 
-def test_stored_slices_are_those_that_the_classifier_hears(train, tracks, slices_folder):
+def test_stored_slices_are_those_that_the_classifier_gets(train, tracks, slices_folder):
     train(epochs=1)
     file, n_slices = slice_store.store_song(SliceForm.of(TINY), slices_folder, tracks[0].path)
     expected = read_slices(tracks[0].path, TINY.spectrogram, TINY.slices)

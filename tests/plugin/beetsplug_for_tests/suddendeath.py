@@ -34,7 +34,7 @@ class SuddenDeathPlugin(BeetsPlugin):
             rename(path, target)
             self.die()
 
-        if moment == "hearing":
+        if moment == "extraction":
             Cache.put = dying_put
         elif moment == "writing":
             bundle.write_file = dying_write

@@ -1,4 +1,4 @@
-"""Refuses to hear anything: whoever wants to hear a track again fails."""
+"""Refuses to extract anything: whoever wants to extract a track again fails."""
 
 from beets.plugins import BeetsPlugin
 
@@ -6,11 +6,11 @@ from genre_model.core.errors import AudioError
 from genre_model.model.classifier import Classifier
 
 
-class DeafPlugin(BeetsPlugin):
+class NoExtractionPlugin(BeetsPlugin):
     def __init__(self):
         super().__init__()
 
         def refuse(classifier, path, **kwargs):
-            raise AudioError("heard again")
+            raise AudioError("extracted again")
 
         Classifier.extract = refuse
