@@ -89,6 +89,9 @@ class TerminalReview:
                     place = self.next_place(place, self.at(place))
         except NobodyAnswersError:
             return False  # ends as Ctrl-C does: what is decided is done
+        finally:
+            if self.explain is not None:
+                self.explain.track_classifier.close()
         return True
 
     def at(self, place: int) -> Step:
@@ -254,7 +257,7 @@ def ending() -> Iterator[None]:
     """
     try:
         yield
-    except UserError as error:
+    except (EOFError, UserError) as error:
         ui.print_()
         raise NobodyAnswersError from error
     except KeyboardInterrupt:
@@ -301,11 +304,14 @@ def completing(names: Sequence[str]) -> Iterator[None]:
 
 
 def ask_text(prompt: str) -> str:
-    """A line of text."""
+    """A line of text.
+
+    The prompt is the input's own, not one printed before it: readline draws the line anew.
+    """
     while True:
         with ending():
             try:
-                return ui.input_(prompt)
+                return input(f"{prompt} ")
             except UnicodeDecodeError:
                 check_input()
 
