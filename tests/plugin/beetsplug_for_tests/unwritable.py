@@ -6,7 +6,7 @@ import os
 from beets.plugins import BeetsPlugin
 from mediafile import MediaFile
 
-from beetsplug.cnngenre.tagging import safe_write
+from beetsplug.cnngenre.tagging.file import safe_write
 
 
 class UnwritablePlugin(BeetsPlugin):

@@ -11,7 +11,7 @@ from pathlib import Path
 import mediafile
 from beets.plugins import BeetsPlugin
 
-from beetsplug.cnngenre.tagging import safe_write
+from beetsplug.cnngenre.tagging.file import safe_write
 
 
 class WitnessPlugin(BeetsPlugin):
