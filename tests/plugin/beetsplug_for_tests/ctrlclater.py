@@ -1,4 +1,4 @@
-"""Ctrl-C when a track is waited for, and all that is known has been answered."""
+"""Ctrl-C while the track called "Jazz" is waited for."""
 
 import os
 import signal
@@ -15,9 +15,10 @@ class CtrlCLaterPlugin(BeetsPlugin):
         claim = LocalExtractorPool.claim
 
         def interrupted(pool, path, future):
-            time.sleep(1)
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.2)
+            if "Jazz" in path.name:
+                time.sleep(1)
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.2)
             return claim(pool, path, future)
 
         LocalExtractorPool.claim = interrupted
