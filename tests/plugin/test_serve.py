@@ -95,17 +95,17 @@ def test_typed_names_are_taken_for_what_they_say_and_new_ones_asked_about_once(d
     first = session["track"]
     assert session["genres"] == ["Ambient", "Electronic", "Jazz", "Rock", "Shoegaze"]
     assert served.post("/decide", 400, track=first["id"], text=" ; ")["error"]
-    text = "jAzZ; SHOEGAZE; 2; Drone Doom"
+    text = "jAzZ; SHOEGAZE; 2 Tone; Drone Doom"
     answer = served.post("/decide", track=first["id"], text=text)
-    assert answer == {"unknown": ["2", "Drone Doom"]}
+    assert answer == {"unknown": ["2 Tone", "Drone Doom"]}
     assert genres_of(beet)[first["title"]] == ""
     answer = served.post("/decide", track=first["id"], text=text, meant=True)
-    assert answer["new_names"] == ["2", "Drone Doom"]
+    assert answer["new_names"] == ["2 Tone", "Drone Doom"]
     served.post("/decide", track=answer["track"]["id"], text="Drone Doom")
     assert served.end().startswith("accepted 0, corrected 2")
     assert genres_of(beet) == {
         "Rock": "Shoegaze",
-        first["title"]: "Jazz; Shoegaze; 2; Drone Doom",
+        first["title"]: "Jazz; Shoegaze; 2 Tone; Drone Doom",
         answer["track"]["title"]: "Drone Doom",
     }
 

@@ -123,10 +123,11 @@ def file_back(item: Item, plan: TagPlan, change: Change) -> TagPlan:
     if change.tags is None:
         return store_planned(item, plan)
     tag, ours = change.tags
-    if look(item).tag != ours:
+    now = look(item).tag
+    if now.genres != ours.genres:  # the same ones may be spelt otherwise: beets has written since
         return store_planned(item, plan)
     mtime = None if change.before.in_step else change.before.mtime
-    wish = Wish(change.before.genres, tag, ours)
+    wish = Wish(change.before.genres, tag, now)
     return store_written(item, plan, wish, write_file(item, wish, mtime=mtime))
 
 

@@ -70,10 +70,10 @@ class Decision:
 
 def key_of(uncertain: UncertainTrack, scope: Scope) -> int | str | None:
     """What the tracks of an album or artist have in common; None where a track has none."""
-    from beetsplug.cnngenre.classify.context import group_of
+    from beetsplug.cnngenre.classify.context import known_artist
 
     item = uncertain.verdict.item
-    return item.album_id if scope is Scope.ALBUM else group_of(item) or None
+    return item.album_id if scope is Scope.ALBUM else known_artist(item.artist) or None
 
 
 def candidates(scores: Sequence[GenreScore]) -> str:
