@@ -136,7 +136,12 @@ class Executor:
         with without_main_module(), without_interrupts(), warnings.catch_warnings():
             # Python 3.12 counts the threads of NumPy's library, which stop for a fork.
             warnings.filterwarnings("ignore", "This process.*multi-threaded", DeprecationWarning)
-            return self._executor.submit(function, *arguments)
+            try:
+                return self._executor.submit(function, *arguments)
+            except RuntimeError as error:
+                if "after interpreter shutdown" not in str(error):
+                    raise
+                raise CrashedError("the program is ending") from error
 
     def close(self) -> None:
         """End the workers at once.

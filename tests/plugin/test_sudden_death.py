@@ -20,7 +20,7 @@ WRITING = ["cnngenre/tagging/file/safe_write.py", "beets/dbcore"]
 
 
 def test_sudden_death_at_twenty_moments_leaves_only_whole_models_and_a_whole_cache(labelled):
-    labelled.config["cnngenre"]["threads"] = 1  # all is extracted in the process that is to die
+    labelled.config["cnngenre"]["threads"] = 1  # one worker, which is forked with the plugin
     start = time.monotonic()
     for moment in MOMENTS:
         labelled.config["plugins"] = ["cnngenre", "suddendeath"]

@@ -149,13 +149,13 @@ def test_kinds_join_their_parent_in_the_tree_where_they_have_too_few_tracks(labe
     joined = labelled("cnntrain", "-p", "--min-tracks", "5")
     assert [row(joined, genre)[0] for genre in ("Jazz", "Ambient", "Glint")] == ["8", "8", "8"]
     assert "Bebop" not in joined
-    _, bundle = train(labelled, "--min-tracks", "5")
+    _, bundle = train(labelled, "--min-tracks", "5", others=False)
     assert bundle.manifest.genres == ("Ambient", "Glint", "Jazz")
 
 
 def test_consolidation_lifts_every_genre_to_the_root_of_the_tree(labelled):
     label(labelled, KINDS)
-    output, bundle = train(labelled, "--consolidate")
+    output, bundle = train(labelled, "--consolidate", others=False)
     assert bundle.manifest.genres == ("Electronic", "Glint", "Jazz")
     assert [row(output, genre)[0] for genre in bundle.manifest.genres] == ["8", "8", "8"]
 
@@ -373,6 +373,7 @@ def test_what_the_user_played_counts_for_nothing_where_nobody_wishes_that(labell
     reports = [report_of(bundle) for bundle in (before, after)]
     for report in reports:
         del report["bundle_id"], report["created_utc"]
+        del report["models"]  # the second is compared with the first
     assert reports[0] == reports[1]
 
 

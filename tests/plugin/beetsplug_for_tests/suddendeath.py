@@ -15,6 +15,7 @@ class SuddenDeathPlugin(BeetsPlugin):
         super().__init__()
         moment, _, number = os.environ["DIE"].partition(" ")
         self.left = int(number or 1)
+        self.pid = os.getpid()  # also where a worker of it comes to the moment
         put, write_file, rename = Cache.put, bundle.write_file, Path.rename
 
         def dying_put(cache, key, content):
@@ -44,4 +45,4 @@ class SuddenDeathPlugin(BeetsPlugin):
     def die(self):
         self.left -= 1
         if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
