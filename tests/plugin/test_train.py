@@ -142,7 +142,7 @@ def test_a_broken_newest_model_is_passed_over_with_a_warning(trained):
     manifest["bundle_id"] = newer.name
     (newer / "manifest.json").write_text(json.dumps(manifest))
     (newer / "head.npz").write_bytes(b"damaged")
-    (models(trained) / "in-use.json").unlink()
+    (models(trained).parent / "in-use.json").unlink()
     (models(trained) / "29991231-empty").mkdir()
     (models(trained) / "29991231-text").mkdir()
     (models(trained) / "29991231-text" / "manifest.json").write_text("{")
@@ -174,7 +174,7 @@ def test_a_model_that_would_answer_nothing_does_not_take_the_place_of_one_that_a
 
 
 def in_use(beet):
-    return json.loads((models(beet) / "in-use.json").read_bytes())
+    return json.loads((models(beet).parent / "in-use.json").read_bytes())
 
 
 def test_a_training_that_is_better_is_used_and_compared_on_the_same_tracks(made, tmp_path):
@@ -241,7 +241,7 @@ def test_a_name_that_cannot_be_had_is_refused_before_the_work(labelled, name):
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '["../x"]', "7"])
 def test_a_list_of_models_in_use_that_is_none_is_one_sentence(trained, content):
-    (models(trained) / "in-use.json").write_text(content)
+    (models(trained).parent / "in-use.json").write_text(content)
     trained("genre", "title:Hum 8", status=1)
     assert "in-use.json" in trained.errors
     assert len(trained.errors.strip().splitlines()) == 1

@@ -24,7 +24,7 @@ def history(models: Path) -> list[str]:
     Raises:
         GenreModelError: The file is there and cannot be read.
     """
-    path = models / IN_USE
+    path = models.parent / IN_USE  # beside the folder of bundles
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ValueError("too large")
@@ -74,5 +74,5 @@ def back(models: Path) -> str:
 def keep(models: Path, names: list[str], earlier: list[str]) -> None:
     """Write the list down, the oldest names left out where there are too many."""
     text = json.dumps([*earlier, *names][-MOST_NAMES:], indent=2)
-    with writing(models), whole_file(models / IN_USE) as file:
+    with writing(models.parent), whole_file(models.parent / IN_USE) as file:
         file.write(text.encode())
