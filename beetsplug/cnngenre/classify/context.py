@@ -16,14 +16,14 @@ from genre_model.data.artists import NOBODY, lead_artist
 from genre_model.model.vocabulary import GenreScore, SongGenre, Vocabulary
 
 # An album's unsure track gets the genre that all its sure ones agree on, if it is at least this
-# probable, and at least so many are sure, not fewer than are unsure (docs/shipped-model.md).
+# probable, and at least so many are sure, not fewer than are unsure (docs/measurements.md).
 FILL_THRESHOLD = 0.3
 MIN_AGREEING = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """The ids of the tracks that a model classified before, by group and by track."""
+    """The ids of the tracks that a model classified before, by group."""
 
     by_group: dict[str, list[int]]
 
