@@ -13,12 +13,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import mediafile
 import yaml
 
-from demo.compare import Comparison, Track, summary
 from demo.make_music import PIECES, write_piece
 from genre_model.core.text import count, harmless
 from genre_model.data.folder import AUDIO_SUFFIXES
@@ -26,6 +26,7 @@ from genre_model.model.bundle.store import SHIPPED, load_bundle
 
 DEFAULT_LIMIT = 40
 SEPARATOR = "\x1f"
+UNREADABLE = "(unreadable)"
 FIELDS = (
     "$artist",
     "$title",
@@ -37,7 +38,10 @@ FIELDS = (
 
 
 COLUMNS = {"artist": 18, "title": 24, "genres": 22, "model": 14, "sure": 5, "in the file": 22}
-COMPARED = {"artist": 18, "title": 24, "was there": 22, "model": 14, "sure": 5, "": 18}
+COMPARED = (
+    "model, sure: what the model would write, and its probability, or its guess where it is\n"
+    "   unsure and writes nothing.  sure, agree: of how many tracks it is, and how often it agrees."
+)
 PICTURE = Path(".demo") / "explained.png"
 ON_YOUR_MUSIC = """
 These pieces are synthetic.  Try copies of your own music, which compares with the genres there:
@@ -49,6 +53,19 @@ In your own library:
    beet cnngenre --pretend            shows what it would write
    beet cnngenre                      writes genres where there are none
    beet cnnundo                       takes them back"""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What beets knows of a track, and the genres that its file says."""
+
+    artist: str
+    title: str
+    genres: str
+    label: str
+    confidence: str
+    in_file: str
+    path: str
 
 
 class DemoError(Exception):
@@ -154,28 +171,22 @@ class Demo:
         albums = copy_collection(music, self.root / "new", limit)
         self.step("Importing the copies, with the plugin off")
         self.beet("-c", "off.yaml", "import", "-q", "-A", *albums, show_lines=False)
-        there = {track.path: track.genres for track in self.tracks()}
-        self.step("Asking the model about every copy, also where there is a genre")
-        [*_, counts] = self.beet("cnngenre", "--force", show_lines=False)
+        self.step("Comparing the genres that were there with what the model says")
+        self.beet("cnncompare", "--all")
+        print(f"\n   {COMPARED}")
+        self.step("Filling the gaps")
+        [*_, counts] = self.beet("cnngenre", show_lines=False)
         print(f"     {counts}")
-        tracks = self.tracks()
-        found = [
-            Comparison.of(track, there.get(track.path, ""), self.threshold) for track in tracks
-        ]
-        self.step("What was there, and what the model says")
-        print_table(COMPARED, [comparison.row() for comparison in found])
-        print(f"\n   {explanation(self.threshold)}\n")
-        for line in summary(found):
-            print(f"   {line}")
 
     def picture(self) -> None:
         """Draw why one track got its genre; the picture stays."""
-        sure = [track for track in self.tracks() if track.label]
-        if not sure:
+        readable = [track for track in self.tracks() if track.in_file != UNREADABLE]
+        if not readable:
             return
-        track = max(sure, key=lambda track: (bool(track.genres), track.confidence))
+        track = max(readable, key=lambda track: (bool(track.label), track.confidence))
         PICTURE.parent.mkdir(exist_ok=True)
-        self.step(f"Drawing why {harmless(track.title)} is {harmless(track.label)}")
+        answer = f"why it is {track.label}" if track.label else "what the model makes of it"
+        self.step(f"Drawing {harmless(track.title)}: {harmless(answer)}")
         command = [sys.executable, "-m", "genre_model.cli.main", "explain"]
         done = subprocess.run(
             [*command, str(self.root / track.path), "-o", str(PICTURE.resolve()), "--force"],
@@ -212,7 +223,7 @@ class Demo:
             for line in process.stdout:
                 lines.append(line.rstrip("\n").replace(str(self.root) + os.sep, ""))
                 if show and show_lines:
-                    print(f"     {harmless(lines[-1])}", flush=True)
+                    print(f"     {harmless(lines[-1])}".rstrip(), flush=True)
         if process.returncode:
             said = "" if show else "\n" + "\n".join(lines)
             raise DemoError(f"beet ended with status {process.returncode}{said}")
@@ -291,7 +302,7 @@ def genres_in(path: Path) -> str:
     try:
         return "; ".join(mediafile.MediaFile(path).genres or ())
     except mediafile.UnreadableFileError:
-        return "(unreadable)"
+        return UNREADABLE
 
 
 def as_typed(arguments: Sequence[str | Path]) -> Iterator[str]:

@@ -6,6 +6,7 @@ the ratio of both, finds fewer wrong labels: docs/measurements.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from genre_model.model.vocabulary import SongGenre, Vocabulary
 
 # A genre that is given less than one in fifty is firmly disagreed with.
 FIRM = 0.98
+PARTS = re.compile(r"\s*[/;,-]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def known_genres(
 ) -> tuple[str, ...]:
     """A track's genres as written names of the model: the nearest ancestor that it has.
 
-    Genres of which it has none are left out.
+    Genres of which it has none are left out.  One that neither the model nor the tree has stands
+    for its parts: "Pop-Rock" for Pop and Rock.
 
     Args:
         genres: As they are tagged.
@@ -82,8 +85,9 @@ def known_genres(
     own_map = {plain(name): new for name, new in renamed.items()}
     written = {canonical(name): name for name in vocabulary.names.values()}
     written |= {canonical(genre): name for genre, name in vocabulary.names.items()}
-    found: list[str] = []
-    for genre in genres:
+
+    def nearest(genre: str) -> str | None:
+        """The written name of a genre or of its nearest ancestor."""
         node: str | None = canonical(cleaned(genre), own_map)
         if node in own_map:
             node = canonical(own_map[node] or "", own_map) or None
@@ -91,6 +95,17 @@ def known_genres(
         while node is not None and node not in written and node not in seen:
             seen.add(node)
             node = parents.get(node)
-        if node in written:
-            found.append(written[node])
-    return tuple(dict.fromkeys(found))
+        return None if node is None else written.get(node)
+
+    found: list[str | None] = []
+    for genre in genres:
+        name = nearest(genre)
+        dropped = plain(cleaned(genre)) in own_map
+        found += [name] if name or dropped else map(nearest, parts(genre))
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+def parts(genre: str) -> list[str]:
+    """What a genre is composed of: Pop and Rock of "Pop-Rock", Rock of "Christian Rock"."""
+    pieces = [piece for piece in PARTS.split(genre) if piece.strip()]
+    return pieces if len(pieces) > 1 else genre.split()[-1:]

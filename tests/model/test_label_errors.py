@@ -62,6 +62,9 @@ def test_a_silent_song_and_unknown_genres_are_no_doubt():
         (["Schlager"], ("Pop",)),
         (["Audiobook", "Polka", ""], ()),
         (["Loop"], ()),
+        (["Pop-Rock"], ("Pop", "Rock")),
+        (["Rock / Jazz", "Folk, World"], ("Rock", "Jazz")),
+        (["Christian Rock"], ("Rock",)),
     ],
 )
 def test_genres_are_known_by_name_map_or_ancestor(genres, known):

@@ -389,7 +389,7 @@ def verbose(beet, *arguments):
 
 def test_the_first_run_says_what_it_found(library):
     beet = library(Rock=None, Jazz=["Polka"], Electronic=["Drone"])
-    first = "2 tracks have genres and stay as they are; 1 without (beet cnnerrors compares)"
+    first = "2 tracks have genres; 1 does not; to compare: beet cnncompare"
     assert beet("genre").splitlines()[0] == first
     assert first not in beet("genre")
 
@@ -433,7 +433,16 @@ def test_a_setting_that_is_wrong_is_one_sentence(library, settings, sentence):
     assert beet.genres() == {"Rock": ""}
 
 
-COMMANDS = ["cnngenre", "cnnundo", "cnnexplain", "cnnreview", "cnnerrors", "cnnstats", "cnnmodels"]
+COMMANDS = [
+    "cnngenre",
+    "cnnundo",
+    "cnnexplain",
+    "cnnreview",
+    "cnncompare",
+    "cnnerrors",
+    "cnnstats",
+    "cnnmodels",
+]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "cnntrain"])

@@ -35,6 +35,27 @@ def test_albums_and_singletons_threaded_or_not(beet, tone, tmp_path, threaded, s
     }
 
 
+def test_an_import_prints_a_line_for_each_album_and_what_to_do_next(beet, tone, tmp_path):
+    for number, genres in enumerate((None, None, ["Polka"])):
+        tone("Rock", f"rock {number}", folder="music/one", album="One", genres=genres)
+    tone("Unsure", folder="music/two", album="Two")
+    tone("Jazz", "kept", folder="music/three", album="Three", genres=["Ska"])
+    (tmp_path / "music" / "two" / "broken.flac").write_bytes(b"no music")
+    lines = beet("import", "-q", tmp_path / "music").splitlines()
+    [guess] = beet.fields("cnngenre_label", query=["title:Unsure"])
+    ours = sorted(line for line in lines if line.startswith(("Artist", "genres")))
+    hints = "beet cnnreview asks about the unsure; beet cnncompare compares those that were tagged"
+    assert ours == [
+        "Artist - One: Rock 2, kept 1",
+        f"Artist - Two: unsure 1 (perhaps {guess[1]})",
+        f"genres: tagged 2, kept 2, unsure 1; {hints} already",
+    ]
+    assert "unsure (" not in beet.errors
+    tone("Unsure", "again", folder="more", album="Four")
+    beet("-v", "import", "-q", tmp_path / "more")
+    assert f"again: unsure ({guess[1]} 0." in beet.errors
+
+
 def test_a_doubtful_track_gets_no_genre_and_its_confidence_is_noted(beet, tone, tmp_path):
     tone("Unsure")
     beet("import", tmp_path / "music")

@@ -250,6 +250,39 @@ def test_a_model_without_out_of_fold_verdicts_says_so(trained):
     assert "may confirm wrong genres that it has learned" in beet.errors
 
 
+# --- Comparison -----------------------------------------------------------------------------------
+
+
+def test_comparing_counts_agreement_by_genre_and_names_the_surest_disagreements(library):
+    beet = library(
+        Rock_1=["Jazz"],
+        Rock_2=["rock"],
+        Ambient=["Jazz / Electronic"],  # either part agrees, and so does a subgenre
+        Jazz=["Polka"],
+        Unsure=["Jazz"],
+        Electronic=None,
+        Rock_3=None,
+    )
+    beet("genre", "title:Rock_3")
+    before = nothing_changed(beet)
+    lines = beet("cnncompare").splitlines()
+    assert lines[0] == "The surest disagreements:"
+    [disagreement] = [line for line in lines if "Artist - Rock_1" in line]
+    assert re.fullmatch(r"Artist - Rock_1 +Jazz +Rock +1\.00", disagreement)
+    genres = [line.split(maxsplit=4) for line in lines[lines.index("") + 4 :] if line]
+    assert ["Jazz", "3", "2", "1", "Rock 1"] in genres
+    assert ["Rock", "1", "1", "1"] in genres
+    total, left_out, hint = lines[-3:]
+    assert total == "4 tracks compared: the model is sure of 3 and agrees on 2, 67%"
+    unknown = "1 of genres that the model does not know"
+    assert left_out == f"left out: {unknown}, 1 without genres, 1 written by cnngenre"
+    assert "cnnerrors" in hint
+    every = beet("cnncompare", "--all", "genres:Jazz")
+    verdicts = {line.split()[-1] for line in every.splitlines()[1:4]}
+    assert verdicts == {"differs", "agrees", "unsure"}
+    assert nothing_changed(beet) == before
+
+
 # --- Stats ----------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from beetsplug.cnngenre.library import Tracks, unedited
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply, apply_field, would_write_missing, write_missing
 from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
-from beetsplug.cnngenre.tagging.journal import Journal, begin
+from beetsplug.cnngenre.tagging.journal import Journal, begin, has_run
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile
 from beetsplug.cnngenre.tagging.run import Run, Step
 
@@ -30,16 +30,15 @@ class Tag(Run):
 
     def run(self, items: Tracks) -> None:
         """Go over the tracks; the first run says what there is."""
-        first = not any(self.session.folders.runs.glob("*.jsonl"))
-        if first and not (self.options.force or self.options.quiet):
+        from genre_model.core.text import count
+
+        options = self.session.options
+        if not (options.force or options.quiet or has_run(self.session.folders.runs, "cnngenre")):
             n = items.count_with_genres()
             if n:
-                have = (
-                    "1 track has genres and stays as it is"
-                    if n == 1
-                    else (f"{n} tracks have genres and stay as they are")
-                )
-                say(f"{have}; {len(items) - n} without (beet cnnerrors compares)")
+                has = f"{count(n, 'track')} {'has' if n == 1 else 'have'} genres"
+                do = "does" if len(items) - n == 1 else "do"
+                say(f"{has}; {len(items) - n:,} {do} not; to compare: beet cnncompare")
         super().run(items)
 
     def what_next(self) -> str:

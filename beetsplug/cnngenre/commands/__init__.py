@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from beets import ui
 
-from beetsplug.cnngenre.commands import errors, explain, genre, models, review, stats, train, undo
+from beetsplug.cnngenre.commands import (
+    compare,
+    errors,
+    explain,
+    genre,
+    models,
+    review,
+    stats,
+    train,
+    undo,
+)
 from beetsplug.cnngenre.session import Setup
 
-MODULES = (genre, undo, explain, review, errors, stats, models, train)
+MODULES = (genre, undo, explain, review, compare, errors, stats, models, train)
 
 
 def all_commands(setup: Setup) -> list[ui.Subcommand]:

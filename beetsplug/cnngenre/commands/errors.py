@@ -45,6 +45,7 @@ def command(setup: Setup) -> ui.Subcommand:
             check_playlist,
             write_playlist,
         )
+        from beetsplug.cnngenre.classify.labelled_verdicts import LabelledVerdicts
         from beetsplug.cnngenre.library import find_tracks
 
         if opts.firmness is not None and not 0 <= opts.firmness <= 1:
@@ -54,7 +55,8 @@ def command(setup: Setup) -> ui.Subcommand:
             check_playlist(playlist)
         with usable_library():
             items = list(find_tracks(lib, args, by_album=bool(opts.album)))
-            search = LabelErrors(session, lib, opts.firmness, setup.train_options().map)
+            verdicts = LabelledVerdicts(session, lib, setup.train_options().map)
+            search = LabelErrors(verdicts, opts.firmness)
             found = search.find(items)
         search.show(found, opts.format)
         if playlist:

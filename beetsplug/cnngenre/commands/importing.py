@@ -21,9 +21,12 @@ from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
-    from beets.library import Item, Library
+    from beets.library import Library
 
     from beetsplug.cnngenre.session import Session, Setup
+
+
+N_NAMED = 4
 
 
 class ImportStage:
@@ -35,6 +38,7 @@ class ImportStage:
         self._disabled = False
         self._journal: Journal | None = None
         self._tagged: set[int | None] = set()
+        self._counts = Counter[Action]()
 
     def imported(self, session: ImportSession, task: ImportTask) -> None:
         """Classify the task's tracks and set their genres in the database.
@@ -51,16 +55,17 @@ class ImportStage:
                 ours, "import", track_classifier.bundle_id, track_classifier.target
             )
         try:
-            done: list[tuple[Item, TagPlan]] = []
+            done: list[tuple[Verdict, TagPlan]] = []
             for verdict in track_classifier.verdicts(task.imported_items()):
                 plan = self._take(verdict, track_classifier)
                 self._journal.add(verdict.item, plan)
-                done.append((verdict.item, plan))
+                self._counts[plan.action] += 1
+                done.append((verdict, plan))
         except UserError as error:
             self._disable(error)
             return
         if not options.quiet and any(plan.action is not Action.KEEP for _, plan in done):
-            say(f"{name_of(task, done)}: {outcome([plan for _, plan in done])}")
+            say(f"{name_of(task)}: {outcome(done)}")
         if task.is_album and options.album_genre and track_classifier.target == GENRES:
             set_album_genres(
                 task.album,
@@ -88,9 +93,11 @@ class ImportStage:
         return plan
 
     def end(self) -> None:
-        """The import's workers end, and its journal."""
+        """The import's workers end, and its journal; the last line says what to do next."""
         if self._track_classifier is not None:
             self._track_classifier[0].close()
+            if self._counts and not self._track_classifier[1].options.quiet:
+                say(f"genres: {summary(self._counts)}")
         if self._journal is not None:
             self._journal.end(whole=True)
             self._journal = None
@@ -128,17 +135,42 @@ class ImportStage:
         self._log.warning("no genres in this import: {}", error)
 
 
-def name_of(task: ImportTask, done: Sequence[tuple[Item, TagPlan]]) -> str:
+def name_of(task: ImportTask) -> str:
     """What was imported: an album, or a track."""
     if not task.is_album:
-        return track_name(done[0][0])
+        return track_name(next(iter(task.imported_items())))
     return " - ".join(filter(None, (task.album.albumartist, task.album.album))) or "an album"
 
 
-def outcome(plans: Sequence[TagPlan]) -> str:
-    """What became of the tracks of an album: each genre that was given, and the counts."""
-    genres = Counter(g for plan in plans if plan.action is Action.WRITE for g in plan.after)
-    named = ", ".join(f"{genre} {n}" for genre, n in genres.most_common())
-    actions = Counter(plan.action for plan in plans)
-    parts = [f"{action.value} {actions[action]}" for action in Action if actions[action]]
-    return f"{named}; {', '.join(parts)}" if named else ", ".join(parts)
+def outcome(done: Sequence[tuple[Verdict, TagPlan]]) -> str:
+    """What became of the tracks of an album: the genres that were given, and the rest counted."""
+    given = Counter(g for _, plan in done if plan.action is Action.WRITE for g in plan.after)
+    guesses = Counter(
+        verdict.song.best.genre
+        for verdict, plan in done
+        if plan.action is Action.UNSURE and verdict.song is not None and verdict.song.best
+    )
+    counts = Counter(plan.action for _, plan in done)
+    parts = [counted(given)] if given else []
+    for action in (Action.KEEP, Action.UNSURE, Action.FAIL):
+        if counts[action]:
+            guess = f" (perhaps {counted(guesses)})" if action is Action.UNSURE and guesses else ""
+            parts.append(f"{action.value} {counts[action]}{guess}")
+    return ", ".join(parts)
+
+
+def counted(names: Counter[str]) -> str:
+    """The commonest of names, with how often they occur where that is more than once."""
+    commonest = names.most_common(N_NAMED)
+    found = [f"{name} {n}" if n > 1 else name for name, n in commonest]
+    return ", ".join([*found, *(["..."] if len(names) > N_NAMED else [])])
+
+
+def summary(counts: Counter[Action]) -> str:
+    """The counts of an import, and what to do next."""
+    line = ", ".join(f"{action.value} {counts[action]}" for action in Action if counts[action])
+    steps = {
+        Action.UNSURE: "beet cnnreview asks about the unsure",
+        Action.KEEP: "beet cnncompare compares those that were tagged already",
+    }
+    return "; ".join([line, *(step for action, step in steps.items() if counts[action])])

@@ -231,6 +231,15 @@ def journals(folder: Path) -> list[Path]:
     return sorted(folder.glob("[!.]*.jsonl"), key=age)
 
 
+def has_run(folder: Path, command: str) -> bool:
+    """Whether there is a journal of this command."""
+    for path in reversed(journals(folder)):
+        with suppress(OSError), path.open("rb") as file:
+            if f'"command":"{command}"'.encode() in file.readline():
+                return True
+    return False
+
+
 def find_run(folder: Path, name: str) -> Path:
     """The journal of a name, of a name that begins so, or the last one.
 

@@ -1,0 +1,181 @@
+"""The genres that tracks have, beside what the model says of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from beets.library import Item
+
+from beetsplug.cnngenre.classify.labelled_verdicts import LabelledVerdicts
+from beetsplug.cnngenre.config import GENRES
+from beetsplug.cnngenre.console import say
+from beetsplug.cnngenre.library import track_name
+from beetsplug.cnngenre.tagging.fields import is_ours
+
+if TYPE_CHECKING:
+    from genre_model.model.vocabulary import Vocabulary
+
+N_DISAGREEMENTS = 10
+N_INSTEAD = 3
+WIDEST = {"track": 32, "its genres": 18, "model": 14}
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedTrack:
+    """A track's genres and what the model says, whose probability is ``sure``.
+
+    ``family`` is the genre that it counts in.  ``agrees`` is None where the model is unsure.
+    """
+
+    name: str
+    genres: tuple[str, ...]
+    family: str
+    answer: str
+    sure: float
+    agrees: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class GenreAgreement:
+    """How often the model agrees about the tracks of one genre, and what it says instead."""
+
+    genre: str
+    n_tracks: int
+    n_sure: int
+    n_agree: int
+    instead: dict[str, int]
+
+
+class Comparison:
+    """Compares, and counts what is left out: a model is not compared with itself."""
+
+    def __init__(self, verdicts: LabelledVerdicts) -> None:
+        self.verdicts = verdicts
+        self.n_own = 0
+
+    def compare(self, items: Sequence[Item]) -> list[ComparedTrack]:
+        """The tracks whose genres are the user's, in the order in which the model has them."""
+        of_the_user = [
+            item
+            for item in items
+            if self.verdicts.track_classifier.target != GENRES or not is_ours(item)
+        ]
+        self.n_own = len(items) - len(of_the_user)
+        vocabulary = self.verdicts.vocabulary
+        return [
+            ComparedTrack(
+                " - ".join(filter(None, (item.artist, item.title))) or track_name(item),
+                self.verdicts.labels_of(item),
+                vocabulary.root(labels[0]),
+                song.best.genre,
+                song.best.probability,
+                agree(labels, song.genres, vocabulary) if song.accepted else None,
+            )
+            for item, labels, song, _ in self.verdicts.of(of_the_user)
+            if song.best is not None
+        ]
+
+    def show(self, tracks: Sequence[ComparedTrack], *, every_track: bool) -> None:
+        """Print every track or the surest disagreements, the agreement by genre, and the sum."""
+        shown = tracks if every_track else surest_disagreements(tracks)
+        lines = [*track_lines(shown, every_track=every_track), *genre_lines(agreement(tracks))]
+        for line in [*lines, *self.sum_lines(tracks)]:
+            say(line)
+
+    def sum_lines(self, tracks: Sequence[ComparedTrack]) -> list[str]:
+        """How often the model agrees in all, which tracks are left out, and what to do next."""
+        from genre_model.core.text import count
+
+        judged = [track for track in tracks if track.agrees is not None]
+        n_agree = sum(bool(track.agrees) for track in judged)
+        share = f", {n_agree / len(judged):.0%}" if judged else ""
+        own = f", {self.n_own} written by cnngenre" if self.n_own else ""
+        left_out = (self.verdicts.left_out() + own).removeprefix(", ")
+        n_tracks = count(len(tracks), "track")
+        sure = f"the model is sure of {len(judged)} and agrees on {n_agree}{share}"
+        lines = [f"{n_tracks} compared: {sure}"]
+        if left_out:
+            lines.append(f"left out: {left_out}")
+        if n_agree < len(judged):
+            lines.append(
+                "next: beet cnnerrors lists genres that are probably wrong; beet cnntrain "
+                "learns yours"
+            )
+        return lines
+
+
+def agree(labels: Iterable[str], answers: Sequence[str], vocabulary: Vocabulary) -> bool:
+    """Whether a label and an answer are one genre, or one is a subgenre of the other."""
+    return any(vocabulary.related(label, answer) for label in labels for answer in answers)
+
+
+def surest_disagreements(tracks: Iterable[ComparedTrack]) -> list[ComparedTrack]:
+    """The first of them, by the probability of what the model says instead."""
+    found = [track for track in tracks if track.agrees is False]
+    return sorted(found, key=lambda track: -track.sure)[:N_DISAGREEMENTS]
+
+
+def agreement(tracks: Iterable[ComparedTrack]) -> list[GenreAgreement]:
+    """The figures of each genre, the commonest first."""
+    by_genre: dict[str, list[ComparedTrack]] = {}
+    for track in tracks:
+        by_genre.setdefault(track.family, []).append(track)
+    figures = [
+        GenreAgreement(
+            genre,
+            len(found),
+            sum(track.agrees is not None for track in found),
+            sum(bool(track.agrees) for track in found),
+            dict(Counter(t.answer for t in found if t.agrees is False).most_common(N_INSTEAD)),
+        )
+        for genre, found in by_genre.items()
+    ]
+    return sorted(figures, key=lambda one: (-one.n_tracks, one.genre))
+
+
+def track_lines(tracks: Sequence[ComparedTrack], *, every_track: bool) -> list[str]:
+    """A table of tracks, below what it is."""
+    from genre_model.core.text import aligned, harmless
+
+    if not tracks:
+        return []
+    heading = [] if every_track else ["The surest disagreements:", ""]
+    verdicts = {None: "unsure", True: "agrees", False: "differs"}
+    rows = [
+        (
+            clip(harmless(track.name), WIDEST["track"]),
+            clip(harmless("; ".join(track.genres)), WIDEST["its genres"]),
+            clip(harmless(track.answer), WIDEST["model"]),
+            f"{track.sure:.2f}",
+            verdicts[track.agrees] if every_track else "",
+        )
+        for track in tracks
+    ]
+    return [*heading, *aligned([(*WIDEST, "sure", ""), *rows], "<<<>"), ""]
+
+
+def genre_lines(figures: Sequence[GenreAgreement]) -> list[str]:
+    """A table of genres."""
+    from genre_model.core.text import aligned, harmless
+
+    if not figures:
+        return []
+    rows = [
+        (
+            harmless(one.genre),
+            str(one.n_tracks),
+            str(one.n_sure),
+            str(one.n_agree),
+            ", ".join(f"{harmless(genre)} {n}" for genre, n in one.instead.items()),
+        )
+        for one in figures
+    ]
+    return [*aligned([("genre", "tracks", "sure", "agree", "instead"), *rows], "<>>>"), ""]
+
+
+def clip(text: str, length: int) -> str:
+    """A text that is not longer than that."""
+    return text if len(text) <= length else f"{text[: length - 1]}\u2026"

@@ -1,0 +1,130 @@
+"""Verdicts on tracks that have labels: out of fold where the model has learned from the track."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beets.library import Item, Library
+
+from beetsplug.cnngenre.classify.classifier import TrackClassifier
+from beetsplug.cnngenre.config import GENRES, UserError
+from beetsplug.cnngenre.console import progress
+from beetsplug.cnngenre.session import Session
+
+if TYPE_CHECKING:
+    from genre_model.evaluation.out_of_fold import OutOfFold
+    from genre_model.model.vocabulary import SongGenre
+
+
+class LabelledVerdicts:
+    """What a model says of tracks that have labels; changes nothing.
+
+    ``counts`` has how many tracks there is no verdict on, and why.
+    """
+
+    def __init__(self, session: Session, lib: Library, renamed: Mapping[str, str | None]) -> None:
+        """Load the model, and what it said of the tracks that it learned from.
+
+        Args:
+            session: What the command works with.
+            lib: The library.
+            renamed: The names that the user's own models have for the library's.
+
+        Raises:
+            UserError: The model cannot be used.
+        """
+        from beetsplug.cnngenre.classify.labels import beets_tree, field_labels
+        from genre_model.core.errors import BundleError
+        from genre_model.evaluation.out_of_fold import read_out_of_fold
+        from genre_model.evaluation.report_files import REPORT_JSON
+
+        self.log, self.quiet = session.log, session.options.quiet
+        self.track_classifier = TrackClassifier(
+            session.with_options(force=True, reviewed=True), lib
+        )
+        self.vocabulary = self.track_classifier.vocabulary
+        bundle = self.track_classifier.classifier.bundle
+        try:
+            self.learned: OutOfFold | None = read_out_of_fold(bundle)
+        except BundleError as error:
+            raise UserError(f"cnngenre: {error}") from error
+        of_the_user = REPORT_JSON in bundle.manifest.files
+        if of_the_user and self.learned is None:
+            self.log.warning(
+                "this model was made before models kept their out-of-fold verdicts: it may confirm "
+                "wrong genres that it has learned; cnntrain makes one that does not"
+            )
+        self.labels_of = field_labels(self.track_classifier.target)
+        self.renamed = renamed if of_the_user else {}
+        self.parents = beets_tree() if self.track_classifier.target == GENRES else {}
+        self.counts = Counter[str]()
+
+    def known_labels(self, item: Item) -> tuple[str, ...]:
+        """A track's labels by the model's names, those that it lacks left out."""
+        from genre_model.evaluation.label_errors import known_genres
+
+        return known_genres(self.labels_of(item), self.vocabulary, self.renamed, self.parents)
+
+    def of(self, items: Sequence[Item]) -> Iterator[tuple[Item, tuple[str, ...], SongGenre, bool]]:
+        """Each track with its known labels, its verdict, and whether that is out of fold."""
+        known = {item.id: self.known_labels(item) for item in items}
+        for item in items:
+            labelled = bool(self.labels_of(item))
+            self.counts["unlabelled"] += not labelled
+            self.counts["unknown"] += labelled and not known[item.id]
+        todo = [item for item in items if known[item.id]]
+        self.counts["judged"] = len(todo)
+        with progress(len(todo), quiet=self.quiet) as bar:
+            for item, song, out_of_fold in self._songs(todo):
+                yield item, known[item.id], song, out_of_fold
+                bar.update()
+
+    def _songs(self, items: Sequence[Item]) -> Iterator[tuple[Item, SongGenre, bool]]:
+        """Each track with its verdict, and whether that is out of fold; some have none."""
+        from genre_model.model.vocabulary import judge
+
+        unclassified: list[Item] = []
+        for item, probabilities in self._remembered(items):
+            if probabilities is None:
+                unclassified.append(item)
+            elif probabilities:
+                song = judge(probabilities, self.vocabulary, self.track_classifier.policy)
+                yield item, song, True
+            else:
+                self.counts["learned"] += 1
+        for verdict in self.track_classifier.verdicts(unclassified):
+            if verdict.song is None:
+                self.counts["failed"] += 1
+                self.log.warning("{}: {}", verdict.item, verdict.plan.reason)
+            else:
+                yield verdict.item, verdict.song, False
+
+    def _remembered(self, items: Sequence[Item]) -> Iterator[tuple[Item, dict[str, float] | None]]:
+        """Each track with what was said of it out of fold; None where it was not learned from."""
+        for item in items:
+            yield item, find_again(self.learned, Path(item.filepath)) if self.learned else None
+
+    def left_out(self) -> str:
+        """The tracks without a verdict, as the end of a sentence."""
+        words = {
+            "learned": "learned from, without an honest verdict",
+            "unknown": "of genres that the model does not know",
+            "unlabelled": "without genres",
+            "failed": "failed",
+        }
+        return "".join(
+            f", {self.counts[key]} {word}" for key, word in words.items() if self.counts[key]
+        )
+
+
+def find_again(learned: OutOfFold, path: Path) -> dict[str, float] | None:
+    """What was said of a track out of fold; None too where the file cannot be read."""
+    from genre_model.core.errors import AudioError
+
+    try:
+        return learned.find(path)
+    except AudioError:  # its extraction will say why
+        return None

@@ -1,0 +1,48 @@
+"""``beet cnncompare``: the genres that tracks have, beside what the model says of them."""
+
+from __future__ import annotations
+
+import optparse
+
+from beets import ui
+from beets.library import Library
+
+from beetsplug.cnngenre.commands.options import (
+    FLAG,
+    add_album,
+    add_model,
+    add_quiet,
+    add_threads,
+    configured,
+    new_command,
+    usable_library,
+)
+from beetsplug.cnngenre.session import Setup
+
+
+def command(setup: Setup) -> ui.Subcommand:
+    """The command with its options."""
+    cnncompare = new_command(
+        "cnncompare", "compare the genres that tracks have with what the model says"
+    )
+    parser = cnncompare.parser
+    parser.add_option("--all", **FLAG, help="list every track, not the surest disagreements alone")
+    add_album(parser)
+    add_model(parser)
+    add_threads(parser)
+    add_quiet(parser, "no progress bar")
+
+    def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
+        session = setup.session(**configured(opts))
+        from beetsplug.cnngenre.classify.comparison import Comparison
+        from beetsplug.cnngenre.classify.labelled_verdicts import LabelledVerdicts
+        from beetsplug.cnngenre.library import find_tracks
+
+        with usable_library():
+            items = list(find_tracks(lib, args, by_album=bool(opts.album)))
+            comparison = Comparison(LabelledVerdicts(session, lib, setup.train_options().map))
+            tracks = comparison.compare(items)
+        comparison.show(tracks, every_track=bool(opts.all))
+
+    cnncompare.func = run
+    return cnncompare
