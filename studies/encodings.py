@@ -40,7 +40,7 @@ from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.model.head import Head
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
-from genre_model.training.calibration import Calibration, songs_of
+from genre_model.training.calibration import Calibration, Songs
 from genre_model.training.head.fit import fit_from_nothing
 from genre_model.training.training_set import HeadOptions, TrainingSet, is_right, make_training_set
 from shipped_model.clips import fitted_half, without_features
@@ -318,7 +318,7 @@ def answer(
         for fold in range(split.n_folds)
     ]
     songs = {
-        encoding: songs_of(list(out_of_fold(heads, split.fold, training_set)[:, None]))
+        encoding: Songs(list(out_of_fold(heads, split.fold, training_set)[:, None]))
         for encoding, training_set in materials.items()
     }
     results = {

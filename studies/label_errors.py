@@ -23,7 +23,7 @@ from genre_model.data.folds import context_group
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.label_errors import FIRM
 from genre_model.model.bundle.store import SHIPPED, load_bundle
-from genre_model.training.calibration import Calibration, songs_of
+from genre_model.training.calibration import Calibration, Songs
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.start import starting_from
 from genre_model.training.training_set import HeadOptions, TrainingSet, make_training_set
@@ -96,7 +96,7 @@ def rankings(training_set: TrainingSet, what: str, seed: int) -> dict[tuple[str,
     options = HeadOptions(seed=seed)
     cross_validated = evaluate_out_of_fold(wrong, options)
     head = fit(wrong, np.arange(len(tracks)), options, cross_validated.strength or np.inf)
-    songs = songs_of([head.logits(extracted.features) for extracted in wrong.extracted])
+    songs = Songs([head.logits(extracted.features) for extracted in wrong.extracted])
     groups = [context_group(track) for track in tracks]
     fitted = Calibration(cross_validated.aggregation, cross_validated.context).apply(songs, groups)
     found = {("", "random order"): Ranking(rng.permutation(len(tracks)), flipped, 0)}

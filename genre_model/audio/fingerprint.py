@@ -28,10 +28,11 @@ def audio_fingerprint(path: Path) -> bytes:
     """
     with open_audio(path, FINGERPRINT_RATE_HZ) as audio:
         duration_s = audio.duration_s
-        if duration_s is not None and duration_s > SHORT_S:
-            found = spread_packets(audio, duration_s)
-            if found is not None:
-                return digest(audio, found)
+        if duration_s is None or duration_s <= SHORT_S:
+            return digest(audio, packets(audio))
+        found = spread_packets(audio, duration_s)
+        if found is not None:
+            return digest(audio, found)
     with open_audio(path, FINGERPRINT_RATE_HZ) as audio:
         return digest(audio, packets(audio))
 

@@ -41,7 +41,11 @@ class OutOfFold:
         Raises:
             AudioError: The file cannot be read as audio.
         """
-        row = self.rows.get(track_key(path, self.bundle_id))
+        return self.find_audio(call_in_worker(audio_fingerprint, path))
+
+    def find_audio(self, fingerprint: bytes) -> dict[str, float] | None:
+        """The same of a track whose audio has this fingerprint."""
+        row = self.rows.get(track_key(fingerprint, self.bundle_id))
         if row is None:
             return None
         if not np.isfinite(row).all():
@@ -49,37 +53,40 @@ class OutOfFold:
         return dict(zip(self.genres, row.astype(np.float64).tolist(), strict=True))
 
 
-def track_key(path: Path, bundle_id: str) -> int:
-    """A track's key in a bundle.
-
-    Raises:
-        AudioError: The file cannot be read as audio.
-    """
-    digest = hashlib.sha256(call_in_worker(audio_fingerprint, path) + bundle_id.encode()).digest()
+def track_key(fingerprint: bytes, bundle_id: str) -> int:
+    """The key in a bundle of a track whose audio has this fingerprint."""
+    digest = hashlib.sha256(fingerprint + bundle_id.encode()).digest()
     return int.from_bytes(digest[:8], "little")
 
 
+def fingerprint_of(path: Path) -> bytes | None:
+    """The fingerprint of a file's audio, read in a worker; None where it is gone or no audio."""
+    try:
+        return call_in_worker(audio_fingerprint, path)
+    except AudioError:
+        return None
+
+
 def pack_out_of_fold(
-    paths: Sequence[Path],
+    fingerprints: Sequence[bytes | None],
     probabilities: NDArray[np.floating],
     bundle_id: str,
-    learned: Sequence[Path] = (),
+    learned: Sequence[bytes | None] = (),
 ) -> bytes:
     """The bundle's file.
 
     Args:
-        paths: Tracks with honest probabilities.
+        fingerprints: Of tracks with honest probabilities; None of what is gone since the training.
         probabilities: Those, (n_tracks, n_genres).
         bundle_id: The bundle's.
-        learned: Tracks that were learned from and have none.
+        learned: Fingerprints of tracks that were learned from and have none.
     """
     nothing = np.full((len(learned), probabilities.shape[1]), np.nan)
     rows: dict[int, NDArray[np.floating]] = {}
-    for path, row in zip([*learned, *paths], [*nothing, *probabilities], strict=True):
-        try:
-            rows[track_key(path, bundle_id)] = row
-        except AudioError:  # gone since the training
-            continue
+    all_rows = [*nothing, *probabilities]
+    for fingerprint, row in zip([*learned, *fingerprints], all_rows, strict=True):
+        if fingerprint is not None:
+            rows[track_key(fingerprint, bundle_id)] = row
     keys = np.fromiter(rows, np.uint64, len(rows))
     values = np.array(list(rows.values()), np.float16).reshape(len(rows), probabilities.shape[1])
     return npz(keys=keys, probabilities=values)

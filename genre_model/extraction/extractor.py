@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -71,14 +71,9 @@ class Extractor:
         with time_limit(self._effort.time_limit_s):
             if self._cache is None:
                 return self._extract(path, None)
-            key = self._key(path)
-            known = self._cache.get(key)
-            if known is not None and known.sample is None:
-                return known
-            extracted = self._extract(path, known)
-            if known is None or is_more(extracted, known):
-                return self._keep(self._cache, key, extracted)
-            return extracted
+            fingerprint = audio_fingerprint(path)
+            extracted = self._by_way_of(self._cache, path, self._front_end + fingerprint)
+            return replace(extracted, fingerprint=fingerprint)
 
     def recall(self, path: Path) -> SongFeatures | None:
         """The features of a file, if enough of them are known; the network is not needed.
@@ -90,7 +85,7 @@ class Extractor:
             return None
         effort = self._effort
         with time_limit(effort.time_limit_s):
-            known = self._cache.get(self._key(path))
+            known = self._cache.get(self._front_end + audio_fingerprint(path))
         return self._classifier.recall(
             known, thorough=effort.thorough, until_stable=effort.until_stable
         )
@@ -100,10 +95,20 @@ class Extractor:
         if self._cache is None:
             return extracted
         try:
-            key = self._key(path)
+            fingerprint = audio_fingerprint(path)
         except AudioError:  # the file was changed or removed meanwhile
             return unpack(pack(extracted))
-        return self._keep(self._cache, key, extracted)
+        kept = self._keep(self._cache, self._front_end + fingerprint, extracted)
+        return replace(kept, fingerprint=fingerprint)
+
+    def _by_way_of(self, cache: Cache, path: Path, key: bytes) -> SongFeatures:
+        known = cache.get(key)
+        if known is not None and known.sample is None:
+            return known
+        extracted = self._extract(path, known)
+        if known is None or is_more(extracted, known):
+            return self._keep(cache, key, extracted)
+        return extracted
 
     def _extract(self, path: Path, known: SongFeatures | None) -> SongFeatures:
         effort = self._effort
@@ -115,9 +120,6 @@ class Extractor:
         content = pack(extracted)
         cache.put(key, content)
         return unpack(content)
-
-    def _key(self, path: Path) -> bytes:
-        return self._front_end + audio_fingerprint(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,12 +55,14 @@ class SongFeatures:
     ``features`` (n_slices, n_features), the slices' ``starts_s`` (n_slices,) in seconds, and
     ``tags`` (n_slices, n_tags), which has no columns where the network has no tags.  A slice with
     several votes has as many rows.  ``sample`` is None where it is the whole song.
+    ``fingerprint`` is that of the file's audio, where somebody needed it: a cache does.
     """
 
     features: Float32
     starts_s: NDArray[np.float64]
     tags: Float32
     sample: Sample | None = None
+    fingerprint: bytes | None = None
 
 
 class Classifier:

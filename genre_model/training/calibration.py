@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,15 +20,14 @@ from genre_model.training.training_set import (
     is_right,
 )
 
-# (n_tracks, n_genres) probabilities of songs, aggregated as a spec says.
-Songs = Callable[[AggregationSpec], Float64]
-
 INVERSE_TEMPERATURES = tuple(round(float(value), 3) for value in np.geomspace(0.5, 4.0, 25))
 
 # How far few artists may move an inverse temperature from 1: a deviation of its logarithm.
 LOG_DEVIATION = 0.35
 
-CONTEXT_WEIGHTS = (0.0, 0.25, 0.5, 0.75)
+CONTEXT_WEIGHTS = (0.25, 0.5, 0.75)
+CONTEXT_TEMPERATURES = INVERSE_TEMPERATURES[::2]
+CONTEXTS = tuple((w, t) for w in CONTEXT_WEIGHTS for t in CONTEXT_TEMPERATURES)
 
 # A context must earn its place: so much log-likelihood a track.
 CONTEXT_GAIN = 0.005
@@ -38,16 +37,46 @@ MIN_ACCEPTED = 10  # of fewer answers no share is worth naming
 CAUTION = 1.64  # nineteen to one that other artists do as well
 
 
-def songs_of(slice_logits: Sequence[NDArray[np.floating]]) -> Songs:
-    """Songs from the logits of their slices, (n_slices, n_genres) each."""
-    means = np.array([logits.mean(axis=0) for logits in slice_logits])
+class Songs:
+    """Songs, from the logits of their slices, under any aggregation.
 
-    def songs(spec: AggregationSpec) -> Float64:
+    What has been computed is kept: each fold leaves out other tracks, but a track's loss under a
+    temperature stays the same.
+    """
+
+    def __init__(self, slice_logits: Sequence[NDArray[np.floating]]) -> None:
+        """``slice_logits``: (n_slices, n_genres) of each track."""
+        self._slices = slice_logits
+        self._means = np.array([logits.mean(axis=0) for logits in slice_logits])
+        self._losses: dict[AggregationSpec, Float64] = {}
+        self._in_context: dict[AggregationSpec, Float64] = {}
+
+    def probabilities(self, spec: AggregationSpec) -> Float64:
+        """(n_tracks, n_genres), aggregated as the spec says."""
         if spec.rule == "product":  # which is of the means alone
-            return calibrated(means, spec)
-        return np.array([aggregate(logits, spec) for logits in slice_logits])
+            return calibrated(self._means, spec)
+        return np.array([aggregate(logits, spec) for logits in self._slices])
 
-    return songs
+    def losses(self, spec: AggregationSpec, candidates: Bools) -> Float64:
+        """(n_tracks,) losses of the labels, which are the same at every call."""
+        if spec not in self._losses:
+            self._losses[spec] = losses_of(self.probabilities(spec), candidates)
+        return self._losses[spec]
+
+    def losses_in_context(
+        self, spec: AggregationSpec, groups: Sequence[str], candidates: Bools
+    ) -> Float64:
+        """(n_contexts, n_tracks), by the place in ``CONTEXTS``; groups and labels as ever."""
+        if spec not in self._in_context:
+            own = self.probabilities(spec)
+            found = []
+            for weight in CONTEXT_WEIGHTS:
+                mixed = mixed_logs(own, groups, weight)
+                for inverse_temperature in CONTEXT_TEMPERATURES:
+                    mine = softmax(mixed * inverse_temperature)[:, : own.shape[1]]
+                    found.append(losses_of(mine, candidates))
+            self._in_context[spec] = np.array(found)
+        return self._in_context[spec]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +93,7 @@ class Calibration:
 
     def apply(self, songs: Songs, groups: Sequence[str]) -> Float64:
         """(n_tracks, n_genres) probabilities."""
-        probabilities = songs(self.alone)
+        probabilities = songs.probabilities(self.alone)
         if self.context is None:
             return probabilities
         return in_context(probabilities, groups, self.context)
@@ -80,59 +109,76 @@ class Calibration:
         with_context: bool,
     ) -> Calibration:
         """The likeliest calibration over the tracks of ``use``, with its thresholds."""
-        candidates = training_set.candidates[use]
+        candidates = training_set.candidates
         other_logit = None if training_set.closed else 0.0
         specs = [AggregationSpec(options.rule, t, other_logit) for t in INVERSE_TEMPERATURES]
         names = [group for group, used in zip(groups, use, strict=True) if used]
+        members = numbers_of(names)
         alone = min(
             specs,
             key=lambda spec: steadied(
-                loss(songs(spec)[use], candidates, names), spec.inverse_temperature, names
+                songs.losses(spec, candidates)[use], spec.inverse_temperature, members
             ),
         )
-        own = songs(alone)[use]
-        alone = replace(
-            alone, threshold=choose_threshold(own, candidates, names, options.target_precision)
-        )
-        if not with_context:
-            return Calibration(alone, None)
-        context = choose_context(own, candidates, names)
+        context = None
+        if with_context:
+            of_contexts = songs.losses_in_context(alone, groups, candidates)[:, use]
+            context = choose_context(songs.losses(alone, candidates)[use], of_contexts, members)
+
+        def threshold(probabilities: Float64) -> float:
+            return choose_threshold(probabilities, candidates[use], names, options.target_precision)
+
+        own = songs.probabilities(alone)[use]
+        alone = replace(alone, threshold=threshold(own))
         if context is None:
             return Calibration(alone, None)
-        mixed = in_context(own, names, context)
-        threshold = choose_threshold(mixed, candidates, names, options.target_precision)
-        return Calibration(alone, replace(context, threshold=threshold))
+        reached = threshold(in_context(own, names, context))
+        return Calibration(alone, replace(context, threshold=reached))
 
 
-def choose_context(own: Float64, candidates: Bools, groups: Sequence[str]) -> ContextSpec | None:
-    """The likeliest context, its threshold still open; None where it does not earn its place."""
-    best, found = loss(own, candidates, groups) - CONTEXT_GAIN, None
-    n_genres = own.shape[1]
-    for weight in CONTEXT_WEIGHTS[1:]:
-        mixed = mixed_logs(own, groups, weight)
-        for inverse_temperature in INVERSE_TEMPERATURES[::2]:
-            probabilities = softmax(mixed * inverse_temperature)[:, :n_genres]
-            this = steadied(loss(probabilities, candidates, groups), inverse_temperature, groups)
-            if this < best:
-                best, found = this, ContextSpec(weight, inverse_temperature, 0.0)
-    return found
+def choose_context(own: Float64, of_contexts: Float64, members: Indices) -> ContextSpec | None:
+    """The likeliest context, its threshold still open; None where it does not earn its place.
+
+    Args:
+        own: (n_tracks,) losses of the tracks by themselves.
+        of_contexts: (n_contexts, n_tracks) losses in the ``CONTEXTS``.
+        members: (n_tracks,) the number of each track's group.
+    """
+    losses = [
+        steadied(loss, inverse_temperature, members)
+        for loss, (_, inverse_temperature) in zip(of_contexts, CONTEXTS, strict=True)
+    ]
+    best = int(np.argmin(losses))
+    if losses[best] >= mean_of_groups(own, members) - CONTEXT_GAIN:
+        return None
+    return ContextSpec(*CONTEXTS[best], 0.0)
 
 
-def steadied(loss_of_groups: float, inverse_temperature: float, groups: Sequence[str]) -> float:
-    """A loss with a Gaussian prior on the logarithm of the inverse temperature, around 1."""
+def steadied(losses: Float64, inverse_temperature: float, members: Indices) -> float:
+    """The loss with a Gaussian prior on the logarithm of the inverse temperature, around 1."""
     penalty = 0.5 * (np.log(inverse_temperature) / LOG_DEVIATION) ** 2
-    return loss_of_groups + float(penalty) / len(set(groups))
+    return mean_of_groups(losses, members) + float(penalty) / (int(members.max()) + 1)
 
 
-def loss(probabilities: Float64, candidates: Bools, groups: Sequence[str]) -> float:
-    """Negative log-likelihood of the labels, the mean over artists of the mean over their tracks.
+def mean_of_groups(losses: Float64, members: Indices) -> float:
+    """The mean over artists of the mean over their tracks.
 
     Artists are labelled one way or the other as a whole: those with many tracks are not to decide
     how sure the model may be.
     """
-    members = np.unique(np.array(groups), return_inverse=True)[1]
-    of_tracks = -np.log((probabilities * candidates).sum(axis=1) + 1e-9)
-    return float(group_means(of_tracks, members).mean())
+    return float(group_means(losses, members).mean())
+
+
+def losses_of(probabilities: Float64, candidates: Bools) -> Float64:
+    """(n_tracks,) negative log-likelihoods of the labels."""
+    losses: Float64 = -np.log((probabilities * candidates).sum(axis=1) + 1e-9)
+    return losses
+
+
+def numbers_of(groups: Sequence[str]) -> Indices:
+    """(n_tracks,) the number of each track's group."""
+    members: Indices = np.unique(np.array(groups), return_inverse=True)[1]
+    return members
 
 
 def choose_threshold(
@@ -146,7 +192,7 @@ def choose_threshold(
     """
     confidence = probabilities.max(axis=1)
     right = is_right(probabilities, candidates).astype(np.float64)
-    members = np.unique(np.array(groups), return_inverse=True)[1]
+    members = numbers_of(groups)
     reached = UNREACHED_THRESHOLD
     for threshold in np.unique(np.floor(confidence * 1000) / 1000)[::-1]:  # never rounded up
         if threshold == UNREACHED_THRESHOLD:

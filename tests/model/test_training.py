@@ -394,15 +394,18 @@ def test_file_names_that_are_no_text_can_be_reported():
 def test_the_shares_of_the_learning_curve_are_thinned_within_each_genre(monkeypatch):
     training_set = material_of()
     sizes = []
-    real = assess.evaluate_out_of_fold
+    real = assess.right_out_of_fold
 
-    def spy(part, options):
+    def spy(part, options, aggregation):
         sizes.append(np.bincount(part.truth).tolist())
-        return real(part, options)
+        return real(part, options, aggregation)
 
-    monkeypatch.setattr(assess, "evaluate_out_of_fold", spy)
-    assess.learning_curve(training_set, HeadOptions(), 100.0)
+    monkeypatch.setattr(assess, "right_out_of_fold", spy)
+    cross_validated = evaluate_out_of_fold(training_set, HeadOptions(context=False))
+    points = assess.learning_curve(training_set, HeadOptions(), cross_validated)
     assert sizes == [[8] * 3, [16] * 3, [24] * 3, [32] * 3]
+    right = is_right(cross_validated.probabilities, training_set.candidates)
+    assert points[-1].accuracy == pytest.approx(right.mean(), abs=0.05)
 
 
 def test_a_track_that_may_be_several_genres_counts_under_the_one_answered():

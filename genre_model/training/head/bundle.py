@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
-from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, pack_out_of_fold
+from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, fingerprint_of, pack_out_of_fold
 from genre_model.evaluation.report import Report
 from genre_model.evaluation.report_files import new_bundle_id, report_files
 from genre_model.model.bundle.arrays import npz
@@ -46,6 +46,7 @@ def train_head_bundle(
     training_set = make_training_set(tracks, sounds, now_s=created.timestamp())
     if len(training_set.genres) < 2 or len(training_set.tracks) < MIN_TRACKS:
         raise GenreModelError("too few tracks with sound are left: nothing to tell apart")
+    training_set = with_fingerprints(training_set)
     training_set = starting_from(training_set, backbone, job.tree, others=job.others)
     cross_validated = evaluate_out_of_fold(training_set, job.options)
     assert cross_validated.strength is not None
@@ -91,11 +92,26 @@ def train_head_bundle(
         PROBE: npz(slices=slices, logits=head.logits(Classifier(backbone).features(slices))),
         **report_files(report),
         OUT_OF_FOLD: pack_out_of_fold(
-            [track.path for track in training_set.tracks], cross_validated.probabilities, bundle_id
+            [extracted.fingerprint for extracted in training_set.extracted],
+            cross_validated.probabilities,
+            bundle_id,
         ),
         **{name: backbone.read(name) for name in backbone.manifest.files if "LICENSE" in name},
     }
     return write_bundle(models / (job.name or bundle_id), manifest, contents), report
+
+
+def with_fingerprints(training_set: TrainingSet) -> TrainingSet:
+    """The same with the audio's fingerprints of the tracks whose features came by no cache."""
+    return replace(
+        training_set,
+        extracted=[
+            extracted
+            if extracted.fingerprint is not None
+            else replace(extracted, fingerprint=fingerprint_of(track.path))
+            for track, extracted in zip(training_set.tracks, training_set.extracted, strict=True)
+        ],
+    )
 
 
 def rivals_of(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genre_model.core.errors import AudioError
 from genre_model.data.folds import context_group
 from genre_model.evaluation.metrics import one_hot, ratio_interval
 from genre_model.evaluation.out_of_fold import read_out_of_fold
@@ -91,11 +90,9 @@ def with_out_of_fold(own: Float64, bundle: Bundle, training_set: TrainingSet) ->
     if kept is None:
         return own
     rows: Float64 = own.copy()
-    for index, track in enumerate(training_set.tracks):
-        try:
-            known = kept.find(track.path)
-        except AudioError:  # gone since it was extracted
-            continue
+    for index, extracted in enumerate(training_set.extracted):
+        fingerprint = extracted.fingerprint
+        known = None if fingerprint is None else kept.find_audio(fingerprint)
         if known:
             rows[index] = [known[genre] for genre in kept.genres]
     return rows

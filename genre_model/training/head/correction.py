@@ -18,11 +18,15 @@ from numpy.typing import NDArray
 from genre_model.model.head import Head
 from genre_model.training.head.lbfgs import minimise
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 # How strongly the trust and the constants are pulled, against a weight of a feature.
 PULL_ON_TRUST, PULL_ON_BIAS = 1.0, 0.3
+
+# The least probability of a label whose logarithm is taken.
+SMALLEST = 1e-30
 
 # So many tracks' worth of the features' common variance steadies that of each.
 COMMON_VARIANCE = 20.0
@@ -63,7 +67,7 @@ def fit_correction(examples: Examples, strengths: Sequence[float]) -> list[Corre
     Each fit starts where the one before ended, so the strengths should descend.
     """
     mean, deviation = spread(examples.features)
-    x = (examples.features - mean) / deviation
+    x = ((examples.features - mean) / deviation).astype(np.float32)
     learned = np.flatnonzero(examples.candidates.any(axis=0))
     n_genres = examples.candidates.shape[1]
     values = initial_values(x.shape[1], len(learned))
@@ -95,13 +99,19 @@ def spread(features: Float64) -> tuple[Float64, Float64]:
 
 
 class Objective:
-    """Negative log-posterior and its gradient, of [trust, D, c] as one vector."""
+    """Negative log-posterior and its gradient, of [trust, D, c] as one vector.
+
+    What has a row for each song is in single precision, which takes half the time; sums are in
+    double precision.
+    """
 
     def __init__(
-        self, x: Float64, examples: Examples, learned: NDArray[np.intp], strength: float
+        self, x: Float32, examples: Examples, learned: NDArray[np.intp], strength: float
     ) -> None:
-        self._x, self._start, self._closed = x, examples.start, examples.closed
-        self._candidates, self._learned = examples.candidates, learned
+        self._x, self._closed = x, examples.closed
+        self._start = examples.start.astype(np.float32)
+        self._songs, self._answers = np.nonzero(examples.candidates)
+        self._learned = learned
         self._weights = examples.weights * (len(x) / examples.weights.sum())
         self._shape = (x.shape[1], len(learned))
         pull = np.full(1 + (self._shape[0] + 1) * self._shape[1], strength)
@@ -116,24 +126,36 @@ class Objective:
 
     def __call__(self, values: Float64) -> tuple[float, Float64]:
         """The value and the gradient at a point."""
-        trust, d, c = self.parts(values)
-        logits = trust * self._start
-        logits[:, self._learned] += self._x @ d + c
-        peak = np.maximum(logits.max(axis=1, keepdims=True), 0.0)
-        powers = np.exp(logits - peak)
-        other = 0.0 if self._closed else np.exp(-peak)
-        probabilities = powers / (powers.sum(axis=1, keepdims=True) + other)
-        open_to = probabilities * self._candidates
-        of_label = np.maximum(open_to.sum(axis=1, keepdims=True), 1e-300)
-        residual = self._weights[:, None] * (probabilities - open_to / of_label)
+        probabilities = self._probabilities(values)
+        of_answers = probabilities[self._songs, self._answers].astype(np.float64)
+        of_labels = np.bincount(self._songs, of_answers, len(probabilities))
+        of_labels = np.maximum(of_labels, SMALLEST)
         pulled = values.copy()
         pulled[0] -= 1.0
-        value = -float(self._weights @ np.log(of_label[:, 0])) + 0.5 * float(
+        value = -float(self._weights @ np.log(of_labels)) + 0.5 * float(
             self._pull @ (pulled * pulled)
         )
-        of_learned = residual[:, self._learned]
-        gradient = self._pull * pulled
-        gradient[0] += float((residual * self._start).sum())
-        gradient[1 : -self._shape[1]] += (self._x.T @ of_learned).ravel()
-        gradient[-self._shape[1] :] += of_learned.sum(axis=0)
-        return value, gradient
+        probabilities[self._songs, self._answers] -= of_answers / of_labels[self._songs]
+        probabilities *= self._weights[:, None].astype(np.float32)
+        return value, self._pull * pulled + self._slope(probabilities)
+
+    def _probabilities(self, values: Float64) -> Float32:
+        """(n, n_genres) of each genre; what they lack of 1 is "something else"."""
+        trust, d, c = self.parts(values)
+        logits: Float32 = self._start * np.float32(trust)
+        logits[:, self._learned] += self._x @ d.astype(np.float32) + c.astype(np.float32)
+        peak = np.maximum(logits.max(axis=1, keepdims=True), 0)
+        logits -= peak
+        np.exp(logits, out=logits)
+        total = logits.sum(axis=1, keepdims=True)
+        logits /= total if self._closed else total + np.exp(-peak)
+        return logits
+
+    def _slope(self, residuals: Float32) -> Float64:
+        """The gradient of the likelihood by the parameters, from that by the logits."""
+        of_learned = residuals[:, self._learned]
+        gradient = np.empty(len(self._pull))
+        gradient[0] = float(np.vdot(residuals, self._start))
+        gradient[1 : -self._shape[1]] = (self._x.T @ of_learned).ravel()
+        gradient[-self._shape[1] :] = of_learned.sum(axis=0)
+        return gradient

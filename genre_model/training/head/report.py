@@ -27,7 +27,7 @@ from genre_model.evaluation.report import (
     TrackResult,
 )
 from genre_model.training.head.comparison import Rival, compare
-from genre_model.training.head.cross_validation import evaluate_out_of_fold
+from genre_model.training.head.cross_validation import right_out_of_fold
 from genre_model.training.training_set import CrossValidated, HeadOptions, TrainingSet, is_right
 
 Bools = NDArray[np.bool_]
@@ -94,7 +94,7 @@ def make_report(
         confusion=confusion_matrix(training_set, probabilities, shown),
         reliability=reliability(confidence, right),
         coverage_curve=coverage_curve(confidence, right),
-        learning_curve=learning_curve(training_set, options, cross_validated.strength)
+        learning_curve=learning_curve(training_set, options, cross_validated)
         if architecture == HEAD_ARCHITECTURE
         else (),
         mistakes=mistakes(training_set, cross_validated, right),
@@ -212,12 +212,15 @@ def coverage_curve(confidence: Float64, right: Bools) -> tuple[CoveragePoint, ..
 
 
 def learning_curve(
-    training_set: TrainingSet, options: HeadOptions, strength: float | None
+    training_set: TrainingSet, options: HeadOptions, cross_validated: CrossValidated
 ) -> tuple[LearningPoint, ...]:
-    """Out-of-fold accuracy with fewer tracks, evenly thinned within each genre."""
+    """Out-of-fold accuracy with fewer tracks, evenly thinned within each genre.
+
+    With the strength and the aggregation that were chosen for all of them, each track by itself.
+    """
     points: list[LearningPoint] = []
-    strengths = options.strengths if strength is None else (strength,)
-    plain = replace(options, context=False, play_history=False, strengths=strengths)
+    assert cross_validated.strength is not None
+    plain = replace(options, strengths=(cross_validated.strength,))
     rng = np.random.default_rng(abs(options.seed))
     order = rng.permutation(len(training_set.tracks))
     rank = np.zeros(len(order))
@@ -229,9 +232,8 @@ def learning_curve(
         part = training_set.part(kept)
         if len(kept) < MIN_LEARNING_TRACKS or len(set(part.truth.tolist())) < N_LEAST_GENRES:
             continue
-        cross_validated = evaluate_out_of_fold(part, plain)
-        right = is_right(cross_validated.probabilities, part.candidates)
-        interval = accuracy_interval(right, cross_validated.split.groups)
+        split, right = right_out_of_fold(part, plain, cross_validated.aggregation)
+        interval = accuracy_interval(right, split.groups)
         points.append(LearningPoint(len(kept), interval.value, interval.low, interval.high))
     return tuple(points)
 

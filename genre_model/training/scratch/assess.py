@@ -15,7 +15,7 @@ from genre_model.data.tracks import LabelledTrack
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.model.play_history import PlayHistorySpec, with_play_history
-from genre_model.training.calibration import Calibration, songs_of
+from genre_model.training.calibration import Calibration, Songs
 from genre_model.training.head.cross_validation import final_play_history, play_history_out_of_fold
 from genre_model.training.job import TrainingJob
 from genre_model.training.training_set import (
@@ -47,7 +47,7 @@ def assess_network(
     known = extract_fold(job.tracks, split, VALIDATION_FOLD, classifier)
     unknown = extract_fold(job.tracks, split, TEST_FOLD, classifier, on_failure)
     with_context = job.options.context and split.group_by == "artist"
-    known_songs = songs_of([extracted.features for extracted in known.extracted])
+    known_songs = Songs([extracted.features for extracted in known.extracted])
     known_groups = [context_group(track) for track in known.tracks]
     calibration = Calibration.choose(
         known_songs,
@@ -59,7 +59,7 @@ def assess_network(
     )
     groups = tuple(context_group(track) for track in unknown.tracks)
     slice_logits = [extracted.features for extracted in unknown.extracted]
-    probabilities = calibration.apply(songs_of(slice_logits), groups)
+    probabilities = calibration.apply(Songs(slice_logits), groups)
     tested = Split(
         np.zeros(len(groups), dtype=np.intp), groups, split.group_by, one_split(split.reason)
     )

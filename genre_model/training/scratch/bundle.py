@@ -21,7 +21,7 @@ from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationSpec, NetworkSpec
 from genre_model.data.folds import Split, split_tracks
 from genre_model.data.tracks import LabelledTrack
-from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, pack_out_of_fold
+from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, fingerprint_of, pack_out_of_fold
 from genre_model.evaluation.report import EpochReport, Report
 from genre_model.evaluation.report_files import new_bundle_id, report_files
 from genre_model.features.frontend import slice_shape
@@ -151,10 +151,10 @@ def finish_bundle(
         architecture=architecture.name,
     )
     out_of_fold = pack_out_of_fold(
-        [track.path for track in training_set.tracks],
+        [fingerprint_of(track.path) for track in training_set.tracks],
         tested.probabilities,
         manifest.bundle_id,
-        [track.path for track in tracks_seen(job, split)],
+        [fingerprint_of(track.path) for track in tracks_seen(job, split)],
     )
     contents = {name: draft.read(name) for name in draft.manifest.files}
     contents |= {**report_files(report), OUT_OF_FOLD: out_of_fold}
