@@ -77,6 +77,7 @@ BENCHMARKS = (
         0.7,
         ("--clips", "1000000"),
     ),
+    Benchmark("training_cost", "benchmarks.training_cost", ("{music}",), 1.0),
     Benchmark("retag", "benchmarks.retag", ("{music}", "--rounds", "2"), 1.3, ("--rounds", "5")),
     Benchmark(
         "load",

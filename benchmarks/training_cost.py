@@ -5,9 +5,9 @@
 
 Folds, fits, calibration, comparison with the shipped model, resampling, report and bundle, each
 size in a process of its own with one BLAS thread.  The features of MUSIC's labelled clips come from
-the cache; those of the larger sizes are made up, with tracks that scatter so widely around their
-genre's centre that half of them are told apart.  The ratio is to one fit of scikit-learn's logistic
-regression on the same tracks' mean features, in the same process.
+the cache; those of the larger sizes are made up, with tracks that scatter widely around their
+genre's centre.  The ratio is to one fit of scikit-learn's logistic regression on the same tracks'
+mean features, in the same process.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def main() -> None:
     if options.alone:
         print(json.dumps(measured(options)))
         return
-    sizes = {"clips": (MUSIC_GOAL_S, None)} if options.music else {}
+    sizes: dict[str, tuple[int, int | None]] = {}
+    if options.music:
+        sizes["clips"] = (MUSIC_GOAL_S, None)
     sizes |= {f"{n}x{n_genres}": goals for (n, n_genres), goals in MADE_UP.items()}
     rows = []
     for size, (goal_s, goal_mb) in sizes.items():
@@ -88,8 +90,10 @@ def in_own_process(size: str, options: argparse.Namespace) -> dict[str, float]:
     """The figures of one size."""
     folders = [str(options.music)] if options.music else []
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.training_cost", *folders, "--alone", size]
-        + ["--cache", str(options.cache)],
+        [
+            *(sys.executable, "-m", "benchmarks.training_cost", *folders),
+            *("--alone", size, "--cache", str(options.cache)),
+        ],
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         text=True,
@@ -170,7 +174,7 @@ def made_up(
         track = LabelledTrack(
             Path(f"{number}.mp3"),
             (f"Genre {genre}",),
-            artist=f"Artist {genre} {number // n_genres // TRACKS_PER_ARTIST}",
+            artist=f"Artist {number // TRACKS_PER_ARTIST}",
         )
         yield (
             track,
