@@ -93,7 +93,7 @@ class Served:
         )
         self.output = ""
         try:
-            self.address = self.wait_for(r"doubtful at (\S+)\n")
+            self.address = self.wait_for(r"unsure at (\S+)\n")
         except BaseException:
             self.kill()
             raise

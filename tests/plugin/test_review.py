@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -16,6 +17,8 @@ from plugin_files import file_genres
 pty = pytest.importorskip("pty", reason="there are no such terminals on Windows")
 
 QUESTION = "Quit?"
+AT_THE_END = "Enter to finish, or Undo?"
+QUESTION_OR_END = (QUESTION, AT_THE_END)
 # No player, no viewer: this notes what it is asked to show.
 NOTES = "import sys; open({file!r}, 'a').write(repr(sys.argv[1:]) + '\\n')"
 
@@ -48,12 +51,13 @@ class Session:
         return bool(piece)
 
     def wait_for(self, text, seconds=60):
-        """Read until a text comes that has not been waited for."""
+        """Read until a text comes, or one of several, that has not been waited for."""
         end = time.monotonic() + seconds
-        while text not in self.output[self.seen :]:
+        texts = re.compile("|".join(map(re.escape, [text] if isinstance(text, str) else text)))
+        while not (found := texts.search(self.output, self.seen)):
             assert time.monotonic() < end, self.output
             assert self.read(), self.output
-        self.seen = self.output.index(text, self.seen) + len(text)
+        self.seen = found.end()
 
     def say(self, *answers, question=QUESTION):
         for answer in answers:
@@ -65,6 +69,9 @@ class Session:
         """The last line, when it has ended."""
         end, ended = time.monotonic() + 60, False
         while self.read():
+            if AT_THE_END in self.output[self.seen :]:
+                self.seen = len(self.output)
+                os.write(self.master, b"\n")
             assert time.monotonic() < end, self.output
             if self.process.poll() is not None and not ended:  # its workers end soon after it
                 end, ended = time.monotonic() + 10, True
@@ -357,14 +364,38 @@ def test_a_genre_that_is_typed_is_taken_for_what_it_says(doubtful):
     assert genres == {"Ambient", "Soul", "Pop"}
 
 
-def test_the_last_decision_can_be_undone(doubtful):
+def test_one_decision_after_the_other_is_undone_also_after_the_last_track(doubtful):
     beet = doubtful(Unsure_1=None, Unsure_2=None)
-    session = Session(beet, "cnnreview").say("u", "Rock", "u", "Jazz", "s")
+    answers = ("u", "Rock", "Jazz", "u", "u", "Jazz", "Electronic", "u", "s")
+    session = Session(beet, "cnnreview").say(*answers, question=QUESTION_OR_END)
     assert "accepted 0, corrected 1, skipped 1" in session.end()
     assert "There is no decision to undo." in session.output
-    assert session.output.count("undone: ") == 1
+    assert session.output.count("undone: ") == 3
     assert sorted(beet.genres().values()) == ["", "Jazz"]
     assert sorted(map(tuple, (file_genres(p) for p in beet.paths().values()))) == [(), ("Jazz",)]
+
+
+def test_a_decision_is_for_the_album_or_the_artist_where_that_is_asked(doubtful, tone):
+    tone("Unsure", "Other", folder="music/b", album="B")
+    tone("Unsure", "Alone", folder="music/c", album="C", artist="Somebody")
+    beet = doubtful(Unsure_1=None, Unsure_2=None)
+    session = Session(beet, "cnnreview", "title:Unsure_").say("l", "l", "l", "Jazz")
+    session.say("u", "r", "Rock", question=QUESTION_OR_END)
+    assert session.end().startswith("accepted 0, corrected 2, skipped 0, left 0")
+    for line in (
+        "The decision is for 2 undecided tracks of this album.",
+        "The decision is for this track.",
+        "-> Jazz (2 tracks)",
+        "undone: Artist - Album - Unsure_",
+        " and 1 more\n",
+        "The decision is for 2 undecided tracks of this artist.",
+    ):
+        assert line in session.output
+    assert beet.genres() == {"Unsure_1": "Rock", "Unsure_2": "Rock", "Other": "", "Alone": ""}
+    session = Session(beet, "cnnreview").say("l", "r", "s", "s")
+    assert "skipped 2" in session.end()
+    assert "No other undecided track has this album." in session.output
+    assert "No other undecided track has this artist." in session.output
 
 
 def test_the_tab_key_completes_the_genres_of_the_library(doubtful):

@@ -499,7 +499,7 @@ def test_without_flask_it_is_a_sentence(doubtful, tmp_path, monkeypatch):
 def test_without_doubts_it_says_so_and_ends(doubtful):
     beet = doubtful(Rock=None)
     output = beet("cnnreview", "--web")
-    assert output.splitlines()[0] == "no tracks are in doubt"
+    assert output.splitlines()[0] == "no tracks are unsure"
     assert output.splitlines()[1].startswith("accepted 0, corrected 0, skipped 0, left 0")
 
 

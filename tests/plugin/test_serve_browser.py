@@ -100,7 +100,7 @@ def test_the_end_says_what_was_done_and_what_to_do_next(browser, doubtful, page)
     browser.wait_for("document.getElementById('done').checkVisibility()")
     assert browser.text("#done-counts").split("\n") == [
         "1 as the model said",
-        "1 skipped: they stay in doubt",
+        "1 skipped: they stay unsure",
     ]
     assert "beet cnntrain" in browser.text("#done-next")
     assert not browser.run("document.getElementById('picture').checkVisibility()")
@@ -126,8 +126,8 @@ def test_a_decision_is_for_the_album_where_that_is_asked(browser, doubtful, page
     options = "[...document.querySelectorAll('#scope option')].map(o => o.textContent)"
     assert browser.run(options) == [
         "this track",
-        "all 3 in doubt of this album",
-        "all 3 in doubt by this artist",
+        "all 3 unsure tracks of this album",
+        "all 3 unsure tracks by this artist",
     ]
     assert browser.run("document.getElementById('scope').value") == "track"
     browser.run("document.getElementById('scope').value = 'album'")

@@ -1,6 +1,6 @@
-"""What a review is, whoever asks: which tracks are in doubt, and what the user decides about them.
+"""What a review is, whoever asks: which tracks are unsure, and what the user decides about them.
 
-``review_terminal`` asks at a terminal, ``serve`` on a page.
+``terminal`` asks at a terminal, ``web`` on a page.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class Review:
-    """The doubtful tracks; does at once what is decided about them, and counts."""
+    """The unsure tracks; does at once what is decided about them, and counts."""
 
     def __init__(self, session: Session, lib: Library) -> None:
         """Load the model.
@@ -67,7 +67,7 @@ class Review:
         self.batch = 0  # of the last decisions
 
     def run(self, items: Sequence[Item], ask: Callable[[], bool]) -> None:
-        """Find the doubtful ones among tracks, have somebody asked about them, sum up.
+        """Find the unsure ones among tracks, have somebody asked about them, sum up.
 
         ``ask`` says whether it came to its end.
         """
@@ -141,7 +141,7 @@ class Review:
         return name in self.new_names or any(name == score.genre for score in uncertain.song.ranked)
 
     def fellows(self, uncertain: UncertainTrack, scope: Scope) -> list[UncertainTrack]:
-        """The other doubtful tracks of its album or artist about which nothing was decided."""
+        """The other unsure tracks of its album or artist about which nothing was decided."""
         if scope is Scope.TRACK:
             return []
         whose = key_of(uncertain, scope)

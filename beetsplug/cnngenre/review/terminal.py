@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +13,24 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.config import UserError, play_command
+from beetsplug.cnngenre.config import play_command
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import track_name
+from beetsplug.cnngenre.review.prompt import (
+    AT_THE_END,
+    CHOICES,
+    NobodyAnswersError,
+    ask_choice,
+    ask_text,
+    check_input,
+    completing,
+    ending,
+)
 from beetsplug.cnngenre.review.session import Review
 from beetsplug.cnngenre.review.uncertain import (
     DECIDED,
     N_SHOWN,
+    Scope,
     State,
     UncertainTrack,
     candidates,
@@ -34,20 +42,6 @@ if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.explain import Explain
 
 
-CHOICES = {
-    "a": "accept",
-    "c": "choose",
-    "s": "skip",
-    "p": "play",
-    "i": "picture",
-    "u": "undo",
-    "q": "quit",
-}
-
-
-PROMPT = "A genre, its number, or: Accept, Choose, Skip, Play, pIcture, Undo, Quit?"
-
-
 class Step(Enum):
     """Where to go after a question."""
 
@@ -56,12 +50,11 @@ class Step(Enum):
     QUIT = "quit"
 
 
-class NobodyAnswersError(Exception):
-    """The input has ended."""
+STEPS = {"skip": Step.ON, "undo": Step.BACK, "quit": Step.QUIT}
 
 
 class TerminalReview:
-    """Asks about one doubtful track after the other."""
+    """Asks about one unsure track after the other."""
 
     def __init__(self, session: Session, lib: Library) -> None:
         """Load the model.
@@ -76,7 +69,7 @@ class TerminalReview:
         self.explain: Explain | None = None
 
     def run(self, items: list[Item]) -> None:
-        """Go through the doubtful ones among tracks, those that teach most first."""
+        """Go through the unsure ones among tracks, those that teach most first."""
         self.review.run(items, self.go_through)
 
     def go_through(self) -> bool:
@@ -85,8 +78,11 @@ class TerminalReview:
         place = 0
         try:
             with completing(self.names):
-                while 0 <= place < len(uncertain_tracks):
-                    place = self.next_place(place, self.at(place))
+                while place < len(uncertain_tracks) or self.goes_back():
+                    step = self.at(place) if place < len(uncertain_tracks) else Step.BACK
+                    if step is Step.QUIT:
+                        break
+                    place = self.take_back(place) if step is Step.BACK else place + 1
         except NobodyAnswersError:
             return False  # ends as Ctrl-C does: what is decided is done
         finally:
@@ -97,31 +93,39 @@ class TerminalReview:
     def at(self, place: int) -> Step:
         """Ask about the track at a place, unless somebody else has changed it."""
         uncertain = self.review.uncertain_tracks[place]
+        if uncertain.state in DECIDED:  # with its album or artist
+            return Step.ON
         item = self.review.unchanged(uncertain)
         if item is None:
             self.review.leave_alone(uncertain, State.GONE)
             return Step.ON
         return self.ask(item, uncertain, f"{place + 1}/{len(self.review.uncertain_tracks)}")
 
-    def next_place(self, place: int, step: Step) -> int:
-        """Where to go on; behind the end where the user has enough."""
-        if step is Step.QUIT:
-            return len(self.review.uncertain_tracks)
-        return self.take_back(place) if step is Step.BACK else place + 1
+    def goes_back(self) -> bool:
+        """Whether the user undoes a decision when all are made."""
+        if not self.review.decisions:
+            return False
+        ui.print_()
+        try:
+            return ask_text(AT_THE_END).strip().lower() in ("u", "undo")
+        except NobodyAnswersError:  # nothing is left to be answered
+            return False
 
     def take_back(self, place: int) -> int:
         """Undo the last decision; the place of its track, which is asked about again."""
         if not self.review.decisions:
             ui.print_("  There is no decision to undo.")
             return place
-        uncertain, state = self.review.take_back_all()[-1]
+        taken_back = self.review.take_back_all()
+        uncertain, state = taken_back[-1]
         name = track_name(uncertain.verdict.item)
         if state is State.FAILED:
             return place
         if state is State.GONE:
             self.log.warning("{}: left alone, changed elsewhere", name)
             return place
-        say(f"  undone: {name}")
+        others = f" and {len(taken_back) - 1} more" if len(taken_back) > 1 else ""
+        say(f"  undone: {name}{others}")
         return self.review.uncertain_tracks.index(uncertain)
 
     def ask(self, item: Item, uncertain: UncertainTrack, place: str) -> Step:
@@ -129,23 +133,23 @@ class TerminalReview:
         ui.print_()
         say(f"{place}  {track_name(item)}")
         ui.print_(f"  {candidates(uncertain.song.ranked[:N_SHOWN])}")
+        scope = Scope.TRACK
         while True:
             answer = ask_choice()
             genres = self.genres_of_answer(answer, uncertain)
             if genres:
-                self.decide(item, uncertain, genres)
+                self.decide(uncertain, genres, scope)
                 return Step.ON
             if answer == "skip":
                 self.review.skip(uncertain)
-                return Step.ON
-            if answer == "undo":
-                return Step.BACK
-            if answer == "quit":
-                return Step.QUIT
+            if answer in STEPS:
+                return STEPS[answer]
             if answer == "play":
                 self.play(Path(item.filepath))
             elif answer == "picture":
                 self.show_picture(item)
+            elif answer in ("album", "artist"):
+                scope = self.other_scope(uncertain, scope, Scope(answer))
 
     def genres_of_answer(self, answer: str, uncertain: UncertainTrack) -> tuple[str, ...]:
         """The genres that an answer means; none where it decides nothing."""
@@ -195,13 +199,28 @@ class TerminalReview:
                 self.review.new_names.add(name)
         return name in self.review.new_names
 
-    def decide(self, item: Item, uncertain: UncertainTrack, genres: tuple[str, ...]) -> None:
+    def other_scope(self, uncertain: UncertainTrack, scope: Scope, asked: Scope) -> Scope:
+        """What the decision is for when the user asks for an album or artist, or once more."""
+        n = len(self.review.fellows(uncertain, asked))
+        if scope is asked:
+            ui.print_("  The decision is for this track.")
+            return Scope.TRACK
+        if not n:
+            ui.print_(f"  No other undecided track has this {asked.value}.")
+            return scope
+        ui.print_(f"  The decision is for {n + 1} undecided tracks of this {asked.value}.")
+        return asked
+
+    def decide(self, uncertain: UncertainTrack, genres: tuple[str, ...], scope: Scope) -> None:
         """Do what the user has decided, and say so."""
-        state = self.review.decide(uncertain, genres)
-        if state in DECIDED:
-            ui.print_(f"  -> {'; '.join(genres)}")
-        elif state is State.GONE:
-            self.log.warning("{}: left alone, changed elsewhere", item)
+        asked_about = [uncertain, *self.review.fellows(uncertain, scope)]
+        states = self.review.decide_all(asked_about, genres)
+        n = sum(state in DECIDED for state in states)
+        if n:
+            ui.print_(f"  -> {'; '.join(genres)}{f' ({n} tracks)' if n > 1 else ''}")
+        for one, state in zip(asked_about, states, strict=True):
+            if state is State.GONE:
+                self.log.warning("{}: left alone, changed elsewhere", one.verdict.item)
 
     def play(self, file: Path) -> None:
         """Play a track; a player that has the terminal is waited for, and Ctrl-C ends just that."""
@@ -220,7 +239,7 @@ class TerminalReview:
             self.log.warning("cannot play {}: {}", file, error)
 
     def show_picture(self, item: Item) -> None:
-        """Show why the model is in doubt."""
+        """Show why the model is unsure."""
         from beetsplug.cnngenre.classify.explain import Explain
         from genre_model.core.errors import GenreModelError
         from genre_model.explain.viewer import show
@@ -236,84 +255,6 @@ class TerminalReview:
                 show(picture)
             except GenreModelError as error:
                 self.log.warning("{}", error)
-
-
-def check_input() -> None:
-    """Make sure that there is a terminal to ask at: lines of a file are nobody's decisions.
-
-    Raises:
-        UserError: There is none.
-    """
-    if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
-        raise UserError("cnnreview: it asks questions, and its input is not a terminal")
-
-
-@contextmanager
-def ending() -> Iterator[None]:
-    """Around a question: whatever else ends it ends its line too.
-
-    Raises:
-        NobodyAnswersError: The input has ended, which beets calls an error of the user's.
-    """
-    try:
-        yield
-    except (EOFError, UserError) as error:
-        ui.print_()
-        raise NobodyAnswersError from error
-    except KeyboardInterrupt:
-        ui.print_()
-        raise
-
-
-def ask_choice() -> str:
-    """What to do with a track: the word of a choice, or genres as they were typed.
-
-    A choice is its letter or its whole word; whatever else is typed is a genre, or the number of
-    one.  Enter skips: a genre in doubt is not to be written by inattention.
-    """
-    while True:
-        text = ask_text(PROMPT).strip()
-        answer = CHOICES.get(text.lower(), text) or "skip"
-        if len(answer) > 1 or answer.isdecimal():
-            return answer
-        ui.print_(f"  {answer} is no choice; a genre of one letter can be typed after c")
-
-
-@contextmanager
-def completing(names: Sequence[str]) -> Iterator[None]:
-    """The Tab key completes names, where Python has readline."""
-    try:
-        import readline
-    except ImportError:  # Windows
-        yield
-        return
-    former, delimiters = readline.get_completer(), readline.get_completer_delims()
-
-    def complete(text: str, state: int) -> str | None:
-        found = [name for name in names if name.casefold().startswith(text.lstrip().casefold())]
-        return found[state] if text.strip() and state < len(found) else None
-
-    readline.set_completer(complete)
-    readline.set_completer_delims(";")
-    readline.parse_and_bind("tab: complete")
-    try:
-        yield
-    finally:
-        readline.set_completer(former)
-        readline.set_completer_delims(delimiters)
-
-
-def ask_text(prompt: str) -> str:
-    """A line of text.
-
-    The prompt is the input's own, not one printed before it: readline draws the line anew.
-    """
-    while True:
-        with ending():
-            try:
-                return input(f"{prompt} ")
-            except UnicodeDecodeError:
-                check_input()
 
 
 def player_command(file: Path) -> list[str] | None:

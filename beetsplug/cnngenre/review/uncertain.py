@@ -18,7 +18,7 @@ N_SHOWN = 5
 
 
 class State(Enum):
-    """What has become of a doubtful track; the value is the word in the summary line."""
+    """What has become of an unsure track; the value is the word in the summary line."""
 
     ACCEPTED = "accepted"
     CORRECTED = "corrected"
@@ -36,7 +36,7 @@ DECIDED = (State.ACCEPTED, State.CORRECTED)
 
 @dataclass(slots=True, eq=False)
 class UncertainTrack:
-    """A track that the model is in doubt about, as it was found, and what has become of it.
+    """A track that the model is unsure about, as it was found, and what has become of it.
 
     ``genres`` are those that the library should have for it, unless somebody else has been there.
     """
@@ -57,7 +57,7 @@ class Scope(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision, to be taken back: the doubt's state before, and the track's, if it changed.
+    """One decision, to be taken back: the state before, and what has changed of the track.
 
     Those about several tracks at once have the same ``batch``.
     """

@@ -53,7 +53,7 @@ class Answer:
     """What the user has decided: ``genres`` that were offered, or a ``text`` as typed.
 
     ``meant``: the user was asked about names that neither the model nor the library has, and means
-    them.  ``scope``: whether it is for the other doubtful tracks of the album or artist as well.
+    them.  ``scope``: whether it is for the other unsure tracks of the album or artist as well.
     """
 
     track: int
@@ -83,7 +83,7 @@ class Page:
         }
 
     def uncertain(self, track: int) -> UncertainTrack:
-        """One of the doubtful tracks; others are none of the page's business."""
+        """One of the unsure tracks; others are none of the page's business."""
         if track not in self.places:
             raise RefusedError("There is no such track in this review.", 404)
         return self.review.uncertain_tracks[self.places[track]]

@@ -1,6 +1,6 @@
 """What the review page asks for, and the answers.
 
-``/tracks`` are the doubtful ones in their order, a few at a time; ``/tracks/ID`` is one of them,
+``/tracks`` are the unsure ones in their order, a few at a time; ``/tracks/ID`` is one of them,
 with its ``audio`` and its ``picture``; ``/decide``, ``/skip``, ``/again`` and ``/undo`` change
 something.  Items are touched in the library's thread only; files are sent in the request's.
 """

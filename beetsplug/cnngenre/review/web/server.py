@@ -63,7 +63,7 @@ class Serve:
         self.review = Review(session, lib)
 
     def run(self, items: list[Item], *, show: bool) -> None:
-        """Find the doubtful ones among tracks, and serve them; with ``show``, in a browser."""
+        """Find the unsure ones among tracks, and serve them; with ``show``, in a browser."""
         self.review.run(items, lambda: self.serve(show=show))
 
     def serve(self, *, show: bool) -> bool:
@@ -78,7 +78,7 @@ class Serve:
 
         n_uncertain = len(self.review.uncertain_tracks)
         if not n_uncertain:
-            ui.print_("no tracks are in doubt")
+            ui.print_("no tracks are unsure")
             return True
         assert self.socket is not None
         guard = Guard(HOST, self.socket.getsockname()[1])
@@ -90,7 +90,7 @@ class Serve:
         )
         self.socket.close()  # the server has its own
         try:
-            ui.print_(f"{n_uncertain} doubtful at {guard.address}")
+            ui.print_(f"{n_uncertain} unsure at {guard.address}")
             ui.print_("Only this machine can open it. Ctrl-C ends it; what is decided is kept.")
             with ExitStack() as stack:
                 if show:

@@ -128,12 +128,12 @@ function showTrack(track) {
   }
 }
 
-// What the decision is for: the track, or all in doubt of its album or artist.
+// What the decision is for: the track, or all unsure ones of its album or artist.
 function showScope(track) {
   const { album, artist } = track.fellows;
   const options = [["track", "this track"]];
-  if (album) options.push(["album", `all ${album + 1} in doubt of this album`]);
-  if (artist) options.push(["artist", `all ${artist + 1} in doubt by this artist`]);
+  if (album) options.push(["album", `all ${album + 1} unsure tracks of this album`]);
+  if (artist) options.push(["artist", `all ${artist + 1} unsure tracks by this artist`]);
   $("scope").replaceChildren(
     ...options.map(([value, text]) => Object.assign(element("option", text), { value })),
   );
@@ -150,7 +150,7 @@ function showDone(progress) {
   const counts = [
     [progress.accepted, "as the model said"],
     [progress.corrected, "corrected by you"],
-    [progress.skipped, "skipped: they stay in doubt"],
+    [progress.skipped, "skipped: they stay unsure"],
     [progress.failed, "failed: their files cannot be read or written"],
     [progress.gone, "changed elsewhere, and left as they are"],
   ];

@@ -1,0 +1,107 @@
+"""Questions at a terminal: their words, what the answers mean, and the end of the input."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from beets import ui
+
+from beetsplug.cnngenre.config import UserError
+
+CHOICES = {
+    "a": "accept",
+    "c": "choose",
+    "s": "skip",
+    "p": "play",
+    "i": "picture",
+    "l": "album",
+    "r": "artist",
+    "u": "undo",
+    "q": "quit",
+}
+PROMPT = "A genre or number; Accept Choose Skip Play pIcture aLbum aRtist Undo Quit?"
+AT_THE_END = "That was the last one. Enter to finish, or Undo?"
+
+
+class NobodyAnswersError(Exception):
+    """The input has ended."""
+
+
+def check_input() -> None:
+    """Make sure that there is a terminal to ask at: lines of a file are nobody's decisions.
+
+    Raises:
+        UserError: There is none.
+    """
+    if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
+        raise UserError("cnnreview: it asks questions, and its input is not a terminal")
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Around a question: whatever else ends it ends its line too.
+
+    Raises:
+        NobodyAnswersError: The input has ended, which beets calls an error of the user's.
+    """
+    try:
+        yield
+    except (EOFError, UserError) as error:
+        ui.print_()
+        raise NobodyAnswersError from error
+    except KeyboardInterrupt:
+        ui.print_()
+        raise
+
+
+def ask_choice() -> str:
+    """What to do with a track: the word of a choice, or genres as they were typed.
+
+    A choice is its letter or its whole word; whatever else is typed is a genre, or the number of
+    one.  Enter skips: a guess is not to be written by inattention.
+    """
+    while True:
+        text = ask_text(PROMPT).strip()
+        answer = CHOICES.get(text.lower(), text) or "skip"
+        if len(answer) > 1 or answer.isdecimal():
+            return answer
+        ui.print_(f"  {answer} is no choice; a genre of one letter can be typed after c")
+
+
+@contextmanager
+def completing(names: Sequence[str]) -> Iterator[None]:
+    """The Tab key completes names, where Python has readline."""
+    try:
+        import readline
+    except ImportError:  # Windows
+        yield
+        return
+    former, delimiters = readline.get_completer(), readline.get_completer_delims()
+
+    def complete(text: str, state: int) -> str | None:
+        found = [name for name in names if name.casefold().startswith(text.lstrip().casefold())]
+        return found[state] if text.strip() and state < len(found) else None
+
+    readline.set_completer(complete)
+    readline.set_completer_delims(";")
+    readline.parse_and_bind("tab: complete")
+    try:
+        yield
+    finally:
+        readline.set_completer(former)
+        readline.set_completer_delims(delimiters)
+
+
+def ask_text(prompt: str) -> str:
+    """A line of text.
+
+    The prompt is the input's own, not one printed before it: readline draws the line anew.
+    """
+    while True:
+        with ending():
+            try:
+                return input(f"{prompt} ")
+            except UnicodeDecodeError:
+                check_input()
