@@ -37,6 +37,7 @@ class CnnGenrePlugin(BeetsPlugin):
         }
         if self.runs_in_imports():
             self.import_stages = [self.imported]
+            self.register_listener("import_task_created", self.found)
             self.register_listener("import_task_files", self.files_are_in_place)
             self.register_listener("import", self.import_is_over)
 
@@ -58,6 +59,10 @@ class CnnGenrePlugin(BeetsPlugin):
     def imported(self, session: ImportSession, task: ImportTask) -> None:
         """Import stage: classify the task's tracks and set their genres in the database."""
         self.import_stage.imported(session, task)
+
+    def found(self, session: ImportSession, task: ImportTask) -> None:
+        """Event: the importer has found an album or a track, and comes to it later."""
+        self.import_stage.found(task)
 
     def files_are_in_place(self, session: ImportSession, task: ImportTask) -> None:
         """Event: the importer has moved a task's files, and written them where it does."""

@@ -15,17 +15,26 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 
 # Runs first in each process: opening a file takes a while, or ends its process, by its name.
 TROUBLE = """
-import os, signal, time
+import os, pathlib, signal, time
 import genre_model.audio.decode as audio
 plain = audio.open_audio
 def open_audio(path, rate_hz):
     time.sleep(float(os.environ.get("SLOW", 0)))
     if "killer" in path.name:
         os.kill(os.getpid(), signal.SIGKILL)
+    if "MEET" in os.environ:
+        meet(pathlib.Path(os.environ["MEET"]), path.name)
     if "buggy" in path.name:
         raise ZeroDivisionError("a bug at " + path.name)
     return plain(path, rate_hz)
 audio.open_audio = open_audio
+def meet(folder, name):
+    (folder / name).touch()
+    end = time.monotonic() + 30
+    while len(list(folder.iterdir())) == 1:
+        if time.monotonic() > end:
+            (folder / "was alone").touch()
+        time.sleep(0.01)
 """
 MAIN = "import sys; from genre_model.cli.main import main; sys.exit(main())"
 NAMES = [f"{genre}_{n}" for n in range(7) for genre in ("Rock", "Jazz")]
@@ -231,6 +240,19 @@ def test_singletons_are_imported_beside_one_that_kills_its_decoder(
     assert "Rock_killer: the decoder crashed" in errors
     assert beet.genres() == expected(names) | {"Rock_killer": ""}
     assert wait_for(lambda: not family(beet))
+
+
+def test_the_next_singleton_is_begun_while_one_is_waited_for(beet, tone, tmp_path, trouble):
+    names = ["Rock_1", "Jazz_2", "Rock_3"]
+    for name in names:
+        tone(name.partition("_")[0], name)
+    place = tmp_path / "at once"
+    place.mkdir()
+    meeting = trouble | {"MEET": str(place)}
+    process = start(beet, "import", "-A", "-s", str(tmp_path / "music"), variables=meeting)
+    process.communicate(timeout=120)
+    assert not (place / "was alone").exists()
+    assert beet.genres() == expected(names)
 
 
 @pytest.mark.parametrize("command", ["classify", "explain", "spectrogram", "slices"])

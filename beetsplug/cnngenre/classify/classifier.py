@@ -20,6 +20,7 @@ from beetsplug.cnngenre.classify.context import (
 )
 from beetsplug.cnngenre.classify.labels import play_history_of
 from beetsplug.cnngenre.classify.models import find_bundle
+from beetsplug.cnngenre.classify.upcoming import AheadPool, Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.library import Tracks
 from beetsplug.cnngenre.session import Session
@@ -39,7 +40,6 @@ from genre_model.model.play_history import song_with_play_history
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
 
 if TYPE_CHECKING:
-    from genre_model.extraction.workers import ExtractorPool
     from genre_model.model.classifier import Classifier, SongFeatures
 
 
@@ -73,13 +73,21 @@ class Verdict:
 class TrackClassifier:
     """A model with the user's wishes about its answers."""
 
-    def __init__(self, session: Session, lib: Library, *, lasting: bool = False) -> None:
+    def __init__(
+        self,
+        session: Session,
+        lib: Library,
+        *,
+        lasting: bool = False,
+        upcoming: Upcoming | None = None,
+    ) -> None:
         """Read the model; its network is loaded when a track has to be classified.
 
         Args:
             session: What the command or the import works with.
             lib: Where an artist's other tracks are.
             lasting: Keep worker processes, once there are some, for the next tracks.
+            upcoming: What they may begin with before there is to be a verdict on it.
 
         Raises:
             UserError: The model or the wishes about its genres are not usable.
@@ -90,7 +98,8 @@ class TrackClassifier:
         self._lib = lib
         self._cache = session.cache()
         self._lasting = lasting
-        self._pool: ExtractorPool | None = None
+        self._upcoming = upcoming or Upcoming()
+        self._pool: AheadPool | None = None
         try:
             bundle = find_bundle(
                 session.options.model,
@@ -181,14 +190,14 @@ class TrackClassifier:
             else memorable(self.classifier.probabilities(extracted))
         )
 
-    def _pool_for(self, n_files: int) -> ExtractorPool:
+    def _pool_for(self, n_files: int) -> AheadPool:
         """The workers for so many files, or more."""
         from genre_model.extraction.dask_workers import pool_for
         from genre_model.extraction.extractor import Effort
 
         options = self._options
         if self._pool is None:
-            self._pool = pool_for(
+            workers = pool_for(
                 self.classifier,
                 self._cache,
                 Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
@@ -196,6 +205,7 @@ class TrackClassifier:
                 n_files=options.threads if self._lasting else n_files,
                 dask=options.dask if n_files else None,
             )
+            self._pool = AheadPool(workers, self._upcoming, lambda i: file_of(self._task(i)))
         return self._pool
 
     def extract(self, path: Path) -> SongFeatures | str:

@@ -10,6 +10,7 @@ import confuse
 from beets.importer import Action as Choice
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
+from beetsplug.cnngenre.classify.upcoming import Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import track_name, unedited
@@ -39,6 +40,12 @@ class ImportStage:
         self._journal: Journal | None = None
         self._tagged: set[int | None] = set()
         self._counts = Counter[Action]()
+        self._upcoming = Upcoming()
+
+    def found(self, task: ImportTask) -> None:
+        """The importer will come to a task, sooner or later, unless it is skipped."""
+        if not self._disabled:
+            self._upcoming.add(task.items)
 
     def imported(self, session: ImportSession, task: ImportTask) -> None:
         """Classify the task's tracks and set their genres in the database.
@@ -54,6 +61,7 @@ class ImportStage:
             self._journal = begin(
                 ours, "import", track_classifier.bundle_id, track_classifier.target
             )
+        self._upcoming.reached(task.imported_items())
         try:
             done: list[tuple[Verdict, TagPlan]] = []
             for verdict in track_classifier.verdicts(task.imported_items()):
@@ -121,7 +129,8 @@ class ImportStage:
         if self._track_classifier is None and not self._disabled:
             try:
                 ours = self._setup.session()
-                self._track_classifier = TrackClassifier(ours, lib, lasting=True), ours
+                track_classifier = TrackClassifier(ours, lib, lasting=True, upcoming=self._upcoming)
+                self._track_classifier = track_classifier, ours
             except (UserError, confuse.ConfigError) as error:
                 self._disable(error)
         return self._track_classifier
