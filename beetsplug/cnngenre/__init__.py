@@ -33,7 +33,8 @@ class CnnGenrePlugin(BeetsPlugin):
         self.config.add(DEFAULTS)
         self.item_types = FIELDS
         self.album_types = {
-            name: FIELDS[name] for name in ("cnngenre_written", "cnngenre_previous")
+            name: FIELDS[name]
+            for name in ("cnngenre_written", "cnngenre_respelled", "cnngenre_previous")
         }
         if self.runs_in_imports():
             self.import_stages = [self.imported]

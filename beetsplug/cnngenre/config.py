@@ -6,12 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import beets
 import confuse
 from beets import ui
 from beets.ui import UserError as UserError  # type: ignore[attr-defined]  # its home in beets 2.7
+
+if TYPE_CHECKING:
+    from genre_model.data.genre_tree import ParentsOrder
 
 # Every key with its default; docs/configuration.md and config_example.yaml say what each is for.
 DEFAULTS: dict[str, Any] = {
@@ -26,6 +29,8 @@ DEFAULTS: dict[str, Any] = {
     "count": 1,
     "second_threshold": 0.25,
     "genres": None,
+    "ignore": [],
+    "parents": False,
     "model": None,
     "thorough": False,
     "time_limit": 60,
@@ -73,8 +78,8 @@ GenresWish = str | Sequence[str] | Mapping[str, str | None] | None
 class Options:
     """What the user wants.
 
-    ``threshold`` None means the model's own.  ``reviewed``, by the command line only: what
-    was decided in a review may be replaced, or taken back, too.
+    ``threshold`` None means the model's own.  By the command line only: ``reviewed``, what was
+    decided in a review may be replaced, or taken back, too; ``only``, no other genres.
     """
 
     force: bool
@@ -86,6 +91,8 @@ class Options:
     count: int
     second_threshold: float
     genres: GenresWish
+    ignore: tuple[str, ...]
+    parents: ParentsOrder | None
     model: str | None
     thorough: bool
     time_limit: float | None
@@ -96,6 +103,7 @@ class Options:
     cache: bool
     cache_megabytes: int
     reviewed: bool = False
+    only: tuple[str, ...] | None = None
 
 
 def check_keys(config: confuse.Subview) -> None:
@@ -140,6 +148,13 @@ def wants_write_in_place() -> bool:
     return bool(beets.config["cnngenre"]["write_in_place"].get(bool))
 
 
+def lastgenre_file(key: str) -> Path | None:
+    """A file that the user has given to lastgenre, as its tree or its list of genres."""
+    view = beets.config["lastgenre"][key]
+    value = view.get() if view.exists() else None
+    return Path(view.as_filename()) if isinstance(value, str) and value else None
+
+
 def play_command() -> str | None:
     """The command of beets' plugin ``play``; None where there is none."""
     command = beets.config["play"]["command"]
@@ -166,6 +181,8 @@ def read_options(config: confuse.Subview) -> Options:
         count=at_least_one(config, "count") or 1,
         second_threshold=fraction(config, "second_threshold") or 0.0,
         genres=genres_wish(config["genres"].get()),
+        ignore=names_in(config["ignore"].get()),
+        parents=parents_order(config["parents"].get()),
         model=config["model"].get(confuse.Optional(str)),
         thorough=config["thorough"].get(bool),
         time_limit=seconds(config, "time_limit"),
@@ -176,6 +193,32 @@ def read_options(config: confuse.Subview) -> Options:
         cache=config["cache"].get(bool),
         cache_megabytes=at_least_one(config, "cache_megabytes") or 1024,
     )
+
+
+def names_in(value: Any) -> tuple[str, ...]:
+    """Names that are a list, or one text with commas between them.
+
+    Raises:
+        UserError: They are neither.
+    """
+    if value is None or isinstance(value, str):
+        value = (value or "").split(",")
+    if not isinstance(value, Sequence):
+        raise UserError(f"cnngenre: a list of genres is wanted, not {value}")
+    return tuple(name for name in (str(one).strip() for one in value) if name)
+
+
+def parents_order(value: Any) -> ParentsOrder | None:
+    """Where the parents of a genre go.
+
+    Raises:
+        UserError: It is nowhere that they can.
+    """
+    if value in (None, False, "no"):
+        return None
+    if value in ("before", "after"):
+        return value  # type: ignore[no-any-return]
+    raise UserError(f"cnngenre: parents must be before, after or no, not {value}")
 
 
 def one_of(config: confuse.Subview, key: str, names: Sequence[str]) -> Any:

@@ -6,6 +6,7 @@
 ``cnngenre_model``        the model that classified the track
 ``cnngenre_written``      the genres that the plugin gave the track
 ``cnngenre_reviewed``     the genres that you gave it in a review
+``cnngenre_respelled``    its genres, where `cnnspelling` has changed how they are spelled
 ``cnngenre_previous``     its genres before the plugin, or a review, changed them
 ``cnngenre_file``         the genre tag of its file before, and the genres written instead, in JSON
 """
@@ -23,6 +24,7 @@ FIELDS: dict[str, types.Type[Any, Any]] = {
     "cnngenre_model": types.STRING,
     "cnngenre_written": types.MULTI_VALUE_DSV,
     "cnngenre_reviewed": types.MULTI_VALUE_DSV,
+    "cnngenre_respelled": types.MULTI_VALUE_DSV,
     "cnngenre_previous": types.MULTI_VALUE_DSV,
     "cnngenre_file": types.STRING,
 }

@@ -6,6 +6,7 @@ turn comes, and what was planned for it is stored only where its genres are stil
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -61,6 +62,17 @@ def find_tracks(lib: Library, query: list[str], *, by_album: bool) -> Tracks:
         return Tracks(lib, ids_of(lib.items(query)))
     albums = [lib.get_album(key) for key in ids_of(lib.albums(query))]
     return Tracks(lib, [key for album in albums if album for key in ids_of(album.items())])
+
+
+def count_genres(lib: Library) -> Counter[str]:
+    """How many tracks have each genre, in each spelling; no track is loaded."""
+    counts = Counter[str]()
+    with lib.transaction() as transaction:
+        rows = transaction.query("SELECT genres, COUNT(*) FROM items GROUP BY genres")
+    for value, n in rows:
+        for genre in dict.fromkeys(Item._type("genres").from_sql(value)):
+            counts[genre] += n
+    return counts
 
 
 def ids_of(found: Results[Any]) -> list[int]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from genre_model.core.errors import GenreModelError
+from genre_model.data.genre_names import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,9 @@ def make_vocabulary(
     parents: Mapping[str, str],
     presets: Mapping[str, Sequence[str]],
     wish: str | Sequence[str] | Mapping[str, str | None] | None,
+    *,
+    only: Sequence[str] | None = None,
+    ignored: Sequence[str] = (),
 ) -> Vocabulary:
     """The vocabulary that a user wishes for.
 
@@ -111,6 +115,9 @@ def make_vocabulary(
         presets: Named selections of the model's genres; ``default`` is one of them.
         wish: None for the default; the name of a preset; a list of genres to be restricted to; or
             a mapping that renames genres and drops those that it maps to None.
+        only: Of what the wish leaves, these written names alone, or the model's own names of them;
+            or the name of a preset.
+        ignored: These not.
 
     Raises:
         GenreModelError: The wish names a genre or a preset that the model does not have.
@@ -133,9 +140,34 @@ def make_vocabulary(
     else:
         chosen = [find_genre(name, genres) for name in wish]
         names = {genre: genre for genre in chosen}
+    if only is not None:
+        names = restricted(names, presets[only[0]] if [*only] in [[p] for p in presets] else only)
+    left_out = set(map(canonical, ignored))
+    names = {genre: name for genre, name in names.items() if not left_out & named_by(genre, name)}
     if not names:
         raise GenreModelError("genres: nothing is left to answer")
     return Vocabulary(names, parents)
+
+
+def restricted(names: Mapping[str, str], only: Sequence[str]) -> dict[str, str]:
+    """The genres, with their written names, that are named by either.
+
+    Raises:
+        GenreModelError: One of ``only`` names nothing.
+    """
+    wanted = {canonical(name): name for name in only}
+    found = {genre: name for genre, name in names.items() if wanted.keys() & named_by(genre, name)}
+    known = {key for genre, name in found.items() for key in named_by(genre, name)}
+    missing = [name for key, name in wanted.items() if key not in known]
+    if missing:
+        there = ", ".join(dict.fromkeys(names.values()))
+        raise GenreModelError(f"genres: the model has no {missing[0]} (it has: {there})")
+    return found
+
+
+def named_by(genre: str, name: str) -> set[str]:
+    """The canonical forms of the two names of a genre."""
+    return {canonical(genre), canonical(name)}
 
 
 def find_genre(name: str, genres: Sequence[str]) -> str:
@@ -145,7 +177,7 @@ def find_genre(name: str, genres: Sequence[str]) -> str:
         GenreModelError: The model has no such genre.
     """
     for genre in genres:
-        if genre.casefold() == str(name).strip().casefold():
+        if canonical(genre) == canonical(str(name)):
             return genre
     raise GenreModelError(f"genres: the model has no {name} (it has: {', '.join(genres)})")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import chain, groupby, islice
+from functools import cached_property
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from beetsplug.cnngenre.classify.context import (
 )
 from beetsplug.cnngenre.classify.labels import play_history_of
 from beetsplug.cnngenre.classify.models import find_bundle
+from beetsplug.cnngenre.classify.tasks import Outcome, Task, file_of, look_ahead
+from beetsplug.cnngenre.classify.trees import arrangement_of
 from beetsplug.cnngenre.classify.upcoming import AheadPool, Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.library import Tracks
@@ -28,6 +31,7 @@ from beetsplug.cnngenre.tagging.fields import (
     check_target,
     field_values,
     genres_of,
+    is_ours,
     is_reviewed,
     memorable,
     remembered,
@@ -35,29 +39,13 @@ from beetsplug.cnngenre.tagging.fields import (
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, plan_tags, plan_without_audio
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import ContextSpec
+from genre_model.data.genre_tree import Arrangement
 from genre_model.model.artist_context import songs_in_context
 from genre_model.model.play_history import song_with_play_history
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
 
 if TYPE_CHECKING:
     from genre_model.model.classifier import Classifier, SongFeatures
-
-
-# The probabilities, why there are none, or None where a track's file need not be extracted.
-Outcome = Mapping[str, float] | str | None
-
-
-MAX_AHEAD = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One track: planned without audio (``plan``), classified before (``known``) or not."""
-
-    item: Item
-    path: Path
-    plan: TagPlan | None
-    known: Mapping[str, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +101,12 @@ class TrackClassifier:
             manifest = self.classifier.manifest
             check_target(manifest.target)
             self.vocabulary: Vocabulary = make_vocabulary(
-                manifest.genres, manifest.parents, manifest.presets, session.options.genres
+                manifest.genres,
+                manifest.parents,
+                manifest.presets,
+                session.options.genres,
+                only=session.options.only,
+                ignored=session.options.ignore,
             )
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
@@ -131,6 +124,16 @@ class TrackClassifier:
     def target(self) -> str:
         """The field that the model speaks of."""
         return self.classifier.manifest.target
+
+    def arrange(self, before: Sequence[str], answered: Sequence[str]) -> tuple[str, ...]:
+        """The genres of a track, or an album, that had others and is answered these."""
+        if self.target != GENRES or not (before or self._options.parents):
+            return tuple(answered)  # without reading a tree
+        return self._arrangement.genres(before, answered)
+
+    @cached_property
+    def _arrangement(self) -> Arrangement:
+        return arrangement_of(self.vocabulary, self.classifier.manifest.genres, self._options)
 
     def verdicts(self, items: Iterable[Item]) -> Iterator[Verdict]:
         """A verdict on each track.  Changes nothing.
@@ -307,7 +310,9 @@ class TrackClassifier:
         if song is None:
             song = judge(self._with_play_history(task.item, outcome), self.vocabulary, self.policy)
         keep = self._options.keep_existing and self.target == GENRES
-        plan = plan_tags(before, song, keep_existing=keep)
+        plan = plan_tags(
+            before, song, keep_existing=keep, arrange=self.arrange, ours=is_ours(task.item)
+        )
         return Verdict(task.item, plan, song, outcome)
 
     def _with_play_history(
@@ -320,23 +325,3 @@ class TrackClassifier:
         return song_with_play_history(
             probabilities, play_history_of(item), self._play_history, genres
         )
-
-
-def file_of(task: Task) -> Path | None:
-    """The file of a track that has to be extracted."""
-    return task.path if task.plan is None and task.known is None else None
-
-
-def look_ahead(tasks: Iterator[Task], n_wanted: int) -> tuple[list[Task], int]:
-    """The first tasks, and how many files are to be extracted: ``n_wanted``, if there are so many.
-
-    No more than ``MAX_AHEAD`` tasks are looked at, since all of them stay in memory.
-    """
-    ahead: list[Task] = []
-    n_to_extract = 0
-    for task in islice(tasks, MAX_AHEAD):
-        ahead.append(task)
-        n_to_extract += file_of(task) is not None
-        if n_to_extract == n_wanted:
-            break
-    return ahead, n_to_extract

@@ -36,7 +36,8 @@ class LabelledVerdicts:
         Raises:
             UserError: The model cannot be used.
         """
-        from beetsplug.cnngenre.classify.labels import beets_tree, field_labels
+        from beetsplug.cnngenre.classify.labels import field_labels
+        from beetsplug.cnngenre.classify.trees import genre_parents
         from genre_model.core.errors import BundleError
         from genre_model.evaluation.out_of_fold import read_out_of_fold
         from genre_model.evaluation.report_files import REPORT_JSON
@@ -59,7 +60,7 @@ class LabelledVerdicts:
             )
         self.labels_of = field_labels(self.track_classifier.target)
         self.renamed = renamed if of_the_user else {}
-        self.parents = beets_tree() if self.track_classifier.target == GENRES else {}
+        self.parents = genre_parents() if self.track_classifier.target == GENRES else {}
         self.counts = Counter[str]()
 
     def known_labels(self, item: Item) -> tuple[str, ...]:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import yaml
 from beets.library import Item
 
 from beetsplug.cnngenre.config import GENRES, PLAY_HISTORY_FIELDS
 from beetsplug.cnngenre.tagging.fields import is_ours, own_field
-from genre_model.data.genre_names import tree_parents
 from genre_model.data.labels import Labelling, LabelPolicy, read_labels
 from genre_model.data.play_history import PlayHistory, number_in
 from genre_model.data.tracks import LabelledTrack
-
-TREE = "genres-tree.yaml"
-
 
 LabelsOf = Callable[[Item], tuple[str, ...]]
 
@@ -73,19 +67,6 @@ def as_track(item: Item, labels: tuple[str, ...]) -> LabelledTrack:
         item.title or "",
         play_history_of(item),
     )
-
-
-def beets_tree() -> dict[str, str]:
-    """Child -> parent of the genre tree that comes with beets' lastgenre, without importing that.
-
-    Empty where beets has no such file.
-    """
-    spec = importlib.util.find_spec("beetsplug.lastgenre")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder) / TREE
-        if path.is_file():
-            return tree_parents(yaml.safe_load(path.read_text(encoding="utf-8")))
-    return {}
 
 
 def play_history_of(item: Item) -> PlayHistory:

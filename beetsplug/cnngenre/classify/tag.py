@@ -110,5 +110,6 @@ class Tag(Run):
                 track_classifier.vocabulary,
                 track_classifier.policy,
                 track_classifier.bundle_id,
+                track_classifier.arrange,
                 force=self.options.force,
             )

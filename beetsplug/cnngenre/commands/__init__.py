@@ -11,13 +11,14 @@ from beetsplug.cnngenre.commands import (
     genre,
     models,
     review,
+    spelling,
     stats,
     train,
     undo,
 )
 from beetsplug.cnngenre.session import Setup
 
-MODULES = (genre, undo, explain, review, compare, errors, stats, models, train)
+MODULES = (genre, undo, explain, review, compare, errors, spelling, stats, models, train)
 
 
 def all_commands(setup: Setup) -> list[ui.Subcommand]:

@@ -19,6 +19,7 @@ from beetsplug.cnngenre.commands.options import (
     new_command,
     usable_library,
 )
+from beetsplug.cnngenre.config import names_in
 from beetsplug.cnngenre.session import Setup
 
 
@@ -40,6 +41,9 @@ def command(setup: Setup) -> ui.Subcommand:
         "--threshold", type="float", metavar="P", help="lowest probability to accept, 0 to 1"
     )
     parser.add_option("--count", type="int", metavar="N", help="how many genres at most")
+    parser.add_option("--genres", dest="only", metavar="NAMES", help="only these: Rock,Jazz")
+    parser.add_option("--ignore", metavar="NAMES", help="not these")
+    parser.add_option("--parents", metavar="WHERE", help="parent genres too: before, after or no")
     add_model(parser)
     parser.add_option("--thorough", **FLAG, help="analyse all of each track, not a sample")
     add_threads(parser)
@@ -47,7 +51,9 @@ def command(setup: Setup) -> ui.Subcommand:
     add_quiet(parser, "print the summary only")
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
-        session = setup.session(**configured(opts)).with_options(reviewed=bool(opts.reviewed))
+        session = setup.session(**configured(opts)).with_options(
+            reviewed=bool(opts.reviewed), only=names_in(opts.only) or None
+        )
         from beetsplug.cnngenre.classify.tag import Tag
         from beetsplug.cnngenre.library import find_tracks
 

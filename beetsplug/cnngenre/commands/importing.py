@@ -80,6 +80,7 @@ class ImportStage:
                 track_classifier.vocabulary,
                 track_classifier.policy,
                 track_classifier.bundle_id,
+                track_classifier.arrange,
                 force=options.force,
             )
 

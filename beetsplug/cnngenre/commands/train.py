@@ -78,8 +78,9 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     Raises:
         UserError: There is nothing to learn, or the bundle cannot be written.
     """
-    from beetsplug.cnngenre.classify.labels import beets_tree, labelled_tracks
+    from beetsplug.cnngenre.classify.labels import labelled_tracks
     from beetsplug.cnngenre.classify.models import backbone_bundle
+    from beetsplug.cnngenre.classify.trees import genre_parents
     from genre_model.core.errors import GenreModelError
     from genre_model.data.labels import LabelPolicy
     from genre_model.data.tracks import overview
@@ -90,7 +91,7 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     policy = LabelPolicy(
         which=train_options.labels,
         renamed=train_options.map,
-        parents=beets_tree() if train_options.field == GENRES else {},
+        parents=genre_parents() if train_options.field == GENRES else {},
         wanted=train_options.classes,
         consolidate=train_options.consolidate,
         min_tracks=train_options.min_tracks,

@@ -20,10 +20,13 @@ from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, Wish, wr
 from beetsplug.cnngenre.tagging.outside import look
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
 
-ITEM_FIELDS = ("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed", "cnngenre_file")
+ITEM_FIELDS = (
+    *("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed", "cnngenre_respelled"),
+    "cnngenre_file",
+)
 
 
-ALBUM_FIELDS = ("cnngenre_previous", "cnngenre_written")
+ALBUM_FIELDS = ("cnngenre_previous", "cnngenre_written", "cnngenre_respelled")
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from beetsplug.cnngenre.review.uncertain import (
     key_of,
 )
 from beetsplug.cnngenre.session import Session
-from beetsplug.cnngenre.tagging.apply import apply
+from beetsplug.cnngenre.tagging.apply import apply, set_reviewed
 from beetsplug.cnngenre.tagging.fields import genres_of, is_reviewed, note
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.outside import look
@@ -195,7 +195,7 @@ class Review:
         except NotWrittenError as error:
             plan = not_written(plan, str(error))
         else:
-            plan = apply(item, plan, write=self.options.write, by_user=True)
+            plan = apply(item, plan, write=self.options.write, set_on=set_reviewed)
         if plan.action is Action.KEEP:
             return self.leave_alone(uncertain, State.GONE)
         if plan.action is Action.FAIL:
@@ -275,6 +275,7 @@ class Review:
                 track_classifier.vocabulary,
                 track_classifier.policy,
                 track_classifier.bundle_id,
+                track_classifier.arrange,
                 force=force,
             )
 

@@ -9,6 +9,7 @@ from beets.library import Album, Item
 
 from beetsplug.cnngenre.library import current, store_unless_edited, stored_genres
 from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, remembered
+from beetsplug.cnngenre.tagging.plan import Arrange
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
 
 
@@ -24,7 +25,13 @@ def albums_of(items: Iterable[Item]) -> list[Album]:
 
 
 def set_album_genres(
-    album: Album, vocabulary: Vocabulary, policy: Policy, bundle_id: str, *, force: bool
+    album: Album,
+    vocabulary: Vocabulary,
+    policy: Policy,
+    bundle_id: str,
+    arrange: Arrange,
+    *,
+    force: bool,
 ) -> bool:
     """Give an album the genre of its tracks, if it has none or ``force``.
 
@@ -36,12 +43,13 @@ def set_album_genres(
     if before and not (force or ours):
         return False
     song = album_genre(album.items(), vocabulary, policy, bundle_id)
-    if not song.accepted or song.genres == before:
+    genres = arrange(() if ours else before, song.genres)
+    if not song.accepted or genres == before:
         return False
     if not ours or album.get("cnngenre_previous") is None:
         album["cnngenre_previous"] = list(before)
-    album["cnngenre_written"] = list(song.genres)
-    album.genres = list(song.genres)
+    album["cnngenre_written"] = list(genres)
+    album.genres = list(genres)
     if store_unless_edited(album, before):
         return True
     if current(album) is not None:
@@ -73,15 +81,31 @@ def album_genre(
     return judge(mean, Vocabulary({**vocabulary.names, **own}, vocabulary.parents), policy)
 
 
+def respell_album(album: Album, genres: tuple[str, ...]) -> None:
+    """Give an album its genres in another spelling; whose they are stays."""
+    before = tuple(stored_genres(album))
+    given = [
+        name
+        for name in ("cnngenre_written", "cnngenre_respelled")
+        if tuple(album.get(name) or ()) == before
+    ]
+    if not given:
+        album["cnngenre_previous"] = list(before)
+    album[given[0] if given else "cnngenre_respelled"] = list(genres)
+    album.genres = list(genres)
+    store_unless_edited(album, before)
+
+
 def undo_album(album: Album) -> None:
     """Take back what we did to an album's genres, unless they were edited since."""
     previous = album.get("cnngenre_previous")
     if previous is None:
         return
     before = tuple(stored_genres(album))
-    if tuple(album.get("cnngenre_written") or ()) == before:
+    ours = ("cnngenre_written", "cnngenre_respelled")
+    if any(tuple(album.get(name) or ()) == before for name in ours):
         album.genres = list(previous)
-    for name in ("cnngenre_previous", "cnngenre_written"):
+    for name in ("cnngenre_previous", *ours):
         if album.get(name) is not None:
             del album[name]
     store_unless_edited(album, before)

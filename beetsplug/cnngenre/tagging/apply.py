@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,9 @@ from beetsplug.cnngenre.library import current, store_unless_edited, stored_genr
 from beetsplug.cnngenre.tagging.fields import (
     forget,
     genres_of,
+    is_from_here,
     is_ours,
+    is_respelled,
     is_reviewed,
     own_field,
     own_name,
@@ -48,7 +51,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("beets.cnngenre")
 
-DECIDED = ("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed")
+DECIDED = (
+    *("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed"),
+    "cnngenre_respelled",
+)
 
 
 def set_genres(item: Item, plan: TagPlan) -> None:
@@ -56,9 +62,9 @@ def set_genres(item: Item, plan: TagPlan) -> None:
 
     Where the present genres are ours too, the user's are the ones remembered before them.
     """
-    if not is_ours(item):
+    if not (is_ours(item) or is_respelled(item)):
         item["cnngenre_previous"] = list(plan.before)
-    restore_fields(item, {"cnngenre_reviewed": None})
+    restore_fields(item, {"cnngenre_reviewed": None, "cnngenre_respelled": None})
     set_in_library(item, plan.after)
     item["cnngenre_written"] = stored_genres(item)
 
@@ -69,11 +75,24 @@ def set_reviewed(item: Item, plan: TagPlan) -> None:
     They are the user's from then on, so only ``cnnundo`` knows that they came from here; it goes
     back to before the first of several reviews.
     """
-    if not (is_ours(item) or is_reviewed(item)):
+    if not is_from_here(item):
         item["cnngenre_previous"] = list(plan.before)
-    restore_fields(item, {"cnngenre_written": None})
+    restore_fields(item, {"cnngenre_written": None, "cnngenre_respelled": None})
     set_in_library(item, plan.after)
     item["cnngenre_reviewed"] = stored_genres(item)
+
+
+def set_respelled(item: Item, plan: TagPlan) -> None:
+    """Give the track its genres in another spelling; whose they are stays.  Stores nothing."""
+    if not is_from_here(item):
+        item["cnngenre_previous"] = list(plan.before)
+    name = "cnngenre_respelled"
+    if is_ours(item):
+        name = "cnngenre_written"
+    elif is_reviewed(item):
+        name = "cnngenre_reviewed"
+    set_in_library(item, plan.after)
+    item[name] = stored_genres(item)
 
 
 def set_in_library(item: Item, genres: tuple[str, ...]) -> None:
@@ -85,8 +104,10 @@ def set_in_library(item: Item, genres: tuple[str, ...]) -> None:
     item.genres = list(item.genres)
 
 
-def apply(item: Item, plan: TagPlan, *, write: bool, by_user: bool = False) -> TagPlan:
-    """Carry out a plan, which is ours or the user's: the file first, then the database.
+def apply(
+    item: Item, plan: TagPlan, *, write: bool, set_on: Callable[[Item, TagPlan], None] = set_genres
+) -> TagPlan:
+    """Carry out a plan, by what sets it on the track: the file first, then the database.
 
     Returns:
         The plan, or a failed one where the file could not be written; then nothing has changed.
@@ -99,7 +120,7 @@ def apply(item: Item, plan: TagPlan, *, write: bool, by_user: bool = False) -> T
         state = known_state(item) if write else None
         # Who gave the file its genres is asked before the track has other ones.
         memory = memory_with(item, state, ()) if state else None
-        (set_reviewed if by_user else set_genres)(item, plan)
+        set_on(item, plan)
         if state is None or memory is None:
             return store_planned(item, plan)
         wish = Wish(genres_of(item), before=state.tag)

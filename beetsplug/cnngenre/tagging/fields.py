@@ -81,6 +81,17 @@ def is_reviewed(item: Item) -> bool:
     return bool(reviewed) and tuple(reviewed) == genres_of(item)
 
 
+def is_respelled(item: Item) -> bool:
+    """Whether the track's present genres are the user's, as we have spelled them."""
+    found = own_field(item, "cnngenre_respelled")
+    return bool(found) and tuple(found) == genres_of(item)
+
+
+def is_from_here(item: Item) -> bool:
+    """Whether a run or a review of ours gave the track its present genres, or their spelling."""
+    return is_ours(item) or is_reviewed(item) or is_respelled(item)
+
+
 def field_values(item: Item, target: str) -> tuple[str, ...]:
     """What a track has of a model's target: its genres, or what the model's own field says."""
     if target == GENRES:

@@ -17,8 +17,7 @@ from mediafile import UnreadableFileError
 from beetsplug.cnngenre.library import current, store_unless_edited
 from beetsplug.cnngenre.tagging.fields import (
     genres_of,
-    is_ours,
-    is_reviewed,
+    is_from_here,
     own_field,
     restore_fields,
 )
@@ -103,7 +102,7 @@ def check_known(item: Item, state: FileState) -> None:
         return
     known += [tuple(own_field(item, "cnngenre_previous") or ())]
     known += [memory.before.genres] if memory else []
-    if (is_ours(item) or is_reviewed(item)) and genres not in known:
+    if is_from_here(item) and genres not in known:
         raise OutsideError(OUTSIDE)
 
 
@@ -115,7 +114,7 @@ def in_library(genres: Sequence[str]) -> tuple[str, ...]:
 def has_ours(item: Item, state: FileState) -> bool:
     """Whether a file has the genres that we, or a review, gave it."""
     memory = memory_of(item)
-    ours = genres_of(item) if is_ours(item) or is_reviewed(item) else None
+    ours = genres_of(item) if is_from_here(item) else None
     given = [genres for genres in (memory and memory.after, ours) if genres]
     # With `id3v23: yes` beets' own writing makes one genre of several.
     return any(state.tag.genres in (genres, ("/".join(genres),)) for genres in given)

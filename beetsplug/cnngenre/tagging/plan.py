@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from beets.library import Item
 
-from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, is_reviewed, own_field
+from beetsplug.cnngenre.tagging.fields import genres_of, is_from_here, is_reviewed, own_field
 
 if TYPE_CHECKING:
     from genre_model.model.vocabulary import SongGenre
 
 
+# What becomes of the genres that a track has, where these are answered.
+Arrange = Callable[[Sequence[str], Sequence[str]], tuple[str, ...]]
 MEANWHILE = "edited or removed meanwhile"
 
 
@@ -56,21 +59,32 @@ def plan_without_audio(
     return None
 
 
-def plan_tags(before: tuple[str, ...], song: SongGenre, *, keep_existing: bool) -> TagPlan:
+def plan_tags(
+    before: tuple[str, ...],
+    song: SongGenre,
+    *,
+    keep_existing: bool,
+    arrange: Arrange,
+    ours: bool = False,
+) -> TagPlan:
     """The plan for a track that may be given genres.
 
     Args:
         before: The genres that it has.
         song: The answer for the track.
         keep_existing: Whether ``before`` stays, with the new genres after it.
+        arrange: What becomes of finer genres that the track has, and of parents.
+        ours: Whether ``before`` is an earlier answer, which is not spared.
     """
     if not song.accepted:
         return TagPlan(Action.UNSURE, before, before, song.reason)
-    known = {genre.casefold() for genre in before} if keep_existing else set[str]()
-    fresh = tuple(genre for genre in song.genres if genre.casefold() not in known)
-    after = before + fresh if keep_existing else fresh
+    after = arrange(() if ours else before, song.genres)
+    if keep_existing:
+        known = {genre.casefold() for genre in before}
+        after = before + tuple(genre for genre in after if genre.casefold() not in known)
     if after == before:
-        return TagPlan(Action.KEEP, before, before, f"the same again, {song.reason}")
+        finer = "" if set(song.genres) <= set(before) else f"finer than {'; '.join(song.genres)}"
+        return TagPlan(Action.KEEP, before, before, f"{finer or 'the same again'}, {song.reason}")
     return TagPlan(Action.WRITE, before, after, song.reason)
 
 
@@ -101,6 +115,6 @@ def plan_undo(item: Item, *, reviewed: bool) -> TagPlan | None:
     before = genres_of(item)
     if is_reviewed(item) and not reviewed:
         return TagPlan(Action.KEEP, before, before, REVIEWED)
-    if not (is_ours(item) or is_reviewed(item)):
+    if not is_from_here(item):
         return TagPlan(Action.KEEP, before, before, "edited since")
     return TagPlan(Action.WRITE, before, tuple(previous), "undo")

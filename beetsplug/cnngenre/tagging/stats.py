@@ -10,7 +10,13 @@ from typing import Any
 
 from beets.library import Item
 
-from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, is_reviewed, own_field
+from beetsplug.cnngenre.tagging.fields import (
+    genres_of,
+    is_from_here,
+    is_ours,
+    is_reviewed,
+    own_field,
+)
 from beetsplug.cnngenre.tagging.journal import PastRun
 from beetsplug.cnngenre.tagging.plan import Action
 
@@ -99,7 +105,7 @@ def stats_of(items: Iterable[Item]) -> Stats:
         counts["with_genres"] += bool(genres)
         counts["written"] += ours
         counts["reviewed"] += reviewed
-        counts["edited_since"] += previous is not None and not (ours or reviewed)
+        counts["edited_since"] += previous is not None and not is_from_here(item)
         counts["unsure" if model else "never_classified"] += not genres
         after.update(genres or [NONE])
         before.update(genres if previous is None else list(previous) or [NONE])

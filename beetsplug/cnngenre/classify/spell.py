@@ -1,0 +1,66 @@
+"""Bring the genres of tracks to one spelling each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+
+from beets.library import Item, Library
+
+from beetsplug.cnngenre.classify.trees import genre_parents
+from beetsplug.cnngenre.library import count_genres, named, stored_genres, unedited
+from beetsplug.cnngenre.session import Session
+from beetsplug.cnngenre.tagging.albums import respell_album
+from beetsplug.cnngenre.tagging.apply import apply, set_respelled
+from beetsplug.cnngenre.tagging.fields import genres_of
+from beetsplug.cnngenre.tagging.journal import Journal, begin
+from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile
+from beetsplug.cnngenre.tagging.run import Run, Step
+from genre_model.data.spelling import preferred_spellings, respelled
+
+
+class Spell(Run):
+    """Give tracks the spelling of their genres that the library, or the tree, prefers."""
+
+    words: Mapping[Action, str] = {
+        Action.WRITE: "respelled",
+        Action.KEEP: "kept",
+        Action.FAIL: "failed",
+    }
+
+    def __init__(self, session: Session, lib: Library, *, by_tree: bool) -> None:
+        super().__init__(session, lib)
+        parents = genre_parents()
+        tree = [*parents, *parents.values()]
+        self.spellings = preferred_spellings(count_genres(lib), tree, by_tree=by_tree)
+
+    def journal(self) -> Journal:
+        """Where what was done is kept."""
+        return begin(self.session, "spelling")
+
+    def steps(self, items: Iterable[Item]) -> Iterator[Step]:
+        """What becomes of each track that has genres."""
+        for item in items:
+            before = genres_of(item)
+            after = respelled(before, self.spellings)
+            action = Action.KEEP if before == after else Action.WRITE
+            plan = TagPlan(action, before, after, "spelling")
+            writes_file = self.options.write and action is Action.WRITE
+            yield Step(partial(self.carry_out, item, plan), writes_file)
+
+    def carry_out(self, item: Item, plan: TagPlan) -> tuple[Item, TagPlan]:
+        """Spell the genres of a track, as it is now, anew."""
+        if self.options.pretend or plan.action is not Action.WRITE:
+            return item, plan
+        now = unedited(item, plan.before)
+        if now is None:
+            return item, kept_meanwhile(plan)
+        return now, apply(now, plan, write=self.options.write, set_on=set_respelled)
+
+    def finish(self) -> None:
+        """The same for the tracks' albums."""
+        for album in self.albums():
+            before = tuple(named(stored_genres(album)))
+            after = respelled(before, self.spellings)
+            if after != before:
+                respell_album(album, after)

@@ -1,0 +1,86 @@
+"""The genre tree and the list of genres that beets' lastgenre has, or the user instead of them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from beetsplug.cnngenre.config import Options, UserError, lastgenre_file
+from genre_model.data.genre_names import tree_parents
+from genre_model.data.genre_tree import Arrangement, make_tree, node_of
+from genre_model.model.vocabulary import Vocabulary
+
+TREE, WHITELIST = "genres-tree.yaml", "genres.txt"
+
+
+def shipped_file(name: str) -> Path | None:
+    """A file that comes with beets' lastgenre, without importing that; None where it has none."""
+    spec = importlib.util.find_spec("beetsplug.lastgenre")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / name
+        if path.is_file():
+            return path
+    return None
+
+
+def genre_parents() -> dict[str, str]:
+    """Child -> parent of the user's tree, or of the one that comes with beets; empty without any.
+
+    Raises:
+        UserError: The user's cannot be read.
+    """
+    path = lastgenre_file("canonical") or shipped_file(TREE)
+    if path is None:
+        return {}
+    try:
+        return tree_parents(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"cnngenre: no genre tree can be read from {path}: {why(error)}") from error
+
+
+def known_genres() -> frozenset[str] | None:
+    """The nodes that lastgenre's list has, the user's or its own; None without a list.
+
+    Raises:
+        UserError: The user's cannot be read.
+    """
+    path = lastgenre_file("whitelist") or shipped_file(WHITELIST)
+    if path is None:
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cnngenre: no genres can be read from {path}: {why(error)}") from error
+    names = (line.strip() for line in lines)
+    return frozenset(node_of(name) for name in names if name and not name.startswith("#"))
+
+
+def why(error: Exception) -> str:
+    """Why a file cannot be read, in one line."""
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return (reason or type(error).__name__).partition("\n")[0]
+
+
+def arrangement_of(vocabulary: Vocabulary, genres: Sequence[str], options: Options) -> Arrangement:
+    """How genres are arranged by the user's wishes.
+
+    Args:
+        vocabulary: What the model may answer.
+        genres: All genres of the model.
+        options: The wishes.
+
+    Raises:
+        UserError: The user's tree, or list, cannot be read.
+    """
+    names = list(dict.fromkeys(vocabulary.names.values()))
+    tree = make_tree(genre_parents(), map(vocabulary.ancestry, vocabulary.names), names)
+    answered = set(map(node_of, names))
+    ignored = {*map(node_of, options.ignore), *map(node_of, genres)} - answered
+    written = None
+    if options.parents is not None:
+        known = known_genres() if options.only is None else set[str]()
+        written = None if known is None else known | answered
+    return Arrangement(tree, options.parents, written, ignored)

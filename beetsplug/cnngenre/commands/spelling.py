@@ -1,0 +1,45 @@
+"""``beet cnnspelling``: bring the genres of tracks to one spelling each."""
+
+from __future__ import annotations
+
+import optparse
+
+from beets import ui
+from beets.library import Library
+
+from beetsplug.cnngenre.commands.options import (
+    FLAG,
+    add_album,
+    add_pretend,
+    add_quiet,
+    add_write,
+    configured,
+    new_command,
+    usable_library,
+)
+from beetsplug.cnngenre.session import Setup
+
+
+def command(setup: Setup) -> ui.Subcommand:
+    """The command with its options."""
+    cnnspelling = new_command("cnnspelling", "bring genres to the spelling that most tracks have")
+    parser = cnnspelling.parser
+    add_pretend(parser, "show what would change; change nothing")
+    parser.add_option(
+        "--tree", **FLAG, help="to the spelling of beets' genre tree, where it has the genre"
+    )
+    add_write(parser)
+    add_album(parser)
+    add_quiet(parser, "print the summary only")
+
+    def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
+        session = setup.session(**configured(opts))
+        from beetsplug.cnngenre.classify.spell import Spell
+        from beetsplug.cnngenre.library import find_tracks
+
+        with usable_library():
+            tracks = find_tracks(lib, args, by_album=bool(opts.album))
+            Spell(session, lib, by_tree=bool(opts.tree)).run(tracks)
+
+    cnnspelling.func = run
+    return cnnspelling

@@ -1,0 +1,128 @@
+"""A tree of genres: which genre is a kind of which, and what that means for a track's genres."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal
+
+from genre_model.data.genre_names import canonical, title
+
+# What people call a genre of beets' tree, beside its name there.
+TREE_NAMES: Mapping[str, str] = {
+    "metal": "heavy metal",
+    "alternative": "alternative rock",
+    "punk": "punk rock",
+    "indie": "indie rock",
+}
+
+ParentsOrder = Literal["before", "after"]
+
+
+def node_of(name: str) -> str:
+    """The node of a tree that a genre, in any spelling, stands for."""
+    key = canonical(name)
+    return TREE_NAMES.get(key, key)
+
+
+@dataclass(frozen=True, slots=True)
+class GenreTree:
+    """Nodes, child -> parent, and how each of them is written where that is known."""
+
+    parents: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def ancestors(self, name: str) -> Iterator[str]:
+        """The nodes above a genre, the nearest first; a circle ends."""
+        node = node_of(name)
+        seen = {node}
+        while (parent := self.parents.get(node)) is not None and parent not in seen:
+            yield parent
+            seen.add(parent)
+            node = parent
+
+    def is_within(self, name: str, other: str) -> bool:
+        """Whether a genre is another one, or a kind of it."""
+        goal = node_of(other)
+        return node_of(name) == goal or goal in self.ancestors(name)
+
+    def written(self, node: str) -> str:
+        """A node as it is written."""
+        return self.names.get(node) or title(node)
+
+
+def make_tree(
+    parents: Mapping[str, str], ancestries: Iterable[Sequence[str]], names: Iterable[str]
+) -> GenreTree:
+    """A tree in which a model's own kinship comes before that of a larger tree.
+
+    Args:
+        parents: The larger tree, child -> parent, canonical.
+        ancestries: Of each genre that the model answers, the written names up to its root.
+        names: All that the model answers, as written.
+    """
+    edges = {node_of(child): node_of(parent) for child, parent in parents.items()}
+    for line in ancestries:
+        nodes = list(dict.fromkeys(map(node_of, line)))
+        edges.update(pairwise(nodes))
+    edges = {child: parent for child, parent in edges.items() if child != parent}
+    return GenreTree(edges, {node_of(name): name for name in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """How a track's genres follow from those that it has and those that the model answers.
+
+    ``parents``: whether the genres above an answer are written too, before or after it.
+    ``written`` are the nodes that may be added as such; all where None.  ``ignored`` never are.
+    """
+
+    tree: GenreTree = field(default_factory=GenreTree)
+    parents: ParentsOrder | None = None
+    written: Container[str] | None = None
+    ignored: Container[str] = ()
+
+    def genres(self, before: Sequence[str], answered: Sequence[str]) -> tuple[str, ...]:
+        """The genres for a track; those before it, where they are finer, stay."""
+        return self.with_parents(spare_finer(before, answered, self.tree))
+
+    def with_parents(self, genres: Sequence[str]) -> tuple[str, ...]:
+        """Genres with those above them, if those are wanted."""
+        if self.parents is None:
+            return tuple(genres)
+        given: dict[str, str] = {}
+        for name in genres:
+            given.setdefault(node_of(name), name)
+        above = [
+            node
+            for name in genres
+            for node in self.tree.ancestors(name)
+            if node in given or self.may_add(node)
+        ]
+        finest = [node for node in given if node not in above] or list(given)
+        if self.parents == "before":
+            above.reverse()
+        order = (*above, *finest) if self.parents == "before" else (*finest, *above)
+        return tuple(given.get(node) or self.tree.written(node) for node in dict.fromkeys(order))
+
+    def may_add(self, node: str) -> bool:
+        """Whether a node may be written as a parent."""
+        return node not in self.ignored and (self.written is None or node in self.written)
+
+
+def spare_finer(before: Sequence[str], answered: Sequence[str], tree: GenreTree) -> tuple[str, ...]:
+    """The answered genres; in place of each, what the track has that is a kind of it.
+
+    What the track has above such a finer genre stays as well.
+    """
+    found: list[str] = []
+    for genre in answered:
+        finer = [
+            name
+            for name in before
+            if tree.is_within(name, genre) and canonical(name) != canonical(genre)
+        ]
+        kept = [name for name in before if any(tree.is_within(one, name) for one in finer)]
+        found += kept or [genre]
+    return tuple(dict.fromkeys(found))

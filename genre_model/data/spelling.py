@@ -1,0 +1,62 @@
+"""One spelling for each genre of a library: its own most frequent one, or that of a genre tree."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+
+from genre_model.data.genre_names import title
+
+# Written otherwise than the rules below see.
+VARIANTS: Mapping[str, str] = {"rnb": "randb", "rhythmandblues": "randb", "dnb": "drumandbass"}
+
+
+def spelling_key(name: str) -> str:
+    """What all spellings of a genre share: its letters and digits, with "and" for "&" and "n"."""
+    text = unicodedata.normalize("NFKC", name).casefold()
+    text = re.sub(r"[&+]|(?<=[\s'\u2019])n(?=[\s'\u2019])", " and ", text)
+    key = "".join(c for c in text if c.isalnum() or unicodedata.category(c)[0] == "M")
+    return VARIANTS.get(key, key) or name
+
+
+def preferred_spellings(
+    counts: Mapping[str, int], tree: Iterable[str] = (), *, by_tree: bool = False
+) -> dict[str, str]:
+    """Key of each genre -> how it is to be spelled.
+
+    Args:
+        counts: How many tracks have each spelling.
+        tree: The genres of a tree; they decide between spellings that are equally frequent.
+        by_tree: They decide before the library does; capitals are the library's, or a title's.
+    """
+    in_tree = {spelling_key(name): name for name in tree}
+    groups: dict[str, list[str]] = {}
+    for name in counts:
+        groups.setdefault(spelling_key(name), []).append(name)
+    return {
+        key: choose(names, counts, in_tree.get(key), by_tree=by_tree)
+        for key, names in groups.items()
+    }
+
+
+def choose(
+    names: Sequence[str], counts: Mapping[str, int], in_tree: str | None, *, by_tree: bool
+) -> str:
+    """One spelling of several that share a key."""
+
+    def worth(name: str) -> tuple[int, bool, bool, bool]:
+        cases = name != name.lower(), name != name.upper()
+        return counts[name], name.casefold() == in_tree, all(cases), cases[0]
+
+    if by_tree and in_tree is not None:
+        fit = [n for n in names if n.casefold() == in_tree.casefold() and n != n.lower()]
+        if not fit:
+            return title(in_tree)
+        names = fit
+    return min(sorted(names), key=lambda name: tuple(-part for part in worth(name)))
+
+
+def respelled(genres: Sequence[str], spellings: Mapping[str, str]) -> tuple[str, ...]:
+    """Genres in their preferred spelling, each once."""
+    return tuple(dict.fromkeys(spellings.get(spelling_key(name), name) for name in genres))

@@ -1,0 +1,57 @@
+"""More than one genre: parents, finer genres that stay, lists, spelling."""
+
+from plugin_files import file_genres
+
+
+def test_a_finer_genre_stays_and_parents_come_where_they_are_wanted(library):
+    beet = library(Electronic=["Trip Hop", "Polka"], Ambient=None, Jazz=["Hard Bop"])
+    before = beet.genres()
+    output = beet("cnngenre", "-f", "--pretend")
+    assert "Electronic: Trip Hop; Polka -> Trip Hop (" in output
+    assert "Jazz" not in output  # it has a finer one already
+    beet("cnngenre", "-f", "--parents", "after")
+    assert beet.genres() == {
+        "Electronic": "Trip Hop; Downtempo; Electronic",
+        "Ambient": "Ambient; Electronic",
+        "Jazz": "Hard Bop; Jazz",
+    }
+    beet("cnnundo", "-q")
+    assert beet.genres() == before
+    beet("cnngenre", "--parents", "above", status=1)
+    assert beet.errors == "error: cnngenre: parents must be before, after or no, not above\n"
+
+
+def test_the_users_own_tree_and_lists(library, tmp_path):
+    beet = library(Jazz=["Cha Cha"], Ambient=None, Rock=None)
+    tree, names = tmp_path / "tree.yaml", tmp_path / "names.txt"
+    tree.write_text("- dance hall:\n  - jazz:\n    - cha cha\n")
+    names.write_text("# mine\nDance Hall\n")
+    beet.config["lastgenre"] = {"canonical": str(tree), "whitelist": str(names)}
+    beet("cnngenre", "-f", "--parents", "before", "--ignore", "ambient,Polka", "^Rock")
+    assert beet.genres() == {
+        "Jazz": "Dance Hall; Jazz; Cha Cha",
+        "Ambient": "Electronic",
+        "Rock": "",
+    }
+    assert "tagged 0, kept 2, unsure 1" in beet("cnngenre", "--genres", "jazz,  ELECTRONIC")
+    beet("cnngenre", "--genres", "Zouk", status=1)
+    assert "the model has no Zouk (it has: Rock, Jazz, Electronic, Ambient)" in beet.errors
+    tree.write_text("- [")
+    beet("cnngenre", "-f", "--parents", "after", status=1)
+    assert beet.errors.startswith(f"error: cnngenre: no genre tree can be read from {tree}: ")
+    assert beet.errors.count("\n") == 1
+
+
+def test_genres_come_to_one_spelling_in_files_too_and_back(library):
+    beet = library(Rock_1=["country"], Rock_2=["Country"], Rock_3=["Country", "country"])
+    before, path = beet.genres(), beet.paths()["Rock_3"]
+    assert "Rock_1: country -> Country (spelling)" in beet("cnnspelling", "--pretend")
+    assert beet.genres() == before
+    assert "respelled 2, kept 1, failed 0" in beet("cnnspelling")
+    found = beet.fields("genres", "cnngenre_respelled", "cnngenre_written")
+    assert found[0] == ("Rock_1", "Country", "Country", "$cnngenre_written")  # still the user's
+    assert found[2][1] == "Country"
+    assert file_genres(path) == ["Country"]
+    beet("cnnundo", "-q")
+    assert beet.genres() == before
+    assert file_genres(path) == ["Country", "country"]
