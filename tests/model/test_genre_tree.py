@@ -21,8 +21,20 @@ PARENTS = {
 TREE = make_tree(PARENTS, [["Metal", "Rock"], ["Ambient", "Electronic"]], ["Metal", "R&B"])
 names = st.lists(
     st.sampled_from(
-        ["Trip Hop", "trip-hop", "Electronic", "Downtempo", "Jazz", "Hard Bop", "Black Metal"]
-        + ["Metal", "Heavy Metal", "Rock", "Polka", "Ambient"]
+        [
+            "Trip Hop",
+            "trip-hop",
+            "Electronic",
+            "Downtempo",
+            "Jazz",
+            "Hard Bop",
+            "Black Metal",
+            "Metal",
+            "Heavy Metal",
+            "Rock",
+            "Polka",
+            "Ambient",
+        ]
     ),
     max_size=4,
     unique_by=node_of,
@@ -31,8 +43,26 @@ unrelated = names.filter(
     lambda found: not any(TREE.is_within(a, b) for a, b in permutations(found, 2))
 )
 spellings = st.sampled_from(
-    ["Hip-Hop", "hip hop", "HipHop", "Drum & Bass", "drum and bass", "Drum 'n' Bass", "Country"]
-    + ["country", "R&B", "RnB", "r & b", "!!!", "???", "Música", "música", "K-Pop", "Kpop", "日本"]
+    [
+        "Hip-Hop",
+        "hip hop",
+        "HipHop",
+        "Drum & Bass",
+        "drum and bass",
+        "Drum 'n' Bass",
+        "Country",
+        "country",
+        "R&B",
+        "RnB",
+        "r & b",
+        "!!!",
+        "???",
+        "Música",
+        "música",
+        "K-Pop",
+        "Kpop",
+        "日本",
+    ]
 )
 
 
