@@ -19,51 +19,19 @@ PARENTS = {
     "round": "circle",
 }
 TREE = make_tree(PARENTS, [["Metal", "Rock"], ["Ambient", "Electronic"]], ["Metal", "R&B"])
-names = st.lists(
-    st.sampled_from(
-        [
-            "Trip Hop",
-            "trip-hop",
-            "Electronic",
-            "Downtempo",
-            "Jazz",
-            "Hard Bop",
-            "Black Metal",
-            "Metal",
-            "Heavy Metal",
-            "Rock",
-            "Polka",
-            "Ambient",
-        ]
-    ),
-    max_size=4,
-    unique_by=node_of,
-).map(tuple)
+GENRES = (
+    *("Trip Hop", "trip-hop", "Electronic", "Downtempo", "Jazz", "Hard Bop", "Black Metal"),
+    *("Metal", "Heavy Metal", "Rock", "Polka", "Ambient"),
+)
+SPELLINGS = (
+    *("Hip-Hop", "hip hop", "HipHop", "Drum & Bass", "drum and bass", "Drum 'n' Bass", "Country"),
+    *("country", "R&B", "RnB", "r & b", "!!!", "???", "Música", "música", "K-Pop", "Kpop", "日本"),
+)
+names = st.lists(st.sampled_from(GENRES), max_size=4, unique_by=node_of).map(tuple)
 unrelated = names.filter(
     lambda found: not any(TREE.is_within(a, b) for a, b in permutations(found, 2))
 )
-spellings = st.sampled_from(
-    [
-        "Hip-Hop",
-        "hip hop",
-        "HipHop",
-        "Drum & Bass",
-        "drum and bass",
-        "Drum 'n' Bass",
-        "Country",
-        "country",
-        "R&B",
-        "RnB",
-        "r & b",
-        "!!!",
-        "???",
-        "Música",
-        "música",
-        "K-Pop",
-        "Kpop",
-        "日本",
-    ]
-)
+spellings = st.sampled_from(SPELLINGS)
 
 
 def test_finer_genres_stay_and_parents_come_where_they_are_wanted():
