@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,6 +140,25 @@ def say(lines: Iterable[str], *, error: bool = False) -> None:
     """Print lines; what a terminal should not get is replaced."""
     stream = sys.stderr if error else sys.stdout
     stream.write("".join(f"{harmless(line)}\n" for line in lines))
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal, for steps: what is being done, how much is done, how much there is."""
+    from tqdm import tqdm
+
+    with tqdm(disable=None, leave=False) as bar:
+        shown = ""
+
+        def on_step(what: str, done: int, total: int) -> None:
+            nonlocal shown
+            if what != shown:
+                shown = what
+                bar.reset(total)
+                bar.set_description(what, refresh=False)
+            bar.update(done - bar.n)
+
+        yield on_step
 
 
 def extract_all(

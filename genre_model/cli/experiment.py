@@ -6,21 +6,24 @@ import argparse
 import shlex
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from genre_model.cli.common import positive, say
+from genre_model.cli.common import names, positive, progress_bar, say
 from genre_model.cli.music import MUSIC_HELP, music_for_testing
 from genre_model.core.errors import GenreModelError
 from genre_model.data.folds import group_of
 from genre_model.data.tracks import LabelledTrack
 
 if TYPE_CHECKING:
-    from genre_model.training.experiments.catalogue import Experiment
-    from genre_model.training.experiments.protocol import Condition, Outcome
+    from genre_model.training.experiments.condition import Condition
+    from genre_model.training.experiments.outcome import Outcome
+    from genre_model.training.experiments.wishes import Wishes
 
 # A training takes three times the arithmetic of answering, and reaches a part of what a product of
 # matrices does; where nothing is known of a system it is reckoned with a minute.
@@ -28,7 +31,10 @@ EFFICIENCY = 0.25
 
 UNKNOWN_S = 60.0
 
+# Of those that a training may have, where it ends when nothing gets better.
 LIKELY_EPOCHS = 12
+
+SLICES_OF_A_SONG = 12  # a clip of half a minute
 
 
 def add_experiment(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +55,11 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds",
         type=positive,
-        default=3,
-        help="the number of trainings of each condition; default: %(default)s",
+        default=5,
+        help="the number of trainings of each condition; default: %(default)s, which test every "
+        "song once",
     )
+    add_wishes(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -63,30 +71,90 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_experiment)
 
 
+def add_wishes(parser: argparse.ArgumentParser) -> None:
+    """How the trainings differ from the experiment's own."""
+    parser.add_argument(
+        "--slices", type=positive, metavar="N", help="the most slices of a song to learn from"
+    )
+    parser.add_argument("--epochs", type=positive, metavar="N", help="the most epochs")
+    parser.add_argument("--batch", type=positive, metavar="N", help="the slices of a step")
+    parser.add_argument(
+        "--architecture", metavar="NAME", help="vary this network, not the experiment's own"
+    )
+    parser.add_argument(
+        "--split",
+        type=split_names,
+        metavar="BY",
+        help="keep these apart: slice, song, album or artist, or several separated by commas",
+    )
+    parser.add_argument(
+        "--as-in-the-paper",
+        action="store_true",
+        help="all slices of a song, 70/20/10 to train, validate and test, batches of 128, 20 "
+        "epochs, of which the last is tested",
+    )
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """What is kept apart, separated by commas."""
+    from genre_model.training.experiments.division import SplitBy
+
+    found, known = names(text), get_args(SplitBy)
+    for name in found:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(known)}")
+    return tuple(dict.fromkeys(found))
+
+
+def wishes_of(options: argparse.Namespace) -> Wishes:
+    """The choices of the command line."""
+    from genre_model.training.experiments.wishes import Wishes
+
+    return Wishes(
+        options.slices,
+        options.epochs,
+        options.batch,
+        options.architecture,
+        options.split,
+        options.as_in_the_paper,
+    )
+
+
 def run_experiment(options: argparse.Namespace) -> int:
     """Train what has not been trained yet, then write the results."""
-    from genre_model.training.experiments.catalogue import EXPERIMENTS
+    from genre_model.training.experiments.catalogue import EXPERIMENTS, conditions_of
     from genre_model.training.experiments.write import Music, write_results
 
     experiment = EXPERIMENTS[options.name]
     tracks = labelled(options.music)
-    genres = sorted({track.label for track in tracks})
     seeds = range(options.seeds)
-    outcomes = run_all(experiment, tracks, seeds, options.output)
+    conditions = conditions_of(experiment, tracks, wishes_of(options))
+    outcomes = run_all(conditions, tracks, seeds, options.output)
     music = Music(
         options.music.stem,
         len(tracks),
         len({group_of(track, "artist") for track in tracks}),
-        tuple(genres),
+        tuple(sorted({track.label for track in tracks})),
         tuple(seeds),
     )
-    command = shlex.join(["genre-model", "experiment", options.name, options.music.name]) + (
-        f" --seeds {options.seeds}"
-    )
-    paths = write_results(experiment, music, outcomes, command, options.output)
+    paths = write_results(experiment, music, outcomes, command_of(options), options.output)
     sys.stdout.write(paths[-1].read_text(encoding="utf-8"))
     say([f"written: {', '.join(str(path) for path in paths)}"], error=True)
     return 0
+
+
+def command_of(options: argparse.Namespace) -> str:
+    """The command that does the same again, whatever folder the music is in."""
+    words = ["genre-model", "experiment", options.name, options.music.name]
+    words += ["--seeds", str(options.seeds)]
+    for name in ("slices", "epochs", "batch", "architecture"):
+        if getattr(options, name) is not None:
+            words += [f"--{name}", str(getattr(options, name))]
+    if options.split is not None:
+        words += ["--split", ",".join(options.split)]
+    if options.as_in_the_paper:
+        words.append("--as-in-the-paper")
+    return shlex.join(words)
 
 
 def labelled(music: Path) -> list[LabelledTrack]:
@@ -102,30 +170,43 @@ def labelled(music: Path) -> list[LabelledTrack]:
 
 
 def run_all(
-    experiment: Experiment, tracks: Sequence[LabelledTrack], seeds: Sequence[int], folder: Path
+    conditions: Sequence[Condition],
+    tracks: Sequence[LabelledTrack],
+    seeds: Sequence[int],
+    folder: Path,
 ) -> dict[str, list[Outcome]]:
     """The outcomes of all conditions under all seeds, with a line on standard error for each.
 
-    The seeds come one after the other, so that a first impression is there soon.
+    The seeds come one after the other, so that a first impression is there soon.  A checkpoint is
+    removed when no condition to come goes on from it.
     """
-    from genre_model.training.experiments.protocol import is_done, outcome_of
+    from genre_model.training.experiments.protocol import (
+        answers_file,
+        forget_training,
+        outcome_of,
+    )
+    from genre_model.training.scratch.learn import Events
 
-    conditions = experiment.conditions(sorted({track.label for track in tracks}))
-    left = [c for seed in seeds for c in conditions if not is_done(c, tracks, seed, folder)]
-    n_all = len(conditions) * len(seeds)
-    say([f"{n_all} trainings, {n_all - len(left)} of them done before"], error=True)
+    pairs = [(condition, seed) for seed in seeds for condition in conditions]
+    left = [(c, seed) for c, seed in pairs if not answers_file(c, tracks, seed, folder).exists()]
+    done = len(pairs) - len(left)
+    say([f"{len(pairs)} trainings, {done} of them done before"], error=True)
     if left:
-        minutes = sum(expected_s(c, len(tracks)) for c in left) / 60
+        minutes = sum(expected_s(condition, len(tracks)) for condition, _ in left) / 60
         say([f"about {minutes:.0f} min, if nothing else is running"], error=True)
+    keys = Counter(condition.training_key(seed, tracks) for condition, seed in left)
     outcomes: dict[str, list[Outcome]] = {condition.name: [] for condition in conditions}
-    for seed in seeds:
-        for condition in conditions:
-            start = time.monotonic()
-            is_new = not is_done(condition, tracks, seed, folder)
-            outcome = outcome_of(condition, tracks, seed, folder)
-            outcomes[condition.name].append(outcome)
-            if is_new:
-                say([one_line(condition, seed, outcome, time.monotonic() - start)], error=True)
+    for condition, seed in pairs:
+        start = time.monotonic()
+        with progress_bar() as on_step:
+            outcome = outcome_of(condition, tracks, seed, folder, Events(on_step=on_step))
+        outcomes[condition.name].append(outcome)
+        if (condition, seed) in left:
+            say([one_line(condition, seed, outcome, time.monotonic() - start)], error=True)
+            key = condition.training_key(seed, tracks)
+            keys[key] -= 1
+            if not keys[key]:
+                forget_training(condition, tracks, seed, folder)
     return outcomes
 
 
@@ -139,15 +220,21 @@ def one_line(condition: Condition, seed: int, outcome: Outcome, seconds: float) 
 
 def expected_s(condition: Condition, n_tracks: int) -> float:
     """How long a training may take, from the arithmetic that it takes; a rough guess."""
+    from genre_model.training.networks.base import Network
+
     architecture = condition.architecture
-    if architecture.cost is None:
+    learner = architecture.learner
+    if architecture.cost is None or not isinstance(learner, Network):
         return UNKNOWN_S
-    n_slices = 0.7 * n_tracks * min(architecture.slices.max_slices, 12) * condition.share
-    operations = 2 * 3 * architecture.cost.multiply_adds * n_slices * LIKELY_EPOCHS
+    spec = learner.training
+    epochs = spec.epochs if spec.keep == "last" else min(spec.epochs, LIKELY_EPOCHS)
+    n_slices = 0.7 * n_tracks * min(architecture.slices.max_slices, SLICES_OF_A_SONG)
+    operations = 2 * 3 * architecture.cost.multiply_adds * n_slices * condition.share * epochs
     repeats = 3 if condition.select is not None else 1
     return repeats * (operations / (EFFICIENCY * operations_per_s()) + 10)
 
 
+@cache
 def operations_per_s() -> float:
     """Floating-point operations a second of a product of matrices on this machine."""
     size = 1024

@@ -95,7 +95,7 @@ def folder_tracks(folder: Path, labels_from: LabelsFrom, threads: int) -> list[L
 
 
 def listed_tracks(file: Path, threads: int) -> list[LabelledTrack]:
-    """The tracks of a CSV file with the columns path, genre and perhaps artist and album.
+    """The tracks of a CSV file with the columns path, genre and perhaps artist, album and style.
 
     Paths are relative to the file's folder.  Several genres are separated by semicolons.  What the
     file does not say is taken from the tracks' tags.  Columns play_count, rating and added say what
@@ -116,6 +116,7 @@ def listed_tracks(file: Path, threads: int) -> list[LabelledTrack]:
             row.get("album") or tags.album,
             tags.title,
             play_history_in(file, row),
+            row.get("style", ""),
         )
         for path, row, tags in zip(paths, rows, read_all_tags(paths, threads), strict=True)
     ]

@@ -17,7 +17,8 @@ class LabelledTrack:
     """One track with the classes that its label leaves open; usually one.
 
     ``artist``, ``album`` and ``title`` are as tagged, and may be empty.  ``play_history``
-    counts only where a training is told to use it.
+    counts only where a training is told to use it.  ``style`` is a finer genre, where a list has
+    one; experiments alone use it.
     """
 
     path: Path
@@ -26,6 +27,7 @@ class LabelledTrack:
     album: str = ""
     title: str = ""
     play_history: PlayHistory = UNKNOWN
+    style: str = ""
 
     @property
     def label(self) -> str:

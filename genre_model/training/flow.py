@@ -103,16 +103,22 @@ def ignore(_: object) -> None:
     """Do nothing: the default of a callback."""
 
 
+def ignore_step(_what: str, _done: int, _all: int) -> None:
+    """Show no progress: the default of a callback."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingEvents:
     """What a training calls on its way.
 
     ``on_epoch`` gets the report of each epoch, from scratch; ``on_failure`` a sentence about each
-    track that cannot be used.
+    track that cannot be used; ``on_step``, from scratch, what is being done, how much of it is
+    done, and how much there is.
     """
 
     on_epoch: Callable[[EpochReport], None] = ignore
     on_failure: Callable[[str], None] = ignore
+    on_step: Callable[[str, int, int], None] = ignore_step
 
 
 def chosen_system(
@@ -198,6 +204,7 @@ def run_training(
         extracted = extract(plan.job.tracks, Classifier(plan.system, lazily=True))
         return TrainingResult(*train_head_bundle(plan.job, extracted, plan.system, models))
     from genre_model.training.scratch.bundle import train_network_bundle
+    from genre_model.training.scratch.learn import Events
 
     return TrainingResult(
         *train_network_bundle(
@@ -205,7 +212,7 @@ def run_training(
             plan.system,
             models,
             (work or models / ".work") / plan.system.name,
-            events.on_epoch,
+            Events(events.on_epoch, events.on_step),
             plan.epochs,
             events.on_failure,
         )

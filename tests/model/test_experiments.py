@@ -15,31 +15,44 @@ from hypothesis import strategies as st
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import Interval, label_figures, macro_f1
-from genre_model.training.experiments.catalogue import EXPERIMENTS
+from genre_model.training.experiments.catalogue import EXPERIMENTS, conditions_of
+from genre_model.training.experiments.condition import Condition
 from genre_model.training.experiments.conditions import SWEPT
-from genre_model.training.experiments.division import divide, relabelled, share_of, shuffled
+from genre_model.training.experiments.division import (
+    AS_IN_THE_PAPER,
+    FOR_SWEEPS,
+    HERE,
+    divide,
+    share_of,
+    shuffled,
+)
 from genre_model.training.experiments.figures import (
     area_under_curve,
     brier_score,
+    detectable_effect,
     figures_of,
     fitted_inverse_temperature,
     paired_difference,
     top_two,
 )
-from genre_model.training.experiments.protocol import (
+from genre_model.training.experiments.fusion import fusion
+from genre_model.training.experiments.markdown import as_text
+from genre_model.training.experiments.outcome import (
     Answers,
-    Condition,
     Facts,
     Outcome,
     packed,
     read_outcome,
 )
+from genre_model.training.experiments.protocol import Judge
+from genre_model.training.experiments.relabel import relabelled
 from genre_model.training.experiments.tables import compared, side_by_side, votes
+from genre_model.training.experiments.wishes import Wishes
 from genre_model.training.experiments.write import Music, as_svg, write_results
 from genre_model.training.scratch.slice_store import StoredTrack
 
 GENRES = ("Folk", "Jazz", "Rock")
-FACTS = Facts(GENRES, 1_234, 60, 12, 5, 3, 1.5, 0.1, 0)
+FACTS = Facts(GENRES, 1_234, 60, 12, 5, 3, 3, 0.9, 1.5, 0.1, 0, "a machine")
 
 
 def stored_song(number, n_slices=7):
@@ -58,19 +71,29 @@ def places(tracks):
 
 
 @pytest.mark.parametrize("by", ["slice", "song", "album", "artist"])
-@given(seed=st.integers(0, 1000))
-@settings(max_examples=10, deadline=None)
-def test_every_slice_has_one_purpose_and_nothing_is_on_two_sides(by, seed):
-    division = divide(SONGS, by, seed)
-    parts = [division.training, division.validation, division.test]
-    found = [places(part) for part in parts]
-    assert sum(map(len, found)) == len(set.union(*found)) == len(places(SONGS))
-    shares = np.array([len(part) for part in found]) / len(places(SONGS))
-    np.testing.assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.12)
-    if by == "slice":
-        return
-    sides = [{getattr(t.track, "path" if by == "song" else by) for t in part} for part in parts]
-    assert not sides[0] & sides[1] | sides[0] & sides[2] | sides[1] & sides[2]
+@pytest.mark.parametrize("shares", [HERE, AS_IN_THE_PAPER, FOR_SWEEPS])
+@given(turn=st.integers(0, 100))
+@settings(max_examples=5, deadline=None)
+def test_every_slice_has_one_purpose_and_the_seeds_of_a_turn_test_all_songs(by, shares, turn):
+    tested = []
+    for place in range(shares.seeds_of_a_turn):
+        division = divide(SONGS, by, turn * shares.seeds_of_a_turn + place, shares)
+        parts = [division.training, division.validation, division.test, division.untouched]
+        found = [places(part) for part in parts]
+        assert sum(map(len, found)) == len(set.union(*found)) == len(places(SONGS))
+        rest = 5 / 6 if shares.untouched else 1.0
+        held_out = shares.test + shares.validation
+        expected = [10 - held_out, shares.validation, shares.test, 10 / rest - 10]
+        n = np.array([len(part) for part in found]) / len(places(SONGS))
+        np.testing.assert_allclose(n, np.array(expected) * rest / 10, atol=0.12)
+        tested.append(found[2])
+        if by != "slice":
+            name = "path" if by == "song" else by
+            sides = [{getattr(t.track, name) for t in part} for part in parts]
+            assert sum(map(len, sides)) == len(set.union(*sides))
+    aside = places(divide(SONGS, by, 0, shares).untouched)
+    assert sum(map(len, tested)) == len(set.union(*tested))
+    assert set.union(*tested) == places(SONGS) - aside
 
 
 def test_slices_that_are_split_leave_songs_on_all_sides():
@@ -93,7 +116,7 @@ def test_shuffled_songs_have_the_same_slices_in_another_order():
 
 
 def test_a_user_likes_one_genre():
-    tracks = relabelled([track.track for track in SONGS], "Jazz")
+    tracks = relabelled([track.track for track in SONGS], liked="Jazz")
     assert [track.label for track in tracks[:3]] == ["dislike", "like", "dislike"]
 
 
@@ -166,7 +189,52 @@ def test_a_table_says_what_differs():
     assert table.rows[0][-1] == ""
     assert table.rows[1][-1].startswith("+")
     same = compared({"one": [outcome()], "two": [outcome()]})
-    assert same.conclusion == "Nothing differs from “one” beyond chance in song accuracy."
+    assert same.conclusion.startswith("Nothing differs from “one” beyond chance in song accuracy.")
+    assert "would have been found four times out of five" in same.conclusion
+
+
+def test_a_sweep_compares_within_a_split_and_tells_of_songs_put_aside():
+    def with_aside(skill):
+        return [replace(outcome(skill, seed), untouched=answers(skill=skill)) for seed in (0, 1)]
+
+    found = {
+        f"{name}, split by {by}": with_aside(skill)
+        for by in ("slice", "artist")
+        for name, skill in (("weak", 0.3), ("strong", 3.0))
+    }
+    table = compared(found)
+    assert [bool(row[-1]) for row in table.rows] == [False, True, False, True]
+    assert table.conclusion.startswith("Against “weak, split by slice” and “weak, split by artist”")
+    assert "On the 40 songs that nothing was chosen by, “weak, split by slice”" in table.conclusion
+    assert "“strong, split by slice”, the best of the folds" in table.conclusion
+
+
+def test_an_interval_is_as_wide_as_the_seeds_differ():
+    same = figures_of([outcome(1.0, 0), outcome(1.0, 0)]).song
+    apart = figures_of([outcome(0.0, 0), outcome(3.0, 0)]).song
+    assert apart.high - apart.low > 1.5 * (same.high - same.low)
+    assert detectable_effect(Interval(0.0, -0.1, 0.1)) == pytest.approx(0.143, abs=1e-3)
+
+
+def test_segments_and_rules_are_compared_on_long_songs_alone():
+    long, short = answers(n_songs=20, n_votes=30, skill=0.5), answers(n_songs=9, n_votes=10)
+    table = fusion({"x": [Outcome(FACTS, long, long), Outcome(FACTS, short, short)]})
+    assert "Of 20 songs of 90 s and more" in table.conclusion
+    cells = {row[0]: float(row[1].split()[0]) for row in table.rows}
+    assert cells["all three"] > cells["beginning"] > 40
+    with pytest.raises(GenreModelError, match="as long as three segments"):
+        fusion({"x": [Outcome(FACTS, short, short)]})
+
+
+def test_broad_genres_are_judged_by_the_sums_of_what_was_learned():
+    paths = [Path("a"), Path("b")]
+    judge = Judge(
+        ("Bebop", "Swing", "Punk"),
+        {paths[0]: "Jazz", paths[1]: "Rock"},
+        {"Bebop": "Jazz", "Swing": "Jazz", "Punk": "Rock"},
+    )
+    logits = np.log(np.array([[0.3, 0.3, 0.4]], np.float32))
+    np.testing.assert_allclose(np.exp(judge.logits(logits)), [[0.6, 0.4]], rtol=1e-6)
 
 
 def test_more_votes_are_better():
@@ -187,6 +255,11 @@ def test_results_are_written_in_four_ways(tmp_path):
     ElementTree.fromstring(paths[2].read_text())
     assert "| ReLU |" in paths[3].read_text()
     assert "2 seeds" in paths[3].read_text()
+    assert record["machines"] == ["a machine"]
+    assert np.sum(record["figures"]["ReLU"]["confusion"]) == 80
+    assert len(record["figures"]["ReLU"]["slices_by_seed"]) == 2
+    text = as_text(record)
+    assert all(cell in text for row in record["rows"] for cell in row)
 
 
 def test_the_picture_marks_shares():
@@ -195,13 +268,49 @@ def test_the_picture_marks_shares():
     assert circle.find("{*}title").text == "50.0 %"
 
 
+TRACKS = [track.track for track in SONGS]
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_conditions_have_names_and_keys_of_their_own(name):
-    conditions = EXPERIMENTS[name].conditions(GENRES)
-    tracks = [track.track for track in SONGS]
+    conditions = conditions_of(EXPERIMENTS[name], TRACKS)
     assert len({c.name for c in conditions}) == len(conditions)
-    assert len({c.key(0, tracks) for c in conditions}) == len(conditions)
+    assert len({c.key(0, TRACKS) for c in conditions}) == len(conditions)
     assert EXPERIMENTS[name].question.endswith("?")
+
+
+def test_the_papers_three_runs_are_trained_as_in_the_paper():
+    tracks = [replace(track, style=f"{track.label} {n % 2}") for n, track in enumerate(TRACKS)]
+    conditions = conditions_of(EXPERIMENTS["paper"], tracks, Wishes(as_in_the_paper=True))
+    assert [c.name for c in conditions[:3]] == [
+        "6 styles, ELU, split by slice",
+        "3 genres, ELU, split by slice",
+        "3 genres, ReLU, split by slice",
+    ]
+    assert [c.labels for c in conditions[:3]] == ["style", "given", "given"]
+    for condition in conditions:
+        spec = condition.architecture.learner.training
+        assert (spec.batch_size, spec.epochs, spec.patience, spec.keep) == (128, 20, 20, "last")
+        assert condition.architecture.slices.max_slices == 10_000
+        assert (condition.shares.validation, condition.shares.test) == (2, 1)
+
+
+def test_a_user_may_want_another_network_splits_slices_and_batches():
+    wishes = Wishes(4, 3, 8, "pelchat2019", ("song", "album"))
+    conditions = conditions_of(EXPERIMENTS["initialisation"], TRACKS, wishes)
+    assert {c.split_by for c in conditions} == {"song", "album"}
+    assert len(conditions) == 6
+    for condition in conditions:
+        assert condition.architecture.name.startswith("pelchat2019")
+        assert "strided" not in condition.architecture.name
+        assert condition.architecture.slices.max_slices == 4
+        spec = condition.architecture.learner.training
+        assert (spec.batch_size, spec.epochs) == (8, 3)
+        assert spec.microbatch <= 8
+    with pytest.raises(GenreModelError, match="no such architecture: other"):
+        conditions_of(EXPERIMENTS["songs"], TRACKS, Wishes(architecture="other"))
+    with pytest.raises(GenreModelError, match="only the paper's network"):
+        conditions_of(EXPERIMENTS["activation"], TRACKS, Wishes(architecture="crnn"))
 
 
 def test_a_key_knows_what_matters():

@@ -33,17 +33,26 @@ def run(*arguments):
 
 def test_an_experiment_writes_its_results_and_goes_on_where_it_was(music, tmp_path, capsys):
     output = tmp_path / "results"
-    assert run("songs", music, "--seeds", 1, "-o", output) == 0
+    wishes = ("--seeds", 1, "-o", output, "--epochs", 9, "--batch", 4, "--split", "song")
+    assert run("songs", music, *wishes) == 0
     first = capsys.readouterr()
     assert "4 trainings, 0 of them done before" in first.err
     assert first.out.startswith("### F5: Do more songs help?")
     record = json.loads((output / "songs.json").read_text())
     assert record["music"]["n_songs"] == 40
-    assert record["figures"]["100% of the songs"]["song"]["value"] > 0.8
+    assert record["command"] == (
+        "genre-model experiment songs music --seeds 1 --epochs 9 --batch 4 --split song"
+    )
+    figures = record["figures"]["100% of the songs"]
+    assert figures["song"]["value"] > 0.8
+    assert figures["training_accuracy"] > 0.8
+    assert figures["epochs"] <= 9
+    assert "tensorflow" in record["machines"][0]
     assert {path.name for path in output.glob("songs.*")} == {
         *("songs.json", "songs.csv", "songs.svg", "songs.md")
     }
-    assert run("songs", music, "--seeds", 1, "-o", output) == 0
+    assert not (output / "work").exists()
+    assert run("songs", music, *wishes) == 0
     again = capsys.readouterr()
     assert "4 trainings, 4 of them done before" in again.err
     assert again.out == first.out

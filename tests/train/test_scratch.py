@@ -26,6 +26,7 @@ from genre_model.training.networks.base import Architecture, Network, TrainingSp
 from genre_model.training.networks.registry import ARCHITECTURES
 from genre_model.training.scratch import slice_store
 from genre_model.training.scratch.checkpoint import CHECKPOINT
+from genre_model.training.scratch.learn import Events
 from genre_model.training.scratch.loop import Trainer
 from genre_model.training.scratch.slice_store import SliceForm, StoredTrack, slice_microbatches
 from genre_model.training.scratch.train import train_system
@@ -164,7 +165,7 @@ def test_an_architecture_is_registered_under_its_name(name):
 
 def test_learns_to_tell_tones_apart(train, tracks):
     reports = []
-    trained = train(on_epoch=reports.append)
+    trained = train(events=Events(reports.append))
     assert list(trained.history) == reports
     assert [report.epoch for report in reports] == list(range(1, TINY.learner.training.epochs + 1))
     best = trained.history[trained.best_epoch - 1]
@@ -215,9 +216,9 @@ def test_an_export_that_differs_is_refused():
 def test_goes_on_after_an_interruption_as_if_there_had_been_none(train, tmp_path):
     whole = train(tmp_path / "whole", epochs=5)
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "cut", epochs=5, on_epoch=stop_after(3))
+        train(tmp_path / "cut", epochs=5, events=Events(stop_after(3)))
     later = []
-    resumed = train(tmp_path / "cut", epochs=5, on_epoch=later.append)
+    resumed = train(tmp_path / "cut", epochs=5, events=Events(later.append))
     assert resumed.resumed_epochs == 3
     assert [report.epoch for report in later] == [4, 5]
     assert resumed.history == whole.history
@@ -227,7 +228,7 @@ def test_goes_on_after_an_interruption_as_if_there_had_been_none(train, tmp_path
 
 def test_a_training_that_is_over_is_not_repeated(train):
     first = train(epochs=2)
-    again = train(epochs=2, on_epoch=pytest.fail)
+    again = train(epochs=2, events=Events(pytest.fail))
     assert again.resumed_epochs == 2
     assert again.history == first.history
     assert len(train(epochs=3).history) == 3  # more epochs go on from there

@@ -5,29 +5,39 @@ The numbers F1 to F14 are those of the paper's items of future work in docs/pape
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from genre_model.data.tracks import LabelledTrack
+from genre_model.training.experiments.condition import Condition
 from genre_model.training.experiments.conditions import (
+    PAPER,
     SWEPT,
+    Conditions,
+    Setting,
     activations,
     all_systems,
+    alone,
     bands,
-    base,
+    consolidations,
     finetuning,
     initial_weights,
     likings,
+    named,
+    notes,
     numbers_of_songs,
-    on_few_slices,
     optimisers,
+    papers_three,
     positions,
     recurrent,
     selections,
     slice_lengths,
     slices_per_song,
-    splits,
+    sweep,
+    textures,
 )
-from genre_model.training.experiments.protocol import Condition
+from genre_model.training.experiments.division import SplitBy
+from genre_model.training.experiments.fusion import fusion
 from genre_model.training.experiments.tables import (
     Tabulate,
     compared,
@@ -36,23 +46,33 @@ from genre_model.training.experiments.tables import (
     side_by_side,
     votes,
 )
-from genre_model.training.networks.registry import ARCHITECTURES
+from genre_model.training.experiments.wishes import (
+    AS_IT_IS,
+    Wishes,
+    base_network,
+    crossed,
+    wished,
+)
+from genre_model.training.networks.base import Architecture
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
     """A question, what the paper says to it, and the trainings that answer it.
 
-    ``conditions`` takes the music's genres; the first condition is what the others are compared
-    with.  ``tabulate`` makes a table of the outcomes.
+    The first of the ``conditions`` is what the others are compared with.  ``base`` is the network
+    that they vary, and ``splits`` what they are trained under, where the user has no other wish.
+    ``tabulate`` makes a table of the outcomes.
     """
 
     name: str
     item: str
     question: str
     paper: str
-    conditions: Callable[[Sequence[str]], list[Condition]]
+    conditions: Conditions
     tabulate: Tabulate = compared
+    splits: tuple[SplitBy, ...] = ("artist",)
+    base: Architecture = SWEPT
 
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -64,8 +84,19 @@ EXPERIMENTS: dict[str, Experiment] = {
             "What does the paper's own network reach, and how much of it is the split?",
             "67 % of 2.56 s slices of 7 genres of one library, after 62 % with ELU; 47 % of 27 "
             "genres; Despois before: 90 % of 6 genres.  All by slices, songs on both sides.",
-            splits(on_few_slices(ARCHITECTURES["pelchat2019"]), ("slice", "song", "artist")),
+            papers_three,
             side_by_side,
+            ("slice", "song", "artist"),
+            PAPER,
+        ),
+        Experiment(
+            "consolidation",
+            "27 genres to 7",
+            "Is it better to learn few genres, or many and to add up what belongs together?",
+            "27 genres: 47 %; 7 genres, of twice the songs: 62 %.",
+            consolidations,
+            side_by_side,
+            ("song", "artist"),
         ),
         Experiment(
             "split",
@@ -73,8 +104,9 @@ EXPERIMENTS: dict[str, Experiment] = {
             "How much of an accuracy is that slices of a song, or songs of an artist, lie on both "
             "sides?",
             "Splits labelled slices 70/20/10; Despois calls the leak an issue.",
-            splits(SWEPT),
+            alone,
             side_by_side,
+            ("slice", "song", "album", "artist"),
         ),
         Experiment(
             "systems",
@@ -85,58 +117,61 @@ EXPERIMENTS: dict[str, Experiment] = {
             "each on other music.",
             all_systems,
             side_by_side,
+            ("artist", "slice"),
         ),
         Experiment(
             "probabilities",
             "F1",
             "Are probabilities worth showing?",
             "Shows one genre; wants to show the probabilities of all.",
-            base,
+            named,
             probabilities,
         ),
-        Experiment("optimiser", "F2", "Does another optimiser help?", "RMSProp alone.", optimisers),
+        Experiment(
+            "optimiser", "F2", "Does another optimiser help?", "RMSProp alone.", sweep(optimisers)
+        ),
         Experiment(
             "initialisation",
             "F3",
             "Do other initial weights help?",
             "All weights Xavier; the code that it builds on has not.",
-            initial_weights,
+            sweep(initial_weights),
         ),
         Experiment(
             "activation",
             "F4",
             "Is ReLU better than ELU, and still so when no artist is on both sides?",
             "ReLU in place of ELU: 62 % to 67 %, one run each.",
-            activations,
-            side_by_side,
+            sweep(activations),
+            splits=("slice", "artist"),
         ),
         Experiment(
             "songs",
             "F5",
             "Do more songs help?",
             "995 songs of 27 genres: 47 %; 1,880 songs of 7: 62 %.",
-            numbers_of_songs,
+            sweep(numbers_of_songs),
         ),
         Experiment(
             "slices",
             "F6",
             "Do more slices of the same songs help?",
             "All 70 of 3 min.",
-            slices_per_song,
+            sweep(slices_per_song),
         ),
         Experiment(
             "length",
             "F7",
             "Are longer slices better?",
             "2.56 s; wonders about others.",
-            slice_lengths,
+            sweep(slice_lengths),
         ),
         Experiment(
             "position",
             "F8",
             "Is the beginning, the middle or the end of a song best?",
             "Wonders; Silla et al. 2007 have the middle best.",
-            positions,
+            sweep(positions),
             side_by_side,
         ),
         Experiment(
@@ -144,14 +179,14 @@ EXPERIMENTS: dict[str, Experiment] = {
             "F9",
             "Which frequencies tell the genre?",
             "Wonders about bass and treble.",
-            bands,
+            sweep(bands),
         ),
         Experiment(
             "votes",
             "F10",
             "How many slices have to vote, and by which rule?",
             "One slice at a time; wants longer tests with a vote.",
-            base,
+            named,
             votes,
         ),
         Experiment(
@@ -167,7 +202,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             "F12",
             "Does the order of the slices tell anything?",
             "Wants a recurrent network.",
-            recurrent,
+            sweep(recurrent),
         ),
         Experiment(
             "finetuning",
@@ -181,7 +216,37 @@ EXPERIMENTS: dict[str, Experiment] = {
             "Lopes et al. 2010",
             "Is it better to learn from the slices alone that are easy to tell?",
             "Quotes 60 %, 2.4 points more than with all instances.",
-            selections,
+            sweep(selections),
+        ),
+        Experiment(
+            "fusion",
+            "Costa et al. 2011",
+            "Which part of a song tells most, and by which rule should its votes be fused?",
+            "Quotes 67 %, of three segments of half a minute each.",
+            textures,
+            fusion,
+        ),
+        Experiment(
+            "midi",
+            "F13",
+            "Does a recurrent network tell genres from notes?",
+            "Wants a recurrent network on MIDI files.",
+            notes,
+            side_by_side,
+            ("song",),
         ),
     )
 }
+
+
+def conditions_of(
+    experiment: Experiment, tracks: Sequence[LabelledTrack], wishes: Wishes = AS_IT_IS
+) -> list[Condition]:
+    """What an experiment trains on this music, as the user wants it.
+
+    Raises:
+        GenreModelError: A wish does not fit the experiment.
+    """
+    setting = Setting(tracks, base_network(wishes, experiment.base))
+    found = crossed(experiment.conditions(setting), wishes.splits or experiment.splits)
+    return [wished(condition, wishes) for condition in found]

@@ -1,173 +1,250 @@
-"""The trainings that the experiments compare, each a function from the genres to conditions."""
+"""The trainings that the experiments compare, each a function from a setting to conditions.
+
+The splits are the experiment's, or the user's: every condition is trained under each of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import Band, NotesSpec, Position
-from genre_model.training.experiments.division import SplitBy
+from genre_model.data.tracks import LabelledTrack
+from genre_model.training.experiments.condition import Condition
+from genre_model.training.experiments.division import FOR_SWEEPS
 from genre_model.training.experiments.embeddings import EMBEDDINGS_SYSTEM
-from genre_model.training.experiments.protocol import Condition
+from genre_model.training.experiments.relabel import Labels, label_of
+from genre_model.training.experiments.wishes import network_of
 from genre_model.training.networks.base import Architecture, Network
 from genre_model.training.networks.despois2016 import TRUNCATED_NORMAL
 from genre_model.training.networks.pelchat2019 import build
 from genre_model.training.networks.registry import ARCHITECTURES, EMBEDDINGS
 
-SPLITS: tuple[SplitBy, ...] = ("slice", "song", "album", "artist")
-
-
+PAPER = ARCHITECTURES["pelchat2019"]
 STRIDED = ARCHITECTURES["pelchat2019-strided"]
 
 
-def network_of(architecture: Architecture) -> Network:
-    """The network that an architecture is."""
-    if not isinstance(architecture.learner, Network):
-        raise TypeError(f"{architecture.name} is no network")
-    return architecture.learner
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What conditions are made for: the music, and the network that is varied."""
+
+    tracks: Sequence[LabelledTrack]
+    base: Architecture
+
+    @property
+    def genres(self) -> list[str]:
+        """The genres as given, sorted."""
+        return sorted({track.label for track in self.tracks})
 
 
-def on_few_slices(architecture: Architecture) -> Architecture:
-    """A network on six slices of each song, for at most 15 epochs: what two cores can train.
+Conditions = Callable[[Setting], list[Condition]]
 
-    Batches are of 32, for some more steps: the paper's songs make fifty times as many slices.
+
+def swept(architecture: Architecture) -> Architecture:
+    """A network as the sweeps train it: all slices, batches of 32, at most 20 epochs.
+
+    A small batch makes four times the paper's steps of the little music that there is.
     """
     network = network_of(architecture)
     training = replace(
         network.training,
         batch_size=32,
         microbatch=min(32, network.training.microbatch),
-        epochs=15,
-        patience=5,
+        epochs=20,
+        patience=8,
     )
-    return replace(
-        architecture,
-        slices=replace(architecture.slices, max_slices=6),
-        learner=replace(network, training=training),
-    )
-
-
-COSTLY = ("pelchat2019", "pelchat2019-strided", "despois2016")
+    return replace(architecture, learner=replace(network, training=training))
 
 
 # What the sweeps vary: the small reading of the paper's network.
-SWEPT = on_few_slices(STRIDED)
+SWEPT = swept(STRIDED)
 
 
-def variant(name: str, **settings: Any) -> Architecture:
-    """The swept network, built otherwise."""
-    network = Network(partial(build, stride=2, **settings), network_of(SWEPT).training)
-    return replace(SWEPT, name=f"{SWEPT.name}, {name}", learner=network)
+def variant(base: Architecture, name: str, **settings: Any) -> Architecture:
+    """The paper's network, built otherwise and trained as it is.
+
+    Raises:
+        GenreModelError: The base is another network, which cannot be built otherwise.
+    """
+    stride = {PAPER.name: 1, STRIDED.name: 2}.get(base.name)
+    if stride is None:
+        raise GenreModelError(f"{base.name} has no such variants: only the paper's network has")
+    network = Network(partial(build, stride=stride, **settings), network_of(base).training)
+    return replace(base, name=f"{base.name}, {name}", learner=network)
 
 
-def sliced(**settings: Any) -> Architecture:
-    """The swept network on other slices."""
-    return replace(SWEPT, slices=replace(SWEPT.slices, **settings))
-
-
-def trained(**settings: Any) -> Architecture:
-    """The swept network, trained otherwise."""
-    network = network_of(SWEPT)
+def trained(base: Architecture, **settings: Any) -> Architecture:
+    """The network, trained otherwise."""
+    network = network_of(base)
     training = replace(network.training, **settings)
-    return replace(SWEPT, learner=replace(network, training=training))
+    return replace(base, learner=replace(network, training=training))
 
 
-def base(_: Sequence[str]) -> list[Condition]:
-    """The swept network, with all slices to vote."""
-    return [Condition("as it is", SWEPT, extracted=STRIDED.slices)]
+def sliced(base: Architecture, **settings: Any) -> Architecture:
+    """The network on other slices."""
+    return replace(base, slices=replace(base.slices, **settings))
 
 
-def optimisers(_: Sequence[str]) -> list[Condition]:
-    """Four optimisers, three learning rates each."""
-    settings = {
-        "RMSProp, epsilon 1e-10": ("rmsprop", (("rho", 0.9), ("epsilon", 1e-10)), 1e-3),
-        "RMSProp, epsilon 1e-7": ("rmsprop", (("rho", 0.9), ("epsilon", 1e-7)), 1e-3),
-        "Adam": ("adam", (), 1e-3),
-        "SGD with momentum": ("sgd", (("momentum", 0.9),), 1e-2),
-    }
-    found = []
-    for name, (optimizer, extra, middle) in settings.items():
-        for rate in (middle, middle / 10, middle * 10):
-            swept = trained(optimizer=optimizer, optimizer_settings=extra, learning_rate=rate)
-            found.append(Condition(f"{name}, rate {rate:g}", swept))
-    return found
+def sweep(conditions: Conditions) -> Conditions:
+    """The conditions of a sweep: one part of the music is put aside, which none is chosen by."""
+
+    def put_aside(setting: Setting) -> list[Condition]:
+        return [replace(condition, shares=FOR_SWEEPS) for condition in conditions(setting)]
+
+    return put_aside
 
 
-def initial_weights(_: Sequence[str]) -> list[Condition]:
-    """Xavier everywhere, as the paper says; and what else it could have been."""
+def alone(setting: Setting) -> list[Condition]:
+    """The network as it is."""
+    return [Condition("", setting.base)]
+
+
+def named(setting: Setting) -> list[Condition]:
+    """The network as it is, with a name."""
+    return [Condition("as it is", setting.base)]
+
+
+def papers_three(setting: Setting) -> list[Condition]:
+    """The paper's three runs: many genres with ELU, few with ELU, few with ReLU.
+
+    Many are the styles of a list that has them, and few its genres; else many are the genres as
+    given, and few the paper's seven.
+    """
+    fine, broad = fine_and_broad(setting.tracks)
+    elu = variant(setting.base, "elu", activation="elu")
     return [
-        Condition("Xavier everywhere (the paper)", SWEPT),
+        Condition(f"{counted(setting, fine)}, ELU", elu, labels=fine),
+        Condition(f"{counted(setting, broad)}, ELU", elu, labels=broad),
+        Condition(f"{counted(setting, broad)}, ReLU", setting.base, labels=broad),
+    ]
+
+
+def fine_and_broad(tracks: Sequence[LabelledTrack]) -> tuple[Labels, Labels]:
+    """Which labels are many, and which are few."""
+    return ("style", "given") if any(track.style for track in tracks) else ("given", "paper")
+
+
+def counted(setting: Setting, labels: Labels) -> str:
+    """How many classes of which kind there are."""
+    n = len({label_of(track, labels) for track in setting.tracks} - {""})
+    kinds = {"style": "styles", "given": "genres", "paper": "of the paper's genres"}
+    return f"{n} {kinds[labels]}"
+
+
+def consolidations(setting: Setting) -> list[Condition]:
+    """Few genres to learn; and many to learn, whose probabilities are added up to the few."""
+    fine, broad = fine_and_broad(setting.tracks)
+    many, few = counted(setting, fine), counted(setting, broad)
+    return [
+        Condition(f"{few} learned and judged", setting.base, labels=broad),
+        Condition(f"{many} learned, {few} judged", setting.base, labels=fine, judged=broad),
+        Condition(f"{many} learned and judged", setting.base, labels=fine),
+    ]
+
+
+def optimisers(setting: Setting) -> list[Condition]:
+    """RMSProp as in TensorFlow 1 and as in Keras, and two others; three learning rates each."""
+    settings: dict[str, tuple[str, tuple[tuple[str, float], ...], float, float]] = {
+        "RMSProp": ("rmsprop", (("rho", 0.9), ("epsilon", 1e-10)), 1.0, 1e-3),
+        "RMSProp from Keras' start": ("rmsprop", (("rho", 0.9), ("epsilon", 1e-10)), 0.0, 1e-3),
+        "RMSProp, epsilon 1e-7, from Keras' start": (
+            *("rmsprop", (("rho", 0.9), ("epsilon", 1e-7))),
+            *(0.0, 1e-3),
+        ),
+        "Adam": ("adam", (), 0.0, 1e-3),
+        "SGD with momentum": ("sgd", (("momentum", 0.9),), 0.0, 1e-2),
+    }
+    return [
+        Condition(
+            f"{name}, rate {rate:g}",
+            trained(
+                setting.base,
+                optimizer=optimizer,
+                optimizer_settings=extra,
+                first_accumulator=first,
+                learning_rate=rate,
+            ),
+        )
+        for name, (optimizer, extra, first, middle) in settings.items()
+        for rate in (middle, middle / 10, middle * 10)
+    ]
+
+
+def initial_weights(setting: Setting) -> list[Condition]:
+    """Xavier everywhere, as the paper says; and what else it could have been."""
+    he = {"convolution_init": "he_uniform", "dense_init": "he_uniform"}
+    return [
+        Condition("Xavier everywhere (the paper)", setting.base),
         Condition(
             "normal of 0.02 in dense layers (Despois)",
-            variant("dense normal 0.02", dense_init=TRUNCATED_NORMAL),
+            variant(setting.base, "dense normal 0.02", dense_init=TRUNCATED_NORMAL),
         ),
-        Condition("He", variant("he", convolution_init="he_uniform", dense_init="he_uniform")),
+        Condition("He", variant(setting.base, "he", **he)),
     ]
 
 
-def activations(_: Sequence[str]) -> list[Condition]:
-    """Four activations under the paper's split, and under an honest one."""
-    splits: tuple[SplitBy, ...] = ("slice", "artist")
+def activations(setting: Setting) -> list[Condition]:
+    """Four activations; the paper went from the first to the second."""
+    kinds = {"ELU": "elu", "ReLU": "relu", "Leaky ReLU": "leaky_relu", "GELU": "gelu"}
     return [
         Condition(
-            f"{title}, split by {by}",
-            SWEPT if name == "relu" else variant(name, activation=name),
-            split_by=by,
+            title,
+            setting.base if name == "relu" else variant(setting.base, name, activation=name),
         )
-        for by in splits
-        for title, name in (
-            ("ELU", "elu"),
-            ("ReLU", "relu"),
-            ("Leaky ReLU", "leaky_relu"),
-            ("GELU", "gelu"),
-        )
+        for title, name in kinds.items()
     ]
 
 
-def numbers_of_songs(_: Sequence[str]) -> list[Condition]:
+def numbers_of_songs(setting: Setting) -> list[Condition]:
     """The learning curve."""
     return [
-        Condition(f"{share:.0%} of the songs", SWEPT, share=share)
+        Condition(f"{share:.0%} of the songs", setting.base, share=share)
         for share in (1.0, 0.5, 0.25, 0.125)
     ]
 
 
-def slices_per_song(_: Sequence[str]) -> list[Condition]:
-    """Few or many slices of as many songs to learn from, the same six to be judged by."""
-    return [Condition(f"{SWEPT.slices.max_slices} slices a song", SWEPT)] + [
-        Condition(f"{n} slices a song", sliced(max_slices=n), extracted=SWEPT.slices)
+def slices_per_song(setting: Setting) -> list[Condition]:
+    """All slices of as many songs to learn from, or few; all to be judged by."""
+    every = setting.base.slices
+    return [Condition("all slices", setting.base, varies_slices=True)] + [
+        Condition(
+            f"{n} slices a song",
+            sliced(setting.base, max_slices=n),
+            extracted=every,
+            varies_slices=True,
+        )
         for n in (8, 4, 2)
     ]
 
 
-def slice_lengths(_: Sequence[str]) -> list[Condition]:
+def slice_lengths(setting: Setting) -> list[Condition]:
     """Longer and shorter slices of the same songs."""
     return [
-        Condition(
-            f"{frames / 50:.2f} s",
-            sliced(frames=frames, hop_frames=frames, max_slices=6 * 128 // frames),
-        )
+        Condition(f"{frames / 50:.2f} s", sliced(setting.base, frames=frames, hop_frames=frames))
         for frames in (128, 64, 256, 512)
     ]
 
 
-def positions(_: Sequence[str]) -> list[Condition]:
+def positions(setting: Setting) -> list[Condition]:
     """Learn from a third of each song, answer on a third."""
     thirds: tuple[Position, ...] = ("beginning", "middle", "end")
+    part = sliced(setting.base, max_slices=6)
     return [
         Condition(
             f"trained on the {learned}, tested on the {extracted}",
-            sliced(position=learned),
-            extracted=None if extracted == learned else replace(SWEPT.slices, position=extracted),
+            sliced(part, position=learned),
+            extracted=None if extracted == learned else replace(part.slices, position=extracted),
+            varies_slices=True,
         )
         for learned in thirds
         for extracted in thirds
     ]
 
 
-def bands(_: Sequence[str]) -> list[Condition]:
+def bands(setting: Setting) -> list[Condition]:
     """One band alone, and all but one."""
     titles: dict[Band, str] = {
         "all": "all frequencies",
@@ -178,25 +255,25 @@ def bands(_: Sequence[str]) -> list[Condition]:
         "no-mid": "without 1 to 5 kHz",
         "no-high": "without those above 5 kHz",
     }
-    return [Condition(title, sliced(band=band)) for band, title in titles.items()]
+    return [Condition(title, sliced(setting.base, band=band)) for band, title in titles.items()]
 
 
-def likings(genres: Sequence[str]) -> list[Condition]:
+def likings(setting: Setting) -> list[Condition]:
     """A person for each genre, who likes nothing else."""
-    return [Condition(f"likes {genre}", SWEPT, liked=genre) for genre in genres]
+    return [Condition(f"likes {genre}", setting.base, liked=genre) for genre in setting.genres]
 
 
-def recurrent(_: Sequence[str]) -> list[Condition]:
+def recurrent(setting: Setting) -> list[Condition]:
     """A recurrent network; the same without an order to go by; and one that knows no order."""
     crnn = ARCHITECTURES["crnn"]
     return [
         Condition("crnn, slices in order", crnn),
         Condition("crnn, slices shuffled", crnn, order="shuffled"),
-        Condition("pelchat2019-strided, each slice alone", STRIDED),
+        Condition(f"{setting.base.name}, each slice alone", setting.base),
     ]
 
 
-def finetuning(_: Sequence[str]) -> list[Condition]:
+def finetuning(_: Setting) -> list[Condition]:
     """A head alone, and the later layers with it."""
     return [
         Condition("embeddings", EMBEDDINGS_SYSTEM),
@@ -204,36 +281,29 @@ def finetuning(_: Sequence[str]) -> list[Condition]:
     ]
 
 
-def selections(_: Sequence[str]) -> list[Condition]:
+def selections(setting: Setting) -> list[Condition]:
     """All slices, and the easiest of them."""
-    return [Condition("all slices", SWEPT)] + [
-        Condition(f"the easiest {share:.0%}", SWEPT, select=share) for share in (0.75, 0.5, 0.25)
+    return [Condition("all slices", setting.base)] + [
+        Condition(f"the easiest {share:.0%}", setting.base, select=share)
+        for share in (0.75, 0.5, 0.25)
     ]
 
 
-def splits(
-    architecture: Architecture, splits_by: Sequence[SplitBy] = SPLITS
-) -> Callable[[Sequence[str]], list[Condition]]:
-    """A system under each of the splits."""
-
-    def conditions(_: Sequence[str]) -> list[Condition]:
-        return [Condition(f"split by {by}", architecture, split_by=by) for by in splits_by]
-
-    return conditions
+def textures(_: Setting) -> list[Condition]:
+    """Costa's support vector machines, whose zones vote by each of four rules."""
+    return [Condition("three segments a song", ARCHITECTURES["costa2011"])]
 
 
-def all_systems(_: Sequence[str]) -> list[Condition]:
-    """Every system that takes audio, under the paper's split and by artist.
+def notes(_: Setting) -> list[Condition]:
+    """The recurrent network over notes, for a folder or a list of MIDI files."""
+    return [Condition("midi-rnn", ARCHITECTURES["midi-rnn"])]
 
-    The networks of the paper learn from few slices, as in the sweeps; their names say so.
-    """
-    by: tuple[SplitBy, ...] = ("artist", "slice")
-    costly = {name: on_few_slices(ARCHITECTURES[name]) for name in COSTLY}
-    systems = {EMBEDDINGS: EMBEDDINGS_SYSTEM, **ARCHITECTURES, **costly}
-    few = f" ({SWEPT.slices.max_slices} slices)"
+
+def all_systems(_: Setting) -> list[Condition]:
+    """Every system that takes audio."""
+    systems = {EMBEDDINGS: EMBEDDINGS_SYSTEM, **ARCHITECTURES}
     return [
-        Condition(f"{name}{few * (name in costly)}, split by {split}", architecture, split_by=split)
-        for split in by
+        Condition(name, architecture)
         for name, architecture in systems.items()
         if not isinstance(architecture.spectrogram, NotesSpec)
     ]

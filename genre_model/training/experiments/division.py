@@ -1,33 +1,53 @@
 """Divide labelled tracks, or their slices, into training, validation and test.
 
-Seven tenths of the songs, artists, albums or slices are trained on, one tenth decides which epoch
-is best, two tenths are the test.  The paper has 70/20/10, by slices; a larger test has a narrower
-interval.
+The music is cut into tenths; the seeds take turns with them, so that the tests of a full turn cover
+every song once.  Here one tenth decides which epoch is best and two are the test; the paper has two
+for the validation and one for the test, by slices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.data.folds import split_tracks
-from genre_model.data.tracks import LabelledTrack
-from genre_model.training.scratch.slice_store import (
-    StoredTrack,
-)
+from genre_model.training.scratch.slice_store import StoredTrack
 
 SplitBy = Literal["slice", "song", "album", "artist"]
 
-
 Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+
+N_TENTHS = 10
+
+# What is put aside is the same for all seeds.
+UNTOUCHED_SEED, N_UNTOUCHED_FOLDS = 20_190_000, 6
 
 
-N_PARTS = 10
-TEST, VALIDATION = (0, 1), (2,)
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How many tenths validate and test; the others are trained on.
+
+    With ``untouched``, a sixth of the music is put aside before, the same for all seeds.
+    """
+
+    validation: int = 1
+    test: int = 2
+    untouched: bool = False
+
+    @property
+    def seeds_of_a_turn(self) -> int:
+        """How many seeds it takes to test every song once."""
+        return N_TENTHS // self.test
+
+
+HERE = Shares()
+AS_IN_THE_PAPER = Shares(validation=2, test=1)
+FOR_SWEEPS = Shares(untouched=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,51 +57,68 @@ class Division:
     training: list[StoredTrack]
     validation: list[StoredTrack]
     test: list[StoredTrack]
+    untouched: list[StoredTrack] = field(default_factory=list)
 
 
-def relabelled(tracks: Sequence[LabelledTrack], liked: str | None) -> list[LabelledTrack]:
-    """The tracks by their first label; or as somebody who likes one genre alone has them."""
-    if liked is None:
-        return [replace(track, labels=track.labels[:1]) for track in tracks]
-    names = {True: "like", False: "dislike"}
-    return [replace(track, labels=(names[track.label == liked],)) for track in tracks]
-
-
-def divide(tracks: Sequence[StoredTrack], split_by: SplitBy, seed: int) -> Division:
+def divide(
+    tracks: Sequence[StoredTrack], split_by: SplitBy, seed: int, shares: Shares = HERE
+) -> Division:
     """Tenths of the slices, or of the tracks by what may not be on two sides."""
-    if split_by == "slice":
-        return divide_slices(tracks, seed)
-    split = split_tracks([track.track for track in tracks], seed, N_PARTS, group_by=split_by)
-    parts = purposes(split.fold)
-    return Division(
-        *([t for t, part in zip(tracks, parts.tolist(), strict=True) if part == p] for p in PARTS)
-    )
+    aside: list[StoredTrack] = []
+    if shares.untouched:
+        folds = folds_of(tracks, split_by, UNTOUCHED_SEED, N_UNTOUCHED_FOLDS)
+        aside = chosen(tracks, folds, is_aside)
+        tracks = chosen(tracks, folds, lambda fold: ~is_aside(fold))
+    turn, place = divmod(seed, shares.seeds_of_a_turn)
+    tenths = folds_of(tracks, split_by, turn, N_TENTHS)
+    shifted = [(tenth - place * shares.test) % N_TENTHS for tenth in tenths]
+
+    def for_purpose(purpose: str) -> list[StoredTrack]:
+        return chosen(tracks, shifted, lambda tenth: purposes(tenth, shares) == purpose)
+
+    return Division(for_purpose("training"), for_purpose("validation"), for_purpose("test"), aside)
 
 
-PARTS = ("training", "validation", "test")
+def is_aside(fold: Ints) -> Bools:
+    """Which slices are put aside, by their sixths."""
+    aside: Bools = fold == 0
+    return aside
 
 
-def purposes(tenth: Ints) -> NDArray[np.str_]:
+def purposes(tenth: Ints, shares: Shares) -> NDArray[np.str_]:
     """What each tenth is for."""
+    held_out = shares.test + shares.validation
     return np.where(
-        np.isin(tenth, TEST), "test", np.where(np.isin(tenth, VALIDATION), "validation", "training")
+        tenth < shares.test, "test", np.where(tenth < held_out, "validation", "training")
     )
 
 
-def divide_slices(tracks: Sequence[StoredTrack], seed: int) -> Division:
-    """As Despois' code does, and then the paper: all slices shuffled, songs on every side."""
+def folds_of(
+    tracks: Sequence[StoredTrack], split_by: SplitBy, seed: int, n_folds: int
+) -> list[Ints]:
+    """The fold of each slice of each track."""
     sizes = [len(track.indices) for track in tracks]
+    if split_by == "slice":
+        return folds_of_slices(sizes, seed, n_folds)
+    split = split_tracks([track.track for track in tracks], seed, n_folds, group_by=split_by)
+    return [np.full(n, fold) for n, fold in zip(sizes, split.fold, strict=True)]
+
+
+def folds_of_slices(sizes: Sequence[int], seed: int, n_folds: int) -> list[Ints]:
+    """As Despois' code does, and then the paper: all slices shuffled, songs on every side."""
     order = np.random.default_rng(seed).permutation(sum(sizes))
-    parts = np.split(purposes(order * N_PARTS // len(order)), np.cumsum(sizes)[:-1])
+    return np.split(order * n_folds // len(order), np.cumsum(sizes)[:-1])
 
-    def some(purpose: str) -> list[StoredTrack]:
-        chosen = [
-            replace(track, indices=track.indices[part == purpose])
-            for track, part in zip(tracks, parts, strict=True)
-        ]
-        return [track for track in chosen if len(track.indices)]
 
-    return Division(*(some(part) for part in PARTS))
+def chosen(
+    tracks: Sequence[StoredTrack], folds: Sequence[Ints], is_wanted: Callable[[Ints], Bools]
+) -> list[StoredTrack]:
+    """The slices whose fold is wanted, and the tracks that have some."""
+    some = [
+        replace(track, indices=track.indices[is_wanted(fold)])
+        for track, fold in zip(tracks, folds, strict=True)
+    ]
+    return [track for track in some if len(track.indices)]
 
 
 def share_of(tracks: Sequence[StoredTrack], share: float, seed: int) -> list[StoredTrack]:
@@ -100,6 +137,6 @@ def shuffled(division: Division, seed: int) -> Division:
     rng = np.random.default_rng([seed, 2])
     mixed = [
         [replace(track, indices=rng.permutation(track.indices)) for track in part]
-        for part in (division.training, division.validation, division.test)
+        for part in (division.training, division.validation, division.test, division.untouched)
     ]
     return Division(*mixed)

@@ -12,13 +12,13 @@ from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationRule, AggregationSpec
 from genre_model.evaluation.metrics import (
     Interval,
-    artist_interval,
     calibration_error,
     label_figures,
     macro_f1,
+    two_way_ratio,
 )
 from genre_model.model.aggregation import aggregate
-from genre_model.training.experiments.protocol import Answers, Outcome
+from genre_model.training.experiments.outcome import Answers, Outcome
 
 Float64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -28,55 +28,87 @@ INVERSE_TEMPERATURES = np.geomspace(0.2, 5.0, 33)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A condition over all its seeds; intervals are of 95 %, by artists drawn anew.
+    """A condition over all its seeds; intervals are of 95 %, by artists and seeds drawn anew.
 
-    ``song`` and ``macro_f1`` are by the mean of all slices' probabilities.  ``songs_by_seed`` are
-    the song accuracies of the single seeds.
+    ``song`` and ``macro_f1`` are by the mean of all slices' probabilities.  ``songs_by_seed`` and
+    ``slices_by_seed`` are the accuracies of the single seeds.  ``confusion`` counts songs, a row a
+    true genre, in the order of ``genres``.
     """
 
     slices: Interval
     song: Interval
+    training_accuracy: float
     macro_f1: float
     baseline: float
     calibration_error: float
     songs_by_seed: tuple[float, ...]
+    slices_by_seed: tuple[float, ...]
+    genres: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
     n_songs: int
     n_weights: int | None
     n_training_songs: float
     n_training_slices: float
     epochs: float
+    best_epoch: float
+    kept_epoch: float
     training_s: float
     answering_ms: float
+    machines: tuple[str, ...]
 
 
 def figures_of(outcomes: Sequence[Outcome]) -> Figures:
     """The figures of one condition; an outcome a seed."""
     tests = [outcome.test for outcome in outcomes]
     facts = [outcome.facts for outcome in outcomes]
-    songs = [song_probabilities(test) for test in tests]
-    right = [p.argmax(axis=1) == test.truth for p, test in zip(songs, tests, strict=True)]
-    groups = [group for test in tests for group in test.group]
-    truth = np.concatenate([test.truth for test in tests])
-    answers = np.concatenate([p.argmax(axis=1) for p in songs])
-    confidence = np.concatenate([p.max(axis=1) for p in songs])
-    all_right = np.concatenate(right)
-    n_right, n_votes = np.concatenate([slice_counts(test) for test in tests], axis=1)
-    n_songs = len(truth)
+    answers = [song_probabilities(test).argmax(axis=1) for test in tests]
+    right = [a == test.truth for a, test in zip(answers, tests, strict=True)]
+    counts = [slice_counts(test) for test in tests]
+    groups, trainings = groups_of(tests)
+    truth, answer = np.concatenate([test.truth for test in tests]), np.concatenate(answers)
+    confidence = np.concatenate([song_probabilities(test).max(axis=1) for test in tests])
+    all_right, (n_right, n_votes) = np.concatenate(right), np.concatenate(counts, axis=1)
+    n_songs, genres = len(truth), facts[0].genres
+    confusion = np.zeros((len(genres), len(genres)), np.intp)
+    np.add.at(confusion, (truth, answer), 1)
+
+    def mean(name: str) -> float:
+        return float(np.mean([getattr(fact, name) for fact in facts]))
+
     return Figures(
-        slices=artist_interval(lambda i: float(n_right[i].sum() / n_votes[i].sum()), groups),
-        song=artist_interval(lambda i: float(all_right[i].mean()), groups),
-        macro_f1=macro_f1(label_figures(truth.tolist(), answers.tolist())),
+        slices=two_way_ratio(n_right, n_votes, groups, trainings),
+        song=share_right(all_right, tests),
+        training_accuracy=mean("training_accuracy"),
+        macro_f1=macro_f1(label_figures(truth.tolist(), answer.tolist())),
         baseline=float(np.bincount(truth).max() / n_songs),
         calibration_error=calibration_error(confidence, all_right),
         songs_by_seed=tuple(float(r.mean()) for r in right),
+        slices_by_seed=tuple(float(c[0].sum() / c[1].sum()) for c in counts),
+        genres=genres,
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
         n_songs=n_songs,
         n_weights=facts[0].n_weights,
-        n_training_songs=float(np.mean([f.n_training_songs for f in facts])),
-        n_training_slices=float(np.mean([f.n_training_slices for f in facts])),
-        epochs=float(np.mean([f.epochs for f in facts])),
-        training_s=float(np.mean([f.training_s for f in facts])),
-        answering_ms=1000 * sum(f.answering_s for f in facts) / n_songs,
+        n_training_songs=mean("n_training_songs"),
+        n_training_slices=mean("n_training_slices"),
+        epochs=mean("epochs"),
+        best_epoch=mean("best_epoch"),
+        kept_epoch=mean("kept_epoch"),
+        training_s=mean("training_s"),
+        answering_ms=1000 * sum(fact.answering_s for fact in facts) / n_songs,
+        machines=tuple(sorted({fact.machine for fact in facts})),
     )
+
+
+def share_right(right: Bools | NDArray[np.intp], tests: Sequence[Answers]) -> Interval:
+    """The mean over the songs of all tests, (n_songs,), with its interval."""
+    return two_way_ratio(right, np.ones(len(right)), *groups_of(tests))
+
+
+def groups_of(tests: Sequence[Answers]) -> tuple[list[str], list[int]]:
+    """The artist and the number of the training, one a song of all tests."""
+    groups = [group for test in tests for group in test.group]
+    trainings = [number for number, test in enumerate(tests) for _ in test.group]
+    return groups, trainings
 
 
 def song_probabilities(
@@ -100,19 +132,38 @@ def slice_counts(answers: Answers) -> NDArray[np.intp]:
 
 
 def paired_difference(first: Sequence[Outcome], second: Sequence[Outcome]) -> Interval:
-    """Song accuracy of the second less that of the first, on the songs that both were tested on."""
-    pairs: list[tuple[bool, bool, str]] = []
-    for one, other in zip(first, second, strict=True):
-        a, b = one.test, other.test
+    """Song accuracy of the second less that of the first, on the songs that both were tested on.
+
+    Raises:
+        GenreModelError: They were tested on others.
+    """
+    return difference([o.test for o in first], [o.test for o in second])
+
+
+def difference(first: Sequence[Answers], second: Sequence[Answers]) -> Interval:
+    """As :func:`paired_difference`, of the answers of trainings that are paired."""
+    gains: list[NDArray[np.intp]] = []
+    for a, b in zip(first, second, strict=True):
         if a.group != b.group or not np.array_equal(a.truth, b.truth):
             raise GenreModelError(
                 "a song can be used under one condition and not under another (is it silent in "
                 "places?): they cannot be compared"
             )
-        for right_a, right_b, group in zip(songs_right(a), songs_right(b), a.group, strict=True):
-            pairs.append((bool(right_a), bool(right_b), group))
-    gains = np.array([int(b) - int(a) for a, b, _ in pairs], dtype=np.float64)
-    return artist_interval(lambda i: float(gains[i].mean()), [group for _, _, group in pairs])
+        gains.append(songs_right(b).astype(np.intp) - songs_right(a).astype(np.intp))
+    return share_right(np.concatenate(gains), first)
+
+
+# Two-sided at 5 %, found four times out of five: 1.96 + 0.84 standard errors.
+DETECTABLE, OF_INTERVAL = 2.80, 2 * 1.96
+
+
+def detectable_effect(interval: Interval) -> float:
+    """The least true difference that would have been found four times out of five.
+
+    J. Cohen, *Statistical power analysis for the behavioral sciences*, 1988, with the standard
+    error that the interval has.
+    """
+    return DETECTABLE * (interval.high - interval.low) / OF_INTERVAL
 
 
 def songs_right(answers: Answers) -> Bools:

@@ -8,19 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from genre_model.core.specs import AggregationRule, AggregationSpec
-from genre_model.evaluation.metrics import Interval, artist_interval, calibration_error
+from genre_model.evaluation.metrics import Interval, calibration_error, two_way_interval
 from genre_model.model.aggregation import aggregate
 from genre_model.training.experiments.figures import (
+    Figures,
     area_under_curve,
     brier_score,
+    detectable_effect,
+    difference,
     figures_of,
     fitted_inverse_temperature,
+    groups_of,
     negative_log_likelihood,
     paired_difference,
+    share_right,
     song_probabilities,
+    songs_right,
     top_two,
 )
-from genre_model.training.experiments.protocol import Answers, Outcome
+from genre_model.training.experiments.outcome import Answers, Outcome
 
 # Condition -> an outcome a seed.
 Outcomes = Mapping[str, Sequence[Outcome]]
@@ -59,36 +65,93 @@ def gain(interval: Interval) -> str:
 
 
 def compared(outcomes: Outcomes) -> Table:
-    """Conditions that were tested on the same songs, against the first of them."""
-    first, *others = outcomes
-    differences = {name: paired_difference(outcomes[first], outcomes[name]) for name in others}
+    """Conditions that were tested on the same songs, against the first under the same split."""
+    firsts = first_of_each_split(outcomes)
+    differences = {
+        name: paired_difference(outcomes[firsts[name]], found)
+        for name, found in outcomes.items()
+        if firsts[name] != name
+    }
     rows, bars = plain_rows(outcomes)
-    gains = ["", *(gain(differences[name]) for name in others)]
-    clear = [f"{name} ({gain(d)})" for name, d in differences.items() if d.low > 0 or d.high < 0]
-    if clear:
-        conclusion = f"Against “{first}”, song accuracy differs with {'; '.join(clear)}"
-        rest = "; the others do not differ beyond chance." if len(clear) < len(others) else "."
-        conclusion += rest
-    else:
-        conclusion = f"Nothing differs from “{first}” beyond chance in song accuracy."
+    gains = [gain(differences[name]) if name in differences else "" for name in outcomes]
+    lines = [verdict(differences, firsts)]
+    lines += [line for line in [untouched(outcomes, firsts)] if line]
     return Table(
         (*PLAIN, "songs against the first"),
         tuple((*row, difference) for row, difference in zip(rows, gains, strict=True)),
         bars,
-        conclusion,
+        "  ".join(lines),
     )
+
+
+def first_of_each_split(outcomes: Outcomes) -> dict[str, str]:
+    """Condition -> the one that it is compared with, by what its name says of the split."""
+    firsts: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for name in outcomes:
+        split = name.rpartition("split by ")[2] if "split by " in name else ""
+        found[name] = firsts.setdefault(split, name)
+    return found
+
+
+def verdict(differences: Mapping[str, Interval], firsts: Mapping[str, str]) -> str:
+    """What differs; and where nothing does, how large a difference would have been seen.
+
+    Bonferroni's correction is not made: of twenty intervals, one excludes zero by chance.
+    """
+    bases = " and ".join(f"“{name}”" for name in dict.fromkeys(firsts.values()))
+    clear = [f"{name} ({gain(d)})" for name, d in differences.items() if d.low > 0 or d.high < 0]
+    seen = [100 * detectable_effect(d) for d in differences.values()]
+    power = (
+        f"A true difference of {min(seen):.0f} to {max(seen):.0f} points would have been found "
+        "four times out of five."
+        if seen
+        else ""
+    )
+    if not clear:
+        return f"Nothing differs from {bases} beyond chance in song accuracy.  {power}".strip()
+    rest = "; the others do not differ beyond chance" if len(clear) < len(differences) else ""
+    return f"Against {bases}, song accuracy differs with {'; '.join(clear)}{rest}.  {power}"
+
+
+def untouched(outcomes: Outcomes, firsts: Mapping[str, str]) -> str:
+    """The best condition against the first, on the songs that are in no fold; empty without any."""
+    first = next(iter(outcomes))
+    asides = {name: [o.untouched for o in found] for name, found in outcomes.items()}
+    same = [name for name in outcomes if firsts[name] == first]
+    best = max(same, key=lambda name: songs_right_of(outcomes[name]))
+    ours = [answers for answers in asides[first] if answers is not None]
+    theirs = [answers for answers in asides[best] if answers is not None]
+    if not ours or len(ours) != len(outcomes[first]) or len(theirs) != len(ours):
+        return ""
+    if best == first:
+        return f"No condition has more songs right than “{first}”."
+    shares = [percent(float(np.mean([songs_right(a).mean() for a in s]))) for s in (ours, theirs)]
+    return (
+        f"On the {len(ours[0].truth)} songs that nothing was chosen by, “{first}” has "
+        f"{shares[0]} % right and “{best}”, the best of the folds, {shares[1]} % "
+        f"({gain(difference(ours, theirs))})."
+    )
+
+
+def songs_right_of(found: Sequence[Outcome]) -> float:
+    """The share of the songs of all tests that are right."""
+    return float(np.concatenate([songs_right(outcome.test) for outcome in found]).mean())
 
 
 PLAIN = (
     "condition",
     "slices right, %",
+    "of training slices, %",
     "songs right, %",
     "macro-F1, %",
     "majority, %",
+    "slices by seed, %",
     "songs by seed, %",
+    "epochs, best, kept",
+    "most confused",
     "weights",
     "training, s",
-    "answering, ms a song",
 )
 
 
@@ -104,17 +167,39 @@ def plain_rows(
             (
                 name,
                 span(figures.slices),
+                percent(figures.training_accuracy),
                 span(figures.song),
                 percent(figures.macro_f1),
                 percent(figures.baseline),
+                " ".join(f"{100 * s:.0f}" for s in figures.slices_by_seed),
                 " ".join(f"{100 * s:.0f}" for s in figures.songs_by_seed),
+                epochs(figures),
+                most_confused(figures),
                 "-" if figures.n_weights is None else f"{figures.n_weights:,}",
                 f"{figures.training_s:.0f}",
-                f"{figures.answering_ms:.1f}",
             )
         )
         bars.append((name, figures.song))
     return rows, tuple(bars)
+
+
+def epochs(figures: Figures) -> str:
+    """How many epochs there were, which was the best on the validation, and which is tested."""
+    if not figures.epochs:
+        return "-"
+    return f"{figures.epochs:.0f}, {figures.best_epoch:.0f}, {figures.kept_epoch:.0f}"
+
+
+def most_confused(figures: Figures) -> str:
+    """The genre that is most often taken for one other, with the share of its songs."""
+    counts = np.array(figures.confusion, dtype=np.float64)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(shares, 0)
+    truth, answer = np.unravel_index(shares.argmax(), shares.shape)
+    if not shares[truth, answer]:
+        return "-"
+    names = figures.genres
+    return f"{names[int(truth)]} as {names[int(answer)]} ({100 * shares.max():.0f} %)"
 
 
 def side_by_side(outcomes: Outcomes) -> Table:
@@ -200,7 +285,6 @@ def votes(outcomes: Outcomes) -> Table:
 def votes_right(tests: Sequence[Answers], n_votes: int | None, rule: AggregationRule) -> Interval:
     """Song accuracy when so many slices vote, spread over the song."""
     right: list[bool] = []
-    groups: list[str] = []
     for test in tests:
         for number, truth in enumerate(test.truth.tolist()):
             logits = test.of_song(number)
@@ -208,9 +292,7 @@ def votes_right(tests: Sequence[Answers], n_votes: int | None, rule: Aggregation
                 places = (np.arange(n_votes) + 0.5) * len(logits) / n_votes
                 logits = logits[places.astype(np.intp)]
             right.append(bool(aggregate(logits, AggregationSpec(rule)).argmax() == truth))
-        groups += test.group
-    scores = np.array(right, dtype=np.float64)
-    return artist_interval(lambda i: float(scores[i].mean()), groups)
+    return share_right(np.array(right, dtype=np.bool_), tests)
 
 
 def likes(outcomes: Outcomes) -> Table:
@@ -222,13 +304,12 @@ def likes(outcomes: Outcomes) -> Table:
             [song_probabilities(o.test)[:, o.facts.genres.index("like")] for o in found]
         )
         liked = np.concatenate([o.test.truth == o.facts.genres.index("like") for o in found])
-        groups = [group for o in found for group in o.test.group]
 
         def area(i: np.ndarray, scores: np.ndarray = scores, liked: np.ndarray = liked) -> float:
             both = liked[i].any() and not liked[i].all()
             return area_under_curve(scores[i], liked[i]) if both else float("nan")
 
-        interval = artist_interval(area, groups)
+        interval = two_way_interval(area, *groups_of([o.test for o in found]))
         rows.append((name, percent(float(liked.mean())), span(interval)))
         bars.append((name, interval))
     worst = min(bars, key=lambda bar: bar[1].value)

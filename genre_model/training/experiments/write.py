@@ -1,4 +1,4 @@
-"""The results of an experiment as files: JSON, CSV, a picture, a paragraph of Markdown."""
+"""The results of an experiment as files: JSON, CSV, a picture, a page of Markdown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,7 @@ from genre_model.evaluation.page.svg import (
 )
 from genre_model.training.experiments.catalogue import Experiment
 from genre_model.training.experiments.figures import figures_of
+from genre_model.training.experiments.markdown import as_markdown
 from genre_model.training.experiments.tables import Outcomes, Table, percent
 
 ROW, LEFT, WIDTH, TOP = 22, 300, 720, 26
@@ -49,23 +51,13 @@ def write_results(
         GenreModelError: The folder cannot be written.
     """
     table = experiment.tabulate(outcomes)
-    figures = {name: asdict(figures_of(list(found))) for name, found in outcomes.items()}
-    record = {
-        "experiment": experiment.name,
-        "question": experiment.question,
-        "paper": experiment.paper,
-        "command": command,
-        "music": music,
-        "columns": table.columns,
-        "rows": table.rows,
-        "conclusion": table.conclusion,
-        "figures": figures,
-    }
+    record = record_of(experiment, music, outcomes, table, command)
+    encoded = msgspec.json.encode(record)
     contents = {
-        "json": msgspec.json.format(msgspec.json.encode(record), indent=2),
+        "json": msgspec.json.format(encoded, indent=2),
         "csv": as_csv(table).encode(),
         "svg": as_svg(experiment.question, table.bars).encode(),
-        "md": as_markdown(experiment, music, table, command).encode(),
+        "md": as_markdown(msgspec.json.decode(encoded)).encode(),
     }
     paths = [folder / f"{experiment.name}.{suffix}" for suffix in contents]
     with writing(folder):
@@ -75,26 +67,32 @@ def write_results(
     return paths
 
 
+def record_of(
+    experiment: Experiment, music: Music, outcomes: Outcomes, table: Table, command: str
+) -> dict[str, Any]:
+    """Everything that is kept of an experiment; see :mod:`.markdown` for what is read again."""
+    figures = {name: asdict(figures_of(list(found))) for name, found in outcomes.items()}
+    machines = {machine for of_one in figures.values() for machine in of_one["machines"]}
+    return {
+        "experiment": experiment.name,
+        "item": experiment.item,
+        "question": experiment.question,
+        "paper": experiment.paper,
+        "command": command,
+        "machines": sorted(machines),
+        "music": asdict(music),
+        "columns": table.columns,
+        "rows": table.rows,
+        "conclusion": table.conclusion,
+        "figures": figures,
+    }
+
+
 def as_csv(table: Table) -> str:
     """The table as comma-separated values."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([table.columns, *table.rows])
     return text.getvalue()
-
-
-def as_markdown(experiment: Experiment, music: Music, table: Table, command: str) -> str:
-    """The table with its question, and what comes of it."""
-    head = "| " + " | ".join(table.columns) + " |\n|" + "---|" * len(table.columns) + "\n"
-    body = "".join("| " + " | ".join(row) + " |\n" for row in table.rows)
-    seeds = f"{len(music.seeds)} seed{'s' * (len(music.seeds) != 1)}"
-    return (
-        f"### {experiment.item}: {experiment.question}\n\n"
-        f"*The paper:* {experiment.paper}\n\n"
-        f"{head}{body}\n"
-        f"{table.conclusion}\n\n"
-        f"{music.name}: {music.n_songs} songs, {music.n_artists} artists, {seeds}. "
-        f"`{command}`\n"
-    )
 
 
 def as_svg(title: str, bars: Sequence[tuple[str, Interval]]) -> str:

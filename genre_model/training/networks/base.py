@@ -30,18 +30,22 @@ class TrainingSpec:
     """How a network is trained, from the first epoch until ``patience`` epochs bring no better one.
 
     ``optimizer`` is Keras' name of it, ``optimizer_settings`` what it takes beside the learning
-    rate; ``clip_norm`` bounds the norm of all gradients together.  Gradients of a batch are summed
-    over microbatches of ``microbatch`` slices, which bounds the memory.
+    rate.  ``first_accumulator`` is what RMSProp's running means of squared gradients begin at: 0 in
+    Keras, 1 in TensorFlow 1.  ``clip_norm`` bounds the norm of all gradients together.  Gradients
+    of a batch are summed over microbatches of ``microbatch`` slices, which bounds the memory.
+    ``keep``: the network of the epoch that judges the validation best, or of the last.
     """
 
     optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"
     learning_rate: float = 1e-3
     optimizer_settings: tuple[tuple[str, float], ...] = ()
+    first_accumulator: float = 0.0
     batch_size: int = 128
     epochs: int = 20
     patience: int = 5
     clip_norm: float | None = None
     microbatch: int = 16
+    keep: Literal["best", "last"] = "best"
 
 
 @dataclass(frozen=True, slots=True)

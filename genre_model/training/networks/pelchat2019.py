@@ -103,6 +103,7 @@ TRAINING = TrainingSpec(
     optimizer="rmsprop",
     learning_rate=1e-3,
     optimizer_settings=(("rho", 0.9), ("epsilon", 1e-10)),
+    first_accumulator=1.0,
     batch_size=128,
     epochs=20,
     patience=5,

@@ -22,7 +22,7 @@ from genre_model.core.specs import AggregationSpec, NetworkSpec
 from genre_model.data.folds import Split, split_tracks
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, fingerprint_of, pack_out_of_fold
-from genre_model.evaluation.report import EpochReport, Report
+from genre_model.evaluation.report import Report
 from genre_model.evaluation.report_files import new_bundle_id, report_files
 from genre_model.features.frontend import slice_shape
 from genre_model.model.bundle.arrays import npz
@@ -33,6 +33,7 @@ from genre_model.training.head.report import make_report
 from genre_model.training.job import TrainingJob
 from genre_model.training.networks.base import Architecture, Network
 from genre_model.training.scratch.assess import TEST_FOLD, VALIDATION_FOLD, assess_network
+from genre_model.training.scratch.learn import Events
 from genre_model.training.scratch.train import train_system
 from genre_model.training.training_set import CrossValidated, TrainingSet
 
@@ -44,7 +45,7 @@ def train_network_bundle(
     architecture: Architecture,
     models: Path,
     work: Path,
-    on_epoch: Callable[[EpochReport], None],
+    events: Events,
     epochs: int | None = None,
     on_failure: Callable[[str], None] = lambda _: None,
 ) -> tuple[Bundle, Report]:
@@ -56,7 +57,7 @@ def train_network_bundle(
         models: The folder that gets the bundle.
         work: Where slices and checkpoints are; the same call goes on from there after it was
             interrupted.  Only the slices stay when it is done.
-        on_epoch: Gets the report of each epoch.
+        events: What is called on the way.
         epochs: At most so many; the architecture's number where None.
         on_failure: Gets a sentence about each track that cannot be used.
 
@@ -67,7 +68,7 @@ def train_network_bundle(
     split = three_way_split(job)
     with tempfile.TemporaryDirectory() as folder:
         draft = train_draft(
-            Path(folder) / "draft", job, architecture, split, work, on_epoch, epochs, on_failure
+            Path(folder) / "draft", job, architecture, split, work, events, epochs, on_failure
         )
         training_set, tested = assess_network(job, split, draft, on_failure)
         finished = finish_bundle(job, architecture, draft, training_set, tested, split, models)
@@ -99,7 +100,7 @@ def train_draft(
     architecture: Architecture,
     split: Split,
     work: Path,
-    on_epoch: Callable[[EpochReport], None],
+    events: Events,
     epochs: int | None,
     on_failure: Callable[[str], None],
 ) -> Bundle:
@@ -114,7 +115,7 @@ def train_draft(
         split.fold[split.fold != TEST_FOLD] == VALIDATION_FOLD,
         work,
         seed=job.options.seed,
-        on_epoch=on_epoch,
+        events=events,
         epochs=epochs,
         select=job.options.select,
     )

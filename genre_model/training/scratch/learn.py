@@ -20,7 +20,7 @@ from genre_model.training.keras_export import check_export, export_onnx, require
 from genre_model.training.networks.base import Architecture, Estimator, Network
 from genre_model.training.scratch.checkpoint import best_file, read_variables, restore, save
 from genre_model.training.scratch.loop import Trainer, run_epochs
-from genre_model.training.scratch.slice_store import SkippedTrack, StoredTrack
+from genre_model.training.scratch.slice_store import OnStep, SkippedTrack, StoredTrack, unseen
 
 Float32 = NDArray[np.float32]
 
@@ -29,12 +29,32 @@ Logits = Callable[[NDArray[np.floating]], Float32]
 OnEpoch = Callable[[EpochReport], None]
 
 
+def no_report(_: EpochReport) -> None:
+    """Say nothing of an epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What a training from scratch calls on its way.
+
+    ``on_epoch`` gets the report of each epoch of this call, when its checkpoint is on disk;
+    ``on_step`` how far it is with the songs' slices, and within an epoch.
+    """
+
+    on_epoch: OnEpoch = no_report
+    on_step: OnStep = unseen
+
+
+SILENT = Events()
+
+
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
     """What a training from scratch made.
 
     ``logits`` takes the slices of one song, (n, *shape), and gives its votes, (n * votes,
     n_genres).  ``export`` gives the ONNX network; use ``onnx``, which calls it once.
+    ``kept_epoch`` is the network's, ``best_epoch`` the one that judged the validation best.
     ``resumed_epochs`` of the ``history`` were trained by an earlier call; ``fresh_reason`` says why
     a checkpoint that was there was not used.  ``skipped`` are the tracks that could not be used.
     """
@@ -43,6 +63,7 @@ class TrainedNetwork:
     export: Callable[[], bytes]
     history: tuple[EpochReport, ...] = ()
     best_epoch: int = 0
+    kept_epoch: int = 0
     n_weights: int | None = None
     resumed_epochs: int = 0
     fresh_reason: str = ""
@@ -63,7 +84,7 @@ def learn(
     work: Path,
     *,
     seed: int,
-    on_epoch: OnEpoch | None = None,
+    events: Events = SILENT,
     epochs: int | None = None,
 ) -> TrainedNetwork:
     """Learn from the tracks' slices; of a network, keep the epoch that judges songs best.
@@ -77,7 +98,7 @@ def learn(
         work: Folder of the checkpoint.  A training that was interrupted goes on after its last
             whole epoch; one with other settings starts afresh.
         seed: Of the initial weights, the order of the slices and the dropout.
-        on_epoch: Called after each epoch of this call, when its checkpoint is on disk.
+        events: What is called on the way.
         epochs: At most so many; the architecture's number where None.
 
     Raises:
@@ -87,7 +108,7 @@ def learn(
     if isinstance(architecture.learner, Estimator):
         return fit_at_once(architecture.learner, tracks, seed)
     return train_by_gradients(
-        architecture, architecture.learner, tracks, work, seed, on_epoch, epochs
+        architecture, architecture.learner, tracks, work, seed, events, epochs
     )
 
 
@@ -110,7 +131,7 @@ def train_by_gradients(
     tracks: Sequence[StoredTrack],
     work: Path,
     seed: int,
-    on_epoch: OnEpoch | None,
+    events: Events,
     epochs: int | None,
 ) -> TrainedNetwork:
     """As :func:`learn`, for a network."""
@@ -122,13 +143,15 @@ def train_by_gradients(
     resumed_epochs = len(progress.history)
     if not resumed_epochs:
         trainer.pretrain([track for track in tracks if not track.validation])
-    for report in run_epochs(trainer, tracks, progress, epochs):
+    for report in run_epochs(trainer, tracks, progress, epochs, events.on_step):
         progress = progress.after(report)
         with writing(work):
             save(work, progress, trainer.model.variables, trainer.variables)
-        if on_epoch is not None:
-            on_epoch(report)
-    read_variables(trainer.model.variables, best_file(work, progress.best_epoch))
+        events.on_epoch(report)
+    kept_epoch = len(progress.history)
+    if network.training.keep == "best":
+        kept_epoch = progress.best_epoch
+        read_variables(trainer.model.variables, best_file(work, kept_epoch))
     n_weights = int(trainer.model.count_params())
 
     def export() -> bytes:
@@ -145,6 +168,7 @@ def train_by_gradients(
         export,
         progress.history,
         progress.best_epoch,
+        kept_epoch,
         n_weights,
         resumed_epochs,
         fresh_reason,

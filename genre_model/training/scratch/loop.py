@@ -20,10 +20,13 @@ from genre_model.model.aggregation import aggregate, softmax
 from genre_model.training.keras_export import compiled
 from genre_model.training.networks.base import Network
 from genre_model.training.scratch.checkpoint import Progress
+from genre_model.training.scratch.optimizer import make_optimizer
 from genre_model.training.scratch.slice_store import (
+    OnStep,
     StoredTrack,
     slice_microbatches,
     song_microbatches,
+    unseen,
 )
 
 if TYPE_CHECKING:
@@ -54,9 +57,7 @@ class Trainer:
         self.spec = spec
         self.seed = seed
         self.model = network.build(shape, n_genres)
-        settings = {"learning_rate": spec.learning_rate, **dict(spec.optimizer_settings)}
-        self.optimizer = keras.optimizers.get({"class_name": spec.optimizer, "config": settings})
-        self.optimizer.build(self.model.trainable_variables)
+        self.optimizer = make_optimizer(spec, self.model.trainable_variables)
         self._sums = [tf.Variable(tf.zeros(v.shape)) for v in self.model.trainable_variables]
         self.signature = (
             tf.TensorSpec((None, *shape), tf.float16),
@@ -91,7 +92,7 @@ class Trainer:
 
         self.network.pretrain(self.model, batches, self.seed)
 
-    def train(self, tracks: Sequence[StoredTrack], epoch: int) -> float:
+    def train(self, tracks: Sequence[StoredTrack], epoch: int, on_step: OnStep = unseen) -> float:
         """One pass over all slices of the tracks; returns the mean loss."""
         import tensorflow as tf
 
@@ -99,6 +100,7 @@ class Trainer:
             lambda: self._parts(tracks, epoch),
             output_signature=(*self.signature, tf.TensorSpec((), tf.bool)),
         )
+        n_all = sum(len(track.indices) for track in tracks)
         total, n_slices, gathered = 0.0, 0, 0
         for slices, candidates, ends_batch in dataset.prefetch(PREFETCHED_PARTS):
             total += float(self._add(slices, candidates))
@@ -107,6 +109,7 @@ class Trainer:
             if ends_batch:
                 self._step(float(gathered))
                 gathered = 0
+                on_step(f"slices of epoch {epoch}", n_slices, n_all)
         return total / n_slices
 
     def logits(self, slices: NDArray[np.floating]) -> Float32:
@@ -160,7 +163,11 @@ class Trainer:
 
 
 def run_epochs(
-    trainer: Trainer, tracks: Sequence[StoredTrack], progress: Progress, epochs: int | None
+    trainer: Trainer,
+    tracks: Sequence[StoredTrack],
+    progress: Progress,
+    epochs: int | None,
+    on_step: OnStep = unseen,
 ) -> Iterator[EpochReport]:
     """Train for an epoch and judge the validation's tracks, as long as there is an epoch to come.
 
@@ -172,7 +179,7 @@ def run_epochs(
     epochs = trainer.spec.epochs if epochs is None else epochs
     while progress.goes_on(epochs, trainer.spec.patience):
         epoch = len(progress.history) + 1
-        loss = trainer.train(training, epoch)
+        loss = trainer.train(training, epoch, on_step)
         report = judge_epoch(trainer.logits, validation, epoch, loss)
         if not np.isfinite([report.loss, report.validation_loss]).all():
             raise GenreModelError(f"the training diverged: no finite loss in epoch {epoch}")

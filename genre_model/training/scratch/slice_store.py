@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,13 @@ Bools = NDArray[np.bool_]
 Float16 = NDArray[np.float16]
 Float32 = NDArray[np.float32]
 Ints = NDArray[np.intp]
+
+# Gets what is being done, how much of it is done, and how much there is.
+OnStep = Callable[[str, int, int], None]
+
+
+def unseen(_what: str, _done: int, _all: int) -> None:
+    """Show no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ def store_tracks(
     candidates: Bools,
     validation: Bools,
     folder: Path,
+    on_step: OnStep = unseen,
 ) -> tuple[list[StoredTrack], tuple[SkippedTrack, ...]]:
     """Compute the slices of all tracks that are not in the folder yet."""
     n_workers = os.cpu_count() or 1
@@ -89,11 +97,12 @@ def store_tracks(
             in_order(lambda p: pool.submit(store_song, form, folder, p), paths, 4 * n_workers)
         ) as pairs,
     ):
-        for path, future in pairs:
+        for number, (path, future) in enumerate(pairs, start=1):
             try:
                 outcomes[path] = pool.result(future, store_song, form, folder, path)
             except AudioError as error:  # its decoder crashed
                 outcomes[path] = str(error)
+            on_step("songs cut into slices", number, len(paths))
     stored: list[StoredTrack] = []
     skipped: list[SkippedTrack] = []
     for track, genres, held_out in zip(tracks, candidates, validation, strict=True):

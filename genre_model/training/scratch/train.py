@@ -19,7 +19,7 @@ from genre_model.data.folds import split_tracks
 from genre_model.data.tracks import LabelledTrack
 from genre_model.training.instance_selection import SELECTION_FOLDS, ease_of, easiest
 from genre_model.training.networks.base import Architecture, require_learner
-from genre_model.training.scratch.learn import OnEpoch, TrainedNetwork, learn
+from genre_model.training.scratch.learn import SILENT, Events, TrainedNetwork, learn
 from genre_model.training.scratch.slice_store import (
     StoredTrack,
     candidate_genres,
@@ -38,7 +38,7 @@ def train_system(
     work: Path,
     *,
     seed: int,
-    on_epoch: OnEpoch | None = None,
+    events: Events = SILENT,
     epochs: int | None = None,
     slices_folder: Path | None = None,
     select: float | None = None,
@@ -51,8 +51,8 @@ def train_system(
         genres: In the order of the logits.
         validation: (n_tracks,), the tracks that are not trained on but decide which epoch is best.
         work: Folder of the slices and the checkpoint.
-        seed: As for :func:`learn`, ``on_epoch`` and ``epochs`` too.
-        on_epoch: Called after each epoch of this call, when its checkpoint is on disk.
+        seed: As for :func:`learn`, ``epochs`` too.
+        events: What is called on the way.
         epochs: At most so many; the architecture's number where None.
         slices_folder: Where the slices are kept, to be shared by trainings; ``work/slices`` where
             None.
@@ -71,11 +71,13 @@ def train_system(
     require_learner(architecture)
     folder = slices_folder or work / "slices"
     with writing(folder):
-        stored, skipped = store_tracks(architecture, tracks, candidates, validation, folder)
+        stored, skipped = store_tracks(
+            architecture, tracks, candidates, validation, folder, events.on_step
+        )
     check_parts(stored)
     if select is not None:
         stored = select_slices(architecture, stored, select, work, seed=seed, epochs=epochs)
-    trained = learn(architecture, stored, work, seed=seed, on_epoch=on_epoch, epochs=epochs)
+    trained = learn(architecture, stored, work, seed=seed, events=events, epochs=epochs)
     return replace(trained, skipped=skipped)
 
 

@@ -1,0 +1,112 @@
+"""What came of a training of an experiment, and its file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.training.experiments.division import Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a training beside its answers.
+
+    ``kept_epoch`` is the one whose network is tested, ``best_epoch`` the one that judges the
+    validation best.  ``training_accuracy`` is the share of the training's slices that the network
+    has right in the end, without dropout.  ``machine`` says what it was trained on.
+    """
+
+    genres: tuple[str, ...]
+    n_weights: int | None
+    n_training_slices: int
+    n_training_songs: int
+    epochs: int
+    best_epoch: int
+    kept_epoch: int
+    training_accuracy: float
+    training_s: float
+    answering_s: float
+    n_not_extracted: int
+    machine: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """The votes on a part's songs.
+
+    ``logits`` (n_votes, n_genres), by song; ``song`` (n_votes,) is the number of each vote's;
+    ``truth`` and ``group`` (n_songs,) are the songs' genres and artists, by number and name.
+    """
+
+    logits: NDArray[np.float32]
+    song: Ints
+    truth: Ints
+    group: tuple[str, ...]
+
+    def of_song(self, number: int) -> NDArray[np.float32]:
+        """The votes on a song, (n, n_genres)."""
+        votes: NDArray[np.float32] = self.logits[self.song == number]
+        return votes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What came of a training.
+
+    ``untouched`` are the answers on songs that are in no fold, where some were put aside.
+    """
+
+    facts: Facts
+    validation: Answers
+    test: Answers
+    untouched: Answers | None = None
+
+
+PARTS = ("validation", "test", "untouched")
+
+
+def packed(outcome: Outcome) -> bytes:
+    """An outcome as the bytes of an ``.npz`` file."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for name, answers in zip(
+        PARTS, (outcome.validation, outcome.test, outcome.untouched), strict=True
+    ):
+        if answers is not None:
+            arrays |= {
+                f"{name}_logits": answers.logits,
+                f"{name}_song": answers.song,
+                f"{name}_truth": answers.truth,
+                f"{name}_group": np.array(answers.group, dtype=np.str_),
+            }
+    arrays["facts"] = np.frombuffer(msgspec.json.encode(outcome.facts), np.uint8)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def read_outcome(file: Path) -> Outcome:
+    """Inverse of :func:`packed`."""
+    with np.load(file) as arrays:
+        parts: Sequence[Answers | None] = [
+            Answers(
+                arrays[f"{name}_logits"],
+                arrays[f"{name}_song"],
+                arrays[f"{name}_truth"],
+                tuple(arrays[f"{name}_group"].tolist()),
+            )
+            if f"{name}_logits" in arrays
+            else None
+            for name in PARTS
+        ]
+        facts = msgspec.json.decode(arrays["facts"].tobytes(), type=Facts)
+    validation, test, untouched = parts
+    assert validation is not None
+    assert test is not None
+    return Outcome(facts, validation, test, untouched)

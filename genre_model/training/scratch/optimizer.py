@@ -1,0 +1,30 @@
+"""The optimiser of a network from scratch, with its accumulators where they are to begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from genre_model.training.networks.base import TrainingSpec
+
+# Keras' name of RMSProp's running means of the squared gradients.
+VELOCITY = "velocity"
+
+
+def make_optimizer(spec: TrainingSpec, variables: Sequence[Any]) -> Any:
+    """Keras' optimiser for the variables, whose values are those before the first step.
+
+    TensorFlow 1 began RMSProp's running means of squared gradients at 1, Keras begins them at 0,
+    which makes the first steps larger: (1 - rho) ** -0.5 learning rates, however small the
+    gradient.
+    """
+    import keras
+
+    settings = {"learning_rate": spec.learning_rate, **dict(spec.optimizer_settings)}
+    optimizer = keras.optimizers.get({"class_name": spec.optimizer, "config": settings})
+    optimizer.build(list(variables))
+    if spec.first_accumulator:
+        for variable in optimizer.variables:
+            if VELOCITY in variable.path:
+                variable.assign(keras.ops.full_like(variable, spec.first_accumulator))
+    return optimizer
