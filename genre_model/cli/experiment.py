@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # A training takes three times the arithmetic of answering, and reaches a part of what a product of
 # matrices does; where nothing is known of a system it is reckoned with a minute.
-EFFICIENCY = 0.25
+EFFICIENCY = 0.6
 
 UNKNOWN_S = 60.0
 
@@ -180,6 +180,7 @@ def run_all(
     The seeds come one after the other, so that a first impression is there soon.  A checkpoint is
     removed when no condition to come goes on from it.
     """
+    from genre_model.evaluation.page.sentences import epoch_line
     from genre_model.training.experiments.protocol import (
         answers_file,
         forget_training,
@@ -199,7 +200,8 @@ def run_all(
     for condition, seed in pairs:
         start = time.monotonic()
         with progress_bar() as on_step:
-            outcome = outcome_of(condition, tracks, seed, folder, Events(on_step=on_step))
+            events = Events(lambda report: say([epoch_line(report)], error=True), on_step)
+            outcome = outcome_of(condition, tracks, seed, folder, events)
         outcomes[condition.name].append(outcome)
         if (condition, seed) in left:
             say([one_line(condition, seed, outcome, time.monotonic() - start)], error=True)

@@ -16,6 +16,7 @@ from genre_model.cli.common import (
     fraction,
     names,
     positive,
+    progress_bar,
     say,
     share,
     whole_number,
@@ -179,11 +180,13 @@ def train(plan: TrainingPlan, options: argparse.Namespace) -> tuple[TrainingResu
         failures.extend(found.failures)
         return found.extracted
 
-    events = TrainingEvents(
-        lambda report: print(epoch_line(report), file=sys.stderr),
-        lambda failure: say([f"not used: {failure}"], error=True),
-    )
-    return run_training(plan, options.output, extract, events), failures
+    with progress_bar() as on_step:
+        events = TrainingEvents(
+            lambda report: print(epoch_line(report), file=sys.stderr),
+            lambda failure: say([f"not used: {failure}"], error=True),
+            on_step,
+        )
+        return run_training(plan, options.output, extract, events), failures
 
 
 def print_json(result: TrainingResult, failures: Sequence[str]) -> None:
