@@ -56,8 +56,8 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
         "--seeds",
         type=positive,
         default=5,
-        help="the number of trainings of each condition; default: %(default)s, which test every "
-        "song once",
+        help="the number of trainings of each condition, of which five test every song once; "
+        "default: %(default)s",
     )
     add_wishes(parser)
     parser.add_argument(

@@ -24,7 +24,7 @@ from genre_model.training.networks.base import Architecture
 
 MUSIC_HELP = (
     "a folder with one folder for each genre, or a list with the columns path and genre, and "
-    "optionally artist, album, play_count, rating and added"
+    "optionally artist, album, style, play_count, rating and added"
 )
 
 # What a track without a label is said to be, by where the labels come from.
