@@ -1,0 +1,60 @@
+"""Tag groups: for each genre the largest logit among the tags that speak for it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from shipped_model.settings import Settings
+
+Float64 = NDArray[np.float64]
+Groups = Mapping[str, Sequence[int]]  # genre to the places of its tags
+
+GROUPS_FILE = Path(__file__).with_name("groups.yaml")
+
+
+def class_names(file: Path) -> list[str]:
+    """The names of a teacher's outputs, in order, from its table of labels."""
+    with file.open(encoding="utf-8", newline="") as rows:
+        return [row["display_name"] for row in csv.DictReader(rows)]
+
+
+def audioset_groups(names: Sequence[str]) -> Groups:
+    """By ``groups.yaml``, for a network with these outputs; classes that it lacks are left out.
+
+    Raises:
+        ValueError: It has no class of some genre.
+    """
+    classes = msgspec.yaml.decode(GROUPS_FILE.read_bytes(), type=dict[str, list[str]])
+    return placed(classes, names)
+
+
+def tag_groups(settings: Settings) -> Groups:
+    """Of the fifty tags, for each genre without a parent that has some; its kinds' tags count, too."""
+    roots: dict[str, list[str]] = {}
+    for name, genre in settings.genres.items():
+        if genre.tags:
+            roots.setdefault(genre.parent or name, []).extend(genre.tags)
+    return placed(roots, settings.msd_tags)
+
+
+def placed(classes: Mapping[str, Iterable[str]], names: Sequence[str]) -> Groups:
+    """Names to their places."""
+    where = {name: place for place, name in enumerate(names)}
+    groups = {
+        genre: [where[name] for name in members if name in where]
+        for genre, members in classes.items()
+    }
+    if empty := [genre for genre, places in groups.items() if not places]:
+        raise ValueError(f"no class for {', '.join(empty)}")
+    return groups
+
+
+def group_logits(logits: Float64, groups: Groups) -> Float64:
+    """(n, n_groups) from logits (n, n_classes): the largest of each group."""
+    return np.stack([logits[:, places].max(axis=1) for places in groups.values()], axis=1)

@@ -1,0 +1,136 @@
+"""Ask the teachers and the shipped network about pieces of music, as they are and changed.
+
+    python -m shipped_model.distillation.label WORK NETWORK --clips MUSIC [--teachers FOLDER]
+        [--rounds 3] [--hours 2]
+
+WORK has the packages that ``shipped_model.distillation.packages`` unpacked, and gets the labels.
+MUSIC is the labelled development music, whose labels are not read.  The first round has the clips
+as they are and every second piece of the packages; all else is changed at random (``augmentation``).
+It can be killed and started again at any time: what is in a complete shard is not done again.  Half a
+second of one core for a piece of half a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from genre_model.core.errors import AudioError
+from shipped_model.distillation.augmentation import Recipe, apply, draw_recipe
+from shipped_model.distillation.pieces import (
+    Piece,
+    partner_of,
+    pieces_of_clips,
+    pieces_of_packages,
+    read_piece,
+)
+from shipped_model.distillation.store import Labelled, open_labels, write_shard
+from shipped_model.distillation.teachers import (
+    PIECE_SAMPLES,
+    TEACHERS_VARIABLE,
+    Answers,
+    Teachers,
+    teachers_folder,
+)
+
+SHARD_PIECES = 32
+UNREADABLE = "unreadable.txt"
+
+
+def main() -> None:
+    """Label until all is done or the time is over."""
+    options = parse()
+    teachers = Teachers(options.teachers, options.network)
+    packages = pieces_of_packages(options.work / "music", options.work / "pieces.json")
+    clips = pieces_of_clips(options.clips) if options.clips else []
+    folder: Path = options.work / "labels"
+    done = {labelled.key for labelled in open_labels(folder).pieces} | unreadable(folder)
+    todo = [each for each in plan(clips, packages, options.rounds) if each.key not in done]
+    print(f"{len(done)} pieces done, {len(todo)} to do")
+    stop = time.monotonic() + 3600 * options.hours
+    pieces: list[Labelled] = []
+    answers: list[Answers] = []
+    for labelled in tqdm(todo, unit="piece", mininterval=10):
+        try:
+            answers.append(teachers.answers(sound_of(labelled)))
+        except AudioError as error:
+            note_unreadable(folder, labelled, error)
+            continue
+        pieces.append(labelled)
+        if len(pieces) == SHARD_PIECES:
+            write_shard(folder, pieces, answers)
+            pieces, answers = [], []
+        if time.monotonic() > stop:
+            break
+    if pieces:
+        write_shard(folder, pieces, answers)
+
+
+def parse() -> argparse.Namespace:
+    """The command's options."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("network", type=Path, help="the shipped network.onnx")
+    parser.add_argument("--clips", type=Path, help="the development music")
+    parser.add_argument("--teachers", type=Path, default=teachers_folder())
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--hours", type=float, default=24.0)
+    options = parser.parse_args()
+    if options.teachers is None:
+        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
+    return options
+
+
+def plan(clips: Sequence[Piece], packages: Sequence[Piece], n_rounds: int) -> Iterator[Labelled]:
+    """What to label, in order: drawn by the piece and the round, so the same each time."""
+    for number in range(n_rounds):
+        for index, piece in enumerate([*clips, *packages]):
+            rng = generator(piece, number)
+            plain = number == 0 and (piece.source == "clips" or index % 2 == 0)
+            recipe = Recipe() if plain or not packages else draw_recipe(rng)
+            other = partner_of(piece, packages, rng) if recipe.mix_db is not None else None
+            yield Labelled(piece, number, recipe, other)
+
+
+def generator(piece: Piece, number: int) -> np.random.Generator:
+    """A generator of a piece's own, by the file's name, not by where it is."""
+    name = f"{piece.source}/{Path(piece.path).name} {piece.start_s:.2f}"
+    return np.random.default_rng([zlib.crc32(name.encode()), number])
+
+
+def sound_of(labelled: Labelled) -> NDArray[np.float32]:
+    """The samples that the teachers are given.
+
+    Raises:
+        AudioError: A file cannot be read, or is silent there.
+    """
+    recipe = labelled.recipe
+    samples = read_piece(labelled.piece, int(PIECE_SAMPLES * recipe.stretch) + 1)
+    other = read_piece(labelled.other, PIECE_SAMPLES) if labelled.other else None
+    return apply(recipe, samples, other, PIECE_SAMPLES)
+
+
+def unreadable(folder: Path) -> set[tuple[str, float, int]]:
+    """The keys of what could not be read before."""
+    file = folder / UNREADABLE
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    rows = [line.split("\t") for line in lines]
+    return {(path, float(start_s), int(number)) for path, start_s, number, _ in rows}
+
+
+def note_unreadable(folder: Path, labelled: Labelled, error: Exception) -> None:
+    """Keep the key, so that a later run does not try again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / UNREADABLE).open("a", encoding="utf-8") as file:
+        file.write("\t".join([*map(str, labelled.key), " ".join(str(error).split())]) + "\n")
+
+
+if __name__ == "__main__":
+    main()

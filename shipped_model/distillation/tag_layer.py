@@ -1,0 +1,259 @@
+"""What a linear layer on the frozen network brings that says what the teachers say.
+
+    python -m shipped_model.distillation.tag_layer WORK MUSIC --teachers FOLDER [--seeds 10]
+
+WORK has the labels of ``shipped_model.distillation.label``; MUSIC is the labelled development
+music.  By the protocol of ``protocol.py``: first how much of the teachers a layer explains on clips
+whose artists it has not had, then how often systems are right with the teachers themselves, and
+with what the layer says of them.  Five minutes for ten seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from shipped_model.clips import Rows, read_rows
+from shipped_model.distillation.groups import (
+    audioset_groups,
+    class_names,
+    group_logits,
+    tag_groups,
+)
+from shipped_model.distillation.linear import explained, fit_layer, sums_of
+from shipped_model.distillation.protocol import (
+    Answers,
+    Features,
+    Indices,
+    Task,
+    answers_of,
+    artist_folds,
+    gain,
+    log_probabilities,
+)
+from shipped_model.distillation.store import Labels, open_labels
+from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
+from shipped_model.settings import read_settings
+
+Float64 = NDArray[np.float64]
+
+RIDGE = 30.0
+# What a layer is learned from: the weight of a piece of the packages, and of a development clip.
+SOURCES = {"clips": (0.0, 1.0), "packages": (1.0, 0.0), "both": (1.0, 1.0)}
+EAR = "embedding"
+OWN = (EAR, "tag groups")  # what the shipped network says itself
+# The systems, as lists of inputs; each input is a regression of its own, but for those joined by "+".
+SYSTEMS: tuple[tuple[str, ...], ...] = (
+    (EAR,),
+    (EAR, "tag groups"),
+    (EAR, "mn04 groups+tag groups"),
+    (EAR, "mn04 groups+yamnet groups+tag groups"),
+    (EAR, "mn04 groups+tag groups", "fcn_embedding"),
+    (EAR, "mn04_features", "fcn_embedding"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The labelled pieces of one kind.
+
+    Attributes:
+        inputs: (n, 714): the frozen network's pooled layer and embedding, means of a piece.
+        outputs: By name, (n, n_outputs): what a layer may say.
+    """
+
+    inputs: Float64
+    outputs: Mapping[str, Float64]
+
+
+def main() -> None:
+    """Print the tables."""
+    options = parse()
+    labels, rows = open_labels(options.work / "labels"), read_rows(options.music)
+    everything = material_of(labels, options.teachers)
+    clips = chosen(everything, places_of_clips(labels, rows))
+    packages = chosen(
+        everything, [i for i, each in enumerate(labels.pieces) if each.piece.source != "clips"]
+    )
+    tasks = tasks_of(rows)
+    print(f"{len(clips.inputs)} clips, {len(packages.inputs)} pieces of packages\n")
+    print("\n".join(explained_table(clips, packages, tasks)), end="\n\n")
+    print("\n".join(systems_table(clips, packages, tasks, options.seeds)))
+
+
+def parse() -> argparse.Namespace:
+    """The command's options."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("music", type=Path)
+    parser.add_argument("--teachers", type=Path, default=teachers_folder())
+    parser.add_argument("--seeds", type=int, default=10)
+    options = parser.parse_args()
+    if options.teachers is None:
+        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
+    return options
+
+
+def material_of(labels: Labels, teachers: Path) -> Material:
+    """All labelled pieces, in the order of the labels."""
+    mn04, yamnet = labels.means("mn04_logits"), labels.means("yamnet_logits")
+    audioset, yamnet_classes = (
+        audioset_groups(class_names(teachers / f"{name}_labels.csv"))
+        for name in ("audioset", "yamnet")
+    )
+    embedding = labels.means("embedding")
+    return Material(
+        np.concatenate([labels.means("pooled"), embedding], axis=1),
+        {
+            EAR: embedding,
+            "mn04 groups": group_logits(mn04, audioset),
+            "yamnet groups": group_logits(yamnet, yamnet_classes),
+            "tag groups": group_logits(labels.means("tag_logits"), tag_groups(read_settings())),
+            "mn04_features": labels.means("mn04_features"),
+            "fcn_embedding": labels.whole("fcn_embedding"),
+        },
+    )
+
+
+def chosen(material: Material, places: list[int]) -> Material:
+    """Some of the pieces."""
+    outputs = {name: values[places] for name, values in material.outputs.items()}
+    return Material(material.inputs[places], outputs)
+
+
+def places_of_clips(labels: Labels, rows: Rows) -> list[int]:
+    """Where each clip of the manifest is among the labels, as it is, not changed.
+
+    Raises:
+        KeyError: One is not labelled.
+    """
+    plain = {
+        Path(each.piece.path).name: place
+        for place, each in enumerate(labels.pieces)
+        if each.piece.source == "clips" and each.round == 0
+    }
+    return [plain[Path(row["path"]).name] for row in rows]
+
+
+def tasks_of(rows: Rows) -> dict[str, Task]:
+    """A task for each set."""
+    columns = {key: np.array([row[key] for row in rows]) for key in ("set", "genre", "artist")}
+    places = {name: np.flatnonzero(columns["set"] == name) for name in sorted(set(columns["set"]))}
+    return {
+        name: Task(where, columns["genre"][where], columns["artist"][where])
+        for name, where in places.items()
+    }
+
+
+class Layers:
+    """Layers that say outputs, from the packages and those clips that may be used."""
+
+    def __init__(self, clips: Material, packages: Material) -> None:
+        self.clips, self.packages = clips, packages
+        self.sums_of_packages = cache(lambda name: sums_of(packages.inputs, packages.outputs[name]))
+
+    def said(self, name: str, source: str, usable: Indices) -> Float64:
+        """(n_clips, n_outputs): an output as a layer says it."""
+        of_packages, of_clips = SOURCES[source]
+        x, y = self.clips.inputs[usable], self.clips.outputs[name][usable]
+        sums = sums_of(x, y, of_clips)
+        if of_packages:
+            sums = sums + self.sums_of_packages(name)
+        return fit_layer(sums, RIDGE)(self.clips.inputs)
+
+    def features(self, names: str, source: str) -> Features:
+        """Inputs of a regression: outputs joined by "+", themselves (``true``) or as they are said."""
+
+        def of(usable: Indices) -> Float64:
+            parts = [
+                self.clips.outputs[name]
+                if source == "true" or name in OWN
+                else self.said(name, source, usable)
+                for name in names.split("+")
+            ]
+            return np.concatenate(parts, axis=1)
+
+        return of
+
+
+def explained_table(
+    clips: Material, packages: Material, tasks: Mapping[str, Task]
+) -> Iterator[str]:
+    """R squared of each output, on clips whose artists are left out, by what was learned from."""
+    yield "| output | " + " | ".join(SOURCES) + " |"
+    yield "|---|" + "---|" * len(SOURCES)
+    layers = Layers(clips, packages)
+    everyone = Task(
+        np.concatenate([task.clips for task in tasks.values()]),
+        np.concatenate([task.labels for task in tasks.values()]),
+        np.concatenate([task.artists for task in tasks.values()]),
+    )
+    for name, truth in clips.outputs.items():
+        if name in OWN:
+            continue
+        cells = []
+        for source in SOURCES:
+            said = np.zeros_like(truth)
+            for train, tested in artist_folds(everyone, 0, 5):
+                asked = everyone.clips[tested]
+                said[asked] = layers.said(name, source, everyone.clips[train])[asked]
+            cells.append(f"{explained(truth, said).mean():.2f}")
+        yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def systems_table(
+    clips: Material, packages: Material, tasks: Mapping[str, Task], n_seeds: int
+) -> Iterator[str]:
+    """Songs right and balanced by system, on each set, and the gain over the first on all sets."""
+    layers, seeds = Layers(clips, packages), range(n_seeds)
+
+    @cache
+    def part(task: str, names: str, source: str) -> Float64:
+        return log_probabilities(tasks[task], layers.features(names, source), seeds)
+
+    def answers(system: tuple[str, ...], source: str) -> list[Answers]:
+        return [
+            answers_of(
+                tasks[task],
+                [part(task, names, "true" if names == EAR else source) for names in system],
+            )
+            for task in tasks
+        ]
+
+    base = answers(SYSTEMS[0], "true")
+    names = list(tasks)
+    yield "| inputs | by | " + " | ".join(names) + " | gain, all sets | balanced |"
+    yield "|---|---|" + "---|" * (len(names) + 2)
+    rows = [(SYSTEMS[0], "true")]
+    rows += [
+        (system, source)
+        for system in SYSTEMS[1:]
+        for source in ("true", *SOURCES)
+        if source == "true" or not set("+".join(system).split("+")) <= set(OWN)
+    ]
+    for system, source in tqdm(rows, unit="system"):
+        found = answers(system, source)
+        pairs = list(zip(base, found, strict=True))
+        cells = [
+            f"{each.accuracy:.3f} / {each.balanced:.3f} ({gain([pair]).value:+.3f})"
+            for pair, each in zip(pairs, found, strict=True)
+        ]
+        cells += [signed(pairs, balanced=False), signed(pairs, balanced=True)]
+        yield f"| {' & '.join(system)} | {source} | " + " | ".join(cells) + " |"
+
+
+def signed(pairs: list[tuple[Answers, Answers]], *, balanced: bool) -> str:
+    """A gain with its interval."""
+    found = gain(pairs, balanced=balanced)
+    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+
+
+if __name__ == "__main__":
+    main()
