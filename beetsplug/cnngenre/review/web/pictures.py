@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from beets.library import Item, Library
 
+from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.review.web.thread import OneThread
 from beetsplug.cnngenre.session import Session
 
@@ -70,13 +71,13 @@ class Pictures:
             self._explain = Explain(self._session, self._lib)
         if not self._explain.draws:
             return "there is no Pillow to draw with"
-        explanation = self._explain.explanation(verdict)
-        if isinstance(explanation, str):
-            return explanation
-        spec = self._explain.track_classifier.classifier.manifest.spectrogram
         try:
+            explanation = self._explain.explanation(verdict)
+            if isinstance(explanation, str):
+                return explanation
+            spec = self._explain.track_classifier.classifier.manifest.spectrogram
             image = explanation_of_song(explanation, Path(verdict.item.filepath), spec)
-        except GenreModelError as error:
+        except (GenreModelError, UserError) as error:  # as where the program is ending
             return str(error)
         content = io.BytesIO()
         image.save(content, format="PNG")
