@@ -23,7 +23,9 @@ pytestmark = [
 
 @pytest.fixture
 def clips(tmp_path):
-    """Copies, each an album of its own: half of each genre's without genres, half with "Polka"."""
+    """Copies, each an album and an artist of its own, as evidence is pooled over those; half of
+    each genre's without genres, half with "Polka".
+    """
     by_genre = defaultdict(list)
     for row in csv.DictReader((MUSIC / "manifest.csv").read_text(encoding="utf-8").splitlines()):
         by_genre[row["genre"]].append(row["path"])
@@ -34,7 +36,8 @@ def clips(tmp_path):
             target = tmp_path / "music" / title / "clip.opus"
             target.parent.mkdir(parents=True)
             shutil.copyfile(MUSIC / source, target)
-            tag(target, title=title, album=title, genres=["Polka"] if index % 2 else None)
+            names = {"title": title, "album": title, "artist": title, "albumartist": title}
+            tag(target, **names, genres=["Polka"] if index % 2 else None)
             paths[title] = target
     assert len(paths) == 48
     return paths

@@ -65,6 +65,14 @@ class Session:
             os.write(self.master, f"{answer}\n".encode())
         return self
 
+    def interrupt(self):
+        """Ctrl-C; again where one fell between a prompt and its reading: CPython misses that."""
+        while self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGINT)
+            end = time.monotonic() + 10
+            while self.process.poll() is None and time.monotonic() < end:
+                self.read()
+
     def end(self, status=0):
         """The last line, when it has ended."""
         end, ended = time.monotonic() + 60, False
@@ -196,7 +204,7 @@ def test_an_interruption_is_one_line_and_keeps_what_was_decided(doubtful, how):
     session = Session(beet, "cnnreview").say("a")
     session.wait_for(QUESTION)
     if how == "Ctrl-C":
-        os.kill(session.process.pid, signal.SIGINT)
+        session.interrupt()
     else:
         os.write(session.master, b"\x04")
     last = session.end()

@@ -67,11 +67,11 @@ class Pictures:
         from genre_model.core.errors import GenreModelError
         from genre_model.explain.picture import explanation_of_song
 
-        if self._explain is None:
-            self._explain = Explain(self._session, self._lib)
-        if not self._explain.draws:
-            return "there is no Pillow to draw with"
         try:
+            if self._explain is None:
+                self._explain = Explain(self._session, self._lib)
+            if not self._explain.draws:
+                return "there is no Pillow to draw with"
             explanation = self._explain.explanation(verdict)
             if isinstance(explanation, str):
                 return explanation
