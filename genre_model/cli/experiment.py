@@ -17,7 +17,7 @@ import numpy as np
 from genre_model.cli.common import names, positive, progress_bar, say
 from genre_model.cli.music import MUSIC_HELP, music_for_testing
 from genre_model.core.errors import GenreModelError
-from genre_model.data.folds import group_of
+from genre_model.data.folds import SplitBy, group_of
 from genre_model.data.tracks import LabelledTrack
 
 if TYPE_CHECKING:
@@ -97,8 +97,6 @@ def add_wishes(parser: argparse.ArgumentParser) -> None:
 
 def split_names(text: str) -> tuple[str, ...]:
     """What is kept apart, separated by commas."""
-    from genre_model.training.experiments.division import SplitBy
-
     found, known = names(text), get_args(SplitBy)
     for name in found:
         if name not in known:

@@ -25,6 +25,7 @@ from genre_model.cli.music import MUSIC_HELP, music_for_training, trainable
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationRule, Band, Position
 from genre_model.core.text import harmless
+from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack, overview
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--epochs", type=positive, help="the most epochs of a training from scratch"
+    )
+    parser.add_argument(
+        "--split",
+        choices=get_args(SplitBy),
+        help="what may not be on two sides of the test; default: artist, if there are enough",
     )
     add_slicing_options(parser)
     parser.add_argument(
@@ -158,6 +164,7 @@ def training_options(options: argparse.Namespace) -> TrainingOptions:
         target_precision=options.target_precision,
         seed=options.seed,
         epochs=options.epochs,
+        split_by=options.split,
         others=not options.only_labelled and options.genres is None,
         slicing=SlicingOverrides(
             options.band, options.position, options.slice_seconds, options.slices_per_song

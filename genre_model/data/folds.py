@@ -15,6 +15,9 @@ from genre_model.data.tracks import LabelledTrack
 
 GroupBy = Literal["artist", "album", "song"]
 
+# By slice, as the paper's, songs are on all sides; that is for networks from scratch alone.
+SplitBy = Literal["slice", "song", "album", "artist"]
+
 N_FOLDS = 5
 
 # Fewer groups than this in a class cannot be in training and in testing at the same time.

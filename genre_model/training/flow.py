@@ -12,7 +12,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationRule
+from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.report import EpochReport, Report
 from genre_model.evaluation.report_files import REPORT_HTML
@@ -49,6 +51,8 @@ class TrainingOptions:
         seed: Of the folds and, from scratch, of the weights.
         epochs: At most so many, from scratch; the architecture's number where None.
         slicing: Which slices of a song are used, where not the system's own.
+        split_by: What may not be on two sides of a test; by artist, if there are enough, where
+            None.
         others: Whether the shipped model's genres that no label covers stay answerable.
     """
 
@@ -61,6 +65,7 @@ class TrainingOptions:
     epochs: int | None = None
     slicing: SlicingOverrides = AS_MADE
     others: bool = True
+    split_by: SplitBy | None = None
 
     def head_options(self) -> HeadOptions:
         """The settings of the fit and the calibration."""
@@ -70,6 +75,7 @@ class TrainingOptions:
             rule=self.aggregation or default_rule(find_architecture(self.architecture)),
             select=self.select_instances,
             play_history=self.play_history,
+            split_by=self.split_by,
         )
 
 
@@ -164,6 +170,10 @@ def plan_training(
     system = chosen_system(options, backbone)
     if options.play_history:
         check_play_history(tracks)
+    if options.split_by == "slice" and isinstance(system, Bundle):
+        raise GenreModelError(
+            "embeddings learns from whole songs: only a network from scratch is split by slice"
+        )
     job = TrainingJob(
         tracks,
         dropped or {},

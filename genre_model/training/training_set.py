@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.specs import AggregationRule, AggregationSpec, ContextSpec
-from genre_model.data.folds import Split
+from genre_model.data.folds import Split, SplitBy
 from genre_model.data.tracks import LabelledTrack
 from genre_model.model.classifier import SongFeatures
 from genre_model.model.head import Head, StartingModel
@@ -25,7 +25,10 @@ STRENGTHS = (10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class HeadOptions:
-    """Settings of the default training; the defaults are measured in docs/training.md."""
+    """Settings of the default training; the defaults are measured in docs/training.md.
+
+    ``split_by`` is what may not be on two sides of a test; chosen by the tracks where None.
+    """
 
     strengths: tuple[float, ...] = STRENGTHS
     target_precision: float = 0.9
@@ -34,6 +37,7 @@ class HeadOptions:
     rule: AggregationRule = "product"
     select: float | None = None
     play_history: bool = False
+    split_by: SplitBy | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

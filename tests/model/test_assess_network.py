@@ -18,6 +18,7 @@ from genre_model.training.job import TrainingJob
 from genre_model.training.networks.registry import ARCHITECTURES
 from genre_model.training.scratch.assess import assess_network
 from genre_model.training.scratch.bundle import manifest_of
+from genre_model.training.scratch.parts import Parts
 from genre_model.training.training_set import HeadOptions, is_right
 
 N_ARTISTS = 20
@@ -53,7 +54,10 @@ def assess(tracks, **options):
     split = split_tracks(tracks, 0)
     with TemporaryDirectory() as folder:
         draft = write_bundle(Path(folder) / "draft", manifest, contents)
-        return assess_network(TrainingJob(tracks, {}, HeadOptions(**options)), split, draft), split
+        return (
+            assess_network(TrainingJob(tracks, {}, HeadOptions(**options)), Parts(split), draft),
+            split,
+        )
 
 
 def accuracy(probabilities, training_set):

@@ -411,6 +411,27 @@ def test_every_slice_comes_once_an_epoch_in_another_order(train, tracks, slices_
     assert not np.array_equal(epochs[0][0][0], epochs[1][0][0])
 
 
+def test_without_a_validation_all_are_trained_on_and_the_last_epoch_is_kept(tracks, tmp_path):
+    seen = []
+    trained = train_system(
+        TINY,
+        tracks,
+        GENRES,
+        None,
+        tmp_path,
+        seed=1,
+        epochs=3,
+        events=Events(on_step=lambda *step: seen.append(step)),
+    )
+    assert (len(trained.history), trained.kept_epoch) == (3, 3)
+    assert [report.validation_loss for report in trained.history] == [
+        report.loss for report in trained.history
+    ]
+    n_slices = sum(len(read_slices(t.path, TINY.spectrogram, TINY.slices)) for t in tracks)
+    assert ("songs cut into slices", len(tracks), len(tracks)) in seen
+    assert [s for s in seen if s[0] == "slices of epoch 3"][-1][1:] == (n_slices, n_slices)
+
+
 def test_a_label_may_leave_genres_open(train, tracks):
     vague = [
         replace(track, labels=("Low", "Middle")) if track.label != "High" else track

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack
 from genre_model.training.experiments.condition import Condition
 from genre_model.training.experiments.conditions import (
@@ -36,7 +37,6 @@ from genre_model.training.experiments.conditions import (
     sweep,
     textures,
 )
-from genre_model.training.experiments.division import SplitBy
 from genre_model.training.experiments.fusion import fusion
 from genre_model.training.experiments.tables import (
     Tabulate,

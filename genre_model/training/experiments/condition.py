@@ -11,8 +11,9 @@ import msgspec
 
 from genre_model.core.files import digest
 from genre_model.core.specs import SliceSpec
+from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack
-from genre_model.training.experiments.division import HERE, Shares, SplitBy
+from genre_model.training.experiments.division import HERE, Shares
 from genre_model.training.experiments.relabel import Labels
 from genre_model.training.networks.base import Architecture, Network
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.data.folds import split_tracks
+from genre_model.data.folds import SplitBy, split_tracks
 from genre_model.training.scratch.slice_store import StoredTrack
-
-SplitBy = Literal["slice", "song", "album", "artist"]
 
 Ints = NDArray[np.intp]
 Bools = NDArray[np.bool_]

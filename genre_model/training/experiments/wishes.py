@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from genre_model.core.errors import GenreModelError
+from genre_model.data.folds import SplitBy
 from genre_model.training.experiments.condition import Condition
-from genre_model.training.experiments.division import AS_IN_THE_PAPER, SplitBy
+from genre_model.training.experiments.division import AS_IN_THE_PAPER
 from genre_model.training.networks.base import Architecture, Estimator, Network
 from genre_model.training.networks.registry import ARCHITECTURES
 

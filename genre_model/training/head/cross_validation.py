@@ -202,9 +202,22 @@ def log_sum(logits: Float64) -> Float64:
     return sums
 
 
+def outer_split(training_set: TrainingSet, options: HeadOptions) -> Split:
+    """The folds that test, by what the user keeps apart; else by artist, if there are enough.
+
+    Raises:
+        ValueError: They are to be by slice, of which a head knows nothing.
+    """
+    if options.split_by == "slice":
+        raise ValueError("a head learns from whole songs")
+    return split_tracks(
+        training_set.tracks, options.seed, group_by=options.split_by, tolerated=TOLERATED
+    )
+
+
 def evaluate_out_of_fold(training_set: TrainingSet, options: HeadOptions) -> CrossValidated:
     """Song probabilities by heads, and calibrations, that have not seen the song's artist."""
-    split = split_tracks(training_set.tracks, options.seed, tolerated=TOLERATED)
+    split = outer_split(training_set, options)
     logits = out_of_fold_logits(training_set, split, options)
     with_context = options.context and split.group_by == "artist"
     fellows = (
@@ -253,7 +266,7 @@ def right_out_of_fold(
     With one strength and a given aggregation there is nothing to be chosen, so this costs a
     fraction of :func:`evaluate_out_of_fold`.
     """
-    split = split_tracks(training_set.tracks, options.seed, tolerated=TOLERATED)
+    split = outer_split(training_set, options)
     songs = out_of_fold_logits(training_set, split, options).songs_by(0, options)
     return split, is_right(songs.probabilities(aggregation), training_set.candidates)
 

@@ -67,15 +67,17 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Estimator:
-    """A classifier that is fitted in one go, from all slices in memory.
+    """A classifier that is fitted in one go, from slices in memory.
 
     ``fit`` takes slices (n, *shape), the genres that their labels leave open (n, n_genres), the
     number of the song that each is of (n,), and the seed.  It returns an ONNX network from an input
-    ``slices`` to an output ``logits`` (n * votes, n_genres), of log-probabilities.
+    ``slices`` to an output ``logits`` (n * votes, n_genres), of log-probabilities.  It gets at most
+    ``max_slices`` slices, as many of one song as of another; all where None.
     """
 
     fit: Callable[[Float32, Bools, Ints, int], bytes]
     libraries: tuple[str, ...] = ("sklearn", "onnx")
+    max_slices: int | None = None
 
     def require(self, name: str) -> None:
         """Find out whether the libraries are there.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from genre_model.core.specs import SliceSpec, SoxSpec
 from genre_model.training.networks.base import Architecture, Estimator
-from genre_model.training.networks.zone_svm import fit_zone_svms
+from genre_model.training.networks.zone_svm import MAX_SLICES, fit_zone_svms
 
 # Three segments of half a minute, a column of pixels being 20 ms; they begin on whole seconds.
 SEGMENTS: SliceSpec = SliceSpec(
@@ -29,5 +29,5 @@ COSTA2011 = Architecture(
     ),
     spectrogram=SoxSpec(),
     slices=SEGMENTS,
-    learner=Estimator(fit_zone_svms, libraries=("sklearn", "onnx", "skimage")),
+    learner=Estimator(fit_zone_svms, ("sklearn", "onnx", "skimage"), MAX_SLICES),
 )

@@ -99,8 +99,9 @@ def fit_both(slices: Float32, candidates: Bools, songs: Ints, seed: int) -> byte
     from genre_model.training.keras_export import check_export, export_onnx, require_tensorflow
 
     require_tensorflow("costa2017")
-    kept = evenly(songs, MAX_SLICES, seed)
-    slices, candidates, songs = slices[kept], candidates[kept], songs[kept]
+    if len(songs) > MAX_SLICES:
+        kept = evenly(songs, MAX_SLICES, seed)
+        slices, candidates, songs = slices[kept], candidates[kept], songs[kept]
     pictures, histograms = apart(slices)
     pieces = pictures.reshape(len(slices) * N_PIECES, -1, SPECTROGRAM.n_bins // SHRINK)
     validation = song_folds(candidates, songs, seed, N_VALIDATION_FOLDS) == 0
@@ -140,19 +141,49 @@ def train_network(pieces: Float32, candidates: Bools, validation: Bools, seed: i
     optimizer = keras.optimizers.Adam(TRAINING.learning_rate)
     model.compile(optimizer, loss=open_cross_entropy)
     judged = validation.any() and not validation.all()
-    trained_on = ~validation if judged else np.ones_like(validation)
     targets = candidates.astype(np.float32)
+    trained_on = np.flatnonzero(~validation if judged else np.ones_like(validation))
+    held_out = np.flatnonzero(validation)
     best = keras.callbacks.EarlyStopping(patience=TRAINING.patience, restore_best_weights=True)
     model.fit(
-        pieces[trained_on],
-        targets[trained_on],
-        batch_size=TRAINING.batch_size,
+        batches_of(pieces, targets, trained_on, seed),
         epochs=TRAINING.epochs,
-        validation_data=(pieces[validation], targets[validation]) if judged else None,
+        validation_data=batches_of(pieces, targets, held_out) if judged else None,
         callbacks=[best] if judged else [],
         verbose=0,
     )
     return model
+
+
+def batches_of(
+    pieces: Float32, targets: Float32, places: Ints, seed: int | None = None
+) -> keras.utils.PyDataset:
+    """The pieces in these places batch by batch, so that there is no second copy of all of them.
+
+    With a seed they are in another order in every epoch.
+    """
+    import keras
+
+    rng = None if seed is None else np.random.default_rng(seed)
+
+    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.order = places if rng is None else rng.permutation(places)
+
+        def __len__(self) -> int:
+            return -(-len(self.order) // TRAINING.batch_size)
+
+        def __getitem__(self, number: int) -> tuple[Float32, Float32]:
+            first = number * TRAINING.batch_size
+            batch = self.order[first : first + TRAINING.batch_size]
+            return pieces[batch], targets[batch]
+
+        def on_epoch_end(self) -> None:
+            if rng is not None:
+                self.order = rng.permutation(places)
+
+    return Batches()
 
 
 def open_cross_entropy(candidates: Any, logits: Any) -> Any:
@@ -256,7 +287,7 @@ COSTA2017_LBP = Architecture(
     source=SOURCE,
     spectrogram=SPECTROGRAM,
     slices=replace(SEGMENTS, transform="lbp"),
-    learner=Estimator(fit_zone_svms, libraries=WITHOUT_KERAS),
+    learner=Estimator(fit_zone_svms, WITHOUT_KERAS, MAX_SLICES),
 )
 
 COSTA2017_CNN = Architecture(
@@ -275,5 +306,5 @@ COSTA2017 = Architecture(
     source=SOURCE,
     spectrogram=SPECTROGRAM,
     slices=replace(SEGMENTS, transform="picture_and_lbp"),
-    learner=Estimator(fit_both, libraries=(*WITHOUT_KERAS, "tensorflow", "keras", "tf2onnx")),
+    learner=Estimator(fit_both, (*WITHOUT_KERAS, "tensorflow", "keras", "tf2onnx"), MAX_SLICES),
 )

@@ -18,6 +18,7 @@ from genre_model.model.play_history import PlayHistorySpec, with_play_history
 from genre_model.training.calibration import Calibration, Songs
 from genre_model.training.head.cross_validation import final_play_history, play_history_out_of_fold
 from genre_model.training.job import TrainingJob
+from genre_model.training.scratch.parts import TEST_FOLD, VALIDATION_FOLD, Parts
 from genre_model.training.training_set import (
     CrossValidated,
     Float64,
@@ -26,12 +27,10 @@ from genre_model.training.training_set import (
     make_training_set,
 )
 
-TEST_FOLD, VALIDATION_FOLD = 0, 1
-
 
 def assess_network(
     job: TrainingJob,
-    split: Split,
+    parts: Parts,
     draft: Bundle,
     on_failure: Callable[[str], None] = lambda _: None,
 ) -> tuple[TrainingSet, CrossValidated]:
@@ -44,9 +43,10 @@ def assess_network(
         GenreModelError: None of either can be used.
     """
     classifier = Classifier(draft, tried=True)
-    known = extract_fold(job.tracks, split, VALIDATION_FOLD, classifier)
-    unknown = extract_fold(job.tracks, split, TEST_FOLD, classifier, on_failure)
-    with_context = job.options.context and split.group_by == "artist"
+    known = extract_fold(job.tracks, parts, VALIDATION_FOLD, classifier)
+    unknown = extract_fold(job.tracks, parts, TEST_FOLD, classifier, on_failure)
+    by_artist = parts.slice_seed is None and parts.split.group_by == "artist"
+    with_context = job.options.context and by_artist
     known_songs = Songs([extracted.features for extracted in known.extracted])
     known_groups = [context_group(track) for track in known.tracks]
     calibration = Calibration.choose(
@@ -61,7 +61,7 @@ def assess_network(
     slice_logits = [extracted.features for extracted in unknown.extracted]
     probabilities = calibration.apply(Songs(slice_logits), groups)
     tested = Split(
-        np.zeros(len(groups), dtype=np.intp), groups, split.group_by, one_split(split.reason)
+        np.zeros(len(groups), dtype=np.intp), groups, parts.split.group_by, one_split(parts.reason)
     )
     cross_validated = CrossValidated(
         tested,
@@ -112,7 +112,7 @@ def one_split(reason: str) -> str:
 
 def extract_fold(
     tracks: Sequence[LabelledTrack],
-    split: Split,
+    parts: Parts,
     fold: int,
     classifier: Classifier,
     on_failure: Callable[[str], None] = lambda _: None,
@@ -122,12 +122,12 @@ def extract_fold(
     Raises:
         GenreModelError: None can be decoded.
     """
-    chosen = [track for track, f in zip(tracks, split.fold, strict=True) if f == fold]
     extracted: list[tuple[LabelledTrack, SongFeatures]] = []
-    for track in chosen:
+    for track in parts.tracks(tracks, fold):
         try:
             with time_limit(TIME_LIMIT_S):
-                extracted.append((track, classifier.extract(track.path)))
+                found = classifier.extract(track.path)
+            extracted.append((track, parts.features(track.path, found, fold)))
         except AudioError as error:
             on_failure(f"{track.path}: {error}")
     if not any(len(sound.features) for _, sound in extracted):

@@ -1,8 +1,9 @@
 """From labelled tracks to a bundle whose network was trained from scratch, with its report.
 
 One fifth of the artists is kept for the report (the test), one fifth decides which epoch is best
-and calibrates (the validation), the rest is trained on.  The network that is written is the one
-that the report is about.
+and calibrates (the validation), the rest is trained on.  Then the network is trained once more, on
+all tracks and for as many epochs; that one is written, with the calibration and the report of the
+first, as the head is that is fitted on embeddings.
 """
 
 from __future__ import annotations
@@ -17,10 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationSpec, NetworkSpec
-from genre_model.data.folds import Split, split_tracks
-from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, fingerprint_of, pack_out_of_fold
 from genre_model.evaluation.report import Report
 from genre_model.evaluation.report_files import new_bundle_id, report_files
@@ -32,12 +30,13 @@ from genre_model.model.onnx.session import onnx_logits, open_network
 from genre_model.training.head.report import make_report
 from genre_model.training.job import TrainingJob
 from genre_model.training.networks.base import Architecture, Network
-from genre_model.training.scratch.assess import TEST_FOLD, VALIDATION_FOLD, assess_network
-from genre_model.training.scratch.learn import Events
+from genre_model.training.scratch.assess import assess_network
+from genre_model.training.scratch.learn import Events, no_report
+from genre_model.training.scratch.parts import Parts, three_parts
 from genre_model.training.scratch.train import train_system
 from genre_model.training.training_set import CrossValidated, TrainingSet
 
-SLICES = "slices"
+SLICES, ON_ALL = "slices", "on-all"
 
 
 def train_network_bundle(
@@ -65,79 +64,86 @@ def train_network_bundle(
         GenreModelError: A library is missing, there are too few tracks, or a folder cannot be
             written.
     """
-    split = three_way_split(job)
+    parts = three_parts(job)
     with tempfile.TemporaryDirectory() as folder:
-        draft = train_draft(
-            Path(folder) / "draft", job, architecture, split, work, events, epochs, on_failure
+        draft, kept_epoch = train_draft(
+            Path(folder) / "draft", job, architecture, parts, work, events, epochs, on_failure
         )
-        training_set, tested = assess_network(job, split, draft, on_failure)
-        finished = finish_bundle(job, architecture, draft, training_set, tested, split, models)
+        training_set, tested = assess_network(job, parts, draft, on_failure)
+    network = train_on_all(job, architecture, work, events, kept_epoch)
+    finished = finish_bundle(job, architecture, network, training_set, tested, parts, models)
     tidy(work)
     return finished
-
-
-def three_way_split(job: TrainingJob) -> Split:
-    """The folds: one tests, one validates, the others are trained on.
-
-    Raises:
-        GenreModelError: There are too few artists, or tracks, for that.
-    """
-    split = split_tracks(job.tracks, job.options.seed)
-    if split.n_folds <= VALIDATION_FOLD + 1:
-        raise GenreModelError(f"too few tracks to train, validate and test ({split.reason})")
-    return split
-
-
-def tracks_seen(job: TrainingJob, split: Split) -> list[LabelledTrack]:
-    """The tracks that the training uses: all but those of the test."""
-    pairs = zip(job.tracks, split.fold, strict=True)
-    return [track for track, fold in pairs if fold != TEST_FOLD]
 
 
 def train_draft(
     directory: Path,
     job: TrainingJob,
     architecture: Architecture,
-    split: Split,
+    parts: Parts,
     work: Path,
     events: Events,
     epochs: int | None,
     on_failure: Callable[[str], None],
-) -> Bundle:
+) -> tuple[Bundle, int]:
     """Train the network and write it as a bundle without a calibration.
 
     A large network is not kept in memory after that.
+
+    Returns:
+        The bundle, and the epoch that the network is of; 0 where it was fitted in one go.
     """
+    tracks, held_out = parts.not_in_test(job.tracks)
     trained = train_system(
         architecture,
-        tracks_seen(job, split),
+        tracks,
         job.genres,
-        split.fold[split.fold != TEST_FOLD] == VALIDATION_FOLD,
+        np.array(held_out),
         work,
         seed=job.options.seed,
         events=events,
         epochs=epochs,
         select=job.options.select,
+        parts=parts,
     )
     for skipped in trained.skipped:
         on_failure(f"{skipped.path}: {skipped.reason}")
     manifest = manifest_of(job, architecture, job.genres, trained.onnx)
     contents = {manifest.network.file: trained.onnx, PROBE: probe(architecture, trained.onnx)}
-    return write_bundle(directory, manifest, contents)
+    return write_bundle(directory, manifest, contents), trained.kept_epoch
+
+
+def train_on_all(
+    job: TrainingJob, architecture: Architecture, work: Path, events: Events, epochs: int
+) -> bytes:
+    """The ONNX network that is trained on all tracks, for as many epochs as were best."""
+    trained = train_system(
+        architecture,
+        job.tracks,
+        job.genres,
+        None,
+        work / ON_ALL,
+        seed=job.options.seed,
+        events=replace(events, on_epoch=no_report),
+        epochs=epochs or None,
+        slices_folder=work / SLICES,
+        select=job.options.select,
+    )
+    return trained.onnx
 
 
 def finish_bundle(
     job: TrainingJob,
     architecture: Architecture,
-    draft: Bundle,
+    network: bytes,
     training_set: TrainingSet,
     tested: CrossValidated,
-    split: Split,
+    parts: Parts,
     models: Path,
 ) -> tuple[Bundle, Report]:
-    """Write the draft again, with its calibration and its report."""
+    """Write the network as a bundle, with the calibration and the report."""
     manifest = replace(
-        draft.manifest,
+        manifest_of(job, architecture, job.genres, network),
         aggregation=tested.aggregation,
         context=tested.context,
         play_history=tested.play_history,
@@ -155,9 +161,9 @@ def finish_bundle(
         [fingerprint_of(track.path) for track in training_set.tracks],
         tested.probabilities,
         manifest.bundle_id,
-        [fingerprint_of(track.path) for track in tracks_seen(job, split)],
+        [fingerprint_of(track.path) for track in parts.not_in_test(job.tracks)[0]],
     )
-    contents = {name: draft.read(name) for name in draft.manifest.files}
+    contents = {manifest.network.file: network, PROBE: probe(architecture, network)}
     contents |= {**report_files(report), OUT_OF_FOLD: out_of_fold}
     return write_bundle(models / manifest.bundle_id, manifest, contents), report
 

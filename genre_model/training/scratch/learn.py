@@ -18,11 +18,13 @@ from genre_model.features.frontend import slice_shape
 from genre_model.model.onnx.session import onnx_logits, open_network
 from genre_model.training.keras_export import check_export, export_onnx, require_tensorflow
 from genre_model.training.networks.base import Architecture, Estimator, Network
+from genre_model.training.networks.zone_svm import evenly
 from genre_model.training.scratch.checkpoint import best_file, read_variables, restore, save
 from genre_model.training.scratch.loop import Trainer, run_epochs
 from genre_model.training.scratch.slice_store import OnStep, SkippedTrack, StoredTrack, unseen
 
 Float32 = NDArray[np.float32]
+Ints = NDArray[np.intp]
 
 Logits = Callable[[NDArray[np.floating]], Float32]
 
@@ -113,16 +115,38 @@ def learn(
 
 
 def fit_at_once(learner: Estimator, tracks: Sequence[StoredTrack], seed: int) -> TrainedNetwork:
-    """A classifier fitted to all slices; the validation's tracks are not wanted."""
+    """A classifier fitted to all slices, or a sample; the validation's tracks are not wanted.
+
+    The slices that are not in the sample are never in memory.
+    """
     training = [track for track in tracks if not track.validation]
     sizes = [len(track.indices) for track in training]
-    onnx = learner.fit(
-        np.concatenate([track.slices() for track in training]).astype(np.float32),
-        np.repeat([track.candidates for track in training], sizes, axis=0),
-        np.repeat(np.arange(len(training)), sizes),
-        seed,
-    )
+    songs = np.repeat(np.arange(len(training)), sizes)
+    kept = np.arange(len(songs))
+    if learner.max_slices is not None:
+        kept = evenly(songs, learner.max_slices, seed)
+    candidates = np.array([track.candidates for track in training])[songs[kept]]
+    onnx = learner.fit(sampled(training, sizes, kept), candidates, songs[kept], seed)
     return TrainedNetwork(partial(onnx_logits, open_network(onnx)), lambda: onnx)
+
+
+def sampled(tracks: Sequence[StoredTrack], sizes: Sequence[int], kept: Ints) -> Float32:
+    """(len(kept), *shape): those of the tracks' slices, numbered through, read song by song."""
+    ends = np.cumsum(sizes)
+    of_song = np.split(kept, np.searchsorted(kept, ends)[:-1])
+    values: Float32 | None = None
+    first = 0
+    for track, places, end in zip(tracks, of_song, ends.tolist(), strict=True):
+        if not len(places):
+            continue
+        start = end - len(track.indices)
+        slices = replace(track, indices=track.indices[places - start]).slices()
+        if values is None:
+            values = np.empty((len(kept), *slices.shape[1:]), np.float32)
+        values[first : first + len(slices)] = slices
+        first += len(slices)
+    assert values is not None  # every track has slices
+    return values
 
 
 def train_by_gradients(

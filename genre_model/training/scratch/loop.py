@@ -193,7 +193,12 @@ def judge_epoch(
     epoch: int,
     loss: float,
 ) -> EpochReport:
-    """The report of an epoch, from the slices of the tracks of the validation."""
+    """The report of an epoch, from the slices of the tracks of the validation.
+
+    Without any, the loss is the training's, and nothing is right.
+    """
+    if not tracks:
+        return EpochReport(epoch, loss, loss, 0.0, 0.0)
     losses: list[NDArray[np.float64]] = []
     right_slices: list[Bools] = []
     right_songs: list[bool] = []

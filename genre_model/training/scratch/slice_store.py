@@ -115,13 +115,13 @@ def store_tracks(
     return stored, tuple(skipped)
 
 
-def check_parts(tracks: Sequence[StoredTrack]) -> None:
+def check_parts(tracks: Sequence[StoredTrack], *, with_validation: bool = True) -> None:
     """See to it that there is something to train on, and something to validate with.
 
     Raises:
         GenreModelError: There is not.
     """
-    for part in (False, True):
+    for part in (False, True)[: 1 + with_validation]:
         if not any(track.validation is part for track in tracks):
             raise GenreModelError(f"no {'validation' if part else 'training'} track can be used")
 

@@ -18,8 +18,9 @@ from genre_model.core.files import writing
 from genre_model.data.folds import split_tracks
 from genre_model.data.tracks import LabelledTrack
 from genre_model.training.instance_selection import SELECTION_FOLDS, ease_of, easiest
-from genre_model.training.networks.base import Architecture, require_learner
+from genre_model.training.networks.base import Architecture, Estimator, require_learner
 from genre_model.training.scratch.learn import SILENT, Events, TrainedNetwork, learn
+from genre_model.training.scratch.parts import Parts
 from genre_model.training.scratch.slice_store import (
     StoredTrack,
     candidate_genres,
@@ -29,12 +30,14 @@ from genre_model.training.scratch.slice_store import (
 
 Bools = NDArray[np.bool_]
 
+MOST_EPOCHS = 1_000_000
+
 
 def train_system(
     architecture: Architecture,
     tracks: Sequence[LabelledTrack],
     genres: Sequence[str],
-    validation: Bools,
+    validation: Bools | None,
     work: Path,
     *,
     seed: int,
@@ -42,6 +45,7 @@ def train_system(
     epochs: int | None = None,
     slices_folder: Path | None = None,
     select: float | None = None,
+    parts: Parts | None = None,
 ) -> TrainedNetwork:
     """Train a system on slices of the tracks.
 
@@ -49,7 +53,8 @@ def train_system(
         architecture: What is trained, and how.
         tracks: With labels among ``genres``; a track with several may be any of them.
         genres: In the order of the logits.
-        validation: (n_tracks,), the tracks that are not trained on but decide which epoch is best.
+        validation: (n_tracks,), the tracks that are not trained on but decide which epoch is best;
+            where None, all are trained on and the last epoch is kept.
         work: Folder of the slices and the checkpoint.
         seed: As for :func:`learn`, ``epochs`` too.
         events: What is called on the way.
@@ -57,6 +62,7 @@ def train_system(
         slices_folder: Where the slices are kept, to be shared by trainings; ``work/slices`` where
             None.
         select: The share of slices to learn from, by :func:`select_slices`; all where None.
+        parts: Which slices are used before the test, where tracks have slices on all sides.
 
     Raises:
         GenreModelError: A library is missing, no track can be used, the folder cannot be written,
@@ -66,19 +72,33 @@ def train_system(
     if epochs is not None and epochs < 1:
         raise ValueError(f"nothing to train in {epochs} epochs")
     candidates = candidate_genres(tracks, genres)
-    if validation.shape != (len(tracks),):
-        raise ValueError(f"validation has shape {validation.shape} for {len(tracks)} tracks")
+    held_out = np.zeros(len(tracks), dtype=np.bool_) if validation is None else validation
+    if held_out.shape != (len(tracks),):
+        raise ValueError(f"validation has shape {held_out.shape} for {len(tracks)} tracks")
+    if validation is None:
+        architecture = to_the_end(architecture)
     require_learner(architecture)
     folder = slices_folder or work / "slices"
     with writing(folder):
         stored, skipped = store_tracks(
-            architecture, tracks, candidates, validation, folder, events.on_step
+            architecture, tracks, candidates, held_out, folder, events.on_step
         )
-    check_parts(stored)
+    if parts is not None:
+        stored = parts.learners(stored)
+    check_parts(stored, with_validation=validation is not None)
     if select is not None:
         stored = select_slices(architecture, stored, select, work, seed=seed, epochs=epochs)
     trained = learn(architecture, stored, work, seed=seed, events=events, epochs=epochs)
     return replace(trained, skipped=skipped)
+
+
+def to_the_end(architecture: Architecture) -> Architecture:
+    """The architecture, whose network is trained for all its epochs."""
+    learner = architecture.learner
+    if isinstance(learner, Estimator):
+        return architecture
+    spec = replace(learner.training, keep="last", patience=MOST_EPOCHS)
+    return replace(architecture, learner=replace(learner, training=spec))
 
 
 def select_slices(
