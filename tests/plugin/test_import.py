@@ -86,10 +86,11 @@ def test_as_is_imports_write_tags_only_if_asked_to(beet, tone, tmp_path, write_a
     beet.config["cnngenre"]["write_asis"] = write_asis
     original = tone("Jazz")
     before = digest(original)
-    beet("import", "-A", tmp_path / "music")
+    output = beet("import", "-A", tmp_path / "music")
     assert beet.genres() == {"Jazz": "Jazz"}
     assert file_genres(beet.paths()["Jazz"]) == (["Jazz"] if write_asis else [])
     assert digest(original) == before
+    assert ("1 in the library only: beet cnngenre writes the files" in output) is not write_asis
 
 
 def test_as_is_with_write_off_leaves_files_alone(beet, tone, tmp_path):

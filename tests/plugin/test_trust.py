@@ -353,7 +353,7 @@ def test_stats_of_nothing(library):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["cnnexplain"], "cnnexplain: say which tracks, as in: beet cnnexplain title:Yesterday"),
+        (["cnnexplain"], "cnnexplain: say which tracks, as in: beet cnnexplain 'genres::^$'"),
         (["cnnreview", "--open"], "cnnreview: --open goes with --web"),
         (["cnnreview", "--port", "8000"], "cnnreview: --port goes with --web"),
         (["cnnerrors", "--firmness", "2"], "cnnerrors: --firmness 2.0 is not from 0 to 1"),

@@ -262,14 +262,12 @@ class TrackClassifier:
     ) -> dict[int | None, SongGenre]:
         """The answers for tracks of one artist; each says what it would be without the others."""
         songs = {}
-        n_others = len(rows) - 1
-        tracks = "1 other track" if n_others == 1 else f"{n_others} other tracks"
         for key, pooled in songs_in_context(rows, context).items() if rows else ():
             probabilities = self._with_play_history(items[key], pooled)
             song = judge(probabilities, self.vocabulary, self.policy)
-            if song.best is not None and n_others:
+            if song.best is not None and len(rows) > 1:
                 alone = self.vocabulary.scores(rows[key]).get(song.best.genre, 0.0)
-                reason = f"{song.reason}; {alone:.2f} without {tracks} of the artist"
+                reason = f"{song.reason}; without the artist's other tracks {alone:.2f}"
                 song = replace(song, reason=reason)
             songs[key] = song
         return songs

@@ -34,7 +34,7 @@ def command(setup: Setup) -> ui.Subcommand:
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         if not args:
             raise UserError(
-                "cnnexplain: say which tracks, as in: beet cnnexplain title:Yesterday "
+                "cnnexplain: say which tracks, as in: beet cnnexplain 'genres::^$' "
                 "(each takes about a second and half a megabyte for its picture)"
             )
         session = setup.session(**configured(opts))

@@ -40,6 +40,7 @@ class ImportStage:
         self._journal: Journal | None = None
         self._tagged: set[int | None] = set()
         self._counts = Counter[Action]()
+        self._n_unwritten = 0  # tagged in the library, while their files are not
         self._upcoming = Upcoming()
 
     def found(self, task: ImportTask) -> None:
@@ -106,7 +107,7 @@ class ImportStage:
         if self._track_classifier is not None:
             self._track_classifier[0].close()
             if self._counts and not self._track_classifier[1].options.quiet:
-                say(f"genres: {summary(self._counts)}")
+                say(f"genres: {summary(self._counts, self._n_unwritten)}")
         if self._journal is not None:
             self._journal.end(whole=True)
             self._journal = None
@@ -119,7 +120,9 @@ class ImportStage:
             self._tagged.discard(item.id)
             options = self._setup.session().options
             now = unedited(item, genres_of(item))
-            if now and task.choice_flag is Choice.ASIS and options.write_asis and options.write:
+            as_is = task.choice_flag is Choice.ASIS and options.write
+            self._n_unwritten += as_is and not options.write_asis
+            if now and as_is and options.write_asis:
                 plan = write_missing(now)
                 if plan is not None and plan.action is Action.FAIL:
                     self._log.warning("{}: {}", item, plan.reason)
@@ -176,11 +179,14 @@ def counted(names: Counter[str]) -> str:
     return ", ".join([*found, *(["..."] if len(names) > N_NAMED else [])])
 
 
-def summary(counts: Counter[Action]) -> str:
+def summary(counts: Counter[Action], n_unwritten: int = 0) -> str:
     """The counts of an import, and what to do next."""
     line = ", ".join(f"{action.value} {counts[action]}" for action in Action if counts[action])
     steps = {
         Action.UNSURE: "beet cnnreview asks about the unsure",
         Action.KEEP: "beet cnncompare compares those that were tagged already",
     }
-    return "; ".join([line, *(step for action, step in steps.items() if counts[action])])
+    found = [step for action, step in steps.items() if counts[action]]
+    if n_unwritten:
+        found.insert(0, f"{n_unwritten} in the library only: beet cnngenre writes the files")
+    return "; ".join([line, *found])

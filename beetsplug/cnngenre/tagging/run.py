@@ -144,7 +144,9 @@ class Run:
 
 
 def change_of(plan: TagPlan) -> str:
-    """The genres before and after."""
+    """The genres before and after; only once where they are the same, and the file lacked them."""
+    if plan.before == plan.after:
+        return "; ".join(plan.after)
     return " -> ".join("; ".join(genres) or NO_GENRE for genres in (plan.before, plan.after))
 
 
