@@ -15,7 +15,8 @@ from pathlib import Path
 
 from PIL import Image
 
-WIDTH, HEIGHT = 1100, 1410
+WIDTH, HEIGHT = 1100, 1290  # down to the end of the table of genres
+MARGIN = 150  # Chromium leaves the last lines of its window blank
 NAMES = ("chromium", "google-chrome", "chrome")
 SWITCHES = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
 
@@ -26,11 +27,11 @@ def main() -> None:
     if browser is None:
         sys.exit("There is no Chromium on the PATH.")
     with tempfile.TemporaryDirectory() as folder:
-        size = f"--window-size={WIDTH},{HEIGHT}"
+        size = f"--window-size={WIDTH},{HEIGHT + MARGIN}"
         command = [browser, *SWITCHES, f"--user-data-dir={folder}", size, f"--screenshot={output}"]
         subprocess.run([*command, report.resolve().as_uri()], check=True, capture_output=True)
     with Image.open(output) as image:
-        image.quantize(64).save(output, optimize=True)
+        image.crop((0, 0, WIDTH, HEIGHT)).quantize(64).save(output, optimize=True)
 
 
 if __name__ == "__main__":

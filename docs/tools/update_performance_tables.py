@@ -75,9 +75,9 @@ def plot(points: list[dict[str, Any]]) -> str:
         element("rect", width=WIDTH, height=HEIGHT, fill="#fff"),
         *(panel(points, of) for of in LEFTS),
         element("circle", cx=80, cy=HEIGHT - 10, r=4, fill=BLUE),
-        words(90, HEIGHT - 6, "so many slices; the last, all"),
-        diamond(290, HEIGHT - 10),
-        words(302, HEIGHT - 6, "until the answer is stable, as shipped"),
+        words(90, HEIGHT - 6, "a fixed number of slices; the last: all of them"),
+        diamond(360, HEIGHT - 10),
+        words(372, HEIGHT - 6, "until the answer is stable, as shipped"),
     ]
     return drawing((WIDTH, HEIGHT), title, "\n".join(parts), xmlns=SVG_NAMESPACE)
 
