@@ -36,6 +36,10 @@ class CnnGenrePlugin(BeetsPlugin):
             name: FIELDS[name]
             for name in ("cnngenre_written", "cnngenre_respelled", "cnngenre_previous")
         }
+        if self.config["moods_tag"].get() == "mood":
+            from beetsplug.cnngenre.mood_field import add_mood_field
+
+            add_mood_field()
         if self.runs_in_imports():
             self.import_stages = [self.imported]
             self.register_listener("import_task_created", self.found)

@@ -29,6 +29,8 @@ DEFAULTS: dict[str, Any] = {
     "count": 1,
     "second_threshold": 0.25,
     "genres": None,
+    "moods": False,
+    "moods_tag": None,
     "ignore": [],
     "parents": False,
     "model": None,
@@ -68,6 +70,9 @@ DEFAULTS: dict[str, Any] = {
 PLAY_HISTORY_FIELDS = ("play_count", "rating", "added")  # what the user did with a track
 
 
+MOOD_TAGS = ("mood", "grouping", "comments")
+
+
 GENRES = "genres"  # the field that tags have; a model of any other writes a flexible field
 
 
@@ -91,6 +96,8 @@ class Options:
     count: int
     second_threshold: float
     genres: GenresWish
+    moods: bool
+    moods_tag: str | None
     ignore: tuple[str, ...]
     parents: ParentsOrder | None
     model: str | None
@@ -181,6 +188,8 @@ def read_options(config: confuse.Subview) -> Options:
         count=at_least_one(config, "count") or 1,
         second_threshold=fraction(config, "second_threshold") or 0.0,
         genres=genres_wish(config["genres"].get()),
+        moods=config["moods"].get(bool),
+        moods_tag=one_of(config, "moods_tag", MOOD_TAGS),
         ignore=names_in(config["ignore"].get()),
         parents=parents_order(config["parents"].get()),
         model=config["model"].get(confuse.Optional(str)),

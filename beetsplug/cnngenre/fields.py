@@ -3,6 +3,9 @@
 ``cnngenre_label``        the likeliest genre, written or not
 ``cnngenre_probability``  its probability
 ``cnngenre_all``          every genre of the model with its probability, as "Rock 0.8124"
+``cnngenre_tags``         the shipped network's tags with their values, as "chill 0.0312"
+``cnngenre_moods``        moods, voice and decade by `cnnmoods`
+``cnngenre_mood_tag``     the tag that got the moods, what it had before and what it got, in JSON
 ``cnngenre_model``        the model that classified the track
 ``cnngenre_written``      the genres that the plugin gave the track
 ``cnngenre_reviewed``     the genres that you gave it in a review
@@ -17,10 +20,15 @@ from typing import Any
 
 from beets.dbcore import types
 
-FIELDS: dict[str, types.Type[Any, Any]] = {
+MOOD_FIELDS: dict[str, types.Type[Any, Any]] = {
+    "cnngenre_moods": types.MULTI_VALUE_DSV,
+    "cnngenre_mood_tag": types.STRING,
+}
+GENRE_FIELDS: dict[str, types.Type[Any, Any]] = {
     "cnngenre_label": types.STRING,
     "cnngenre_probability": types.NullFloat(digits=3),
     "cnngenre_all": types.MULTI_VALUE_DSV,
+    "cnngenre_tags": types.MULTI_VALUE_DSV,
     "cnngenre_model": types.STRING,
     "cnngenre_written": types.MULTI_VALUE_DSV,
     "cnngenre_reviewed": types.MULTI_VALUE_DSV,
@@ -28,3 +36,4 @@ FIELDS: dict[str, types.Type[Any, Any]] = {
     "cnngenre_previous": types.MULTI_VALUE_DSV,
     "cnngenre_file": types.STRING,
 }
+FIELDS = GENRE_FIELDS | MOOD_FIELDS

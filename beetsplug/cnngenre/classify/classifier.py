@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +20,8 @@ from beetsplug.cnngenre.classify.context import (
 )
 from beetsplug.cnngenre.classify.labels import play_history_of
 from beetsplug.cnngenre.classify.models import find_bundle
+from beetsplug.cnngenre.classify.several import Several
 from beetsplug.cnngenre.classify.tasks import Outcome, Task, file_of, look_ahead
-from beetsplug.cnngenre.classify.trees import arrangement_of
 from beetsplug.cnngenre.classify.upcoming import AheadPool, Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.library import Tracks
@@ -35,11 +34,11 @@ from beetsplug.cnngenre.tagging.fields import (
     is_reviewed,
     memorable,
     remembered,
+    remembered_tags,
 )
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, plan_tags, plan_without_audio
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import ContextSpec
-from genre_model.data.genre_tree import Arrangement
 from genre_model.model.artist_context import songs_in_context
 from genre_model.model.play_history import song_with_play_history
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
@@ -56,6 +55,7 @@ class Verdict:
     plan: TagPlan
     song: SongGenre | None = None
     probabilities: Mapping[str, float] | None = None
+    tags: Mapping[str, float] | None = None
 
 
 class TrackClassifier:
@@ -113,6 +113,7 @@ class TrackClassifier:
         self._context, self._play_history = manifest.context, manifest.play_history
         options = session.options
         threshold = manifest.threshold if options.threshold is None else options.threshold
+        self.several = Several(manifest, self.vocabulary, options)
         self.policy = Policy(threshold, options.count, options.second_threshold)
 
     @property
@@ -124,16 +125,6 @@ class TrackClassifier:
     def target(self) -> str:
         """The field that the model speaks of."""
         return self.classifier.manifest.target
-
-    def arrange(self, before: Sequence[str], answered: Sequence[str]) -> tuple[str, ...]:
-        """The genres of a track, or an album, that had others and is answered these."""
-        if self.target != GENRES or not (before or self._options.parents):
-            return tuple(answered)  # without reading a tree
-        return self._arrangement.genres(before, answered)
-
-    @cached_property
-    def _arrangement(self) -> Arrangement:
-        return arrangement_of(self.vocabulary, self.classifier.manifest.genres, self._options)
 
     def verdicts(self, items: Iterable[Item]) -> Iterator[Verdict]:
         """A verdict on each track.  Changes nothing.
@@ -177,7 +168,7 @@ class TrackClassifier:
             outcomes = extract_many(pool, chain(ahead, tasks), file_of, self._session.report_bug)
             with closing(outcomes):
                 for task, extracted in outcomes:
-                    yield task, self._outcome(task, extracted)
+                    yield self.several.with_tags(task, extracted), self._outcome(task, extracted)
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
         finally:
@@ -295,7 +286,10 @@ class TrackClassifier:
             reviewed=is_reviewed(item) and not self._options.reviewed,
         )
         known = None if force or plan else remembered(item, self.bundle_id)
-        return Task(item, Path(item.filepath), plan, known)
+        tags = remembered_tags(item, self.bundle_id) if known and self.several.wants_tags else {}
+        if tags is None:
+            known = None  # the cache has them
+        return Task(item, Path(item.filepath), plan, known, tags or {})
 
     def _verdict(self, task: Task, outcome: Outcome, song: SongGenre | None = None) -> Verdict:
         """The verdict on one track; ``song`` is what its context makes of it, if it has one."""
@@ -307,11 +301,13 @@ class TrackClassifier:
             return Verdict(task.item, TagPlan(Action.FAIL, before, before, outcome))
         if song is None:
             song = judge(self._with_play_history(task.item, outcome), self.vocabulary, self.policy)
+        song = self.several.with_further(song, task.tags)
         keep = self._options.keep_existing and self.target == GENRES
         plan = plan_tags(
-            before, song, keep_existing=keep, arrange=self.arrange, ours=is_ours(task.item)
+            before, song, keep_existing=keep, arrange=self.several.arrange, ours=is_ours(task.item)
         )
-        return Verdict(task.item, plan, song, outcome)
+        tags = task.tags if self.several.wants_tags else None
+        return Verdict(task.item, plan, song, outcome, tags)
 
     def _with_play_history(
         self, item: Item, probabilities: Mapping[str, float]

@@ -80,7 +80,7 @@ class Tag(Run):
         if target != GENRES:
             apply_field(item, target, song, plan)
             return item, plan
-        new = note(item, song, verdict.probabilities, self.track_classifier.bundle_id)
+        new = note(item, song, verdict.probabilities, self.track_classifier.bundle_id, verdict.tags)
         if new or plan.action is Action.WRITE:
             plan = apply(item, plan, write=self.options.write)
         return item, plan
@@ -94,7 +94,13 @@ class Tag(Run):
         if self.options.pretend:
             return now, would_write_missing(now) or plan
         if verdict.song is not None and verdict.probabilities is not None:
-            note(now, verdict.song, verdict.probabilities, self.track_classifier.bundle_id)
+            note(
+                now,
+                verdict.song,
+                verdict.probabilities,
+                self.track_classifier.bundle_id,
+                verdict.tags,
+            )
         return now, write_missing(now) or apply(now, plan, write=False)
 
     def finish(self) -> None:
@@ -110,6 +116,6 @@ class Tag(Run):
                 track_classifier.vocabulary,
                 track_classifier.policy,
                 track_classifier.bundle_id,
-                track_classifier.arrange,
+                track_classifier.several.arrange,
                 force=self.options.force,
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -20,12 +20,16 @@ MAX_AHEAD = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One track: planned without audio (``plan``), classified before (``known``) or not."""
+    """One track: planned without audio (``plan``), classified before (``known``) or not.
+
+    ``tags`` are the network's, where those are wanted.
+    """
 
     item: Item
     path: Path
     plan: TagPlan | None
     known: Mapping[str, float] | None
+    tags: Mapping[str, float] = field(default_factory=dict)
 
 
 def file_of(task: Task) -> Path | None:

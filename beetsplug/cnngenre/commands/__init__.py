@@ -10,6 +10,7 @@ from beetsplug.cnngenre.commands import (
     explain,
     genre,
     models,
+    moods,
     review,
     spelling,
     stats,
@@ -18,7 +19,7 @@ from beetsplug.cnngenre.commands import (
 )
 from beetsplug.cnngenre.session import Setup
 
-MODULES = (genre, undo, explain, review, compare, errors, spelling, stats, models, train)
+MODULES = (genre, undo, explain, review, compare, errors, spelling, moods, stats, models, train)
 
 
 def all_commands(setup: Setup) -> list[ui.Subcommand]:

@@ -75,15 +75,26 @@ class ImportStage:
             return
         if not options.quiet and any(plan.action is not Action.KEEP for _, plan in done):
             say(f"{name_of(task)}: {outcome(done)}")
+        if options.moods:
+            self._give_moods(ours, task)
         if task.is_album and options.album_genre and track_classifier.target == GENRES:
             set_album_genres(
                 task.album,
                 track_classifier.vocabulary,
                 track_classifier.policy,
                 track_classifier.bundle_id,
-                track_classifier.arrange,
+                track_classifier.several.arrange,
                 force=options.force,
             )
+
+    def _give_moods(self, session: Session, task: ImportTask) -> None:
+        """The task's tracks get their moods, in the library."""
+        from beetsplug.cnngenre.classify.moods import give_moods
+
+        try:
+            give_moods(session, task.imported_items())
+        except UserError as error:
+            self._disable(error)
 
     def _take(self, verdict: Verdict, track_classifier: TrackClassifier) -> TagPlan:
         """Do in the database what a verdict says of an imported track; what became of that."""
@@ -96,7 +107,7 @@ class ImportStage:
         if track_classifier.target != GENRES:
             apply_field(item, track_classifier.target, verdict.song, plan)
             return plan
-        note(item, verdict.song, verdict.probabilities, track_classifier.bundle_id)
+        note(item, verdict.song, verdict.probabilities, track_classifier.bundle_id, verdict.tags)
         plan = apply_in_library(item, plan)
         if plan.action is Action.WRITE:
             self._tagged.add(item.id)

@@ -114,7 +114,7 @@ class Review:
             self.log.warning("{}: {}", item, verdict.plan.reason)
             return None
         if not self.options.pretend:
-            note(item, song, verdict.probabilities, self.track_classifier.bundle_id)
+            note(item, song, verdict.probabilities, self.track_classifier.bundle_id, verdict.tags)
             store_unless_edited(item, genres_of(item))  # if it was, it is passed over when asked
         self.extracted["sure"] += song.accepted
         if song.accepted or song.best is None:
@@ -275,7 +275,7 @@ class Review:
                 track_classifier.vocabulary,
                 track_classifier.policy,
                 track_classifier.bundle_id,
-                track_classifier.arrange,
+                track_classifier.several.arrange,
                 force=force,
             )
 

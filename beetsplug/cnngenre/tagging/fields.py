@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from beets.library import Item
 
 from beetsplug.cnngenre.config import GENRES, UserError
-from beetsplug.cnngenre.fields import FIELDS
+from beetsplug.cnngenre.fields import FIELDS, GENRE_FIELDS
 from beetsplug.cnngenre.library import stored_genres
 
 if TYPE_CHECKING:
@@ -35,9 +35,27 @@ def remembered(item: Item, bundle_id: str) -> dict[str, float] | None:
     """The probabilities that this bundle gave the track before; None where it gave none."""
     if own_field(item, "cnngenre_model") != bundle_id:
         return None
-    entries = own_field(item, "cnngenre_all") or []
+    return numbers_in(own_field(item, "cnngenre_all") or [])
+
+
+def remembered_tags(item: Item, bundle_id: str) -> dict[str, float] | None:
+    """The network's tags, as this bundle found them before; None where they were not noted."""
+    entries = own_field(item, "cnngenre_tags")
+    if entries is None or own_field(item, "cnngenre_model") != bundle_id:
+        return None
+    return numbers_in(entries)
+
+
+def as_entries(values: Mapping[str, float]) -> list[str]:
+    """Names with their numbers, the largest first, as a field has them."""
+    ranked = sorted(values.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [f"{name} {value:.{DIGITS}f}" for name, value in ranked]
+
+
+def numbers_in(entries: Iterable[str]) -> dict[str, float]:
+    """Inverse of :func:`as_entries`."""
     pairs = (entry.rpartition(" ") for entry in entries)
-    return {genre: float(number) for genre, _, number in pairs if is_number(number)}
+    return {name: float(number) for name, _, number in pairs if is_number(number)}
 
 
 def memorable(probabilities: Mapping[str, float]) -> dict[str, float]:
@@ -51,19 +69,28 @@ def is_number(text: str) -> bool:
     return text.replace(".", "", 1).isdigit()
 
 
-def note(item: Item, song: SongGenre, probabilities: Mapping[str, float], bundle_id: str) -> bool:
-    """Note the answer on the track.  Stores nothing.
+def note(
+    item: Item,
+    song: SongGenre,
+    probabilities: Mapping[str, float],
+    bundle_id: str,
+    tags: Mapping[str, float] | None = None,
+) -> bool:
+    """Note the answer on the track, and the network's tags where they are wanted.  Stores nothing.
 
     Returns:
         Whether that was new.
     """
-    ranked = sorted(probabilities.items(), key=lambda entry: (-entry[1], entry[0]))
-    notes = {
+    notes: dict[str, Any] = {
         "cnngenre_label": song.best.genre if song.best else "",
         "cnngenre_probability": song.best.probability if song.best else 0.0,
-        "cnngenre_all": [f"{genre} {probability:.{DIGITS}f}" for genre, probability in ranked],
+        "cnngenre_all": as_entries(probabilities),
         "cnngenre_model": bundle_id,
     }
+    if tags is not None:
+        notes["cnngenre_tags"] = as_entries(tags)
+    elif own_field(item, "cnngenre_model") != bundle_id:
+        restore_fields(item, {"cnngenre_tags": None})  # those of another model
     new = any(own_field(item, name) != value for name, value in notes.items())
     item.update(notes)
     return new
@@ -116,8 +143,8 @@ def check_target(target: str) -> None:
 
 
 def forget(item: Item) -> None:
-    """Drop our fields from a track.  Stores nothing."""
-    restore_fields(item, dict.fromkeys(FIELDS))
+    """Drop what we noted of a track's genres.  Stores nothing."""
+    restore_fields(item, dict.fromkeys(GENRE_FIELDS))
 
 
 def restore_fields(item: Item, values: Mapping[str, Any]) -> None:

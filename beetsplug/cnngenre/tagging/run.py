@@ -38,6 +38,7 @@ class Run:
     """What tagging and taking back have in common: progress, lines, counts, a summary."""
 
     words: Mapping[Action, str]
+    nothing = NO_GENRE
 
     def __init__(self, session: Session, lib: Library) -> None:
         self.session = session
@@ -126,7 +127,7 @@ class Run:
             if plan.action is Action.FAIL:
                 self.log.warning("{}: {}", name, plan.reason)
             elif plan.action is Action.WRITE:
-                say(f"{name}: {change_of(plan)} ({plan.reason})")
+                say(f"{name}: {change_of(plan, self.nothing)} ({plan.reason})")
             else:
                 say(f"{name}: {plan.action.value} ({plan.reason})")
 
@@ -143,11 +144,11 @@ class Run:
         return ""
 
 
-def change_of(plan: TagPlan) -> str:
+def change_of(plan: TagPlan, nothing: str) -> str:
     """The genres before and after; only once where they are the same, and the file lacked them."""
     if plan.before == plan.after:
         return "; ".join(plan.after)
-    return " -> ".join("; ".join(genres) or NO_GENRE for genres in (plan.before, plan.after))
+    return " -> ".join("; ".join(genres) or nothing for genres in (plan.before, plan.after))
 
 
 def together(steps: Iterable[Step]) -> Iterator[list[Step]]:

@@ -1,0 +1,167 @@
+"""Moods, voices and decades of tracks, by the tags of the shipped network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beets.library import Item
+
+from beetsplug.cnngenre.classify.models import backbone_bundle
+from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.library import Tracks, current
+from beetsplug.cnngenre.session import Session
+from beetsplug.cnngenre.tagging.fields import own_field
+from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
+from beetsplug.cnngenre.tagging.mood_tag import (
+    MEMORY,
+    MOODS,
+    set_moods,
+    take_back,
+)
+from beetsplug.cnngenre.tagging.outside import OutsideError
+from beetsplug.cnngenre.tagging.plan import MEANWHILE, Action, TagPlan
+from beetsplug.cnngenre.tagging.run import Run, Step
+from genre_model.core.errors import GenreModelError
+from genre_model.model.tags import moods, song_tags
+
+if TYPE_CHECKING:
+    from genre_model.model.classifier import SongFeatures
+
+
+def shipped_features(
+    session: Session, items: Iterable[Item], n_files: int
+) -> Iterator[tuple[Item, SongFeatures | str]]:
+    """Each track with what the shipped network says of it, or why it says nothing.
+
+    Raises:
+        UserError: The network cannot be used.
+    """
+    from genre_model.extraction.dask_workers import pool_for
+    from genre_model.extraction.extractor import Effort
+    from genre_model.extraction.workers import extract_many
+    from genre_model.model.classifier import Classifier
+
+    options = session.options
+    try:
+        classifier = Classifier(backbone_bundle(), lazily=True, trials=session.folders.trials)
+        pool = pool_for(
+            classifier,
+            session.cache(),
+            Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
+            n_workers=options.threads,
+            n_files=n_files,
+            dask=options.dask,
+        )
+        with closing(pool):
+            found = extract_many(pool, items, lambda i: Path(i.filepath), session.report_bug)
+            with closing(found):
+                for item, extracted in found:
+                    assert extracted is not None
+                    yield item, extracted
+    except GenreModelError as error:
+        raise UserError(f"cnngenre: {error}") from error
+
+
+class Moods(Run):
+    """Give tracks their moods."""
+
+    words: Mapping[Action, str] = {
+        Action.WRITE: "changed",
+        Action.KEEP: "kept",
+        Action.FAIL: "failed",
+    }
+    nothing = "none"
+
+    def run(self, items: Tracks) -> None:
+        """Go over the tracks."""
+        self.n_files = len(items)
+        super().run(items)
+
+    @contextmanager
+    def kept(self) -> Iterator[Callable[[Item, TagPlan], None]]:
+        """No journal: those are for genres."""
+        yield lambda _item, _plan: None
+
+    def steps(self, items: Iterable[Item]) -> Iterator[Step]:
+        """What becomes of each track."""
+        names = backbone_bundle().manifest.network.tag_names
+        for item, extracted in shipped_features(self.session, items, self.n_files):
+            if isinstance(extracted, str):
+                plan = planned(item, moods_of(item), Action.FAIL, extracted)
+            else:
+                plan = planned(item, moods(song_tags(extracted, names)))
+            yield Step(partial(self.carry_out, item, plan), self.options.write)
+
+    def carry_out(self, item: Item, plan: TagPlan) -> tuple[Item, TagPlan]:
+        """Set the moods of a track as it is now."""
+        if self.options.pretend or plan.action is Action.FAIL:
+            return item, plan
+        now = current(item)
+        if now is None:
+            return item, planned(item, plan.before, Action.KEEP, MEANWHILE)
+        options = self.options
+        try:
+            why = set_moods(now, plan.after, options.moods_tag, write=options.write)
+        except (NotWrittenError, OutsideError) as error:
+            return now, planned(now, plan.before, Action.FAIL, str(error))
+        return now, plan if why is None else TagPlan(plan.action, plan.before, plan.after, why)
+
+    def finish(self) -> None:
+        """Albums have none."""
+
+
+class UndoMoods(Moods):
+    """Remove the moods of tracks; tags get back what they had."""
+
+    words: Mapping[Action, str] = {Action.WRITE: "removed", Action.FAIL: "failed"}
+
+    def steps(self, items: Iterable[Item]) -> Iterator[Step]:
+        """Those that have none are passed over."""
+        for item in items:
+            yield Step(partial(self.remove, item), self.options.write)
+
+    def remove(self, item: Item) -> tuple[Item, TagPlan | None]:
+        """Remove the moods of a track as it is now."""
+        now = current(item)
+        if now is None or all(own_field(now, name) is None for name in (MOODS, MEMORY)):
+            return item, None
+        before = moods_of(now)
+        if not self.options.pretend:
+            try:
+                take_back(now, write=self.options.write)
+            except (NotWrittenError, OutsideError) as error:
+                return now, planned(now, before, Action.FAIL, str(error))
+        return now, TagPlan(Action.WRITE, before, (), "undo")
+
+
+def moods_of(item: Item) -> tuple[str, ...]:
+    """The moods that a track has."""
+    return tuple(own_field(item, MOODS) or ())
+
+
+def planned(
+    item: Item, after: tuple[str, ...], action: Action | None = None, reason: str = "moods"
+) -> TagPlan:
+    """What is to be done with a track's moods."""
+    before = moods_of(item)
+    return TagPlan(
+        action or (Action.KEEP if before == after else Action.WRITE), before, after, reason
+    )
+
+
+def give_moods(session: Session, items: Iterable[Item]) -> None:
+    """Give the tracks of an import their moods, in the library; the importer writes the tag.
+
+    Raises:
+        UserError: The network cannot be used.
+    """
+    tracks = list(items)
+    names = backbone_bundle().manifest.network.tag_names
+    for item, extracted in shipped_features(session, tracks, len(tracks)):
+        if isinstance(extracted, str):
+            continue  # the genre's stage has said why
+        set_moods(item, moods(song_tags(extracted, names)), session.options.moods_tag, write=False)

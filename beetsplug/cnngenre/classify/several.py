@@ -1,0 +1,68 @@
+"""More than one genre for a track: parents, finer ones that it has, and those of its tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from beetsplug.cnngenre.classify.models import backbone_bundle
+from beetsplug.cnngenre.classify.tasks import Task
+from beetsplug.cnngenre.classify.trees import arrangement_of
+from beetsplug.cnngenre.config import GENRES, Options
+from beetsplug.cnngenre.tagging.fields import memorable
+from genre_model.data.genre_tree import Arrangement
+from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.tags import further_genres, has_measured_tags, song_tags
+from genre_model.model.vocabulary import SongGenre, Vocabulary
+
+if TYPE_CHECKING:
+    from genre_model.model.classifier import SongFeatures
+
+
+class Several:
+    """What the user's wishes make of a model's answers."""
+
+    def __init__(self, manifest: Manifest, vocabulary: Vocabulary, options: Options) -> None:
+        self._manifest, self._vocabulary, self._options = manifest, vocabulary, options
+        self.of_genres = manifest.target == GENRES
+        self.wants_tags = (
+            self.of_genres
+            and options.count > 1
+            and has_measured_tags(manifest, backbone_bundle().manifest)
+        )
+
+    def arrange(self, before: Sequence[str], answered: Sequence[str]) -> tuple[str, ...]:
+        """The genres of a track, or an album, that had others and is answered these.
+
+        Raises:
+            UserError: The user's genre tree, or list, cannot be read.
+        """
+        if not self.of_genres or not (before or self._options.parents):
+            return tuple(answered)  # without reading a tree
+        return self._arrangement.genres(before, answered)
+
+    @cached_property
+    def _arrangement(self) -> Arrangement:
+        return arrangement_of(self._vocabulary, self._manifest.genres, self._options)
+
+    def with_tags(self, task: Task, extracted: SongFeatures | str | None) -> Task:
+        """A task with the network's tags, where those are wanted and there are some."""
+        if not self.wants_tags or extracted is None or isinstance(extracted, str):
+            return task
+        return replace(task, tags=memorable(song_tags(extracted, self._manifest.network.tag_names)))
+
+    def with_further(self, song: SongGenre, tags: Mapping[str, float]) -> SongGenre:
+        """An answer with further genres by the tags, where several are wanted."""
+        if not self.wants_tags:
+            return song
+        options = self._options
+        return further_genres(
+            song,
+            tags,
+            self._vocabulary,
+            count=options.count,
+            may_add=options.genres is None and options.only is None,
+            ignored=options.ignore,
+        )

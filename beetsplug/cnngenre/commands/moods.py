@@ -1,0 +1,51 @@
+"""``beet cnnmoods``: moods, voices and decades of tracks."""
+
+from __future__ import annotations
+
+import optparse
+
+from beets import ui
+from beets.library import Library
+
+from beetsplug.cnngenre.commands.options import (
+    FLAG,
+    add_album,
+    add_pretend,
+    add_quiet,
+    add_threads,
+    add_write,
+    configured,
+    new_command,
+    usable_library,
+)
+from beetsplug.cnngenre.session import Setup
+
+
+def command(setup: Setup) -> ui.Subcommand:
+    """The command with its options."""
+    cnnmoods = new_command("cnnmoods", "note moods, voices and decades of tracks")
+    parser = cnnmoods.parser
+    add_pretend(parser, "show what would change; change nothing")
+    parser.add_option(
+        "--tag", dest="moods_tag", metavar="FIELD", help="also to mood, grouping or comments"
+    )
+    parser.add_option("--undo", **FLAG, help="remove them; tags get back what they had")
+    add_write(parser)
+    add_album(parser)
+    add_threads(parser)
+    add_quiet(parser, "print the summary only")
+
+    def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
+        session = setup.session(**configured(opts))
+        from beetsplug.cnngenre.classify.moods import Moods, UndoMoods
+        from beetsplug.cnngenre.library import find_tracks
+        from beetsplug.cnngenre.mood_field import add_mood_field
+
+        add_mood_field()
+
+        with usable_library():
+            tracks = find_tracks(lib, args, by_album=bool(opts.album))
+            (UndoMoods if opts.undo else Moods)(session, lib).run(tracks)
+
+    cnnmoods.func = run
+    return cnnmoods

@@ -1,0 +1,124 @@
+"""A track's moods in a tag of the user's choice: set, written safely, taken back.
+
+A value that is not ours stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from beets.library import Item
+
+from beetsplug.cnngenre.library import current, store_unless_edited
+from beetsplug.cnngenre.tagging.apply import known_state
+from beetsplug.cnngenre.tagging.fields import genres_of, own_field, restore_fields
+from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, Wish, write_file
+
+MEMORY = "cnngenre_mood_tag"
+MOODS = "cnngenre_moods"
+
+
+@dataclass(frozen=True, slots=True)
+class MoodTag:
+    """What a tag of a track had before, and what we gave it."""
+
+    field: str
+    before: str
+    after: str
+
+
+def memory_of(item: Item) -> MoodTag | None:
+    """What is remembered of a track's tag."""
+    text = own_field(item, MEMORY)
+    if not text:
+        return None
+    try:
+        return MoodTag(**json.loads(text))
+    except (ValueError, TypeError):  # somebody has changed it
+        return None
+
+
+def value_of(item: Item, field: str) -> str:
+    """What the library has of a tag."""
+    return str(own_field(item, field) or "")
+
+
+def is_ours(item: Item, field: str) -> bool:
+    """Whether a tag has what we gave it."""
+    memory = memory_of(item)
+    return memory is not None and memory.field == field and memory.after == value_of(item, field)
+
+
+def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: bool) -> str | None:
+    """Give a track moods, in the field of ours and in a tag, and store them.
+
+    Returns:
+        Why the tag was left alone, if it was.
+
+    Raises:
+        NotWrittenError, OutsideError: The file cannot be written, or is left alone; the tag is as
+            it was.
+    """
+    item[MOODS] = list(moods)
+    if field is None or not (moods or is_ours(item, field)):
+        store_unless_edited(item, genres_of(item))
+        return None
+    if value_of(item, field) and not is_ours(item, field):
+        store_unless_edited(item, genres_of(item))
+        return f"{field} has a value of yours"
+    memory = memory_of(item)
+    before = memory.before if memory and is_ours(item, field) else value_of(item, field)
+    exchange(item, MoodTag(field, before, "; ".join(moods)), write=write)
+    return None
+
+
+def take_back(item: Item, *, write: bool) -> None:
+    """Remove a track's moods; a tag gets back what it had, unless it was edited since.
+
+    Raises:
+        NotWrittenError, OutsideError: The file cannot be written, or is left alone; nothing has
+            changed.
+    """
+    memory = memory_of(item)
+    if memory is not None and is_ours(item, memory.field):
+        exchange(item, MoodTag(memory.field, memory.before, memory.before), write=write)
+    restore_fields(item, {MOODS: None, MEMORY: None})
+    store_unless_edited(item, genres_of(item))
+
+
+def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
+    """Give a tag its value: it is noted first, then the file is written, then the rest is stored.
+
+    Raises:
+        NotWrittenError, OutsideError: The file cannot be written, or is left alone.
+    """
+    known = value_of(item, tag.field) == tag.after and memory_of(item) == tag
+    if known and (item.mtime or not write):
+        store_unless_edited(item, genres_of(item))
+        return
+    state = known_state(item) if write else None
+    former = {name: own_field(item, name) for name in (tag.field, MEMORY)}
+    mtime = item.mtime
+    item[MEMORY] = json.dumps({"field": tag.field, "before": tag.before, "after": tag.after})
+    store_memory(item)
+    item[tag.field] = tag.after
+    try:
+        if state is not None:
+            genre = state.tag
+            wish = Wish(genre.genres, tag=genre, before=genre, others={tag.field: tag.after})
+            write_file(item, wish, mtime=None if state.in_step else 0)
+    except NotWrittenError:
+        restore_fields(item, former)
+        item.mtime = mtime
+        store_unless_edited(item, genres_of(item))
+        raise
+    store_unless_edited(item, genres_of(item))
+
+
+def store_memory(item: Item) -> None:
+    """Store what a tag will have before its file is written: a run may die right after that."""
+    now = current(item)
+    if now is not None:
+        now[MEMORY] = item[MEMORY]
+        store_unless_edited(now, genres_of(now))

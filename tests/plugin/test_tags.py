@@ -1,0 +1,81 @@
+"""What the shipped network's tags add: further genres, moods; by the real command and network."""
+
+import mutagen
+import numpy as np
+import pytest
+from audio_files import song, write_audio
+from conftest import only_import
+from plugin_files import file_genres, tag
+
+RATE = 16_000
+
+
+def beats(seconds=4):
+    """A beat that the shipped network takes for Electronic, Electro and House."""
+    time_s = np.arange(seconds * RATE) / RATE
+    kick = np.sin(2 * np.pi * 50 * time_s) * np.exp(-((time_s % 0.5) * 18))
+    hiss = np.random.default_rng(0).standard_normal(len(time_s))
+    hat = 0.3 * hiss * np.exp(-(((time_s + 0.25) % 0.5) * 40))
+    return 0.5 * (1.5 * kick + hat)[:, None]
+
+
+@pytest.fixture
+def electronic(beet, tmp_path):
+    """Makes a ``beet`` with the shipped model and music: ``electronic(beats(), "mp3", "flac")``."""
+
+    def make(sound, *kinds, genres=None, **tags):
+        beet.config["cnngenre"] = {"threads": 1}
+        for kind in kinds:
+            path = tmp_path / "music" / f"{kind}.{kind}"
+            path.parent.mkdir(exist_ok=True)
+            write_audio(path, sound, RATE, kind)
+            tag(path, genres, title=kind, **tags)
+        beet("-c", only_import(beet), "import", "-A", tmp_path / "music")
+        return beet
+
+    return make
+
+
+def test_several_genres_by_the_networks_tags(electronic):
+    beet = electronic(beats(), "flac")
+    beet("cnngenre", "-W")  # no tags are noted yet
+    beet("cnngenre", "-f", "--count", "3")
+    [(_, genres, tags)] = beet.fields("genres", "cnngenre_tags")
+    assert genres == "Electronic; Electro; House"
+    assert file_genres(beet.paths()["flac"]) == ["Electronic", "Electro", "House"]
+    assert "; electro 0." in tags
+    beet("cnngenre", "-f", "--count", "3", "--parents", "before", "--ignore", "House")
+    assert beet.genres() == {"flac": "Electronic; Electro"}
+
+
+def test_moods_are_noted_and_go_to_a_tag_and_come_back(electronic):
+    beet = electronic(song(4, RATE, 1), "mp3", "flac", genres=["Polka"], comments="mine")
+    assert "mp3: none -> chill" in beet("cnnmoods", "--pretend")
+    assert "changed 2, kept 0, failed 0" in beet("cnnmoods", "--tag", "grouping")
+    [(_, moods, grouping), _] = beet.fields("cnngenre_moods", "grouping")
+    assert moods == grouping != ""
+    files = {kind: mutagen.File(path) for kind, path in beet.paths().items()}
+    assert files["flac"]["grouping"] == [moods]
+    assert files["mp3"]["TIT1"].text == [moods]
+    assert file_genres(beet.paths()["mp3"]) == ["Polka"]
+    assert "changed 0, kept 2" in beet("cnnmoods", "--tag", "comments")  # a value of the user's
+    assert mutagen.File(beet.paths()["flac"])["comment"] == ["mine"]
+    beet("modify", "-y", "title:mp3", "grouping=edited")
+    assert "removed 2, failed 0" in beet("cnnmoods", "--undo")
+    assert beet("ls", "cnngenre_moods::.") == beet("ls", "cnngenre_mood_tag::.") == ""
+    assert "grouping" not in mutagen.File(beet.paths()["flac"])
+    assert dict(beet.fields("grouping"))["mp3"] == "edited"
+    beet("cnnmoods", "--tag", "title", status=1)
+    assert "moods_tag must be one of mood, grouping, comments, not title" in beet.errors
+
+
+def test_an_import_notes_moods_where_it_is_told_to(electronic):
+    beet = electronic(song(4, RATE, 1), "mp3")
+    beet.config["cnngenre"] |= {"moods": True, "moods_tag": "mood"}
+    beet.config["import"]["copy"] = False
+    beet("import", beet.paths()["mp3"].parent)
+    [(_, moods, mood, genres)] = beet.fields("cnngenre_moods", "mood", "genres")
+    assert moods == mood != ""
+    assert genres == "Electronic"
+    file = mutagen.File(beet.paths()["mp3"])
+    assert file["TMOO"].text == file["TXXX:MOOD"].text == [moods]
