@@ -102,11 +102,16 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
     mtime = item.mtime
     item[MEMORY] = json.dumps({"field": tag.field, "before": tag.before, "after": tag.after})
     store_memory(item)
-    item[tag.field] = tag.after
+    if tag.after or tag.field in Item._fields:
+        item[tag.field] = tag.after
+    else:
+        restore_fields(item, {tag.field: None})
     try:
         if state is not None:
             genre = state.tag
-            wish = Wish(genre.genres, tag=genre, before=genre, others={tag.field: tag.after})
+            wish = Wish(
+                genre.genres, tag=genre, before=genre, others={tag.field: tag.after or None}
+            )
             write_file(item, wish, mtime=None if state.in_step else 0)
     except NotWrittenError:
         restore_fields(item, former)
