@@ -22,7 +22,7 @@ from beets.library import Item
 from mediafile import MediaFile
 
 from beetsplug.cnngenre.config import DEFAULTS
-from beetsplug.cnngenre.tagging.file.checking import audio_of, reader
+from beetsplug.cnngenre.tagging.file.checking import MAX_SECONDS, reader
 from beetsplug.cnngenre.tagging.file.copying import replacement
 from beetsplug.cnngenre.tagging.file.safe_write import Wish, write_file
 
@@ -40,7 +40,7 @@ def main() -> None:
             path = Path(folder) / file.name
             shutil.copy(file, path)
             item = Item.from_path(os.fsencode(path))
-            audio_of(path)  # the process starts
+            reader().digest(path, MAX_SECONDS)  # the process starts
             old, new = (milliseconds(way, item, options.rounds) for way in (unchecked, checked))
             size = path.stat().st_size / 1e6
             print(f"| {file.suffix[1:]} | {size:.1f} | {old:.0f} | {new:.0f} | {new / old:.1f} |")

@@ -9,7 +9,7 @@ from odd_genres import dump
 from plugin_files import file_genres
 from real_beet import HZ, beet_in
 
-from beetsplug.cnngenre.tagging.file.genre_tag import other_tags
+from beetsplug.cnngenre.tagging.file.genre_tag import read_tags
 
 
 def rock(rate_hz, seconds):
@@ -31,7 +31,7 @@ def losses(folder, model, seed, in_place=False):
     paths = [path for path in odd_files(music, random.Random(seed), sound=rock) if readable(path)]
     bytes_before = {path: path.read_bytes() for path in paths}
     sound = {path: decoded(path) for path in paths}
-    dumps, others = {p: dump(p) for p in paths}, {p: other_tags(p) for p in paths}
+    dumps, others = {p: dump(p) for p in paths}, {p: read_tags(p).others for p in paths}
     beet = beet_in(folder / "home", model)
     beet.config["directory"] = str(music)
     beet.config["import"] = {
@@ -51,9 +51,9 @@ def losses(folder, model, seed, in_place=False):
             complaints.append(f"{path.name}: the sound has changed")
         elif genres == known[path]:
             complaints += [] if same else [f"{path.name}: failed, but changed"]
-        elif file_genres(path) != ["Rock"] or without_frames(other_tags(path)) != without_frames(
-            others[path]
-        ):
+        elif file_genres(path) != ["Rock"] or without_frames(
+            read_tags(path).others
+        ) != without_frames(others[path]):
             complaints.append(f"{path.name}: {file_genres(path)}, or other tags have changed")
         else:
             tagged.append(path)

@@ -10,7 +10,7 @@ from odd_genres import KINDS, VALUES, dump, put_genres, put_id3
 from plugin_files import file_genres, make_newer, tag
 from real_beet import write_tone
 
-from beetsplug.cnngenre.tagging.file.genre_tag import other_tags
+from beetsplug.cnngenre.tagging.file.genre_tag import read_tags
 
 
 @pytest.fixture
@@ -44,13 +44,13 @@ def all_files(tmp_path):
 def test_undo_gives_every_format_every_odd_genre_back(in_place, tmp_path):
     paths = list(all_files(tmp_path))
     before = {path: dump(path) for path in paths}
-    others = {path: other_tags(path) for path in paths}
+    others = {path: read_tags(path).others for path in paths}
     beet = in_place()
     output = beet("cnngenre")
     assert f"tagged {len(paths)}," in output.splitlines()[-1], beet.errors
     for path in paths:
         assert file_genres(path) == ["Rock"], path
-        assert other_tags(path) == others[path], path
+        assert read_tags(path).others == others[path], path
     assert beet("update", "-p") == ""
     beet("cnnundo")
     assert [path.name for path in paths if dump(path) != before[path]] == []

@@ -1,19 +1,17 @@
 """Whether a file that was written is what it was, but for its genre.
 
 Whatever format it is, and however odd: the genre is there, all other tags are as before, and the
-audio's packets are the same.  Those are read in a process of its own, since FFmpeg may crash.
+audio is the same.  That is known from its bytes where the file has a plain layout; else from its
+packets, which are read in a process of its own, since FFmpeg may crash.
 """
 
 from __future__ import annotations
 
 import atexit
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from beetsplug.cnngenre.tagging.file.genre_tag import other_tags
 
 if TYPE_CHECKING:
     from genre_model.audio.packets import PacketReader
@@ -25,49 +23,34 @@ class ChangedTooMuchError(Exception):
     """A written file is not what it should be; the message says in what."""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What of a file must stay."""
-
-    others: Mapping[str, Any]
-    audio: str
-
-
-def check_same(before: Content, after: Content) -> None:
-    """See to it that nothing but the genre has changed.
+def check_others(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """See to it that no tags but the genre have changed.
 
     Raises:
-        ChangedTooMuchError: Something has.
+        ChangedTooMuchError: Some have.
     """
-    if before.audio != after.audio:
-        raise ChangedTooMuchError("tagging it would change its audio")
     # Frames are compared where there were some: a first tag of ID3v2 takes over what ID3v1 says.
-    others = {k: v for k, v in after.others.items() if k != "frames" or k in before.others}
+    others = {k: v for k, v in after.items() if k != "frames" or k in before}
     changed = sorted(
-        key
-        for key in {**before.others, **others}
-        if before.others.get(key, others) != others.get(key, before)
+        key for key in {**before, **others} if before.get(key, others) != others.get(key, before)
     )
     if changed:
         raise ChangedTooMuchError(f"tagging it would change other tags: {', '.join(changed)}")
 
 
-def content_of(path: Path) -> Content:
-    """What of a file must stay.
+def check_audio(original: Path, written: Path) -> None:
+    """See to it that two files have the same audio.
 
     Raises:
-        mutagen.MutagenError, UnknownTagsError, AudioError: It cannot be read.
+        ChangedTooMuchError: They have not.
+        AudioError, OSError: That cannot be known.
     """
-    return Content(other_tags(path), audio_of(path))
+    from genre_model.audio.stored.compare import certainly_same_audio
 
-
-def audio_of(path: Path) -> str:
-    """The digest of a file's audio.
-
-    Raises:
-        AudioError: It cannot be read.
-    """
-    return reader().digest(path, MAX_SECONDS)
+    if certainly_same_audio(original, written):
+        return
+    if reader().digest(original, MAX_SECONDS) != reader().digest(written, MAX_SECONDS):
+        raise ChangedTooMuchError("tagging it would change its audio")
 
 
 @cache  # it stays for all files of a run

@@ -87,21 +87,43 @@ def contained(function: Callable[P, Result]) -> Callable[P, Result]:
     return call
 
 
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The tags of a file: the genre, and all others in a form that can be compared."""
+
+    genre: GenreTag
+    others: dict[str, Any]
+
+
 @contained
+def read_tags(path: Path) -> Tags:
+    """The tags of a file.
+
+    Raises:
+        UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: They cannot be read.
+    """
+    file = opened(path)
+    kind, genres = kind_of(file.tags), genres_in(path)
+    if kind != "id3":
+        entries = tuple(ENTRIES[kind](file.tags))
+        genre = GenreTag(kind, 0, entries, genres, created=not file.tags)
+        return Tags(genre, others_in(file, kind))
+    raw = raw_tag(path, file)
+    frames = () if raw.created else tuple(frame.hex() for frame in raw.genre_frames())
+    genre = GenreTag(kind, raw.version, frames, genres, created=raw.created)
+    others = {key: repr(frame) for key, frame in dict(file.tags).items() if key != "TCON"}
+    if not raw.created and raw.other_frames():
+        return Tags(genre, {**others, "frames": (raw.version, raw.other_frames())})
+    return Tags(genre, others)
+
+
 def read_tag(path: Path) -> GenreTag:
     """The genre tag of a file.
 
     Raises:
         UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: It cannot be read.
     """
-    file = opened(path)
-    kind, genres = kind_of(file.tags), genres_in(path)
-    if kind != "id3":
-        entries = tuple(ENTRIES[kind](file.tags))
-        return GenreTag(kind, 0, entries, genres, created=not file.tags)
-    raw = raw_tag(path, file)
-    frames = () if raw.created else tuple(frame.hex() for frame in raw.genre_frames())
-    return GenreTag(kind, raw.version, frames, genres, created=raw.created)
+    return read_tags(path).genre
 
 
 def genres_in(path: Path) -> tuple[str, ...]:
@@ -181,23 +203,11 @@ def last_bytes(path: Path) -> bytes:
         return file.read()
 
 
-@contained
-def other_tags(path: Path) -> dict[str, Any]:
-    """All of a file's tags but the genre, in a form that can be compared.
-
-    Raises:
-        UnknownTagsError, mutagen.MutagenError: They cannot be read.
-    """
-    file = opened(path)
-    tags: Any = file.tags
-    kind = kind_of(tags)
+def others_in(file: Any, kind: str) -> dict[str, Any]:
+    """All tags but the genre of a file whose tags are not ID3."""
+    tags = file.tags
     found: dict[str, Any] = {}
-    if isinstance(tags, ID3):
-        found = {key: repr(frame) for key, frame in dict(tags).items() if key != "TCON"}
-        raw = raw_tag(path, file)
-        if not raw.created and raw.other_frames():
-            found["frames"] = (raw.version, raw.other_frames())
-    elif kind == "comments":
+    if kind == "comments":
         found["comments"] = [pair for pair in tags if pair[0].upper() != COMMENT_KEY]
     elif kind == "mp4":
         found = {key: repr(value) for key, value in tags.items() if key != MP4_KEY}

@@ -24,9 +24,8 @@ from mediafile import MediaFile, UnreadableFileError
 from beetsplug.cnngenre.config import wants_id3v23, wants_write_in_place
 from beetsplug.cnngenre.tagging.file.checking import (
     ChangedTooMuchError,
-    Content,
-    check_same,
-    content_of,
+    check_audio,
+    check_others,
 )
 from beetsplug.cnngenre.tagging.file.copying import (
     MEANWHILE,
@@ -39,8 +38,7 @@ from beetsplug.cnngenre.tagging.file.genre_tag import (
     UnknownTagsError,
     as_in_library,
     name_of,
-    other_tags,
-    read_tag,
+    read_tags,
     write_genres,
     write_tag,
 )
@@ -138,34 +136,37 @@ def write_and_check(file: Path, wish: Wish) -> GenreTag:
     if not wants_write_in_place():
         try:
             with replacement(file) as copy:
-                return change(copy, wish, content_of(file))
+                return change(copy, wish, file)
         except CannotReplaceError as why:
             log.debug("{}: written in place: {}", file, why)
     with kept_copy(file) as copy:
-        return change(file, wish, content_of(copy))
+        return change(file, wish, copy)
 
 
-def change(file: Path, wish: Wish, before: Content) -> GenreTag:
-    """Change a file in place, and read it back.
+def change(file: Path, wish: Wish, original: Path) -> GenreTag:
+    """Change a file in place, and compare it with another one that is as this one was.
 
     Raises:
         ChangedTooMuchError: It has not become what it should.
         OSError: It is not what was known of it.
     """
-    if wish.before is not None and read_tag(file) != wish.before:
+    before = read_tags(original)
+    if wish.before is not None and before.genre != wish.before:
         raise OSError(errno.EAGAIN, MEANWHILE)
     if wish.others:
         save_fields(file, wish.others)
-        before = Content(other_tags(file), before.audio)
+        before = read_tags(file)
     if wish.tag is None:
         write_genres(file, wish.genres)
     else:
         write_tag(file, wish.tag)
-    check_same(before, content_of(file))
-    after = read_tag(file)
-    if after.genres != wished(wish) and not (wish.tag and after.entries == wish.tag.entries):
+    after = read_tags(file)
+    check_others(before.others, after.others)
+    check_audio(original, file)
+    found = after.genre
+    if found.genres != wished(wish) and not (wish.tag and found.entries == wish.tag.entries):
         raise ChangedTooMuchError("the genre cannot be read back")
-    return after
+    return found
 
 
 def wished(wish: Wish) -> tuple[str, ...]:

@@ -1,0 +1,72 @@
+"""Ogg with one stream of Vorbis, Opus or Speex: header packets, of which one has the tags; pages.
+
+Format: RFC 3533.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from genre_model.audio.stored.layout import Stored, read_at
+
+# How many header packets there are; the second one has the tags.
+HEADERS = {b"\x01vorbis": 3, b"OpusHead": 2, b"Speex   ": 2}
+MAX_HEADER_PAGES = 4096  # a picture among the tags may take many
+HEAD_BYTES, CHECKSUM = 27, slice(22, 26)
+BEGINS = 2  # a flag
+SWAPPED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def ogg(file: BinaryIO, size: int) -> Stored | None:
+    """An Ogg: all pages after those of the headers, byte by byte, their numbers too."""
+    packets: list[bytes] = []
+    begun, n_wanted, serial, end = b"", 1, b"", size
+    for page in pages(file):
+        serial, lacing, body, end = page
+        for length in lacing:
+            begun, body = begun + body[:length], body[length:]
+            if length < 255:
+                packets.append(begun)
+                begun = b""
+        first = packets[0] if packets else b""  # which fits its page
+        n_wanted = next((n for name, n in HEADERS.items() if first.startswith(name)), 0)
+        if len(packets) >= n_wanted:
+            break
+    if not packets or len(packets) != n_wanted or begun or end == size:
+        return None
+    following = read_at(file, end, HEAD_BYTES)[18:22]
+    settings = ("ogg", serial, following, packets[0], *packets[2:])
+    return Stored(settings, ((end, size),))
+
+
+def pages(file: BinaryIO) -> Iterator[tuple[bytes, bytes, bytes, int]]:
+    """The serial number, the lengths and the content of each first page, and where it ends.
+
+    They end where a page is not what it should be.
+    """
+    place, serial = 0, read_at(file, 14, 4)
+    for number in range(MAX_HEADER_PAGES):
+        head = read_at(file, place, HEAD_BYTES)
+        lacing = read_at(file, place + HEAD_BYTES, head[26])
+        body = read_at(file, place + HEAD_BYTES + len(lacing), sum(lacing))
+        if not is_next(head, serial, number) or checksum(head, lacing + body) != head[CHECKSUM]:
+            return
+        place += HEAD_BYTES + len(lacing) + len(body)
+        yield serial, lacing, body, place
+
+
+def is_next(head: bytes, serial: bytes, number: int) -> bool:
+    """Whether a page follows the ones before it."""
+    begins = bool(head[5] & BEGINS)
+    number_found = int.from_bytes(head[18:22], "little")
+    right = head[:5] == b"OggS\0" and head[14:18] == serial and number_found == number
+    return right and begins == (number == 0)
+
+
+def checksum(head: bytes, rest: bytes) -> bytes:
+    """The checksum of a page: zlib's, with the bits of each byte the other way round."""
+    page = head[: CHECKSUM.start] + bytes(4) + head[CHECKSUM.stop :] + rest
+    found = zlib.crc32(page.translate(SWAPPED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return found.to_bytes(4, "little").translate(SWAPPED)[::-1]

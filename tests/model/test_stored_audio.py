@@ -1,0 +1,86 @@
+"""The audio of two files by their bytes: where it is said to be the same, its packets are."""
+
+import random
+import shutil
+
+import mutagen
+import pytest
+from audio_files import write_song
+from mutagen.id3 import TIT2
+
+from genre_model.audio.packets import PacketReader
+from genre_model.audio.stored.compare import certainly_same_audio, stored_audio
+
+KINDS = ["mp3", "flac", "aac", "alac", "vorbis", "opus", "wav16", "aiff", "wma", "wavpack"]
+
+
+@pytest.fixture(scope="module")
+def packets():
+    reader = PacketReader()
+    yield lambda path: reader.digest(path, 60)
+    reader.close()
+
+
+def tagged(path, size):
+    """A copy whose tags are so large that the audio moves."""
+    copy = path.with_name(f"copy{path.suffix}")
+    shutil.copy(path, copy)
+    file = mutagen.File(copy)
+    if file.tags is None:
+        file.add_tags()
+    keys = {"MP4Tags": "\xa9nam", "ASFTags": "Title", "APEv2": "Title"}
+    key = keys.get(type(file.tags).__name__, "TITLE")
+    if hasattr(file.tags, "setall"):
+        file.tags.setall("TIT2", [TIT2(encoding=3, text=["x" * size])])
+    else:
+        file.tags[key] = ["x" * size]
+    file.save()
+    return copy
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tags_make_no_difference_and_a_change_of_the_audio_does(tmp_path, kind, packets):
+    path, _ = write_song(tmp_path, kind, seconds=1.0)
+    rng = random.Random(kind)
+    with path.open("rb") as file:
+        start, end = stored_audio(file).ranges[-1]
+    original = packets(path)
+    for size in (5, 3_000):
+        copy = tagged(path, size)
+        # Pages of an Ogg have numbers: one more for the tags, and it is for the packets to tell.
+        assert certainly_same_audio(path, copy) or (path.suffix in (".ogg", ".opus") and size > 5)
+        assert packets(copy) == original
+        content = copy.read_bytes()
+        for _ in range(20):
+            copy.write_bytes(changed(content, rng))
+            assert not certainly_same_audio(path, copy) or packets(copy) == original
+    copy.write_bytes(path.read_bytes())
+    with copy.open("r+b") as file:
+        file.seek(rng.randrange(start, end))
+        byte = file.read(1)[0]
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 1]))
+    assert not certainly_same_audio(path, copy)
+
+
+def changed(content, rng):
+    """The content with a byte more, fewer or another one, half of the time near its beginning."""
+    place = rng.randrange(rng.choice([min(4_000, len(content)), len(content)]))
+    length = rng.choice([0, 1, 1, 1, 4])
+    return content[:place] + rng.randbytes(rng.choice([1, 1, 0, 4])) + content[place + length :]
+
+
+def test_places_of_an_mp4_that_lead_elsewhere_are_noticed(tmp_path):
+    path, _ = write_song(tmp_path, "aac", seconds=1.0)
+    copy = tagged(path, 10)
+    content = bytearray(copy.read_bytes())
+    content[content.index(b"stco") + 15] ^= 4
+    copy.write_bytes(content)
+    assert not certainly_same_audio(path, copy)
+
+
+@pytest.mark.parametrize("content", [b"", b"ID3", b"RIFF\4\0\0\0WAVE", b"OggS" * 9, b"fLaC\x80\0"])
+def test_what_has_no_plain_layout_is_not_known(tmp_path, content):
+    path = tmp_path / "odd"
+    path.write_bytes(content)
+    assert not certainly_same_audio(path, path)
