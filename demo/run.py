@@ -147,7 +147,7 @@ class Demo:
         else:
             self.own_music(music, limit)
         self.picture()
-        print(NEXT_STEPS if music is not None else ON_YOUR_MUSIC + NEXT_STEPS)
+        print(NEXT_STEPS if music is not None else f"{ON_YOUR_MUSIC}\n{NEXT_STEPS}")
 
     def made_music(self) -> None:
         """Import half of what was made with the plugin, the rest without it, and fill the gaps."""
