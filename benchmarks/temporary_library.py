@@ -31,9 +31,13 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class TemporaryLibrary:
-    """A real ``beet`` with its library, its configuration and its music in one folder."""
+    """A real ``beet`` with its library, its configuration and its music in one folder.
+
+    ``code`` is another checkout whose plugin it loads, if it is not to be this one's.
+    """
 
     folder: Path
+    code: Path | None = None
 
     @property
     def own(self) -> Path:
@@ -63,7 +67,8 @@ class TemporaryLibrary:
     @property
     def env(self) -> dict[str, str]:
         """So that ``beet`` finds its configuration here."""
-        return {"BEETSDIR": str(self.folder), "HOME": str(self.folder)}
+        code = {} if self.code is None else {"PYTHONPATH": str(self.code)}
+        return {"BEETSDIR": str(self.folder), "HOME": str(self.folder), **code}
 
     def beet(self, *arguments: str) -> Cost:
         """Run the real command; that a track fails is the end."""

@@ -156,7 +156,7 @@ def present(
     logits = out_of_fold_logits(ready, split, options)
     strength = options.strengths[choose_strength(logits, np.ones(len(ready.tracks), np.bool_))]
     head = fit(ready, np.arange(len(ready.tracks)), options, strength)
-    songs = np.array([head.logits(h.features).mean(axis=0) for h in test])
+    songs = np.array([head.song_logits(h.features) for h in test])
     probabilities = calibrated(songs, AggregationSpec("product", 1.0, 0.0))
     owned = shares[:-1].argmax(axis=1)
     total = np.zeros((len(test), len(everything.genres)))

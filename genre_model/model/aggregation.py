@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.specs import AggregationRule, AggregationSpec
+from genre_model.model.head import AnyHead
 
 Float64 = NDArray[np.float64]
 
@@ -35,6 +36,23 @@ def aggregate(slice_logits: NDArray[np.floating], spec: AggregationSpec) -> Floa
         return calibrated(slice_logits.mean(axis=0), spec)
     song = RULES[spec.rule](softmax(with_other_logit(slice_logits, spec)))
     return song[: slice_logits.shape[1]]
+
+
+def song_probabilities(
+    features: NDArray[np.float32], head: AnyHead | None, spec: AggregationSpec
+) -> Float64:
+    """Probabilities of the song, (n_genres,), from its slices' features and the model's head.
+
+    Without a head the features (n_slices, n_genres) are logits.
+
+    Raises:
+        ValueError: There is no slice.
+    """
+    if head is None:
+        return aggregate(features, spec)
+    if spec.rule == "product" and len(features):
+        return calibrated(head.song_logits(features), spec)
+    return aggregate(head.logits(features), spec)
 
 
 def can_be_sampled(spec: AggregationSpec) -> bool:

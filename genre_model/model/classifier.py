@@ -20,7 +20,7 @@ from genre_model.core.errors import AudioError, BundleError, SeekError
 from genre_model.core.specs import SamplingSpec, SpectrogramSpec
 from genre_model.features.frontend import slices_of
 from genre_model.features.slices import Slice, open_in_order
-from genre_model.model.aggregation import aggregate
+from genre_model.model.aggregation import aggregate, song_probabilities
 from genre_model.model.bundle.network import load_session
 from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, load_bundle
 from genre_model.model.bundle.trial import try_out
@@ -249,7 +249,7 @@ class Classifier:
         """
         if len(extracted.features) == 0:
             return {}
-        song = aggregate(self.slice_logits(extracted), self.manifest.aggregation)
+        song = song_probabilities(extracted.features, self._head, self.manifest.aggregation)
         song = song * self._music_share(extracted)
         return dict(zip(self.manifest.genres, song.tolist(), strict=True))
 

@@ -42,6 +42,11 @@ class Head:
         """(n, n_features) -> (n, n_genres)."""
         return features @ self.weights + self.bias
 
+    def song_logits(self, features: Float32) -> Float32:
+        """(n_slices, n_features) -> (n_genres,), the mean of the slices' logits."""
+        mean: Float32 = self.logits(features).mean(axis=0)
+        return mean
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StartingModel:
@@ -92,6 +97,15 @@ class CorrectedHead:
         logits: Float32 = self.start.logits(features) * np.float32(self.trust)
         logits += self.correction.logits(features)
         return logits
+
+    def song_logits(self, features: Float32) -> Float32:
+        """(n_slices, n_features) -> (n_genres,).
+
+        Those of the mean features: without a correction they are what the starting model says of
+        the song, its genres summed.  The mean of the slices' logits would be something else.
+        """
+        song: Float32 = self.logits(features.mean(axis=0, keepdims=True))[0]
+        return song
 
 
 AnyHead = Head | CorrectedHead

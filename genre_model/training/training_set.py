@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,8 +20,9 @@ Float64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
-# How many tracks the starting model weighs against the labels, descending; folds choose.
-STRENGTHS = (10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0, 10.0)
+# How many tracks the starting model weighs against the labels, descending; folds choose.  With the
+# first it stays as it is.
+STRENGTHS = (math.inf, 10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class TrainingSet:
 
     ``means`` (n_tracks, n_features) over each track's slices; ``candidates`` (n_tracks, n_genres).
     ``now_s`` is the time of the training, for ages in the play history.  ``start`` is the
-    model that the training starts from, and ``start_logits`` (n_tracks, n_genres) the mean of what
-    it says of the slices; None where there is none.  Where they are ``closed``, there is nothing
+    model that the training starts from, and ``start_logits`` (n_tracks, n_genres) what
+    it says of the means; None where there is none.  Where they are ``closed``, there is nothing
     but ``genres``.
     """
 
@@ -142,13 +144,12 @@ def with_start(
     ``genres`` begin with those of the training set.
     """
     n_more = len(genres) - len(training_set.genres)
-    said = [start.logits(h.features).mean(axis=0) for h in training_set.extracted]
     return replace(
         training_set,
         genres=genres,
         candidates=np.pad(training_set.candidates, ((0, 0), (0, n_more))),
         start=start,
-        start_logits=np.array(said, dtype=np.float64),
+        start_logits=start.logits(training_set.means.astype(np.float32)).astype(np.float64),
         closed=closed,
     )
 

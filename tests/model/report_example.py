@@ -8,6 +8,7 @@ from genre_model.evaluation.report import (
     Dropped,
     GenreFigures,
     LearningPoint,
+    ModelFigures,
     ReliabilityBin,
     Report,
     TrackResult,
@@ -15,6 +16,7 @@ from genre_model.evaluation.report import (
 
 SECTIONS = (
     "figures",
+    "models",
     "genres",
     "confusion",
     "confidence",
@@ -22,6 +24,26 @@ SECTIONS = (
     "method",
     "dropped",
     "mistakes",
+)
+MODELS = (
+    ModelFigures(
+        "new",
+        Interval(0.7412, 0.7021, 0.7796),
+        Interval(0.7089, 0.6638, 0.7497),
+        0.58,
+        0.6234,
+        Interval(0.9107, 0.8803, 0.9388),
+    ),
+    ModelFigures(
+        "shipped",
+        Interval(0.6803, 0.6411, 0.7188),
+        Interval(0.6317, 0.5874, 0.6702),
+        0.65,
+        0.5127,
+        Interval(0.8716, 0.8302, 0.9093),
+        Interval(0.0609, 0.0214, 0.1008),
+        Interval(0.0772, 0.0301, 0.1224),
+    ),
 )
 CONFUSION = {
     "Blues": (31, 0, 2, 1, 0, 4, 3, 1, 8),
@@ -71,6 +93,7 @@ def example_report(**changes):
             Dropped("Various", 64, "not a genre of the tree"),
             Dropped("Ambient", 7, "fewer than 10 tracks"),
         ),
+        models=MODELS,
         settings={
             "seed": "1",
             "query": "added:2019.. genre::.+",

@@ -112,7 +112,7 @@ def test_the_page_is_accessible_and_its_parts_are_in_order():
 
 def test_every_drawing_is_xml_that_says_what_it_shows():
     drawings = re.findall(r"<svg.*?</svg>", render_html(example_report()), re.DOTALL)
-    assert len(drawings) == 6
+    assert len(drawings) == 7
     for drawing in drawings:
         root = ElementTree.fromstring(drawing)
         assert root.get("role") == "img"
@@ -149,6 +149,7 @@ def test_it_says_in_a_sentence_what_the_model_is_worth():
         "Calibration error0.031",
         "Classical932390 %95 %0.92",  # tracks, artists, precision, recall, F1
         "Pop taken for Rock (31 of 133)",
+        "shipped68 %63 %51 %87 %+6.1 [+2.1, +10.1]",
         "threshold 0.58",
         "rose by 1.9 percentage points",
         "Folds5;",
@@ -163,6 +164,12 @@ def test_it_says_in_a_sentence_what_the_model_is_worth():
 )
 def test_the_figures_are_there(figure):
     assert figure.replace(" ", "") in shown().replace(" ", "")
+
+
+def test_models_are_beside_each_other_only_where_there_are_others():
+    assert 'id="models"' not in render_html(example_report(models=()))
+    why = "other, the model in use, has another network and was not compared"
+    assert why in shown(not_compared=why)
 
 
 def test_the_confusion_table_holds_every_count_and_shades_by_row():

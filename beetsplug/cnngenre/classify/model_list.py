@@ -27,7 +27,8 @@ REPORT = "report.json"  # in a bundle that was trained here
 class ModelRow:
     """A model: the field that it is for, and what its report says, None where it has none.
 
-    ``answered`` is the share of tracks that it answers, ``right`` that of its answers which are.
+    ``accuracy`` is the share of tracks whose leading genre is right, ``answered`` that of tracks
+    that it answers, ``precision`` that of its answers which are right; all out of fold.
     """
 
     name: str
@@ -35,8 +36,9 @@ class ModelRow:
     target: str
     n_genres: int
     n_tracks: int | None
+    accuracy: float | None
     answered: float | None
-    right: float | None
+    precision: float | None
 
 
 def model_lines(session: Session) -> list[str]:
@@ -110,16 +112,21 @@ def in_use(session: Session) -> Bundle | None:
 def row_of(bundle: Bundle, name: str, used: Bundle | None) -> ModelRow:
     """What there is to say of a model."""
     report = report_of(bundle)
-    precision = report.get("precision")
     return ModelRow(
         name,
         used is not None and used.directory == bundle.directory,
         bundle.manifest.target,
         len(bundle.manifest.genres),
         report.get("n_tracks"),
+        value_of(report.get("song_accuracy")),
         report.get("coverage"),
-        precision.get("value") if isinstance(precision, dict) else None,
+        value_of(report.get("precision")),
     )
+
+
+def value_of(figure: Any) -> float | None:
+    """The value of a figure with an interval; None of anything else."""
+    return figure.get("value") if isinstance(figure, dict) else None
 
 
 def report_of(bundle: Bundle) -> dict[str, Any]:
@@ -137,19 +144,20 @@ def table(rows: list[ModelRow]) -> list[str]:
     """A line for each model, under a heading."""
     from genre_model.core.text import aligned
 
-    cells = [["  model", "for", "genres", "tracks", "answered", "right"]]
+    cells = [["  model", "for", "genres", "tracks", "right", "answered", "right of those"]]
     cells += [
         [
             f"{'*' if row.in_use else ' '} {row.name}",
             row.target,
             str(row.n_genres),
             "-" if row.n_tracks is None else str(row.n_tracks),
+            share(row.accuracy),
             share(row.answered),
-            share(row.right),
+            share(row.precision),
         ]
         for row in rows
     ]
-    return aligned(cells, "<<>>>>")
+    return aligned(cells, "<<>>>>>")
 
 
 def share(value: float | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genre_model.core.text import count, decimal, percent, span
+from genre_model.core.text import UNKNOWN, count, decimal, percent, span
 from genre_model.evaluation.metrics import Interval
 from genre_model.evaluation.page.svg import Axes, Scale, drawing, element, titled, words
 from genre_model.evaluation.report import CoveragePoint, LearningPoint, ReliabilityBin
@@ -81,6 +81,30 @@ def strip(ident: str, title: str, interval: Interval, mark: float, mark_name: st
     if finite(interval.value):
         parts.append(element("circle", class_="dot", cx=x(interval.value), cy=11, r=4.5))
     return drawing(STRIP, title, "".join(parts), ident=ident, description=said, class_="strip")
+
+
+def gain_strip(ident: str, title: str, gain: Interval, reach: float) -> str:
+    """A difference and its interval on a line from ``-reach`` to ``reach``, beside none."""
+    width, height = STRIP
+    x = Scale(-reach, reach, 4, width - 4).inside
+    parts = [element("rect", class_="track", x=0, y=8, width=width, height=6, rx=3)]
+    if finite(gain.low, gain.high):
+        low, high = x(gain.low), x(gain.high)
+        parts.append(
+            element("rect", class_="band", x=low, y=4, width=round(high - low, 1), height=14)
+        )
+    parts.append(element("line", class_="axis", x1=x(0), x2=x(0), y1=0, y2=height))
+    if finite(gain.value):
+        parts.append(element("circle", class_="dot", cx=x(gain.value), cy=11, r=4.5))
+    said = f"{in_points(gain)}; the line is no difference"
+    return drawing(STRIP, title, "".join(parts), ident=ident, description=said, class_="strip")
+
+
+def in_points(gain: Interval) -> str:
+    """A difference of shares, with its interval, in percentage points."""
+    if not finite(gain.value, gain.low, gain.high):
+        return UNKNOWN
+    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
 
 
 def reliability_chart(bins: Sequence[ReliabilityBin]) -> str:

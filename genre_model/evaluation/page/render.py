@@ -14,11 +14,13 @@ from genre_model.evaluation.metrics import Interval
 from genre_model.evaluation.page import sentences
 from genre_model.evaluation.page.charts import (
     coverage_chart,
+    gain_strip,
+    in_points,
     learning_chart,
     reliability_chart,
     strip,
 )
-from genre_model.evaluation.report import GenreFigures, Report, TrackResult
+from genre_model.evaluation.report import GenreFigures, ModelFigures, Report, TrackResult
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 MAX_MISTAKES = 50
 MAX_ROWS = 12
 MAX_RUNNERS_UP = 3
+LEAST_REACH = 0.01  # of the scale of gains
 MAX_CONFUSED = 100  # genres in a table that has a cell for each two
 
 T = TypeVar("T")
@@ -45,6 +48,7 @@ def render_html(report: Report) -> str:
             charts=charts,
             verdict=sentences.verdict(report),
             warnings=sentences.warnings(report),
+            gains=gains_of(report),
             best_first=best_first(report.per_genre),
             confusion=confusion_of(report),
             mix_ups=sentences.mix_ups(report.genres, report.confusion),
@@ -80,6 +84,7 @@ def templates() -> Environment:
         "count": count,
         "moment": moment,
         "interval": interval,
+        "in_points": in_points,
         "thousands": "{:,}".format,
         "thinned": thinned,
         "bar_width": bar_width,
@@ -115,6 +120,24 @@ def draw_charts(report: Report) -> dict[str, str]:
         ),
         "learning": learning_chart(report.learning_curve),
     }
+
+
+def gains_of(report: Report) -> list[tuple[ModelFigures, str]]:
+    """The models with a drawing of what the new one gains over each, on one scale."""
+    from markupsafe import Markup
+
+    gains = [figures.gain for figures in report.models if figures.gain is not None]
+    ends = [abs(end) for gain in gains for end in (gain.low, gain.value, gain.high)]
+    reach = max([end for end in ends if math.isfinite(end)], default=0.0) or LEAST_REACH
+    return [
+        (
+            figures,
+            Markup("")
+            if figures.gain is None
+            else Markup(gain_strip(f"gain-{place}", "Gain", figures.gain, reach)),
+        )
+        for place, figures in enumerate(report.models)
+    ]
 
 
 def interval(figure: Interval) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from genre_model.core.text import aligned, count, decimal, harmless, percent, points, span
 from genre_model.evaluation.metrics import Interval
+from genre_model.evaluation.page.charts import in_points
 from genre_model.evaluation.report import (
     EpochReport,
     LearningPoint,
@@ -99,10 +100,7 @@ def share(value: float) -> str:
 
 def gain_of(figures: ModelFigures) -> str:
     """What the new model gains over this one, in points of songs, with its 95 % interval."""
-    gain = figures.gain
-    if gain is None:
-        return ""
-    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+    return "" if figures.gain is None else in_points(figures.gain)
 
 
 def without_play_history(report: Report) -> list[str]:

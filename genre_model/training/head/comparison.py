@@ -15,7 +15,7 @@ from genre_model.data.folds import context_group
 from genre_model.evaluation.metrics import one_hot, ratio_interval
 from genre_model.evaluation.out_of_fold import read_out_of_fold
 from genre_model.evaluation.report import ModelFigures
-from genre_model.model.aggregation import aggregate
+from genre_model.model.aggregation import song_probabilities
 from genre_model.model.artist_context import in_context
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.play_history import with_play_history
@@ -54,12 +54,12 @@ def rival_of(
 ) -> Rival:
     """What a model on the same network says of the tracks, as it would be used."""
     manifest, head = bundle.manifest, bundle.head()
-    said = []
-    for extracted in training_set.extracted:
-        features = extracted.features
-        logits = features if head is None else head.logits(features)
-        said.append(aggregate(logits, manifest.aggregation))
-    own = np.array(said)
+    own = np.array(
+        [
+            song_probabilities(extracted.features, head, manifest.aggregation)
+            for extracted in training_set.extracted
+        ]
+    )
     if manifest.context is not None:
         own = in_context(own, [context_group(t) for t in training_set.tracks], manifest.context)
     if manifest.play_history is not None:

@@ -9,6 +9,7 @@ that the labelled tracks are not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,7 +65,8 @@ class Examples:
 def fit_correction(examples: Examples, strengths: Sequence[float]) -> list[Correction]:
     """The most probable correction for each strength, which is counted in tracks.
 
-    Each fit starts where the one before ended, so the strengths should descend.
+    Each fit starts where the one before ended, so the strengths should descend.  An infinite one
+    corrects nothing.
     """
     mean, deviation = spread(examples.features)
     x = ((examples.features - mean) / deviation).astype(np.float32)
@@ -73,6 +75,9 @@ def fit_correction(examples: Examples, strengths: Sequence[float]) -> list[Corre
     values = initial_values(x.shape[1], len(learned))
     found = []
     for strength in strengths:
+        if math.isinf(strength):
+            found.append(no_correction(x.shape[1], n_genres))
+            continue
         objective = Objective(x, examples, learned, strength)
         values = minimise(objective, values)
         trust, d, c = objective.parts(values)
@@ -82,6 +87,13 @@ def fit_correction(examples: Examples, strengths: Sequence[float]) -> list[Corre
         head = Head(weights.astype(np.float32), bias.astype(np.float32))
         found.append(Correction(trust, head))
     return found
+
+
+def no_correction(n_features: int, n_genres: int) -> Correction:
+    """The starting model as it is."""
+    return Correction(
+        1.0, Head(np.zeros((n_features, n_genres), np.float32), np.zeros(n_genres, np.float32))
+    )
 
 
 def initial_values(n_features: int, n_learned: int) -> Float64:

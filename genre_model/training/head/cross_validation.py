@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.specs import AggregationSpec
-from genre_model.data.folds import Split, context_group, split_tracks
+from genre_model.data.folds import Split, context_group, group_of, split_tracks
 from genre_model.model.head import CorrectedHead
 from genre_model.model.play_history import PlayHistorySpec, with_play_history
 from genre_model.training.calibration import (
@@ -40,8 +40,9 @@ from genre_model.training.training_set import (
 # A genre with n tracks, and an artist with m, counts n ** -BALANCE * m ** -ARTISTS a track.
 BALANCE, ARTISTS = 0.75, 0.5
 
-# A weaker pull towards the starting model has to be better by so many standard errors.
-CAUTION_ERRORS = 1.5
+# A correction has to be better than none by so many standard errors, and a weaker pull towards the
+# starting model better than a stronger one by so many.
+ERRORS_OF_NONE, ERRORS_OF_STRONGER = 2.0, 1.5
 
 # With so few tracks in genres that have only one artist, the folds are by artist all the same.
 TOLERATED = 0.25
@@ -106,7 +107,7 @@ def with_easiest_slices(
         if keep.any():
             features = extracted.features[keep]
             means[place] = features.mean(axis=0)
-            said[place] = training_set.start.logits(features).mean(axis=0)
+            said[place] = training_set.start.logits(means[place, None].astype(np.float32))[0]
     return replace(training_set, means=means, start_logits=said)
 
 
@@ -168,18 +169,25 @@ def choose_strength(logits: OutOfFoldLogits, use: Bools) -> int:
     """The place of the strongest pull towards the starting model that the tracks allow.
 
     That is the first whose loss is within some standard errors of the least.  Artists are drawn
-    as a whole, so the errors are theirs.
+    as a whole, so the errors are theirs however the folds are cut, unless there is only one.
     """
     weights = weights_of(logits.training_set)[use]
     weights /= weights.sum()
     weighted = weights * logits.losses[:, use]
-    members = numbers_of(np.array(logits.split.groups)[use].tolist())
-    least = weighted[weighted.sum(axis=1).argmin()]
+    members = numbers_of(np.array(independent_groups(logits))[use].tolist())
+    best = int(weighted.sum(axis=1).argmin())
     for place, one in enumerate(weighted):
-        of_groups = np.bincount(members, one - least).astype(np.float64)
-        if of_groups.sum() <= CAUTION_ERRORS * error_of_sum(of_groups):
+        of_groups = np.bincount(members, one - weighted[best]).astype(np.float64)
+        caution = ERRORS_OF_STRONGER if place else ERRORS_OF_NONE
+        if place == best or of_groups.sum() <= caution * error_of_sum(of_groups):
             return place
     raise AssertionError("the least loss is no more than itself")
+
+
+def independent_groups(logits: OutOfFoldLogits) -> Sequence[str]:
+    """The artist of each track; the groups of the folds where all are of one artist."""
+    artists = [group_of(track, "artist") for track in logits.training_set.tracks]
+    return artists if len(set(artists)) > 1 else logits.split.groups
 
 
 def error_of_sum(values: Float64) -> float:

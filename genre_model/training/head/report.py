@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -122,7 +123,11 @@ def shown_genres(training_set: TrainingSet, probabilities: Float64) -> list[int]
 def strength_setting(cross_validated: CrossValidated) -> dict[str, str]:
     """How strongly the starting model was weighed, where there was one."""
     strength = cross_validated.strength
-    return {} if strength is None else {"pull towards the shipped model": f"{strength:g} tracks"}
+    if strength is None:
+        return {}
+    as_it_is = math.isinf(strength)
+    pull = "complete: nothing is corrected" if as_it_is else f"{strength:g} tracks"
+    return {"pull towards the shipped model": pull}
 
 
 def accuracy_without_play_history(
