@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -105,7 +105,10 @@ def music_for_testing(music: Path, threads: int | None = None) -> list[LabelledT
 
 
 def trainable(
-    music: LabelledMusic, genres: Sequence[str] | None, min_tracks: int
+    music: LabelledMusic,
+    genres: Sequence[str] | None,
+    min_tracks: int,
+    tree: Mapping[str, str],
 ) -> tuple[list[LabelledTrack], Labelling]:
     """The tracks to learn from with their classes, and how the labels were read.
 
@@ -115,7 +118,8 @@ def trainable(
     Args:
         music: What was found.
         genres: The classes; all where None.
-        min_tracks: A genre with fewer tracks is left out.
+        min_tracks: A genre with fewer tracks joins its parent, or is left out.
+        tree: Child -> parent, canonical.
 
     Raises:
         GenreModelError: The labels leave nothing to tell apart.
@@ -125,6 +129,7 @@ def trainable(
     policy = LabelPolicy(
         wanted=None if genres is None else tuple(genres),
         min_tracks=min_tracks,
+        parents=tree,
         renamed=as_they_are if music.labels_from != "tags" else {},
     )
     labelling = read_labels(raw, policy)

@@ -27,6 +27,7 @@ from genre_model.core.specs import AggregationRule, Band, Position
 from genre_model.core.text import harmless
 from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack, overview
+from genre_model.data.tree_file import read_tree
 
 if TYPE_CHECKING:
     from genre_model.model.classifier import Classifier
@@ -54,6 +55,12 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=2,
         help="leave out a genre with fewer tracks; default: %(default)s",
+    )
+    parser.add_argument(
+        "--tree",
+        type=Path,
+        metavar="FILE.yaml",
+        help="a tree of genres like beets' own, which says what yours are subgenres of",
     )
     parser.add_argument(
         "--only-labelled",
@@ -139,8 +146,9 @@ def run_train(options: argparse.Namespace) -> int:
     if architecture is not None and options.dask:
         raise GenreModelError(f"{architecture.name} is trained on this machine alone: no --dask")
     music = music_for_training(options.music, options.labels, architecture, options.threads)
-    tracks, labelling = trainable(music, options.genres, options.min_tracks)
-    plan = plan_training(tracks, training_options(options), dropped=labelling.dropped)
+    tree = {} if options.tree is None else read_tree(options.tree)
+    tracks, labelling = trainable(music, options.genres, options.min_tracks, tree)
+    plan = plan_training(tracks, training_options(options), dropped=labelling.dropped, tree=tree)
     if not options.json:
         say([*overview(tracks, labelling.dropped), *music.sentences()])
     result, failures = train(plan, options)

@@ -14,7 +14,7 @@ from bundle_files import GENRES, TONES_HZ, write_tiny_bundle
 from genre_model.cli.main import main
 from genre_model.core.specs import ContextSpec
 from genre_model.data.folder import Tags, folder_tracks, moment, read_tags, split_genres
-from genre_model.model.bundle.store import load_bundle
+from genre_model.model.bundle.store import SHIPPED, load_bundle
 
 HZ = {"Deep": 110, "Middle": 900, "High": 4_000}
 N_TRACKS = 8
@@ -72,6 +72,30 @@ def trained(music, tmp_path_factory):
     assert status == 0
     [bundle] = (folder / "models").iterdir()
     return bundle, folder / "c.db", "".join(lines)
+
+
+def test_a_tree_says_which_shipped_genre_a_label_is_a_subgenre_of(music, trained, tmp_path, capsys):
+    tree = tmp_path / "tree.yaml"
+    tree.write_text("- jazz:\n    - deep\n    - blues:\n        - high\n")
+    options = (music, "--cache", trained[1], "-o", tmp_path / "out")
+    status, _, _ = run(capsys, "train", *options, "--tree", tree)
+    assert status == 0
+    [folder] = (tmp_path / "out").iterdir()
+    bundle = load_bundle(folder)
+    shares = bundle.head().start.shares
+    own = load_bundle(SHIPPED).manifest.genres
+    column = bundle.manifest.genres.index
+    assert shares[own.index("Jazz"), column("Deep")] == 1
+    assert shares[own.index("Blues"), column("High")] == 1
+    assert shares[-1, column("Middle")] == 0.5  # of no genre in the tree
+    for content, why in (("- jazz: [", "not valid YAML"), ("jazz", "no genre within another")):
+        tree.write_text(content)
+        status, _, errors = run(capsys, "train", *options, "--tree", tree)
+        assert status == 1
+        assert why in errors
+        assert len(errors.splitlines()) == 1
+    status, _, errors = run(capsys, "train", *options, "--tree", tmp_path / "none.yaml")
+    assert "cannot read the genre tree" in errors
 
 
 def test_training_says_what_it_learned_from_and_what_that_is_worth(trained):
