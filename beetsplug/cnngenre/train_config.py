@@ -22,6 +22,7 @@ from beetsplug.cnngenre.config import (
     share,
 )
 from genre_model.core.specs import AggregationRule, Band, Position
+from genre_model.data.labels import Consolidation
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class TrainOptions:
     map: Mapping[str, str | None]
     field: str
     positive: str | None
-    consolidate: bool
+    consolidate: Consolidation | None
     architecture: str
     epochs: int | None
     aggregation: AggregationRule | None
@@ -81,7 +82,7 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
         map=renamed,
         field=field,
         positive=positive,
-        consolidate=config["consolidate"].get(bool),
+        consolidate=consolidation(config),
         architecture=config["architecture"].get(str),
         epochs=at_least_one(config, "epochs"),
         aggregation=one_of(config, "aggregation", get_args(AggregationRule)),
@@ -94,6 +95,18 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
         target_precision=fraction(config, "target_precision") or 0.0,
         seed=config["seed"].get(int),
     )
+
+
+def consolidation(config: confuse.Subview) -> Consolidation | None:
+    """How few classes are made of many genres; ``no`` (False in YAML) where they are not.
+
+    Raises:
+        UserError: There is no such way.
+    """
+    if config["consolidate"].get() in (False, None, "no"):
+        return None
+    how: Consolidation = one_of(config, "consolidate", get_args(Consolidation))
+    return how
 
 
 def field_name(config: confuse.Subview, positive: str | None) -> str:

@@ -17,7 +17,7 @@ from genre_model.data.folder import (
     listed_tracks,
     picture_tracks,
 )
-from genre_model.data.labels import Labelling, LabelPolicy, read_labels
+from genre_model.data.labels import Consolidation, Labelling, LabelPolicy, read_labels
 from genre_model.data.tracks import LabelledTrack
 from genre_model.features.png_songs import find_pictures, takes_pictures
 from genre_model.training.networks.base import Architecture
@@ -109,6 +109,7 @@ def trainable(
     genres: Sequence[str] | None,
     min_tracks: int,
     tree: Mapping[str, str],
+    consolidate: Consolidation | None = None,
 ) -> tuple[list[LabelledTrack], Labelling]:
     """The tracks to learn from with their classes, and how the labels were read.
 
@@ -120,6 +121,7 @@ def trainable(
         genres: The classes; all where None.
         min_tracks: A genre with fewer tracks joins its parent, or is left out.
         tree: Child -> parent, canonical.
+        consolidate: How few classes are made of many.
 
     Raises:
         GenreModelError: The labels leave nothing to tell apart.
@@ -130,6 +132,7 @@ def trainable(
         wanted=None if genres is None else tuple(genres),
         min_tracks=min_tracks,
         parents=tree,
+        consolidate=consolidate,
         renamed=as_they_are if music.labels_from != "tags" else {},
     )
     labelling = read_labels(raw, policy)

@@ -26,6 +26,7 @@ from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationRule, Band, Position
 from genre_model.core.text import harmless
 from genre_model.data.folds import SplitBy
+from genre_model.data.labels import Consolidation
 from genre_model.data.tracks import LabelledTrack, overview
 from genre_model.data.tree_file import read_tree
 
@@ -49,6 +50,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--genres", type=names, metavar="A,B", help="learn these genres only, separated by commas"
+    )
+    parser.add_argument(
+        "--consolidate",
+        choices=get_args(Consolidation),
+        help="make few genres of many: the roots of the --tree, or the paper's seven",
     )
     parser.add_argument(
         "--min-tracks",
@@ -147,7 +153,9 @@ def run_train(options: argparse.Namespace) -> int:
         raise GenreModelError(f"{architecture.name} is trained on this machine alone: no --dask")
     music = music_for_training(options.music, options.labels, architecture, options.threads)
     tree = {} if options.tree is None else read_tree(options.tree)
-    tracks, labelling = trainable(music, options.genres, options.min_tracks, tree)
+    tracks, labelling = trainable(
+        music, options.genres, options.min_tracks, tree, options.consolidate
+    )
     plan = plan_training(tracks, training_options(options), dropped=labelling.dropped, tree=tree)
     if not options.json:
         say([*overview(tracks, labelling.dropped), *music.sentences()])

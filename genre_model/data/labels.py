@@ -13,8 +13,11 @@ from typing import Literal
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.genre_names import canonical, cleaned, common_spelling, plain, title
+from genre_model.data.paper_genres import PAPER_GENRES, paper_genre
 
 Which = Literal["first", "any"]
+
+Consolidation = Literal["roots", "paper"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +26,15 @@ class LabelPolicy:
 
     ``which``: the ``first`` of several genres counts, or ``any`` of them may be right.  ``renamed``
     is the user's map; None drops a genre.  ``parents`` is a tree, child -> parent, both canonical.
-    ``wanted`` restricts the classes; ``consolidate`` lifts every genre to the root of its tree.
+    ``wanted`` restricts the classes.  ``consolidate`` makes few classes of many: the ``roots`` of
+    the tree, or the ``paper``'s seven genres.
     """
 
     which: Which = "first"
     renamed: Mapping[str, str | None] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
     wanted: tuple[str, ...] | None = None
-    consolidate: bool = False
+    consolidate: Consolidation | None = None
     min_tracks: int = 10
 
 
@@ -56,6 +60,8 @@ def read_labels(
     renamed = {plain(name): new and cleaned(new) for name, new in policy.renamed.items()}
     spelling = common_spelling((name for track in genres for name in track), renamed)
     spelling |= {plain(new): new for new in renamed.values() if new}
+    if policy.consolidate == "paper":
+        spelling |= {plain(name): name for name in PAPER_GENRES}
     wanted = (
         None
         if policy.wanted is None
@@ -97,7 +103,7 @@ def ancestry(
     policy: LabelPolicy,
     dropped: Counter[tuple[str, str]],
 ) -> list[str]:
-    """A genre and its ancestors, canonical; empty where the user's map drops it."""
+    """A genre and its ancestors, canonical; empty where the user's or the paper's map drops it."""
     key = canonical(name, renamed)
     if key in renamed:
         new = renamed[key]
@@ -105,10 +111,15 @@ def ancestry(
             dropped[name, "dropped by your map"] += 1
             return []
         key = canonical(new, renamed)
+    if policy.consolidate == "paper":
+        genre = paper_genre(key, policy.parents)
+        if genre is None:
+            dropped[name, "none of the paper's seven genres"] += 1
+        return [] if genre is None else [plain(genre)]
     line = [key]
     while line[-1] in policy.parents and policy.parents[line[-1]] not in line:
         line.append(policy.parents[line[-1]])
-    return line[-1:] if policy.consolidate else line
+    return line[-1:] if policy.consolidate == "roots" else line
 
 
 def choose_classes(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from genre_model.core.errors import GenreModelError
 from genre_model.data.genre_names import canonical, tree_parents
 from genre_model.data.labels import LabelPolicy, read_labels
+from genre_model.data.paper_genres import PAPER_GENRES
 from genre_model.model.bundle.audit import is_plain
 
 TREE = tree_parents(
@@ -114,8 +115,38 @@ def test_a_small_genre_without_ancestors_is_dropped_with_the_reason():
 
 
 def test_consolidate_lifts_everything_to_the_roots():
-    labelling = read("Death Metal*9, Punk*9, Bebop*9", parents=TREE, consolidate=True)
+    labelling = read("Death Metal*9, Punk*9, Bebop*9", parents=TREE, consolidate="roots")
     assert counts(labelling) == {"Rock": 18, "Jazz": 9}
+
+
+TYPICAL = (
+    "Alternative, Ambient, Blues, Country, Dance, Disco, Drum & Bass, Dubstep, Electronic, Folk, "
+    "Funk, Hip-Hop, House, Indie, Jazz, Latin, Metal, Pop, Punk, R&B, Reggae, Rock, Soul, Techno, "
+    "Trap, World, Singer/Songwriter"
+)
+
+
+@pytest.mark.parametrize("parents", [{}, {"dubstep": "uk garage", "uk garage": "electronic"}])
+def test_twenty_seven_genres_become_the_papers_seven(parents):
+    genres = [[name] for name in TYPICAL.split(", ") for _ in range(3)]
+    labelling = read_labels(genres, LabelPolicy(consolidate="paper", parents=parents, min_tracks=3))
+    assert labelling.classes == tuple(sorted(PAPER_GENRES))
+    assert labelling.dropped == {}
+    became = {name: label for (name,), (label,) in zip(genres, labelling.labels, strict=True)}
+    assert became["Dubstep"] == became["House"] == "Electronic"
+    assert (became["Trap"], became["Metal"], became["Hip-Hop"]) == ("Hip Hop", "Rock", "Hip Hop")
+
+
+def test_what_is_none_of_the_papers_genres_is_dropped_and_the_users_map_comes_first():
+    labelling = read(
+        "Opera*2, Sludge*2, Melodic Death Metal*2, Pop*2, Mine*2, Uk Bass*2",
+        consolidate="paper",
+        renamed={"Mine": "Country", "Uk Bass": "Rap"},
+        parents={"sludge": "heavy metal"},
+        min_tracks=2,
+    )
+    assert counts(labelling) == {"Rock": 4, "Pop": 2, "Country": 2, "Hip Hop": 2}
+    assert labelling.dropped == {"Opera": (2, "none of the paper's seven genres")}
 
 
 def test_wanted_genres_are_the_only_ones_in_the_users_spelling_whatever_their_size():
@@ -182,7 +213,7 @@ TRACKS = st.lists(st.lists(NAMES | st.text(max_size=6), max_size=3), max_size=20
     TRACKS,
     st.dictionaries(NAMES | st.text(max_size=6), st.none() | NAMES | st.text(max_size=6)),
     st.sampled_from(["first", "any"]),
-    st.booleans(),
+    st.sampled_from([None, "roots", "paper"]),
     st.integers(1, 4),
     st.none() | st.lists(NAMES, min_size=1).map(tuple),
 )

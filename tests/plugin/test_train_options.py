@@ -155,9 +155,18 @@ def test_kinds_join_their_parent_in_the_tree_where_they_have_too_few_tracks(labe
 
 def test_consolidation_lifts_every_genre_to_the_root_of_the_tree(labelled):
     label(labelled, KINDS)
-    output, bundle = train(labelled, "--consolidate", others=False)
+    output, bundle = train(labelled, "--consolidate", "roots", others=False)
     assert bundle.manifest.genres == ("Electronic", "Glint", "Jazz")
     assert [row(output, genre)[0] for genre in bundle.manifest.genres] == ["8", "8", "8"]
+
+
+def test_consolidation_to_the_papers_seven_names_what_belongs_to_none(labelled):
+    label(labelled, {"title::Murk [0-3]": "Dubstep", "title::Murk [4-7]": "Death Metal"})
+    shown = labelled("cnntrain", "-p", "--consolidate", "paper", "--min-tracks", "2")
+    assert [row(shown, genre)[0] for genre in ("Electronic", "Rock")] == ["4", "4"]
+    assert row(shown, "Glint") == ["8", "not used: none of the paper's seven genres"]
+    labelled("cnntrain", "-p", "--consolidate", "seven", status=1)
+    assert "consolidate must be one of roots, paper, not seven" in labelled.errors
 
 
 def test_the_wanted_genres_alone_are_learned_and_take_in_their_kinds(labelled):

@@ -11,7 +11,6 @@ from beets import ui
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.commands.options import (
-    FLAG,
     add_pretend,
     add_quiet,
     add_threads,
@@ -52,7 +51,11 @@ def command(setup: Setup) -> ui.Subcommand:
     )
     parser.add_option("--name", metavar="NAME", help="what the new model is called")
     parser.add_option("--labels", metavar="WHICH", help="of several genres: the first, or any")
-    parser.add_option("--consolidate", **FLAG, help="train on the roots of beets' genre tree")
+    parser.add_option(
+        "--consolidate",
+        metavar="HOW",
+        help="train on few genres: the roots of beets' tree, or the paper's seven",
+    )
     parser.add_option(
         "--architecture", metavar="NAME", help="embeddings, or a network from scratch"
     )
