@@ -35,6 +35,7 @@ def odd_wavs(good, rng):
     data = chunk(b"data", pcm)
     n = rng.randrange(1, 4000)
     note = chunk(b"LIST", b"INFO" + chunk(b"IART", b"Somebody\0"))
+    genre = chunk(b"LIST", b"INFO" + chunk(b"IGNR", b"Polka\0"))
     sizes64 = struct.pack("<QQQI", len(pcm) + 72, len(pcm), len(pcm) // 4, 0)
     yield "zero sizes", riff([form, b"data" + bytes(4) + pcm], size=0)
     yield "largest sizes", riff([form, b"data" + b"\xff" * 4 + pcm], size=-1)
@@ -48,6 +49,7 @@ def odd_wavs(good, rng):
     yield "odd list without padding", riff([form, b"LIST" + struct.pack("<I", 5) + b"INFOx", data])
     yield "list before", riff([form, note, data])
     yield "list after", riff([form, data, note])
+    yield "genres in both", riff([form, genre, data, chunk(b"id3 ", ID3_POLKA)])
     yield "garbage after", riff([form, data]) + rng.randbytes(n)
     yield "zeros after", riff([form, data]) + bytes(n)
     yield "broadcast", riff([chunk(b"bext", bytes(602)), form, data, chunk(b"iXML", b"<x/>")])
@@ -58,6 +60,7 @@ def odd_wavs(good, rng):
     yield "silent end", riff([form, data, chunk(b"JUNK", bytes(n))])
 
 
+ID3_POLKA = b"ID3\x04\0\0\0\0\0\x10TCON\0\0\0\6\0\0\3Polka"
 ID3 = b"ID3\x04\0\0\0\0\0\x13TIT2\0\0\0\x09\0\0\x03A title\0"
 
 
@@ -84,7 +87,7 @@ def odd_aiffs(good, rng):
 
 def odd_mp3s(good, rng):
     """Name -> MP3 with tags in places."""
-    v1 = b"TAG" + b"title".ljust(30, b"\0") + bytes(94) + b"\x11"
+    v1 = b"TAG" + b"title".ljust(30, b"\0") + bytes(94) + b"\x12"
     ape = b"APETAGEX" + struct.pack("<4I", 2000, 32, 0, 0) + bytes(8)
     lyrics = b"LYRICSBEGININD00002000000LYRICS200"
     yield "id3v1", good + v1
@@ -92,10 +95,46 @@ def odd_mp3s(good, rng):
     yield "apev2 and id3v1", good + ape + v1
     yield "lyrics3", good + lyrics + v1
     yield "two id3v2", ID3 + ID3 + good
+    yield "ape and id3v1 and id3v2", ID3 + good + ape_tag(Title="a", Genre="Polka") + v1
+    yield from ((name, tag + good) for name, tag in odd_tags())
     yield "garbage before", rng.randbytes(300).replace(b"\xff", b"\0") + good
     yield "garbage after", good + rng.randbytes(3000)
     yield "cut tag", b"ID3\x03\0\0\0\0\0\x20TIT2\0\0\xff\xff\0\0" + bytes(22) + good
     yield "footer", b"ID3\x04\0\x10\0\0\0\0" + b"3DI\x04\0\x10\0\0\0\0" + good
+
+
+def ape_tag(**items):
+    """An APEv2 tag with a header and a footer."""
+    body = b"".join(
+        struct.pack("<II", len(value), 0) + f"{key}\0{value}".encode()
+        for key, value in items.items()
+    )
+    counts = struct.pack("<III", 2000, len(body) + 32, len(items))
+    head, foot = struct.pack("<I", 0xA0000000), struct.pack("<I", 0x80000000)
+    return b"".join(
+        (b"APETAGEX", counts, head, bytes(8), body, b"APETAGEX", counts, foot, bytes(8))
+    )
+
+
+def odd_tags():
+    """Name -> ID3v2 with an extended header, without synchronisation, with a footer, of 2.2."""
+    title = b"\1\xff\xfeA\0\xff\xff"  # of which a decoder might take the end for a frame
+    old, new = b"TIT2\0\0\0\7\0\0" + title, b"TIT2\0\0\0\7\0\0" + title
+    hidden = title.replace(b"\xff", b"\xff\0")
+    yield "2.2", b"ID3\2\0\0\0\0\0\x0dTT2\0\0\7" + title
+    yield "2.3 extended", id3(3, 0x40, struct.pack(">IHI", 6, 0, 0) + old + bytes(20))
+    yield "2.4 extended", id3(4, 0x40, b"\0\0\0\6\1\0" + new + bytes(20))
+    yield "2.3 unsynchronised", id3(3, 0x80, old[:10] + hidden + bytes(20))
+    frame = b"TIT2\0\0\0\x0e\0\3\0\0\0\7" + hidden
+    yield "2.4 unsynchronised", id3(4, 0x80, frame + bytes(20))
+    tag = id3(4, 0x10, new)
+    yield "2.4 footer", tag + b"3DI" + tag[3:10]
+
+
+def id3(version, flags, body):
+    """An ID3v2 tag."""
+    size = bytes((len(body) >> shift) & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3" + bytes((version, 0, flags)) + size + body
 
 
 def odd_files(folder, rng=None, seconds=3.2, sound=None):
@@ -148,11 +187,26 @@ def odd_mp4s(good):
     """Name -> MP4 with atoms that say little."""
     yield "garbage after", good + b"not an atom"
     yield "free after", good + struct.pack(">I", 32) + b"free" + bytes(24)
+    yield "places of 64 bits", with_long_places(good)
     place = good.index(b"mdat") - 4
     size = int.from_bytes(good[place : place + 4], "big")
     if good[place - 8 : place - 4] == struct.pack(">I", 8):  # FFmpeg leaves room for this
         wide = struct.pack(">I", 1) + b"mdat" + struct.pack(">Q", size + 8)
         yield "64 bits", good[: place - 8] + wide + good[place + 8 :]
+
+
+def with_long_places(good):
+    """An MP4, whose ``moov`` is behind, with ``co64`` for ``stco``."""
+    place = good.index(b"stco") - 4
+    size, _, n = struct.unpack(">I4sxxxxI", good[place : place + 16])
+    places = struct.unpack(f">{n}I", good[place + 16 : place + size])
+    long = struct.pack(f">I4sII{n}Q", 16 + 8 * n, b"co64", 0, n, *places)
+    result = bytearray(good[:place] + long + good[place + size :])
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl"):
+        at = good.index(name) - 4
+        old = int.from_bytes(good[at : at + 4], "big")
+        result[at : at + 4] = struct.pack(">I", old + len(long) - size)
+    return bytes(result)
 
 
 def write_mp4(path, samples, options):

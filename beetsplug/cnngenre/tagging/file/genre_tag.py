@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -36,7 +37,7 @@ from beetsplug.cnngenre.tagging.file.genre_entries import (
     REPLACE,
     asf_entry,
 )
-from beetsplug.cnngenre.tagging.file.id3_frames import RawTag, new_frame
+from beetsplug.cnngenre.tagging.file.id3_frames import RawTag, frames_of_id3v1, new_frame
 
 ID3V1_BYTES = 128
 
@@ -170,37 +171,44 @@ def write_tag(path: Path, tag: GenreTag) -> None:
         raw = raw_tag(path, file)
         if raw.version == tag.version:
             raw.replace_genres([bytes.fromhex(entry) for entry in tag.entries])
-            if raw.frames or not tag.created:
+            if not tag.created or raw.frames != frames_of_id3v1(name_of(path), raw.version):
                 raw.save(name_of(path))
+            elif type(file.tags) is ID3:
+                file.tags.delete(name_of(path), delete_v1=False)
             else:
                 file.delete()
             return
     elif kind_of(file.tags) == tag.kind:
-        save(path, file, list(tag.entries))
-        if tag.created and not file.tags:
-            file.delete()
+        save(path, file, list(tag.entries), whole=tag.created)
         return
     write_genres(path, tag.genres)  # another program has made another kind of file of it
 
 
-def save(path: Path, file: Any, entries: list[Any]) -> None:
-    """Exchange the genre in tags that are no ID3.
-
-    mutagen cuts off what comes after an APEv2 tag, which may be one of ID3v1.
-    """
-    end = last_bytes(path)
+def save(path: Path, file: Any, entries: list[Any], *, whole: bool = False) -> None:
+    """Exchange the genre in tags that are no ID3; ``whole``: no empty tags are to be left."""
     REPLACE[kind_of(file.tags)](file.tags, entries)
-    file.save()
-    if end.startswith(b"TAG") and last_bytes(path) != end:
-        with path.open("ab") as raw:
-            raw.write(end)
+    with without_id3v1(path):
+        file.save()
+        if whole and not file.tags:
+            file.delete()
 
 
-def last_bytes(path: Path) -> bytes:
-    """Where a tag of ID3v1 is, if there is one."""
+@contextmanager
+def without_id3v1(path: Path) -> Iterator[None]:
+    """Take a tag of ID3v1 from a file's end, and put it back; mutagen would lose or cover it."""
+    place = max(0, path.stat().st_size - ID3V1_BYTES)
     with path.open("rb") as file:
-        file.seek(-min(ID3V1_BYTES, path.stat().st_size), os.SEEK_END)
-        return file.read()
+        file.seek(place)
+        end = file.read()
+    if not end.startswith(b"TAG"):
+        yield
+        return
+    os.truncate(path, place)
+    try:
+        yield
+    finally:
+        with path.open("ab") as file:
+            file.write(end)
 
 
 def others_in(file: Any, kind: str) -> dict[str, Any]:

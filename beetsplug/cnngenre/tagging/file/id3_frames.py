@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from mutagen.id3 import ID3, Frames, ID3NoHeaderError
+from mutagen.id3._id3v1 import find_id3v1
 from mutagen.id3._tags import determine_bpi
 from mutagen.id3._util import ID3SaveConfig, unsynch
 
@@ -120,6 +121,17 @@ def old_frames(path: str, kind: type[ID3], version: int) -> bytes:
     except ID3NoHeaderError:
         return b""
     return bytes(tag._write(ID3SaveConfig(version, None)))  # type: ignore[no-untyped-call]
+
+
+def frames_of_id3v1(path: str, version: int) -> list[bytes]:
+    """What a file's ID3v1 tag says beside the genre, as frames of ID3v2; none where it has none."""
+    with open(path, "rb") as file:  # noqa: PTH123  # mutagen's name of it
+        found, _ = find_id3v1(file, version)  # type: ignore[no-untyped-call]
+    tag = ID3()  # type: ignore[no-untyped-call]
+    for frame in (found or {}).values():
+        tag.add(frame)  # type: ignore[no-untyped-call]
+    body = bytes(tag._write(ID3SaveConfig(version, None)))  # type: ignore[no-untyped-call]
+    return [frame for frame in split_frames(version, body) if not is_genre(frame, version)]
 
 
 def unsynchronised(body: bytes) -> bytes:
