@@ -11,18 +11,15 @@ PICTURES = DOCS / "pictures"
 BLOCK = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def fill(page: Path, folder: Path, below: Callable[[str], str]) -> None:
-    """Put the tables ``NAME.md`` of a folder into a page, and what belongs below each of them.
-
-    A block whose table is not in the folder stays as it is.
-    """
+def fill(page: Path, block: Callable[[str], str | None]) -> None:
+    """Put blocks into a page, by their names; one that is None stays as it is."""
 
     def filled(match: re.Match[str]) -> str:
         begin, name, end = match.groups()
-        table = folder / f"{name}.md"
-        if not table.exists():
+        content = block(name)
+        if content is None:
             print(f"no results of {name}")
             return match[0]
-        return f"{begin}{table.read_text(encoding='utf-8')}{below(name)}{end}"
+        return f"{begin}{content}{end}"
 
     page.write_text(BLOCK.sub(filled, page.read_text(encoding="utf-8")), encoding="utf-8")

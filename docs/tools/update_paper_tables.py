@@ -1,27 +1,40 @@
-"""Put the results of ``genre-model experiment`` into docs/paper.md, between its marks.
+"""Put the kept results of ``genre-model experiment`` into docs/paper.md, between its marks.
 
-    python docs/tools/update_paper_tables.py experiments
+    python docs/tools/update_paper_tables.py [experiments]
 
-The pictures go to docs/pictures, as experiment-NAME.svg.
+Results and pictures of a folder that is named are kept first: NAME.json in studies/results, and
+NAME.svg as docs/pictures/experiment-NAME.svg.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
 
 from result_blocks import DOCS, PICTURES, fill
 
+from genre_model.training.experiments.markdown import as_markdown
 
-def main(folder: Path) -> None:
-    def picture_of(name: str) -> str:
-        picture = f"experiment-{name}.svg"
-        shutil.copy(folder / f"{name}.svg", PICTURES / picture)
-        return f"\n![{name}](pictures/{picture})\n"
+RESULTS = DOCS.parent / "studies" / "results"
 
-    fill(DOCS / "paper.md", folder, picture_of)
+
+def main(folder: Path | None) -> None:
+    for file in sorted(folder.glob("*.json")) if folder else ():
+        shutil.copy(file, RESULTS / file.name)
+        shutil.copy(file.with_suffix(".svg"), PICTURES / f"experiment-{file.stem}.svg")
+    fill(DOCS / "paper.md", block)
+
+
+def block(name: str) -> str | None:
+    """A result as Markdown, with its picture; None where there is none."""
+    file = RESULTS / f"{name}.json"
+    if not file.exists():
+        return None
+    picture = f"\n![{name}](pictures/experiment-{name}.svg)\n"
+    return as_markdown(json.loads(file.read_text(encoding="utf-8"))) + picture
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

@@ -37,10 +37,18 @@ RED = "#d55e00"
 
 
 def main(folder: Path) -> None:
-    fill(DOCS / "performance.md", folder, lambda name: circumstances(folder, name))
+    fill(DOCS / "performance.md", lambda name: block(folder, name))
     points = result(folder, "sampling").get("points")
     if points:
         (PICTURES / "slices.svg").write_text(plot(points), encoding="utf-8")
+
+
+def block(folder: Path, name: str) -> str | None:
+    """A table and what it was measured on; None where there is none."""
+    table = folder / f"{name}.md"
+    if not table.exists():
+        return None
+    return table.read_text(encoding="utf-8") + circumstances(folder, name)
 
 
 def result(folder: Path, name: str) -> dict[str, Any]:

@@ -27,14 +27,14 @@ def line(cells: Sequence[str]) -> str:
 
 
 def origin(record: Record) -> str:
-    """The music, the number of seeds, and the machines."""
+    """The music, the number of seeds, the machines, and what else is to be known."""
     music = record["music"]
     n = len(music["seeds"])
     machines = "; ".join(record["machines"])
     return (
         f"{music['name']}: {music['n_songs']} songs, {music['n_artists']} artists, {n} "
-        f"seed{'s' * (n != 1)}. {machines}."
-    )
+        f"seed{'s' * (n != 1)}. {machines}. {record.get('note', '')}"
+    ).strip()
 
 
 def as_text(record: Record) -> str:
