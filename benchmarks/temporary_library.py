@@ -33,7 +33,8 @@ class Clip:
 class TemporaryLibrary:
     """A real ``beet`` with its library, its configuration and its music in one folder.
 
-    ``code`` is another checkout whose plugin it loads, if it is not to be this one's.
+    ``code`` is another checkout whose plugin it loads, if it is not to be this one's; that takes
+    Python 3.11.
     """
 
     folder: Path
@@ -67,7 +68,9 @@ class TemporaryLibrary:
     @property
     def env(self) -> dict[str, str]:
         """So that ``beet`` finds its configuration here."""
-        code = {} if self.code is None else {"PYTHONPATH": str(self.code)}
+        code = {}
+        if self.code is not None:  # and not this folder, which Python would look into first
+            code = {"PYTHONPATH": str(self.code), "PYTHONSAFEPATH": "1"}
         return {"BEETSDIR": str(self.folder), "HOME": str(self.folder), **code}
 
     def beet(self, *arguments: str) -> Cost:

@@ -1,9 +1,10 @@
 """Two versions of the program on the same library: what training and naming get right.
 
     python -m studies.through_beet MUSIC --former CHECKOUT [--cache features.db]
-        [--former-cache other.db] [--parts 3]
+        [--former-cache other.db] [--parts 3] [--work through_beet]
 
-CHECKOUT is a folder with another version of the code.  The artists of each development set are
+CHECKOUT is a folder with another version of the code; what each version said of a part stays in the
+work folder, so that an interrupted run goes on.  The artists of each development set are
 dealt into parts.  Each part in turn is imported without genres beside the labelled others, by a
 real ``beet import``; ``beet cnntrain`` learns from the others, without any option; ``beet cnngenre
 -f --threshold 0`` names the part, with the model that is then in use.  Only artists count that the
@@ -18,6 +19,7 @@ resample artists.
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -53,6 +55,7 @@ def main() -> None:
     parser.add_argument("--former", type=Path, required=True)
     parser.add_argument("--parts", type=int, default=3)
     parser.add_argument("--cache", type=Path, help="cached features; the file is copied")
+    parser.add_argument("--work", type=Path, default=Path("through_beet"))
     parser.add_argument("--former-cache", type=Path, help="the same for the other version")
     options = parser.parse_args()
     versions = [
@@ -66,12 +69,16 @@ def main() -> None:
     for name in sorted({row["set"] for row in read_rows(options.music)}):
         clips: list[Clip] = []
         answers: dict[str, list[str]] = {version.name: [] for version in versions}
-        for _, held_out, others in deal(clips_of(options.music, name), options.parts):
+        for part, held_out, others in deal(clips_of(options.music, name), options.parts):
             counts = Counter(clip.genre for clip in others)
             scored = [c for c in held_out if c.source in unseen and counts[c.genre] >= MIN_TRACKS]
             clips += scored
             for version in versions:
-                found = answers_of(version, held_out, others)
+                file = options.work / f"{name}-{part}-of-{options.parts}-{version.name}.json"
+                if not file.exists():
+                    file.parent.mkdir(exist_ok=True)
+                    file.write_text(json.dumps(answers_of(version, held_out, others)))
+                found = json.loads(file.read_text())
                 answers[version.name] += [found[clip.name] for clip in scored]
         for how, kinds in (("strictly", {}), ("by kind", kinds_of(clips))):
             print(line(f"{name} | {len(clips)} | {how}", clips, answers, kinds), flush=True)
