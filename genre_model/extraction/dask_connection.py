@@ -6,7 +6,10 @@ import logging
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from concurrent import futures
+from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,6 +24,10 @@ EXTRA = "needs the extra dask: pip install 'beets-cnngenre[dask]'"
 
 
 CONNECT_S = 5.0
+
+
+# How long a scheduler may take over any question; to pass a model on to its workers is one.
+SILENCE_S = 30.0
 
 
 # How long a scheduler may take to say that it is one, and how much it may say.
@@ -44,9 +51,33 @@ def connect(address: str) -> Client:
     # A file that is sent is no mistake.
     dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"})
     try:
-        return Client(address, timeout=CONNECT_S, set_as_default=False)
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise GenreModelError(f"no Dask scheduler answers at {address}") from error
+    except timeouts() as error:
+        raise GenreModelError(f"no Dask scheduler answers at {address}") from error
+    client.sync = partial(client.sync, callback_timeout=SILENCE_S)  # of all that it is asked
+    return client
+
+
+@contextmanager
+def answered_in_time() -> Iterator[None]:
+    """Ask a scheduler within.
+
+    Raises:
+        GenreModelError: It has not answered in ``SILENCE_S``.
+    """
+    try:
+        yield
+    except timeouts() as error:
+        raise GenreModelError("the Dask scheduler does not answer") from error
+
+
+def timeouts() -> tuple[type[Exception], ...]:
+    """What Dask raises when it has waited long enough: one of three before Python 3.11."""
+    import asyncio
+
+    return TimeoutError, asyncio.TimeoutError, futures.TimeoutError
 
 
 def refuse_silence(address: str) -> None:
@@ -102,11 +133,9 @@ def check_workers(client: Client, address: str) -> None:
     Raises:
         GenreModelError: There are none, or they are not.
     """
-    import asyncio  # which Dask has imported; its error is one of its own before Python 3.11
-
     try:
         client.wait_for_workers(1, timeout=CONNECT_S)
-    except (TimeoutError, asyncio.TimeoutError, futures.TimeoutError) as error:
+    except timeouts() as error:
         raise GenreModelError(f"the Dask scheduler at {address} has no workers") from error
     ours = versions()
     try:

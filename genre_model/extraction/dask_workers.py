@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from genre_model.core.errors import GenreModelError, reason
 from genre_model.extraction.cache import Cache
-from genre_model.extraction.dask_connection import check_workers, connect
+from genre_model.extraction.dask_connection import answered_in_time, check_workers, connect
 from genre_model.extraction.extractor import (
     Effort,
     ExtractionSpec,
@@ -95,8 +95,9 @@ class DaskExtractorPool:
         self._sent: dict[Future[Answer], int] = {}
         self._client = connect(address)
         try:
-            check_workers(self._client, address)
-            send_model(self._client, self._extraction, files_of(classifier.bundle))
+            with answered_in_time():
+                check_workers(self._client, address)
+                send_model(self._client, self._extraction, files_of(classifier.bundle))
         except BaseException:
             self._client.close()
             raise
@@ -217,8 +218,19 @@ class DaskExtractorPool:
         raise GenreModelError("no Dask workers are left")
 
     def _n_workers(self) -> int:
-        """How many workers there are; the scheduler says so from time to time."""
-        return len(self._client.scheduler_info().get("workers", {}))
+        """How many workers there are.
+
+        Raises:
+            GenreModelError: The scheduler does not answer.
+        """
+        with answered_in_time():
+            try:
+                found = self._client.sync(self._client.scheduler.identity)
+            except TimeoutError:
+                raise
+            except (OSError, AttributeError):  # it has gone; this is what it said last
+                found = self._client.scheduler_info()
+        return len(found.get("workers", {}))
 
 
 def send_model(client: Client, extraction: ExtractionSpec, files: dict[str, bytes]) -> None:
@@ -238,6 +250,8 @@ def send_model(client: Client, extraction: ExtractionSpec, files: dict[str, byte
 
     try:
         client.register_plugin(Model(), name=f"beets-cnngenre-{extraction.digest}")
+    except TimeoutError:
+        raise
     except OSError as error:
         raise GenreModelError(
             f"the model cannot be sent to the Dask workers: {reason(error)}"

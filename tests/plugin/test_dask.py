@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import mutagen
@@ -18,6 +19,7 @@ import pytest
 from real_beet import clean, write_tone
 
 from genre_model.core.errors import GenreModelError
+from genre_model.extraction import dask_connection
 from genre_model.extraction.dask_workers import DaskExtractorPool
 from genre_model.extraction.extractor import Effort
 from genre_model.model.bundle.store import load_bundle
@@ -308,6 +310,20 @@ def test_what_is_asked_of_a_cluster_that_has_gone_is_one_sentence(cluster, pitch
     pool.close()
 
 
+def test_a_scheduler_that_stalls_during_a_run_is_one_sentence(cluster, pitch_bundle, monkeypatch):
+    monkeypatch.setattr(dask_connection, "SILENCE_S", 10.0)
+    cluster.worker()
+    classifier = Classifier(load_bundle(pitch_bundle), lazily=True)
+    pool = DaskExtractorPool(cluster.address, classifier, None, Effort())
+    monkeypatch.setattr(pool._client, "sync", partial(pool._client.sync, callback_timeout=2.0))
+    future = pool._submit(time.sleep, 1000)
+    cluster.scheduler.send_signal(signal.SIGSTOP)
+    with pytest.raises(GenreModelError, match="the Dask scheduler does not answer"):
+        pool.claim(Path(__file__), future)
+    cluster.scheduler.send_signal(signal.SIGCONT)
+    pool.close()
+
+
 def test_the_scheduler_dies_and_what_is_done_stays_done(tracks, cluster):
     cluster.worker(SLOW="0.3")
     process = tracks.start("genre", "--dask", cluster.address)
@@ -352,4 +368,25 @@ def test_what_is_no_scheduler_is_one_sentence(tracks, what):
         assert time.monotonic() - begin_s < 60
     for connection in connections:
         connection.close()
+    assert tracks.errors == f"error: cnngenre: no Dask scheduler answers at {address}\n"
+
+
+STALLING = """
+import asyncio, sys
+from distributed.comm import listen
+async def stall(comm):
+    await asyncio.sleep(1000)
+async def main():
+    async with listen("tcp://127.0.0.1:0", stall) as listener:
+        print(listener.contact_address, flush=True)
+        await asyncio.sleep(1000)
+asyncio.run(main())
+"""
+
+
+def test_a_scheduler_that_shakes_hands_and_then_stalls_is_one_sentence(tracks):
+    with subprocess.Popen([sys.executable, "-c", STALLING], stdout=subprocess.PIPE) as process:
+        address = process.stdout.readline().decode().strip()
+        tracks("genre", "--dask", address, status=1)
+        process.kill()
     assert tracks.errors == f"error: cnngenre: no Dask scheduler answers at {address}\n"
