@@ -29,6 +29,11 @@ class Tracks:
         self._lib = lib
         self._ids = ids
 
+    @property
+    def ids(self) -> Sequence[int]:
+        """Their ids."""
+        return self._ids
+
     def __len__(self) -> int:
         return len(self._ids)
 

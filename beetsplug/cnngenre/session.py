@@ -49,6 +49,11 @@ class Folders:
         return self.root / "trials"
 
     @property
+    def similar(self) -> Path:
+        """The mean embeddings of the library's tracks."""
+        return self.root / "similar.index"
+
+    @property
     def features(self) -> Path:
         """The cache of extracted features, a database."""
         return self.root / "features.db"

@@ -156,6 +156,15 @@ class Cache:
 
         self._transact(write)
 
+    def keys(self) -> set[bytes]:
+        """All keys."""
+
+        def read(connection: sqlite3.Connection) -> set[bytes]:
+            rows = connection.execute("SELECT key FROM features")
+            return {key for (key,) in rows if isinstance(key, bytes)}
+
+        return self._transact(read) or set()
+
     def _transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result | None:
         """Work in a transaction of this thread; one that fails is as if it had never been.
 
@@ -285,13 +294,6 @@ def content_of(key: bytes, stored: object) -> bytes:
         if check == check_of(key, content):
             return content
     raise sqlite3.DatabaseError("malformed entry")
-
-
-def is_more(extracted: SongFeatures, known: SongFeatures) -> bool:
-    """Whether there are more slices of a song than were known."""
-    if extracted.sample is None or known.sample is None:
-        return known.sample is not None
-    return extracted.sample.n_extracted > known.sample.n_extracted
 
 
 def front_end_hash(manifest: Manifest, *, thorough: bool) -> bytes:

@@ -22,7 +22,6 @@ from genre_model.extraction.cache import (
     Cache,
     CacheSpec,
     front_end_hash,
-    is_more,
     pack,
     unpack,
 )
@@ -120,6 +119,13 @@ class Extractor:
         content = pack(extracted)
         cache.put(key, content)
         return unpack(content)
+
+
+def is_more(extracted: SongFeatures, known: SongFeatures) -> bool:
+    """Whether there are more slices of a song than were known."""
+    if extracted.sample is None or known.sample is None:
+        return known.sample is not None
+    return extracted.sample.n_extracted > known.sample.n_extracted
 
 
 @dataclass(frozen=True, slots=True)

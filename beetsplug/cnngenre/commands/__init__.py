@@ -12,6 +12,7 @@ from beetsplug.cnngenre.commands import (
     models,
     moods,
     review,
+    similar,
     spelling,
     stats,
     train,
@@ -19,7 +20,20 @@ from beetsplug.cnngenre.commands import (
 )
 from beetsplug.cnngenre.session import Setup
 
-MODULES = (genre, undo, explain, review, compare, errors, spelling, moods, stats, models, train)
+MODULES = (
+    genre,
+    undo,
+    explain,
+    review,
+    compare,
+    errors,
+    spelling,
+    moods,
+    similar,
+    stats,
+    models,
+    train,
+)
 
 
 def all_commands(setup: Setup) -> list[ui.Subcommand]:

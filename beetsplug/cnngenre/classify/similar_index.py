@@ -1,0 +1,171 @@
+"""The mean embedding of each track of the library, in one file, which is read through memory maps.
+
+Of tracks that the cache does not have, their keys are kept, so that no file is opened twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from beets.library import Item, Library
+from numpy.typing import NDArray
+
+from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.console import progress
+from beetsplug.cnngenre.library import Tracks
+from beetsplug.cnngenre.session import Session
+from genre_model.core.errors import GenreModelError
+from genre_model.core.files import whole_file
+from genre_model.extraction.cache import Cache
+from genre_model.extraction.recall import KEY_BYTES, KeyOf, recall_embedding
+
+MAGIC = b"cnngenre similar 1\n"
+N_FEATURES = 200
+# A track is the same while these three are; ``found``: whether its vector is there.
+TRACK = np.dtype(
+    [("id", "<i8"), ("added", "<f8"), ("length", "<f8"), ("key", f"V{KEY_BYTES}"), ("found", "?")]
+)
+NO_KEY = np.void(bytes(KEY_BYTES))
+Vectors = NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Index:
+    """Tracks, in the order of their ids, and the vector of each, (n_tracks, 200)."""
+
+    tracks: NDArray[np.void]
+    vectors: Vectors
+
+
+def read_index(file: Path, front_end: bytes) -> Index:
+    """The index of a network in a file; an empty one where it is not there, or not whole."""
+    head = len(MAGIC) + len(front_end)
+    try:
+        with file.open("rb") as stream:
+            known = stream.read(head) == MAGIC + front_end
+        n = (file.stat().st_size - head) // (TRACK.itemsize + 2 * N_FEATURES)
+        whole = file.stat().st_size == head + n * (TRACK.itemsize + 2 * N_FEATURES)
+    except OSError:
+        known = whole = False
+        n = 0
+    if not (known and whole and n):
+        return Index(np.zeros(0, TRACK), np.zeros((0, N_FEATURES), np.float16))
+    tracks = np.fromfile(file, TRACK, n, offset=head)
+    start = head + n * TRACK.itemsize
+    return Index(tracks, np.memmap(file, np.float16, "r", start, (n, N_FEATURES)))
+
+
+def write_index(file: Path, front_end: bytes, index: Index) -> None:
+    """Put an index in place of what was there.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(file) as stream:
+            stream.write(MAGIC + front_end)
+            stream.write(index.tracks.tobytes())
+            for start in range(0, len(index.vectors), 10_000):
+                stream.write(index.vectors[start : start + 10_000].tobytes())
+    except OSError as error:
+        raise UserError(f"cnnsimilar: cannot write {file}: {error.strerror}") from error
+
+
+def tracks_in(lib: Library) -> NDArray[np.void]:
+    """The tracks of the library, in the order of their ids, without keys."""
+    with lib.transaction() as transaction:
+        rows = transaction.query("SELECT id, added, length FROM items ORDER BY id")
+    found = np.zeros(len(rows), TRACK)
+    for name in ("id", "added", "length"):
+        found[name] = [row[name] or 0 for row in rows]
+    return found
+
+
+def carried_over(tracks: NDArray[np.void], old: Index) -> tuple[Index, NDArray[np.bool_]]:
+    """The library's tracks with what an older index has of them, and which of them that has."""
+    places = np.searchsorted(old.tracks["id"], tracks["id"])
+    places = np.minimum(places, max(0, len(old.tracks) - 1))
+    same = np.zeros(len(tracks), np.bool_)
+    vectors = np.zeros((len(tracks), N_FEATURES), np.float16)
+    if len(old.tracks):
+        before = old.tracks[places]
+        same = np.logical_and.reduce([before[n] == tracks[n] for n in ("id", "added", "length")])
+        tracks["key"][same], tracks["found"][same] = before["key"][same], before["found"][same]
+        vectors[same] = old.vectors[places[same]]
+    return Index(tracks, vectors), same
+
+
+def update(session: Session, lib: Library, finder: KeyOf, cache: Cache) -> Index:
+    """The index of the library as it is now, with what the cache has; it is stored.
+
+    Raises:
+        UserError: It cannot be written, or there are no workers.
+    """
+    file = session.folders.similar
+    old, tracks, kept = read_index(file, finder.front_end), tracks_in(lib), cache.keys()
+    if same_tracks(tracks, old.tracks) and not changeable(old.tracks, kept):
+        return old
+    index, same = carried_over(tracks, old)
+    new = np.flatnonzero(~same | (index.tracks["key"] == NO_KEY))
+    for place, found_key in new_keys(session, lib, finder, index, new):
+        index.tracks["key"][place] = np.void(found_key)
+    for place in np.flatnonzero(~index.tracks["found"]).tolist():
+        key = index.tracks["key"][place].tobytes()
+        vector = recall_embedding(cache, key) if key in kept else None
+        if vector is not None and vector.shape == (N_FEATURES,):
+            index.vectors[place], index.tracks["found"][place] = vector, True
+    write_index(file, finder.front_end, index)
+    return read_index(file, finder.front_end)
+
+
+def same_tracks(tracks: NDArray[np.void], others: NDArray[np.void]) -> bool:
+    """Whether two lists have the same tracks."""
+    names = ("id", "added", "length")
+    return len(tracks) == len(others) and all(
+        np.array_equal(tracks[name], others[name]) for name in names
+    )
+
+
+def changeable(tracks: NDArray[np.void], kept: Set[bytes]) -> bool:
+    """Whether there is more to know of tracks now: by what the cache keeps, or the file itself."""
+    missing = tracks["key"][~tracks["found"]]
+    return any(key == NO_KEY or key.tobytes() in kept for key in missing)
+
+
+def new_keys(
+    session: Session, lib: Library, finder: KeyOf, index: Index, places: NDArray[np.intp]
+) -> Iterator[tuple[int, bytes]]:
+    """The keys of tracks that are new; files that cannot be read have none.
+
+    Raises:
+        UserError: There are no workers.
+    """
+    from genre_model.core.processes import WorkerPool
+    from genre_model.extraction.tasks import Failure, in_order
+
+    if not len(places):
+        return
+    place_of = {int(index.tracks["id"][place]): int(place) for place in places}
+    try:
+        pool = WorkerPool(min(session.options.threads, len(place_of)))
+        with closing(pool), progress(len(place_of), quiet=session.options.quiet) as bar:
+
+            def submit(item: Item):  # type: ignore[no-untyped-def]  # noqa: ANN202
+                return pool.submit(finder, Path(item.filepath))
+
+            items = Tracks(lib, list(place_of))
+            for item, future in in_order(submit, items, 4 * session.options.threads):
+                try:
+                    key = pool.result(future, finder, Path(item.filepath))
+                except GenreModelError as error:  # a file that crashes what opens it
+                    key = Failure(str(error))
+                bar.update()
+                if isinstance(key, bytes):
+                    yield place_of[item.id or 0], key
+    except GenreModelError as error:
+        raise UserError(f"cnnsimilar: {error}") from error

@@ -1,0 +1,42 @@
+"""``beet cnnsimilar``: the nearest tracks, by the real command and the shipped network."""
+
+import numpy as np
+from audio_files import song, write_audio
+from conftest import only_import
+from plugin_files import tag
+from test_moods import RATE, beats
+
+
+def test_tracks_that_sound_alike(beet, tmp_path):
+    beet.config["cnngenre"] = {"threads": 2}
+    noise = 0.1 * np.random.default_rng(0).standard_normal((4 * RATE, 1))
+    sounds = {"beat": beats(), "beat again": beats() * 0.9 + 0.001 * noise}
+    sounds |= {"song": song(4, RATE, 1, 0), "song again": song(4, RATE, 1, 1), "noise": noise}
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for title, sound in sounds.items():
+        write_audio(folder / f"{title}.wav", sound, RATE)
+        tag(folder / f"{title}.wav", title=title, artist=title.split()[0], album=title)
+    beet("-c", only_import(beet), "import", "-s", "-A", folder)
+    beet("cnnsimilar", "title:beat", status=1)
+    assert "none of these tracks has been analysed: --extract does that" in beet.errors
+    beet("cnngenre", "-W", "^title:noise")
+    playlist = tmp_path / "like.m3u"
+    arguments = ("cnnsimilar", "-f", "$title", "--count", "2", "--playlist", playlist)
+    found = beet(*arguments, "title:=song").splitlines()
+    assert found[0] == "song again"
+    assert len(found) == 2
+    assert "1 track not analysed yet: cnnsimilar --extract does that first" in beet.errors
+    assert playlist.read_text().splitlines()[0] == str(beet.paths()["song again"])
+    index = beet.home / "cnngenre" / "similar.index"
+    index.write_bytes(index.read_bytes()[:-7])  # cut: made anew
+    found = beet(*arguments[:5], "--extract", "--other-artists", "title:=beat")
+    assert "beat" not in found
+    assert beet.errors == ""
+    beet("rm", "-f", "title:noise")
+    assert "noise" not in beet("cnnsimilar", "title:=beat")
+    assert beet("cnnsimilar", "-p", "title:=beat").splitlines()[0].endswith("beat again.wav")
+    beet("cnnsimilar", "title:none", status=1)
+    assert beet.errors == "error: cnnsimilar: no track matches the query\n"
+    beet("cnnsimilar", "--count", "0", status=1)
+    assert beet.errors == "error: cnnsimilar: --count must be at least 1, not 0\n"
