@@ -36,7 +36,7 @@ def test_tracks_that_sound_alike(beet, tmp_path):
     beet("rm", "-f", "title:noise")
     assert "noise" not in beet("cnnsimilar", "title:=beat")
     assert beet("cnnsimilar", "-p", "title:=beat").splitlines()[0].endswith("beat again.wav")
-    beet("cnnsimilar", "title:none", status=1)
-    assert beet.errors == "error: cnnsimilar: no track matches the query\n"
+    assert beet("cnnsimilar", "title:none") == ""
+    assert "no track matches the query" in beet.errors
     beet("cnnsimilar", "--count", "0", status=1)
     assert beet.errors == "error: cnnsimilar: --count must be at least 1, not 0\n"

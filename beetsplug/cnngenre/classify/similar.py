@@ -38,10 +38,11 @@ def find_similar(
     """The tracks that are most like those with the ids, with how similar they are.
 
     Raises:
-        UserError: There is nothing to compare, or the cache is not used.
+        UserError: Nothing of this has been analysed, or the cache is not used.
     """
     if not ids:
-        raise UserError("cnnsimilar: no track matches the query")
+        session.warn("no track matches the query")
+        return []
     manifest = backbone_bundle().manifest
     finder = key_finder(manifest, session.options.time_limit)
     cache = session.cache()
