@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from genre_model.core.errors import GenreModelError
 
+PATIENCE_S = 2  # an opener that finds no program ends at once; some stay until theirs has ended
+
 
 def show(target: Path | str) -> None:
-    """Open a file, or the address of a page, in another program, and do not wait for that.
+    """Open a file, or the address of a page, in another program, and do not wait for its end.
 
     Raises:
-        GenreModelError: There is no such program.
+        GenreModelError: There is no such program, as far as that shows at once.
     """
     place = target if isinstance(target, str) else str(target.resolve())
     try:
@@ -22,11 +25,14 @@ def show(target: Path | str) -> None:
             os.startfile(place)
         else:
             opener = "open" if sys.platform == "darwin" else "xdg-open"
-            subprocess.Popen(
+            process = subprocess.Popen(
                 [opener, place],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+            with suppress(subprocess.TimeoutExpired):
+                if process.wait(PATIENCE_S):
+                    raise GenreModelError(f"cannot show {target}: {opener} finds no program for it")
     except OSError as error:
         raise GenreModelError(f"cannot show {target}: {error.strerror or error}") from error

@@ -383,7 +383,7 @@ def test_one_decision_after_the_other_is_undone_also_after_the_last_track(doubtf
     assert sorted(map(tuple, (file_genres(p) for p in beet.paths().values()))) == [(), ("Jazz",)]
 
 
-def test_a_decision_is_for_the_album_or_the_artist_where_that_is_asked(doubtful, tone):
+def test_a_decision_is_for_the_album_or_the_artist_where_that_is_asked(doubtful, tone, tmp_path):
     tone("Unsure", "Other", folder="music/b", album="B")
     tone("Unsure", "Alone", folder="music/c", album="C", artist="Somebody")
     beet = doubtful(Unsure_1=None, Unsure_2=None)
@@ -400,8 +400,15 @@ def test_a_decision_is_for_the_album_or_the_artist_where_that_is_asked(doubtful,
     ):
         assert line in session.output
     assert beet.genres() == {"Unsure_1": "Rock", "Unsure_2": "Rock", "Other": "", "Alone": ""}
-    session = Session(beet, "cnnreview").say("l", "r", "s", "s")
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text("#!/bin/sh\nexit 3\n")
+    opener.chmod(0o755)
+    (opener.parent / "open").symlink_to(opener)
+    path = f"{opener.parent}{os.pathsep}{os.environ['PATH']}"
+    session = Session(beet, "cnnreview", PATH=path).say("p", "l", "r", "s", "s")
     assert "skipped 2" in session.end()
+    assert re.search(r"cannot play .*open finds no program for it", session.output)
     assert "No other undecided track has this album." in session.output
     assert "No other undecided track has this artist." in session.output
 
