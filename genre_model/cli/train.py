@@ -32,7 +32,7 @@ from genre_model.data.tree_file import read_tree
 
 if TYPE_CHECKING:
     from genre_model.model.classifier import Classifier
-    from genre_model.training.flow import Extracted, TrainingOptions, TrainingPlan, TrainingResult
+    from genre_model.training.flow import Extracted, TrainingPlan, TrainingResult
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -144,7 +144,7 @@ def add_slicing_options(parser: argparse.ArgumentParser) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """Read labels, extract, evaluate, fit, write a bundle; print its figures and where it is."""
-    from genre_model.training.flow import plan_training
+    from genre_model.training.flow import plan_training, training_options
     from genre_model.training.networks.registry import find_architecture
 
     check_writable(options.output)
@@ -156,7 +156,13 @@ def run_train(options: argparse.Namespace) -> int:
     tracks, labelling = trainable(
         music, options.genres, options.min_tracks, tree, options.consolidate
     )
-    plan = plan_training(tracks, training_options(options), dropped=labelling.dropped, tree=tree)
+    others = not options.only_labelled and options.genres is None
+    plan = plan_training(
+        tracks,
+        training_options(options, others=others, split_by=options.split),
+        dropped=labelling.dropped,
+        tree=tree,
+    )
     if not options.json:
         say([*overview(tracks, labelling.dropped), *music.sentences()])
     result, failures = train(plan, options)
@@ -165,27 +171,6 @@ def run_train(options: argparse.Namespace) -> int:
     else:
         print_summary(result)
     return 0
-
-
-def training_options(options: argparse.Namespace) -> TrainingOptions:
-    """The choices of the command line."""
-    from genre_model.training.flow import TrainingOptions
-    from genre_model.training.slicing_overrides import SlicingOverrides
-
-    return TrainingOptions(
-        architecture=options.architecture,
-        aggregation=options.aggregation,
-        select_instances=options.select_instances,
-        play_history=options.play_history,
-        target_precision=options.target_precision,
-        seed=options.seed,
-        epochs=options.epochs,
-        split_by=options.split,
-        others=not options.only_labelled and options.genres is None,
-        slicing=SlicingOverrides(
-            options.band, options.position, options.slice_seconds, options.slices_per_song
-        ),
-    )
 
 
 def train(plan: TrainingPlan, options: argparse.Namespace) -> tuple[TrainingResult, list[str]]:

@@ -46,7 +46,7 @@ class Evidence:
         """(n_slices,) probability of a name without its subgenres."""
         return self.votes[:, self.names.index(name)]
 
-    def has_kinds(self, name: str) -> bool:
+    def has_subgenres(self, name: str) -> bool:
         """Whether subgenres of a name have votes of their own."""
         index = self.names.index(name)
         gain: Float64 = self.with_subgenres[:, index] - self.votes[:, index]

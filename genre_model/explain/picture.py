@@ -319,7 +319,7 @@ def legend(
     scores = {score.genre: score.probability for score in explanation.song.ranked}
     found = []
     for name, colour in colours.items():
-        label = f"{name}, all" if evidence.has_kinds(name) else name
+        label = f"{name}, all" if evidence.has_subgenres(name) else name
         found.append((label, percent(scores.get(name, 0.0)), colour))
     rest = 1 - float(evidence.votes.sum(axis=1).mean())
     if float(votes_of_others(evidence, colours).mean()) > UNSEEN:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationRule
@@ -77,6 +78,33 @@ class TrainingOptions:
             play_history=self.play_history,
             split_by=self.split_by,
         )
+
+
+def training_options(
+    choices: Any, *, others: bool, split_by: SplitBy | None = None
+) -> TrainingOptions:
+    """The options by the choices of a command line or a configuration.
+
+    Args:
+        choices: Has an attribute for each other option, of the same name, and for each of
+            :class:`SlicingOverrides`.
+        others: As in :class:`TrainingOptions`.
+        split_by: Likewise.
+    """
+    return TrainingOptions(
+        architecture=choices.architecture,
+        aggregation=choices.aggregation,
+        select_instances=choices.select_instances,
+        play_history=choices.play_history,
+        target_precision=choices.target_precision,
+        seed=choices.seed,
+        epochs=choices.epochs,
+        slicing=SlicingOverrides(
+            choices.band, choices.position, choices.slice_seconds, choices.slices_per_song
+        ),
+        others=others,
+        split_by=split_by,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +188,7 @@ def plan_training(
         dropped: Labels that are not used, for the report: label -> (tracks, why).
         target: The field that the model predicts.
         backbone: The bundle whose network a head is fitted on; the shipped one where None.
-        tree: Which genres are kinds of which: child -> parent, folded.
+        tree: Which genres are subgenres of which: child -> parent, folded.
         in_use: A model to compare the new one with, beside the backbone.
         name: Of the new bundle's folder; it goes by the time where None.
 

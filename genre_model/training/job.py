@@ -18,9 +18,9 @@ class TrainingJob:
     """Labelled tracks, the labels that are not used (label -> tracks, why), and the settings.
 
     ``target`` is the field that the model predicts.  ``tree`` (child -> parent, folded) says which
-    genres are kinds of which, ``others`` whether the shipped model's other genres stay answerable.
-    ``in_use`` is the model that is in use; ``name`` names the new one's folder, which else goes by
-    the time.
+    genres are subgenres of which, ``others`` whether the shipped model's other genres stay
+    answerable.  ``in_use`` is the model that is in use; ``name`` names the new one's folder, which
+    else goes by the time.
     """
 
     tracks: Sequence[LabelledTrack]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from genre_model.data.tracks import LabelledTrack
     from genre_model.model.bundle.store import Bundle
     from genre_model.model.classifier import Classifier, SongFeatures
-    from genre_model.training.flow import TrainingOptions, TrainingPlan, TrainingResult
+    from genre_model.training.flow import TrainingPlan, TrainingResult
 
 
 N_DETAILS = 5
@@ -88,7 +88,7 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     from genre_model.data.labels import LabelPolicy
     from genre_model.data.tracks import overview
     from genre_model.evaluation.page.sentences import summary
-    from genre_model.training.flow import plan_training
+    from genre_model.training.flow import plan_training, training_options
 
     options = session.options
     policy = LabelPolicy(
@@ -113,7 +113,9 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
         in_use = model_in_use(session, train_options.field)
         plan = plan_training(
             tracks,
-            training_options(train_options),
+            training_options(
+                train_options, others=train_options.others and train_options.classes is None
+            ),
             dropped=labelling.dropped,
             target=train_options.field,
             backbone=backbone_bundle(),
@@ -172,26 +174,6 @@ def free_name(session: Session, name: str | None) -> str | None:
     if name == SHIPPED_NAME or (session.folders.models / name).exists():
         raise UserError(f"cnntrain: there is a model {name} already")
     return name
-
-
-def training_options(options: TrainOptions) -> TrainingOptions:
-    """The engine's options of a training."""
-    from genre_model.training.flow import TrainingOptions
-    from genre_model.training.slicing_overrides import SlicingOverrides
-
-    return TrainingOptions(
-        architecture=options.architecture,
-        aggregation=options.aggregation,
-        select_instances=options.select_instances,
-        play_history=options.play_history,
-        target_precision=options.target_precision,
-        seed=options.seed,
-        epochs=options.epochs,
-        others=options.others and options.classes is None,
-        slicing=SlicingOverrides(
-            options.band, options.position, options.slice_seconds, options.slices_per_song
-        ),
-    )
 
 
 def run(session: Session, plan: TrainingPlan) -> TrainingResult:

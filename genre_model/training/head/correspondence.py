@@ -1,8 +1,8 @@
 """Which of a starting model's genres belong to which of the user's.
 
 Names come first, then the parts of names ("Pop/Rock"), then kinship: a genre of the user's covers
-the kinds of it that the user has no label for (Rock: Metal), and a kind that the starting model
-does not know (Bebop) gets a part of what it gives to the nearest genre that it knows (Jazz).
+the subgenres of it that the user has no label for (Rock: Metal), and a subgenre that the starting
+model does not know (Bebop) gets a part of what it gives to the nearest genre that it knows (Jazz).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Correspondence:
 
     ``shares`` (n_own_genres + 1, n_genres) as in :class:`StartingModel`.  ``answers``
     (n_own_genres, n_genres) are the part of them that the model would answer by itself: it never
-    answers a kind that it does not know.
+    answers a subgenre that it does not know.
     """
 
     genres: tuple[str, ...]
@@ -72,10 +72,10 @@ def correspond(
     known = {key(genre) for genre in own}
     owners = [owners_of(genre, labelled, parents, known) for genre in own]
     covering = {name for found in owners for name in found}
-    kinds: dict[int, list[str]] = {}
+    subgenres: dict[int, list[str]] = {}
     for name in labelled:
         place = None if name in covering else nearest(name, own, parents)
-        kinds.setdefault(len(own) if place is None else place, []).extend(
+        subgenres.setdefault(len(own) if place is None else place, []).extend(
             [] if name in covering else [name]
         )
     left = [genre for genre, found in zip(own, owners, strict=True) if not found]
@@ -85,12 +85,12 @@ def correspond(
     answers = np.zeros((len(own), len(genres)), np.float32)
     for row, genre in enumerate(own):
         holders = owners[row] or ([genre] if others else [])
-        takers = [*holders, *kinds.get(row, [])]
+        takers = [*holders, *subgenres.get(row, [])]
         for name in takers:
             shares[row, column[name]] = 1 / len(takers)
         for name in holders:
             answers[row, column[name]] = 1 / len(holders)
-    unknown = kinds.get(len(own), [])
+    unknown = subgenres.get(len(own), [])
     for name in unknown:
         shares[-1, column[name]] = 1 / (len(unknown) + 1)
     return Correspondence(genres, shares, answers)
@@ -111,7 +111,7 @@ def owners_of(
 
 
 def nearest(name: str, own: Sequence[str], parents: Mapping[str, str]) -> int | None:
-    """The place of the model's genre that a name is a kind of: by the tree, or its last words."""
+    """The place of the model's genre above a name: by the tree, or by its last words."""
     places = {key(genre): index for index, genre in enumerate(own)}
     plain = key(name)
     for ancestor in ancestry(plain, parents):
