@@ -177,7 +177,7 @@ class AudioFile:
         target = (self.stream.start_time or 0) + int(seconds / self.stream.time_base)
         try:
             self.container.seek(target, stream=self.stream, backward=True)
-        except av.FFmpegError:
+        except (av.FFmpegError, OverflowError):  # not there, or beyond all numbers
             return False
         return True
 

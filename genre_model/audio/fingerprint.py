@@ -54,10 +54,13 @@ def spread_packets(audio: AudioFile, duration_s: float) -> list[bytes] | None:
     for place in range(1, N_PLACES + 1):
         seconds = last_s * place / N_PLACES
         here = packets(audio, seconds)
-        some = [*(here if place == N_PLACES else itertools.islice(here, PLACE_PACKETS))]
-        if not some:
+        content, n_packets = hashlib.sha256(), 0  # the last place may be all of a large file
+        for packet in here if place == N_PLACES else itertools.islice(here, PLACE_PACKETS):
+            content.update(packet)
+            n_packets += 1
+        if not n_packets:
             return None
-        found += some
+        found.append(content.digest())
     return found
 
 
@@ -74,5 +77,5 @@ def packets(audio: AudioFile, seconds: float = 0.0) -> Iterator[bytes]:
                 yield bytes(packet)
     except av.error.ExitError as error:
         raise audio.deadline.exhausted() from error
-    except av.FFmpegError:  # what is behind is cut off
+    except (av.FFmpegError, OverflowError):  # what is behind is cut off, or cannot be
         return

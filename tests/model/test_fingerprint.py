@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from genre_model.audio import fingerprint
+from genre_model.audio.decode import AudioFile, open_audio
 from genre_model.audio.fingerprint import audio_fingerprint
 
 LONG_S = 12.0  # so that long songs need not be
@@ -91,3 +92,12 @@ def test_files_that_are_shorter_than_they_say_are_covered_wholly(tmp_path):
         path.write_bytes(content[: len(content) // 5])  # four seconds, of which a half is sound
         found.add(audio_fingerprint(path))
     assert len(found) == 2
+
+
+@pytest.mark.parametrize("kind", ["vorbis", "flac", "wav16"])
+def test_a_duration_beyond_all_numbers_is_no_bug(tmp_path, kind, monkeypatch):
+    path = write(tmp_path / "long", kind, silence(2.0, 44_100))
+    monkeypatch.setattr(AudioFile, "duration_s", property(lambda _: 1e14))
+    assert len(audio_fingerprint(path)) == 16
+    with open_audio(path, 16_000) as audio:
+        assert audio.window(10**25, 10**25 + 99) is None

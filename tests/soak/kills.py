@@ -117,10 +117,10 @@ def tagging(folder: Path, model: Path, forks: Forks) -> Campaign:
     scene = make_scene(folder / "tag", model)
 
     def finish(forks: Forks, undo_first: bool) -> list[str]:
-        found = commands(forks, scene, ("cnnundo")) if undo_first else []
+        found = commands(forks, scene, ("cnnundo",)) if undo_first else []
         found += scene.faults()
         found += commands(forks, scene, ("cnngenre",)) + scene.faults("new")
-        found += commands(forks, scene, ("cnnundo")) + scene.faults("old")
+        found += commands(forks, scene, ("cnnundo",)) + scene.faults("old")
         return found + [f"left: {path.name}" for path in scene.leftovers()]
 
     promise = "`beet cnngenre` is killed"
@@ -133,11 +133,11 @@ def undoing(folder: Path, model: Path, forks: Forks) -> Campaign:
     scene.keep()
 
     def finish(forks: Forks, _: bool) -> list[str]:
-        found = commands(forks, scene, ("cnnundo")) + scene.faults("old")
+        found = commands(forks, scene, ("cnnundo",)) + scene.faults("old")
         return found + [f"left: {path.name}" for path in scene.leftovers()]
 
     promise = "`beet cnnundo` is killed"
-    return Campaign(promise, ("cnnundo"), scene, scene.faults, finish)
+    return Campaign(promise, ("cnnundo",), scene, scene.faults, finish)
 
 
 def importing_as_is(folder: Path, model: Path, forks: Forks) -> Campaign:
@@ -155,7 +155,7 @@ def importing_as_is(folder: Path, model: Path, forks: Forks) -> Campaign:
 
     def finish(forks: Forks, _: bool) -> list[str]:
         found = commands(forks, scene, command) + scene.faults("new")
-        found += commands(forks, scene, ("cnnundo")) + scene.faults()
+        found += commands(forks, scene, ("cnnundo",)) + scene.faults()
         return found + [f"left: {path.name}" for path in scene.leftovers()]
 
     return Campaign("`beet import -A` is killed, `write_asis: yes`", command, scene, check, finish)
@@ -194,7 +194,7 @@ def importing(folder: Path, model: Path, forks: Forks) -> Campaign:
         for title, name in rows:
             path = work / "library" / Path(name.decode())
             found += copies_faults(tracks[title], path)
-        found += commands(forks, scene, ("cnnundo"))
+        found += commands(forks, scene, ("cnnundo",))
         return found + check()
 
     return Campaign("`beet import` is killed", command, scene, check, finish)
