@@ -33,7 +33,7 @@ def configured(beet, home):
         "directory": str(home.parent / "library"),
         "library": str(home / "library.db"),
         "import": {"copy": False, "write": False, "quiet": True},
-        "cnngenre": {"threads": 2, "auto": False, "write": False, "train": {"min_tracks": 4}},
+        "cnngenre": {"threads": 1, "auto": False, "write": False, "train": {"min_tracks": 4}},
     }
     return type(beet)(home, config)
 
@@ -51,7 +51,9 @@ def made(beet, tmp_path_factory, monkeypatch):
         if name == "labelled":
             home.mkdir()
             write_music(home.parent / "music")
-            output = configured(beet, home)("import", "-A", home.parent / "music")
+            beet_there = configured(beet, home)
+            output = beet_there("import", "-A", home.parent / "music")
+            beet_there("cnntrain", "--pretend")  # so that the features of all are in the cache
         else:
             labelled, _ = copy("labelled", home)
             output = labelled("cnntrain")
