@@ -28,7 +28,8 @@ from genre_model.training.scratch import slice_store
 from genre_model.training.scratch.checkpoint import CHECKPOINT
 from genre_model.training.scratch.learn import Events
 from genre_model.training.scratch.loop import Trainer
-from genre_model.training.scratch.slice_store import SliceForm, StoredTrack, slice_microbatches
+from genre_model.training.scratch.slice_pack import pack_slices, slice_microbatches
+from genre_model.training.scratch.slice_store import SliceForm, StoredTrack
 from genre_model.training.scratch.train import train_system
 
 pytestmark = pytest.mark.tensorflow
@@ -196,19 +197,19 @@ def test_the_export_takes_any_number_of_slices_and_answers_each_by_itself(train)
     np.testing.assert_allclose(apart, together, atol=1e-5)
 
 
-def test_the_export_equals_keras():
+def test_the_export_equals_keras(tmp_path):
     require_tensorflow("tiny")
-    model = Trainer(TINY.learner, SHAPE, 3, seed=2).model
+    model = Trainer(TINY.learner, SHAPE, 3, 2, tmp_path).model
     onnx = export_onnx(model)
     ours = onnx_logits(open_network(onnx), some_slices())
     np.testing.assert_allclose(ours, model(some_slices()).numpy(), atol=1e-4)
     check_export(ours, model, some_slices())
 
 
-def test_an_export_that_differs_is_refused():
+def test_an_export_that_differs_is_refused(tmp_path):
     require_tensorflow("tiny")
-    onnx = export_onnx(Trainer(TINY.learner, SHAPE, 3, seed=2).model)
-    other = Trainer(TINY.learner, SHAPE, 3, seed=3).model
+    onnx = export_onnx(Trainer(TINY.learner, SHAPE, 3, 2, tmp_path).model)
+    other = Trainer(TINY.learner, SHAPE, 3, 3, tmp_path).model
     with pytest.raises(GenreModelError, match="answers otherwise"):
         check_export(onnx_logits(open_network(onnx), some_slices()), other, some_slices())
 
@@ -243,8 +244,8 @@ from genre_model.training.keras_export import require_tensorflow
 require_tensorflow("quietly")
 import test_scratch
 
-def slow_microbatches(tracks, seed, epoch, *sizes):
-    for part in parts(tracks, seed, epoch, *sizes):
+def slow_microbatches(pack, seed, epoch, *sizes):
+    for part in parts(pack, seed, epoch, *sizes):
         yield part
         if epoch == 3:
             print("inside", flush=True)
@@ -390,14 +391,15 @@ def test_stored_slices_are_those_that_the_classifier_gets(train, tracks, slices_
     np.testing.assert_allclose(np.load(file), values, rtol=1e-3, atol=1e-6)
 
 
-def test_every_slice_comes_once_an_epoch_in_another_order(train, tracks, slices_folder):
+def test_every_slice_comes_once_an_epoch_in_another_order(train, tracks, slices_folder, tmp_path):
     train(epochs=1)
     stored = []
     for track in tracks:
         file, n_slices = slice_store.store_song(SliceForm.of(TINY), slices_folder, track.path)
         candidates = np.array([True, False, False])
         stored.append(StoredTrack(track, file, np.arange(n_slices), candidates))
-    epochs = [list(slice_microbatches(stored, 0, epoch, 40, 16)) for epoch in (1, 2)]
+    pack = pack_slices(stored, tmp_path / "pack")
+    epochs = [list(slice_microbatches(pack, 0, epoch, 40, 16)) for epoch in (1, 2)]
     everything = np.concatenate([np.load(track.file) for track in stored])
     for parts in epochs:
         assert [(len(slices), ends) for slices, _, ends in parts][:4] == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -25,6 +26,9 @@ from genre_model.training.scratch.slice_store import OnStep, SkippedTrack, Store
 
 Float32 = NDArray[np.float32]
 Ints = NDArray[np.intp]
+
+# The folder of the one file that a network learns from, below that of the checkpoint.
+PACK = "pack"
 
 Logits = Callable[[NDArray[np.floating]], Float32]
 
@@ -161,7 +165,7 @@ def train_by_gradients(
     """As :func:`learn`, for a network."""
     require_tensorflow(architecture.name)
     shape = slice_shape(architecture.spectrogram, architecture.slices)
-    trainer = Trainer(network, shape, len(tracks[0].candidates), seed)
+    trainer = Trainer(network, shape, len(tracks[0].candidates), seed, work / PACK)
     settings = settings_of(architecture, network, tracks, seed, trainer)
     progress, fresh_reason = restore(work, settings, trainer.variables)
     resumed_epochs = len(progress.history)
@@ -186,6 +190,7 @@ def train_by_gradients(
         return onnx
 
     trainer.forget_optimizer()  # its memory is wanted for the export
+    shutil.rmtree(work / PACK, ignore_errors=True)
     gc.collect()
     return TrainedNetwork(
         trainer.logits,

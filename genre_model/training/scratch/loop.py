@@ -8,6 +8,7 @@ little: other processors add up in another order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +22,15 @@ from genre_model.training.keras_export import compiled
 from genre_model.training.networks.base import Network
 from genre_model.training.scratch.checkpoint import Progress
 from genre_model.training.scratch.optimizer import make_optimizer
+from genre_model.training.scratch.slice_pack import (
+    SlicePack,
+    Slices,
+    pack_slices,
+    slice_microbatches,
+)
 from genre_model.training.scratch.slice_store import (
     OnStep,
     StoredTrack,
-    slice_microbatches,
     song_microbatches,
     unseen,
 )
@@ -45,8 +51,13 @@ SONG_RULE = AggregationSpec(rule="mean")
 class Trainer:
     """A network, its optimiser, and the sums of gradients over the parts of a batch."""
 
-    def __init__(self, network: Network, shape: tuple[int, ...], n_genres: int, seed: int) -> None:
-        """Build the network with initial weights that depend on the seed alone."""
+    def __init__(
+        self, network: Network, shape: tuple[int, ...], n_genres: int, seed: int, work: Path
+    ) -> None:
+        """Build the network with initial weights that depend on the seed alone.
+
+        The slices that are trained on are copied into one file of the folder ``work``.
+        """
         import keras
         import tensorflow as tf
 
@@ -59,13 +70,15 @@ class Trainer:
         self.model = network.build(shape, n_genres)
         self.optimizer = make_optimizer(spec, self.model.trainable_variables)
         self._sums = [tf.Variable(tf.zeros(v.shape)) for v in self.model.trainable_variables]
-        self.signature = (
-            tf.TensorSpec((None, *shape), tf.float16),
-            tf.TensorSpec((None, n_genres), tf.bool),
-        )
-        self._add = compiled(self._add_gradients, self.signature)
+        self._loss = tf.Variable(0.0, dtype=tf.float64)
+        self._shapes = (None, *shape), (None, n_genres)
+        self._work = work
+        self._pack: SlicePack | None = None
+        self._adders: dict[Any, Any] = {}
+        on_device = bool(tf.config.list_physical_devices("GPU"))
+        self.microbatch = spec.batch_size if on_device else spec.microbatch
         self._step = compiled(self._apply_sums, [tf.TensorSpec((), tf.float32)], fused=True)
-        self._infer = compiled(self._logits, self.signature[:1])
+        self._infer = compiled(self._logits, [tf.TensorSpec(self._shapes[0], tf.float16)])
 
     @property
     def variables(self) -> list[Any]:
@@ -74,7 +87,7 @@ class Trainer:
 
     def forget_optimizer(self) -> None:
         """Give back what only training needs: twice the memory of the weights, or more."""
-        del self.optimizer, self._sums, self._add, self._step
+        del self.optimizer, self._sums, self._adders, self._step, self._pack
 
     def forget_model(self) -> None:
         """Give back the memory of the weights; nothing can be done with the trainer any more."""
@@ -87,7 +100,7 @@ class Trainer:
         part = self.spec.batch_size
 
         def batches() -> Iterator[Float32]:
-            for slices, _, _ in slice_microbatches(tracks, self.seed, 0, part, part):
+            for slices, _, _ in slice_microbatches(self._packed(tracks), self.seed, 0, part, part):
                 yield slices.astype(np.float32)
 
         self.network.pretrain(self.model, batches, self.seed)
@@ -96,35 +109,50 @@ class Trainer:
         """One pass over all slices of the tracks; returns the mean loss."""
         import tensorflow as tf
 
+        dtype = tf.as_dtype(tracks[0].slices().dtype)
+        signature = tuple(
+            tf.TensorSpec(shape, kind)
+            for shape, kind in zip(self._shapes, (dtype, tf.bool), strict=True)
+        )
+        if dtype not in self._adders:
+            self._adders[dtype] = compiled(self._add_gradients, signature)
+        add = self._adders[dtype]
         dataset = tf.data.Dataset.from_generator(
             lambda: self._parts(tracks, epoch),
-            output_signature=(*self.signature, tf.TensorSpec((), tf.bool)),
+            output_signature=(*signature, tf.TensorSpec((), tf.bool)),
         )
         n_all = sum(len(track.indices) for track in tracks)
-        total, n_slices, gathered = 0.0, 0, 0
+        n_slices, gathered = 0, 0
+        self._loss.assign(0.0)
         for slices, candidates, ends_batch in dataset.prefetch(PREFETCHED_PARTS):
-            total += float(self._add(slices, candidates))
+            add(slices, candidates)
             n_slices += len(slices)
             gathered += len(slices)
             if ends_batch:
                 self._step(float(gathered))
                 gathered = 0
                 on_step(f"slices of epoch {epoch}", n_slices, n_all)
-        return total / n_slices
+        return float(self._loss) / n_slices
+
+    def _packed(self, tracks: Sequence[StoredTrack]) -> SlicePack:
+        """The slices of the training's tracks; they are the same in every call."""
+        if self._pack is None:
+            self._pack = pack_slices(tracks, self._work)
+        return self._pack
 
     def logits(self, slices: NDArray[np.floating]) -> Float32:
         """(n, *shape) slices of one song -> (n, n_genres)."""
-        part = len(slices) if self.network.whole_song else self.spec.microbatch
+        part = len(slices) if self.network.whole_song else self.microbatch
         parts = [slices[first : first + part] for first in range(0, len(slices), part)]
         return np.concatenate([self._infer(values.astype(np.float16)).numpy() for values in parts])
 
     def _parts(
         self, tracks: Sequence[StoredTrack], epoch: int
-    ) -> Iterator[tuple[NDArray[np.floating], Bools, bool]]:
+    ) -> Iterator[tuple[Slices, Bools, bool]]:
         if self.network.whole_song:
             return song_microbatches(tracks, self.seed, epoch, self.spec.batch_size)
         return slice_microbatches(
-            tracks, self.seed, epoch, self.spec.batch_size, self.spec.microbatch
+            self._packed(tracks), self.seed, epoch, self.spec.batch_size, self.microbatch
         )
 
     def _logits(self, slices: tf.Tensor) -> tf.Tensor:
@@ -132,8 +160,8 @@ class Trainer:
 
         return self.model(tf.cast(slices, tf.float32), training=False)
 
-    def _add_gradients(self, slices: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
-        """Add the gradients of a part to the sums; returns the sum of its losses."""
+    def _add_gradients(self, slices: tf.Tensor, candidates: tf.Tensor) -> None:
+        """Add the gradients of a part, and its losses, to the sums; the device alone knows them."""
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
@@ -145,7 +173,7 @@ class Trainer:
         gradients = tape.gradient(loss, self.model.trainable_variables)
         for total, gradient in zip(self._sums, gradients, strict=True):
             total.assign_add(gradient)
-        return loss
+        self._loss.assign_add(tf.cast(loss, tf.float64))
 
     def _apply_sums(self, n_slices: tf.Tensor) -> None:
         """One step of the optimiser with the mean of the gradients, and empty the sums."""

@@ -16,7 +16,7 @@ from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import AudioError, GenreModelError, reason
 from genre_model.core.files import digest, whole_file
 from genre_model.core.processes import WorkerPool
-from genre_model.core.specs import FrontEndSpec, SliceSpec
+from genre_model.core.specs import FrontEndSpec, SliceSpec, SoxSpec
 from genre_model.data.tracks import LabelledTrack
 from genre_model.extraction.tasks import in_order
 from genre_model.features.frontend import slices_of
@@ -46,7 +46,7 @@ class SkippedTrack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredTrack:
-    """A track whose slices lie in ``file``, (n_slices, *shape) float16, or float32.
+    """A track whose slices lie in ``file``, (n_slices, *shape) uint8, float16 or float32.
 
     ``indices`` (n,) are those that are used, in order; ``candidates`` (n_genres,) the
     genres that the track's label leaves open.
@@ -130,7 +130,8 @@ def check_parts(tracks: Sequence[StoredTrack], *, with_validation: bool = True) 
 class SliceForm:
     """What an architecture's slices are like; it can be sent to a worker, unlike the architecture.
 
-    ``exact`` slices are kept as float32, others as float16.
+    ``exact`` slices are kept as float32; grey levels, which are whole numbers, as uint8; others as
+    float16.
     """
 
     spectrogram: FrontEndSpec
@@ -143,6 +144,14 @@ class SliceForm:
         exact = isinstance(architecture.learner, Estimator)
         return cls(architecture.spectrogram, architecture.slices, exact)
 
+    @property
+    def dtype(self) -> type[np.float32 | np.float16 | np.uint8]:
+        """What the slices are kept as: gradients want no more, and it is faster from disk."""
+        if self.exact:
+            return np.float32
+        grey = isinstance(self.spectrogram, SoxSpec) and self.slices.transform == "spectrogram"
+        return np.uint8 if grey else np.float16
+
 
 def store_song(form: SliceForm, folder: Path, path: Path) -> tuple[Path, int] | str:
     """The file of a track's slices and their number, computed if need be; or why there is none.
@@ -154,7 +163,7 @@ def store_song(form: SliceForm, folder: Path, path: Path) -> tuple[Path, int] | 
         statuses = [file.stat() for file in song_files(path)]
     except OSError as error:
         return reason(error)
-    specs = msgspec.json.encode((form.spectrogram, form.slices, form.exact))
+    specs = msgspec.json.encode((form.spectrogram, form.slices, form.dtype.__name__))
     identity = " ".join(f"{status.st_size} {status.st_mtime_ns}" for status in statuses).encode()
     name = digest(specs, identity, os.fsencode(path.absolute()))
     file = folder / f"{name}.npy"
@@ -164,34 +173,12 @@ def store_song(form: SliceForm, folder: Path, path: Path) -> tuple[Path, int] | 
                 slices = slices_of(path, form.spectrogram, form.slices)
         except AudioError as error:
             return str(error)
-        # Gradients are not so particular, and half the size is twice the speed from disk.
-        dtype = np.float32 if form.exact else np.float16
-        extracted = [piece.values.astype(dtype) for piece in slices if not piece.silent]
+        extracted = [piece.values.astype(form.dtype) for piece in slices if not piece.silent]
         if not extracted:
             return "silent"
         with whole_file(file) as target:
             np.save(target, np.stack(extracted))
     return file, len(np.load(file, mmap_mode="r"))
-
-
-def slice_microbatches(
-    tracks: Sequence[StoredTrack], seed: int, epoch: int, batch_size: int, part: int
-) -> Iterator[tuple[NDArray[np.floating], Bools, bool]]:
-    """All slices of the tracks in this epoch's order, read from disk as they are needed.
-
-    Yields:
-        (n, *shape) slices, their (n, n_genres) candidates, and whether a batch ends with them;
-        n is at most ``part``.
-    """
-    places = [(track, index) for track in tracks for index in track.indices.tolist()]
-    order = np.random.default_rng([seed, epoch]).permutation(len(places))
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        for first in range(0, len(batch), part):
-            chosen = [places[place] for place in batch[first : first + part]]
-            slices = [np.load(track.file, mmap_mode="r")[index] for track, index in chosen]
-            candidates = np.stack([track.candidates for track, _ in chosen])
-            yield np.stack(slices), candidates, first + part >= len(batch)
 
 
 def song_microbatches(
@@ -200,7 +187,7 @@ def song_microbatches(
     """The same by whole songs: the slices of one are in order, and a batch is ``batch_size`` songs.
 
     Yields:
-        As :func:`slice_microbatches`; n is the song's number of slices.
+        As :func:`.slice_pack.slice_microbatches`; n is the song's number of slices.
     """
     order = np.random.default_rng([seed, epoch]).permutation(len(tracks))
     for number, place in enumerate(order.tolist(), start=1):
