@@ -25,7 +25,7 @@ Float32 = NDArray[np.float32]
 PIECE_S = PIECE_SAMPLES / RATE_HZ
 LEAST_S = 1.0
 MAX_OF_FILE = 12
-MAX_SHORT = 40  # of a package's files shorter than a piece: effects, loops, spoken lines
+MAX_SHORT = 8  # of a package's files shorter than a piece: effects, loops, spoken lines
 SUFFIXES = {".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav"}
 
 

@@ -44,10 +44,19 @@ def build(shape: tuple[int, ...], n_genres: int) -> keras.Model:
     """The network from (n, frames, n_mels) slices to (n, n_genres) logits."""
     import keras
 
+    slices = keras.Input(shape, name="slices")
+    embedding = embedding_of(slices)
+    logits = keras.layers.Dense(n_genres, name="logits")(keras.layers.Dropout(DROPOUT)(embedding))
+    return keras.Model(slices, logits, name="finetune")
+
+
+def embedding_of(slices: Any) -> Any:
+    """(n, frames, n_mels) -> (n, 200), by layers with the shipped network's weights."""
+    import keras
+
     layers, ops = keras.layers, keras.ops
     weights = shipped_weights()
-    slices = keras.Input(shape, name="slices")
-    image = layers.Reshape((*shape, 1))(slices)
+    image = layers.Reshape((*slices.shape[1:], 1))(slices)
     image = image * weights["normalised_scale"].item() + weights["normalised_shift"].item()
     front = layers.Concatenate()([front_end(image, weights, k) for k in range(N_FRONT_ENDS)])
     first, second, third = (f"midend{k}" for k in MID_LAYERS)
@@ -59,8 +68,7 @@ def build(shape: tuple[int, ...], n_genres: int) -> keras.Model:
     dense = layers.Dense(N_DENSE, activation="relu", name="dense")
     embedding = affine(dense(pooled), weights, "embedding")
     dense.set_weights([weights["dense_kernel"], weights["dense_bias"]])
-    logits = layers.Dense(n_genres, name="logits")(layers.Dropout(DROPOUT)(embedding))
-    return keras.Model(slices, logits, name="finetune")
+    return embedding
 
 
 def front_end(image: Any, weights: Weights, index: int) -> Any:

@@ -1,0 +1,183 @@
+"""The shipped model's own head with tag groups among its inputs, against the head without.
+
+    python -m shipped_model.distillation.head_study WORK MUSIC NETWORK --teachers FOLDER [--seeds 3]
+
+Five folds by artist, as ``tag_layer`` has them, and the layer of ``tag_layer`` from packages and the
+clips of the training artists.  *Right* is as in the model's report: what the label leaves open.  A
+group's prior is its own genre, where ``prior`` is 1, or nothing.  Five minutes for three seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.specs import AggregationSpec
+from genre_model.evaluation.metrics import one_hot, ratio_interval
+from genre_model.model.vocabulary import Vocabulary
+from shipped_model.choice import THRESHOLD
+from shipped_model.clips import Clips, label_clips, read_rows
+from shipped_model.distillation.groups import audioset_groups, class_names
+from shipped_model.distillation.protocol import N_FOLDS, Task, artist_folds
+from shipped_model.distillation.store import open_labels
+from shipped_model.distillation.tag_layer import (
+    EAR,
+    Layers,
+    chosen,
+    material_of,
+    places_of_clips,
+    places_of_music,
+)
+from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
+from shipped_model.head import HeadSettings, Indices, Prior, fit_on, tag_prior
+from shipped_model.scoring import score
+from shipped_model.settings import read_settings, vocabulary_of
+
+Float64 = NDArray[np.float64]
+
+SPEC = AggregationSpec("product", 1.0, -1.75, THRESHOLD)  # no matter which, for what leads
+BALANCE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A head.
+
+    Attributes:
+        ridge: Its pull to the prior.
+        groups: Outputs of ``tag_layer`` among its inputs.
+        source: Who says them: ``true``, or what the layer was learned from.
+        prior: The weight of a group for its own genre that the head is pulled to.
+    """
+
+    ridge: float
+    groups: tuple[str, ...] = ()
+    source: str = ""
+    prior: float = 0.0
+
+
+BOTH = ("mn04 groups", "yamnet groups")
+RIDGES = (0.3, 0.1, 0.03, 0.01)
+VARIANTS = [
+    *(Variant(ridge) for ridge in RIDGES),
+    *(
+        Variant(ridge, groups, source, prior)
+        for source in ("both", "true")
+        for groups in (BOTH[:1], BOTH)
+        for ridge, prior in ((0.3, 0.0), (0.3, 1.0), (0.1, 1.0), (0.03, 0.0), (0.03, 1.0))
+    ),
+]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    for name in ("work", "music", "network"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--teachers", type=Path, default=teachers_folder())
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    if options.teachers is None:
+        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
+    labels, rows = open_labels(options.work / "labels"), read_rows(options.music)
+    everything, settings = material_of(labels, options.teachers), read_settings()
+    material = chosen(everything, places_of_clips(labels, rows))
+    layers = Layers(material, chosen(everything, places_of_music(labels)))
+    embedding = [row[None].astype(np.float32) for row in material.outputs[EAR]]
+    study = Study(
+        label_clips(rows, embedding, settings),
+        tag_prior(options.network, settings),
+        list(audioset_groups(class_names(options.teachers / "audioset_labels.csv"))),
+        layers,
+    )
+    right = partial(study.right, vocabulary_of(study.clips.genres, settings.parents), options.seeds)
+    for line in table(study.clips, right):
+        print(line, flush=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What all variants share.
+
+    Attributes:
+        clips: With embeddings as their features.
+        prior: Of the embedding.
+        names: The genres of the groups.
+        layers: What says the groups.
+    """
+
+    clips: Clips
+    prior: Prior
+    names: list[str]
+    layers: Layers
+
+    def right(self, vocabulary: Vocabulary, n_seeds: int, variant: Variant) -> Float64:
+        """How often each clip is right, (n_clips,), by heads without its artist."""
+        task = Task(
+            np.arange(len(self.clips.labels)),
+            np.array(self.clips.labels),
+            np.array(self.clips.artists),
+        )
+        found = np.zeros((n_seeds, len(task.clips)))
+        for seed in range(n_seeds):
+            for train, tested in artist_folds(task, seed, N_FOLDS):
+                clips, prior = self.extended(variant, train)
+                head = fit_on(clips, train, prior, HeadSettings(variant.ridge, BALANCE))
+                logits = head.logits(clips.means[tested].astype(np.float32))
+                found[seed, tested] = score(clips, tested, logits, SPEC, vocabulary).right
+        shares: Float64 = found.mean(axis=0)
+        return shares
+
+    def extended(self, variant: Variant, train: Indices) -> tuple[Clips, Prior]:
+        """The clips with standardised groups among their features, and the prior of these."""
+        clips, prior = self.clips, self.prior
+        for name in variant.groups:
+            values = self.layers.features(name, variant.source)(train)
+            values = (values - values[train].mean(axis=0)) / values[train].std(axis=0)
+            features = [
+                np.concatenate([old, new[None]], axis=1)
+                for old, new in zip(clips.features, values.astype(np.float32), strict=True)
+            ]
+            clips = replace(clips, features=features)
+            own = variant.prior * np.stack(
+                [clips.tree[:, clips.genres.index(genre)] for genre in self.names]
+            )
+            prior = Prior(
+                with_rows(prior.all_tags, own), with_rows(prior.leading_tag, np.zeros_like(own))
+            )
+        return clips, prior
+
+
+def with_rows(layer: Float64, rows: Float64) -> Float64:
+    """More rows of weights, before the last, which has the biases."""
+    return np.concatenate([layer[:-1], rows, layer[-1:]])
+
+
+def table(clips: Clips, right: partial[Float64]) -> Iterator[str]:
+    """Songs right by variant, and the gain over the best head without groups."""
+    shares = {variant: right(variant) for variant in VARIANTS}
+    base = shares[max((v for v in VARIANTS if not v.groups), key=lambda v: shares[v].mean())]
+    sets = sorted(set(clips.sets))
+    columns = one_hot(clips.labels)
+    yield "| ridge | groups | by | prior | " + " | ".join(sets) + " | gain, all | balanced |"
+    yield "|---|---|---|---|" + "---|" * (len(sets) + 2)
+    for variant, share in shares.items():
+        change = share - base
+        songs = ratio_interval(change, np.ones(len(change)), clips.artists)
+        balanced = ratio_interval(change[:, None] * columns, columns, clips.artists)
+        cells = [str(variant.ridge), ", ".join(variant.groups), variant.source, str(variant.prior)]
+        cells += [f"{share[clips.sets == name].mean():.3f}" for name in sets]
+        cells += [
+            f"{each.value:+.3f} [{each.low:+.3f}, {each.high:+.3f}]" for each in (songs, balanced)
+        ]
+        yield "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Train a student on the labels; kill it and start it again at any time.
+
+    python -m shipped_model.distillation.train_student WORK RUN --music MUSIC --teachers FOLDER
+        [--kind branch] [--epochs 60] [--steps 250] [--mixed]
+
+RUN is a folder for the student (``student.keras``), its scales and its log (``log.csv``); after a kill
+the training goes on from the last whole epoch, with all labels that there are by then.  The clips of
+MUSIC's kept-out artists (``shipped_model.clips.fitted_half``) are not used.  An epoch of 250
+steps of eight pieces takes five minutes of one core for ``branch``, and eight times that for ``whole``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genre_model.training.keras_export import require_tensorflow
+from shipped_model.clips import fitted_half, read_rows, without_features
+from shipped_model.distillation.groups import audioset_groups, class_names
+from shipped_model.distillation.store import open_labels
+from shipped_model.distillation.student import Kind, build
+from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
+from shipped_model.distillation.training_data import (
+    TARGETS,
+    Arrays,
+    Indices,
+    Pieces,
+    Scale,
+    divided,
+    open_pieces,
+    read_scales,
+    scales_of,
+    shuffled,
+    write_scales,
+)
+from shipped_model.settings import read_settings
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+CLIP_NORM, WEIGHT_DECAY = 1.0, 1e-4
+# The learning rate falls to nothing along a cosine; a network that is trained already starts lower.
+LEARNING_RATES: dict[Kind, float] = {"branch": 2e-3, "whole": 5e-4}
+
+
+def main() -> None:
+    """Train until all epochs are done."""
+    options = parse()
+    require_tensorflow("a student")
+    import keras
+
+    if options.mixed:
+        keras.mixed_precision.set_global_policy("mixed_float16")
+    groups = audioset_groups(class_names(options.teachers / "yamnet_labels.csv"))
+    pieces = open_pieces(open_labels(options.work / "labels"), groups)
+    training, validation = divided(pieces.labelled, kept_out_artists(options.music))
+    print(f"{len(training)} pieces to train on, {len(validation)} to validate", flush=True)
+    scales = kept_scales(options.run, pieces, training)
+    model = compiled(options.kind, options.epochs * options.steps)
+    # Another order after a restart, so that it does not begin with the same pieces again.
+    seed = int.from_bytes(os.urandom(4), "little")
+    model.fit(
+        batches(pieces, scales, shuffled(training, seed), options.kind, options.batch).repeat(),
+        epochs=options.epochs,
+        steps_per_epoch=options.steps,
+        validation_data=batches(pieces, scales, validation, options.kind, options.batch),
+        callbacks=callbacks(options.run),
+        shuffle=False,
+        verbose=2,
+    )
+
+
+def parse() -> argparse.Namespace:
+    """The command's options."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--music", type=Path, required=True)
+    parser.add_argument("--teachers", type=Path, default=teachers_folder())
+    parser.add_argument("--kind", choices=("branch", "whole"), default="branch")
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--batch", type=int, default=8, help="pieces of ten slices")
+    parser.add_argument("--mixed", action="store_true", help="mixed precision, for a GPU")
+    options = parser.parse_args()
+    if options.teachers is None:
+        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
+    return options
+
+
+def kept_out_artists(music: Path) -> frozenset[str]:
+    """The artists that the shipped model's report is on."""
+    rows = read_rows(music)
+    half = fitted_half(without_features(rows, read_settings()))
+    return frozenset(row["artist"] for row, fitted in zip(rows, half, strict=True) if not fitted)
+
+
+def kept_scales(run: Path, pieces: Pieces, training: Indices) -> dict[str, Scale]:
+    """Those of the first start, so that a student goes on with what it knows."""
+    file = run / "scales.npz"
+    if not file.exists():
+        run.mkdir(parents=True, exist_ok=True)
+        write_scales(file, scales_of(pieces, training))
+    return read_scales(file)
+
+
+def compiled(kind: Kind, n_steps: int) -> keras.Model:
+    """A student with its optimiser."""
+    import keras
+
+    model = build(kind, TARGETS)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, n_steps, warmup_target=LEARNING_RATES[kind], warmup_steps=min(200, n_steps // 10)
+    )
+    model.compile(
+        keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY, clipnorm=CLIP_NORM),
+        loss=dict.fromkeys(TARGETS, "mse"),
+        loss_weights={name: target.weight for name, target in TARGETS.items()},
+    )
+    return model
+
+
+def batches(
+    pieces: Pieces, scales: Mapping[str, Scale], places: Any, kind: Kind, size: int
+) -> tf.data.Dataset:
+    """Batches of inputs and standardised targets, in the order of the places."""
+    import tensorflow as tf
+
+    def generated() -> Iterator[tuple[Arrays, Arrays]]:
+        for place in places:
+            inputs = pieces.inputs(place)
+            if kind == "whole":
+                del inputs["frozen"]
+            yield inputs, pieces.standardised_targets(place, scales)
+
+    inputs, targets = next(iter(generated()))
+
+    def signature(arrays: Arrays) -> dict[str, tf.TensorSpec]:
+        return {name: tf.TensorSpec(values.shape, np.float32) for name, values in arrays.items()}
+
+    dataset = tf.data.Dataset.from_generator(
+        generated, output_signature=(signature(inputs), signature(targets))
+    )
+    return dataset.batch(size).prefetch(2)
+
+
+def callbacks(run: Path) -> list[keras.callbacks.Callback]:
+    """What makes a training resumable, and its log."""
+    import keras
+
+    return [
+        keras.callbacks.BackupAndRestore(str(run / "backup"), delete_checkpoint=False),
+        keras.callbacks.ModelCheckpoint(str(run / "student.keras")),
+        keras.callbacks.CSVLogger(str(run / "log.csv"), append=True),
+    ]
+
+
+if __name__ == "__main__":
+    main()

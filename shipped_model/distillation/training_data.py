@@ -1,0 +1,158 @@
+"""What a student is given and what it is to say, from the labels on disk."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.model.bundle.arrays import npz
+from shipped_model.distillation.groups import Groups
+from shipped_model.distillation.store import Float16, Labelled, Labels
+from shipped_model.distillation.student import Target
+
+Float32 = NDArray[np.float32]
+Indices = NDArray[np.intp]
+Arrays = dict[str, Float32]
+
+# AudioSet's classes about music: speech, the human voice as an instrument, all of music.
+MUSIC_CLASSES = (0, *range(24, 37), *range(137, 283))
+TARGETS = {
+    "mn04_logits": Target(len(MUSIC_CLASSES), 1.0),
+    "mn04_features": Target(384, 1.0),
+    "yamnet_groups": Target(12, 0.5),
+    "fcn_embedding": Target(64, 1.0, of_piece=True),
+    "fcn_logits": Target(50, 0.5, of_piece=True),
+}
+VALIDATION_FILES = 20  # one of so many of the packages' files is kept for validation
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """The mean and deviation of each number of a target, or of several."""
+
+    mean: Float32
+    deviation: Float32
+
+    def standardised(self, values: Float32) -> Float32:
+        """With mean 0 and deviation 1."""
+        return (values - self.mean) / self.deviation
+
+    def original(self, values: Float32) -> Float32:
+        """The inverse."""
+        return values * self.deviation + self.mean
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """All labelled pieces; the spectrograms stay on disk.
+
+    Attributes:
+        log_mel: Of each shard (n, 10, 187, 96), memory-mapped.
+        frozen: (n, 10, 714), the shipped network's pooled layer and embedding.
+        targets: By name, (n, 10, n_target) or (n, n_target).
+        labelled: Where each comes from.
+    """
+
+    log_mel: Sequence[Float16]
+    frozen: Float16
+    targets: Mapping[str, Float16]
+    labelled: Sequence[Labelled]
+
+    def inputs(self, piece: int) -> Arrays:
+        """What a student is given of a piece."""
+        shard, place = self.place(piece)
+        return {
+            "log_mel": self.log_mel[shard][place].astype(np.float32),
+            "frozen": self.frozen[piece].astype(np.float32),
+        }
+
+    def place(self, piece: int) -> tuple[int, int]:
+        """The shard of a piece and its place there."""
+        for shard, arrays in enumerate(self.log_mel):
+            if piece < len(arrays):
+                return shard, piece
+            piece -= len(arrays)
+        raise IndexError(piece)
+
+    def standardised_targets(self, piece: int, scales: Mapping[str, Scale]) -> Arrays:
+        """What a student is to say of a piece."""
+        return {
+            name: scales[name].standardised(values[piece].astype(np.float32))
+            for name, values in self.targets.items()
+        }
+
+
+def open_pieces(labels: Labels, yamnet_groups: Groups) -> Pieces:
+    """Memory-map the spectrograms, read the rest."""
+
+    def joined(name: str) -> Float16:
+        return np.concatenate(list(labels.arrays(name)))
+
+    groups = [
+        np.stack([part[..., places].max(axis=-1) for places in yamnet_groups.values()], axis=-1)
+        for part in labels.arrays("yamnet_logits")
+    ]
+    music = [part[..., list(MUSIC_CLASSES)] for part in labels.arrays("mn04_logits")]
+    return Pieces(
+        list(labels.arrays("log_mel")),
+        np.concatenate([joined("pooled"), joined("embedding")], axis=-1),
+        {
+            "mn04_logits": np.concatenate(music),
+            "mn04_features": joined("mn04_features"),
+            "yamnet_groups": np.concatenate(groups),
+            "fcn_embedding": joined("fcn_embedding"),
+            "fcn_logits": joined("fcn_logits"),
+        },
+        labels.pieces,
+    )
+
+
+def divided(labelled: Sequence[Labelled], barred: frozenset[str]) -> tuple[Indices, Indices]:
+    """What is trained on, and what of the packages is kept for validation.
+
+    Args:
+        labelled: All pieces.
+        barred: Artists whose clips are in neither.
+    """
+    training: list[int] = []
+    validation: list[int] = []
+    for place, each in enumerate(labelled):
+        name = f"{each.piece.source}/{Path(each.piece.path).name}"
+        if each.piece.artist in barred:
+            continue
+        kept = each.piece.source != "clips" and zlib.crc32(name.encode()) % VALIDATION_FILES == 0
+        (validation if kept else training).append(place)
+    return np.array(training, np.intp), np.array(validation, np.intp)
+
+
+def scales_of(pieces: Pieces, places: Indices) -> dict[str, Scale]:
+    """Of each target, over some pieces and all their slices."""
+    found = {}
+    for name, values in pieces.targets.items():
+        rows = values[places].astype(np.float32).reshape(-1, values.shape[-1])
+        found[name] = Scale(rows.mean(axis=0), rows.std(axis=0) + np.float32(1e-3))
+    return found
+
+
+def write_scales(file: Path, scales: Mapping[str, Scale]) -> None:
+    """Keep them beside the student."""
+    both = {name: np.stack([scale.mean, scale.deviation]) for name, scale in scales.items()}
+    file.write_bytes(npz(**both))
+
+
+def read_scales(file: Path) -> dict[str, Scale]:
+    """Those that were kept."""
+    with np.load(file) as stored:
+        return {name: Scale(*stored[name]) for name in stored.files}
+
+
+def shuffled(places: Indices, seed: int) -> Iterator[int]:
+    """The places for ever, in a new order each time round."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield from rng.permutation(places).tolist()
