@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -65,11 +65,16 @@ def main() -> None:
     model = compiled(options.kind, options.epochs * options.steps)
     # Another order after a restart, so that it does not begin with the same pieces again.
     seed = int.from_bytes(os.urandom(4), "little")
+
+    def data(places: Iterable[int]) -> tf.data.Dataset:
+        return batches(pieces, scales, places, options.kind, options.batch).repeat()
+
     model.fit(
-        batches(pieces, scales, shuffled(training, seed), options.kind, options.batch).repeat(),
+        data(shuffled(training, seed)),
         epochs=options.epochs,
         steps_per_epoch=options.steps,
-        validation_data=batches(pieces, scales, validation, options.kind, options.batch),
+        validation_data=data(validation.tolist()),
+        validation_steps=-(-len(validation) // options.batch),
         callbacks=callbacks(options.run),
         shuffle=False,
         verbose=2,
@@ -127,7 +132,7 @@ def compiled(kind: Kind, n_steps: int) -> keras.Model:
 
 
 def batches(
-    pieces: Pieces, scales: Mapping[str, Scale], places: Any, kind: Kind, size: int
+    pieces: Pieces, scales: Mapping[str, Scale], places: Iterable[int], kind: Kind, size: int
 ) -> tf.data.Dataset:
     """Batches of inputs and standardised targets, in the order of the places."""
     import tensorflow as tf
