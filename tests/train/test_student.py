@@ -79,6 +79,8 @@ def test_the_whole_student_begins_as_the_shipped_network():
     assert all(layer.trainable for layer in model.layers)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # the log of what is killed
 def test_a_training_goes_on_after_a_kill(work, tmp_path, monkeypatch):
     require_tensorflow("a student")
     import keras
