@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from genre_model.training.experiments.markdown import as_text
+from genre_model.training.experiments.results.markdown import as_text
 
 RESULTS = Path(__file__).parent / "results"
 MAIN = "paper"

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from beetsplug.cnngenre.classify.similar_index import (
+from beetsplug.cnngenre.beyond_genres.similar_index import (
     N_FEATURES,
     Index,
     tracks_in,

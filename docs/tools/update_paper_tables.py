@@ -15,7 +15,7 @@ from pathlib import Path
 
 from result_blocks import DOCS, PICTURES, fill
 
-from genre_model.training.experiments.markdown import as_markdown
+from genre_model.training.experiments.results.markdown import as_markdown
 
 RESULTS = DOCS.parent / "studies" / "results"
 

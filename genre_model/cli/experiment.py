@@ -22,7 +22,7 @@ from genre_model.data.tracks import LabelledTrack
 
 if TYPE_CHECKING:
     from genre_model.training.experiments.condition import Condition
-    from genre_model.training.experiments.outcome import Outcome
+    from genre_model.training.experiments.results.outcome import Outcome
     from genre_model.training.experiments.wishes import Wishes
 
 # A training takes three times the arithmetic of answering, and reaches a part of what a product of
@@ -212,7 +212,7 @@ def run_all(
 
 def one_line(condition: Condition, seed: int, outcome: Outcome, seconds: float) -> str:
     """What came of one training."""
-    from genre_model.training.experiments.figures import songs_right
+    from genre_model.training.experiments.results.figures import songs_right
 
     share = songs_right(outcome.test).mean()
     return f"{condition.name}, seed {seed}: {share:.1%} of songs right, {seconds:.0f} s"

@@ -26,7 +26,10 @@ from genre_model.training.experiments.division import (
     share_of,
     shuffled,
 )
-from genre_model.training.experiments.figures import (
+from genre_model.training.experiments.fusion import fusion
+from genre_model.training.experiments.protocol import Judge
+from genre_model.training.experiments.relabel import relabelled
+from genre_model.training.experiments.results.figures import (
     area_under_curve,
     brier_score,
     detectable_effect,
@@ -35,18 +38,15 @@ from genre_model.training.experiments.figures import (
     paired_difference,
     top_two,
 )
-from genre_model.training.experiments.fusion import fusion
-from genre_model.training.experiments.markdown import as_text
-from genre_model.training.experiments.outcome import (
+from genre_model.training.experiments.results.markdown import as_text
+from genre_model.training.experiments.results.outcome import (
     Answers,
     Facts,
     Outcome,
     packed,
     read_outcome,
 )
-from genre_model.training.experiments.protocol import Judge
-from genre_model.training.experiments.relabel import relabelled
-from genre_model.training.experiments.tables import compared, side_by_side, votes
+from genre_model.training.experiments.results.tables import compared, side_by_side, votes
 from genre_model.training.experiments.wishes import Wishes
 from genre_model.training.experiments.write import Music, as_svg, write_results
 from genre_model.training.scratch.slice_store import StoredTrack

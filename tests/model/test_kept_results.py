@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from genre_model.training.experiments.catalogue import EXPERIMENTS
-from genre_model.training.experiments.markdown import as_markdown
+from genre_model.training.experiments.results.markdown import as_markdown
 
 ROOT = Path(__file__).parents[2]
 KEPT = sorted((ROOT / "studies" / "results").glob("*.json"))

@@ -12,7 +12,7 @@ import pytest
 from labelled_library import bundles, models
 from plugin_files import file_genres
 
-from beetsplug.cnngenre.classify.models import is_whole
+from beetsplug.cnngenre.models.bundles import is_whole
 from genre_model.model.bundle.store import load_bundle
 
 EDIT = ("modify", "-y")

@@ -19,12 +19,12 @@ from beetsplug.cnngenre.classify.context import (
     grouped,
 )
 from beetsplug.cnngenre.classify.labels import play_history_of
-from beetsplug.cnngenre.classify.models import find_bundle
 from beetsplug.cnngenre.classify.several import Several
 from beetsplug.cnngenre.classify.tasks import Outcome, Task, file_of, look_ahead
 from beetsplug.cnngenre.classify.upcoming import AheadPool, Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.library import Tracks
+from beetsplug.cnngenre.models.bundles import find_bundle
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.fields import (
     check_target,

@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from beetsplug.cnngenre.classify.models import backbone_bundle
 from beetsplug.cnngenre.classify.tasks import Task
 from beetsplug.cnngenre.classify.trees import arrangement_of
 from beetsplug.cnngenre.config import GENRES, Options
+from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.tagging.fields import memorable
 from genre_model.data.genre_tree import Arrangement
 from genre_model.model.bundle.manifest import Manifest

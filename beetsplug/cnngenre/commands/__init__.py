@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from beets import ui
 
-from beetsplug.cnngenre.commands import (
-    compare,
-    errors,
-    explain,
-    genre,
-    models,
-    moods,
-    review,
-    similar,
-    spelling,
-    stats,
-    train,
-    undo,
-)
+from beetsplug.cnngenre.commands import genre, moods, review, spelling, train, undo
+from beetsplug.cnngenre.commands.read_only import compare, errors, explain, models, similar, stats
 from beetsplug.cnngenre.session import Setup
 
 MODULES = (

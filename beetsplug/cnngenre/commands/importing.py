@@ -89,7 +89,7 @@ class ImportStage:
 
     def _give_moods(self, session: Session, task: ImportTask) -> None:
         """The task's tracks get their moods, in the library."""
-        from beetsplug.cnngenre.classify.moods import give_moods
+        from beetsplug.cnngenre.beyond_genres.moods import give_moods
 
         try:
             give_moods(session, task.imported_items())

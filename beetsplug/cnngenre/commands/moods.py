@@ -37,7 +37,7 @@ def command(setup: Setup) -> ui.Subcommand:
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts))
-        from beetsplug.cnngenre.classify.moods import Moods, UndoMoods
+        from beetsplug.cnngenre.beyond_genres.moods import Moods, UndoMoods
         from beetsplug.cnngenre.library import find_tracks
         from beetsplug.cnngenre.mood_field import add_mood_field
 

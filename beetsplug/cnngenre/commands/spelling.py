@@ -34,7 +34,7 @@ def command(setup: Setup) -> ui.Subcommand:
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts))
-        from beetsplug.cnngenre.classify.spell import Spell
+        from beetsplug.cnngenre.existing_genres.spelling import Spell
         from beetsplug.cnngenre.library import find_tracks
 
         with usable_library():

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.labels import LabelsOf
     from beetsplug.cnngenre.train_config import TrainOptions
     from genre_model.data.tracks import LabelledTrack
-    from genre_model.model.bundle.store import Bundle
     from genre_model.model.classifier import Classifier, SongFeatures
     from genre_model.training.flow import TrainingPlan, TrainingResult
 
@@ -82,8 +81,9 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
         UserError: There is nothing to learn, or the bundle cannot be written.
     """
     from beetsplug.cnngenre.classify.labels import labelled_tracks
-    from beetsplug.cnngenre.classify.models import backbone_bundle
     from beetsplug.cnngenre.classify.trees import genre_parents
+    from beetsplug.cnngenre.models.adoption import model_in_use, put_in_use
+    from beetsplug.cnngenre.models.bundles import backbone_bundle
     from genre_model.core.errors import GenreModelError
     from genre_model.data.labels import LabelPolicy
     from genre_model.data.tracks import overview
@@ -140,31 +140,13 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     ui.print_(put_in_use(session, train_options.field, result, in_use))
 
 
-def model_in_use(session: Session, field: str) -> Bundle | None:
-    """The model to compare the new one with; None where that is the shipped one, or there is none.
-
-    Raises:
-        GenreModelError: It cannot be read.
-    """
-    from beetsplug.cnngenre.classify.models import find_bundle
-    from genre_model.model.bundle.store import SHIPPED
-
-    if field != GENRES:
-        return None
-    options = session.options
-    bundle = find_bundle(
-        options.model, session.folders.models, session.warn, threshold=options.threshold
-    )
-    return None if bundle.directory == SHIPPED else bundle
-
-
 def free_name(session: Session, name: str | None) -> str | None:
     """The name that the user gives to the new model.
 
     Raises:
         UserError: It is taken, or no name for a folder.
     """
-    from beetsplug.cnngenre.classify.models import SHIPPED_NAME
+    from beetsplug.cnngenre.models.bundles import SHIPPED_NAME
     from genre_model.model.bundle.audit import is_file_name
 
     if name is None:
@@ -206,44 +188,6 @@ def label_reader(lib: Library, options: TrainOptions) -> LabelsOf:
     if options.field not in Item.all_keys() and not lib.items(f"{options.field}::."):
         raise UserError(f"cnntrain: no track has a field {options.field}")
     return field_labels(options.field)
-
-
-def put_in_use(session: Session, field: str, result: TrainingResult, in_use: Bundle | None) -> str:
-    """Use the new model from now on if it is better; the sentence about that.
-
-    Raises:
-        UserError: What is in use cannot be written down.
-    """
-    from beetsplug.cnngenre.classify.in_use import history, use
-    from beetsplug.cnngenre.classify.models import SHIPPED_NAME, answers
-    from genre_model.core.errors import GenreModelError
-    from genre_model.evaluation.adoption import named, why_not
-
-    name, options = result.bundle.directory.name, session.options
-    if field != GENRES:
-        from beetsplug.cnngenre.tagging.fields import own_name
-
-        return f"beet cnngenre --model {name} writes the field {own_name(field)}, and no genres"
-    if options.model is not None:
-        return f"cnngenre goes on with the configured model; --model {name} uses this one"
-    present = SHIPPED_NAME if in_use is None else in_use.directory.name
-    reason = why_not(result.report)
-    if reason is None and not answers(result.bundle, options.threshold):
-        reason = "it would answer nothing: more labels may help"
-    models = session.folders.models
-    try:
-        if reason is None or not history(models):
-            use(models, present)
-        if reason is None:
-            use(models, name)
-    except GenreModelError as error:
-        raise UserError(f"cnntrain: {error}") from error
-    if reason is None:
-        return f"cnngenre uses it from now on, instead of {named(present)}"
-    return (
-        f"cnngenre goes on with {named(present)}: {reason}. --model {name} uses the new one all "
-        "the same"
-    )
 
 
 def extract(

@@ -38,7 +38,7 @@ from genre_model.training.experiments.conditions import (
     textures,
 )
 from genre_model.training.experiments.fusion import fusion
-from genre_model.training.experiments.tables import (
+from genre_model.training.experiments.results.tables import (
     Tabulate,
     compared,
     likes,

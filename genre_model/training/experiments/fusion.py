@@ -11,8 +11,8 @@ from genre_model.core.specs import AggregationRule, AggregationSpec
 from genre_model.evaluation.metrics import Interval, two_way_ratio
 from genre_model.features.textures import N_ZONES
 from genre_model.model.aggregation import aggregate
-from genre_model.training.experiments.outcome import Answers
-from genre_model.training.experiments.tables import Outcomes, Table, percent, span
+from genre_model.training.experiments.results.outcome import Answers
+from genre_model.training.experiments.results.tables import Outcomes, Table, percent, span
 
 # The paper's rules by our names: sum, product, max and majority.
 RULES: dict[str, AggregationRule] = {

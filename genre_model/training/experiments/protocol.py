@@ -18,8 +18,14 @@ from genre_model.data.tracks import LabelledTrack
 from genre_model.training.experiments.condition import Condition
 from genre_model.training.experiments.division import Division, divide, share_of, shuffled
 from genre_model.training.experiments.machine import machine
-from genre_model.training.experiments.outcome import Answers, Facts, Outcome, packed, read_outcome
 from genre_model.training.experiments.relabel import classes_of, label_of, relabelled
+from genre_model.training.experiments.results.outcome import (
+    Answers,
+    Facts,
+    Outcome,
+    packed,
+    read_outcome,
+)
 from genre_model.training.networks.base import Architecture, require_learner
 from genre_model.training.scratch.learn import SILENT, Events, Logits, learn
 from genre_model.training.scratch.slice_store import (

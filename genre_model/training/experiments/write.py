@@ -23,9 +23,9 @@ from genre_model.evaluation.page.svg import (
     words,
 )
 from genre_model.training.experiments.catalogue import Experiment
-from genre_model.training.experiments.figures import figures_of
-from genre_model.training.experiments.markdown import as_markdown
-from genre_model.training.experiments.tables import Outcomes, Table, percent
+from genre_model.training.experiments.results.figures import figures_of
+from genre_model.training.experiments.results.markdown import as_markdown
+from genre_model.training.experiments.results.tables import Outcomes, Table, percent
 
 ROW, LEFT, WIDTH, TOP = 22, 300, 720, 26
 PLACE = Scale(0, 1, LEFT, LEFT + 400)

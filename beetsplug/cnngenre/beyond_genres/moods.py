@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from beets.library import Item
 
-from beetsplug.cnngenre.classify.models import backbone_bundle
-from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.beyond_genres.shipped_features import shipped_features
 from beetsplug.cnngenre.library import Tracks, current
+from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.fields import own_field
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
@@ -25,45 +23,7 @@ from beetsplug.cnngenre.tagging.mood_tag import (
 from beetsplug.cnngenre.tagging.outside import OutsideError
 from beetsplug.cnngenre.tagging.plan import MEANWHILE, Action, TagPlan
 from beetsplug.cnngenre.tagging.run import Run, Step
-from genre_model.core.errors import GenreModelError
 from genre_model.model.tags import moods, song_tags
-
-if TYPE_CHECKING:
-    from genre_model.model.classifier import SongFeatures
-
-
-def shipped_features(
-    session: Session, items: Iterable[Item], n_files: int
-) -> Iterator[tuple[Item, SongFeatures | str]]:
-    """Each track with what the shipped network says of it, or why it says nothing.
-
-    Raises:
-        UserError: The network cannot be used.
-    """
-    from genre_model.extraction.dask_workers import pool_for
-    from genre_model.extraction.extractor import Effort
-    from genre_model.extraction.workers import extract_many
-    from genre_model.model.classifier import Classifier
-
-    options = session.options
-    try:
-        classifier = Classifier(backbone_bundle(), lazily=True, trials=session.folders.trials)
-        pool = pool_for(
-            classifier,
-            session.cache(),
-            Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
-            n_workers=options.threads,
-            n_files=n_files,
-            dask=options.dask,
-        )
-        with closing(pool):
-            found = extract_many(pool, items, lambda i: Path(i.filepath), session.report_bug)
-            with closing(found):
-                for item, extracted in found:
-                    assert extracted is not None
-                    yield item, extracted
-    except GenreModelError as error:
-        raise UserError(f"cnngenre: {error}") from error
 
 
 class Moods(Run):

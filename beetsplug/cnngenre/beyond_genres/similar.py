@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.classify.models import backbone_bundle
-from beetsplug.cnngenre.classify.moods import shipped_features
-from beetsplug.cnngenre.classify.similar_index import Index, update
+from beetsplug.cnngenre.beyond_genres.shipped_features import shipped_features
+from beetsplug.cnngenre.beyond_genres.similar_index import Index, update
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.console import progress
 from beetsplug.cnngenre.library import Tracks
+from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
 from genre_model.core.text import count
 from genre_model.data.artists import lead_artist

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.library import Item
 
-from beetsplug.cnngenre.classify.labelled_verdicts import LabelledVerdicts
 from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.existing_genres.labelled_verdicts import LabelledVerdicts
 
 if TYPE_CHECKING:
     from genre_model.evaluation.label_errors import Disagreement

@@ -40,12 +40,12 @@ def command(setup: Setup) -> ui.Subcommand:
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts))
-        from beetsplug.cnngenre.classify.label_errors import (
+        from beetsplug.cnngenre.existing_genres.label_errors import (
             LabelErrors,
             check_playlist,
             write_playlist,
         )
-        from beetsplug.cnngenre.classify.labelled_verdicts import LabelledVerdicts
+        from beetsplug.cnngenre.existing_genres.labelled_verdicts import LabelledVerdicts
         from beetsplug.cnngenre.library import find_tracks
 
         if opts.firmness is not None and not 0 <= opts.firmness <= 1:

@@ -18,7 +18,7 @@ from genre_model.evaluation.metrics import (
     two_way_ratio,
 )
 from genre_model.model.aggregation import aggregate
-from genre_model.training.experiments.outcome import Answers, Outcome
+from genre_model.training.experiments.results.outcome import Answers, Outcome
 
 Float64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]

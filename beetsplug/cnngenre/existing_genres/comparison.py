@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from beets.library import Item
 
-from beetsplug.cnngenre.classify.labelled_verdicts import LabelledVerdicts
 from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.console import say
+from beetsplug.cnngenre.existing_genres.labelled_verdicts import LabelledVerdicts
 from beetsplug.cnngenre.library import track_name
 from beetsplug.cnngenre.tagging.fields import is_ours
 

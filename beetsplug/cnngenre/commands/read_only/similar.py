@@ -42,8 +42,8 @@ def command(setup: Setup) -> ui.Subcommand:
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts))
-        from beetsplug.cnngenre.classify.label_errors import check_playlist, write_playlist
-        from beetsplug.cnngenre.classify.similar import Wanted, find_similar
+        from beetsplug.cnngenre.beyond_genres.similar import Wanted, find_similar
+        from beetsplug.cnngenre.existing_genres.label_errors import check_playlist, write_playlist
         from beetsplug.cnngenre.library import find_tracks
 
         number = DEFAULT_COUNT if opts.number is None else opts.number

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from beetsplug.cnngenre.classify.in_use import back, history, use
-from beetsplug.cnngenre.classify.models import (
+from beetsplug.cnngenre.config import GENRES, UserError
+from beetsplug.cnngenre.models.bundles import (
     SHIPPED_NAME,
     age_key,
     backbone_bundle,
@@ -15,7 +15,7 @@ from beetsplug.cnngenre.classify.models import (
     names_in,
     own_bundles,
 )
-from beetsplug.cnngenre.config import GENRES, UserError
+from beetsplug.cnngenre.models.in_use import back, history, use
 from beetsplug.cnngenre.session import Session
 from genre_model.core.errors import BundleError, GenreModelError
 from genre_model.model.bundle.store import SHIPPED, Bundle

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from beetsplug.cnngenre.classify.in_use import history
+from beetsplug.cnngenre.models.in_use import history
 from genre_model.core.errors import BundleError
 from genre_model.model.bundle.store import MANIFEST, SHIPPED, Bundle, load_bundle
 

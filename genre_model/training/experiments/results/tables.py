@@ -10,7 +10,7 @@ import numpy as np
 from genre_model.core.specs import AggregationRule, AggregationSpec
 from genre_model.evaluation.metrics import Interval, calibration_error, two_way_interval
 from genre_model.model.aggregation import aggregate
-from genre_model.training.experiments.figures import (
+from genre_model.training.experiments.results.figures import (
     Figures,
     area_under_curve,
     brier_score,
@@ -26,7 +26,7 @@ from genre_model.training.experiments.figures import (
     songs_right,
     top_two,
 )
-from genre_model.training.experiments.outcome import Answers, Outcome
+from genre_model.training.experiments.results.outcome import Answers, Outcome
 
 # Condition -> an outcome a seed.
 Outcomes = Mapping[str, Sequence[Outcome]]

@@ -34,8 +34,8 @@ def command(setup: Setup) -> ui.Subcommand:
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts))
-        from beetsplug.cnngenre.classify.comparison import Comparison
-        from beetsplug.cnngenre.classify.labelled_verdicts import LabelledVerdicts
+        from beetsplug.cnngenre.existing_genres.comparison import Comparison
+        from beetsplug.cnngenre.existing_genres.labelled_verdicts import LabelledVerdicts
         from beetsplug.cnngenre.library import find_tracks
 
         with usable_library():

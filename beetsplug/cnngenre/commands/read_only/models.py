@@ -25,7 +25,7 @@ def command(setup: Setup) -> ui.Subcommand:
         if opts.use is not None and opts.back:
             raise UserError("cnnmodels: either --use or --back")
         session = setup.session()
-        from beetsplug.cnngenre.classify.model_list import go_back, model_lines, put_in_use
+        from beetsplug.cnngenre.models.model_list import go_back, model_lines, put_in_use
 
         if opts.use is not None:
             put_in_use(session, opts.use)

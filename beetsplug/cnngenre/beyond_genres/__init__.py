@@ -1,0 +1,1 @@
+"""What else the shipped network says of a track: moods, and which tracks sound alike."""

@@ -1,0 +1,52 @@
+"""What the shipped network says of tracks, whichever model is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beets.library import Item
+
+from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.models.bundles import backbone_bundle
+from beetsplug.cnngenre.session import Session
+from genre_model.core.errors import GenreModelError
+
+if TYPE_CHECKING:
+    from genre_model.model.classifier import SongFeatures
+
+
+def shipped_features(
+    session: Session, items: Iterable[Item], n_files: int
+) -> Iterator[tuple[Item, SongFeatures | str]]:
+    """Each track with what the shipped network says of it, or why it says nothing.
+
+    Raises:
+        UserError: The network cannot be used.
+    """
+    from genre_model.extraction.dask_workers import pool_for
+    from genre_model.extraction.extractor import Effort
+    from genre_model.extraction.workers import extract_many
+    from genre_model.model.classifier import Classifier
+
+    options = session.options
+    try:
+        classifier = Classifier(backbone_bundle(), lazily=True, trials=session.folders.trials)
+        pool = pool_for(
+            classifier,
+            session.cache(),
+            Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
+            n_workers=options.threads,
+            n_files=n_files,
+            dask=options.dask,
+        )
+        with closing(pool):
+            found = extract_many(pool, items, lambda i: Path(i.filepath), session.report_bug)
+            with closing(found):
+                for item, extracted in found:
+                    assert extracted is not None
+                    yield item, extracted
+    except GenreModelError as error:
+        raise UserError(f"cnngenre: {error}") from error
