@@ -10,7 +10,8 @@ def why_not(report: Report) -> str | None:
     """What speaks against using the new model; None where nothing does.
 
     It has to be compared on artists that it has not seen, to be better than each of the others on
-    the very same tracks, and to reach its target precision there.
+    the very same tracks, and to reach its target precision there.  Where another has no such names
+    as the user's, a draw by the music suffices: the new one writes what the user would.
     """
     if not report.models:
         return "it was not compared with other models"
@@ -19,11 +20,18 @@ def why_not(report: Report) -> str | None:
     if report.group_by != "artist":
         return f"its figures flatter it ({report.split_reason})"
     for other in report.models[1:]:
-        if not is_better(other.gain, other.balanced_gain):
+        if is_worse(other.gain) or is_worse(other.balanced_gain):
+            return f"it is right less often than {named(other.name)}"
+        if not is_better(other.gain_in_names, other.balanced_gain_in_names):
             return f"it is not right more often than {named(other.name)}"
     if not report.precision.value >= report.target_precision:
         return "its answers do not reach the target precision: more labels may help"
     return None
+
+
+def is_worse(gain: Interval | None) -> bool:
+    """Whether less is right beyond chance, whatever names the genres have."""
+    return gain is None or not gain.high >= 0
 
 
 def is_better(gain: Interval | None, balanced_gain: Interval | None) -> bool:

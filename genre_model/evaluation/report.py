@@ -94,7 +94,9 @@ class ModelFigures:
     """A model's figures on the tracks of the training, all out of fold.
 
     ``gain`` and ``balanced_gain``: song accuracy and balanced accuracy of the new model less those
-    of this one, on the same tracks; None for the new one itself.
+    of this one, on the same tracks; None for the new one itself.  ``gain_in_names`` and
+    ``balanced_gain_in_names``: the same, where only a genre of the user's own name is right: this
+    model may say Rock where the user says Pop-Rock.
     """
 
     name: str
@@ -105,6 +107,8 @@ class ModelFigures:
     precision: Interval
     gain: Interval | None = None
     balanced_gain: Interval | None = None
+    gain_in_names: Interval | None = None
+    balanced_gain_in_names: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)

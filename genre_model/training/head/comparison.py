@@ -7,19 +7,19 @@ its bundle keeps.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from genre_model.data.folds import context_group
-from genre_model.evaluation.metrics import one_hot, ratio_interval
+from genre_model.evaluation.metrics import Interval, one_hot, ratio_interval
 from genre_model.evaluation.out_of_fold import read_out_of_fold
 from genre_model.evaluation.report import ModelFigures
 from genre_model.model.aggregation import song_probabilities
 from genre_model.model.artist_context import in_context
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.play_history import with_play_history
-from genre_model.training.head.correspondence import correspond
+from genre_model.training.head.correspondence import correspond, key
 from genre_model.training.training_set import (
     Bools,
     CrossValidated,
@@ -31,11 +31,16 @@ from genre_model.training.training_set import (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rival:
-    """Another model's answers to the tracks: (n_tracks, n_genres), in the user's genres."""
+    """Another model's answers to the tracks: (n_tracks, n_genres), in the user's genres.
+
+    ``has_name`` (n_genres,): whether it has a genre of that name itself.  There may be further
+    columns of what it answers besides.
+    """
 
     name: str
     probabilities: Float64
     threshold: float
+    has_name: Bools
 
 
 def shares_network(bundle: Bundle, backbone: Bundle) -> bool:
@@ -75,7 +80,9 @@ def rival_of(
             ours[:, training_set.genres.index(genre)] = values
         else:  # what only this model answers
             more.append(values)
-    return Rival(name, np.column_stack([ours, *more]), manifest.threshold)
+    known = {key(genre) for genre in manifest.genres}
+    has_name = np.array([key(genre) in known for genre in training_set.genres])
+    return Rival(name, np.column_stack([ours, *more]), manifest.threshold, has_name)
 
 
 def n_tracks_of(training_set: TrainingSet) -> list[int]:
@@ -107,33 +114,39 @@ def compare(
     columns = one_hot(labels)
     mine = right_by(cross_validated.probabilities, training_set.candidates)
 
-    def figures(
-        name: str, right: Bools, accepted: Bools, threshold: float, *, is_new: bool
-    ) -> ModelFigures:
-        gained = mine.astype(np.float64) - right
-        return ModelFigures(
-            name,
+    def shares(right: Float64) -> tuple[Interval, Interval]:
+        """Of all songs, and of the mean genre's."""
+        return (
             ratio_interval(right, np.ones(len(right)), groups),
             ratio_interval(right[:, None] * columns, columns, groups),
+        )
+
+    def figures(name: str, right: Bools, accepted: Bools, threshold: float) -> ModelFigures:
+        return ModelFigures(
+            name,
+            *shares(right.astype(np.float64)),
             threshold,
             float(accepted.mean()),
             ratio_interval(right & accepted, accepted, groups),
-            None if is_new else ratio_interval(gained, np.ones(len(right)), groups),
-            None if is_new else ratio_interval(gained[:, None] * columns, columns, groups),
         )
 
-    new = figures("new", mine, cross_validated.accepted, cross_validated.threshold, is_new=True)
-    others = [
-        figures(
-            rival.name,
-            right_by(rival.probabilities, training_set.candidates),
-            rival.probabilities.max(axis=1) >= rival.threshold,
-            rival.threshold,
-            is_new=False,
+    def of_rival(rival: Rival) -> ModelFigures:
+        right = right_by(rival.probabilities, training_set.candidates)
+        accepted = rival.probabilities.max(axis=1) >= rival.threshold
+        n_more = rival.probabilities.shape[1] - len(rival.has_name)
+        has_name = np.pad(rival.has_name, (0, n_more))[rival.probabilities.argmax(axis=1)]
+        gain, balanced_gain = shares(mine.astype(np.float64) - right)
+        in_names, balanced_in_names = shares(mine.astype(np.float64) - (right & has_name))
+        return replace(
+            figures(rival.name, right, accepted, rival.threshold),
+            gain=gain,
+            balanced_gain=balanced_gain,
+            gain_in_names=in_names,
+            balanced_gain_in_names=balanced_in_names,
         )
-        for rival in rivals
-    ]
-    return (new, *others)
+
+    new = figures("new", mine, cross_validated.accepted, cross_validated.threshold)
+    return (new, *map(of_rival, rivals))
 
 
 def right_by(probabilities: Float64, candidates: Bools) -> Bools:

@@ -1,0 +1,41 @@
+"""When a new model may take another's place."""
+
+from dataclasses import replace
+
+import pytest
+from report_example import MODELS, example_report
+
+from genre_model.evaluation.adoption import why_not
+from genre_model.evaluation.metrics import Interval
+
+GAIN = Interval(0.06, 0.02, 0.10)
+DRAW = Interval(-0.01, -0.04, 0.02)
+LOSS = Interval(-0.06, -0.10, -0.02)
+WORSE = "it is right less often than the shipped model"
+NO_BETTER = "it is not right more often than the shipped model"
+
+
+@pytest.mark.parametrize(
+    ("by_music", "in_names", "reason"),
+    [
+        (GAIN, GAIN, None),
+        (DRAW, DRAW, NO_BETTER),  # the same names: never a worse one
+        (DRAW, GAIN, None),  # a draw, but only the new one has the user's names
+        (LOSS, GAIN, WORSE),  # names do not outweigh answers
+        (None, None, WORSE),
+    ],
+)
+def test_a_draw_is_enough_where_only_the_new_one_has_the_users_names(by_music, in_names, reason):
+    new, shipped = MODELS
+    gains = {"gain": by_music, "balanced_gain": by_music}
+    names = {"gain_in_names": in_names, "balanced_gain_in_names": in_names}
+    assert why_not(example_report(models=(new, replace(shipped, **gains, **names)))) == reason
+
+
+def test_below_the_target_nothing_is_used():
+    report = example_report(precision=Interval(0.85, 0.8, 0.9))
+    models = tuple(
+        replace(one, gain_in_names=one.gain, balanced_gain_in_names=one.balanced_gain)
+        for one in report.models
+    )
+    assert "target precision" in why_not(replace(report, models=models))
