@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from typing import TypeVar
 
+from genre_model.core.deadline import DEADLINE
 from genre_model.core.errors import AudioError, GenreModelError
 
 Result = TypeVar("Result")
@@ -173,6 +174,7 @@ def start_method(n_workers: int) -> BaseContext:
 def begin_worker(reader: Connection) -> None:
     """Runs first in each worker: the parent alone is interrupted, and a worker ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    DEADLINE.set(None)  # of what the parent was at, if this process was forked from it
     while _writers:  # the parent's, if this process was forked from it
         _writers.pop().close()
     threading.Thread(target=end_with, args=(reader,), daemon=True).start()

@@ -15,7 +15,9 @@ from audio_files import write_audio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genre_model.audio.fingerprint import audio_fingerprint
 from genre_model.core import processes
+from genre_model.core.deadline import time_limit
 from genre_model.core.errors import AudioError, BundleError
 from genre_model.core.processes import CRASHED, CrashedError, WorkerPool, call_in_worker
 from genre_model.extraction.cache import Cache
@@ -159,6 +161,15 @@ def test_what_a_call_raises_comes_back():
     with pytest.raises(CrashedError):
         call_in_worker(os.abort)
     assert call_in_worker(os.path.basename, "/a/b") == "b"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
+def test_a_forked_worker_does_not_inherit_a_time_limit(monkeypatch, tmp_path):
+    with closing(alone(monkeypatch, 1)) as pool:
+        with time_limit(1e-9):
+            pool.call(os.getpid)
+        with pytest.raises(AudioError, match="no such file"):
+            pool.call(audio_fingerprint, tmp_path / "none")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")

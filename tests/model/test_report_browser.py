@@ -59,7 +59,7 @@ def test_the_browser_sees_every_part_of_the_page(browse):
     dom = browse(render_html(example_report()), "--dump-dom")
     for ident in SECTIONS:
         assert f'<section id="{ident}"' in dom
-    assert dom.count("<svg") == 6
+    assert dom.count("<svg") == 7
     assert "Portishead" in dom
     assert dom.rstrip().endswith("</html>")
 

@@ -19,6 +19,14 @@ from pathlib import Path
 LIMIT_S = 300
 
 
+def of_interpreter(environment):
+    """What an interpreter reads of an environment when it starts."""
+    return {name: value for name, value in environment.items() if name.startswith("PYTHON")}
+
+
+AT_START = of_interpreter(os.environ)
+
+
 @cache
 def server():
     """The socket of this process' own server, which ends with it."""
@@ -44,7 +52,7 @@ def run_beet(arguments, environment, stdin, folder):
     files = [path.open(mode) for path, mode in zip(paths, ("rb", "wb", "wb"), strict=True)]
     command = [sys.executable, "-m", "beets", *arguments]
     try:
-        if sys.platform == "linux":
+        if sys.platform == "linux" and of_interpreter(environment) == AT_START:
             status = ask_server(command, environment, files)
         else:
             named = dict(zip(("stdin", "stdout", "stderr"), files, strict=True))

@@ -40,6 +40,12 @@ MAIN = "import sys; from genre_model.cli.main import main; sys.exit(main())"
 NAMES = [f"{genre}_{n}" for n in range(7) for genre in ("Rock", "Jazz")]
 
 
+@pytest.fixture(autouse=True)
+def two_workers(beet):
+    """Other tests have one, which starts sooner."""
+    beet.config["cnngenre"]["threads"] = 2
+
+
 @pytest.fixture
 def trouble(tmp_path):
     """What to add to the environment of a ``beet`` that shall have trouble."""
