@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import textwrap
 from collections import Counter
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -30,6 +31,7 @@ from shipped_model.clips import Clips, Float32
 from shipped_model.head import N_FOLDS, HeadSettings, Indices
 from shipped_model.settings import Settings
 
+LINE_LENGTH = 100
 CARD = Path(__file__).with_name("model_card.md")
 LICENCE = "LICENSE-musicnn.md"
 # Of the mean of an artist's tracks against a track's own answer; studies/context.py has the table.
@@ -56,8 +58,20 @@ def model_card(provenance: dict[str, Any], report: str) -> str:
     counts = ", ".join(f"{label} {n}" for label, n in sorted(provenance["data"].items()))
     facts = f"{provenance['n_tracks']} clips of {provenance['n_artists']} artists: {counts}"
     card = CARD.read_text(encoding="utf-8")
-    return card.replace("{fit_data}", facts).replace(
-        "{measured}", report.replace("\n## ", "\n### ")
+    filled = card.replace("{fit_data}", facts)
+    return wrapped(filled.replace("{measured}", report.replace("\n## ", "\n### ")))
+
+
+def wrapped(page: str) -> str:
+    """The page with its paragraphs wrapped at ``LINE_LENGTH``; tables and titles stay."""
+    blocks = page.rstrip("\n").split("\n\n")
+    return "\n\n".join(block if block[0] in "|#<" else fill(block) for block in blocks) + "\n"
+
+
+def fill(paragraph: str) -> str:
+    """The words of a paragraph in lines of at most ``LINE_LENGTH``."""
+    return textwrap.fill(
+        " ".join(paragraph.split()), LINE_LENGTH, break_long_words=False, break_on_hyphens=False
     )
 
 

@@ -66,17 +66,15 @@ def introduction(
     n_fit = len({clips.artists[index] for index in fit})
     n_kept_out = len({clips.artists[index] for index in kept_out})
     return [
-        f"Head fitted on {len(fit)} clips of {n_fit} artists; everything below is on the other "
-        f"{len(kept_out)} clips of {n_kept_out} artists, none of whom is in the fit. "
-        "Intervals: 95 %, artists resampled. "
+        f"Fitted on {len(fit)} clips of {n_fit} artists, measured on {len(kept_out)} clips of "
+        f"{n_kept_out} other artists. Intervals: 95 %, artists resampled. "
         f"Ridge {chosen.ridge}, balance {chosen.balance}, inverse temperature "
         f"{spec.inverse_temperature} and the logit of something else, {spec.other_logit}, were "
         "chosen by folds inside the fitted half.",
         "",
         "*Right* is an answer that the clip's label leaves open (`shipped_model/genres.yaml`): "
         "rock, pop, metal, punk or alternative for AllMusic's Pop/Rock; the folder's genre or the "
-        "label's own style for Magnatune. *Strictly right* counts the folder's genre alone "
-        "(63 of its 100 Pop clips are styled Alternative Rock by the label itself).",
+        "label's own style for Magnatune. *Strictly right* counts the folder's genre alone.",
     ]
 
 
@@ -171,7 +169,7 @@ def answer_table(genres: Sequence[str], scored: Scored) -> list[str]:
     lines = [
         "## By answer, at the default threshold",
         "",
-        "How often a genre is right where it is written. A genre without a row was not answered once.",
+        "A genre without a row was not answered once.",
         "",
         "| answer | given | right, of those | wrongly to |",
         "|---|---|---|---|",
@@ -190,8 +188,8 @@ def left_out_table(foreign: Sequence[LeftOut], answers: dict[str, Scored]) -> li
     lines = [
         "## A genre that the list lacks",
         "",
-        "Each genre in turn is taken out of the list and out of the fit; then its kept-out clips are "
-        "classified. Whatever is accepted of them is a wrong genre.",
+        "Each genre in turn is taken out of the list and of the fit; then its kept-out clips are "
+        "classified. Whatever is accepted of them is wrong.",
         "",
         "| genre | clips | left alone | given another genre |",
         "|---|---|---|---|",
