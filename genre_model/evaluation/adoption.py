@@ -10,8 +10,8 @@ def why_not(report: Report) -> str | None:
     """What speaks against using the new model; None where nothing does.
 
     It has to be compared on artists that it has not seen, to be better than each of the others on
-    the very same tracks, and to reach its target precision there.  Where another has no such names
-    as the user's, a draw by the music suffices: the new one writes what the user would.
+    the very same tracks, and to reach its target precision there.  Better is who says what the user
+    would say, as long as no more is wrong by the music, beyond chance.
     """
     if not report.models:
         return "it was not compared with other models"

@@ -95,8 +95,8 @@ class ModelFigures:
 
     ``gain`` and ``balanced_gain``: song accuracy and balanced accuracy of the new model less those
     of this one, on the same tracks; None for the new one itself.  ``gain_in_names`` and
-    ``balanced_gain_in_names``: the same, where only a genre of the user's own name is right: this
-    model may say Rock where the user says Pop-Rock.
+    ``balanced_gain_in_names``: the same, where this model is right only by the label's own name: it
+    may say Rock where the user says Pop-Rock, or Ambient where the user says Electronic.
     """
 
     name: str

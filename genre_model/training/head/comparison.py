@@ -33,14 +33,14 @@ from genre_model.training.training_set import (
 class Rival:
     """Another model's answers to the tracks: (n_tracks, n_genres), in the user's genres.
 
-    ``has_name`` (n_genres,): whether it has a genre of that name itself.  There may be further
-    columns of what it answers besides.
+    ``in_names`` (n_tracks,): whether its leading genre has the name of one of the labels: it may
+    say Rock where the user says Pop-Rock, and Ambient where the user says Electronic.
     """
 
     name: str
     probabilities: Float64
     threshold: float
-    has_name: Bools
+    in_names: Bools
 
 
 def shares_network(bundle: Bundle, backbone: Bundle) -> bool:
@@ -80,9 +80,9 @@ def rival_of(
             ours[:, training_set.genres.index(genre)] = values
         else:  # what only this model answers
             more.append(values)
-    known = {key(genre) for genre in manifest.genres}
-    has_name = np.array([key(genre) in known for genre in training_set.genres])
-    return Rival(name, np.column_stack([ours, *more]), manifest.threshold, has_name)
+    same_name = np.array([[key(a) == key(b) for b in training_set.genres] for a in manifest.genres])
+    in_names = (same_name[own.argmax(axis=1)] & training_set.candidates).any(axis=1)
+    return Rival(name, np.column_stack([ours, *more]), manifest.threshold, in_names)
 
 
 def n_tracks_of(training_set: TrainingSet) -> list[int]:
@@ -133,10 +133,8 @@ def compare(
     def of_rival(rival: Rival) -> ModelFigures:
         right = right_by(rival.probabilities, training_set.candidates)
         accepted = rival.probabilities.max(axis=1) >= rival.threshold
-        n_more = rival.probabilities.shape[1] - len(rival.has_name)
-        has_name = np.pad(rival.has_name, (0, n_more))[rival.probabilities.argmax(axis=1)]
         gain, balanced_gain = shares(mine.astype(np.float64) - right)
-        in_names, balanced_in_names = shares(mine.astype(np.float64) - (right & has_name))
+        in_names, balanced_in_names = shares(mine.astype(np.float64) - rival.in_names)
         return replace(
             figures(rival.name, right, accepted, rival.threshold),
             gain=gain,
