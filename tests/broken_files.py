@@ -379,14 +379,14 @@ def write_many_vorbis_comments(path, content, n_tags=MANY_TAGS):
     path.write_bytes(put(content[:42], 4, b"\0") + block + content[42:])
 
 
-def write_huge_cover(path, content):
+def write_huge_cover(path, content, n_bytes=HUGE_COVER_BYTES):
     """An MP3 after a picture of 100 MB, which is a hole in the file where that is possible."""
     start = b"\0image/jpeg\0\x03\0\xff\xd8\xff\xe0"
-    size = len(start) + HUGE_COVER_BYTES
+    size = len(start) + n_bytes
     with path.open("wb") as file:
         file.write(b"ID3\x03\0\0" + audio_files.syncsafe(10 + size))
         file.write(b"APIC" + struct.pack(">IH", size, 0) + start)
-        file.seek(HUGE_COVER_BYTES, io.SEEK_CUR)
+        file.seek(n_bytes, io.SEEK_CUR)
         file.write(content)
 
 

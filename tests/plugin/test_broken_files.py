@@ -2,12 +2,15 @@
 
 import os
 
+import audio_files
 import broken_files
 import pytest
-from broken_library import losses
+from broken_library import fill, losses, tag_all
 from plugin_files import file_genres
-from real_beet import write_tone
+from real_beet import HZ, beet_in, write_tone
 from test_command import summary
+
+from beetsplug.cnngenre.tagging.file.genre_tag import UnknownTagsError, read_tags
 
 
 @pytest.mark.skipif(os.name != "posix", reason="memory cannot be bounded on Windows")
@@ -18,6 +21,30 @@ def test_each_broken_file_is_one_line_and_the_good_ones_are_tagged(tmp_path, pit
     assert n_tracks > 80
     assert complaints == []
     assert outcome.peak_mb < 1_500
+
+
+@pytest.mark.skipif(os.name != "posix", reason="memory cannot be bounded on Windows")
+def test_a_large_cover_is_not_kept_in_memory_many_times(tmp_path, pitch_bundle):
+    path = tmp_path / "rock.mp3"
+    broken_files.write_huge_cover(path, mp3_of_rock(tmp_path), 20 * 2**20)
+    beet = beet_in(tmp_path / "home", pitch_bundle)
+    fill(beet, {"Rock": path})
+    outcome = tag_all(beet)
+    assert outcome.tagged == 1
+    assert file_genres(path) == ["Rock"]
+    assert outcome.peak_mb < 300  # 16 times the cover more, where tags are compared as text
+
+
+def test_tags_that_are_too_large_are_refused_unread(tmp_path):
+    path = tmp_path / "rock.mp3"
+    broken_files.write_huge_cover(path, mp3_of_rock(tmp_path), 130 * 2**20)
+    with pytest.raises(UnknownTagsError, match=r"take 130 MB; those above 128 MB are not read"):
+        read_tags(path)
+
+
+def mp3_of_rock(folder):
+    samples = audio_files.tone(2, HZ["Rock"])
+    return audio_files.write_audio(folder / "tone.mp3", samples, 44_100, "mp3").read_bytes()
 
 
 def test_a_track_that_takes_too_long_is_one_line(library):

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from genre_model.audio.stored import asf, chunks, mp4, ogg, plain
-from genre_model.audio.stored.layout import Stored
-
-BLOCK_BYTES = 2**18
+from genre_model.audio.stored.layout import BLOCK_BYTES, Stored
 
 FINDERS: tuple[Callable[[BinaryIO, int], Stored | None], ...] = (
     *(chunks.wave, chunks.aiff, plain.flac, ogg.ogg, mp4.mp4, asf.asf),
@@ -48,6 +46,18 @@ def stored_audio(file: BinaryIO) -> Stored | None:
         if found is not None and any(end > start for start, end in found.ranges):
             return found
     return None
+
+
+def bytes_without_audio(path: Path) -> int | None:
+    """How many bytes of a file are tags, or other headers; None where the layout is not plain.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        found = stored_audio(file)
+        size = file.seek(0, 2)
+    return None if found is None else size - sum(end - start for start, end in found.ranges)
 
 
 def same_bytes(one: BinaryIO, other: BinaryIO, start: int, end: int, start_other: int) -> bool:

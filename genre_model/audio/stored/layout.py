@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import BinaryIO
+
+BLOCK_BYTES = 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +33,15 @@ def read_at(file: BinaryIO, place: int, n_bytes: int) -> bytes:
     if len(found) < n_bytes:
         raise EOFError
     return found
+
+
+def hashed_at(file: BinaryIO, place: int, n_bytes: int) -> bytes:
+    """A digest of bytes of a file, of which there may be many.
+
+    Raises:
+        EOFError: It is not so long.
+    """
+    digest = blake2b(digest_size=16)
+    for start in range(0, n_bytes, BLOCK_BYTES):
+        digest.update(read_at(file, place + start, min(BLOCK_BYTES, n_bytes - start)))
+    return digest.digest()

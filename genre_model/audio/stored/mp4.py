@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from genre_model.audio.stored.layout import Stored, read_at
+from genre_model.audio.stored.layout import Stored, hashed_at, read_at
 
 Box = tuple[bytes, int, int]  # its type, and where its content begins and ends
 
@@ -19,7 +19,8 @@ ROOM = (b"free", b"skip", b"wide")
 CONTAINERS = (b"trak", b"mdia", b"minf", b"stbl")
 PLACES = {b"stco": ">u4", b"co64": ">u8"}
 TAGS = b"meta"  # in moov.udta
-MAX_MOOV_BYTES = 2**26
+MAX_BOXES = 10_000  # in a box
+MAX_PLACES_BYTES = 2**24  # of a table; a day of music in AAC has 0.5 MB
 
 
 class UnusualError(Exception):
@@ -37,12 +38,10 @@ def mp4(file: BinaryIO, size: int) -> Stored | None:
             return None
         audio = [(start, end) for name, start, end in found if name == b"mdat"]
         [(_, start, end)] = [box for box in found if box[0] == b"moov"]
-        if end - start > MAX_MOOV_BYTES:
-            return None
         settings = tuple(leaves(file, start, end, b"moov", audio))
     except UnusualError:
         return None
-    others = tuple(read_at(file, a, b - a) for name, a, b in found if name in (b"ftyp", b"uuid"))
+    others = tuple(hashed_at(file, a, b - a) for name, a, b in found if name in (b"ftyp", b"uuid"))
     return Stored((*others, *settings), tuple(audio))
 
 
@@ -50,14 +49,16 @@ def boxes(file: BinaryIO, place: int, end: int) -> Iterator[Box]:
     """The boxes of a part of the file.
 
     Raises:
-        UnusualError: They do not fill it.
+        UnusualError: They do not fill it, or are very many.
     """
+    n_boxes = 0
     while place < end:
         head = read_at(file, place, 8)
         n_bytes, n_head = int.from_bytes(head[:4], "big"), 8
         if n_bytes == 1:
             n_bytes, n_head = int.from_bytes(read_at(file, place + 8, 8), "big"), 16
-        if n_bytes < n_head or place + n_bytes > end:
+        n_boxes += 1
+        if n_bytes < n_head or place + n_bytes > end or n_boxes > MAX_BOXES:
             raise UnusualError
         yield head[4:], place + n_head, place + n_bytes
         place += n_bytes
@@ -66,10 +67,10 @@ def boxes(file: BinaryIO, place: int, end: int) -> Iterator[Box]:
 def leaves(
     file: BinaryIO, start: int, end: int, parent: bytes, audio: list[tuple[int, int]]
 ) -> Iterator[tuple[bytes, bytes]]:
-    """The boxes in a box, with their contents; places in the file are counted from the audio.
+    """The boxes in a box, with digests; places in the file are counted from the audio.
 
     Raises:
-        UnusualError: A place is not in the audio, or sizes are wrong.
+        UnusualError: A place is not in the audio, there are too many, or sizes are wrong.
     """
     for name, first, last in boxes(file, start, end):
         if name in ROOM and parent == b"moov":
@@ -78,16 +79,18 @@ def leaves(
             # Tags, and what other programs keep beside them; a tagger makes it where there is none.
             others = boxes(file, first, last)
             yield from (
-                (n, read_at(file, a, b - a)) for n, a, b in others if n != TAGS and n not in ROOM
+                (n, hashed_at(file, a, b - a)) for n, a, b in others if n != TAGS and n not in ROOM
             )
         elif name in CONTAINERS:
             yield name, b""
             yield from leaves(file, first, last, name, audio)
-        else:
+        elif name in PLACES:
+            if last - first > MAX_PLACES_BYTES:
+                raise UnusualError
             content = read_at(file, first, last - first)
-            if name in PLACES:
-                content = in_audio(content, PLACES[name], audio)
-            yield name, content
+            yield name, in_audio(content, PLACES[name], audio)
+        else:
+            yield name, hashed_at(file, first, last - first)
 
 
 def in_audio(content: bytes, kind: str, audio: list[tuple[int, int]]) -> bytes:

@@ -22,14 +22,16 @@ SWAPPED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 def ogg(file: BinaryIO, size: int) -> Stored | None:
     """An Ogg: all pages after those of the headers, byte by byte, their numbers too."""
     packets: list[bytes] = []
-    begun, n_wanted, serial, end = b"", 1, b"", size
+    begun, n_wanted, serial, end = bytearray(), 1, b"", size
     for page in pages(file):
         serial, lacing, body, end = page
+        place = 0
         for length in lacing:
-            begun, body = begun + body[:length], body[length:]
+            begun += body[place : place + length]
+            place += length
             if length < 255:
-                packets.append(begun)
-                begun = b""
+                packets.append(bytes(begun))
+                begun.clear()
         first = packets[0] if packets else b""  # which fits its page
         n_wanted = next((n for name, n in HEADERS.items() if first.startswith(name)), 0)
         if len(packets) >= n_wanted:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from genre_model.audio.stored.layout import Stored, read_at
+from genre_model.audio.stored.layout import Stored, hashed_at, read_at
 
 STREAMINFO, FLAC_TAGS = 0, (1, 4, 6)  # padding, Vorbis comments, pictures
 TAGGED_BEHIND = (b"wvpk", b"MAC ", b"MP+", b"MPCK", b"OFR ", b"TTA1")
@@ -26,12 +26,12 @@ def flac(file: BinaryIO, size: int) -> Stored | None:
         head = read_at(file, place, 4)
         last, code, n_bytes = bool(head[0] & 0x80), head[0] & 0x7F, int.from_bytes(head[1:], "big")
         if code not in FLAC_TAGS:
-            kept.append((code, read_at(file, place + 4, n_bytes)))
+            kept.append((code, hashed_at(file, place + 4, n_bytes)))
         place += 4 + n_bytes
     sync = read_at(file, place, 2)
     if not kept or kept[0][0] != STREAMINFO or sync[0] != 0xFF or sync[1] & 0xFC != 0xF8:
         return None
-    return Stored(("flac", read_at(file, 0, start), *kept), ((place, size),))
+    return Stored(("flac", hashed_at(file, 0, start), *kept), ((place, size),))
 
 
 def with_tag_before(file: BinaryIO, size: int) -> Stored | None:

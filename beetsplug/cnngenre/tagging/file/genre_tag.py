@@ -27,6 +27,7 @@ from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
 
 from beetsplug.cnngenre.config import wants_id3v23
+from beetsplug.cnngenre.tagging.file.digests import digest_of
 from beetsplug.cnngenre.tagging.file.genre_entries import (
     APE_KEY,
     ASF_KEY,
@@ -38,8 +39,10 @@ from beetsplug.cnngenre.tagging.file.genre_entries import (
     asf_entry,
 )
 from beetsplug.cnngenre.tagging.file.id3_frames import RawTag, frames_of_id3v1, new_frame
+from genre_model.audio.stored.compare import bytes_without_audio
 
 ID3V1_BYTES = 128
+MAX_TAG_BYTES = 2**27
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -90,10 +93,10 @@ def contained(function: Callable[P, Result]) -> Callable[P, Result]:
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """The tags of a file: the genre, and all others in a form that can be compared."""
+    """The tags of a file: the genre, and digests of all others, to be compared."""
 
     genre: GenreTag
-    others: dict[str, Any]
+    others: dict[str, str]
 
 
 @contained
@@ -103,6 +106,7 @@ def read_tags(path: Path) -> Tags:
     Raises:
         UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: They cannot be read.
     """
+    check_size(path)
     file = opened(path)
     kind, genres = kind_of(file.tags), genres_in(path)
     if kind != "id3":
@@ -112,10 +116,24 @@ def read_tags(path: Path) -> Tags:
     raw = raw_tag(path, file)
     frames = () if raw.created else tuple(frame.hex() for frame in raw.genre_frames())
     genre = GenreTag(kind, raw.version, frames, genres, created=raw.created)
-    others = {key: repr(frame) for key, frame in dict(file.tags).items() if key != "TCON"}
+    others = {key: digest_of(frame) for key, frame in dict(file.tags).items() if key != "TCON"}
     if not raw.created and raw.other_frames():
-        return Tags(genre, {**others, "frames": (raw.version, raw.other_frames())})
+        others["frames"] = digest_of((raw.version, raw.other_frames()))
     return Tags(genre, others)
+
+
+def check_size(path: Path) -> None:
+    """See to it that mutagen, which takes several times the memory of the tags, can read them.
+
+    Raises:
+        UnknownTagsError: They are too large.
+    """
+    if path.stat().st_size <= MAX_TAG_BYTES:
+        return
+    n_bytes = bytes_without_audio(path)
+    if n_bytes is not None and n_bytes > MAX_TAG_BYTES:
+        large, most = n_bytes // 2**20, MAX_TAG_BYTES // 2**20
+        raise UnknownTagsError(f"its tags take {large} MB; those above {most} MB are not read")
 
 
 def read_tag(path: Path) -> GenreTag:
@@ -211,27 +229,28 @@ def without_id3v1(path: Path) -> Iterator[None]:
             file.write(end)
 
 
-def others_in(file: Any, kind: str) -> dict[str, Any]:
-    """All tags but the genre of a file whose tags are not ID3."""
+def others_in(file: Any, kind: str) -> dict[str, str]:
+    """Digests of all tags but the genre of a file whose tags are not ID3."""
     tags = file.tags
-    found: dict[str, Any] = {}
+    found: dict[str, str] = {}
     if kind == "comments":
-        found["comments"] = [pair for pair in tags if pair[0].upper() != COMMENT_KEY]
+        found["comments"] = digest_of([pair for pair in tags if pair[0].upper() != COMMENT_KEY])
     elif kind == "mp4":
-        found = {key: repr(value) for key, value in tags.items() if key != MP4_KEY}
-        found["unknown"] = dict(tags._failed_atoms)
+        found = {key: digest_of(value) for key, value in tags.items() if key != MP4_KEY}
+        found["unknown"] = digest_of(dict(tags._failed_atoms))
     elif kind == "asf":
         others = ((key, value) for key, value in tags if key != ASF_KEY)
-        found["attributes"] = sorted((key, asf_entry(0, value)) for key, value in others)
+        attributes = [digest_of((key, asf_entry(0, value))) for key, value in others]
+        found["attributes"] = digest_of(sorted(attributes))
     else:
         found = {
-            key: (value.kind, bytes(value._write()))
+            key: digest_of((value.kind, value._write()))
             for key, value in tags.items()
             if key.casefold() != APE_KEY.casefold()
         }
     if isinstance(file, FLAC):
         blocks = (b for b in file.metadata_blocks if not isinstance(b, (Padding, VCFLACDict)))
-        found["blocks"] = [(block.code, bytes(block.write())) for block in blocks]
+        found["blocks"] = digest_of([digest_of((block.code, block.write())) for block in blocks])
     return found
 
 

@@ -59,6 +59,8 @@ class RawTag:
             if self.version < 4 and header.f_unsynch:
                 body = unsynchronised(body)
             self.frames = split_frames(self.version, body)
+            self._tag.seen = None  # which may be large
+            self._tag.clear()
 
     def save(self, path: str) -> None:
         """Write the frames into the file, in place.
@@ -100,8 +102,8 @@ def reader_of(kind: type[ID3]) -> type[Any]:
             self.seen = (header, bytes(data))
             return super()._read(header, data)
 
-        def _write(self, config: Any) -> bytearray:
-            return bytearray(self.body)
+        def _write(self, config: Any) -> bytes:
+            return self.body
 
         def _prepare_data(self, *arguments: Any) -> bytes:
             data: bytes = super()._prepare_data(*arguments)
