@@ -122,6 +122,11 @@ def track_name(item: Item) -> str:
     return " - ".join(part for part in parts if part)
 
 
+def short_name(item: Item) -> str:
+    """Artist and title of a track, or the name of its file where it has neither."""
+    return " - ".join(filter(None, (item.artist, item.title))) or item.filepath.name
+
+
 def named(genres: Iterable[str]) -> list[str]:
     """Genres without the empty ones, which some files have and which say nothing."""
     return [genre for genre in genres if genre]

@@ -22,6 +22,8 @@ SLICES_PER_MARK = 3  # of few slices few are marked
 
 UNLIKELY = 1e-4
 
+NO_MUSIC = "It is probably no music."
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
@@ -31,7 +33,8 @@ class Evidence:
     its subgenres; rows sum to 1, or to less where something else takes part.  ``with_subgenres``
     (n_slices, n_names) are the same with them.  ``starts_s`` (n_slices,) and the ``length_s`` of a
     slice are in seconds.  ``loudest``: the slices that speak most for the leading genre, the first
-    most of all.  ``note``: why the verdict is not what most votes are for, where that is so.
+    most of all.  ``note``: that it is probably no music, or why the verdict
+    is not what most votes are for.
     """
 
     names: tuple[str, ...]
@@ -94,7 +97,8 @@ def evidence_of(
     if len(extracted.features) == 0:
         return None
     manifest = classifier.manifest
-    rows = calibrated(classifier.slice_logits(extracted), manifest.aggregation)
+    share = classifier.music_share(extracted)
+    rows = share * calibrated(classifier.slice_logits(extracted), manifest.aggregation)
     known = len(extracted.starts_s) == len(
         rows
     )  # a network may say one thing of all slices together
@@ -111,6 +115,10 @@ def evidence_of(
         for depth, name in enumerate(line):
             with_subgenres[:, names.index(name)] += column
             votes[:, names.index(name)] += column if depth == 0 else 0
+    notes = [NO_MUSIC if share < 1 else ""]
+    if manifest.aggregation.rule == "product":
+        probabilities = classifier.probabilities(extracted)
+        notes.append(ruled_out(names, with_subgenres, vocabulary, probabilities))
     return Evidence(
         names,
         votes,
@@ -118,9 +126,7 @@ def evidence_of(
         starts_s,
         slice_seconds(manifest.spectrogram, manifest.slices, starts_s),
         loudest(with_subgenres[:, names.index(leading)]),
-        ruled_out(names, with_subgenres, vocabulary, classifier.probabilities(extracted))
-        if manifest.aggregation.rule == "product"
-        else "",
+        " ".join(filter(None, notes)),
     )
 
 

@@ -234,9 +234,9 @@ class Classifier:
         spec = self.manifest.aggregation
         rows = [aggregate(logits[None], spec) for logits in self.slice_logits(extracted)]
         found = np.array(rows).reshape(len(rows), len(self.manifest.genres))
-        return found * self._music_share(extracted)
+        return found * self.music_share(extracted)
 
-    def _music_share(self, extracted: SongFeatures) -> float:
+    def music_share(self, extracted: SongFeatures) -> float:
         """1 for music, less for other sound."""
         if self._music_detector is None or len(extracted.features) == 0:
             return 1.0
@@ -250,7 +250,7 @@ class Classifier:
         if len(extracted.features) == 0:
             return {}
         song = song_probabilities(extracted.features, self._head, self.manifest.aggregation)
-        song = song * self._music_share(extracted)
+        song = song * self.music_share(extracted)
         return dict(zip(self.manifest.genres, song.tolist(), strict=True))
 
     def features(self, values: Float32) -> Float32:

@@ -5,11 +5,13 @@ import pytest
 from bundle_files import replace_file, write_tiny_bundle
 
 from genre_model.core.errors import BundleError
+from genre_model.explain.evidence import evidence_of
 from genre_model.model.aggregation import aggregate
 from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.store import HEAD, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures, load_classifier
 from genre_model.model.music_detector import MusicDetector
+from genre_model.model.vocabulary import make_vocabulary
 
 
 def song(*rows):
@@ -39,6 +41,11 @@ def test_music_keeps_its_probabilities_and_other_sound_loses_them(tmp_path):
     plain = Classifier(load_bundle(write_tiny_bundle(tmp_path / "plain")))
     music, noise = song([3.0, 1.0, 0.0]), song([1.0, 1.0, 5.0])
     assert model.probabilities(music) == plain.probabilities(music)
+    genres = model.manifest.genres
+    vocabulary = make_vocabulary(genres, model.manifest.parents, {}, None)
+    explained = [evidence_of(model, each, vocabulary, genres[0]) for each in (music, noise)]
+    assert [each.note for each in explained] == ["", "It is probably no music."]
+    assert explained[1].votes.sum() < 1e-6 < explained[0].votes.sum()
     assert (
         max(model.probabilities(noise).values()) < 1e-6 < max(plain.probabilities(noise).values())
     )

@@ -23,7 +23,7 @@ def stats(beet, run="last"):
 def test_a_run_keeps_what_became_of_each_track(library):
     beet = library(Rock=None, Jazz=["Polka"], Unsure=None)
     paths = beet.paths()
-    beet("genre", "--threshold", "0.7")
+    assert beet("genre", "--threshold", "0.7").endswith("cnngenre: threshold: 0.7\n")
     [[header, *entries, end]] = runs(beet)
     assert header["command"] == "cnngenre"
     assert header["model"] == "pitch-1"

@@ -13,6 +13,7 @@ from beets import ui, util
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
+from beetsplug.cnngenre.library import short_name
 from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Explain:
             return extracted
         alone = track_classifier.vocabulary.scores(verdict.probabilities or {})
         return Explanation(
-            f"{verdict.item.artist} - {verdict.item.title}",
+            short_name(verdict.item),
             song,
             reason_of(song, track_classifier.policy, alone),
             evidence_of(
@@ -133,6 +134,6 @@ def picture_name(item: Item) -> str:
     """The name of a track's picture: its number in the library, its artist and its title."""
     from genre_model.core.text import harmless
 
-    words = harmless(f"{item.artist} - {item.title}").replace("/", "_").replace("\\", "_")
+    words = harmless(short_name(item)).replace("/", "_").replace("\\", "_")
     name = util.sanitize_path(words).encode("utf-8", "replace")[:MAX_NAME_BYTES]
     return f"{item.id:05d} {name.decode('utf-8', 'ignore').strip(' .')}.png"

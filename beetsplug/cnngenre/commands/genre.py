@@ -20,7 +20,10 @@ from beetsplug.cnngenre.commands.options import (
     usable_library,
 )
 from beetsplug.cnngenre.config import names_in
+from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.session import Setup
+
+KEEP = "beet config --edit, in the section cnngenre: threshold:"
 
 
 def command(setup: Setup) -> ui.Subcommand:
@@ -59,6 +62,8 @@ def command(setup: Setup) -> ui.Subcommand:
 
         with usable_library():
             Tag(session, lib).run(find_tracks(lib, args, by_album=bool(opts.album)))
+        if opts.threshold is not None and not session.options.quiet:
+            say(f"--threshold is for this run; to keep it: {KEEP} {opts.threshold}")
 
     cnngenre.func = run
     return cnngenre

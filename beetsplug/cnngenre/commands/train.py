@@ -222,7 +222,8 @@ def extract(
         def on_track(track: LabelledTrack, error: str | None) -> None:
             bar.update()
             if error is not None:
-                failures.append(f"{track.artist} - {track.title}: {error}")
+                name = " - ".join(filter(None, (track.artist, track.title))) or track.path.name
+                failures.append(f"{name}: {error}")
 
         extracted = list(extract_tracks(tracks, pool, on_track, session.report_bug))
     for failure in failures[:N_DETAILS]:

@@ -12,7 +12,7 @@ from beets.library import Item
 from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.existing_genres.labelled_verdicts import LabelledVerdicts
-from beetsplug.cnngenre.library import track_name
+from beetsplug.cnngenre.library import short_name
 from beetsplug.cnngenre.tagging.fields import is_ours
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Comparison:
         vocabulary = self.verdicts.vocabulary
         return [
             ComparedTrack(
-                " - ".join(filter(None, (item.artist, item.title))) or track_name(item),
+                short_name(item),
                 self.verdicts.labels_of(item),
                 vocabulary.root(labels[0]),
                 song.best.genre,
