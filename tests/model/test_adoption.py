@@ -32,10 +32,15 @@ def test_a_draw_is_enough_where_only_the_new_one_has_the_users_names(by_music, i
     assert why_not(example_report(models=(new, replace(shipped, **gains, **names)))) == reason
 
 
-def test_below_the_target_nothing_is_used():
-    report = example_report(precision=Interval(0.85, 0.8, 0.9))
+@pytest.mark.parametrize("precision", [0.85, 0.88, 0.9, float("nan")])
+def test_below_the_target_only_what_is_more_precise_than_the_others_is_used(precision):
+    report = example_report(precision=Interval(precision, 0.8, 0.95))
+    others = report.models[1].precision.value
+    assert 0.85 < others < 0.88
     models = tuple(
         replace(one, gain_in_names=one.gain, balanced_gain_in_names=one.balanced_gain)
         for one in report.models
     )
-    assert "target precision" in why_not(replace(report, models=models))
+    reason = why_not(replace(report, models=models))
+    assert (reason is None) == (precision >= others)
+    assert reason is None or "target precision" in reason
