@@ -5,7 +5,8 @@
 The rows are put into the database by SQL; nine tenths have genres, the others have probabilities,
 which are judged again: half of these get a genre (in the database only), half
 are unsure.  Each run is a process of its own: its time and its peak memory are those of the whole
-``beet`` command, its start included; ``beet ls`` of the same tracks is what beets itself takes.
+``beet`` command, its start included, which ``beet version`` shows alone; ``beet ls`` of the same
+tracks is what beets itself takes.
 With TRACKS, a folder of full-length music, so many real ones are among the rows: the shipped model
 classifies them, in worker processes, whose memory is not counted here (``memory.py`` does).
 """
@@ -32,6 +33,7 @@ from large_library import fill
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 
 COMMANDS = {
+    "beet version": ["version"],
     "beet ls": ["ls"],
     "cnngenre, pretended": ["cnngenre", "-p", "-q"],
     "cnngenre": ["cnngenre", "-W", "-q"],

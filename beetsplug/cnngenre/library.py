@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+import beets
 from beets.dbcore import Results
 from beets.dbcore.query import InQuery
 from beets.library import Album, Item, Library
@@ -43,16 +44,15 @@ class Tracks:
 
     def count_with_genres(self) -> int:
         """How many of them have genres, as the library has it."""
-        n = 0
-        with self._lib.transaction() as transaction:
-            for start in range(0, len(self._ids), N_LOADED):
-                ids = self._ids[start : start + N_LOADED]
-                marks = ",".join("?" * len(ids))
-                [(found,)] = transaction.query(
-                    f"SELECT COUNT(*) FROM items WHERE id IN ({marks}) AND genres != ''", ids
-                )
-                n += found
-        return n
+        return sum(n for [(n,)] in self.rows("COALESCE(SUM(genres != ''), 0)"))
+
+    def only(self, ids: Sequence[int]) -> Tracks:
+        """Some of them."""
+        return Tracks(self._lib, ids)
+
+    def rows(self, columns: str) -> Iterator[list[Any]]:
+        """Columns of the table ``items``, in lists of many tracks, whose order is SQLite's."""
+        return rows_of(self._lib, f"SELECT {columns} FROM items", self._ids)
 
     def __iter__(self) -> Iterator[Item]:
         for start in range(0, len(self._ids), N_LOADED):
@@ -64,9 +64,36 @@ class Tracks:
 def find_tracks(lib: Library, query: list[str], *, by_album: bool) -> Tracks:
     """The tracks of a query, or those of the albums of a query."""
     if not by_album:
-        return Tracks(lib, ids_of(lib.items(query)))
+        return Tracks(lib, ids_of(lib.items(query)) if query else all_ids(lib))
     albums = [lib.get_album(key) for key in ids_of(lib.albums(query))]
     return Tracks(lib, [key for album in albums if album for key in ids_of(album.items())])
+
+
+def all_ids(lib: Library) -> list[int]:
+    """The ids of all tracks, in the order that beets would list them in."""
+    fields = {name.rstrip("+-") for name in beets.config["sort_item"].as_str_seq()}
+    order = lib.get_default_item_sort()
+    if order.is_slow() or not fields <= Item._fields.keys():
+        return ids_of(lib.items())
+    by = ", ".join(filter(None, [order.order_clause(), "id"]))
+    with lib.transaction() as transaction:
+        return [key for (key,) in transaction.query(f"SELECT id FROM items ORDER BY {by}")]
+
+
+def rows_of(lib: Library, select: str, ids: Sequence[int]) -> Iterator[list[Any]]:
+    """What a statement says of tracks, or albums, of some ids; many at once, not all."""
+    for start in range(0, len(ids), N_LOADED):
+        some = ids[start : start + N_LOADED]
+        marks = ",".join("?" * len(some))
+        with lib.transaction() as transaction:
+            rows = list(transaction.query(f"{select} WHERE id IN ({marks})", some))
+        yield rows
+
+
+def flexible(name: str, table: str = "item") -> str:
+    """SQL for a flexible field of a track, or an album; NULL where it has none."""
+    of = f"FROM {table}_attributes WHERE entity_id = {table}s.id AND key = '{name}'"
+    return f"(SELECT value {of})"
 
 
 def count_genres(lib: Library) -> Counter[str]:

@@ -1,6 +1,7 @@
 """A large library: few queries a track, few items in memory, and a truthful bar."""
 
 import io
+import json
 import re
 import sys
 
@@ -37,6 +38,35 @@ def test_what_a_track_that_has_genres_or_is_cached_costs(costs):
     per_track = (large[0] - small[0]) / (LARGE - SMALL)
     assert per_track < 1  # each is loaded with others; a tenth is cached, and is stored
     assert large[1] < 700  # two times what is loaded at once, and what is under way
+
+
+def test_tracks_that_need_nothing_are_not_loaded_and_noted_as_if_they_were(beet):
+    beet.config["plugins"] = ["cnngenre", "counting"]
+    beet.command()
+    fill(beet.config["library"], LARGE, "pitch-1")
+
+    def statements(*arguments):
+        return int(re.search(r"statements: (\d+)", beet(*arguments))[1])
+
+    def last_run():
+        newest = max((beet.home / "cnngenre" / "runs").iterdir(), key=lambda p: p.stat().st_ctime)
+        entries = [json.loads(line) for line in newest.read_text().splitlines()[1:-1]]
+        assert len(entries) == LARGE
+        return sorted(({**e, "seconds": 0} for e in entries), key=lambda entry: entry["id"])
+
+    beet("genre", "-q", "-W")
+    again = statements("genre", "-q", "-W")
+    found = last_run()
+    assert again < 100  # nothing is stored: the answers equal what was noted
+    beet("-v", "genre", "-W")  # a line for each track, so each is loaded
+    assert last_run() == found
+    figures = json.loads(beet("cnnstats", "--json").partition("statements")[0])
+    assert (figures["tracks"], figures["written"], figures["unsure"]) == (LARGE, 100, 100)
+    assert figures["before"] == {"Polka": 1_800, "(none)": 200}
+    assert figures["after"] == {"Polka": 1_800, "Jazz": 100, "(none)": 100}
+    assert figures["models"]["pitch-1"]["classified"] == 200
+    assert "restored 100, kept 0" in beet("cnnundo", "-q", "-W")
+    assert statements("cnnundo", "-q", "-W") < 100
 
 
 @pytest.mark.parametrize("n_slow", [20, 60])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -14,6 +14,7 @@ from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.fields import own_field
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
+from beetsplug.cnngenre.tagging.journal import Journal
 from beetsplug.cnngenre.tagging.mood_tag import (
     MEMORY,
     MOODS,
@@ -42,9 +43,9 @@ class Moods(Run):
         super().run(items)
 
     @contextmanager
-    def kept(self) -> Iterator[Callable[[Item, TagPlan], None]]:
+    def kept(self) -> Iterator[Journal | None]:
         """No journal: those are for genres."""
-        yield lambda _item, _plan: None
+        yield None
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """What becomes of each track."""

@@ -137,7 +137,7 @@ class TrackClassifier:
             yield from (self._verdict(task, outcome) for task, outcome in self._outcomes(items))
             return
         before = classified_before(self._lib, self.bundle_id)
-        outcomes = self._outcomes(grouped(items, self._lib))
+        outcomes = self._outcomes(grouped(items))
         for group, members in groupby(outcomes, lambda outcome: group_of(outcome[0].item)):
             if group:
                 yield from self._verdicts_in_context([*members], before.of(group), self._context)

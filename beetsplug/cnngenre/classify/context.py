@@ -64,15 +64,13 @@ def classified_before(lib: Library, bundle_id: str) -> Classified:
     return Classified(found)
 
 
-def grouped(items: Iterable[Item], lib: Library) -> Iterable[Item]:
+def grouped(items: Iterable[Item]) -> Iterable[Item]:
     """The same tracks, those of a group one after the other; a library's are not loaded for it."""
     if not isinstance(items, Tracks):
         return sorted(items, key=group_of)
     groups: dict[int, str] = {}
-    with lib.transaction() as transaction:
-        for key, *names, comp in transaction.query(
-            "SELECT id, artist, albumartist, comp FROM items"
-        ):
+    for rows in items.rows("id, artist, albumartist, comp"):
+        for key, *names, comp in rows:
             groups[key] = group_name(*names, compilation=bool(comp))
     return items.sorted(lambda key: groups.get(key, ""))
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.config import GENRES
-from beetsplug.cnngenre.console import say
-from beetsplug.cnngenre.library import Tracks, unedited
+from beetsplug.cnngenre.console import say, uninterrupted
+from beetsplug.cnngenre.library import Tracks, flexible, unedited
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply, apply_field, would_write_missing, write_missing
 from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
 from beetsplug.cnngenre.tagging.journal import Journal, begin, has_run
+from beetsplug.cnngenre.tagging.kept import split_kept
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile
 from beetsplug.cnngenre.tagging.run import Run, Step
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class Tag(Run):
@@ -51,6 +57,21 @@ class Tag(Run):
         """Where what was done is kept."""
         track_classifier = self.track_classifier
         return begin(self.session, "cnngenre", track_classifier.bundle_id, track_classifier.target)
+
+    def pass_over(self, items: Tracks, journal: Journal | None, bar: tqdm[Any]) -> Tracks:
+        """Tracks that keep their genres are counted and noted, and never loaded."""
+        named = self.log.isEnabledFor(logging.DEBUG)  # there is a line for each
+        if self.options.force or self.track_classifier.target != GENRES or named:
+            return items
+        left: list[int] = []
+        for kept, others in split_kept(items, may_write=self.options.write):
+            with uninterrupted():
+                self.counts[Action.KEEP] += len(kept)
+                if journal is not None:
+                    journal.add_kept(kept)
+            bar.update(len(kept))
+            left += others
+        return items.only(left)
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """The verdicts, carried out in this thread, the only one that writes."""
@@ -110,7 +131,9 @@ class Tag(Run):
         from beetsplug.cnngenre.tagging.albums import set_album_genres
 
         track_classifier = self.track_classifier
-        for album in self.albums():
+        written = flexible("cnngenre_written", "album")
+        where = f"COALESCE(genres, '') = '' OR {written} IS NOT NULL"
+        for album in self.albums("1" if self.options.force else where):
             set_album_genres(
                 album,
                 track_classifier.vocabulary,

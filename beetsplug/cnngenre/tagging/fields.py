@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 DIGITS = 4  # of the probabilities in `cnngenre_all`
+N_STORED = 12  # digits of `cnngenre_probability`
 
 
 def genres_of(item: Item) -> tuple[str, ...]:
@@ -83,7 +84,8 @@ def note(
     """
     notes: dict[str, Any] = {
         "cnngenre_label": song.best.genre if song.best else "",
-        "cnngenre_probability": song.best.probability if song.best else 0.0,
+        # SQLite keeps 15 digits: with more, what is noted would never equal what is calculated.
+        "cnngenre_probability": round(song.best.probability, N_STORED) if song.best else 0.0,
         "cnngenre_all": as_entries(probabilities),
         "cnngenre_model": bundle_id,
     }

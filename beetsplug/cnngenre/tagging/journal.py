@@ -62,6 +62,17 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A track that is passed over, without having been loaded, as it has genres."""
+
+    id: int
+    path: bytes
+    genres: tuple[str, ...]
+    model: str | None
+    probability: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The run's end; ``whole`` is false where it was interrupted."""
 
@@ -109,6 +120,24 @@ class Journal:
             )
         )
 
+    def add_kept(self, tracks: Iterable[Kept]) -> None:
+        """Note tracks that were passed over, as they have genres."""
+        seconds, action = self._seconds(), Action.KEEP.value
+        self._write(
+            *(
+                Entry(
+                    track.id,
+                    name_of(track.path),
+                    action,
+                    track.genres,
+                    track.genres,
+                    track.probability if track.model == self._header.model else None,
+                    seconds,
+                )
+                for track in tracks
+            )
+        )
+
     def end(self, *, whole: bool) -> None:
         """Note the run's end, where there was anything to note."""
         if self._file is not None:
@@ -122,19 +151,19 @@ class Journal:
             value = own_field(item, "cnngenre_probability")
         else:
             value = None
-        return None if value in (None, "") else round(float(value), 3)
+        return rounded(value)
 
     def _seconds(self) -> float:
         return round(time.monotonic() - self._start, 2)
 
-    def _write(self, record: Entry | End) -> None:
-        if self._closed:
+    def _write(self, *records: Entry | End) -> None:
+        if self._closed or not records:
             return
         try:
             if self._file is None:
                 self._file = new_file(self._folder, self._header.began_utc)
                 self._file.write(as_line(self._header))
-            self._file.write(as_line(record))
+            self._file.write(b"".join(map(as_line, records)))
             self._file.flush()
         except OSError as error:
             self._warn(f"this run is not kept in {self._folder}: {error.strerror}")
@@ -146,6 +175,11 @@ class Journal:
             with suppress(OSError):  # what could not be flushed
                 self._file.close()
             self._file = None
+
+
+def rounded(probability: Any) -> float | None:
+    """A probability as a journal has it."""
+    return None if probability in (None, "") else round(float(probability), 3)
 
 
 def begin(session: Session, command: str, model: str = "", target: str = GENRES) -> Journal:

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from beets.library import Album, Item, Library
 
 from beetsplug.cnngenre.console import conclude, progress, say, uninterrupted
-from beetsplug.cnngenre.library import Tracks, track_name
+from beetsplug.cnngenre.library import Tracks, rows_of, track_name
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.journal import Journal, ended
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
@@ -45,22 +46,22 @@ class Run:
         self.log, self.options = session.log, session.options
         self.lib = lib
         self.counts: Counter[Action] = Counter()
-        self.album_ids: dict[int, None] = {}
+        self.tracks = Tracks(lib, ())
 
     def run(self, items: Tracks) -> None:
         """Go over the tracks.  What is done stays done when it is interrupted."""
         start = time.monotonic()
+        self.tracks = items
         whole = False
         try:
-            with self.kept() as keep:
+            with self.kept() as journal:
                 with progress(len(items), quiet=self.options.quiet) as bar:
-                    for steps in together(self.steps(self.noting_albums(items))):
+                    left = self.pass_over(items, journal, bar)
+                    for steps in together(self.steps(left)):
                         with uninterrupted():
                             done = self.take(steps)
                             for item, plan in done:
-                                if plan is not None:
-                                    self.counts[plan.action] += 1
-                                    keep(item, plan)
+                                self.note(item, plan, journal)
                         for item, plan in done:
                             if plan is not None:
                                 self.show(item, plan, bar)
@@ -71,6 +72,13 @@ class Run:
         finally:
             if whole or self.counts:
                 self.summarise(time.monotonic() - start, whole=whole)
+
+    def note(self, item: Item, plan: TagPlan | None, journal: Journal | None) -> None:
+        """Count what became of a track, and keep it in the journal."""
+        if plan is not None:
+            self.counts[plan.action] += 1
+            if journal is not None:
+                journal.add(item, plan)
 
     def take(self, steps: Sequence[Step]) -> list[tuple[Item, TagPlan | None]]:
         """Take steps; the library is not locked for others while a file is written."""
@@ -84,24 +92,24 @@ class Run:
         raise NotImplementedError
 
     @contextmanager
-    def kept(self) -> Iterator[Callable[[Item, TagPlan], None]]:
-        """A function that notes in the run's journal what became of a track."""
+    def kept(self) -> Iterator[Journal | None]:
+        """The run's journal, where it has one."""
         if self.options.pretend:
-            yield lambda _item, _plan: None
+            yield None
             return
         with ended(self.journal()) as journal:
-            yield journal.add
+            yield journal
 
-    def noting_albums(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The tracks; which albums they belong to is kept."""
-        for item in items:
-            if item.album_id is not None:
-                self.album_ids[item.album_id] = None
-            yield item
+    def pass_over(self, items: Tracks, _journal: Journal | None, _bar: tqdm[Any]) -> Tracks:
+        """The tracks of which SQLite cannot say that nothing is to be done."""
+        return items
 
-    def albums(self) -> Iterator[Album]:
-        """The albums of the tracks, as they are now."""
-        for album_id in self.album_ids:
+    def albums(self, where: str = "1") -> Iterator[Album]:
+        """The albums of the tracks, as they are now; those for which a condition in SQL holds."""
+        of_tracks = chain.from_iterable(self.tracks.rows("album_id"))
+        ids = dict.fromkeys(key for (key,) in of_tracks if key is not None)
+        found = chain.from_iterable(rows_of(self.lib, f"SELECT id, {where} FROM albums", [*ids]))
+        for album_id in [key for key, holds in found if holds]:
             album = self.lib.get_album(album_id)
             if album is not None:
                 yield album

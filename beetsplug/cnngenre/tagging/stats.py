@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from beets.library import Item
 
+from beetsplug.cnngenre.library import Tracks, flexible
 from beetsplug.cnngenre.tagging.fields import (
     genres_of,
     is_from_here,
@@ -24,6 +25,11 @@ N_BINS = 10
 N_GENRES = 15
 BAR_WIDTH = 40
 NONE = "(none)"
+PROBABILITY = flexible("cnngenre_probability")
+NOTES = (
+    *("cnngenre_written", "cnngenre_reviewed", "cnngenre_respelled"),
+    *("cnngenre_previous", "cnngenre_model"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +98,44 @@ class RunStats:
     models: dict[str, ModelFigures]
 
 
-def stats_of(items: Iterable[Item]) -> Stats:
+def alike(items: Tracks) -> Iterator[tuple[Item, list[float]]]:
+    """One of each kind of tracks that have the same genres and notes, with all probabilities.
+
+    It has these fields only: most of a library is alike, so this is far quicker than loading it.
+    """
+    kinds: dict[tuple[Any, ...], list[float]] = {}
+    for rows in items.rows(", ".join([PROBABILITY, "genres", *map(flexible, NOTES)])):
+        for probability, *kind in rows:
+            kinds.setdefault(tuple(kind), []).append(float(probability or 0.0))
+    for kind, probabilities in kinds.items():
+        values = zip(("genres", *NOTES), kind, strict=True)
+        known = {
+            name: Item._type(name).from_sql(value) for name, value in values if value is not None
+        }
+        yield Item(**known), probabilities
+
+
+def stats_of(items: Tracks) -> Stats:
     """The figures of some tracks."""
     counts, before, after = Counter[str](), Counter[str](), Counter[str]()
     bins = [0] * N_BINS
     classified: dict[str, list[tuple[float, bool]]] = {}
-    for item in items:
+    for item, probabilities in alike(items):
+        n = len(probabilities)
         genres, ours, reviewed = genres_of(item), is_ours(item), is_reviewed(item)
         previous = own_field(item, "cnngenre_previous")
         model = str(own_field(item, "cnngenre_model") or "")
-        counts["tracks"] += 1
-        counts["with_genres"] += bool(genres)
-        counts["written"] += ours
-        counts["reviewed"] += reviewed
-        counts["edited_since"] += previous is not None and not is_from_here(item)
-        counts["unsure" if model else "never_classified"] += not genres
-        after.update(genres or [NONE])
-        before.update(genres if previous is None else list(previous) or [NONE])
-        if previous is None and not genres:
-            before[NONE] += 1
-        if model:
-            confidence = float(own_field(item, "cnngenre_probability") or 0.0)
+        counts["tracks"] += n
+        counts["with_genres"] += n * bool(genres)
+        counts["written"] += n * ours
+        counts["reviewed"] += n * reviewed
+        counts["edited_since"] += n * (previous is not None and not is_from_here(item))
+        counts["unsure" if model else "never_classified"] += n * (not genres)
+        for genre in genres or [NONE]:
+            after[genre] += n
+        for genre in (genres if previous is None else previous) or [NONE]:
+            before[genre] += n
+        for confidence in probabilities if model else ():
             bins[bin_of(confidence)] += 1
             classified.setdefault(model, []).append((confidence, ours))
     models = {

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.library import current
+from beetsplug.cnngenre.library import Tracks, current, flexible
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import undo
 from beetsplug.cnngenre.tagging.journal import Journal, begin
 from beetsplug.cnngenre.tagging.plan import REVIEWED, Action, TagPlan, kept_meanwhile, plan_undo
 from beetsplug.cnngenre.tagging.run import Run, Step
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class Undo(Run):
@@ -31,6 +35,14 @@ class Undo(Run):
     def journal(self) -> Journal:
         """Where what was done is kept."""
         return begin(self.session, "undo")
+
+    def pass_over(self, items: Tracks, _journal: Journal | None, bar: tqdm[Any]) -> Tracks:
+        """Tracks that we never touched are not loaded."""
+        touched = set[int]()
+        for rows in items.rows(f"id, {flexible('cnngenre_previous')} IS NOT NULL"):
+            touched.update(key for key, has_previous in rows if has_previous)
+        bar.update(len(items) - len(touched))
+        return items.only([key for key in items.ids if key in touched])
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """Tracks that we never touched are passed over."""
@@ -62,6 +74,7 @@ class Undo(Run):
         from beetsplug.cnngenre.tagging.albums import undo_album
 
         spared = {item.album_id for item in self.reviewed}
-        for album in self.albums():
+        previous = flexible("cnngenre_previous", "album")
+        for album in self.albums(f"{previous} IS NOT NULL"):
             if album.id not in spared:
                 undo_album(album)
