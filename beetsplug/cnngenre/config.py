@@ -155,6 +155,11 @@ def wants_write_in_place() -> bool:
     return bool(beets.config["cnngenre"]["write_in_place"].get(bool))
 
 
+def sort_fields() -> set[str]:
+    """The fields by which beets lists tracks."""
+    return {name.rstrip("+-") for name in beets.config["sort_item"].as_str_seq()}
+
+
 def lastgenre_file(key: str) -> Path | None:
     """A file that the user has given to lastgenre, as its tree or its list of genres."""
     view = beets.config["lastgenre"][key]

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-import beets
 from beets.dbcore import Results
 from beets.dbcore.query import InQuery
 from beets.library import Album, Item, Library
 
+from beetsplug.cnngenre.config import sort_fields
 from beetsplug.cnngenre.console import uninterrupted
 
 N_LOADED = 200  # at once: fewer would be more queries
@@ -71,9 +71,8 @@ def find_tracks(lib: Library, query: list[str], *, by_album: bool) -> Tracks:
 
 def all_ids(lib: Library) -> list[int]:
     """The ids of all tracks, in the order that beets would list them in."""
-    fields = {name.rstrip("+-") for name in beets.config["sort_item"].as_str_seq()}
     order = lib.get_default_item_sort()
-    if order.is_slow() or not fields <= Item._fields.keys():
+    if order.is_slow() or not sort_fields() <= Item._fields.keys():
         return ids_of(lib.items())
     by = ", ".join(filter(None, [order.order_clause(), "id"]))
     with lib.transaction() as transaction:
