@@ -35,7 +35,7 @@ demo: .venv/$(STAMP) ## make music, import it with beets, let the plugin write g
 	@.venv/$(BIN)/python -m demo.run
 
 test: .venv-dev/$(STAMP) ## run the tests; PYTEST='-k name' adds options
-	.venv-dev/$(BIN)/python -m pytest -n 2 $(PYTEST)
+	.venv-dev/$(BIN)/python -m pytest -n 3 $(PYTEST)
 
 test-train: .venv-train/$(STAMP) ## run the tests that need TensorFlow
 	.venv-train/$(BIN)/python -m pytest -n 2 -m tensorflow $(PYTEST)
