@@ -117,6 +117,8 @@ class Trainer:
         if dtype not in self._adders:
             self._adders[dtype] = compiled(self._add_gradients, signature)
         add = self._adders[dtype]
+        if not self.network.whole_song:
+            self._packed(tracks)  # here, where a folder that cannot be written is our own error
         dataset = tf.data.Dataset.from_generator(
             lambda: self._parts(tracks, epoch),
             output_signature=(*signature, tf.TensorSpec((), tf.bool)),
