@@ -36,7 +36,7 @@ def test_it_learns_and_says_what_that_is_worth(made, tmp_path):
 
 def test_from_then_on_gaps_are_filled_with_the_users_own_genres(trained):
     output = trained("genre", "--threshold", "0.5")
-    assert output.splitlines()[-1].startswith("tagged 3, kept 24, unsure 0, failed 0")
+    assert output.splitlines()[-2].startswith("tagged 3, kept 24, unsure 0, failed 0")
     [bundle] = bundles(trained)
     for title, genres, model in trained.fields("genres", "cnngenre_model"):
         assert genres == title.split()[0]
