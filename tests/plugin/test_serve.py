@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import mutagen
@@ -296,6 +297,32 @@ def test_the_picture_is_the_explanation(doubtful, serve):
     )
     assert served.end().startswith("accepted 0, corrected 0, skipped 0, left 0, failed 1")
     assert library_of(beet) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are counted by their parents")
+def test_what_draws_ends_when_it_has_nothing_to_do_and_begins_again(doubtful, serve):
+    beet = doubtful()
+    beet.config["plugins"] = ["cnngenre", "soonidle"]
+    served = serve(beet)
+    for track in served.get("/tracks"):
+        status, _, content = served.send("GET", f"/tracks/{track['id']}/picture")
+        assert (status, content[:4]) == (200, b"\x89PNG")
+        end = time.monotonic() + 60
+        while workers_of(served.process.pid):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    assert served.end().startswith("accepted 0")
+
+
+def workers_of(pid):
+    """The processes of those that a process has started, which Python starts others with."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                parents[int(path.parent.name)] = int(parent)
+    return [child for child, parent in parents.items() if parents.get(parent) == pid]
 
 
 def test_only_the_tracks_in_doubt_are_the_pages_business(shared):

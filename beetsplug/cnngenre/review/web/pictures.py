@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections import OrderedDict, deque
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.config import UserError
-from beetsplug.cnngenre.review.web.thread import OneThread
+from beetsplug.cnngenre.review.web.thread import ClosedError, OneThread
 from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 N_KEPT = 16  # a few hundred KB each
 N_WANTED = 3  # the track that is shown, the next one, and one more
+IDLE_S = 60.0  # after so long without a drawing its worker processes end
 
 
 class Pictures:
@@ -32,6 +35,7 @@ class Pictures:
         self._thread = OneThread("cnngenre-pictures")
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._wanted: deque[int] = deque(maxlen=N_WANTED)
+        self._timer: threading.Timer | None = None
 
     def picture(self, verdict: Verdict, item: Item) -> bytes | str:
         """The PNG of a track, or why there is none.
@@ -48,6 +52,8 @@ class Pictures:
     def close(self) -> None:
         """Draw no more."""
         self._thread.close(wait=False)
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _drawn(self, verdict: Verdict, key: int) -> bytes | str:
         if key in self._kept:
@@ -56,11 +62,31 @@ class Pictures:
         if key not in self._wanted:
             return "the page has gone on"
         picture = self._draw(verdict)
+        self._rest_later()
         if isinstance(picture, bytes):
             self._kept[key] = picture
             while len(self._kept) > N_KEPT:
                 self._kept.popitem(last=False)
         return picture
+
+    def _rest_later(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(IDLE_S, self._rest)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _rest(self) -> None:
+        with suppress(ClosedError):
+            self._thread.do(self._end_workers)
+
+    def _end_workers(self) -> None:
+        """End the worker processes, which the next drawing starts again."""
+        from genre_model.core.processes import close_shared
+
+        if self._explain is not None:
+            self._explain.track_classifier.close()
+        close_shared()
 
     def _draw(self, verdict: Verdict) -> bytes | str:
         from beetsplug.cnngenre.classify.explain import Explain
