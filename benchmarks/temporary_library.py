@@ -45,7 +45,9 @@ class TemporaryLibrary:
         """The plugin's folder."""
         return self.folder / "cnngenre"
 
-    def configure(self, extracted: Path | None = None, **options: object) -> None:
+    def configure(
+        self, extracted: Path | None = None, *, singletons: bool = True, **options: object
+    ) -> None:
         """Write ``config.yaml``; ``options`` are the plugin's, ``extracted`` a cache to copy."""
         config = {
             "directory": str(self.folder / "library"),
@@ -55,7 +57,7 @@ class TemporaryLibrary:
                 "copy": False,
                 "write": True,
                 "autotag": False,
-                "singletons": True,
+                "singletons": singletons,
                 "duplicate_action": "keep",
             },
             "cnngenre": {"auto": False, **options},

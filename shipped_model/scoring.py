@@ -60,10 +60,17 @@ def score(
     clips: Clips, tracks: Indices, logits: Float32, spec: AggregationSpec, vocabulary: Vocabulary
 ) -> Scored:
     """Score answers to clips, or to slices of them: ``tracks`` has the clip of each row."""
+    return score_probabilities(clips, tracks, calibrated(logits, spec), vocabulary)
+
+
+def score_probabilities(
+    clips: Clips, tracks: Indices, probabilities: Floats, vocabulary: Vocabulary
+) -> Scored:
+    """The same of probabilities, (n_tracks, n_genres)."""
     policy = Policy(THRESHOLD)
     verdicts = [
         judge(dict(zip(clips.genres, row.tolist(), strict=True)), vocabulary, policy).best
-        for row in calibrated(logits, spec)
+        for row in probabilities
     ]
     answers = [verdict.genre for verdict in verdicts if verdict]
     return Scored(

@@ -51,9 +51,11 @@ def main() -> None:
     print("| weight | holes filled | music | clips | answered | right, of those |")
     print("|---|---|---|---|---|---|")
     albums = [f"{row['artist']}\n{row['album']}" if row["album"] else "" for row in rows]
+    by_themselves = songs_by(clips, alone, 0.0, vocabulary)
     for weight in WEIGHTS:
         songs = songs_by(clips, alone, weight, vocabulary)
-        for name, answered in (("no", songs), ("yes", fill(songs, albums, vocabulary))):
+        without_holes = fill(songs, by_themselves, albums, vocabulary)
+        for name, answered in (("no", songs), ("yes", without_holes)):
             for music_set in sorted(set(sets)):
                 mask = (sets == music_set) & several
                 print(
@@ -64,12 +66,11 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     spec = load_bundle(SHIPPED).manifest.context
     assert spec is not None
-    by_themselves = songs_by(clips, alone, 0.0, vocabulary)
     pooled_songs = songs_by(clips, alone, spec.weight, vocabulary)
     ways = {
         "each by itself": by_themselves,
         "with its artist's": pooled_songs,
-        "and holes filled": fill(pooled_songs, albums, vocabulary),
+        "and holes filled": fill(pooled_songs, by_themselves, albums, vocabulary),
     }
     wrong_alone = wrong_answers(clips, by_themselves, vocabulary)
     ever = {song.genres[0] for song in [*by_themselves, *pooled_songs] if song.accepted}
@@ -145,15 +146,25 @@ def logits_of_unseen(clips: Clips, network: Path) -> NDArray[np.float32]:
     return found
 
 
-def fill(songs: list[SongGenre], albums: list[str], vocabulary: Vocabulary) -> list[SongGenre]:
-    """The songs after the holes of agreeing albums are filled; "" is no album."""
+def fill(
+    songs: list[SongGenre], own: list[SongGenre], albums: list[str], vocabulary: Vocabulary
+) -> list[SongGenre]:
+    """The songs after the holes of agreeing albums are filled; "" is no album.
+
+    An album is of one artist; ``own`` are the songs by themselves.
+    """
     agreed = {
         album: agreed_genre(
-            [song for song, other in zip(songs, albums, strict=True) if other == album], vocabulary
+            [song for song, other in zip(songs, albums, strict=True) if other == album],
+            vocabulary,
+            one_artist=True,
         )
         for album in set(albums) - {""}
     }
-    return [filled(song, agreed.get(album)) for song, album in zip(songs, albums, strict=True)]
+    return [
+        filled(song, agreed.get(album), alone, vocabulary)
+        for song, alone, album in zip(songs, own, albums, strict=True)
+    ]
 
 
 def row_of(

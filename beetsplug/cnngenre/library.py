@@ -16,6 +16,7 @@ from beets.library import Album, Item, Library
 
 from beetsplug.cnngenre.config import sort_fields
 from beetsplug.cnngenre.console import uninterrupted
+from genre_model.data.spelling import preferred_spellings
 
 N_LOADED = 200  # at once: fewer would be more queries
 
@@ -104,6 +105,11 @@ def count_genres(lib: Library) -> Counter[str]:
         for genre in dict.fromkeys(Item._type("genres").from_sql(value)):
             counts[genre] += n
     return counts
+
+
+def spellings_of(lib: Library) -> dict[str, str]:
+    """How most tracks of the library spell each genre that it has, by the genre's key."""
+    return preferred_spellings(count_genres(lib))
 
 
 def ids_of(found: Results[Any]) -> list[int]:

@@ -60,7 +60,7 @@ def make_tree(
     Args:
         parents: The larger tree, child -> parent, canonical.
         ancestries: Of each genre that the model answers, the written names up to its root.
-        names: All that the model answers, as written.
+        names: Genres as they are to be written; of several for a node the last one.
     """
     edges = {node_of(child): node_of(parent) for child, parent in parents.items()}
     for line in ancestries:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.genre_names import canonical
+from genre_model.data.spelling import respelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,14 @@ class Vocabulary:
     def written(self, genres: Sequence[str]) -> tuple[str, ...]:
         """What is written for each of a model's genres; those that are dropped keep their name."""
         return tuple(self.names.get(genre, genre) for genre in genres)
+
+    def spelled(self, spellings: Mapping[str, str]) -> Vocabulary:
+        """The same with the spellings of :func:`preferred_spellings`, but for what is renamed."""
+        names = {
+            genre: name if name != genre else respelled([name], spellings)[0]
+            for genre, name in self.names.items()
+        }
+        return Vocabulary(names, self.parents)
 
     def root(self, name: str) -> str:
         """The written ancestor of a written name that is nobody's subgenre."""

@@ -25,7 +25,7 @@ INVERSE_TEMPERATURES = tuple(round(float(value), 3) for value in np.geomspace(0.
 # How far few artists may move an inverse temperature from 1: a deviation of its logarithm.
 LOG_DEVIATION = 0.35
 
-CONTEXT_WEIGHTS = (0.25, 0.5, 0.75)
+CONTEXT_WEIGHTS = (0.25, 0.5, 0.75, 0.9)
 CONTEXT_TEMPERATURES = INVERSE_TEMPERATURES[::2]
 CONTEXTS = tuple((w, t) for w in CONTEXT_WEIGHTS for t in CONTEXT_TEMPERATURES)
 

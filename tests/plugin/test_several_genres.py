@@ -55,3 +55,17 @@ def test_genres_come_to_one_spelling_in_files_too_and_back(library):
     beet("cnnundo", "-q")
     assert beet.genres() == before
     assert file_genres(path) == ["Country", "country"]
+
+
+def test_answers_are_spelled_as_the_library_spells_them(library):
+    beet = library(Jazz_1=["jazz"], Jazz_2=None, Ambient=["Hip-Hop"], Rock=["DOWNTEMPO"])
+    beet("cnngenre")
+    assert beet.genres()["Jazz_2"] == "jazz"
+    beet("cnngenre", "-f", "Jazz_1")
+    assert beet.genres()["Jazz_1"] == "jazz"  # the same again: nothing to respell
+    beet.config["cnngenre"]["genres"] = {"Jazz": "Jazz"}
+    beet("cnngenre", "-f", "Jazz_1")
+    assert beet.genres()["Jazz_1"] == "jazz"
+    beet.config["cnngenre"]["genres"] = {"Jazz": "JaZZ"}  # what the user renames is as it is said
+    beet("cnngenre", "-f", "Jazz_1")
+    assert beet.genres()["Jazz_1"] == "JaZZ"

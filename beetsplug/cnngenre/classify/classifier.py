@@ -17,13 +17,14 @@ from beetsplug.cnngenre.classify.context import (
     filled,
     group_of,
     grouped,
+    known_artist,
 )
 from beetsplug.cnngenre.classify.labels import play_history_of
 from beetsplug.cnngenre.classify.several import Several
 from beetsplug.cnngenre.classify.tasks import Outcome, Task, file_of, look_ahead
 from beetsplug.cnngenre.classify.upcoming import AheadPool, Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
-from beetsplug.cnngenre.library import Tracks
+from beetsplug.cnngenre.library import Tracks, spellings_of
 from beetsplug.cnngenre.models.bundles import find_bundle
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.fields import (
@@ -100,7 +101,7 @@ class TrackClassifier:
             )
             manifest = self.classifier.manifest
             check_target(manifest.target)
-            self.vocabulary: Vocabulary = make_vocabulary(
+            vocabulary = make_vocabulary(
                 manifest.genres,
                 manifest.parents,
                 manifest.presets,
@@ -110,10 +111,12 @@ class TrackClassifier:
             )
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
+        spellings = spellings_of(lib) if manifest.target == GENRES else {}
+        self.vocabulary: Vocabulary = vocabulary.spelled(spellings)
         self._context, self._play_history = manifest.context, manifest.play_history
         options = session.options
         threshold = manifest.threshold if options.threshold is None else options.threshold
-        self.several = Several(manifest, self.vocabulary, options)
+        self.several = Several(manifest, self.vocabulary, options, spellings)
         self.policy = Policy(threshold, options.count, options.second_threshold)
 
     @property
@@ -242,7 +245,8 @@ class TrackClassifier:
             song = songs.get(task.item.id) if isinstance(outcome, Mapping) else None
             album_id = None if task.item.comp else task.item.album_id
             if song is not None and album_id is not None:
-                song = filled(song, agreed.get(album_id))
+                alone = self._judged(task.item, rows[task.item.id])
+                song = filled(song, agreed.get(album_id), alone, self.vocabulary)
             yield self._verdict(task, outcome, song)
 
     def _songs_in_context(
@@ -254,8 +258,7 @@ class TrackClassifier:
         """The answers for tracks of one artist; each says what it would be without the others."""
         songs = {}
         for key, pooled in songs_in_context(rows, context).items() if rows else ():
-            probabilities = self._with_play_history(items[key], pooled)
-            song = judge(probabilities, self.vocabulary, self.policy)
+            song = self._judged(items[key], pooled)
             if song.best is not None and len(rows) > 1:
                 alone = self.vocabulary.scores(rows[key]).get(song.best.genre, 0.0)
                 reason = f"{song.reason}; without the artist's other tracks {alone:.2f}"
@@ -269,12 +272,19 @@ class TrackClassifier:
         """What the sure tracks of each album agree on; only genres are an album's matter."""
         if self.target != GENRES:
             return {}
-        members: dict[int, list[SongGenre]] = {}
-        for key, song in songs.items():
+        members: dict[int, list[int | None]] = {}
+        for key in songs:
             album_id = None if items[key].comp else items[key].album_id
             if album_id is not None:
-                members.setdefault(album_id, []).append(song)
-        return {key: agreed_genre(found, self.vocabulary) for key, found in members.items()}
+                members.setdefault(album_id, []).append(key)
+        return {
+            album_id: agreed_genre(
+                [songs[key] for key in keys],
+                self.vocabulary,
+                one_artist=len({known_artist(items[key].artist) for key in keys}) == 1,
+            )
+            for album_id, keys in members.items()
+        }
 
     def _task(self, item: Item) -> Task:
         if self.target != GENRES:
@@ -300,7 +310,7 @@ class TrackClassifier:
         if isinstance(outcome, str):
             return Verdict(task.item, TagPlan(Action.FAIL, before, before, outcome))
         if song is None:
-            song = judge(self._with_play_history(task.item, outcome), self.vocabulary, self.policy)
+            song = self._judged(task.item, outcome)
         song = self.several.with_further(song, task.tags)
         keep = self._options.keep_existing and self.target == GENRES
         plan = plan_tags(
@@ -308,6 +318,10 @@ class TrackClassifier:
         )
         tags = task.tags if self.several.wants_tags else None
         return Verdict(task.item, plan, song, outcome, tags)
+
+    def _judged(self, item: Item, probabilities: Mapping[str, float]) -> SongGenre:
+        """The answer for a track by its probabilities, and its play history where that counts."""
+        return judge(self._with_play_history(item, probabilities), self.vocabulary, self.policy)
 
     def _with_play_history(
         self, item: Item, probabilities: Mapping[str, float]

@@ -16,9 +16,11 @@ from genre_model.data.artists import NOBODY, lead_artist
 from genre_model.model.vocabulary import GenreScore, SongGenre, Vocabulary
 
 # An album's unsure track gets the genre that all its sure ones agree on, if it is at least this
-# probable, and at least so many are sure, not fewer than are unsure (docs/measurements.md).
+# probable, and at least so many are sure: half of them, or any where all are by one artist and so
+# many, sure or not, lead with that genre (docs/measurements.md).
 FILL_THRESHOLD = 0.3
 MIN_AGREEING = 2
+LEADING_SHARE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +77,32 @@ def grouped(items: Iterable[Item]) -> Iterable[Item]:
     return items.sorted(lambda key: groups.get(key, ""))
 
 
-def agreed_genre(songs: Sequence[SongGenre], vocabulary: Vocabulary) -> str | None:
+def agreed_genre(
+    songs: Sequence[SongGenre], vocabulary: Vocabulary, *, one_artist: bool
+) -> str | None:
     """The genre that all sure songs of an album agree on, subgenres counted as their parents.
 
-    None where they differ, where fewer than ``MIN_AGREEING`` are sure, or fewer than are unsure.
+    None where they differ, or where too few are sure: fewer than ``MIN_AGREEING``, or than are
+    unsure, unless they are by one artist and nearly all lead with that genre.
     """
     sure = [song for song in songs if song.accepted]
     roots = {vocabulary.root(song.genres[0]) for song in sure}
-    if len(roots) != 1 or len(sure) < max(MIN_AGREEING, len(songs) - len(sure)):
+    if len(roots) != 1 or len(sure) < MIN_AGREEING:
         return None
-    return roots.pop()
+    [genre] = roots
+    leading = [song for song in songs if song.best and vocabulary.root(song.best.genre) == genre]
+    is_alike = one_artist and len(leading) >= LEADING_SHARE * len(songs)
+    return genre if is_alike or 2 * len(sure) >= len(songs) else None
 
 
-def filled(song: SongGenre, genre: str | None) -> SongGenre:
-    """An unsure song with the genre of its album, where that is probable enough for it too."""
+def filled(song: SongGenre, genre: str | None, own: SongGenre, vocabulary: Vocabulary) -> SongGenre:
+    """An unsure song with the genre of its album, where that is probable enough for it too.
+
+    It stays unsure where ``own``, what it is by itself, is surely something else.
+    """
     if genre is None or song.accepted:
+        return song
+    if own.accepted and vocabulary.root(own.genres[0]) != genre:
         return song
     probability = next((one.probability for one in song.ranked if one.genre == genre), 0.0)
     if probability < FILL_THRESHOLD:

@@ -24,8 +24,16 @@ if TYPE_CHECKING:
 class Several:
     """What the user's wishes make of a model's answers."""
 
-    def __init__(self, manifest: Manifest, vocabulary: Vocabulary, options: Options) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        vocabulary: Vocabulary,
+        options: Options,
+        spellings: Mapping[str, str],
+    ) -> None:
+        """``spellings`` are the library's, by the genres' keys."""
         self._manifest, self._vocabulary, self._options = manifest, vocabulary, options
+        self._spellings = spellings
         self.of_genres = manifest.target == GENRES
         self.wants_tags = (
             self.of_genres
@@ -45,7 +53,8 @@ class Several:
 
     @cached_property
     def _arrangement(self) -> Arrangement:
-        return arrangement_of(self._vocabulary, self._manifest.genres, self._options)
+        names, spellings = self._manifest.genres, [*self._spellings.values()]
+        return arrangement_of(self._vocabulary, names, self._options, spellings)
 
     def with_tags(self, task: Task, extracted: SongFeatures | str | None) -> Task:
         """A task with the network's tags, where those are wanted and there are some."""

@@ -64,19 +64,23 @@ def why(error: Exception) -> str:
     return (reason or type(error).__name__).partition("\n")[0]
 
 
-def arrangement_of(vocabulary: Vocabulary, genres: Sequence[str], options: Options) -> Arrangement:
+def arrangement_of(
+    vocabulary: Vocabulary, genres: Sequence[str], options: Options, spellings: Sequence[str]
+) -> Arrangement:
     """How genres are arranged by the user's wishes.
 
     Args:
         vocabulary: What the model may answer.
         genres: All genres of the model.
         options: The wishes.
+        spellings: How the library spells genres, for parents that the model does not answer.
 
     Raises:
         UserError: The user's tree, or list, cannot be read.
     """
     names = list(dict.fromkeys(vocabulary.names.values()))
-    tree = make_tree(genre_parents(), map(vocabulary.ancestry, vocabulary.names), names)
+    ancestries = map(vocabulary.ancestry, vocabulary.names)
+    tree = make_tree(genre_parents(), ancestries, [*spellings, *names])
     answered = set(map(node_of, names))
     ignored = {*map(node_of, options.ignore), *map(node_of, genres)} - answered
     written = None
