@@ -33,6 +33,6 @@ def show(target: Path | str) -> None:
             )
             with suppress(subprocess.TimeoutExpired):
                 if process.wait(PATIENCE_S):
-                    raise GenreModelError(f"cannot show {target}: {opener} finds no program for it")
+                    raise GenreModelError(f"{opener} finds no program for {target}")
     except OSError as error:
-        raise GenreModelError(f"cannot show {target}: {error.strerror or error}") from error
+        raise GenreModelError(f"cannot open {target}: {error.strerror or error}") from error

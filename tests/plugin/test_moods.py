@@ -79,3 +79,18 @@ def test_an_import_notes_moods_where_it_is_told_to(electronic):
     assert genres == "Electronic"
     file = mutagen.File(beet.paths()["mp3"])
     assert file["TMOO"].text == file["TXXX:MOOD"].text == [moods]
+
+
+@pytest.mark.parametrize("genres", [None, ["Polka"]])
+def test_an_as_is_import_writes_moods_where_it_writes_genres(electronic, genres):
+    beet = electronic(song(4, RATE, 1), "flac", genres=genres)
+    beet.config["cnngenre"] |= {"moods": True, "moods_tag": "grouping", "write_asis": True}
+    beet.config["import"]["copy"] = False
+    beet("import", "-A", beet.paths()["flac"].parent)
+    [(_, moods)] = beet.fields("cnngenre_moods")
+    file = mutagen.File(beet.paths()["flac"])
+    assert file["grouping"] == [moods]
+    assert file["genre"] == (genres or ["Electronic"])
+    assert "changed 0, kept 1" in beet("cnnmoods", "--tag", "grouping")
+    beet("cnnmoods", "--undo")
+    assert "grouping" not in mutagen.File(beet.paths()["flac"])

@@ -38,5 +38,7 @@ def test_tracks_that_sound_alike(beet, tmp_path):
     assert beet("cnnsimilar", "-p", "title:=beat").splitlines()[0].endswith("beat again.wav")
     assert beet("cnnsimilar", "title:none") == ""
     assert "no track matches the query" in beet.errors
-    beet("cnnsimilar", "--count", "0", status=1)
+    beet("cnnsimilar", status=1)
+    assert "say like which tracks" in beet.errors
+    beet("cnnsimilar", "--count", "0", "title:=beat", status=1)
     assert beet.errors == "error: cnnsimilar: --count must be at least 1, not 0\n"

@@ -83,7 +83,7 @@ def test_without_a_program_that_opens_pictures_there_is_a_sentence(library, tmp_
     beet = library(Rock=None)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "explained 1" in beet("cnnexplain", "--open", "title::.")
-    assert "cannot show" in beet.errors
+    assert "cannot open" in beet.errors
 
 
 def test_silent_short_and_broken_files_are_a_sentence_each(library, beet, tmp_path):

@@ -255,14 +255,15 @@ class TrackClassifier:
         rows: Mapping[int | None, Mapping[str, float]],
         context: ContextSpec,
     ) -> dict[int | None, SongGenre]:
-        """The answers for tracks of one artist; each says what it would be without the others."""
+        """The answers for tracks of one artist; each says if it would be another one by itself."""
         songs = {}
         for key, pooled in songs_in_context(rows, context).items() if rows else ():
             song = self._judged(items[key], pooled)
             if song.best is not None and len(rows) > 1:
-                alone = self.vocabulary.scores(rows[key]).get(song.best.genre, 0.0)
-                reason = f"{song.reason}; without the artist's other tracks {alone:.2f}"
-                song = replace(song, reason=reason)
+                alone = judge(rows[key], self.vocabulary, self.policy)
+                if alone.best is not None and alone.genres != song.genres:
+                    own = f"{alone.best.genre} {alone.best.probability:.2f}"
+                    song = replace(song, reason=f"{song.reason}; by itself {own}")
             songs[key] = song
         return songs
 

@@ -17,12 +17,15 @@ from beetsplug.cnngenre.library import track_name, unedited
 from beetsplug.cnngenre.tagging.albums import set_album_genres
 from beetsplug.cnngenre.tagging.apply import apply_field, apply_in_library, write_missing
 from beetsplug.cnngenre.tagging.fields import genres_of, note
+from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.journal import Journal, begin
+from beetsplug.cnngenre.tagging.mood_tag import write_missing_moods
+from beetsplug.cnngenre.tagging.outside import OutsideError
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
-    from beets.library import Library
+    from beets.library import Item, Library
 
     from beetsplug.cnngenre.session import Session, Setup
 
@@ -124,20 +127,30 @@ class ImportStage:
             self._journal = None
 
     def files_are_in_place(self, task: ImportTask) -> None:
-        """Write the genres of an as-is import, which beets itself leaves unwritten, if asked to."""
+        """Write what an as-is import got, which beets itself leaves unwritten, if asked to."""
+        options = self._setup.session().options
+        as_is = task.choice_flag is Choice.ASIS and options.write
         for item in task.imported_items():
-            if item.id not in self._tagged:
-                continue
+            tagged = item.id in self._tagged
             self._tagged.discard(item.id)
-            options = self._setup.session().options
-            now = unedited(item, genres_of(item))
-            as_is = task.choice_flag is Choice.ASIS and options.write
-            self._n_unwritten += as_is and not options.write_asis
-            if now and as_is and options.write_asis:
-                plan = write_missing(now)
-                if plan is not None and plan.action is Action.FAIL:
-                    self._log.warning("{}: {}", item, plan.reason)
-                item.load()
+            self._n_unwritten += tagged and as_is and not options.write_asis
+            if as_is and options.write_asis:
+                self._write(item, tagged=tagged, moods_tag=options.moods_tag)
+
+    def _write(self, item: Item, *, tagged: bool, moods_tag: str | None) -> None:
+        """Write to a file the genres, where it was tagged, and the moods that the library has."""
+        now = unedited(item, genres_of(item))
+        if now is None:
+            return
+        plan = write_missing(now) if tagged else None
+        if plan is not None and plan.action is Action.FAIL:
+            self._log.warning("{}: {}", item, plan.reason)
+        elif moods_tag is not None:
+            try:
+                write_missing_moods(now, moods_tag)
+            except (NotWrittenError, OutsideError) as error:
+                self._log.warning("{}: {}", item, error)
+        item.load()
 
     def _prepared(self, lib: Library) -> tuple[TrackClassifier, Session] | None:
         """The model for this import, or None, with one warning, where it cannot be used."""

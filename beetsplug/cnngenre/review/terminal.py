@@ -236,7 +236,9 @@ class TerminalReview:
         except KeyboardInterrupt:
             ui.print_()
         except (OSError, GenreModelError) as error:
-            self.log.warning("cannot play {}: {}", file, error)
+            self.log.warning(
+                "cannot play: {} (the key command in the section play names one)", error
+            )
 
     def show_picture(self, item: Item) -> None:
         """Show why the model is unsure."""

@@ -8,12 +8,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from beets.library import Item
+from beets.library import Item, ReadError
 
 from beetsplug.cnngenre.library import current, store_unless_edited
 from beetsplug.cnngenre.tagging.apply import known_state
 from beetsplug.cnngenre.tagging.fields import genres_of, own_field, restore_fields
-from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, Wish, write_file
+from beetsplug.cnngenre.tagging.file.safe_write import (
+    NotWrittenError,
+    Wish,
+    reason_of,
+    write_file,
+)
 
 MEMORY = "cnngenre_mood_tag"
 MOODS = "cnngenre_moods"
@@ -73,6 +78,17 @@ def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: b
     return None
 
 
+def write_missing_moods(item: Item, field: str) -> None:
+    """Write to the file a tag of ours that the library alone has, after an as-is import say.
+
+    Raises:
+        NotWrittenError, OutsideError: The file cannot be written, or is left alone.
+    """
+    memory = memory_of(item)
+    if memory is not None and is_ours(item, field):
+        exchange(item, memory, write=True)
+
+
 def take_back(item: Item, *, write: bool) -> None:
     """Remove a track's moods; a tag gets back what it had, unless it was edited since.
 
@@ -94,7 +110,7 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
         NotWrittenError, OutsideError: The file cannot be written, or is left alone.
     """
     known = value_of(item, tag.field) == tag.after and memory_of(item) == tag
-    if known and (item.mtime or not write):
+    if known and not (write and file_lacks(item, tag)):
         store_unless_edited(item, genres_of(item))
         return
     state = known_state(item) if write else None
@@ -119,6 +135,18 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
         store_unless_edited(item, genres_of(item))
         raise
     store_unless_edited(item, genres_of(item))
+
+
+def file_lacks(item: Item, tag: MoodTag) -> bool:
+    """Whether a track's file has not what the library has, as after an as-is import.
+
+    Raises:
+        NotWrittenError: It cannot be read.
+    """
+    try:
+        return value_of(Item.from_path(item.path), tag.field) != tag.after
+    except ReadError as error:
+        raise NotWrittenError(reason_of(error.reason)) from error
 
 
 def store_memory(item: Item) -> None:

@@ -27,6 +27,8 @@ def command(setup: Setup) -> ui.Subcommand:
     """The command with its options."""
     cnnsimilar = new_command("cnnsimilar", "list the tracks that sound most like those of QUERY")
     parser = cnnsimilar.parser
+    parser.set_usage("%prog [options] QUERY")
+    parser.description = "List the tracks that sound most like those of QUERY."
     parser.add_option(
         "--count", dest="number", type="int", metavar="N", help="how many; 20 if not given"
     )
@@ -41,6 +43,8 @@ def command(setup: Setup) -> ui.Subcommand:
     add_quiet(parser, "no progress bar")
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
+        if not args:
+            raise UserError("cnnsimilar: say like which tracks, as in: beet cnnsimilar title:song")
         session = setup.session(**configured(opts))
         from beetsplug.cnngenre.beyond_genres.similar import Wanted, find_similar
         from beetsplug.cnngenre.existing_genres.label_errors import check_playlist, write_playlist
