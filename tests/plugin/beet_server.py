@@ -1,115 +1,210 @@
-"""Runs ``beet`` commands in processes of their own that need not import the libraries first.
+"""Runs ``beet`` and ``genre-model`` in forks of a process that has imported all that they need.
 
-Each is forked from a process that has imported beets, NumPy, PyAV and ONNX Runtime, but nothing of
-this project, no configuration and no plugin: that halves what most tests cost.  Commands by
-``Beet.start`` begin with an interpreter, and ``test_boundaries.py`` sees what is imported when.
-Only Linux's libraries bear to be forked; elsewhere each command begins with an interpreter.
+    python -S -E beet_server.py ADDRESS MODULE ARGUMENT...
+
+asks for ``MODULE.main`` and gives it its own folder, environment, files and Ctrl-C.  A command
+takes a tenth of what an interpreter of its own costs.  The process has read no configuration and
+loaded no plugin; ``test_boundaries.py`` sees what is imported when.  Only Linux's libraries bear to
+be forked.
 """
 
-import atexit
 import json
 import os
+import select
 import signal
 import socket
-import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
-LIMIT_S = 300
+
+def address():
+    """Where this process' own server is, which is started if need be and ends with it."""
+    if not RUNNING:
+        import atexit
+        import subprocess
+        import tempfile
+
+        folder = tempfile.TemporaryDirectory(prefix="beet-server-")
+        path = str(Path(folder.name) / "socket")
+        server = subprocess.Popen(
+            [sys.executable, __file__, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        )
+        assert server.stdout.readline() == b"ready\n"
+        RUNNING.append(path)
+
+        def end():
+            RUNNING.clear()
+            server.communicate()
+            folder.cleanup()
+
+        atexit.register(end)
+    return RUNNING[0]
 
 
-def of_interpreter(environment):
-    """What an interpreter reads of an environment when it starts."""
-    return {name: value for name, value in environment.items() if name.startswith("PYTHON")}
+RUNNING = []  # the address
 
 
-AT_START = of_interpreter(os.environ)
+def ask(where, request, files, on_start=lambda pid: None):
+    """Have a server run a program with three files as its first ones; its status and more."""
+    message = json.dumps(request).encode()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(where)
+        socket.send_fds(connection, [len(message).to_bytes(4, "little")], files)
+        connection.sendall(message)
+        with connection.makefile() as lines:
+            reply = {}
+            while "status" not in reply:
+                line = json.loads(lines.readline())
+                reply |= line
+                if "pid" in line:
+                    on_start(line["pid"])
+    return reply
 
 
-@cache
-def server():
-    """The socket of this process' own server, which ends with it."""
-    ours, theirs = socket.socketpair()
-    command = [sys.executable, __file__, str(theirs.fileno())]
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
-    theirs.close()
-    atexit.register(end, ours, process)
-    return ours
+def request(module, arguments, environment, **how):
+    """What to ask for; ``how`` has the arguments of ``effects.Effects``."""
+    return {
+        "module": module,
+        "arguments": [str(argument) for argument in arguments],
+        "environment": environment,
+        "folder": os.path.realpath("."),
+        "how": how,
+    }
 
 
-def end(connection, process):
-    """Close the server's socket, and wait for it."""
-    connection.close()
-    process.wait()
+def stand_for(where, module, arguments):
+    """Be a program that a server runs: its exit status."""
+
+    def forward(pid):
+        signal.signal(signal.SIGINT, lambda *_: os.kill(pid, signal.SIGINT))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    return ask(where, request(module, arguments, dict(os.environ)), [0, 1, 2], forward)["status"]
 
 
-def run_beet(arguments, environment, stdin, folder):
-    """``subprocess.run`` of ``beet``, which is given files in a folder meanwhile."""
-    paths = [folder / name for name in ("stdin", "stdout", "stderr")]
-    paths[0].write_text(stdin)
-    files = [path.open(mode) for path, mode in zip(paths, ("rb", "wb", "wb"), strict=True)]
-    command = [sys.executable, "-m", "beets", *arguments]
+def serve(where):
+    """Fork for each request, until the standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # pytest's own, for its whole group
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(writing.fileno())
+    running = {}  # connections, by the child's number
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(where)
+        listener.listen()
+        print("ready", flush=True)
+        while True:
+            ready, _, _ = select.select([listener, reading, sys.stdin], [], [])
+            if sys.stdin in ready:
+                return
+            if reading in ready:
+                reading.recv(4096)
+                say_what_ended(running)
+            if listener in ready:
+                connection, _ = listener.accept()
+                pid = fork(connection)
+                running[pid] = connection
+
+
+def say_what_ended(running):
+    """Tell whoever asked the exit status, which is below 0 where it was killed."""
+    for pid, connection in list(running.items()):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            tell(connection, status=os.waitstatus_to_exitcode(status))
+            running.pop(pid).close()
+
+
+def tell(connection, **what):
+    """A line of a reply, to somebody who may have gone."""
     try:
-        if sys.platform == "linux" and of_interpreter(environment) == AT_START:
-            status = ask_server(command, environment, files)
-        else:
-            named = dict(zip(("stdin", "stdout", "stderr"), files, strict=True))
-            status = subprocess.run(command, env=environment, timeout=LIMIT_S, **named).returncode
-        printed = [path.read_text("utf-8", "replace") for path in paths[1:]]
+        connection.sendall(json.dumps(what).encode() + b"\n")
+    except OSError:
+        connection.close()
+
+
+def fork(connection):
+    """Read a request and begin with it in a child, whose number is returned."""
+    length, files, _, _ = socket.recv_fds(connection, 4, 3)
+    message = b""
+    while len(message) < int.from_bytes(length, "little"):
+        message += connection.recv(65536)
+    pid = os.fork()
+    if not pid:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        become(json.loads(message), files, connection)
+    for file in files:
+        os.close(file)
+    tell(connection, pid=pid)
+    return pid
+
+
+def become(request, files, connection):
+    """In a child: the program, in the place of whoever asked for it."""
+    import atexit
+    import importlib
+    import threading
+    import traceback
+
+    from effects import Effects
+
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.path[0] = request["folder"]  # as `python -m` has it
+    sys.argv = [request["module"], *request["arguments"]]
+    effects = Effects(**request["how"])
+    status = 1
+    try:
+        main = importlib.import_module(request["module"]).main
+        with effects:
+            status = main(request["arguments"]) or 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001  # as the interpreter would
+        traceback.print_exc()
     finally:
-        for file, path in zip(files, paths, strict=True):
-            file.close()
-            path.unlink()
-    return subprocess.CompletedProcess(command, status, *printed)
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        tell(connection, effects=effects.count)
+        os._exit(status)
 
 
-def ask_server(command, environment, files):
-    """Have the server run a command; its exit status."""
-    request = json.dumps([str(Path.cwd()), command, environment]).encode()
-    connection, length = server(), len(request).to_bytes(4, "little")
-    socket.send_fds(connection, [length], [file.fileno() for file in files])
-    connection.sendall(request)
-    connection.settimeout(LIMIT_S)
-    return int.from_bytes(connection.recv(4), "little", signed=True)
+def warm_up():
+    """Import what commands need; nothing of it reads a configuration."""
+    import gc
+    import importlib
+    import pkgutil
+
+    import beetsplug.cnngenre
+    import genre_model
+
+    for package in (genre_model, beetsplug.cnngenre):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    for name in HEAVY:
+        importlib.import_module(name)
+    gc.freeze()  # or a collection in a child would copy all of it
 
 
-def serve(connection):
-    """Fork for each command; returns it in the child, and None at the end."""
-    while True:
-        length, files, _, _ = socket.recv_fds(connection, 4, 3)
-        if not length:
-            return None
-        request = b""
-        while len(request) < int.from_bytes(length, "little"):
-            request += connection.recv(65536)
-        folder, command, environment = json.loads(request)
-        child = os.fork()
-        if not child:
-            connection.close()
-            for target, file in enumerate(files):
-                os.dup2(file, target)
-                os.close(file)
-            os.chdir(folder)
-            sys.path[0] = folder  # as `python -m beets` has it
-            os.environ.clear()
-            os.environ.update(environment)
-            return command
-        for file in files:
-            os.close(file)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        connection.sendall(status.to_bytes(4, "little", signed=True))
+HEAVY = ("beets.importer", "av", "soxr", "onnxruntime", "concurrent.futures.process")
+HEAVY += tuple(f"mutagen.{name}" for name in "flac mp3 mp4 oggopus oggvorbis wave".split())
 
 
 if __name__ == "__main__":
-    from beets import ui
-    from forked_beet import warm_up
-
+    if len(sys.argv) > 2:
+        sys.exit(stand_for(sys.argv[1], sys.argv[2], sys.argv[3:]))
     warm_up()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # pytest's own, for its whole group
-    command = serve(socket.socket(fileno=int(sys.argv[1])))
-    if command is not None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.argv = ["beet", *command[3:]]
-        ui.main()
+    serve(sys.argv[1])

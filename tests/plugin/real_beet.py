@@ -6,18 +6,24 @@ none of them.  Ambient is a kind of Electronic, for the highest tones.
 
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+import beet_server
 import numpy as np
 import onnx
 import yaml
 from audio_files import FORMATS, write_audio
-from beet_server import run_beet
 from onnx import TensorProto, helper
 from plugin_files import tag
 
@@ -84,6 +90,34 @@ def write_tone(
     return path
 
 
+LIMIT_S = 300
+
+
+def of_interpreter(environment):
+    """What an interpreter reads of an environment when it starts."""
+    return {name: value for name, value in environment.items() if name.startswith("PYTHON")}
+
+
+AT_START = of_interpreter(os.environ)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended: its exit status, below 0 where it was killed, and what it printed.
+
+    ``effects`` is how many there were, None where it was killed.
+    """
+
+    status: int
+    output: str
+    seconds: float
+    effects: int | None
+
+    @property
+    def killed(self):
+        return self.status == -signal.SIGKILL
+
+
 @dataclass
 class Beet:
     """A library in a temporary folder; ``beet("ls")`` runs the real command, returns its output."""
@@ -115,13 +149,60 @@ class Beet:
         )
 
     def __call__(self, *arguments, status=0, stdin=""):
+        text = partial(tempfile.TemporaryFile, "w+", encoding="utf-8", errors="replace")
+        with text() as given, text() as out, text() as err:
+            given.write(stdin)
+            given.seek(0)
+            self.status = self.run(arguments, given, out, err)
+            out.seek(0)
+            err.seek(0)
+            printed = [out.read(), err.read()]
+        self.errors = clean(printed[1])
+        assert "error loading plugin" not in printed[1], printed[1]
+        assert "Traceback" not in "".join(printed), printed
+        assert self.status == status, printed
+        return clean(printed[0])
+
+    def run(self, arguments, *files):
+        """The exit status of a command that has three files as its first ones."""
+        command, environment = [*self.command(), *map(str, arguments)], self.environment()
+        if sys.platform != "linux" or of_interpreter(environment) != AT_START:
+            named = dict(zip(("stdin", "stdout", "stderr"), files, strict=True))
+            return subprocess.run(command, env=environment, timeout=LIMIT_S, **named).returncode
+        reply, _ = self.ask(arguments, [file.fileno() for file in files], LIMIT_S)
+        return reply["status"]
+
+    def ask(self, arguments, files, limit_s, **how):
+        """Have the server run a command, which is killed after a time; its reply, and seconds."""
         self.command()
-        done = run_beet([*map(str, arguments)], self.environment(), stdin, self.home)
-        self.status, self.errors = done.returncode, clean(done.stderr)
-        assert "error loading plugin" not in done.stderr, done.stderr
-        assert "Traceback" not in done.stderr + done.stdout, done.stderr + done.stdout
-        assert done.returncode == status, done.stderr + done.stdout
-        return clean(done.stdout)
+        request = beet_server.request("beets.ui", arguments, self.environment(), **how)
+        start_s, killers = time.monotonic(), []
+
+        def begin(pid):
+            killers.append(threading.Timer(limit_s, os.kill, (pid, signal.SIGKILL)))
+            killers[0].start()
+
+        reply = beet_server.ask(beet_server.address(), request, files, begin)
+        killers[0].cancel()
+        killers[0].join()
+        return reply, time.monotonic() - start_s
+
+    def fork(self, *arguments, after_s=LIMIT_S, **how):
+        """Run a command that may be killed, by time or as ``Effects`` is told to; POSIX only."""
+        reading, writing = os.pipe()
+        with (
+            Path(os.devnull).open("rb") as nothing,
+            os.fdopen(reading, "rb") as pipe,
+            ThreadPoolExecutor() as reader,
+        ):
+            printed = reader.submit(pipe.read)  # to its end, when all workers have ended
+            try:
+                files = [nothing.fileno(), writing, writing]
+                reply, seconds = self.ask(arguments, files, after_s, **how)
+            finally:
+                os.close(writing)
+            output = printed.result().decode(errors="replace")
+        return Done(reply["status"], output, seconds, reply.get("effects"))
 
     def fields(self, *names, query=()):
         """Tuples of fields of all tracks, by title."""

@@ -2,11 +2,13 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import beet_server
 import pytest
 from audio_files import song, write_audio
 from labelled_library import write_music
@@ -15,7 +17,6 @@ from plugin_files import tag
 pty = pytest.importorskip("pty", reason="the commands are for a POSIX shell")
 
 ROOT = Path(__file__).parents[2]
-PRELOADED = Path(__file__).parent / "preloaded.py"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What is not typed, and why.  What no line needs is an error.
 LEFT_OUT = {
@@ -67,23 +68,8 @@ def test_make_has_the_targets():
         subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
 
 
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory):
-    """The address of a process that runs programs in forks of itself."""
-    address = tmp_path_factory.mktemp("programs") / "socket"
-    with subprocess.Popen(
-        [sys.executable, PRELOADED, "serve", address],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONWARNINGS": "ignore", "OPENBLAS_NUM_THREADS": "1"},
-    ) as process:
-        assert process.stdout.readline() == b"ready\n"
-        yield address
-        process.stdin.close()
-
-
 @pytest.fixture
-def place(trained, tmp_path, programs):
+def place(trained, tmp_path):
     """A home with music, a library with a model of its own, and what the pages name."""
     home, work = trained.home, tmp_path / "work"
     trained.config["cnngenre"] |= {"auto": True}
@@ -100,7 +86,8 @@ def place(trained, tmp_path, programs):
         "genre-model": "genre_model.cli.main",
         "xdg-open": "",
     }.items():
-        ask = f'exec "{sys.executable}" -S -E "{PRELOADED}" run "{programs}" {module} "$@"'
+        words = [sys.executable, "-S", "-E", beet_server.__file__, beet_server.address(), module]
+        ask = f'exec {shlex.join(words)} "$@"'
         (shims / name).write_text(f"#!/bin/sh\n{ask if module else 'exit 0'}\n")
         (shims / name).chmod(0o755)
     path = f"{shims}{os.pathsep}{os.environ['PATH']}"

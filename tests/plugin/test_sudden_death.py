@@ -8,7 +8,6 @@ import time
 
 import pytest
 from aftermath import cache_faults, make_scene, model_faults
-from forked_beet import Forks
 from labelled_library import bundles, models
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
@@ -49,22 +48,21 @@ def test_killed_while_it_writes_no_audio_is_lost_and_the_next_run_finishes(
     kinds = ("mp3", "vorbis", "flac")
     scene = make_scene(tmp_path / "work", pitch_bundle, kinds)
     end = "new"
-    with Forks() as forks:
-        if "cnnundo" in command:
-            end = "old"
-            forks(scene.beet, "cnngenre")
-            scene.keep()
-        n_effects = forks(scene.beet, *command, where=WRITING).effects
-        assert scene.faults(end) == []
-        for number in range(N_KILLS):
-            effect = 1 + number * n_effects // N_KILLS
-            scene.restore()
-            assert forks(scene.beet, *command, effect=effect, where=WRITING).killed
-            assert scene.faults() == [], effect
-            if number % 3 == 0:
-                assert forks(scene.beet, *command).status == 0
-                assert scene.faults(end) == [], effect
-                assert scene.leftovers() == [], effect
+    if "cnnundo" in command:
+        end = "old"
+        scene.beet.fork("cnngenre")
+        scene.keep()
+    n_effects = scene.beet.fork(*command, where=WRITING).effects
+    assert scene.faults(end) == []
+    for number in range(N_KILLS):
+        effect = 1 + number * n_effects // N_KILLS
+        scene.restore()
+        assert scene.beet.fork(*command, effect=effect, where=WRITING).killed
+        assert scene.faults() == [], effect
+        if number % 3 == 0:
+            assert scene.beet.fork(*command).status == 0
+            assert scene.faults(end) == [], effect
+            assert scene.leftovers() == [], effect
 
 
 def forget_the_features(beet):

@@ -9,7 +9,6 @@ import mediafile
 import pytest
 from aftermath import KINDS, audio_of, make_scene
 from audio_files import FORMATS
-from forked_beet import Forks
 from plugin_files import file_genres
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX files")
@@ -163,18 +162,17 @@ def test_whatever_step_fails_the_file_is_whole_and_there_is_one_sentence(pitch_b
     beet = scene.beet
     full = os.strerror(errno.ENOSPC)
     refused = set()
-    with Forks() as forks:
-        n_steps = forks(beet, "cnngenre", where=WRITING).effects
-        for step in range(1, n_steps + 1, max(1, n_steps // 9)):
-            scene.restore()
-            done = forks(beet, "cnngenre", fault=step, where=WRITING)
-            assert "Traceback" not in done.output
-            failed = "failed 1" in done.output or "the library cannot be used" in done.output
-            assert done.status == 0 or failed, done
-            refused.add(failed)
-            assert scene.faults("old" if failed else "new") == [], step
-            assert done.output.count("full") + done.output.count(full) == failed, done
-            assert scene.leftovers() == [], step
+    n_steps = beet.fork("cnngenre", where=WRITING).effects
+    for step in range(1, n_steps + 1, max(1, n_steps // 9)):
+        scene.restore()
+        done = beet.fork("cnngenre", fault=step, where=WRITING)
+        assert "Traceback" not in done.output
+        failed = "failed 1" in done.output or "the library cannot be used" in done.output
+        assert done.status == 0 or failed, done
+        refused.add(failed)
+        assert scene.faults("old" if failed else "new") == [], step
+        assert done.output.count("full") + done.output.count(full) == failed, done
+        assert scene.leftovers() == [], step
     assert refused == {True, False}  # a folder that cannot be synchronised is no failure
 
 
@@ -182,17 +180,16 @@ def test_whatever_step_fails_the_file_is_whole_and_there_is_one_sentence(pitch_b
 def test_a_full_database_is_one_sentence(pitch_bundle, tmp_path):
     scene = make_scene(tmp_path / "work", pitch_bundle, kinds=("mp3", "flac"))
     beet = scene.beet
-    with Forks() as forks:
-        n_steps = forks(beet, "cnngenre", where=["beets/dbcore"]).effects
-        for step in range(n_steps // 3, n_steps, max(1, n_steps // 4)):
-            scene.restore()
-            done = forks(beet, "cnngenre", fault=step, where=["beets/dbcore"])
-            assert "Traceback" not in done.output, step
-            assert scene.faults() == [], step
-            assert forks(beet, "cnngenre").status == 0
-            assert scene.faults("new") == [], step
-            assert forks(beet, "cnnundo").status == 0
-            assert scene.faults("old") == [], step
+    n_steps = beet.fork("cnngenre", where=["beets/dbcore"]).effects
+    for step in range(n_steps // 3, n_steps, max(1, n_steps // 4)):
+        scene.restore()
+        done = beet.fork("cnngenre", fault=step, where=["beets/dbcore"])
+        assert "Traceback" not in done.output, step
+        assert scene.faults() == [], step
+        assert beet.fork("cnngenre").status == 0
+        assert scene.faults("new") == [], step
+        assert beet.fork("cnnundo").status == 0
+        assert scene.faults("old") == [], step
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may write everywhere")

@@ -28,8 +28,7 @@ if __name__ == "__main__":  # again, in a process of other rights
     sys.path[:0] = [str(folder) for folder in run.HELPERS]
 
 from aftermath import Scene, make_scene
-from forked_beet import Done, Forks
-from real_beet import write_pitch_bundle
+from real_beet import Done, write_pitch_bundle
 from run import Row
 
 KINDS = ("mp3", "flac", "vorbis", "aac", "wav16")
@@ -88,12 +87,11 @@ def mounted(folder: Path, seconds: float) -> Found:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "none", disk], check=True)
     found: Found = {"full": [], "read_only": []}
     rng = random.Random()
-    with Forks() as forks:
-        scene = make_scene(disk / "work", model, KINDS)
-        while time.monotonic() < end or not found["full"]:
-            found["full"].append(note("full", full(scene, forks, rng)))
-            if len(found["full"]) % 8 == 1:
-                found["read_only"].append(note("read_only", read_only(scene, forks)))
+    scene = make_scene(disk / "work", model, KINDS)
+    while time.monotonic() < end or not found["full"]:
+        found["full"].append(note("full", full(scene, rng)))
+        if len(found["full"]) % 8 == 1:
+            found["read_only"].append(note("read_only", read_only(scene)))
     return found
 
 
@@ -102,14 +100,13 @@ def forbidding(folder: Path, seconds: float) -> Found:
     end = time.monotonic() + seconds
     scene = make_scene(folder / "work", write_pitch_bundle(folder / "pitch"), KINDS)
     found: Found = {"folder": [], "files": []}
-    with Forks() as forks:
-        while time.monotonic() < end or not found["files"]:
-            for what, results in found.items():
-                results.append(note(what, forbidden(scene, forks, files=what == "files")))
+    while time.monotonic() < end or not found["files"]:
+        for what, results in found.items():
+            results.append(note(what, forbidden(scene, files=what == "files")))
     return found
 
 
-def full(scene: Scene, forks: Forks, rng: random.Random) -> list[str]:
+def full(scene: Scene, rng: random.Random) -> list[str]:
     """What is wrong after a run on a disk that is nearly full, and after one with room."""
     scene.restore()
     largest = max(track.path.stat().st_size for track in scene.tracks.values())
@@ -118,11 +115,11 @@ def full(scene: Scene, forks: Forks, rng: random.Random) -> list[str]:
     space = os.statvfs(scene.folder)
     with filler.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, max(4096, space.f_bavail * space.f_frsize - free))
-    done = forks(scene.beet, "cnngenre", after_s=120)
+    done = scene.beet.fork("cnngenre", after_s=120)
     filler.unlink()  # SQLite needs room to look at the cache
     found = complaints(done) + scene.faults()
     found += [f"left: {path}" for path in scene.leftovers()]
-    return [f"{free} bytes free: {fault}" for fault in found + finished(scene, forks)]
+    return [f"{free} bytes free: {fault}" for fault in found + finished(scene)]
 
 
 def complaints(done: Done) -> list[str]:
@@ -131,33 +128,33 @@ def complaints(done: Done) -> list[str]:
     return [f"ended with {done.status}: {done.output[-2000:]}"] if wrong else []
 
 
-def finished(scene: Scene, forks: Forks) -> list[str]:
+def finished(scene: Scene) -> list[str]:
     """What is wrong when the command has run again without a hindrance, and then cnnundo."""
-    found = complaints(forks(scene.beet, "cnngenre")) + scene.faults("new")
-    return found + complaints(forks(scene.beet, "cnnundo")) + scene.faults("old")
+    found = complaints(scene.beet.fork("cnngenre")) + scene.faults("new")
+    return found + complaints(scene.beet.fork("cnnundo")) + scene.faults("old")
 
 
-def read_only(scene: Scene, forks: Forks) -> list[str]:
+def read_only(scene: Scene) -> list[str]:
     """What is wrong after a run on music on a read-only file system, and after one on another."""
     scene.restore()
     music = scene.folder / "music"
     subprocess.run(["mount", "--bind", music, music], check=True)
     subprocess.run(["mount", "-o", "remount,ro,bind", music], check=True)
-    done = forks(scene.beet, "cnngenre")
+    done = scene.beet.fork("cnngenre")
     subprocess.run(["umount", music], check=True)
     found = complaints(done) + scene.faults("old")
     if f"failed {len(KINDS)}" not in done.output:
         found.append(f"not all tracks have failed: {done.output}")
-    return found + finished(scene, forks)
+    return found + finished(scene)
 
 
-def forbidden(scene: Scene, forks: Forks, *, files: bool) -> list[str]:
+def forbidden(scene: Scene, *, files: bool) -> list[str]:
     """What is wrong after a run by somebody who may not write the folder, or the files either."""
     scene.restore()
     for path in (scene.folder / "music").iterdir():
         path.chmod(0o444 if files else 0o644)
     (scene.folder / "music").chmod(0o555)
-    done = forks(scene.beet, "cnngenre")
+    done = scene.beet.fork("cnngenre")
     (scene.folder / "music").chmod(0o755)
     found = complaints(done) + scene.faults("old" if files else "new")
     expected = f"failed {len(KINDS) if files else 0} in"

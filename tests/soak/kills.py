@@ -38,9 +38,8 @@ from aftermath import (
     model_faults,
     query,
 )
-from forked_beet import Done, Forks
 from labelled_library import configured, write_music
-from real_beet import beet_in, write_pitch_bundle
+from real_beet import Done, beet_in, write_pitch_bundle
 from run import Row
 
 WRITING = ["safe_write.py", "mutagen", "beets/dbcore", "beets/util", "genre_model"]
@@ -55,22 +54,22 @@ class Campaign:
     arguments: tuple[str, ...]
     scene: Scene
     check: Callable[[], list[str]]
-    finish: Callable[[Forks, bool], list[str]]
+    finish: Callable[[bool], list[str]]
 
 
 def rows(seconds: float) -> Iterator[Row]:
     rng = random.Random()
     end = time.monotonic() + seconds * 0.9
-    with tempfile.TemporaryDirectory() as folder, Forks() as forks:
+    with tempfile.TemporaryDirectory() as folder:
         model = write_pitch_bundle(Path(folder) / "pitch")
-        campaigns = [make(Path(folder), model, forks) for make in CAMPAIGNS]
+        campaigns = [make(Path(folder), model) for make in CAMPAIGNS]
         cases, losses = Counter[str](), Counter[str]()
-        sizes = [measured(campaign, forks) for campaign in campaigns]
+        sizes = [measured(campaign) for campaign in campaigns]
         number = 0
         while time.monotonic() < end:
             which = number % len(campaigns)
             campaign = campaigns[which]
-            done, found = one_kill(campaign, sizes[which], forks, rng, number)
+            done, found = one_kill(campaign, sizes[which], rng, number)
             number += 1
             if done.killed:
                 cases[campaign.promise] += 1
@@ -79,68 +78,68 @@ def rows(seconds: float) -> Iterator[Row]:
                 print(f"{campaign.promise}: {fault}", file=sys.stderr, flush=True)
         for campaign in campaigns:
             yield Row(campaign.promise, cases[campaign.promise], losses[campaign.promise])
-        n_kills, n_broken = in_place(campaigns[0], forks, rng, end + seconds * 0.1)
+        n_kills, n_broken = in_place(campaigns[0], rng, end + seconds * 0.1)
         print(f"written in place: {n_kills} kills, {n_broken} broke a file", file=sys.stderr)
 
 
-def measured(campaign: Campaign, forks: Forks) -> Done:
+def measured(campaign: Campaign) -> Done:
     """How long the command takes, and how many effects it has, when it is left alone."""
     campaign.scene.restore()
-    done = forks(campaign.scene.beet, *campaign.arguments, where=WRITING)
+    done = campaign.scene.beet.fork(*campaign.arguments, where=WRITING)
     if done.status:
         sys.exit(f"{campaign.promise}: {done.output}")
     return done
 
 
 def one_kill(
-    campaign: Campaign, size: Done, forks: Forks, rng: random.Random, number: int
+    campaign: Campaign, size: Done, rng: random.Random, number: int
 ) -> tuple[Done, list[str]]:
     """Kill once; how it ended, and what was wrong then or later."""
     campaign.scene.restore()
     by_time = {"after_s": size.seconds * rng.random()}
     at_effect = {"effect": rng.randint(1, size.effects), "where": WRITING}
     how = rng.choice([by_time, at_effect])
-    done = forks(campaign.scene.beet, *campaign.arguments, **how)
+    done = campaign.scene.beet.fork(*campaign.arguments, **how)
     found = campaign.check()
     if found or number // len(CAMPAIGNS) % FINISHED == 0:
-        found += campaign.finish(forks, number % 2 == 0)
+        found += campaign.finish(number % 2 == 0)
     return done, [f"{how}: {fault}" for fault in found]
 
 
-def commands(forks: Forks, scene: Scene, *lines: tuple[str, ...]) -> list[str]:
+def commands(scene: Scene, *lines: tuple[str, ...]) -> list[str]:
     """Run commands that have to succeed; what is wrong."""
-    ended = [(line, forks(scene.beet, *line)) for line in lines]
+    ended = [(line, scene.beet.fork(*line)) for line in lines]
     return [f"{line}: {done.output[-500:]}" for line, done in ended if done.status]
 
 
-def tagging(folder: Path, model: Path, forks: Forks) -> Campaign:
+def tagging(folder: Path, model: Path) -> Campaign:
     scene = make_scene(folder / "tag", model)
 
-    def finish(forks: Forks, undo_first: bool) -> list[str]:
-        found = commands(forks, scene, ("cnnundo",)) if undo_first else []
+    def finish(undo_first: bool) -> list[str]:
+        found = commands(scene, ("cnnundo",)) if undo_first else []
         found += scene.faults()
-        found += commands(forks, scene, ("cnngenre",)) + scene.faults("new")
-        found += commands(forks, scene, ("cnnundo",)) + scene.faults("old")
+        found += commands(scene, ("cnngenre",)) + scene.faults("new")
+        found += commands(scene, ("cnnundo",)) + scene.faults("old")
         return found + [f"left: {path.name}" for path in scene.leftovers()]
 
     promise = "`beet cnngenre` is killed"
     return Campaign(promise, ("cnngenre",), scene, scene.faults, finish)
 
 
-def undoing(folder: Path, model: Path, forks: Forks) -> Campaign:
+def undoing(folder: Path, model: Path) -> Campaign:
     scene = make_scene(folder / "undo", model, KINDS[:5])
-    commands(forks, scene, ("cnngenre",))
+    commands(scene, ("cnngenre",))
     scene.keep()
 
-    def finish(forks: Forks, _: bool) -> list[str]:
-        found = commands(forks, scene, ("cnnundo",)) + scene.faults("old")
+    def finish(_: bool) -> list[str]:
+        found = commands(scene, ("cnnundo",)) + scene.faults("old")
         return found + [f"left: {path.name}" for path in scene.leftovers()]
 
     promise = "`beet cnnundo` is killed"
     return Campaign(promise, ("cnnundo",), scene, scene.faults, finish)
 
 
-def importing_as_is(folder: Path, model: Path, forks: Forks) -> Campaign:
+def importing_as_is(folder: Path, model: Path) -> Campaign:
     """The files' genres are ours to write, in place."""
     scene = make_scene(folder / "asis", model, KINDS[5:])
     shutil.rmtree(scene.beet.home / "cnngenre", ignore_errors=True)
@@ -153,15 +152,15 @@ def importing_as_is(folder: Path, model: Path, forks: Forks) -> Campaign:
     def check() -> list[str]:
         return [fault for fault in scene.faults() if "is not in the library" not in fault]
 
-    def finish(forks: Forks, _: bool) -> list[str]:
-        found = commands(forks, scene, command) + scene.faults("new")
-        found += commands(forks, scene, ("cnnundo",)) + scene.faults()
+    def finish(_: bool) -> list[str]:
+        found = commands(scene, command) + scene.faults("new")
+        found += commands(scene, ("cnnundo",)) + scene.faults()
         return found + [f"left: {path.name}" for path in scene.leftovers()]
 
     return Campaign("`beet import -A` is killed, `write_asis: yes`", command, scene, check, finish)
 
 
-def importing(folder: Path, model: Path, forks: Forks) -> Campaign:
+def importing(folder: Path, model: Path) -> Campaign:
     """The originals are copied; beets writes the copies, in its own way."""
     made = make_scene(folder / "source", model, KINDS[:4])
     work = folder / "import"
@@ -187,14 +186,14 @@ def importing(folder: Path, model: Path, forks: Forks) -> Campaign:
         ]
         return found
 
-    def finish(forks: Forks, _: bool) -> list[str]:
-        found = commands(forks, scene, command) + check()
+    def finish(_: bool) -> list[str]:
+        found = commands(scene, command) + check()
         rows = query(beet.home / "library.db", "SELECT title, path FROM items")
         found += [f"{title} is missing" for title in tracks.keys() - {title for title, _ in rows}]
         for title, name in rows:
             path = work / "library" / Path(name.decode())
             found += copies_faults(tracks[title], path)
-        found += commands(forks, scene, ("cnnundo",))
+        found += commands(scene, ("cnnundo",))
         return found + check()
 
     return Campaign("`beet import` is killed", command, scene, check, finish)
@@ -205,7 +204,7 @@ def copies_faults(track: Track, path: Path) -> list[str]:
     return file_faults(replace(track, path=path), "new")
 
 
-def training(folder: Path, model: Path, forks: Forks) -> Campaign:
+def training(folder: Path, model: Path) -> Campaign:
     work = folder / "train"
     home = work / "home"
     home.mkdir(parents=True)
@@ -227,8 +226,8 @@ def training(folder: Path, model: Path, forks: Forks) -> Campaign:
         ]
         return found + model_faults(home / "cnngenre" / "models") + cache_faults(home / "cnngenre")
 
-    def finish(forks: Forks, _: bool) -> list[str]:
-        found = commands(forks, scene, ("cnntrain",)) + check()
+    def finish(_: bool) -> list[str]:
+        found = commands(scene, ("cnntrain",)) + check()
         made = list((home / "cnngenre" / "models").glob("[!.]*"))
         return found + ([] if made else ["there is no model"])
 
@@ -239,16 +238,16 @@ FINISHED = 3  # one kill in so many is followed by all that ought to be possible
 CAMPAIGNS = (tagging, undoing, importing_as_is, importing, training)
 
 
-def in_place(campaign: Campaign, forks: Forks, rng: random.Random, end: float) -> tuple[int, int]:
+def in_place(campaign: Campaign, rng: random.Random, end: float) -> tuple[int, int]:
     """Kills of the same command with beets' way of writing, and how many broke a file."""
     beet = campaign.scene.beet
     beet.config["cnngenre"]["write_in_place"] = True
     campaign.scene.restore()
-    n_effects = forks(beet, *campaign.arguments, where=["mutagen"]).effects
+    n_effects = beet.fork(*campaign.arguments, where=["mutagen"]).effects
     n_kills = n_broken = 0
     while time.monotonic() < end or n_kills < 20:
         campaign.scene.restore()
         effect = rng.randint(1, n_effects)
-        n_kills += forks(beet, *campaign.arguments, effect=effect, where=["mutagen"]).killed
+        n_kills += beet.fork(*campaign.arguments, effect=effect, where=["mutagen"]).killed
         n_broken += bool(campaign.scene.faults())
     return n_kills, n_broken
