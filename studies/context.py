@@ -4,8 +4,9 @@
 
 MUSIC is the folder that ``shipped_model.fit`` takes; the embeddings are kept in FEATURES.  The head
 is fitted on either half of the artists and asked about the other, so that every clip is one that
-its head was not fitted on.  The rows with filled holes are of what the plugin does for albums whose
-sure tracks agree (``beetsplug.cnngenre.classify.context``).
+its head was not fitted on.  *Weight* and *evidence* are those of ``ContextSpec``.  *Filled*: with
+what the plugin does for albums whose sure tracks agree (``beetsplug.cnngenre.classify.context``).
+*Loss*: of the leading family's confidence against whether it is right, the mean over artists.
 
 The second table is of the albums with at least three clips, with the shipped weight.  *Agree*: all
 their sure tracks are of one family, and at least two are sure.  *Holes*: tracks without an answer.
@@ -33,7 +34,21 @@ from shipped_model.scoring import is_right
 from shipped_model.settings import read_settings, vocabulary_of
 
 Floats = NDArray[np.float64]
-WEIGHTS = (0.0, 0.25, 0.5, 0.75, 0.9)
+
+# Weight, evidence, and whether holes are filled.
+WAYS = (
+    (0.0, 0.0, False),
+    (0.0, 0.0, True),
+    (0.25, 0.0, True),
+    (0.5, 0.0, True),
+    (0.75, 0.0, True),
+    (0.75, 0.1, True),
+    (0.75, 0.2, True),
+    (0.75, 0.3, True),
+    (0.75, 0.5, True),
+    (0.75, 1.0, True),
+    (0.9, 0.0, True),
+)
 THRESHOLD = 0.65
 SMALLEST_ALBUM = 3
 
@@ -48,31 +63,33 @@ def main() -> None:
     vocabulary = vocabulary_of(clips.genres, settings.parents)
     sets = np.array([row["set"] for row in rows])
     several = np.array([Counter(clips.artists)[artist] > 1 for artist in clips.artists])
-    print("| weight | holes filled | music | clips | answered | right, of those |")
-    print("|---|---|---|---|---|---|")
+    print("| weight | evidence | filled | music | clips | answered | right | loss | made wrong |")
+    print("|---|---|---|---|---|---|---|---|---|")
     albums = [f"{row['artist']}\n{row['album']}" if row["album"] else "" for row in rows]
-    by_themselves = songs_by(clips, alone, 0.0, vocabulary)
-    for weight in WEIGHTS:
-        songs = songs_by(clips, alone, weight, vocabulary)
-        without_holes = fill(songs, by_themselves, albums, vocabulary)
-        for name, answered in (("no", songs), ("yes", without_holes)):
-            for music_set in sorted(set(sets)):
-                mask = (sets == music_set) & several
-                print(
-                    f"| {weight} | {name} | {row_of(clips, answered, mask, music_set, vocabulary)}"
-                )
+    by_themselves = songs_by(clips, alone, ContextSpec(0.0, 1.0, THRESHOLD, 0.0), vocabulary)
+    wrong_alone = wrong_answers(clips, by_themselves, vocabulary)
+    for weight, evidence, holes_filled in WAYS:
+        way = ContextSpec(weight, 1.0, THRESHOLD, evidence)
+        songs = songs_by(clips, alone, way, vocabulary)
+        if holes_filled:
+            songs = fill(songs, by_themselves, albums, vocabulary)
+        made = wrong_answers(clips, songs, vocabulary) & ~wrong_alone
+        for music_set in sorted(set(sets)):
+            mask = (sets == music_set) & several
+            filled_too = "yes" if holes_filled else "no"
+            cells = row_of(clips, songs, mask, music_set, vocabulary)
+            print(f"| {weight} | {evidence} | {filled_too} | {cells} {made[mask].sum()} |")
 
     print("\n| | tracks of albums | albums that agree | holes in these | wrong | made wrong |")
     print("|---|---|---|---|---|---|")
     spec = load_bundle(SHIPPED).manifest.context
     assert spec is not None
-    pooled_songs = songs_by(clips, alone, spec.weight, vocabulary)
+    pooled_songs = songs_by(clips, alone, spec, vocabulary)
     ways = {
         "each by itself": by_themselves,
         "with its artist's": pooled_songs,
         "and holes filled": fill(pooled_songs, by_themselves, albums, vocabulary),
     }
-    wrong_alone = wrong_answers(clips, by_themselves, vocabulary)
     ever = {song.genres[0] for song in [*by_themselves, *pooled_songs] if song.accepted}
     never = [genre for genre in clips.genres if genre not in ever]
     for what, songs in ways.items():
@@ -82,12 +99,13 @@ def main() -> None:
     print(f"\nNever answered, by themselves or with their artists': {', '.join(never)}")
 
 
-def songs_by(clips: Clips, alone: Floats, weight: float, vocabulary: Vocabulary) -> list[SongGenre]:
+def songs_by(
+    clips: Clips, alone: Floats, way: ContextSpec, vocabulary: Vocabulary
+) -> list[SongGenre]:
     """The songs in the light of their artists' others."""
-    pooled = in_context(alone, clips.artists, ContextSpec(weight, 1.0, THRESHOLD))
     return [
         judge(dict(zip(clips.genres, row.tolist(), strict=True)), vocabulary, Policy(THRESHOLD))
-        for row in pooled
+        for row in in_context(alone, clips.artists, way)
     ]
 
 
@@ -171,11 +189,22 @@ def row_of(
     clips: Clips, songs: list[SongGenre], mask: NDArray[np.bool_], name: str, vocabulary: Vocabulary
 ) -> str:
     """The cells of one set's clips, of artists with more than one."""
-    answers = [song.genres[0] if song.genres else "" for song in songs]
-    right = is_right(answers, clips.genres, clips.candidates, vocabulary)
+    leading = [song.best for song in songs]
+    right = is_right(
+        [best.genre if best else "" for best in leading], clips.genres, clips.candidates, vocabulary
+    )
+    sureness = np.clip([best.probability if best else 0.0 for best in leading], 1e-6, 1 - 1e-6)
+    losses = -np.log(np.where(right, sureness, 1 - sureness))
+    loss = np.average(losses[mask], weights=1 / sizes_of(clips)[mask])
     answered = np.array([song.accepted for song in songs])
     share = right[mask & answered].mean()
-    return f"{name} | {mask.sum()} | {answered[mask].mean():.3f} | {share:.3f} |"
+    return f"{name} | {mask.sum()} | {answered[mask].mean():.3f} | {share:.3f} | {loss:.3f} |"
+
+
+def sizes_of(clips: Clips) -> NDArray[np.int_]:
+    """(n_clips,) how many clips each one's artist has."""
+    members, sizes = np.unique(clips.artists, return_inverse=True, return_counts=True)[1:]
+    return np.asarray(sizes[members], np.int_)
 
 
 if __name__ == "__main__":

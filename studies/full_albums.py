@@ -4,14 +4,16 @@
 
 MUSIC is the labelled development music: of it, the albums with at least three clips by artists that
 the shipped head was not fitted on (``shipped_model.clips.fitted_half``).  ALBUMS is any folder of
-other music, without labels: of it, the tracks of half a minute to ten minutes whose tags name an
-artist and an album, where an album has at least three.  All are imported as albums, without
-genres, by ``beet import``, which answers.  What each track would get by itself comes from the
-probabilities that the library then has of it.
+other music: of it, the tracks of half a minute to ten minutes whose tags name an artist and an
+album, where an album has at least three.  All are imported as albums, without genres, by ``beet
+import``, which answers.  What each track would get by itself comes from the probabilities that the
+library then has of it.  What a file's own genre says is its label, where that is one of the
+model's, or a kind of one (Death Metal).
 
 *Agree*: at least two tracks are answered, and all answers are of one family (Rock with Metal).
-*Holes* are tracks without an answer.  *Changed*: answered, with another family than by itself.
-*Made wrong*, where there are labels: answered wrongly, and not so by itself.
+*Holes* are tracks without an answer; *odd* ones are surely something else by themselves.
+*Changed*: answered, with another family than by itself.  *Made wrong*, where there are labels:
+answered wrongly, and not so by itself.
 """
 
 from __future__ import annotations
@@ -22,16 +24,19 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import mutagen
 import numpy as np
 
+from beetsplug.cnngenre.classify.trees import genre_parents
 from beetsplug.cnngenre.tagging.fields import numbers_in
 from benchmarks.temporary_library import TemporaryLibrary
 from genre_model.data.folder import find_audio
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
+from genre_model.training.head.correspondence import correspond
 from shipped_model.clips import fitted_half, label_clips, read_rows
 from shipped_model.scoring import is_right
 from shipped_model.settings import read_settings
@@ -84,8 +89,8 @@ def main() -> None:
     by_album: dict[str, list[Track]] = defaultdict(list)
     for track in answered(sources, options.cache):
         by_album[track.source.album].append(track)
-    print("| albums | answered | tracks | agree | holes in these | changed | made wrong |")
-    print("|---|---|---|---|---|---|---|")
+    print("| albums | answered | tracks | agree | holes in these | odd | changed | made wrong |")
+    print("|---|---|---|---|---|---|---|---|")
     for kind in (LABELLED, OTHERS):
         chosen = [found for found in by_album.values() if found[0].source.kind == kind]
         for how, alone in (("each by itself", True), ("with its album's and artist's", False)):
@@ -116,10 +121,21 @@ def others(folder: Path) -> list[Source]:
             continue
         if file is None or not SHORTEST_S <= file.info.length <= LONGEST_S or not file.tags:
             continue
-        artist, album = ((file.tags.get(key) or [""])[0] for key in ("artist", "album"))
+        artist, album, genre = (
+            (file.tags.get(key) or [""])[0] for key in ("artist", "album", "genre")
+        )
         if artist and album:
-            found.append(Source(path, f"{path.parent.name}: {album}", OTHERS))
+            source = Source(path, f"{path.parent.name}: {album}", OTHERS, genres_that_are(genre))
+            found.append(source)
     return found
+
+
+@cache
+def genres_that_are(tag: str) -> np.ndarray | None:
+    """(n_genres,) those that a file's genre leaves open; None where it says nothing of them."""
+    found = correspond([tag], MANIFEST.genres, MANIFEST.parents, genre_parents(), others=False)
+    candidates = found.shares[:-1, 0] > 0
+    return candidates if candidates.any() else None
 
 
 def large(sources: Sequence[Source]) -> list[Source]:
@@ -176,14 +192,16 @@ def family(genre: str) -> str:
 
 def row(albums: Sequence[Sequence[Track]], *, alone: bool) -> str:
     """The cells of some albums."""
-    n_agree = n_holes = n_in_agreeing = 0
+    n_agree = n_holes = n_odd = n_in_agreeing = 0
     for tracks in albums:
         given = [track.alone if alone else track.on_album for track in tracks]
-        sure = [answer for answer in given if answer]
-        if len(sure) > 1 and len(set(map(family, sure))) == 1:
+        families = set(map(family, filter(None, given)))
+        if len(families) == 1 and len([*filter(None, given)]) > 1:
             n_agree += 1
             n_in_agreeing += len(given)
-            n_holes += len(given) - len(sure)
+            holes = [t for t, answer in zip(tracks, given, strict=True) if not answer]
+            n_holes += len(holes)
+            n_odd += sum(bool(t.alone) and family(t.alone) not in families for t in holes)
     everything = [track for tracks in albums for track in tracks]
     changed = made = 0
     if not alone:
@@ -194,7 +212,7 @@ def row(albums: Sequence[Sequence[Track]], *, alone: bool) -> str:
         made = sum(t.is_wrong(t.on_album) and not t.is_wrong(t.alone) for t in everything)
     labels = sum(t.source.candidates is not None for t in everything)
     return (
-        f"{len(everything)} of {len(albums)} | {n_agree} | {n_holes} of {n_in_agreeing} "
+        f"{len(everything)} of {len(albums)} | {n_agree} | {n_holes} of {n_in_agreeing} | {n_odd} "
         f"| {changed} | {f'{made} of {labels}' if labels else ''}"
     )
 

@@ -208,17 +208,24 @@ class AggregationSpec:
     threshold: float = 0.65
 
 
+# What more tracks of an artist add, at most (studies/context.py has the table).
+EVIDENCE = 0.2
+
+
 @dataclass(frozen=True, slots=True)
 class ContextSpec:
     """How the tracks of one artist inform each other, where the tags say whose they are.
 
     ``weight`` of the artist's mean log-probability against the track's own;
-    ``inverse_temperature`` of the result, and the ``threshold`` that goes with it.
+    ``inverse_temperature`` of the result, and the ``threshold`` that goes with it.  ``evidence``: n
+    tracks that agree say more than one, but far from n times as much, as they are alike; the
+    inverse temperature is multiplied by 1 + evidence * (1 - 1 / n).
     """
 
     weight: float
     inverse_temperature: float
     threshold: float
+    evidence: float = EVIDENCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,15 @@ def in_context(probabilities: Float64, groups: Sequence[str], spec: ContextSpec)
     """
     mixed = mixed_logs(probabilities, groups, spec.weight)
     n_genres = probabilities.shape[1]
-    changed: Float64 = softmax(mixed * spec.inverse_temperature)[:, :n_genres]
+    changed: Float64 = softmax(mixed * sharpness(groups, spec))[:, :n_genres]
     return changed
+
+
+def sharpness(groups: Sequence[str], spec: ContextSpec) -> Float64:
+    """(n_tracks, 1) the inverse temperature of each track, by the size of its group."""
+    members, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)[1:]
+    found: Float64 = spec.inverse_temperature * (1 + spec.evidence * (1 - 1 / sizes[members]))
+    return found[:, None]
 
 
 def mixed_logs(probabilities: Float64, groups: Sequence[str], weight: float) -> Float64:

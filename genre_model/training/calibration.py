@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genre_model.core.specs import UNREACHED_THRESHOLD, AggregationSpec, ContextSpec
 from genre_model.model.aggregation import aggregate, calibrated, softmax
-from genre_model.model.artist_context import in_context, mixed_logs
+from genre_model.model.artist_context import in_context, mixed_logs, sharpness
 from genre_model.training.training_set import (
     Bools,
     Float64,
@@ -73,7 +73,8 @@ class Songs:
             for weight in CONTEXT_WEIGHTS:
                 mixed = mixed_logs(own, groups, weight)
                 for inverse_temperature in CONTEXT_TEMPERATURES:
-                    mine = softmax(mixed * inverse_temperature)[:, : own.shape[1]]
+                    sharp = sharpness(groups, ContextSpec(weight, inverse_temperature, 0.0))
+                    mine = softmax(mixed * sharp)[:, : own.shape[1]]
                     found.append(losses_of(mine, candidates))
             self._in_context[spec] = np.array(found)
         return self._in_context[spec]

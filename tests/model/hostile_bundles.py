@@ -423,6 +423,8 @@ HOSTILE = {
         for key, value in (
             ("weight", -1),
             ("weight", 1e308),
+            ("evidence", -1),
+            ("evidence", 1e308),
             ("inverse_temperature", 0),
             ("threshold", 2),
         )

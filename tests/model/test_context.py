@@ -9,8 +9,8 @@ from hypothesis.extra import numpy as hnp
 from genre_model.core.specs import ContextSpec
 from genre_model.model.artist_context import in_context, songs_in_context
 
-ALONE = ContextSpec(0.0, 1.0, 0.5)
-HALF = ContextSpec(0.5, 1.5, 0.5)
+ALONE = ContextSpec(0.0, 1.0, 0.5, evidence=0)
+HALF = ContextSpec(0.5, 1.5, 0.5, evidence=0.4)
 WEIGHTS = hnp.arrays(float, (6, 4), elements=st.floats(0.01, 1))
 GROUPS = st.lists(st.sampled_from("abc"), min_size=6, max_size=6)
 
@@ -54,6 +54,14 @@ def test_one_doubtful_track_follows_the_others():
     rows = np.array([[0.45, 0.55], [0.95, 0.05], [0.95, 0.05]])
     assert in_context(rows, ["a"] * 3, HALF)[0].argmax() == 0
     assert in_context(rows, ["b", "a", "a"], HALF)[0].argmax() == 1
+
+
+def test_more_tracks_that_agree_say_more_but_ever_less_so():
+    alone, two, four, many = (
+        in_context(np.array([[0.7, 0.3]] * n), ["a"] * n, HALF)[0, 0] for n in (1, 2, 4, 1000)
+    )
+    assert alone < two < four < many < 0.98
+    assert two - alone > four - two
 
 
 def test_something_else_keeps_its_share_and_takes_part():

@@ -13,11 +13,11 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.context import (
     agreed_genre,
+    are_by_one,
     classified_before,
     filled,
     group_of,
     grouped,
-    known_artist,
 )
 from beetsplug.cnngenre.classify.labels import play_history_of
 from beetsplug.cnngenre.classify.several import Several
@@ -255,8 +255,13 @@ class TrackClassifier:
         rows: Mapping[int | None, Mapping[str, float]],
         context: ContextSpec,
     ) -> dict[int | None, SongGenre]:
-        """The answers for tracks of one artist; each says if it would be another one by itself."""
+        """The answers for tracks of one artist; each says if it would be another one by itself.
+
+        Tracks by several artists, on an album of another, inform each other, but do not add up.
+        """
         songs = {}
+        if not are_by_one([items[key] for key in rows]):
+            context = replace(context, evidence=0.0)
         for key, pooled in songs_in_context(rows, context).items() if rows else ():
             song = self._judged(items[key], pooled)
             if song.best is not None and len(rows) > 1:
@@ -282,7 +287,7 @@ class TrackClassifier:
             album_id: agreed_genre(
                 [songs[key] for key in keys],
                 self.vocabulary,
-                one_artist=len({known_artist(items[key].artist) for key in keys}) == 1,
+                one_artist=are_by_one([items[key] for key in keys]),
             )
             for album_id, keys in members.items()
         }

@@ -228,6 +228,7 @@ def find_fault(manifest: Manifest) -> str | None:
         and not (
             0 <= context.weight <= MAX_NUMBER
             and 0 < context.inverse_temperature <= MAX_NUMBER
+            and 0 <= context.evidence <= MAX_NUMBER
             and 0 <= context.threshold <= 1
         ),
         "impossible play_history settings": manifest.play_history is not None
