@@ -7,8 +7,8 @@ MUSIC has a folder of full-length music for each of several packages (Debian's g
 ``.pk3`` and other archives is to be unpacked first).  Parameters are chosen on some packages and
 checked on those after ``--check``.  Every song is extracted whole once, into the cache.  The
 rows with CPU seconds are extracted again, by seeking, by one thread, all of them with one song
-before the next.  With ``--rules`` other rules are computed from the whole songs.  Two
-minutes with ``--each 3``, twelve with all.
+before the next.  With ``--rules`` rules and fixed numbers are computed from the whole songs
+instead.  Two minutes with ``--each 3``, twelve with all.
 
 *Same answer*: the genre that would be written, or none.  *Margin*: how far the nearest probability
 that decides on it is from the threshold.  *Error*: of the stored probabilities, their mean absolute
@@ -51,10 +51,11 @@ MIN_LOUD = 8  # slices that are not silent
 FIXED = (4, 8, 16, 24, 32, 48)
 SHIPPED, WHOLE = "until the answer is stable (shipped)", "whole song"
 RULES = [
-    SamplingSpec(min_slices, max_slices, z)
-    for min_slices in (8, 12, 16)
-    for max_slices in (24, 32, 48)
-    for z in (2.0, 3.0, 4.0)
+    SamplingSpec(min_slices, max_slices, z, max_distance)
+    for min_slices in (8, 10, 12)
+    for max_slices in (40, 48)
+    for z in (2.5, 3.0)
+    for max_distance in (0.025, 0.03, 0.035)
 ]
 
 
@@ -131,7 +132,7 @@ def main() -> None:
     parser.add_argument("music", type=Path)
     parser.add_argument("--check", nargs="+", default=[], metavar="PACKAGE")
     parser.add_argument("--cache", type=Path, default=Path("whole.db"))
-    parser.add_argument("--rules", action="store_true", help="other rules, too")
+    parser.add_argument("--rules", action="store_true", help="other rules, not timed")
     parser.add_argument("--each", type=int, default=26, help="songs of a package at most")
     options = parser.parse_args()
     by = Judge(load_classifier())
@@ -150,11 +151,7 @@ def main() -> None:
             f"{name}: {len(half)} songs, {mean:.0f} slices, {near} near ({packages})",
             file=sys.stderr,
         )
-    ways: dict[str, Callable[[Song], Result]] = {SHIPPED: partial(really, by)}
-    ways |= {f"{n} slices": partial(really, by, n_slices=n) for n in FIXED}
-    ways[WHOLE] = lambda song: really(by, song, len(song.logits))
-    if options.rules:
-        ways |= {describe(rule): partial(stopped, by, rule) for rule in RULES}
+    ways = computed(by) if options.rules else extracted_again(by)
     results: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for name, half in halves.items():
         for index, song in enumerate(tqdm(half, unit="song")):
@@ -173,6 +170,23 @@ def main() -> None:
         "CPU s a song",
     ]
     publish(options, columns, [row(*entry) for entry in found], points=points(found))
+
+
+def extracted_again(by: Judge) -> dict[str, Callable[[Song], Result]]:
+    """The shipped rule and fixed numbers of slices, by seeking."""
+    ways: dict[str, Callable[[Song], Result]] = {SHIPPED: partial(really, by)}
+    ways |= {f"{n} slices": partial(really, by, n_slices=n) for n in FIXED}
+    ways[WHOLE] = lambda song: really(by, song, len(song.logits))
+    return ways
+
+
+def computed(by: Judge) -> dict[str, Callable[[Song], Result]]:
+    """Rules and fixed numbers of slices, from the whole songs."""
+    shipped = by.classifier.rule.sampling
+    ways: dict[str, Callable[[Song], Result]] = {
+        describe(rule): partial(stopped, by, rule) for rule in [shipped, *RULES]
+    }
+    return ways | {f"{n} slices": partial(fixed, by=by, n_slices=n) for n in FIXED}
 
 
 def read_songs(options: argparse.Namespace, by: Judge) -> Iterable[Song]:
@@ -194,7 +208,8 @@ def read_songs(options: argparse.Namespace, by: Judge) -> Iterable[Song]:
 
 
 def describe(rule: SamplingSpec) -> str:
-    return f"{rule.min_slices} to {rule.max_slices}, z = {rule.z:.0f}"
+    slices = f"{rule.min_slices} to {rule.max_slices}"
+    return f"{slices}, z = {rule.z:g}, distance {rule.max_distance:g}"
 
 
 def really(by: Judge, song: Song, n_slices: int | None = None) -> Result:
@@ -228,9 +243,9 @@ def stopped(by: Judge, sampling: SamplingSpec, song: Song) -> Result:
     most = min(n_available, sampling.max_slices)
     chosen = list(islice(order(n_available), most))
     for n_slices in range(1, most + 1):
-        found = song.logits[chosen[:n_slices]]
-        found = found[np.isfinite(found[:, 0])]
-        if len(found) >= sampling.min_slices and rule.is_stable(found, n_available):
+        places = np.array(chosen[:n_slices])
+        places = places[np.isfinite(song.logits[places, 0])]
+        if rule.is_stable(song.logits[places], places, n_available):
             return fixed(song, by, n_slices)
     return fixed(song, by, most)
 

@@ -203,13 +203,18 @@ class Classifier:
         most = min(n_available, sampling.max_slices if until_stable else slices.max_slices)
         found: list[SongFeatures] = []
         logits: list[Float32] = []
+        starts_s: list[NDArray[np.float64]] = []
         for one_slice in in_order:
             found.append(one_slice)
-            logits += [self.slice_logits(one_slice)] if len(one_slice.features) else []
+            if len(one_slice.features):
+                logits.append(self.slice_logits(one_slice))
+                starts_s.append(one_slice.starts_s)
             if len(found) == most or (
                 until_stable
                 and len(logits) >= sampling.min_slices
-                and self.rule.is_stable(np.concatenate(logits), n_available)
+                and self.rule.is_stable(
+                    np.concatenate(logits), np.concatenate(starts_s), n_available
+                )
             ):
                 return in_order_of_time(found, n_available)
         return None

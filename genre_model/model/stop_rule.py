@@ -38,30 +38,58 @@ class StopRule:
     families: Float64
     is_root: NDArray[np.bool_]
 
-    def is_stable(self, logits: NDArray[np.floating], n_available: int) -> bool:
+    def is_stable(
+        self, logits: NDArray[np.floating], starts_s: NDArray[np.float64], n_available: int
+    ) -> bool:
         """Whether the slices' logits (n_slices, n_genres) tell what ``n_available`` would.
 
-        A slice's influence is how far it moves the song's probabilities; the standard error of
-        those is the influences' deviation over the root of their number, with the correction for a
-        finite population.
+        A slice's influence is how far it moves the song's probabilities.  From the influences come
+        the standard errors of the probabilities (:func:`standard_errors`), of the leading genre's
+        lead, and the distance to the whole song's probabilities that is to be expected: half the
+        sum of the mean absolute errors, were they normally distributed.
+
+        Args:
+            logits: Of the slices so far, in any order.
+            starts_s: Where each begins in the song, (n_slices,), in seconds.
+            n_available: How many slices the song has.
         """
-        n = len(logits)
-        if n < self.sampling.min_slices:
+        if len(logits) < self.sampling.min_slices:
             return False
-        reach = self.sampling.z * math.sqrt(max(0.0, 1 - n / n_available) / n)
+        logits = logits[np.argsort(starts_s, kind="stable")]
+        influences = influence(logits, self.aggregation)
+        distance = math.sqrt(2 / math.pi) * standard_errors(influences, n_available).sum() / 2
+        if distance > self.sampling.max_distance:
+            return False
         scores = aggregate(logits, self.aggregation) @ self.families
-        moves = influence(logits, self.aggregation) @ self.families
+        return self._is_decided(scores, influences @ self.families, n_available)
+
+    def _is_decided(self, scores: Float64, moves: Float64, n_available: int) -> bool:
+        """Whether neither the leader nor the side of the threshold that it is on could change."""
+        z, threshold = self.sampling.z, self.aggregation.threshold
         ranked = np.argsort(np.where(self.is_root, -scores, np.inf))
         leader, second = int(ranked[0]), int(ranked[1])
         family = self.families[:, leader] > 0
-        errors = reach * moves[:, family].std(axis=0, ddof=1)
-        threshold = self.aggregation.threshold
+        errors = z * standard_errors(moves[:, family], n_available)
         if threshold > 0 and (np.abs(scores[family] - threshold) <= errors).any():
             return False
         if not self.is_root[second]:  # all genres are of one family
             return True
-        error = reach * (moves[:, leader] - moves[:, second]).std(ddof=1)
+        error = z * standard_errors(moves[:, leader] - moves[:, second], n_available)
         return bool(scores[leader] - scores[second] > error)
+
+
+def standard_errors(values: Float64, n_available: int) -> Float64:
+    """Standard errors of the means of a sample in the order of time, (n_slices, ...) -> (...).
+
+    The slices are spread evenly, and what is near in time is alike: the mean has the error that
+    neighbours leave, not that which the whole song's deviation would.  So the variance is half the
+    mean square of successive differences, with the correction for a finite population (Wolter,
+    *Introduction to variance estimation*, 2007, chapter 8: systematic sampling).
+    """
+    n = len(values)
+    variance = np.square(np.diff(values, axis=0)).mean(axis=0) / 2
+    errors: Float64 = np.sqrt(variance * max(0.0, 1 - n / n_available) / n)
+    return errors
 
 
 def stop_rule(

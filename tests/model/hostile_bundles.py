@@ -431,7 +431,13 @@ HOSTILE = {
     },
     **{
         f"sampling {key} of {value}": (put("sampling", value={key: value}), "impossible sampling")
-        for key, value in (("min_slices", 0), ("max_slices", 10**9), ("z", -1), ("z", 1e308))
+        for key, value in (
+            ("min_slices", 0),
+            ("max_slices", 10**9),
+            ("z", -1),
+            ("z", 1e308),
+            ("max_distance", -1),
+        )
     },
     # Arrays.
     "an array that claims 4 TB": (file(HEAD, lambda: claiming((10**12,))), "no plain arrays"),

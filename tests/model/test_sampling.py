@@ -31,7 +31,7 @@ PARENTS = {"Metal": "Rock"}
 RATE_HZ = 16_000
 SLICE_S = 187 * 256 / RATE_HZ
 N_SLICES = 20
-SAMPLING = SamplingSpec(min_slices=4, max_slices=10, z=3.0)
+SAMPLING = SamplingSpec(min_slices=4, max_slices=10, z=3.0, max_distance=0.2)
 
 
 # --- The order -----------------------------------------------------------------------------------
@@ -63,6 +63,11 @@ def rule(**aggregation):
     return stop_rule(GENRES, PARENTS, SAMPLING, spec)
 
 
+def is_stable(rule, logits, n_available):
+    """Of slices in the order of time."""
+    return rule.is_stable(logits, np.arange(len(logits)) * SLICE_S, n_available)
+
+
 def slices_of(means, n, deviation, seed=0):
     return np.random.default_rng(seed).normal(means, deviation, (n, len(means)))
 
@@ -70,38 +75,56 @@ def slices_of(means, n, deviation, seed=0):
 @pytest.mark.parametrize("name", ["product", "mean"])
 def test_a_song_of_one_genre_is_settled_at_once_and_one_between_two_is_not(name):
     for n in (4, 6, 9):
-        assert rule(rule=name).is_stable(slices_of([6, 0, 0], n, 0.1), 60)
-        assert not rule(rule=name).is_stable(slices_of([1, 0, 1.4], n, 2.0), 60)
+        assert is_stable(rule(rule=name), slices_of([6, 0, 0], n, 0.1), 60)
+        assert not is_stable(rule(rule=name), slices_of([1, 0, 1.4], n, 2.0), 60)
 
 
 def test_it_is_never_settled_below_the_least_number_of_slices():
     same = np.tile([9.0, 0.0, 0.0], (3, 1))
-    assert not rule().is_stable(same, 60)
-    assert rule().is_stable(np.tile(same[:1], (4, 1)), 60)
+    assert not is_stable(rule(), same, 60)
+    assert is_stable(rule(), np.tile(same[:1], (4, 1)), 60)
 
 
 def test_an_answer_that_is_surely_unknown_is_settled():
     unsure = slices_of([0.2, -2, -1], 8, 0.05)
     assert aggregate(unsure, rule(other_logit=2.0).aggregation).max() < 0.2
-    assert rule(other_logit=2.0).is_stable(unsure, 60)
+    assert is_stable(rule(other_logit=2.0), unsure, 60)
 
 
 def test_a_song_at_the_threshold_is_not_settled():
     near = slices_of([1.1, -3, 0], 8, 0.5)
     assert 0.6 < aggregate(near, AggregationSpec())[0] < 0.9
-    assert not rule(threshold=0.74).is_stable(near, 60)
-    assert rule(threshold=0.2).is_stable(slices_of([3.0, -3, 0], 8, 0.5), 60)
+    assert not is_stable(rule(threshold=0.74), near, 60)
+    assert is_stable(rule(threshold=0.2), slices_of([3.0, -3, 0], 8, 0.5), 60)
 
 
 def test_a_kind_at_the_threshold_is_not_settled_though_its_family_is():
     kinds = slices_of([1, 1.3, -6], 8, 0.6)
-    assert not rule(threshold=0.57).is_stable(kinds, 60)
-    assert rule(threshold=0.9).is_stable(kinds, 60)
+    assert not is_stable(rule(threshold=0.57), kinds, 60)
+    assert is_stable(rule(threshold=0.9), kinds, 60)
 
 
 def test_a_tree_of_one_family_has_no_runner_up():
     one = stop_rule(("Rock", "Metal"), PARENTS, SAMPLING, AggregationSpec(threshold=0.5))
-    assert one.is_stable(slices_of([-5, 5], 6, 0.1), 60)
+    assert is_stable(one, slices_of([-5, 5], 6, 0.1), 60)
+
+
+def test_it_goes_on_until_the_probabilities_are_near_those_of_the_whole_song():
+    sure = slices_of([4.0, -3, 0], 8, 1.5)
+    strict = replace(SAMPLING, max_distance=0.005)
+    assert is_stable(rule(threshold=0.2), sure, 60)
+    assert not is_stable(replace(rule(threshold=0.2), sampling=strict), sure, 60)
+
+
+def test_what_changes_slowly_is_known_better_than_what_changes_from_slice_to_slice():
+    """The order in which the slices were found is of no matter, that in the song is."""
+    slowly = np.linspace([2.2, -6, 0], [0.6, -6, 0], 10)
+    mixed = slowly[[0, 5, 1, 6, 2, 7, 3, 8, 4, 9]]
+    undecided = rule(threshold=0.76)
+    assert is_stable(undecided, slowly, 60)
+    assert not is_stable(undecided, mixed, 60)
+    by_chance = np.random.default_rng(1).permutation(10)
+    assert undecided.is_stable(slowly[by_chance], by_chance * 3.0, 60)
 
 
 values = arrays(np.float64, (10, 3), elements=st.floats(-8, 8))
@@ -113,7 +136,7 @@ def test_of_a_song_that_was_extracted_whole_nothing_is_left_open(logits, name):
     scores = aggregate(logits, spec) @ rule().families
     leaders = np.sort(scores[[0, 2]])
     if np.diff(leaders) > 1e-9 and np.abs(scores - spec.threshold).min() > 1e-9:
-        assert rule(rule=name).is_stable(logits, len(logits))
+        assert is_stable(rule(rule=name), logits, len(logits))
 
 
 @given(logits=values, name=st.sampled_from(["product", "mean"]))
