@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.classify.context import (
-    agreed_genre,
-    are_by_one,
-    classified_before,
-    filled,
-    group_of,
-    grouped,
-)
-from beetsplug.cnngenre.classify.labels import play_history_of
+from beetsplug.cnngenre.classify.context import classified_before, group_of, grouped
+from beetsplug.cnngenre.classify.judge import Judge
 from beetsplug.cnngenre.classify.several import Several
 from beetsplug.cnngenre.classify.tasks import Outcome, Task, file_of, look_ahead
 from beetsplug.cnngenre.classify.upcoming import AheadPool, Upcoming
@@ -37,12 +30,11 @@ from beetsplug.cnngenre.tagging.fields import (
     remembered,
     remembered_tags,
 )
+from beetsplug.cnngenre.tagging.journal import PassedOver, rounded
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, plan_tags, plan_without_audio
+from beetsplug.cnngenre.tagging.rows import whole
 from genre_model.core.errors import GenreModelError
-from genre_model.core.specs import ContextSpec
-from genre_model.model.artist_context import songs_in_context
-from genre_model.model.play_history import song_with_play_history
-from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
+from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, make_vocabulary
 
 if TYPE_CHECKING:
     from genre_model.model.classifier import Classifier, SongFeatures
@@ -113,11 +105,12 @@ class TrackClassifier:
             raise UserError(f"cnngenre: {error}") from error
         spellings = spellings_of(lib) if manifest.target == GENRES else {}
         self.vocabulary: Vocabulary = vocabulary.spelled(spellings)
-        self._context, self._play_history = manifest.context, manifest.play_history
+        self._context = manifest.context
         options = session.options
         threshold = manifest.threshold if options.threshold is None else options.threshold
         self.several = Several(manifest, self.vocabulary, options, spellings)
         self.policy = Policy(threshold, options.count, options.second_threshold)
+        self.judge = Judge(lib, manifest, self.vocabulary, self.policy)
 
     @property
     def bundle_id(self) -> str:
@@ -143,10 +136,20 @@ class TrackClassifier:
         outcomes = self._outcomes(grouped(items))
         for group, members in groupby(outcomes, lambda outcome: group_of(outcome[0].item)):
             if group:
-                yield from self._verdicts_in_context([*members], before.of(group), self._context)
+                yield from self._verdicts_in_context([*members], before.of(group))
             else:  # nobody in particular: each by itself
                 for member in members:
-                    yield from self._verdicts_in_context([member], (), self._context)
+                    yield from self._verdicts_in_context([member], ())
+
+    def still_unsure(self, tracks: Tracks) -> Iterator[list[PassedOver]]:
+        """Those of some tracks without genres to which nothing would be done; none is loaded."""
+        if self.several.wants_tags:  # further genres need more than the probabilities
+            return
+        for noted in self.judge.still_unsure(tracks):
+            yield [
+                PassedOver(one.id, whole(one.path), (), self.bundle_id, rounded(one.probability))
+                for one in noted
+            ]
 
     def _outcomes(self, items: Iterable[Item]) -> Iterator[tuple[Task, Outcome]]:
         """Each track with its outcome.
@@ -228,69 +231,23 @@ class TrackClassifier:
             self._pool = None
 
     def _verdicts_in_context(
-        self, group: list[tuple[Task, Outcome]], before: Sequence[int], context: ContextSpec
+        self, group: list[tuple[Task, Outcome]], before: Sequence[int]
     ) -> Iterator[Verdict]:
         """Verdicts on the tracks of an artist's albums, each in the light of all of them.
 
         ``before`` are the ids of those that were classified before.
         """
-        own = {task.item.id: o for task, o in group if isinstance(o, Mapping) and o}
-        others = Tracks(self._lib, [key for key in before if key not in own])
-        items = {item.id: item for item in others} | {task.item.id: task.item for task, _ in group}
-        known = {key: remembered(item, self.bundle_id) for key, item in items.items()}
-        rows = {key: row for key, row in known.items() if row} | own
-        songs = self._songs_in_context(items, rows, context)
-        agreed = self._agreed_genres(songs, items)
+        own = {
+            task.item.id: self.judge.known_of(task.item, outcome)
+            for task, outcome in group
+            if isinstance(outcome, Mapping) and outcome
+        }
+        songs = self.judge.in_context(
+            self.judge.known_before([key for key in before if key not in own]) | own
+        )
         for task, outcome in group:
             song = songs.get(task.item.id) if isinstance(outcome, Mapping) else None
-            album_id = None if task.item.comp else task.item.album_id
-            if song is not None and album_id is not None:
-                alone = self._judged(task.item, rows[task.item.id])
-                song = filled(song, agreed.get(album_id), alone, self.vocabulary)
             yield self._verdict(task, outcome, song)
-
-    def _songs_in_context(
-        self,
-        items: Mapping[int | None, Item],
-        rows: Mapping[int | None, Mapping[str, float]],
-        context: ContextSpec,
-    ) -> dict[int | None, SongGenre]:
-        """The answers for tracks of one artist; each says if it would be another one by itself.
-
-        Tracks by several artists, on an album of another, inform each other, but do not add up.
-        """
-        songs = {}
-        if not are_by_one([items[key] for key in rows]):
-            context = replace(context, evidence=0.0)
-        for key, pooled in songs_in_context(rows, context).items() if rows else ():
-            song = self._judged(items[key], pooled)
-            if song.best is not None and len(rows) > 1:
-                alone = judge(rows[key], self.vocabulary, self.policy)
-                if alone.best is not None and alone.genres != song.genres:
-                    own = f"{alone.best.genre} {alone.best.probability:.2f}"
-                    song = replace(song, reason=f"{song.reason}; by itself {own}")
-            songs[key] = song
-        return songs
-
-    def _agreed_genres(
-        self, songs: Mapping[int | None, SongGenre], items: Mapping[int | None, Item]
-    ) -> dict[int, str | None]:
-        """What the sure tracks of each album agree on; only genres are an album's matter."""
-        if self.target != GENRES:
-            return {}
-        members: dict[int, list[int | None]] = {}
-        for key in songs:
-            album_id = None if items[key].comp else items[key].album_id
-            if album_id is not None:
-                members.setdefault(album_id, []).append(key)
-        return {
-            album_id: agreed_genre(
-                [songs[key] for key in keys],
-                self.vocabulary,
-                one_artist=are_by_one([items[key] for key in keys]),
-            )
-            for album_id, keys in members.items()
-        }
 
     def _task(self, item: Item) -> Task:
         if self.target != GENRES:
@@ -316,7 +273,7 @@ class TrackClassifier:
         if isinstance(outcome, str):
             return Verdict(task.item, TagPlan(Action.FAIL, before, before, outcome))
         if song is None:
-            song = self._judged(task.item, outcome)
+            song = self.judge.alone(self.judge.known_of(task.item, outcome))
         song = self.several.with_further(song, task.tags)
         keep = self._options.keep_existing and self.target == GENRES
         plan = plan_tags(
@@ -324,18 +281,3 @@ class TrackClassifier:
         )
         tags = task.tags if self.several.wants_tags else None
         return Verdict(task.item, plan, song, outcome, tags)
-
-    def _judged(self, item: Item, probabilities: Mapping[str, float]) -> SongGenre:
-        """The answer for a track by its probabilities, and its play history where that counts."""
-        return judge(self._with_play_history(item, probabilities), self.vocabulary, self.policy)
-
-    def _with_play_history(
-        self, item: Item, probabilities: Mapping[str, float]
-    ) -> Mapping[str, float]:
-        """Probabilities after the play history of a track, where that counts."""
-        if self._play_history is None or not probabilities:
-            return probabilities
-        genres = self.classifier.manifest.genres
-        return song_with_play_history(
-            probabilities, play_history_of(item), self._play_history, genres
-        )

@@ -51,9 +51,9 @@ def known_artist(artist: str | None) -> str:
     return "" if lead in NOBODY else lead
 
 
-def are_by_one(items: Iterable[Item]) -> bool:
-    """Whether tracks are by the same artist, guests or not."""
-    return len({known_artist(item.artist) for item in items}) == 1
+def are_by_one(artists: Iterable[str]) -> bool:
+    """Whether tracks are by the same artist, given as ``known_artist`` says them."""
+    return len(set(artists)) == 1
 
 
 def classified_before(lib: Library, bundle_id: str) -> Classified:

@@ -45,11 +45,15 @@ def field_labels(field: str) -> LabelsOf:
     """Reads labels from a field: all the values of a list, or the one value as text."""
 
     def labels_of(item: Item) -> tuple[str, ...]:
-        value = item.get(field)
-        values = value if isinstance(value, list | tuple) else [value]
-        return tuple(str(one).strip() for one in values if one is not None and str(one).strip())
+        return labels_of_value(item.get(field))
 
     return labels_of
+
+
+def labels_of_value(value: object) -> tuple[str, ...]:
+    """The labels of a field: all of a list, or the one value as text."""
+    values = value if isinstance(value, list | tuple) else [value]
+    return tuple(str(one).strip() for one in values if one is not None and str(one).strip())
 
 
 def query_labels(positive_ids: set[int | None]) -> LabelsOf:

@@ -11,7 +11,7 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.config import GENRES
-from beetsplug.cnngenre.console import say, uninterrupted
+from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import Tracks, flexible, unedited
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply, apply_field, would_write_missing, write_missing
@@ -65,13 +65,15 @@ class Tag(Run):
             return items
         left: list[int] = []
         for kept, others in split_kept(items, may_write=self.options.write):
-            with uninterrupted():
-                self.counts[Action.KEEP] += len(kept)
-                if journal is not None:
-                    journal.add_kept(kept)
-            bar.update(len(kept))
+            self.pass_over_all(Action.KEEP, kept, journal, bar)
             left += others
-        return items.only(left)
+        if self.options.pretend and not self.options.quiet:
+            return items.only(left)  # there is a line for each that is unsure
+        unsure = set[int]()
+        for some in self.track_classifier.still_unsure(items.only(left)):
+            self.pass_over_all(Action.UNSURE, some, journal, bar)
+            unsure.update(track.id for track in some)
+        return items.only([key for key in left if key not in unsure])
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """The verdicts, carried out in this thread, the only one that writes."""

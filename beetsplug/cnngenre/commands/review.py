@@ -46,7 +46,7 @@ def command(setup: Setup) -> ui.Subcommand:
         from beetsplug.cnngenre.library import find_tracks
 
         with usable_library():
-            items = list(find_tracks(lib, args, by_album=bool(opts.album)))
+            items = find_tracks(lib, args, by_album=bool(opts.album))
             if opts.web:
                 from beetsplug.cnngenre.review.web.server import Serve
 

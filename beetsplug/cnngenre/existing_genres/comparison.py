@@ -7,13 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from beets.library import Item
-
 from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.existing_genres.labelled_verdicts import LabelledVerdicts
-from beetsplug.cnngenre.library import short_name
-from beetsplug.cnngenre.tagging.fields import is_ours
+from beetsplug.cnngenre.library import Tracks, short_name
+from beetsplug.cnngenre.tagging.rows import chosen
 
 if TYPE_CHECKING:
     from genre_model.model.vocabulary import Vocabulary
@@ -56,13 +54,13 @@ class Comparison:
         self.verdicts = verdicts
         self.n_own = 0
 
-    def compare(self, items: Sequence[Item]) -> list[ComparedTrack]:
+    def compare(self, items: Tracks) -> list[ComparedTrack]:
         """The tracks whose genres are the user's, in the order in which the model has them."""
-        of_the_user = [
-            item
-            for item in items
-            if self.verdicts.track_classifier.target != GENRES or not is_ours(item)
-        ]
+        of_the_user = items
+        if self.verdicts.track_classifier.target == GENRES:
+            of_the_user = chosen(
+                items, "cnngenre_written", lambda now, ours: not now or now != ours
+            )
         self.n_own = len(items) - len(of_the_user)
         vocabulary = self.verdicts.vocabulary
         return [

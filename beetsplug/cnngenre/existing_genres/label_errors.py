@@ -13,6 +13,7 @@ from beets.library import Item
 
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.existing_genres.labelled_verdicts import LabelledVerdicts
+from beetsplug.cnngenre.library import Tracks
 
 if TYPE_CHECKING:
     from genre_model.evaluation.label_errors import Disagreement
@@ -45,7 +46,7 @@ class LabelErrors:
         self.verdicts = verdicts
         self.firm = FIRM if firm is None else firm
 
-    def find(self, items: Sequence[Item]) -> list[LabelError]:
+    def find(self, items: Tracks) -> list[LabelError]:
         """The label errors among tracks, those that the model disagrees with most firmly first."""
         from genre_model.evaluation.label_errors import disagreement_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,11 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import progress
+from beetsplug.cnngenre.library import Tracks
 from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
+    from beetsplug.cnngenre.classify.labels import LabelsOf
     from genre_model.evaluation.out_of_fold import OutOfFold
     from genre_model.model.vocabulary import SongGenre
 
@@ -62,51 +64,65 @@ class LabelledVerdicts:
         self.renamed = renamed if of_the_user else {}
         self.parents = genre_parents() if self.track_classifier.target == GENRES else {}
         self.counts = Counter[str]()
+        self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def known_labels(self, item: Item) -> tuple[str, ...]:
-        """A track's labels by the model's names, those that it lacks left out."""
+    def known(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        """Labels by the model's names, those that it lacks left out."""
         from genre_model.evaluation.label_errors import known_genres
 
-        return known_genres(self.labels_of(item), self.vocabulary, self.renamed, self.parents)
+        if labels not in self._known:
+            found = known_genres(labels, self.vocabulary, self.renamed, self.parents)
+            self._known[labels] = found
+        return self._known[labels]
 
-    def of(self, items: Sequence[Item]) -> Iterator[tuple[Item, tuple[str, ...], SongGenre, bool]]:
-        """Each track with its known labels, its verdict, and whether that is out of fold."""
-        known = {item.id: self.known_labels(item) for item in items}
-        for item in items:
-            labelled = bool(self.labels_of(item))
-            self.counts["unlabelled"] += not labelled
-            self.counts["unknown"] += labelled and not known[item.id]
-        todo = [item for item in items if known[item.id]]
+    def of(self, items: Tracks) -> Iterator[tuple[Item, tuple[str, ...], SongGenre, bool]]:
+        """Each track with its known labels, its verdict, and whether that is out of fold.
+
+        Tracks without known labels are counted, and not loaded where the labels are a column.
+        """
+        judged = set[int]()
+        for key, labels in labels_in(items, self.track_classifier.target, self.labels_of):
+            known = bool(self.known(labels))
+            self.counts["unlabelled"] += not labels
+            self.counts["unknown"] += bool(labels) and not known
+            if known:
+                judged.add(key)
+        todo = items.only([key for key in items.ids if key in judged])
         self.counts["judged"] = len(todo)
         with progress(len(todo), quiet=self.quiet) as bar:
             for item, song, out_of_fold in self._songs(todo):
-                yield item, known[item.id], song, out_of_fold
+                yield item, self.known(self.labels_of(item)), song, out_of_fold
                 bar.update()
 
-    def _songs(self, items: Sequence[Item]) -> Iterator[tuple[Item, SongGenre, bool]]:
+    def _songs(self, items: Tracks) -> Iterator[tuple[Item, SongGenre, bool]]:
         """Each track with its verdict, and whether that is out of fold; some have none."""
         from genre_model.model.vocabulary import judge
 
-        unclassified: list[Item] = []
+        unclassified: list[int] = []
         for item, probabilities in self._remembered(items):
             if probabilities is None:
-                unclassified.append(item)
+                unclassified.append(item.id or 0)
             elif probabilities:
                 song = judge(probabilities, self.vocabulary, self.track_classifier.policy)
                 yield item, song, True
             else:
                 self.counts["learned"] += 1
-        for verdict in self.track_classifier.verdicts(unclassified):
+        rest = items.only(unclassified) if self.learned else items
+        for verdict in self.track_classifier.verdicts(rest):
             if verdict.song is None:
                 self.counts["failed"] += 1
                 self.log.warning("{}: {}", verdict.item, verdict.plan.reason)
             else:
                 yield verdict.item, verdict.song, False
 
-    def _remembered(self, items: Sequence[Item]) -> Iterator[tuple[Item, dict[str, float] | None]]:
-        """Each track with what was said of it out of fold; None where it was not learned from."""
-        for item in items:
-            yield item, find_again(self.learned, Path(item.filepath)) if self.learned else None
+    def _remembered(self, items: Tracks) -> Iterator[tuple[Item, dict[str, float] | None]]:
+        """Each track with what was said of it out of fold; None where it was not learned from.
+
+        Nothing of a model that has learned from none.
+        """
+        for item in items if self.learned else ():
+            assert self.learned is not None
+            yield item, find_again(self.learned, Path(item.filepath))
 
     def left_out(self) -> str:
         """The tracks without a verdict, as the end of a sentence."""
@@ -119,6 +135,24 @@ class LabelledVerdicts:
         return "".join(
             f", {self.counts[key]} {word}" for key, word in words.items() if self.counts[key]
         )
+
+
+def labels_in(
+    items: Tracks, field: str, labels_of: LabelsOf
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The ids of tracks with their labels; loads them only where a plugin may compute these."""
+    from beetsplug.cnngenre.classify.labels import labels_of_value
+
+    if field not in Item._fields or field in Item._getters():
+        yield from ((item.id or 0, labels_of(item)) for item in items)
+        return
+    from_sql = Item._type(field).from_sql
+    read: dict[object, tuple[str, ...]] = {}
+    for rows in items.rows(f"id, {field}"):
+        for key, value in rows:
+            if value not in read:
+                read[value] = labels_of_value(from_sql(value))
+            yield key, read[value]
 
 
 def find_again(learned: OutOfFold, path: Path) -> dict[str, float] | None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.trees import genre_parents
-from beetsplug.cnngenre.library import count_genres, named, stored_genres, unedited
+from beetsplug.cnngenre.library import Tracks, count_genres, named, stored_genres, unedited
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.albums import respell_album
 from beetsplug.cnngenre.tagging.apply import apply, set_respelled
 from beetsplug.cnngenre.tagging.fields import genres_of
-from beetsplug.cnngenre.tagging.journal import Journal, begin
+from beetsplug.cnngenre.tagging.journal import Journal, PassedOver, begin
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile
+from beetsplug.cnngenre.tagging.rows import chosen, genres_in, whole
 from beetsplug.cnngenre.tagging.run import Run, Step
 from genre_model.data.spelling import preferred_spellings, respelled
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class Spell(Run):
@@ -37,6 +43,23 @@ class Spell(Run):
     def journal(self) -> Journal:
         """Where what was done is kept."""
         return begin(self.session, "spelling")
+
+    def pass_over(self, items: Tracks, journal: Journal | None, bar: tqdm[Any]) -> Tracks:
+        """Tracks whose genres are spelled so already are not loaded."""
+        if self.log.isEnabledFor(logging.DEBUG):  # there is a line for each
+            return items
+        left = self.to_respell(items)
+        respelled_ids = set(left.ids)
+        others = items.only([key for key in items.ids if key not in respelled_ids])
+        for rows in others.rows("id, path, genres"):
+            kept = [PassedOver(key, whole(path), genres_in(g), None, None) for key, path, g in rows]
+            self.pass_over_all(Action.KEEP, kept, journal, bar)
+        return left
+
+    def to_respell(self, items: Tracks) -> Tracks:
+        """The tracks whose genres are spelled otherwise."""
+        spellings = self.spellings
+        return chosen(items, "cnngenre_respelled", lambda now, _: respelled(now, spellings) != now)
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """What becomes of each track that has genres."""
@@ -59,7 +82,7 @@ class Spell(Run):
 
     def finish(self) -> None:
         """The same for the tracks' albums."""
-        for album in self.albums():
+        for album in self.albums("genres != ''"):
             before = tuple(named(stored_genres(album)))
             after = respelled(before, self.spellings)
             if after != before:

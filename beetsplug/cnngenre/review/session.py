@@ -16,7 +16,7 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import conclude, progress, uninterrupted
-from beetsplug.cnngenre.library import store_unless_edited, unedited
+from beetsplug.cnngenre.library import Tracks, store_unless_edited, unedited
 from beetsplug.cnngenre.review.rollback import (
     Change,
     go_back,
@@ -36,10 +36,11 @@ from beetsplug.cnngenre.review.uncertain import (
 )
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply, set_reviewed
-from beetsplug.cnngenre.tagging.fields import genres_of, is_reviewed, note
+from beetsplug.cnngenre.tagging.fields import genres_of, note
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.outside import look
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
+from beetsplug.cnngenre.tagging.rows import chosen
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.classifier import Verdict
@@ -66,7 +67,7 @@ class Review:
         self.decisions: list[Decision] = []
         self.batch = 0  # of the last decisions
 
-    def run(self, items: Sequence[Item], ask: Callable[[], bool]) -> None:
+    def run(self, items: Tracks, ask: Callable[[], bool]) -> None:
         """Find the unsure ones among tracks, have somebody asked about them, sum up.
 
         ``ask`` says whether it came to its end.
@@ -83,16 +84,15 @@ class Review:
             if whole or self.extracted:
                 self.summarise(time.monotonic() - start, whole=whole)
 
-    def find(self, items: Sequence[Item]) -> None:
+    def find(self, items: Tracks) -> None:
         """Classify what was not yet; the unsure tracks, those that teach the model most first."""
         from beetsplug.cnngenre.classify.context import group_of
         from genre_model.evaluation.active_learning import review_order
 
-        todo = [
-            item
-            for item in items
-            if not genres_of(item) or (self.options.force and not is_reviewed(item))
-        ]
+        force = self.options.force
+        todo = chosen(
+            items, "cnngenre_reviewed", lambda now, noted: not now or (force and now != noted)
+        )
         found: list[UncertainTrack] = []
         with progress(len(todo), quiet=self.options.quiet) as bar:
             for verdict in self.track_classifier.verdicts(todo):
@@ -114,8 +114,9 @@ class Review:
             self.log.warning("{}: {}", item, verdict.plan.reason)
             return None
         if not self.options.pretend:
-            note(item, song, verdict.probabilities, self.track_classifier.bundle_id, verdict.tags)
-            store_unless_edited(item, genres_of(item))  # if it was, it is passed over when asked
+            bundle_id = self.track_classifier.bundle_id
+            if note(item, song, verdict.probabilities, bundle_id, verdict.tags):
+                store_unless_edited(item, genres_of(item))  # if it was, it is passed over later
         self.extracted["sure"] += song.accepted
         if song.accepted or song.best is None:
             return None

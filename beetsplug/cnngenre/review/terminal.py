@@ -15,7 +15,7 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.config import play_command
 from beetsplug.cnngenre.console import say
-from beetsplug.cnngenre.library import track_name
+from beetsplug.cnngenre.library import Tracks, track_name
 from beetsplug.cnngenre.review.prompt import (
     AT_THE_END,
     CHOICES,
@@ -68,7 +68,7 @@ class TerminalReview:
         self.review = Review(session, lib)
         self.explain: Explain | None = None
 
-    def run(self, items: list[Item]) -> None:
+    def run(self, items: Tracks) -> None:
         """Go through the unsure ones among tracks, those that teach most first."""
         self.review.run(items, self.go_through)
 

@@ -62,8 +62,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A track that is passed over, without having been loaded, as it has genres."""
+class PassedOver:
+    """A track that was not even loaded, as there is nothing to do."""
 
     id: int
     path: bytes
@@ -120,15 +120,15 @@ class Journal:
             )
         )
 
-    def add_kept(self, tracks: Iterable[Kept]) -> None:
-        """Note tracks that were passed over, as they have genres."""
-        seconds, action = self._seconds(), Action.KEEP.value
+    def add_passed_over(self, action: Action, tracks: Iterable[PassedOver]) -> None:
+        """Note tracks that were passed over."""
+        seconds = self._seconds()
         self._write(
             *(
                 Entry(
                     track.id,
                     name_of(track.path),
-                    action,
+                    action.value,
                     track.genres,
                     track.genres,
                     track.probability if track.model == self._header.model else None,

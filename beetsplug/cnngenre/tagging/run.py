@@ -15,7 +15,7 @@ from beets.library import Album, Item, Library
 from beetsplug.cnngenre.console import conclude, progress, say, uninterrupted
 from beetsplug.cnngenre.library import Tracks, rows_of, track_name
 from beetsplug.cnngenre.session import Session
-from beetsplug.cnngenre.tagging.journal import Journal, ended
+from beetsplug.cnngenre.tagging.journal import Journal, PassedOver, ended
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 
 if TYPE_CHECKING:
@@ -105,6 +105,20 @@ class Run:
     def pass_over(self, items: Tracks, _journal: Journal | None, _bar: tqdm[Any]) -> Tracks:
         """The tracks of which SQLite cannot say that nothing is to be done."""
         return items
+
+    def pass_over_all(
+        self,
+        action: Action,
+        tracks: Sequence[PassedOver],
+        journal: Journal | None,
+        bar: tqdm[Any],
+    ) -> None:
+        """Count and note tracks that nothing is done to."""
+        with uninterrupted():
+            self.counts[action] += len(tracks)
+            if journal is not None:
+                journal.add_passed_over(action, tracks)
+        bar.update(len(tracks))
 
     def albums(self, where: str = "1") -> Iterator[Album]:
         """The albums of the tracks, as they are now; those for which a condition in SQL holds."""

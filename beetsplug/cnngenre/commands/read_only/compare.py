@@ -39,7 +39,7 @@ def command(setup: Setup) -> ui.Subcommand:
         from beetsplug.cnngenre.library import find_tracks
 
         with usable_library():
-            items = list(find_tracks(lib, args, by_album=bool(opts.album)))
+            items = find_tracks(lib, args, by_album=bool(opts.album))
             comparison = Comparison(LabelledVerdicts(session, lib, setup.train_options().map))
             tracks = comparison.compare(items)
         comparison.show(tracks, every_track=bool(opts.all))

@@ -54,7 +54,7 @@ def command(setup: Setup) -> ui.Subcommand:
         if playlist:
             check_playlist(playlist)
         with usable_library():
-            items = list(find_tracks(lib, args, by_album=bool(opts.album)))
+            items = find_tracks(lib, args, by_album=bool(opts.album))
             verdicts = LabelledVerdicts(session, lib, setup.train_options().map)
             search = LabelErrors(verdicts, opts.firmness)
             found = search.find(items)

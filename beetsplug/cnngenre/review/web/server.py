@@ -12,9 +12,10 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from beets import ui
-from beets.library import Item, Library
+from beets.library import Library
 
 from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.library import Tracks
 from beetsplug.cnngenre.review.session import Review
 from beetsplug.cnngenre.session import Session
 
@@ -62,7 +63,7 @@ class Serve:
         self.socket = None if session.options.pretend else server_socket(port or 0)
         self.review = Review(session, lib)
 
-    def run(self, items: list[Item], *, show: bool) -> None:
+    def run(self, items: Tracks, *, show: bool) -> None:
         """Find the unsure ones among tracks, and serve them; with ``show``, in a browser."""
         self.review.run(items, lambda: self.serve(show=show))
 

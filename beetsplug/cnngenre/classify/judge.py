@@ -1,0 +1,222 @@
+"""Verdicts on tracks whose probabilities are known: one alone, or in the light of its artist's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from beets.library import Item, Library
+
+from beetsplug.cnngenre.classify.context import (
+    agreed_genre,
+    are_by_one,
+    classified_before,
+    filled,
+    group_name,
+    known_artist,
+)
+from beetsplug.cnngenre.classify.labels import play_history_of
+from beetsplug.cnngenre.config import GENRES
+from beetsplug.cnngenre.library import Tracks, flexible
+from beetsplug.cnngenre.tagging.fields import N_STORED, numbers_in, remembered
+from genre_model.data.play_history import UNKNOWN, PlayHistory
+from genre_model.model.artist_context import songs_in_context
+from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.play_history import song_with_play_history
+from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
+
+N_IN_A_BATCH = 500  # tracks of several artists, whose probabilities are read together
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a verdict on a track is made of; the album of a compilation's track is None."""
+
+    probabilities: Mapping[str, float]
+    artist: str
+    album_id: int | None
+    play_history: PlayHistory = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a track's rows in the library say of it; ``known`` where this model classified it.
+
+    ``group`` is the artist whose tracks tell of each other, ``path`` as the row has it.
+    """
+
+    id: int
+    path: bytes
+    group: str
+    label: str
+    probability: float
+    known: Known | None
+
+    def says(self, song: SongGenre) -> bool:
+        """Whether an unsure verdict is what is noted."""
+        best = song.best
+        noted = (best.genre, round(best.probability, N_STORED)) if best else ("", 0.0)
+        return not song.accepted and noted == (self.label, self.probability)
+
+
+class Judge:
+    """A model's settings, and the user's wishes, as far as they make verdicts of probabilities."""
+
+    def __init__(
+        self, lib: Library, manifest: Manifest, vocabulary: Vocabulary, policy: Policy
+    ) -> None:
+        self._lib, self._manifest = lib, manifest
+        self.vocabulary, self.policy = vocabulary, policy
+
+    def alone(self, known: Known) -> SongGenre:
+        """The verdict on a track by itself."""
+        probabilities = self._with_play_history(known)
+        return judge(probabilities, self.vocabulary, self.policy)
+
+    def in_context(self, tracks: Mapping[int | None, Known]) -> dict[int | None, SongGenre]:
+        """The verdicts on tracks of one artist; unsure ones may get what their album agrees on.
+
+        Those without sound are left out.  Each says if it would be another one by itself.  Tracks
+        by several artists, on an album of another, inform each other, but do not add up.
+        """
+        context = self._manifest.context
+        assert context is not None
+        rows = {key: one.probabilities for key, one in tracks.items() if one.probabilities}
+        songs = {}
+        if not are_by_one(tracks[key].artist for key in rows):
+            context = replace(context, evidence=0.0)
+        pooled = songs_in_context(rows, context) if rows else {}
+        for key, probabilities in pooled.items():
+            song = self.alone(replace(tracks[key], probabilities=probabilities))
+            if song.best is not None and len(rows) > 1:
+                alone = judge(rows[key], self.vocabulary, self.policy)
+                if alone.best is not None and alone.genres != song.genres:
+                    own = f"{alone.best.genre} {alone.best.probability:.2f}"
+                    song = replace(song, reason=f"{song.reason}; by itself {own}")
+            songs[key] = song
+        agreed = self._agreed_genres(songs, tracks)
+        return {
+            key: filled(song, genre, self.alone(tracks[key]), self.vocabulary)
+            if not song.accepted and (genre := agreed.get(tracks[key].album_id)) is not None
+            else song
+            for key, song in songs.items()
+        }
+
+    def known_of(self, item: Item, probabilities: Mapping[str, float]) -> Known:
+        """What a verdict on a loaded track is made of."""
+        wanted = self._manifest.play_history is not None
+        history = play_history_of(item) if wanted else UNKNOWN
+        album_id = None if item.comp else item.album_id
+        return Known(probabilities, known_artist(item.artist), album_id, history)
+
+    def known_before(self, ids: Sequence[int]) -> dict[int | None, Known]:
+        """What is noted of tracks, in their order; those that another model classified left out."""
+        tracks, bundle_id = Tracks(self._lib, ids), self._manifest.bundle_id
+        if self._manifest.play_history is not None:  # other plugins may compute its fields
+            rows = ((item, remembered(item, bundle_id)) for item in tracks)
+            return {item.id: self.known_of(item, row) for item, row in rows if row}
+        noted = {track.id: track.known for track in self.noted(tracks)}
+        found = ((key, noted.get(key)) for key in ids)
+        return {key: one for key, one in found if one is not None and one.probabilities}
+
+    def noted(self, tracks: Tracks) -> Iterator[Noted]:
+        """What is noted on tracks, without loading them; the order is SQLite's."""
+        fields = ("cnngenre_model", "cnngenre_all", "cnngenre_label", "cnngenre_probability")
+        names = ("id", "path", "artist", "albumartist", "comp", "album_id", *map(flexible, fields))
+        entries_in = Item._type("cnngenre_all").from_sql
+        for rows in tracks.rows(", ".join(names)):
+            for key, path, *artists, comp, album_id, model, entries, label, number in rows:
+                known = None
+                if model == self._manifest.bundle_id:
+                    probabilities = numbers_in(entries_in(entries) or []) if entries else {}
+                    artist = known_artist(artists[0])
+                    known = Known(probabilities, artist, None if comp else album_id)
+                group = group_name(*artists, compilation=bool(comp))
+                yield Noted(key, path, group, str(label or ""), float(number or 0), known)
+
+    def still_unsure(self, tracks: Tracks) -> Iterator[list[Noted]]:
+        """Those of some tracks without genres that would get none, with the same notes as before.
+
+        Nothing is loaded.  Tracks of an artist of whom another one has to be analysed are not among
+        them: it would tell of them too.
+        """
+        if self._manifest.play_history is not None:
+            return
+        own, news = dict[str, list[int]](), set[str]()
+        for track in self.noted(tracks):
+            if track.known is not None:
+                own.setdefault(track.group, []).append(track.id)
+            elif track.group:
+                news.add(track.group)
+        before = classified_before(self._lib, self._manifest.bundle_id)
+        groups = [(group, ids) for group, ids in own.items() if group not in news]
+        for batch in batches(groups):
+            ids = [key for group, own_ids in batch for key in (*before.of(group), *own_ids)]
+            found = {one.id: one for one in self.noted(Tracks(self._lib, [*dict.fromkeys(ids)]))}
+            for group, own_ids in batch:
+                own_set = set(own_ids)
+                others = [key for key in before.of(group) if key not in own_set]
+                known: dict[int | None, Known] = {
+                    key: one.known
+                    for key in (*others, *own_ids)
+                    if (one := found.get(key)) is not None and one.known is not None
+                }
+                songs = self._songs(group, known)
+                yield [
+                    found[key] for key in own_ids if key in songs and found[key].says(songs[key])
+                ]
+
+    def _songs(
+        self, group: str, tracks: Mapping[int | None, Known]
+    ) -> Mapping[int | None, SongGenre]:
+        """The verdicts on tracks of a group, which has no name where they have nothing to do."""
+        alone = {key: self.alone(one) for key, one in tracks.items()}
+        if self._manifest.context is None:
+            return alone
+        if group:
+            return alone | self.in_context(tracks)
+        found = [self.in_context({key: one}) for key, one in tracks.items()]
+        return alone | dict(chain.from_iterable(one.items() for one in found))
+
+    def _agreed_genres(
+        self, songs: Mapping[int | None, SongGenre], tracks: Mapping[int | None, Known]
+    ) -> dict[int | None, str | None]:
+        """What the sure tracks of each album agree on; only genres are an album's matter."""
+        if self._manifest.target != GENRES:
+            return {}
+        members: dict[int, list[int | None]] = {}
+        for key in songs:
+            album_id = tracks[key].album_id
+            if album_id is not None:
+                members.setdefault(album_id, []).append(key)
+        return {
+            album_id: agreed_genre(
+                [songs[key] for key in keys],
+                self.vocabulary,
+                one_artist=are_by_one(tracks[key].artist for key in keys),
+            )
+            for album_id, keys in members.items()
+        }
+
+    def _with_play_history(self, known: Known) -> Mapping[str, float]:
+        """Probabilities after the play history of a track, where that counts."""
+        settings = self._manifest.play_history
+        if settings is None or not known.probabilities:
+            return known.probabilities
+        genres = self._manifest.genres
+        return song_with_play_history(known.probabilities, known.play_history, settings, genres)
+
+
+def batches(groups: Iterable[tuple[str, list[int]]]) -> Iterator[list[tuple[str, list[int]]]]:
+    """Groups with the ids of their tracks, some together, so that one query is for many."""
+    batch: list[tuple[str, list[int]]] = []
+    n = 0
+    for group in groups:
+        batch.append(group)
+        n += len(group[1])
+        if n >= N_IN_A_BATCH:
+            yield batch
+            batch, n = [], 0
+    if batch:
+        yield batch
