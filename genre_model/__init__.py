@@ -58,6 +58,8 @@ _MODULES = {
     "model.vocabulary": ("SongGenre",),
     "training.flow": ("TrainingOptions", "TrainingResult", "train"),
 }
+__version__ = "0.1.0"
+
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 # From 1.29 on ONNX Runtime reports to its maker unless it is told not to before it is imported; on

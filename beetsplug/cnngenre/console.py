@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from beets import ui
 
@@ -16,7 +17,6 @@ from genre_model.core.text import harmless
 
 if TYPE_CHECKING:
     from beets.logging import BeetsLogger
-    from tqdm import tqdm
 
 
 def say(line: str) -> None:
@@ -48,15 +48,38 @@ class Harmless(logging.Filter):
         return True
 
 
+class Bar(Protocol):
+    """A progress bar."""
+
+    def update(self, n: float = 1) -> object:
+        """So many tracks more are done."""
+
+    def external_write_mode(self) -> AbstractContextManager[object]:
+        """Something else is written meanwhile."""
+
+
+class NoBar:
+    """What counts nowhere."""
+
+    def update(self, n: float = 1) -> None:
+        """Nothing."""
+
+    def external_write_mode(self) -> AbstractContextManager[None]:
+        """Nothing."""
+        return nullcontext()
+
+
 @contextmanager
-def progress(total: int, *, quiet: bool) -> Iterator[tqdm[Any]]:
+def progress(total: int, *, quiet: bool) -> Iterator[Bar]:
     """A progress bar on a terminal's standard error, nothing elsewhere."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield NoBar()
+        return
     from tqdm import tqdm
 
-    hidden = True if quiet else None  # None: hidden unless a terminal
     tqdm.monitor_interval = 0  # it would start a thread, and a process with threads is not forked
     # miniters: else the rate of tracks that need no extraction decides when the next one is shown.
-    bar: tqdm[Any] = tqdm(total=total, unit="track", disable=hidden, leave=False, miniters=1)
+    bar: tqdm[Any] = tqdm(total=total, unit="track", leave=False, miniters=1)
     with bar:
         yield bar
 

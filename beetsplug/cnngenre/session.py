@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,7 @@ class Setup:
         Raises:
             UserError, confuse.ConfigError: A value cannot be used.
         """
+        gc.freeze()  # what beets has made stays: to look at it again costs 20 ms of each command
         self.config.set_args(given)
         return Session(self.log, Folders(own_folder()), read_options(self.config))
 

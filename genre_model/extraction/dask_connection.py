@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from genre_model import __version__
 from genre_model.core.errors import GenreModelError
 
 if TYPE_CHECKING:
@@ -152,4 +152,4 @@ def check_workers(client: Client, address: str) -> None:
 
 def versions() -> tuple[str, str]:
     """Of this package and of Python."""
-    return version("beets-cnngenre"), ".".join(map(str, sys.version_info[:2]))
+    return __version__, ".".join(map(str, sys.version_info[:2]))

@@ -273,7 +273,7 @@ def test_no_scheduler_no_workers_or_other_workers_are_one_sentence(tracks, clust
     assert tracks.errors == expected
     assert time.monotonic() - start_s < 240  # some ten seconds where nothing else runs
     (cluster.folder / "sitecustomize.py").write_text(
-        "import genre_model.extraction.dask_connection as c\nc.version = lambda name: '0.0.1'\n"
+        "import genre_model.extraction.dask_connection as c\nc.__version__ = '0.0.1'\n"
     )
     cluster.worker()
     tracks("genre", "--dask", cluster.address, status=1)

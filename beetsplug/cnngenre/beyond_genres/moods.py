@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from beets.library import Item
 
 from beetsplug.cnngenre.beyond_genres.shipped_features import shipped_features
+from beetsplug.cnngenre.console import Bar
 from beetsplug.cnngenre.library import Tracks, current, flexible
 from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
@@ -26,9 +26,6 @@ from beetsplug.cnngenre.tagging.outside import OutsideError
 from beetsplug.cnngenre.tagging.plan import MEANWHILE, Action, TagPlan
 from beetsplug.cnngenre.tagging.run import Run, Step
 from genre_model.model.tags import moods, song_tags
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 
 class Moods(Run):
@@ -84,7 +81,7 @@ class UndoMoods(Moods):
 
     words: Mapping[Action, str] = {Action.WRITE: "removed", Action.FAIL: "failed"}
 
-    def pass_over(self, items: Tracks, _journal: Journal | None, bar: tqdm[Any]) -> Tracks:
+    def pass_over(self, items: Tracks, _journal: Journal | None, bar: Bar) -> Tracks:
         """Tracks that have none are not loaded."""
         has = " OR ".join(f"{flexible(name)} IS NOT NULL" for name in (MOODS, MEMORY))
         found = {key for rows in items.rows(f"id, {has}") for key, holds in rows if holds}

@@ -16,7 +16,7 @@ from beetsplug.cnngenre.classify.context import (
     group_name,
     known_artist,
 )
-from beetsplug.cnngenre.classify.labels import play_history_of
+from beetsplug.cnngenre.classify.play_history import play_history_of
 from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.library import Tracks, flexible
 from beetsplug.cnngenre.tagging.fields import N_STORED, numbers_in, remembered

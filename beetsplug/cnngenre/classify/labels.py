@@ -7,10 +7,10 @@ from pathlib import Path
 
 from beets.library import Item
 
-from beetsplug.cnngenre.config import GENRES, PLAY_HISTORY_FIELDS
-from beetsplug.cnngenre.tagging.fields import is_ours, own_field
+from beetsplug.cnngenre.classify.play_history import play_history_of
+from beetsplug.cnngenre.config import GENRES
+from beetsplug.cnngenre.tagging.fields import is_ours
 from genre_model.data.labels import Labelling, LabelPolicy, read_labels
-from genre_model.data.play_history import PlayHistory, number_in
 from genre_model.data.tracks import LabelledTrack
 
 LabelsOf = Callable[[Item], tuple[str, ...]]
@@ -71,8 +71,3 @@ def as_track(item: Item, labels: tuple[str, ...]) -> LabelledTrack:
         item.title or "",
         play_history_of(item),
     )
-
-
-def play_history_of(item: Item) -> PlayHistory:
-    """Its fields, as far as they are numbers; an album's rating is not taken for its track's."""
-    return PlayHistory(*(number_in(own_field(item, name)) for name in PLAY_HISTORY_FIELDS))

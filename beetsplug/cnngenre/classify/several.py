@@ -8,16 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from beetsplug.cnngenre.classify.tasks import Task
-from beetsplug.cnngenre.classify.trees import arrangement_of
 from beetsplug.cnngenre.config import GENRES, Options
 from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.tagging.fields import memorable
-from genre_model.data.genre_tree import Arrangement
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.tags import further_genres, has_measured_tags, song_tags
 from genre_model.model.vocabulary import SongGenre, Vocabulary
 
 if TYPE_CHECKING:
+    from genre_model.data.genre_tree import Arrangement
     from genre_model.model.classifier import SongFeatures
 
 
@@ -53,6 +52,8 @@ class Several:
 
     @cached_property
     def _arrangement(self) -> Arrangement:
+        from beetsplug.cnngenre.classify.trees import arrangement_of
+
         names, spellings = self._manifest.genres, [*self._spellings.values()]
         return arrangement_of(self._vocabulary, names, self._options, spellings)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.config import GENRES
-from beetsplug.cnngenre.console import say
+from beetsplug.cnngenre.console import Bar, say
 from beetsplug.cnngenre.library import Tracks, flexible, unedited
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply, apply_field, would_write_missing, write_missing
@@ -20,9 +19,6 @@ from beetsplug.cnngenre.tagging.journal import Journal, begin, has_run
 from beetsplug.cnngenre.tagging.kept import split_kept
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile
 from beetsplug.cnngenre.tagging.run import Run, Step
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 
 class Tag(Run):
@@ -58,7 +54,7 @@ class Tag(Run):
         track_classifier = self.track_classifier
         return begin(self.session, "cnngenre", track_classifier.bundle_id, track_classifier.target)
 
-    def pass_over(self, items: Tracks, journal: Journal | None, bar: tqdm[Any]) -> Tracks:
+    def pass_over(self, items: Tracks, journal: Journal | None, bar: Bar) -> Tracks:
         """Tracks that keep their genres are counted and noted, and never loaded."""
         named = self.log.isEnabledFor(logging.DEBUG)  # there is a line for each
         if self.options.force or self.track_classifier.target != GENRES or named:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.trees import genre_parents
+from beetsplug.cnngenre.console import Bar
 from beetsplug.cnngenre.library import Tracks, count_genres, named, stored_genres, unedited
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.albums import respell_album
@@ -20,9 +20,6 @@ from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile
 from beetsplug.cnngenre.tagging.rows import chosen, genres_in, whole
 from beetsplug.cnngenre.tagging.run import Run, Step
 from genre_model.data.spelling import preferred_spellings, respelled
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 
 class Spell(Run):
@@ -44,7 +41,7 @@ class Spell(Run):
         """Where what was done is kept."""
         return begin(self.session, "spelling")
 
-    def pass_over(self, items: Tracks, journal: Journal | None, bar: tqdm[Any]) -> Tracks:
+    def pass_over(self, items: Tracks, journal: Journal | None, bar: Bar) -> Tracks:
         """Tracks whose genres are spelled so already are not loaded."""
         if self.log.isEnabledFor(logging.DEBUG):  # there is a line for each
             return items

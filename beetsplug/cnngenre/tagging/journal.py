@@ -24,6 +24,7 @@ from beetsplug.cnngenre.config import GENRES, Options, UserError
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.fields import own_field, own_name
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
+from genre_model import __version__
 
 FORMAT = 1
 MAX_RUNS = 50
@@ -201,17 +202,11 @@ def ended(journal: Journal) -> Iterator[Journal]:
 
 def header_of(command: str, options: Options, model: str = "", target: str = GENRES) -> Header:
     """The header of a run that begins now."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        program = version("beets-cnngenre")
-    except PackageNotFoundError:  # a source tree on the path
-        program = ""
     wishes = {name: getattr(options, name) for name in OPTIONS}
     if options.model is not None:
         wishes["model"] = name_of(os.fsencode(options.model))
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Header(FORMAT, command, now, program, model, target, wishes)
+    return Header(FORMAT, command, now, __version__, model, target, wishes)
 
 
 MAX_TRIES = 1_000  # of names for a file, all of which are taken

@@ -8,19 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
 
 from beets.library import Album, Item, Library
 
-from beetsplug.cnngenre.console import conclude, progress, say, uninterrupted
+from beetsplug.cnngenre.console import Bar, conclude, progress, say, uninterrupted
 from beetsplug.cnngenre.library import Tracks, rows_of, track_name
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.journal import Journal, PassedOver, ended
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
-
 
 # So many tracks, that come within so long, are stored in one transaction: each waits for the disk.
 N_TOGETHER, TOGETHER_S = 50, 0.1
@@ -102,7 +97,7 @@ class Run:
         with ended(self.journal()) as journal:
             yield journal
 
-    def pass_over(self, items: Tracks, _journal: Journal | None, _bar: tqdm[Any]) -> Tracks:
+    def pass_over(self, items: Tracks, _journal: Journal | None, _bar: Bar) -> Tracks:
         """The tracks of which SQLite cannot say that nothing is to be done."""
         return items
 
@@ -111,7 +106,7 @@ class Run:
         action: Action,
         tracks: Sequence[PassedOver],
         journal: Journal | None,
-        bar: tqdm[Any],
+        bar: Bar,
     ) -> None:
         """Count and note tracks that nothing is done to."""
         with uninterrupted():
@@ -138,7 +133,7 @@ class Run:
         """Do what is left when all tracks are done."""
         raise NotImplementedError
 
-    def show(self, item: Item, plan: TagPlan, bar: tqdm[Any]) -> None:
+    def show(self, item: Item, plan: TagPlan, bar: Bar) -> None:
         """Print what was, or would be, done to a track."""
         if self.options.quiet and plan.action is not Action.FAIL:
             return

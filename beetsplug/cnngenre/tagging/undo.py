@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from beets.library import Item, Library
 
+from beetsplug.cnngenre.console import Bar
 from beetsplug.cnngenre.library import Tracks, current, flexible
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import undo
 from beetsplug.cnngenre.tagging.journal import Journal, begin
 from beetsplug.cnngenre.tagging.plan import REVIEWED, Action, TagPlan, kept_meanwhile, plan_undo
 from beetsplug.cnngenre.tagging.run import Run, Step
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 
 class Undo(Run):
@@ -36,7 +33,7 @@ class Undo(Run):
         """Where what was done is kept."""
         return begin(self.session, "undo")
 
-    def pass_over(self, items: Tracks, _journal: Journal | None, bar: tqdm[Any]) -> Tracks:
+    def pass_over(self, items: Tracks, _journal: Journal | None, bar: Bar) -> Tracks:
         """Tracks that we never touched are not loaded."""
         touched = set[int]()
         for rows in items.rows(f"id, {flexible('cnngenre_previous')} IS NOT NULL"):

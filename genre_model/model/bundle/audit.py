@@ -15,7 +15,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from genre_model.core.specs import FrontEndSpec, NetworkSpec, NotesSpec, SliceSpec, SoxSpec
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.head import OTHER, SHARES, START, TRUST, is_correction
-from genre_model.model.onnx.check import checked_model
-from genre_model.model.onnx.graph import Model
+
+if TYPE_CHECKING:
+    from genre_model.model.onnx.graph import Model
 
 MAX_GENRES = 2_000
 
@@ -170,6 +171,8 @@ def audit_network(content: bytes, network: NetworkSpec) -> Model:
     Raises:
         ValueError: Something speaks against loading it.
     """
+    from genre_model.model.onnx.check import checked_model
+
     model = checked_model(content)
     missing = missing_names(model, network)
     if missing:

@@ -16,12 +16,12 @@ import subprocess
 import sys
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 from genre_model.core.errors import BundleError
 from genre_model.core.text import harmless
 from genre_model.model.bundle.audit import audit_network
+from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, load_bundle
 
 LIMIT_S = 60.0  # for all of it, on a slow and busy machine
@@ -66,19 +66,41 @@ def try_out(bundle: Bundle, notes: Path | None) -> None:
         raise BundleError(f"{bundle.directory}: {fault}{hint}")
 
 
+def is_shipped(bundle: Bundle) -> bool:
+    """Whether a bundle's network is the one that is installed, and is used in the same way.
+
+    Raises:
+        BundleError: The installation is broken.
+    """
+    network = bundle.manifest.network
+    known = shipped_manifest()
+    return network == known.network and bundle.manifest.files.get(network.file) == shipped_network()
+
+
 @cache
+def shipped_manifest() -> Manifest:
+    """What the bundle that is installed with this package says of itself.
+
+    Raises:
+        BundleError: The installation is broken.
+    """
+    return load_bundle(SHIPPED).manifest
+
+
 def shipped_network() -> str:
     """The hash of the network that is installed with this package.
 
     Raises:
         BundleError: The installation is broken.
     """
-    manifest = load_bundle(SHIPPED).manifest
+    manifest = shipped_manifest()
     return manifest.files[manifest.network.file]
 
 
 def digest_of(bundle: Bundle) -> str:
     """What a trial depends on."""
+    from importlib.metadata import version
+
     manifest = bundle.manifest
     parts = (
         *(manifest.files.get(manifest.network.file), manifest.files.get(PROBE)),

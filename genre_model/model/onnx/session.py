@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from genre_model.core.deadline import DEADLINE, Deadline
 from genre_model.core.errors import AudioError, NetworkError
-from genre_model.model.onnx.check import checked_model
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -48,6 +47,8 @@ def open_network(content: bytes) -> onnxruntime.InferenceSession:
     Raises:
         NetworkError: ONNX Runtime refuses the network, or should not get to see it.
     """
+    from genre_model.model.onnx.check import checked_model
+
     try:
         checked_model(content)
     except ValueError as error:
