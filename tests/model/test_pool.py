@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import platform
 import signal
 import sys
 import threading
@@ -170,6 +171,22 @@ def test_a_forked_worker_does_not_inherit_a_time_limit(monkeypatch, tmp_path):
             pool.call(os.getpid)
         with pytest.raises(AudioError, match="no such file"):
             pool.call(audio_fingerprint, tmp_path / "none")
+
+
+def pages_of_many_arrays():
+    """How many new pages of memory a hundred arrays of 2 MB take, one after the other."""
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        np.ones(2**18)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="an option of glibc's")
+def test_a_worker_keeps_the_memory_that_it_frees():
+    with closing(WorkerPool(1)) as pool:
+        assert pool.call(pages_of_many_arrays) < 5_000  # of 51,200
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")

@@ -65,6 +65,16 @@ def test_tracks_that_need_nothing_are_not_loaded_and_noted_as_if_they_were(beet)
     assert figures["before"] == {"Polka": 1_800, "(none)": 200}
     assert figures["after"] == {"Polka": 1_800, "Jazz": 100, "(none)": 100}
     assert figures["models"]["pitch-1"]["classified"] == 200
+    for command, says in {
+        "cnncompare": f"left out: {LARGE - 200} of genres",
+        "cnnspelling -W": f"respelled 0, kept {LARGE}",
+        "cnnmoods --undo -W": "removed 0, failed 0",
+        "cnnreview -p": "left 100, failed 0",
+    }.items():
+        printed = beet(*command.split(), "-q")
+        assert says in printed
+        most = 300 if command == "cnnreview -p" else 100  # which shows 100 tracks
+        assert int(re.search(r"statements: (\d+)", printed)[1]) < most, command
     assert "restored 100, kept 0" in beet("cnnundo", "-q", "-W")
     assert statements("cnnundo", "-q", "-W") < 100
 

@@ -58,6 +58,11 @@ class Spell(Run):
         spellings = self.spellings
         return chosen(items, "cnngenre_respelled", lambda now, _: respelled(now, spellings) != now)
 
+    def is_misspelled(self, genres: str | None) -> bool:
+        """Whether the genres of a row are spelled otherwise."""
+        now = genres_in(genres)
+        return respelled(now, self.spellings) != now
+
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """What becomes of each track that has genres."""
         for item in items:
@@ -79,7 +84,7 @@ class Spell(Run):
 
     def finish(self) -> None:
         """The same for the tracks' albums."""
-        for album in self.albums("genres != ''"):
+        for album in self.albums("genres", self.is_misspelled):
             before = tuple(named(stored_genres(album)))
             after = respelled(before, self.spellings)
             if after != before:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from beets.library import Album, Item, Library
 
@@ -115,12 +116,12 @@ class Run:
                 journal.add_passed_over(action, tracks)
         bar.update(len(tracks))
 
-    def albums(self, where: str = "1") -> Iterator[Album]:
-        """The albums of the tracks, as they are now; those for which a condition in SQL holds."""
+    def albums(self, column: str = "1", fits: Callable[[Any], bool] = bool) -> Iterator[Album]:
+        """The albums of the tracks, as they are now; those whose column, or SQL term, fits."""
         of_tracks = chain.from_iterable(self.tracks.rows("album_id"))
         ids = dict.fromkeys(key for (key,) in of_tracks if key is not None)
-        found = chain.from_iterable(rows_of(self.lib, f"SELECT id, {where} FROM albums", [*ids]))
-        for album_id in [key for key, holds in found if holds]:
+        found = chain.from_iterable(rows_of(self.lib, f"SELECT id, {column} FROM albums", [*ids]))
+        for album_id in [key for key, value in found if fits(value)]:
             album = self.lib.get_album(album_id)
             if album is not None:
                 yield album
