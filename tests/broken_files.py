@@ -128,7 +128,7 @@ def dsf_chunks(content):
 
 
 def boundaries(content):
-    """Offsets at which the headers of a file, whatever it is, begin and end."""
+    """Where the headers of a file, whatever it is, begin and end, and each tenth of its length."""
     head = content[:4]
     found = {
         b"RIFF": lambda: chunks(content, 12, big=False),
@@ -143,7 +143,8 @@ def boundaries(content):
         found = (
             (lambda: mp4_atoms(content)) if content[4:8] == b"ftyp" else lambda: mp3_frames(content)
         )
-    offsets = {0, 1, 4, 8, 12, len(content) // 2, len(content) - 1, *found()}
+    tenths = (len(content) * tenth // 10 for tenth in range(10))
+    offsets = {0, 1, 4, 8, 12, len(content) - 1, *tenths, *found()}
     return sorted(offset for offset in offsets if offset < len(content))
 
 
@@ -388,6 +389,41 @@ def write_huge_cover(path, content, n_bytes=HUGE_COVER_BYTES):
         file.write(b"APIC" + struct.pack(">IH", size, 0) + start)
         file.seek(n_bytes, io.SEEK_CUR)
         file.write(content)
+
+
+def append_huge_id3(path, n_bytes=HUGE_COVER_BYTES):
+    """Give a WAV a picture in a tag at its end, and no right size."""
+    start = b"\0image/jpeg\0\x03\0\xff\xd8\xff\xe0"
+    size = len(start) + n_bytes
+    head = b"ID3\x03\0\0" + audio_files.syncsafe(10 + size)
+    with path.open("r+b") as file:
+        file.seek(0, io.SEEK_END)
+        file.write(b"id3 " + struct.pack("<I", 20 + size) + head + b"APIC")
+        file.write(struct.pack(">IH", size, 0) + start)
+        file.seek(n_bytes, io.SEEK_CUR)
+        file.write(b"LIST\4\0\0\0INFO")
+        n_all = file.tell()
+        file.seek(4)
+        file.write(struct.pack("<I", n_all - 8 + 2))  # two bytes too many
+
+
+def write_huge_ogg_comment(path, n_bytes=HUGE_COVER_BYTES):
+    """The beginning of an Ogg Vorbis whose comment is large."""
+    audio_files.write_audio(path, audio_files.tone(1, 200), 44_100, "vorbis")
+    content = path.read_bytes()
+    first = content[: content.index(b"OggS", 4)]
+    comment = struct.pack("<II", 0, 1) + struct.pack("<I", n_bytes) + b"A="
+    packet = b"\x03vorbis" + comment + b"x" * (n_bytes - 2) + b"\x01"
+    with path.open("wb") as file:
+        file.write(first)
+        for number, place in enumerate(range(0, len(packet), 255 * 255)):
+            part = packet[place : place + 255 * 255]
+            lacing = bytes([255] * (len(part) // 255))
+            if len(part) < 255 * 255:
+                lacing += bytes([len(part) % 255])
+            head = b"OggS\0" + bytes([number > 0]) + bytes(8) + first[14:18]
+            page = head + struct.pack("<II", number + 1, 0) + bytes([len(lacing)]) + lacing + part
+            file.write(page)
 
 
 def write_huge_mp4_cover(path, content):

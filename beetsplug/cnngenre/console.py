@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
 
+MAX_LINE = 4000  # characters; a tag may have a million
+
+
 def say(line: str) -> None:
-    """Print a line in which there may be tags or file names."""
-    ui.print_(harmless(line))
+    """Print a line in which there may be tags or file names; a very long one is cut off."""
+    shown = line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]} ..."
+    ui.print_(harmless(shown))
 
 
 def conclude(line: str, log: BeetsLogger) -> None:

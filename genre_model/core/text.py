@@ -16,6 +16,8 @@ def clock(seconds: float) -> str:
 
 def harmless(text: str) -> str:
     """Text on one line: control characters, also bidirectional, and undecodable bytes escaped."""
+    if text.isprintable():
+        return text
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )

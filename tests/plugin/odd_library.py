@@ -1,8 +1,13 @@
-"""A library of odd files, and what was lost when ``beet cnngenre`` and ``--undo`` were over it."""
+"""A library of odd files, and what was lost when ``beet cnngenre`` and ``cnnundo`` were over it."""
 
+import os
 import random
+import re
 
+import odd_streams
+import odd_tagged
 from audio_files import tone
+from beets.library import Item, Library
 from mediafile import UnreadableFileError
 from odd_audio import decoded, odd_files
 from odd_genres import dump
@@ -10,57 +15,108 @@ from plugin_files import file_genres
 from real_beet import HZ, beet_in
 
 from beetsplug.cnngenre.tagging.file.genre_tag import read_tags
+from beetsplug.cnngenre.tagging.file.safe_write import WRITE_ERRORS
 
 
 def rock(rate_hz, seconds):
     return tone(seconds, HZ["Rock"], rate_hz)
 
 
+def losses(folder, model, seed, in_place=False):
+    """Of the files in ``odd_audio``: how many there were, how many were tagged, what was lost."""
+    music = folder / "music"
+    music.mkdir(parents=True)
+    paths = list(odd_files(music, random.Random(seed), sound=rock))
+    return losses_of(paths, folder, model, in_place)
+
+
+def losses_in_streams(folder, model, seed, in_place=False, every=1):
+    """The same of the files in ``odd_streams``."""
+    music = folder / "music"
+    music.mkdir(parents=True)
+    paths = []
+    for name, content in odd_streams.odd_streams(folder, random.Random(seed), every=every):
+        paths.append(music / name)
+        paths[-1].write_bytes(content)
+    return losses_of(paths, folder, model, in_place)
+
+
+def losses_in_tags(folder, model, seed, in_place=False, n_random=30, every=1):
+    """The same of the files in ``odd_tagged``."""
+    music = folder / "music"
+    music.mkdir(parents=True)
+    found = odd_tagged.odd_tagged(music, random.Random(seed), HZ["Rock"], n_random, every)
+    return losses_of(list(found), folder, model, in_place)
+
+
 def readable(path):
     try:
         file_genres(path)
-    except UnreadableFileError:
+        read_tags(path)
+    except (UnreadableFileError, *WRITE_ERRORS):
         return False
     return True
 
 
-def losses(folder, model, seed, in_place=False):
-    """How many files there were, how many were tagged, and what was lost."""
-    music = folder / "music"
-    music.mkdir(parents=True)
-    paths = [path for path in odd_files(music, random.Random(seed), sound=rock) if readable(path)]
-    bytes_before = {path: path.read_bytes() for path in paths}
-    sound = {path: decoded(path) for path in paths}
-    dumps, others = {p: dump(p) for p in paths}, {p: read_tags(p).others for p in paths}
+def losses_of(paths, folder, model, in_place):
+    """How many files there were, how many were tagged, and what was lost.
+
+    Those that beets does not import are put into its library all the same.
+    """
     beet = beet_in(folder / "home", model)
+    music = folder / "music"
     beet.config["directory"] = str(music)
-    beet.config["import"] = {
-        "copy": False,
-        "write": True,
-        "quiet": True,
-        "duplicate_action": "keep",
-    }
+    beet.config["import"] = {"copy": False, "quiet": True, "duplicate_action": "keep"}
     beet.config["cnngenre"] |= {"auto": False, "force": True, "write_in_place": in_place}
     beet("import", "-A", "-s", music)
-    known = {path: genres for path, genres in of_library(beet).items() if path in bytes_before}
+    add_others(beet, paths)
+    bytes_before = {path: path.read_bytes() for path in paths}
+    sound = {path: decoded(path) for path in paths}
+    known = of_library(beet)
+    readables = [path for path in paths if readable(path)]
+    dumps, others = {p: dump(p) for p in readables}, {p: read_tags(p).others for p in readables}
     beet("cnngenre")
-    complaints, tagged = [], []
+    complaints = [*bugs(beet, len(paths))]
+    tagged = []
     for path, genres in of_library(beet).items():
         same = path.read_bytes() == bytes_before[path]
         if decoded(path) != sound[path]:
             complaints.append(f"{path.name}: the sound has changed")
         elif genres == known[path]:
             complaints += [] if same else [f"{path.name}: failed, but changed"]
-        elif file_genres(path) != ["Rock"] or without_frames(
-            read_tags(path).others
-        ) != without_frames(others[path]):
+        elif (
+            path not in others
+            or file_genres(path) != ["Rock"]
+            or without_frames(read_tags(path).others) != without_frames(others[path])
+        ):
             complaints.append(f"{path.name}: {file_genres(path)}, or other tags have changed")
         else:
             tagged.append(path)
     beet("cnnundo")
+    complaints += bugs(beet)
     complaints += [f"{p.name}: not restored" for p in tagged if dump(p) != dumps[p]]
     complaints += [f"{p.name}: the sound has changed" for p in tagged if decoded(p) != sound[p]]
     return len(known), len(tagged), complaints
+
+
+def bugs(beet, n_tracks=None):
+    """What a command has said that it should not."""
+    found = re.search(r".*((?<!Mutagen )internal error|Traceback).*", beet.errors)
+    if found:
+        yield found[0]
+    if n_tracks is not None and len(of_library(beet)) != n_tracks:
+        yield f"{len(of_library(beet))} of {n_tracks} files are in the library"
+
+
+def add_others(beet, paths):
+    """Put into a library what the importer leaves out."""
+    known = of_library(beet)
+    library = Library(beet.config["library"], beet.config["directory"])
+    with library.transaction():
+        for path in paths:
+            if path not in known:
+                library.add(Item(path=os.fsencode(path), title=path.name, artist="x", album="y"))
+    library._close()
 
 
 def without_frames(tags):
@@ -68,6 +124,6 @@ def without_frames(tags):
 
 
 def of_library(beet):
-    lines = beet("ls", "-f", "$path\x1f$genres").splitlines()
-    found = (line.split("\x1f") for line in lines)
+    rows = beet("ls", "-f", "$path\x1f$genres\x1e").split("\x1e\n")
+    found = (row.split("\x1f") for row in rows if row)
     return {beet.home.parent / "music" / path.rpartition("/")[2]: genres for path, genres in found}

@@ -36,10 +36,19 @@ def test_a_large_cover_is_not_kept_in_memory_many_times(tmp_path, pitch_bundle):
 
 
 def test_tags_that_are_too_large_are_refused_unread(tmp_path):
-    path = tmp_path / "rock.mp3"
-    broken_files.write_huge_cover(path, mp3_of_rock(tmp_path), 130 * 2**20)
-    with pytest.raises(UnknownTagsError, match=r"take 130 MB; those above 128 MB are not read"):
-        read_tags(path)
+    """Of a plain layout, of another one, and of an Ogg, which takes mutagen the longest."""
+    mp3, wav, ogg = tmp_path / "rock.mp3", tmp_path / "rock.wav", tmp_path / "rock.ogg"
+    broken_files.write_huge_cover(mp3, mp3_of_rock(tmp_path), 130 * 2**20)
+    audio_files.write_audio(wav, audio_files.tone(1, HZ["Rock"]), 44_100)
+    broken_files.append_huge_id3(wav, 130 * 2**20)
+    broken_files.write_huge_ogg_comment(ogg, 17 * 2**20)
+    for path, sentence in (
+        (mp3, "take 130 MB or more; those above 128 MB are not read"),
+        (wav, "take 130 MB or more; those above 128 MB are not read"),
+        (ogg, "take 16 MB or more; those above 16 MB are not read"),
+    ):
+        with pytest.raises(UnknownTagsError, match=sentence):
+            read_tags(path)
 
 
 def mp3_of_rock(folder):

@@ -59,6 +59,31 @@ def pages(file: BinaryIO) -> Iterator[tuple[bytes, bytes, bytes, int]]:
         yield serial, lacing, body, place
 
 
+def comment_bytes(file: BinaryIO, most: int) -> int | None:
+    """How many bytes the first two packets of each stream have, of which the second has the tags.
+
+    Counting stops where there are more than ``most``.  None where the file is no Ogg.  Pages'
+    contents are not read.
+    """
+    place, n_bytes = 0, 0
+    n_packets: dict[bytes, int] = {}
+    while True:
+        file.seek(place)
+        head = file.read(HEAD_BYTES)
+        if len(head) < HEAD_BYTES or head[:4] != b"OggS":
+            return n_bytes if place else None
+        lacing = file.read(head[26])
+        serial = head[14:18]
+        if n_packets and not head[5] & BEGINS and min(n_packets.values()) >= 2:
+            return n_bytes
+        if n_packets.setdefault(serial, 0) < 2:
+            n_bytes += sum(lacing)
+            n_packets[serial] += sum(length < 255 for length in lacing)
+        if n_bytes > most:
+            return n_bytes
+        place += HEAD_BYTES + len(lacing) + sum(lacing)
+
+
 def is_next(head: bytes, serial: bytes, number: int) -> bool:
     """Whether a page follows the ones before it."""
     begins = bool(head[5] & BEGINS)

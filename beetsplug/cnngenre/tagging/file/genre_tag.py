@@ -22,7 +22,7 @@ from mediafile import MediaFile
 from mutagen._vorbis import VComment
 from mutagen.apev2 import APEv2
 from mutagen.asf import ASFTags
-from mutagen.flac import FLAC, Padding, VCFLACDict
+from mutagen.flac import FLAC, Padding
 from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
 
@@ -39,10 +39,9 @@ from beetsplug.cnngenre.tagging.file.genre_entries import (
     asf_entry,
 )
 from beetsplug.cnngenre.tagging.file.id3_frames import RawTag, frames_of_id3v1, new_frame
-from genre_model.audio.stored.compare import bytes_without_audio
+from beetsplug.cnngenre.tagging.file.tag_size import too_large
 
 ID3V1_BYTES = 128
-MAX_TAG_BYTES = 2**27
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -106,12 +105,16 @@ def read_tags(path: Path) -> Tags:
     Raises:
         UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: They cannot be read.
     """
-    check_size(path)
-    file = opened(path)
+    if complaint := too_large(path):
+        raise UnknownTagsError(complaint)
+    file = mutagen_file(path)
+    created = file.tags is None
+    if created:
+        file.add_tags()
     kind, genres = kind_of(file.tags), genres_in(path)
     if kind != "id3":
         entries = tuple(ENTRIES[kind](file.tags))
-        genre = GenreTag(kind, 0, entries, genres, created=not file.tags)
+        genre = GenreTag(kind, 0, entries, genres, created=created)
         return Tags(genre, others_in(file, kind))
     raw = raw_tag(path, file)
     frames = () if raw.created else tuple(frame.hex() for frame in raw.genre_frames())
@@ -120,20 +123,6 @@ def read_tags(path: Path) -> Tags:
     if not raw.created and raw.other_frames():
         others["frames"] = digest_of((raw.version, raw.other_frames()))
     return Tags(genre, others)
-
-
-def check_size(path: Path) -> None:
-    """See to it that mutagen, which takes several times the memory of the tags, can read them.
-
-    Raises:
-        UnknownTagsError: They are too large.
-    """
-    if path.stat().st_size <= MAX_TAG_BYTES:
-        return
-    n_bytes = bytes_without_audio(path)
-    if n_bytes is not None and n_bytes > MAX_TAG_BYTES:
-        large, most = n_bytes // 2**20, MAX_TAG_BYTES // 2**20
-        raise UnknownTagsError(f"its tags take {large} MB; those above {most} MB are not read")
 
 
 def read_tag(path: Path) -> GenreTag:
@@ -249,7 +238,7 @@ def others_in(file: Any, kind: str) -> dict[str, str]:
             if key.casefold() != APE_KEY.casefold()
         }
     if isinstance(file, FLAC):
-        blocks = (b for b in file.metadata_blocks if not isinstance(b, (Padding, VCFLACDict)))
+        blocks = (b for b in file.metadata_blocks if not isinstance(b, Padding) and b is not tags)
         found["blocks"] = digest_of([digest_of((block.code, block.write())) for block in blocks])
     return found
 
@@ -283,11 +272,22 @@ def opened(path: Path) -> Any:
         UnknownTagsError: mutagen does not know it.
         mutagen.MutagenError: It cannot be read.
     """
+    file = mutagen_file(path)
+    if file.tags is None:
+        file.add_tags()
+    return file
+
+
+def mutagen_file(path: Path) -> Any:
+    """A file as mutagen has it, whose tags may be None.
+
+    Raises:
+        UnknownTagsError: mutagen does not know it.
+        mutagen.MutagenError: It cannot be read.
+    """
     file = mutagen.File(name_of(path))
     if file is None:
         raise UnknownTagsError("not a format whose tags are known")
-    if file.tags is None:
-        file.add_tags()
     return file
 
 

@@ -107,7 +107,8 @@ def reason_of(error: Exception) -> str:
     cause = error.args[0] if error.args and isinstance(error.args[0], OSError) else None
     if cause is not None and cause.strerror:
         return cause.strerror
-    return re.sub(r"^\[Errno \d+\] ", "", str(getattr(error, "message", error)))
+    text = re.sub(r"^\[Errno \d+\] ", "", str(getattr(error, "message", error)))
+    return re.sub(r"^'.+' (?=is )", "it ", text, flags=re.DOTALL)  # as mutagen names a file
 
 
 def ask_plugins(item: Item, wish: Wish) -> Wish:
