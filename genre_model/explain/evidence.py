@@ -21,6 +21,7 @@ MAX_MARKED = 3
 SLICES_PER_MARK = 3  # of few slices few are marked
 
 UNLIKELY = 1e-4
+WORTH_SAYING = 0.05  # a difference between probabilities
 
 NO_MUSIC = "It is probably no music."
 
@@ -185,8 +186,8 @@ def reason_of(song: SongGenre, policy: Policy, alone: Mapping[str, float] | None
     if song.accepted and root.genre != best.genre and root.probability > best.probability:
         text += f"; it is a subgenre of {root.genre}, which has {root.probability:.2f}"
     own = (alone or {}).get(best.genre)
-    if own is not None and abs(own - best.probability) > UNLIKELY:
-        text += f"; the sound alone says {own:.2f}, the artist's other tracks or plays the rest"
+    if own is not None and abs(own - best.probability) >= WORTH_SAYING:
+        text += f"; its own audio gives {own:.2f}, the artist's other tracks or plays change that"
     return f"{text}."
 
 

@@ -115,7 +115,7 @@ def test_reasons_are_sentences():
     )
     doubt = judge({"Jazz": 0.5, "Rock": 0.4}, vocabulary, policy)
     assert reason_of(doubt, policy, {"Jazz": 0.5}) == "Jazz has 0.50, below the threshold of 0.60."
-    assert "the sound alone says 0.30" in reason_of(doubt, policy, {"Jazz": 0.3})
+    assert "its own audio gives 0.30" in reason_of(doubt, policy, {"Jazz": 0.3})
     assert reason_of(judge({}, vocabulary, policy), policy) == "There is no sound in it."
 
 
