@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from beetsplug.cnngenre.beyond_genres.similar_index import (
     N_FEATURES,
     Index,
+    sums_of,
     tracks_in,
     write_index,
 )
@@ -102,12 +103,12 @@ def make_library(home: Path, n_tracks: int) -> None:
     )
     fill(home / "library.db", n_tracks, "none")
     lib = Library(str(home / "library.db"))
-    tracks = tracks_in(lib)
+    tracks, sums = tracks_in(lib), sums_of(lib)
     lib._close()
     tracks["key"], tracks["found"] = np.void(b"\1" * KEY_BYTES), True
     vectors = np.random.default_rng(0).normal(size=(n_tracks, N_FEATURES)).astype(np.float16)
     finder = key_finder(load_bundle(SHIPPED).manifest, None)
-    write_index(home / "cnngenre" / "similar.index", finder.front_end, Index(tracks, vectors))
+    write_index(home / "cnngenre" / "similar.index", finder.front_end, Index(tracks, vectors, sums))
 
 
 def env(home: Path) -> dict[str, str]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.beyond_genres.shipped_features import shipped_features
 from beetsplug.cnngenre.beyond_genres.similar_index import Index, update
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.console import progress
@@ -63,6 +62,8 @@ def find_similar(
 
 def extract_missing(session: Session, lib: Library, index: Index) -> None:
     """Analyse what the cache lacks; it keeps what comes of it."""
+    from beetsplug.cnngenre.beyond_genres.shipped_features import shipped_features
+
     missing = [int(key) for key in index.tracks["id"][~index.tracks["found"]]]
     tracks = Tracks(lib, missing)
     with progress(len(missing), quiet=session.options.quiet) as bar:

@@ -23,40 +23,46 @@ from genre_model.core.files import whole_file
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.recall import KEY_BYTES, KeyOf, recall_embedding
 
-MAGIC = b"cnngenre similar 1\n"
+MAGIC = b"cnngenre similar 2\n"
 N_FEATURES = 200
 # A track is the same while these three are; ``found``: whether its vector is there.
 TRACK = np.dtype(
     [("id", "<i8"), ("added", "<f8"), ("length", "<f8"), ("key", f"V{KEY_BYTES}"), ("found", "?")]
 )
+# Where these are as they were, so are the library's tracks: asking for the sums is quick.
+SUMS = "COUNT(*), TOTAL(id), TOTAL(added), TOTAL(length)"
+N_SUMS = 4
 NO_KEY = np.void(bytes(KEY_BYTES))
 Vectors = NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Index:
-    """Tracks, in the order of their ids, and the vector of each, (n_tracks, 200)."""
+    """Tracks, in the order of their ids, the vector of each, (n_tracks, 200), and their sums."""
 
     tracks: NDArray[np.void]
     vectors: Vectors
+    sums: NDArray[np.float64]
 
 
 def read_index(file: Path, front_end: bytes) -> Index:
     """The index of a network in a file; an empty one where it is not there, or not whole."""
-    head = len(MAGIC) + len(front_end)
+    begin = MAGIC + front_end
+    head = len(begin) + 8 * N_SUMS
     try:
         with file.open("rb") as stream:
-            known = stream.read(head) == MAGIC + front_end
+            known = stream.read(len(begin)) == begin
         n = (file.stat().st_size - head) // (TRACK.itemsize + 2 * N_FEATURES)
         whole = file.stat().st_size == head + n * (TRACK.itemsize + 2 * N_FEATURES)
     except OSError:
         known = whole = False
         n = 0
     if not (known and whole and n):
-        return Index(np.zeros(0, TRACK), np.zeros((0, N_FEATURES), np.float16))
+        return Index(np.zeros(0, TRACK), np.zeros((0, N_FEATURES), np.float16), np.zeros(N_SUMS))
+    sums = np.fromfile(file, np.float64, N_SUMS, offset=len(begin))
     tracks = np.fromfile(file, TRACK, n, offset=head)
     start = head + n * TRACK.itemsize
-    return Index(tracks, np.memmap(file, np.float16, "r", start, (n, N_FEATURES)))
+    return Index(tracks, np.memmap(file, np.float16, "r", start, (n, N_FEATURES)), sums)
 
 
 def write_index(file: Path, front_end: bytes, index: Index) -> None:
@@ -68,12 +74,19 @@ def write_index(file: Path, front_end: bytes, index: Index) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(file) as stream:
-            stream.write(MAGIC + front_end)
+            stream.write(MAGIC + front_end + index.sums.tobytes())
             stream.write(index.tracks.tobytes())
             for start in range(0, len(index.vectors), 10_000):
                 stream.write(index.vectors[start : start + 10_000].tobytes())
     except OSError as error:
         raise UserError(f"cnnsimilar: cannot write {file}: {error.strerror}") from error
+
+
+def sums_of(lib: Library) -> NDArray[np.float64]:
+    """The sums of the library's tracks, (4,)."""
+    with lib.transaction() as transaction:
+        [row] = transaction.query(f"SELECT {SUMS} FROM items")
+    return np.array(tuple(row), np.float64)
 
 
 def tracks_in(lib: Library) -> NDArray[np.void]:
@@ -86,7 +99,9 @@ def tracks_in(lib: Library) -> NDArray[np.void]:
     return found
 
 
-def carried_over(tracks: NDArray[np.void], old: Index) -> tuple[Index, NDArray[np.bool_]]:
+def carried_over(
+    tracks: NDArray[np.void], sums: NDArray[np.float64], old: Index
+) -> tuple[Index, NDArray[np.bool_]]:
     """The library's tracks with what an older index has of them, and which of them that has."""
     places = np.searchsorted(old.tracks["id"], tracks["id"])
     places = np.minimum(places, max(0, len(old.tracks) - 1))
@@ -97,7 +112,7 @@ def carried_over(tracks: NDArray[np.void], old: Index) -> tuple[Index, NDArray[n
         same = np.logical_and.reduce([before[n] == tracks[n] for n in ("id", "added", "length")])
         tracks["key"][same], tracks["found"][same] = before["key"][same], before["found"][same]
         vectors[same] = old.vectors[places[same]]
-    return Index(tracks, vectors), same
+    return Index(tracks, vectors, sums), same
 
 
 def update(session: Session, lib: Library, finder: KeyOf, cache: Cache) -> Index:
@@ -107,10 +122,12 @@ def update(session: Session, lib: Library, finder: KeyOf, cache: Cache) -> Index
         UserError: It cannot be written, or there are no workers.
     """
     file = session.folders.similar
-    old, tracks, kept = read_index(file, finder.front_end), tracks_in(lib), cache.keys()
-    if same_tracks(tracks, old.tracks) and not changeable(old.tracks, kept):
+    old, sums = read_index(file, finder.front_end), sums_of(lib)
+    kept = frozenset[bytes]() if old.tracks["found"].all() else cache.keys()
+    if np.array_equal(sums, old.sums) and not changeable(old.tracks, kept):
         return old
-    index, same = carried_over(tracks, old)
+    kept = cache.keys()
+    index, same = carried_over(tracks_in(lib), sums, old)
     new = np.flatnonzero(~same | (index.tracks["key"] == NO_KEY))
     for place, found_key in new_keys(session, lib, finder, index, new):
         index.tracks["key"][place] = np.void(found_key)
@@ -121,14 +138,6 @@ def update(session: Session, lib: Library, finder: KeyOf, cache: Cache) -> Index
             index.vectors[place], index.tracks["found"][place] = vector, True
     write_index(file, finder.front_end, index)
     return read_index(file, finder.front_end)
-
-
-def same_tracks(tracks: NDArray[np.void], others: NDArray[np.void]) -> bool:
-    """Whether two lists have the same tracks."""
-    names = ("id", "added", "length")
-    return len(tracks) == len(others) and all(
-        np.array_equal(tracks[name], others[name]) for name in names
-    )
 
 
 def changeable(tracks: NDArray[np.void], kept: Set[bytes]) -> bool:

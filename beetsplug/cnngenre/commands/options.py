@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import optparse
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from beets import ui
+from beets.library import Item
 
 from beetsplug.cnngenre.config import DEFAULTS, UserError
+from beetsplug.cnngenre.session import Session
+
+PLAYLISTS = (".m3u", ".m3u8")
 
 # None where the option is not given: then the configuration counts.
 FLAG: dict[str, Any] = {"action": "store_true", "default": None}
@@ -51,6 +57,49 @@ def add_model(parser: optparse.OptionParser) -> None:
 def add_threads(parser: optparse.OptionParser) -> None:
     """``--threads``."""
     parser.add_option("-t", "--threads", type="int", metavar="N", help="tracks analysed at once")
+
+
+def add_playlist(parser: optparse.OptionParser) -> None:
+    """``--playlist``."""
+    parser.add_option("--playlist", metavar="FILE", help="write the tracks to an .m3u file")
+
+
+def playlist_of(opts: optparse.Values) -> Path | None:
+    """The file of ``--playlist``, found out beforehand to be one that may become a playlist.
+
+    Raises:
+        UserError: It is not named like one, so it may be something else.
+    """
+    if not opts.playlist:
+        return None
+    file = Path(opts.playlist).expanduser()
+    if file.suffix.lower() not in PLAYLISTS:
+        raise UserError(f"cnngenre: a playlist is called *.m3u or *.m3u8, not {file.name}")
+    if not file.parent.is_dir():
+        raise UserError(f"cnngenre: there is no folder {file.parent}")
+    return file
+
+
+def write_playlist(session: Session, file: Path, items: Iterable[Item]) -> None:
+    """Write the paths of tracks, as their bytes are, in place of what was there.
+
+    Names of more than one line are left out, with a warning.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    from genre_model.core.files import whole_file
+
+    lines = [os.fsencode(item.filepath) for item in items]
+    fit = [line for line in lines if b"\n" not in line and b"\r" not in line]
+    try:
+        with whole_file(file) as stream:
+            stream.write(b"".join(line + b"\n" for line in fit))
+    except OSError as error:
+        raise UserError(f"cnngenre: cannot write {file}: {error.strerror}") from error
+    n_lost = len(lines) - len(fit)
+    if n_lost:
+        session.warn(f"not in the playlist, as their names have line breaks: {n_lost}")
 
 
 def add_quiet(parser: optparse.OptionParser, help_text: str) -> None:

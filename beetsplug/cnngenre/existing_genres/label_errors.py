@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beets import ui
 from beets.library import Item
 
-from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.existing_genres.labelled_verdicts import LabelledVerdicts
 from beetsplug.cnngenre.library import Tracks
 
 if TYPE_CHECKING:
     from genre_model.evaluation.label_errors import Disagreement
-
-
-PLAYLISTS = (".m3u", ".m3u8")
 
 
 # Fields that `cnnerrors --format` may name; they are set for the printing and never stored.
@@ -66,7 +60,7 @@ class LabelErrors:
 
         for label_error in label_errors:
             ui.print_(
-                ancestry(label_error) if template is None else formatted(label_error, template)
+                described(label_error) if template is None else formatted(label_error, template)
             )
         if template is None:
             n_errors = count(len(label_errors), "probable error")
@@ -74,7 +68,7 @@ class LabelErrors:
             ui.print_(f"{n_errors} in {n_judged} tracks{self.verdicts.left_out()}")
 
 
-def ancestry(label_error: LabelError) -> str:
+def described(label_error: LabelError) -> str:
     """A label error as a line."""
     from genre_model.core.text import harmless
 
@@ -93,36 +87,3 @@ def formatted(label_error: LabelError, template: str) -> str:
     item[DISAGREEMENT] = f"{label_error.disagreement.firmness:.4f}"
     item[SUGGESTION] = label_error.disagreement.suggestion
     return format(item, template)
-
-
-def check_playlist(file: Path) -> None:
-    """Find out beforehand whether a file may become a playlist.
-
-    Raises:
-        UserError: It is not named like one, so it may be something else.
-    """
-    if file.suffix.lower() not in PLAYLISTS:
-        raise UserError(f"cnngenre: a playlist is called *.m3u or *.m3u8, not {file.name}")
-    if not file.parent.is_dir():
-        raise UserError(f"cnngenre: there is no folder {file.parent}")
-
-
-def write_playlist(file: Path, paths: Sequence[Path]) -> int:
-    """Write paths, as their bytes are, in place of what was there.
-
-    Returns:
-        How many could not be written, because their names have more than one line.
-
-    Raises:
-        UserError: The file cannot be written.
-    """
-    from genre_model.core.files import whole_file
-
-    lines = [os.fsencode(path) for path in paths]
-    fit = [line for line in lines if b"\n" not in line and b"\r" not in line]
-    try:
-        with whole_file(file) as stream:
-            stream.write(b"".join(line + b"\n" for line in fit))
-    except OSError as error:
-        raise UserError(f"cnngenre: cannot write {file}: {error.strerror}") from error
-    return len(lines) - len(fit)

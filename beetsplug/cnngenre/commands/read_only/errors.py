@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import optparse
-from pathlib import Path
 
 from beets import ui
 from beets.library import Library
@@ -11,11 +10,14 @@ from beets.library import Library
 from beetsplug.cnngenre.commands.options import (
     add_album,
     add_model,
+    add_playlist,
     add_quiet,
     add_threads,
     configured,
     new_command,
+    playlist_of,
     usable_library,
+    write_playlist,
 )
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.session import Setup
@@ -31,8 +33,8 @@ def command(setup: Setup) -> ui.Subcommand:
         metavar="P",
         help="how firmly the model has to disagree, 0 to 1",
     )
-    parser.add_option("--format", metavar="FORMAT", help="how beets prints each track")
-    parser.add_option("--playlist", metavar="FILE", help="write the tracks to an .m3u file")
+    parser.add_option("-f", "--format", metavar="FORMAT", help="how beets prints each track")
+    add_playlist(parser)
     add_album(parser)
     add_model(parser)
     add_threads(parser)
@@ -40,19 +42,13 @@ def command(setup: Setup) -> ui.Subcommand:
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts))
-        from beetsplug.cnngenre.existing_genres.label_errors import (
-            LabelErrors,
-            check_playlist,
-            write_playlist,
-        )
+        from beetsplug.cnngenre.existing_genres.label_errors import LabelErrors
         from beetsplug.cnngenre.existing_genres.labelled_verdicts import LabelledVerdicts
         from beetsplug.cnngenre.library import find_tracks
 
         if opts.firmness is not None and not 0 <= opts.firmness <= 1:
             raise UserError(f"cnnerrors: --firmness {opts.firmness} is not from 0 to 1")
-        playlist = Path(opts.playlist).expanduser() if opts.playlist else None
-        if playlist:
-            check_playlist(playlist)
+        playlist = playlist_of(opts)
         with usable_library():
             items = find_tracks(lib, args, by_album=bool(opts.album))
             verdicts = LabelledVerdicts(session, lib, setup.train_options().map)
@@ -60,9 +56,7 @@ def command(setup: Setup) -> ui.Subcommand:
             found = search.find(items)
         search.show(found, opts.format)
         if playlist:
-            n_lost = write_playlist(playlist, [Path(one.item.filepath) for one in found])
-            if n_lost:
-                session.warn(f"not in the playlist, as their names have line breaks: {n_lost}")
+            write_playlist(session, playlist, (one.item for one in found))
 
     cnnerrors.func = run
     return cnnerrors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import optparse
-from pathlib import Path
 
 from beets import ui
 from beets.library import Library
@@ -11,13 +10,17 @@ from beets.library import Library
 from beetsplug.cnngenre.commands.options import (
     FLAG,
     add_album,
+    add_playlist,
     add_quiet,
     add_threads,
     configured,
     new_command,
+    playlist_of,
     usable_library,
+    write_playlist,
 )
 from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.session import Setup
 
 DEFAULT_COUNT = 20
@@ -35,7 +38,7 @@ def command(setup: Setup) -> ui.Subcommand:
     parser.add_option("--other-artists", **FLAG, help="none of the same artist")
     parser.add_option("--other-albums", **FLAG, help="none of the same album")
     parser.add_option("--extract", **FLAG, help="first analyse the tracks that were not yet")
-    parser.add_option("--playlist", metavar="FILE", help="write the tracks to an .m3u file")
+    add_playlist(parser)
     parser.add_option("-f", "--format", metavar="FORMAT", help="how beets prints each track")
     parser.add_option("-p", "--path", **FLAG, help="print the paths")
     add_album(parser)
@@ -47,15 +50,12 @@ def command(setup: Setup) -> ui.Subcommand:
             raise UserError("cnnsimilar: say like which tracks, as in: beet cnnsimilar title:song")
         session = setup.session(**configured(opts))
         from beetsplug.cnngenre.beyond_genres.similar import Wanted, find_similar
-        from beetsplug.cnngenre.existing_genres.label_errors import check_playlist, write_playlist
-        from beetsplug.cnngenre.library import find_tracks
+        from beetsplug.cnngenre.library import find_tracks, track_name
 
         number = DEFAULT_COUNT if opts.number is None else opts.number
         if number < 1:
             raise UserError(f"cnnsimilar: --count must be at least 1, not {number}")
-        playlist = Path(opts.playlist).expanduser() if opts.playlist else None
-        if playlist:
-            check_playlist(playlist)
+        playlist = playlist_of(opts)
         wanted = Wanted(
             number, bool(opts.other_artists), bool(opts.other_albums), bool(opts.extract)
         )
@@ -64,12 +64,12 @@ def command(setup: Setup) -> ui.Subcommand:
             found = find_similar(session, lib, ids, wanted)
         template = "$path" if opts.path else opts.format
         for item, score in found:
-            line = f"{score:.2f} {item}" if template is None else format(item, template)
-            ui.print_(line)
+            if template is None:
+                say(f"{score:.2f} {track_name(item)}")
+            else:
+                ui.print_(format(item, template))
         if playlist:
-            n_lost = write_playlist(playlist, [Path(item.filepath) for item, _ in found])
-            if n_lost:
-                session.warn(f"not in the playlist, as their names have line breaks: {n_lost}")
+            write_playlist(session, playlist, (item for item, _ in found))
 
     cnnsimilar.func = run
     return cnnsimilar
