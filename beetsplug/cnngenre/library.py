@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from beets import logging
 from beets.dbcore import Results
 from beets.dbcore.query import InQuery
 from beets.library import Album, Item, Library
@@ -17,6 +18,8 @@ from beets.library import Album, Item, Library
 from beetsplug.cnngenre.config import sort_fields
 from beetsplug.cnngenre.console import uninterrupted
 from genre_model.data.spelling import preferred_spellings
+
+log = logging.getLogger("beets.cnngenre")
 
 N_LOADED = 200  # at once: fewer would be more queries
 
@@ -63,11 +66,15 @@ class Tracks:
 
 
 def find_tracks(lib: Library, query: list[str], *, by_album: bool) -> Tracks:
-    """The tracks of a query, or those of the albums of a query."""
-    if not by_album:
-        return Tracks(lib, ids_of(lib.items(query)) if query else all_ids(lib))
-    albums = [lib.get_album(key) for key in ids_of(lib.albums(query))]
-    return Tracks(lib, [key for album in albums if album for key in ids_of(album.items())])
+    """The tracks of a query, or of the albums of a query; a warning says where there are none."""
+    if by_album:
+        albums = [lib.get_album(key) for key in ids_of(lib.albums(query))]
+        ids = [key for album in albums if album for key in ids_of(album.items())]
+    else:
+        ids = ids_of(lib.items(query)) if query else all_ids(lib)
+    if not ids:
+        log.warning("no track matches the query" if query else "the library has no tracks")
+    return Tracks(lib, ids)
 
 
 def all_ids(lib: Library) -> list[int]:

@@ -45,6 +45,7 @@ def test_the_query_limits_it(library):
 def test_a_query_without_matches_is_no_error(library):
     beet = library(Rock=None)
     assert summary(beet("genre", "title:Nothing")) == "tagged 0, kept 0, unsure 0, failed 0"
+    assert beet.errors == "cnngenre: no track matches the query\n"
 
 
 def test_a_second_run_does_nothing_and_extracts_nothing(library):

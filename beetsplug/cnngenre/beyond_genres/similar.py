@@ -40,7 +40,6 @@ def find_similar(
         UserError: Nothing of this has been analysed, or the cache is not used.
     """
     if not ids:
-        session.warn("no track matches the query")
         return []
     manifest = backbone_bundle().manifest
     finder = key_finder(manifest, session.options.time_limit)

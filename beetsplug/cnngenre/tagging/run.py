@@ -46,8 +46,6 @@ class Run:
 
     def run(self, items: Tracks) -> None:
         """Go over the tracks.  What is done stays done when it is interrupted."""
-        if not len(items):
-            self.session.warn("no track matches the query")
         start = time.monotonic()
         self.tracks = items
         whole = False
