@@ -2,52 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from shipped_model.checkpoint import (
     MODEL,
     N_MELS,
     N_TAGS,
     SLICE_FRAMES,
-    Array,
     Variables,
     batch_norm,
     layer,
 )
+from shipped_model.convolution import Filters, GraphWriter, maximum_by_mels, maximum_by_times
 from shipped_model.pruning import N_BRANCHES
+
+# How many neighbours in frequency, or in time, a branch's convolution calculates at each step: of
+# those tried the fastest with ``benchmarks.parts``, by a little.
+N_MELS_AT_ONCE = {0: 2, 1: 2}
+N_TIMES_AT_ONCE = {2: 32, 3: 8, 4: 4}
 
 # Part of the file, whose hash names the shipped bundle: where the converter was when it was made.
 PRODUCER = "beets-cnngenre scripts/convert_musicnn.py"
 
 
-class GraphWriter:
-    """Collects nodes and initialisers; every method returns the name of the tensor it made."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-
-    def constant(self, values: NDArray[np.generic], name: str) -> str:
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
-        return output
-
-    def affine(self, x: str, scale: Array, shift: Array, output: str) -> str:
-        scaled = self.node("Mul", [x, self.constant(scale, f"{output}_scale")], f"{output}_mul")
-        return self.node("Add", [scaled, self.constant(shift, f"{output}_shift")], output)
-
-
-def frontend_branch(
-    graph: GraphWriter, variables: Variables, index: int, x: str, width: int, pads: list[int]
-) -> str:
+def frontend_branch(graph: GraphWriter, variables: Variables, index: int, x: str) -> str:
     """Convolution, ReLU, batch norm, maximum over frequency -> (n, filters, 187).
 
     The maximum is taken straight after the convolution, on a fraction of the work: ReLU is
@@ -58,14 +38,13 @@ def frontend_branch(
     scale, shift = batch_norm(variables, index + 1)
     sign = np.where(scale < 0, -1, 1).astype(np.float32)
     name = f"frontend{index}"
-    weights = [
-        graph.constant(kernel.transpose(3, 2, 0, 1) * sign[:, None, None, None], f"{name}_kernel"),
-        graph.constant(bias * sign, f"{name}_bias"),
-    ]
-    conv = graph.node("Conv", [x, *weights], f"{name}_conv", pads=pads)
-    pooled = graph.node("MaxPool", [conv], f"{name}_max", kernel_shape=[1, width])
-    flat = graph.node("Squeeze", [pooled, "axis_frequency"], f"{name}_pooled")
-    signed = graph.node("Mul", [flat, graph.constant(sign[:, None], f"{name}_sign")], f"{name}_pre")
+    filters = kernel.transpose(3, 2, 0, 1) * sign[:, None, None, None]
+    pool = maximum_by_mels if index in N_MELS_AT_ONCE else maximum_by_times
+    at_once = (N_MELS_AT_ONCE | N_TIMES_AT_ONCE)[index]
+    pooled = pool(graph, name, x, Filters(filters, bias * sign), at_once)
+    signed = graph.node(
+        "Mul", [pooled, graph.constant(sign[:, None], f"{name}_sign")], f"{name}_pre"
+    )
     relu = graph.node("Relu", [signed], f"{name}_relu")
     return graph.affine(relu, scale[:, None], shift[:, None], name)
 
@@ -105,15 +84,9 @@ def backend(graph: GraphWriter, variables: Variables, x: str) -> None:
 def build_graph(variables: Variables) -> onnx.ModelProto:
     graph = GraphWriter()
     graph.constant(np.array([1], np.int64), "axis_channel")
-    graph.constant(np.array([3], np.int64), "axis_frequency")
     image = graph.node("Unsqueeze", ["log_mel", "axis_channel"], "image")
     x = graph.affine(image, *batch_norm(variables, 0), "normalised")
-    branches = []
-    for index in range(N_BRANCHES):
-        height, mels = layer(variables, "conv2d", index)[0].shape[:2]
-        before = (height - 1) // 2  # TensorFlow's "same": the odd one goes to the end
-        pads = [before, 0, height - 1 - before, 0]
-        branches.append(frontend_branch(graph, variables, index, x, N_MELS - mels + 1, pads))
+    branches = [frontend_branch(graph, variables, index, x) for index in range(N_BRANCHES)]
     frontend = graph.node("Concat", branches, "frontend", axis=1)
     first = midend_layer(graph, variables, 5, frontend)
     second = graph.node("Add", [midend_layer(graph, variables, 6, first), first], "residual6")

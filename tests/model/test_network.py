@@ -8,6 +8,7 @@ import pytest
 from genre_model.model.bundle.network import load_session
 from genre_model.model.bundle.store import MANIFEST, SHIPPED, load_bundle
 from genre_model.model.classifier import load_classifier
+from genre_model.training.networks.finetune import filters_of
 from shipped_model.convert import probe_slices
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,9 @@ def test_no_filter_but_one_is_without_weights(bundle):
     onnx = pytest.importorskip("onnx")
     graph = onnx.load_from_string(bundle.read("network.onnx")).graph
     arrays = {entry.name: onnx.numpy_helper.to_array(entry) for entry in graph.initializer}
-    kernels = [arrays[f"frontend{branch}_kernel"] for branch in range(5)]
+    kernels = [filters_of(arrays, f"frontend{branch}")[0] for branch in range(5)]
+    sizes = [(7, 38), (7, 67), (128, 1), (64, 1), (32, 1)]
+    assert [kernel.shape[2:] for kernel in kernels] == sizes
     dead = [not filters.any() for kernel in kernels for filters in kernel]
     assert dead == [False] * 64 + [True]  # the last one always says 1
     assert arrays["frontend4_shift"][-1] == 1

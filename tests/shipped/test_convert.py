@@ -1,5 +1,7 @@
 """The converter: merging constant filters changes no answer, on made-up weights."""
 
+from functools import partial
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -7,11 +9,12 @@ import pytest
 
 from shipped_model.checkpoint import N_MELS, N_TAGS, SLICE_FRAMES
 from shipped_model.convert import probe_slices
+from shipped_model.convolution import Filters, GraphWriter, maximum_by_mels, maximum_by_times
 from shipped_model.graph import build_graph
 from shipped_model.pruning import N_BRANCHES, branch_filters, without_dead
 
 FILTERS = 6
-BRANCHES = [(7, 38), (7, 86), (32, 1), (64, 1), (128, 1)]  # frames, mel bands
+BRANCHES = [(7, 38), (7, 67), (32, 1), (64, 1), (128, 1)]  # frames, mel bands
 MIDEND = 64
 HIDDEN = 20
 
@@ -67,6 +70,35 @@ def test_merging_constant_filters_changes_no_answer(seed, dead):
     for whole, merged in zip(answers(variables), answers(smaller), strict=True):
         assert np.ptp(whole, axis=0).max() > 0.01  # the answers depend on the slices
         np.testing.assert_allclose(merged, whole, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("pool", "at_once", "frames", "bands"),
+    [
+        *((maximum_by_mels, at_once, 7, bands) for at_once in (2, 4) for bands in (38, 67)),
+        *((maximum_by_times, at_once, frames, 1) for at_once in (4, 32) for frames in (32, 5)),
+    ],
+)
+def test_filters_in_blocks_are_those_one_by_one(pool, at_once, frames, bands):
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(5, 1, frames, bands)).astype(np.float32)
+    filters = Filters(kernel, rng.normal(size=5).astype(np.float32))
+    before = (frames - 1) // 2
+    graph = GraphWriter()
+    conv = filters.convolve(graph, "plain", "x", pads=[before, 0, frames - 1 - before, 0])
+    graph.node("ReduceMax", [conv], "one_by_one", axes=[3], keepdims=0)
+    graph.node("Identity", [pool(graph, "block", "x", filters, at_once)], "in_blocks")
+    names = ["one_by_one", "in_blocks"]
+    value = partial(onnx.helper.make_tensor_value_info, elem_type=onnx.TensorProto.FLOAT)
+    outputs = [value(name, shape=["n", 5, SLICE_FRAMES]) for name in names]
+    inputs = [value("x", shape=["n", 1, SLICE_FRAMES, N_MELS])]
+    proto = onnx.helper.make_graph(graph.nodes, "both", inputs, outputs, graph.initializers)
+    opset = [onnx.helper.make_opsetid("", 17)]
+    model = onnx.helper.make_model(proto, opset_imports=opset, ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    plain, blocks = session.run(names, {"x": probe_slices()[:, None]})
+    assert plain.shape == blocks.shape
+    np.testing.assert_allclose(blocks, plain, atol=1e-4)
 
 
 def test_a_filter_with_little_weight_is_kept():

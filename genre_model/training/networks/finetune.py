@@ -76,7 +76,8 @@ def front_end(image: Any, weights: Weights, index: int) -> Any:
     import keras
 
     name = f"frontend{index}"
-    kernel = weights[f"{name}_kernel"].transpose(2, 3, 1, 0)  # height, width, 1, n_filters
+    filters, bias = filters_of(weights, name)
+    kernel = filters.transpose(2, 3, 1, 0)  # height, width, 1, n_filters
     height = kernel.shape[0]
     before = (height - 1) // 2
     convolution = keras.layers.Conv2D(
@@ -89,9 +90,23 @@ def front_end(image: Any, weights: Weights, index: int) -> Any:
     padding = ((before, height - 1 - before), (0, 0))
     padded = keras.layers.ZeroPadding2D(padding, data_format="channels_last")(image)
     pooled = keras.ops.max(convolution(padded), axis=2)
-    convolution.set_weights([kernel, weights[f"{name}_bias"]])
+    convolution.set_weights([kernel, bias])
     signed = pooled * weights[f"{name}_sign"].reshape(-1)
     return affine(keras.ops.relu(signed), weights, name)
+
+
+def filters_of(weights: Weights, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A front end's kernel (n_filters, 1, frames, mels) and bias (n_filters,).
+
+    In the network each filter is followed by copies of it, moved: shipped_model/convolution.py.
+    """
+    _, n_filters, n_copies, *_ = weights[f"{name}_blocks_shape"].tolist()
+    firsts = slice(0, n_filters * n_copies, n_copies)
+    kernel = weights[f"{name}_kernel"][firsts]
+    in_time = kernel.shape[3] == 1  # the others are moved in frequency
+    frames, mels = (size - n_copies + 1 for size in kernel.shape[2:])
+    kernel = kernel[:, :, :frames] if in_time else kernel[..., :mels]
+    return kernel, weights[f"{name}_bias"][firsts]
 
 
 def mid_layer(values: Any, weights: Weights, name: str) -> Any:
