@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -75,15 +76,26 @@ def request(module, arguments, environment, **how):
     }
 
 
+def stand_in(module):
+    """The command of a process that stands for a program."""
+    return [sys.executable, "-S", "-E", __file__, address(), module]
+
+
 def stand_for(where, module, arguments):
     """Be a program that a server runs: its exit status."""
 
     def forward(pid):
-        signal.signal(signal.SIGINT, lambda *_: os.kill(pid, signal.SIGINT))
+        signal.signal(signal.SIGINT, lambda *_: send(signal.SIGINT, pid))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     return ask(where, request(module, arguments, dict(os.environ)), [0, 1, 2], forward)["status"]
+
+
+def send(what, group):
+    """A signal to a group of processes, which may have ended."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, what)
 
 
 def serve(where):
@@ -99,9 +111,15 @@ def serve(where):
         listener.listen()
         print("ready", flush=True)
         while True:
-            ready, _, _ = select.select([listener, reading, sys.stdin], [], [])
+            asking = list(running.values())
+            ready, _, _ = select.select([listener, reading, sys.stdin, *asking], [], [])
             if sys.stdin in ready:
                 return
+            for pid, connection in list(running.items()):
+                if connection in ready:  # whoever asked is gone
+                    send(signal.SIGKILL, pid)
+                    os.waitpid(pid, 0)
+                    running.pop(pid).close()
             if reading in ready:
                 reading.recv(4096)
                 say_what_ended(running)
@@ -122,10 +140,8 @@ def say_what_ended(running):
 
 def tell(connection, **what):
     """A line of a reply, to somebody who may have gone."""
-    try:
+    with suppress(OSError):
         connection.sendall(json.dumps(what).encode() + b"\n")
-    except OSError:
-        connection.close()
 
 
 def fork(connection):
@@ -136,10 +152,13 @@ def fork(connection):
         message += connection.recv(65536)
     pid = os.fork()
     if not pid:
+        os.setpgrp()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         become(json.loads(message), files, connection)
+    with suppress(OSError):
+        os.setpgid(pid, pid)  # whichever of the two is first
     for file in files:
         os.close(file)
     tell(connection, pid=pid)
@@ -163,6 +182,7 @@ def become(request, files, connection):
     os.environ.update(request["environment"])
     sys.path[0] = request["folder"]  # as `python -m` has it
     sys.argv = [request["module"], *request["arguments"]]
+    sys.stdout.reconfigure(line_buffering=os.isatty(1))  # as an interpreter begins
     effects = Effects(**request["how"])
     status = 1
     try:

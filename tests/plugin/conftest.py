@@ -1,10 +1,13 @@
 """The fixtures of the plugin's tests: a real ``beet``, and music that its model knows."""
 
+import shutil
+from copy import deepcopy
+
 import pytest
 import yaml
 from labelled_library import labelled, made, trained  # noqa: F401  # fixtures
 from real_beet import beet_in, write_pitch_bundle, write_tone
-from served import doubtful_library
+from served import copy_library, doubtful_library, move_paths
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +32,31 @@ def beet(tmp_path, pitch_bundle):
     return beet_in(tmp_path / "home", pitch_bundle)
 
 
+IMPORTED = {}  # folders of libraries that tests begin with copies of, by what is in them
+
+
 @pytest.fixture
-def library(beet, tone, tmp_path):
-    """Imports tones unclassified: ``library(Rock=None, Jazz=["Polka"])``; the ``beet``."""
+def library(beet, tone, tmp_path, tmp_path_factory):
+    """Imports tones unclassified: ``library(Rock=None, Jazz=["Polka"])``; the ``beet``.
+
+    What is imported as always is imported once.
+    """
+    config = deepcopy(beet.config)
 
     def make(kind="wav16", **genres_by_title):
+        as_always = beet.config == config and not (tmp_path / "music").exists()
+        key = repr((kind, genres_by_title))
+        if as_always and key in IMPORTED:
+            copy_library(IMPORTED[key], tmp_path)
+            return beet
         for title, genres in genres_by_title.items():
             tone(title.partition("_")[0], title, kind=kind, genres=genres)
         beet("-c", only_import(beet), "import", "-A", tmp_path / "music")
+        if as_always:
+            IMPORTED[key] = tmp_path_factory.mktemp("imported")
+            for name in ("home", "library", "music"):
+                shutil.copytree(tmp_path / name, IMPORTED[key] / name)
+            move_paths(IMPORTED[key] / "home" / "library.db", tmp_path, IMPORTED[key])
         return beet
 
     return make

@@ -101,6 +101,10 @@ def of_interpreter(environment):
 AT_START = of_interpreter(os.environ)
 
 
+def may_be_forked(environment):
+    return sys.platform == "linux" and of_interpreter(environment) == AT_START
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """How a command ended: its exit status, below 0 where it was killed, and what it printed.
@@ -134,6 +138,13 @@ class Beet:
     def environment(self):
         return {**os.environ, "BEETSDIR": str(self.home), "HOME": str(self.home)}
 
+    def stand_in(self, environment):
+        """What starts sooner than ``command``; of signals, Ctrl-C and SIGKILL reach the command."""
+        if not may_be_forked(environment):
+            return self.command()
+        self.command()
+        return beet_server.stand_in("beets.ui")
+
     def start(self, *arguments, variables=None, **options):
         """The command's process, whose output is piped as it comes; ``options`` are Popen's."""
         return subprocess.Popen(
@@ -166,16 +177,17 @@ class Beet:
     def run(self, arguments, *files):
         """The exit status of a command that has three files as its first ones."""
         command, environment = [*self.command(), *map(str, arguments)], self.environment()
-        if sys.platform != "linux" or of_interpreter(environment) != AT_START:
+        if not may_be_forked(environment):
             named = dict(zip(("stdin", "stdout", "stderr"), files, strict=True))
             return subprocess.run(command, env=environment, timeout=LIMIT_S, **named).returncode
         reply, _ = self.ask(arguments, [file.fileno() for file in files], LIMIT_S)
         return reply["status"]
 
-    def ask(self, arguments, files, limit_s, **how):
+    def ask(self, arguments, files, limit_s, variables=None, **how):
         """Have the server run a command, which is killed after a time; its reply, and seconds."""
         self.command()
-        request = beet_server.request("beets.ui", arguments, self.environment(), **how)
+        environment = self.environment() | (variables or {})
+        request = beet_server.request("beets.ui", arguments, environment, **how)
         start_s, killers = time.monotonic(), []
 
         def begin(pid):

@@ -28,16 +28,23 @@ def doubtful_library(folder, model, make_folder, kinds=("wav16",), **genres_by_t
         for number, (title, genres) in enumerate(tracks.items()):
             kind = kinds[number % len(kinds)]
             write_tone(base / "music", title.partition("_")[0], title, kind, genres=genres)
+        beet.config["threaded"] = False  # then one worker is forked
         beet("import", "-A", base / "music")
+        del beet.config["threaded"]
         LIBRARIES[key] = beet
     original = LIBRARIES[key]
-    shutil.copytree(original.home.parent, folder, dirs_exist_ok=True)
+    copy_library(original.home.parent, folder)
     home = folder / "home"
-    move_paths(home / "library.db", original.home.parent, folder)
     places = {"directory": str(folder / "library"), "library": str(home / "library.db")}
     beet = Beet(home, original.config | places)
     beet.config["cnngenre"] = {**original.config["cnngenre"], "album_genre": False}
     return beet
+
+
+def copy_library(original, folder):
+    """Copy the folder of a library, its home and its music."""
+    shutil.copytree(original, folder, dirs_exist_ok=True)
+    move_paths(folder / "home" / "library.db", original, folder)
 
 
 def move_paths(library, old, new):
@@ -84,9 +91,10 @@ class Served:
     """The page of a library, until :meth:`end`."""
 
     def __init__(self, beet, *arguments, **environment):
+        variables = beet.environment() | environment
         self.process = subprocess.Popen(
-            [*beet.command(), "cnnreview", "--web", *map(str, arguments)],
-            env=beet.environment() | environment,
+            [*beet.stand_in(variables), "cnnreview", "--web", *map(str, arguments)],
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

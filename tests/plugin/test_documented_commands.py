@@ -5,7 +5,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import beet_server
@@ -86,8 +85,7 @@ def place(trained, tmp_path):
         "genre-model": "genre_model.cli.main",
         "xdg-open": "",
     }.items():
-        words = [sys.executable, "-S", "-E", beet_server.__file__, beet_server.address(), module]
-        ask = f'exec {shlex.join(words)} "$@"'
+        ask = f'exec {shlex.join(beet_server.stand_in(module))} "$@"'
         (shims / name).write_text(f"#!/bin/sh\n{ask if module else 'exit 0'}\n")
         (shims / name).chmod(0o755)
     path = f"{shims}{os.pathsep}{os.environ['PATH']}"

@@ -2,8 +2,6 @@
 
 import os
 import random
-import signal
-import subprocess
 import time
 
 import pytest
@@ -23,8 +21,7 @@ def test_sudden_death_at_ten_moments_leaves_only_whole_models_and_a_whole_cache(
     start = time.monotonic()
     for moment in MOMENTS:
         labelled.config["plugins"] = ["cnngenre", "suddendeath"]
-        done = killed(labelled, {"DIE": moment})
-        assert done == -signal.SIGKILL, moment
+        assert labelled.fork("cnntrain", variables={"DIE": moment}).killed, moment
         check_whole(labelled, n_models=int(moment.startswith("after")))
     seconds = (time.monotonic() - start) / len(MOMENTS)
     labelled.config["plugins"] = ["cnngenre"]
@@ -32,7 +29,7 @@ def test_sudden_death_at_ten_moments_leaves_only_whole_models_and_a_whole_cache(
     for number in range(N_RANDOM):
         if number % 2:
             forget_the_features(labelled)
-        killed(labelled, {}, after_s=seconds * 1.2 * (number + rng.random()) / N_RANDOM)
+        labelled.fork("cnntrain", after_s=seconds * 1.2 * (number + rng.random()) / N_RANDOM)
         check_whole(labelled)
     make_old(unfinished(labelled))
     labelled("cnntrain")
@@ -80,21 +77,6 @@ def make_old(folders):
     assert len(folders) >= 3  # half a file, half of the files, all of them
     for folder in folders:
         os.utime(folder, (time.time() - 2 * 24 * 3600,) * 2)
-
-
-def killed(beet, variables, after_s=60.0):
-    """The exit status of ``beet cnntrain``, which is killed unless it ends first."""
-    process = subprocess.Popen(
-        [*beet.command(), "cnntrain"],
-        env=beet.environment() | variables,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        process.wait(after_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-    return process.wait()
 
 
 def check_whole(beet, n_models=None):

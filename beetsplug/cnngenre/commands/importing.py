@@ -128,6 +128,8 @@ class ImportStage:
 
     def files_are_in_place(self, task: ImportTask) -> None:
         """Write what an as-is import got, which beets itself leaves unwritten, if asked to."""
+        if self._disabled and not self._tagged:  # the configuration may be what is wrong
+            return
         options = self._setup.session().options
         as_is = task.choice_flag is Choice.ASIS and options.write
         for item in task.imported_items():
