@@ -14,6 +14,7 @@ import numpy as np
 from audio_files import FORMATS, write_audio
 from mutagen.ogg import OggPage
 from odd_audio import ID3, chunk, riff
+from odd_channels import write_encoded
 
 HZ = 200
 RATES = (1, 7, 999, 1_000, 11_025, 37_800, 192_000, 384_000, 1_000_000)
@@ -114,6 +115,73 @@ def odd_channels(folder, seconds):
             except (av.FFmpegError, ValueError):
                 continue
             yield f"{layout} {suffix}.{suffix}", data
+
+
+def odd_opus(folder, seconds):
+    """Opus of many channels, unnamed or ambisonic."""
+    for kind, numbers in (("opus", (3, 8, 9, 16)), ("ambisonic opus", (4, 9, 16))):
+        for n_channels in numbers:
+            path = folder / "written.opus"
+            write_encoded(path, kind, n_channels, seconds)
+            yield f"{kind} of {n_channels}.opus", path.read_bytes()
+
+
+def odd_mp4s(folder, seconds):
+    """MP4 with a video track, before or behind the audio, with chapters, and with edit lists."""
+    path = folder / "written.m4a"
+    for name, video, chapters in (
+        ("video behind", 1, False),
+        ("video before", 0, False),
+        ("chapters", None, True),
+        ("chapters and video", 1, True),
+    ):
+        with av.open(str(path), "w", format="mp4") as output:
+            pictures = output.add_stream("mpeg4", rate=25) if video == 0 else None
+            sound = output.add_stream("aac", rate=44_100, layout="stereo")
+            pictures = output.add_stream("mpeg4", rate=25) if video == 1 else pictures
+            if chapters and hasattr(output, "set_chapters"):  # which old PyAVs lack
+                output.set_chapters(CHAPTERS)
+            if pictures is not None:
+                write_video(output, pictures)
+            samples = tone(int(seconds * 44_100), 44_100) / np.float32(32_768)
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T, np.float32), "fltp")
+            frame.rate, frame.pts = 44_100, 0
+            output.mux(sound.encode(frame))
+            output.mux(sound.encode(None))
+        yield f"{name}.m4a", path.read_bytes()
+    yield from odd_edits(path.read_bytes())
+
+
+CHAPTERS = [
+    {
+        "id": number,
+        "start": number * 300,
+        "end": number * 300 + 300,
+        "time_base": Fraction(1, 1000),
+        "metadata": {"title": f"Chapter {number}"},
+    }
+    for number in range(3)
+]
+
+
+def write_video(output, stream):
+    """Ten black pictures."""
+    stream.width = stream.height = 32
+    stream.pix_fmt = "yuv420p"
+    for number in range(10):
+        frame = av.VideoFrame.from_ndarray(np.zeros((48, 32), np.uint8), "yuv420p")
+        frame.pts = number
+        output.mux(stream.encode(frame))
+    output.mux(stream.encode(None))
+
+
+def odd_edits(content):
+    """Name -> MP4 whose first edit list says other things."""
+    place = content.find(b"elst")
+    for name, begin in {"none": 0, "late": 2**14, "empty": 2**32 - 1, "absurd": 2**31 - 1}.items():
+        if place > 0:
+            start = struct.pack(">I", begin)
+            yield f"edit {name}.m4a", content[: place + 16] + start + content[place + 20 :]
 
 
 def odd_lengths(folder, seconds):
@@ -262,6 +330,8 @@ def odd_streams(folder, rng, seconds=1.0, every=1):
     yield from odd_samples(seconds)
     yield from itertools.islice(odd_channels(folder, seconds), rng.randrange(every), None, every)
     yield from odd_lengths(folder, seconds)
+    yield from odd_opus(folder, seconds)
+    yield from odd_mp4s(folder, seconds)
     yield from ((f"{name}.mp3", data) for name, data in odd_mp3s(good["mp3"], rng))
     yield from odd_oggs(good["vorbis"], good["opus"])
     yield from odd_flacs(good["flac"], rng)
