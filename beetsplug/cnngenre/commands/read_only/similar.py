@@ -47,7 +47,7 @@ def command(setup: Setup) -> ui.Subcommand:
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         if not args:
-            raise UserError("cnnsimilar: say like which tracks, as in: beet cnnsimilar title:song")
+            raise UserError("cnnsimilar: say like which tracks, as in: beet cnnsimilar id:1")
         session = setup.session(**configured(opts))
         from beetsplug.cnngenre.beyond_genres.similar import Wanted, find_similar
         from beetsplug.cnngenre.library import find_tracks, track_name
