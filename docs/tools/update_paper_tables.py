@@ -23,16 +23,19 @@ RESULTS = DOCS.parent / "studies" / "results"
 def main(folder: Path | None) -> None:
     for file in sorted(folder.glob("*.json")) if folder else ():
         shutil.copy(file, RESULTS / file.name)
-        shutil.copy(file.with_suffix(".svg"), PICTURES / f"experiment-{file.stem}.svg")
+        drawn = file.with_suffix(".svg")
+        if drawn.read_text(encoding="utf-8").count("<circle") > 1:  # one bar compares nothing
+            shutil.copy(drawn, PICTURES / f"experiment-{file.stem}.svg")
     fill(DOCS / "paper.md", block)
 
 
 def block(name: str) -> str | None:
-    """A result as Markdown, with its picture; None where there is none."""
+    """A result as Markdown, with its picture if there is one; None where there is no result."""
     file = RESULTS / f"{name}.json"
     if not file.exists():
         return None
-    picture = f"\n![{name}](pictures/experiment-{name}.svg)\n"
+    has_picture = (PICTURES / f"experiment-{name}.svg").exists()
+    picture = f"\n![{name}](pictures/experiment-{name}.svg)\n" if has_picture else ""
     return as_markdown(json.loads(file.read_text(encoding="utf-8"))) + picture
 
 
