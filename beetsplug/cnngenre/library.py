@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from beets import logging
 from beets.dbcore import Results
-from beets.dbcore.query import InQuery
-from beets.library import Album, Item, Library
+from beets.dbcore.query import InQuery, InvalidQueryArgumentValueError
+from beets.library import Album, Item, Library, parse_query_parts
 
 from beetsplug.cnngenre.config import sort_fields
 from beetsplug.cnngenre.console import uninterrupted
@@ -68,23 +68,65 @@ class Tracks:
 def find_tracks(lib: Library, query: list[str], *, by_album: bool) -> Tracks:
     """The tracks of a query, or of the albums of a query; a warning says where there are none."""
     if by_album:
-        albums = [lib.get_album(key) for key in ids_of(lib.albums(query))]
-        ids = [key for album in albums if album for key in ids_of(album.items())]
+        ids = ids_of_albums(lib, ids_of(lib.albums(query)))
     else:
-        ids = ids_of(lib.items(query)) if query else all_ids(lib)
+        ids = matching_ids(lib, query)
     if not ids:
         log.warning("no track matches the query" if query else "the library has no tracks")
     return Tracks(lib, ids)
 
 
-def all_ids(lib: Library) -> list[int]:
-    """The ids of all tracks, in the order that beets would list them in."""
+def ids_of_albums(lib: Library, album_ids: Sequence[int]) -> list[int]:
+    """The ids of the tracks of albums, album after album, each in beets' order."""
+    order = sql_order(lib)
+    if order is None:
+        albums = [lib.get_album(key) for key in album_ids]
+        return [key for album in albums if album for key in ids_of(album.items())]
+    members: dict[int, list[int]] = {key: [] for key in album_ids}
+    for start in range(0, len(album_ids), N_LOADED):
+        some = album_ids[start : start + N_LOADED]
+        where = f"album_id IN ({','.join('?' * len(some))})"
+        with lib.transaction() as transaction:
+            select = f"SELECT id, album_id FROM items WHERE {where} ORDER BY {order}"
+            for key, album_id in transaction.query(select, some):
+                members[album_id].append(key)
+    return [key for tracks in members.values() for key in tracks]
+
+
+def matching_ids(lib: Library, query: list[str]) -> list[int]:
+    """The ids of the tracks of a query, in the order that beets would list them in.
+
+    Where SQLite can find and sort them, nothing else of them is read.
+    """
+    order, where = sql_order(lib), as_sql(query)
+    if where is None or order is None:
+        return ids_of(lib.items(query))
+    select = f"SELECT id FROM items WHERE {where[0]} ORDER BY {order}"
+    with lib.transaction() as transaction:
+        return [key for (key,) in transaction.query(select, where[1])]
+
+
+def sql_order(lib: Library) -> str | None:
+    """The order of tracks that beets is configured to have; None where SQLite cannot sort so."""
     order = lib.get_default_item_sort()
     if order.is_slow() or not sort_fields() <= Item._fields.keys():
-        return ids_of(lib.items())
-    by = ", ".join(filter(None, [order.order_clause(), "id"]))
-    with lib.transaction() as transaction:
-        return [key for (key,) in transaction.query(f"SELECT id FROM items ORDER BY {by}")]
+        return None
+    return ", ".join(filter(None, [order.order_clause(), "id"]))
+
+
+def as_sql(query: list[str]) -> tuple[str, Sequence[Any]] | None:
+    """A condition on tracks with its values; None where it needs more than their table.
+
+    So it is with flexible fields, those of albums, a query that says how to sort, and a wrong one.
+    """
+    try:
+        parsed, wish = parse_query_parts(query, Item)
+    except InvalidQueryArgumentValueError:  # beets says why when it is asked
+        return None
+    if wish or parsed.field_names & Item.other_db_fields:
+        return None
+    where, values = parsed.clause()
+    return (where, values) if where else None
 
 
 def rows_of(lib: Library, select: str, ids: Sequence[int]) -> Iterator[list[Any]]:
