@@ -16,7 +16,7 @@ from beets.plugins import BeetsPlugin
 from beetsplug.cnngenre.config import DEFAULTS, UserError, check_auto
 from beetsplug.cnngenre.console import Harmless
 from beetsplug.cnngenre.fields import FIELDS
-from beetsplug.cnngenre.session import Setup
+from beetsplug.cnngenre.setup import Setup
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask

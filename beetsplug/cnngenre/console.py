@@ -9,14 +9,25 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from beets import ui
 
 from genre_model.core.text import harmless
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from beets.logging import BeetsLogger
+
+    class Bar(Protocol):
+        """A progress bar."""
+
+        def update(self, n: float = 1) -> object:
+            """So many tracks more are done."""
+
+        def external_write_mode(self) -> AbstractContextManager[object]:
+            """Something else is written meanwhile."""
 
 
 MAX_LINE = 4000  # characters; a tag may have a million
@@ -50,16 +61,6 @@ class Harmless(logging.Filter):
         between = "\n" if record.levelno >= logging.ERROR else " "
         record.msg, record.args = between.join(map(harmless, lines)), ()
         return True
-
-
-class Bar(Protocol):
-    """A progress bar."""
-
-    def update(self, n: float = 1) -> object:
-        """So many tracks more are done."""
-
-    def external_write_mode(self) -> AbstractContextManager[object]:
-        """Something else is written meanwhile."""
 
 
 class NoBar:

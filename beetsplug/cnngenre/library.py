@@ -67,10 +67,7 @@ class Tracks:
 
 def find_tracks(lib: Library, query: list[str], *, by_album: bool) -> Tracks:
     """The tracks of a query, or of the albums of a query; a warning says where there are none."""
-    if by_album:
-        ids = ids_of_albums(lib, ids_of(lib.albums(query)))
-    else:
-        ids = matching_ids(lib, query)
+    ids = ids_of_albums(lib, ids_of(lib.albums(query))) if by_album else matching_ids(lib, query)
     if not ids:
         log.warning("no track matches the query" if query else "the library has no tracks")
     return Tracks(lib, ids)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import confuse
-
-from beetsplug.cnngenre.config import Options, own_folder, read_options
+from beetsplug.cnngenre.config import Options
 
 if TYPE_CHECKING:
     from beets.logging import BeetsLogger
 
-    from beetsplug.cnngenre.train_config import TrainOptions
     from genre_model.extraction.cache import Cache
 
 
@@ -92,32 +88,3 @@ class Session:
     def report_bug(self, path: Path, trace: str) -> None:
         """Log an error that nobody foresaw, and the file of the track that it was about."""
         self.log.error("{}: internal error\n{}", path, trace)
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """The configuration and the log, from which each command makes its session."""
-
-    config: confuse.Subview
-    log: BeetsLogger
-
-    def session(self, **given: Any) -> Session:
-        """A session with the options as they are configured now; those given come first.
-
-        Raises:
-            UserError, confuse.ConfigError: A value cannot be used.
-        """
-        gc.freeze()  # what beets has made stays: to look at it again costs 20 ms of each command
-        self.config.set_args(given)
-        return Session(self.log, Folders(own_folder()), read_options(self.config))
-
-    def train_options(self, **given: Any) -> TrainOptions:
-        """The options of a training; those given come before the configured ones.
-
-        Raises:
-            UserError, confuse.ConfigError: A value cannot be used.
-        """
-        from beetsplug.cnngenre.train_config import read_train_options
-
-        self.config["train"].set_args(given)
-        return read_train_options(self.config["train"])

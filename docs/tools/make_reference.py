@@ -38,7 +38,7 @@ def reference() -> str:
     from beets.logging import getLogger
 
     from beetsplug.cnngenre.commands import all_commands
-    from beetsplug.cnngenre.session import Setup
+    from beetsplug.cnngenre.setup import Setup
 
     # The commands are looked at, not run.
     setup = Setup(beets.config["cnngenre"], getLogger("beets.cnngenre"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from beets.library import Item
 
 from beetsplug.cnngenre.beyond_genres.shipped_features import shipped_features
-from beetsplug.cnngenre.console import Bar
 from beetsplug.cnngenre.library import Tracks, current, flexible
 from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
@@ -26,6 +26,9 @@ from beetsplug.cnngenre.tagging.outside import OutsideError
 from beetsplug.cnngenre.tagging.plan import MEANWHILE, Action, TagPlan
 from beetsplug.cnngenre.tagging.run import Run, Step
 from genre_model.model.tags import moods, song_tags
+
+if TYPE_CHECKING:
+    from beetsplug.cnngenre.console import Bar
 
 
 class Moods(Run):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.config import GENRES
-from beetsplug.cnngenre.console import Bar, say
+from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import Tracks, flexible, unedited
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply, apply_field, would_write_missing, write_missing
@@ -19,6 +20,9 @@ from beetsplug.cnngenre.tagging.journal import Journal, begin, has_run
 from beetsplug.cnngenre.tagging.kept import split_kept
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile
 from beetsplug.cnngenre.tagging.run import Run, Step
+
+if TYPE_CHECKING:
+    from beetsplug.cnngenre.console import Bar
 
 
 class Tag(Run):

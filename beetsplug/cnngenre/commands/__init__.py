@@ -6,7 +6,7 @@ from beets import ui
 
 from beetsplug.cnngenre.commands import genre, moods, review, spelling, train, undo
 from beetsplug.cnngenre.commands.read_only import compare, errors, explain, models, similar, stats
-from beetsplug.cnngenre.session import Setup
+from beetsplug.cnngenre.setup import Setup
 
 MODULES = (
     genre,

@@ -21,7 +21,7 @@ from beetsplug.cnngenre.commands.options import (
 )
 from beetsplug.cnngenre.config import names_in
 from beetsplug.cnngenre.console import say
-from beetsplug.cnngenre.session import Setup
+from beetsplug.cnngenre.setup import Setup
 
 KEEP = "beet config --edit, in the section cnngenre: threshold:"
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
     from beets.library import Item, Library
 
-    from beetsplug.cnngenre.session import Session, Setup
-
+    from beetsplug.cnngenre.session import Session
+from beetsplug.cnngenre.setup import Setup
 
 N_NAMED = 4
 

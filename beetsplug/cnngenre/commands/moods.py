@@ -18,7 +18,7 @@ from beetsplug.cnngenre.commands.options import (
     new_command,
     usable_library,
 )
-from beetsplug.cnngenre.session import Setup
+from beetsplug.cnngenre.setup import Setup
 
 
 def command(setup: Setup) -> ui.Subcommand:

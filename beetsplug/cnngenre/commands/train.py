@@ -19,10 +19,11 @@ from beetsplug.cnngenre.commands.options import (
 )
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import progress, say
-from beetsplug.cnngenre.session import Session, Setup
+from beetsplug.cnngenre.setup import Setup
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.labels import LabelsOf
+    from beetsplug.cnngenre.session import Session
     from beetsplug.cnngenre.train_config import TrainOptions
     from genre_model.data.tracks import LabelledTrack
     from genre_model.model.classifier import Classifier, SongFeatures

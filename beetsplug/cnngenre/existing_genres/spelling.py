@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.trees import genre_parents
-from beetsplug.cnngenre.console import Bar
 from beetsplug.cnngenre.library import Tracks, count_genres, named, stored_genres, unedited
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.albums import respell_album
@@ -20,6 +20,9 @@ from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile
 from beetsplug.cnngenre.tagging.rows import chosen, genres_in, whole
 from beetsplug.cnngenre.tagging.run import Run, Step
 from genre_model.data.spelling import preferred_spellings, respelled
+
+if TYPE_CHECKING:
+    from beetsplug.cnngenre.console import Bar
 
 
 class Spell(Run):

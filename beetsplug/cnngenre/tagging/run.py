@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beets.library import Album, Item, Library
 
-from beetsplug.cnngenre.console import Bar, conclude, progress, say, uninterrupted
+from beetsplug.cnngenre.console import conclude, progress, say, uninterrupted
 from beetsplug.cnngenre.library import Tracks, rows_of, track_name
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.journal import Journal, PassedOver, ended
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
+
+if TYPE_CHECKING:
+    from beetsplug.cnngenre.console import Bar
 
 # So many tracks, that come within so long, are stored in one transaction: each waits for the disk.
 N_TOGETHER, TOGETHER_S = 50, 0.1

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.console import Bar
 from beetsplug.cnngenre.library import Tracks, current, flexible
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import undo
 from beetsplug.cnngenre.tagging.journal import Journal, begin
 from beetsplug.cnngenre.tagging.plan import REVIEWED, Action, TagPlan, kept_meanwhile, plan_undo
 from beetsplug.cnngenre.tagging.run import Run, Step
+
+if TYPE_CHECKING:
+    from beetsplug.cnngenre.console import Bar
 
 
 class Undo(Run):

@@ -20,7 +20,7 @@ from beetsplug.cnngenre.commands.options import (
     write_playlist,
 )
 from beetsplug.cnngenre.config import UserError
-from beetsplug.cnngenre.session import Setup
+from beetsplug.cnngenre.setup import Setup
 
 
 def command(setup: Setup) -> ui.Subcommand:

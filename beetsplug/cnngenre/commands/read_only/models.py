@@ -10,7 +10,7 @@ from beets.library import Library
 from beetsplug.cnngenre.commands.options import FLAG, new_command
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.console import say
-from beetsplug.cnngenre.session import Setup
+from beetsplug.cnngenre.setup import Setup
 
 
 def command(setup: Setup) -> ui.Subcommand:

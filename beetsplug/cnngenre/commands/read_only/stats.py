@@ -10,7 +10,7 @@ from beets.library import Library
 
 from beetsplug.cnngenre.commands.options import FLAG, add_album, new_command, usable_library
 from beetsplug.cnngenre.config import UserError
-from beetsplug.cnngenre.session import Setup
+from beetsplug.cnngenre.setup import Setup
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre.session import Session

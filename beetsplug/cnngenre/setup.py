@@ -1,0 +1,46 @@
+"""What each command makes its session of.  All that it needs for that is imported by then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import confuse
+    from beets.logging import BeetsLogger
+
+    from beetsplug.cnngenre.session import Session
+    from beetsplug.cnngenre.train_config import TrainOptions
+
+
+class Setup:
+    """The configuration and the log, from which each command makes its session."""
+
+    def __init__(self, config: confuse.Subview, log: BeetsLogger) -> None:
+        self.config, self.log = config, log
+
+    def session(self, **given: Any) -> Session:
+        """A session with the options as they are configured now; those given come first.
+
+        Raises:
+            UserError, confuse.ConfigError: A value cannot be used.
+        """
+        import gc
+
+        from beetsplug.cnngenre.config import own_folder, read_options
+        from beetsplug.cnngenre.session import Folders, Session
+
+        if not gc.get_freeze_count():  # beets' start: to look at all of it again costs 20 ms
+            gc.freeze()
+        self.config.set_args(given)
+        return Session(self.log, Folders(own_folder()), read_options(self.config))
+
+    def train_options(self, **given: Any) -> TrainOptions:
+        """The options of a training; those given come before the configured ones.
+
+        Raises:
+            UserError, confuse.ConfigError: A value cannot be used.
+        """
+        from beetsplug.cnngenre.train_config import read_train_options
+
+        self.config["train"].set_args(given)
+        return read_train_options(self.config["train"])
