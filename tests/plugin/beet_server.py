@@ -182,7 +182,8 @@ def become(request, files, connection):
     os.environ.update(request["environment"])
     sys.path[0] = request["folder"]  # as `python -m` has it
     sys.argv = [request["module"], *request["arguments"]]
-    sys.stdout.reconfigure(line_buffering=os.isatty(1))  # as an interpreter begins
+    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
+    sys.stdout.reconfigure(line_buffering=os.isatty(1), write_through=unbuffered)
     effects = Effects(**request["how"])
     status = 1
     try:
@@ -194,12 +195,14 @@ def become(request, files, connection):
     except BaseException:  # noqa: BLE001  # as the interpreter would
         traceback.print_exc()
     finally:
-        threading._shutdown()
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        tell(connection, effects=effects.count)
-        os._exit(status)
+        try:
+            threading._shutdown()
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            tell(connection, effects=effects.count)
+            os._exit(status)
 
 
 def warm_up():

@@ -94,8 +94,12 @@ LIMIT_S = 300
 
 
 def of_interpreter(environment):
-    """What an interpreter reads of an environment when it starts."""
-    return {name: value for name, value in environment.items() if name.startswith("PYTHON")}
+    """What an interpreter alone reads of an environment, when it starts."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith("PYTHON") and name != "PYTHONUNBUFFERED"
+    }
 
 
 AT_START = of_interpreter(os.environ)
@@ -145,11 +149,13 @@ class Beet:
         self.command()
         return beet_server.stand_in("beets.ui")
 
-    def start(self, *arguments, variables=None, **options):
+    def start(self, *arguments, variables=None, really=True, **options):
         """The command's process, whose output is piped as it comes; ``options`` are Popen's."""
+        environment = self.environment() | {"PYTHONUNBUFFERED": "1"} | (variables or {})
+        command = self.command() if really else self.stand_in(environment)
         return subprocess.Popen(
-            [*self.command(), *map(str, arguments)],
-            env=self.environment() | {"PYTHONUNBUFFERED": "1"} | (variables or {}),
+            [*command, *map(str, arguments)],
+            env=environment,
             **{
                 "stdin": subprocess.DEVNULL,
                 "stdout": subprocess.PIPE,

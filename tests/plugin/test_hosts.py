@@ -45,6 +45,7 @@ def test_ways_of_importing(beet, tone, tmp_path, how, write):
     wishes[how] = "auto" if how == "reflink" else True
     wishes.pop("nothing", None)
     beet.config["import"] |= {**wishes, "write": write}
+    beet.config["threaded"] = False  # then one worker is forked
     beet("import", tmp_path / "music")
     [(genres, path)] = rows(beet).values()
     assert genres == "Jazz"

@@ -268,8 +268,9 @@ def test_what_was_labelled_meanwhile_is_left_alone(doubtful):
 def test_a_track_that_is_removed_while_it_is_extracted_leaves_nothing(library):
     beet = library(Unsure=None, Rock=None)
     beet.config["plugins"] = ["cnngenre", "meanwhile"]
-    removal = {"at": "extracted", "commands": {"Unsure": ["remove", "-f", "title:Unsure"]}}
-    session = Session(beet, "cnnreview", MEANWHILE=json.dumps(removal))
+    removal = {"Unsure": ["remove", "-f", "title:Unsure"]}
+    wish = {"at": "extracted", "commands": removal, "program": beet.command()}
+    session = Session(beet, "cnnreview", MEANWHILE=json.dumps(wish))
     assert session.end().startswith("accepted 0, corrected 0, skipped 0, left 0")
     assert beet.genres() == {"Rock": ""}
     assert beet.orphans() == []

@@ -1,13 +1,12 @@
 """While a track is at a certain point, another ``beet`` runs, from its start to its end.
 
-The variable MEANWHILE is a JSON object: ``at`` is "extracted" or "written"; ``commands`` has what
-runs, by the track's title.
+The variable MEANWHILE is a JSON object: ``at`` is "extracted" or "written"; ``program`` is another
+``beet``, and ``commands`` has what runs, by the track's title.
 """
 
 import json
 import os
 import subprocess
-import sys
 import threading
 
 from beets.plugins import BeetsPlugin
@@ -20,7 +19,7 @@ class MeanwhilePlugin(BeetsPlugin):
     def __init__(self):
         super().__init__()
         wish = json.loads(os.environ.pop("MEANWHILE", "{}"))  # not for the other ones
-        self.by_title = wish.get("commands", {})
+        self.program, self.by_title = wish.get("program"), wish.get("commands", {})
         self.lock = threading.Lock()
         if wish.get("at") == "written":
             self.register_listener("after_write", self.written)
@@ -42,7 +41,7 @@ class MeanwhilePlugin(BeetsPlugin):
             command = self.by_title.pop(title, None)
         if command:
             done = subprocess.run(
-                [sys.executable, "-m", "beets", *command],
+                [*self.program, *command],
                 capture_output=True,
                 text=True,
                 timeout=100,
