@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genre_model.core.errors import GenreModelError, reason
+from genre_model.core.processes import keep_freed_memory
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.dask_connection import answered_in_time, check_workers, connect
 from genre_model.extraction.extractor import (
@@ -246,6 +247,7 @@ def send_model(client: Client, extraction: ExtractionSpec, files: dict[str, byte
 
         def setup(self, worker: Worker) -> None:
             # Dask clears this folder, that of a worker that was killed when the next one starts.
+            keep_freed_memory()
             receive(extraction, files, Path(worker.local_directory))
 
     try:
