@@ -11,11 +11,13 @@ import random
 import socket
 import struct
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import audio_files
 import numpy as np
 from audio_files import FORMATS
+from mutagen.ogg import OggPage
 
 SECONDS = 1.0
 N_FLIPPED = 8  # damaged copies of each format
@@ -408,22 +410,32 @@ def append_huge_id3(path, n_bytes=HUGE_COVER_BYTES):
 
 
 def write_huge_ogg_comment(path, n_bytes=HUGE_COVER_BYTES):
-    """The beginning of an Ogg Vorbis whose comment is large."""
+    """An Ogg Vorbis with a comment that is large."""
     audio_files.write_audio(path, audio_files.tone(1, 200), 44_100, "vorbis")
-    content = path.read_bytes()
-    first = content[: content.index(b"OggS", 4)]
-    comment = struct.pack("<II", 0, 1) + struct.pack("<I", n_bytes) + b"A="
-    packet = b"\x03vorbis" + comment + b"x" * (n_bytes - 2) + b"\x01"
+    pages = []
+    with path.open("rb") as file, suppress(EOFError):
+        while True:
+            pages.append(OggPage(file))
+    n_headers = 2
+    while len(OggPage.to_packets(pages[1:n_headers])) < 2 or not pages[n_headers - 1].complete:
+        n_headers += 1
+    setup = OggPage.to_packets(pages[1:n_headers])[1]
+    comment = struct.pack("<III", 0, 1, n_bytes) + b"A=" + b"x" * (n_bytes - 2)
+    headers = [*in_pages(b"\x03vorbis" + comment + b"\x01"), *in_pages(setup)]
     with path.open("wb") as file:
-        file.write(first)
-        for number, place in enumerate(range(0, len(packet), 255 * 255)):
-            part = packet[place : place + 255 * 255]
-            lacing = bytes([255] * (len(part) // 255))
-            if len(part) < 255 * 255:
-                lacing += bytes([len(part) % 255])
-            head = b"OggS\0" + bytes([number > 0]) + bytes(8) + first[14:18]
-            page = head + struct.pack("<II", number + 1, 0) + bytes([len(lacing)]) + lacing + part
-            file.write(page)
+        for number, page in enumerate([pages[0], *headers, *pages[n_headers:]]):
+            page.sequence, page.serial = number, pages[0].serial
+            file.write(page.write())
+
+
+def in_pages(packet, room=255 * 255):
+    """A packet as pages of an Ogg, which mutagen makes in the square of their number."""
+    for place in range(0, len(packet), room):
+        page = OggPage()
+        page.packets = [packet[place : place + room]]
+        page.continued, page.complete = place > 0, place + room >= len(packet)
+        page.position = 0 if page.complete else -1
+        yield page
 
 
 def write_huge_mp4_cover(path, content):
@@ -625,6 +637,7 @@ def vast_files(contents, *, large):
     if large:
         yield "a day of silence", ".wav", write_day_of_silence
         yield "a cover of 100 MB", ".mp3", lambda p: write_huge_cover(p, mp3)
+        yield "a comment of 100 MB", ".ogg", write_huge_ogg_comment
         yield "an atom of 100 MB", ".m4a", lambda p: write_huge_mp4_cover(p, contents["aac"])
 
 
