@@ -109,7 +109,7 @@ def odd_tagged(folder, rng, hz, n_random=30, every=1):
         form = FORMATS[kind]
         sources[kind] = folder.parent / f"source {kind}{form.suffix}"
         write_audio(sources[kind], tone(SECONDS, hz, form.rate_hz), form.rate_hz, kind)
-    for number, (name, genres) in enumerate(GENRES.items()):
+    for number, (name, genres) in enumerate(GENRES.items(), rng.randrange(every)):
         for turn, kind in list(enumerate(KINDS))[number % every :: every]:
             path = folder / f"{kind} {name}{FORMATS[kind].suffix}"
             # mutagen takes seconds to read a million letters of UTF-16, which is only used without.

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from odd_library import losses, losses_in_streams, losses_in_tags
@@ -17,8 +18,10 @@ from run import Row
 
 KINDS = {
     "an odd file is tagged and restored exactly, or left as it is": losses,
-    "an odd stream is tagged and restored exactly, or left as it is": losses_in_streams,
-    "odd tags are restored exactly": losses_in_tags,
+    "an odd stream is tagged and restored exactly, or left as it is": partial(
+        losses_in_streams, every=4
+    ),
+    "odd tags are restored exactly": partial(losses_in_tags, every=3),
 }
 
 
