@@ -20,16 +20,22 @@ def spelling_key(name: str) -> str:
     return VARIANTS.get(key, key) or name
 
 
+def is_clean(name: str) -> bool:
+    """Whether a spelling may be taken over: no controls, no marks of direction, no outer spaces."""
+    return name.isprintable() and name == name.strip()
+
+
 def preferred_spellings(
     counts: Mapping[str, int], tree: Iterable[str] = (), *, by_tree: bool = False
 ) -> dict[str, str]:
     """Key of each genre -> how it is to be spelled.
 
     Args:
-        counts: How many tracks have each spelling.
+        counts: How many tracks have each spelling; one that is not clean is passed over.
         tree: The genres of a tree; they decide between spellings that are equally frequent.
         by_tree: They decide before the library does; capitals are the library's, or a title's.
     """
+    counts = {name: n for name, n in counts.items() if is_clean(name)}
     in_tree = {spelling_key(name): name for name in tree}
     groups: dict[str, list[str]] = {}
     for name in counts:

@@ -65,6 +65,13 @@ def test_nothing_is_coarser_than_it_was_and_a_second_time_changes_nothing(before
     assert arrangement.genres(found, answered) == found
 
 
+def test_a_spelling_with_controls_or_spaces_is_not_taken_over():
+    counts = {"\0Rock\0": 9, "\u202ejazz": 9, " Pop ": 9, "pop": 1}
+    spellings = preferred_spellings(counts)
+    assert spellings == {"pop": "pop"}
+    assert respelled(["\0Rock\0", " Pop "], spellings) == ("\0Rock\0", "pop")
+
+
 def test_the_most_frequent_spelling_wins_and_the_tree_decides_ties_or_all():
     counts = {
         "Country": 2,
