@@ -183,8 +183,7 @@ class Classifier:
         None for a song that has few or does not let itself be sampled.
         """
         before = [] if known is None else by_place(known)
-        slices = self.manifest.slices
-        spectrogram = self.manifest.spectrogram
+        slices, spectrogram = self.manifest.slices, self.manifest.spectrogram
         assert isinstance(spectrogram, SpectrogramSpec)
         try:
             with open_in_order(path, spectrogram, slices, len(before)) as (n_available, cuts):
@@ -202,8 +201,7 @@ class Classifier:
         slices, sampling = self.manifest.slices, self.manifest.sampling or SamplingSpec()
         most = min(n_available, sampling.max_slices if until_stable else slices.max_slices)
         found: list[SongFeatures] = []
-        logits: list[Float32] = []
-        starts_s: list[NDArray[np.float64]] = []
+        logits, starts_s = list[Float32](), list[NDArray[np.float64]]()
         for one_slice in in_order:
             found.append(one_slice)
             if len(one_slice.features):
@@ -271,8 +269,7 @@ class Classifier:
         if self.manifest.network.whole_song:
             values = [np.concatenate(values)]
         # Otherwise one at a time: batches are no faster on a CPU and need more memory.
-        session = self.load()
-        outputs = [self._infer(session, part) for part in values]
+        outputs = [self._infer(self.load(), part) for part in values]
         features = np.concatenate([output[0] for output in outputs])
         starts_s = np.array([cut.start_s for cut in slices])
         return SongFeatures(

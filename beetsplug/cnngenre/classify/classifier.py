@@ -19,6 +19,7 @@ from beetsplug.cnngenre.classify.upcoming import AheadPool, Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.library import Tracks, spellings_of
 from beetsplug.cnngenre.models.bundles import find_bundle
+from beetsplug.cnngenre.rows import whole
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.fields import (
     check_target,
@@ -32,7 +33,6 @@ from beetsplug.cnngenre.tagging.fields import (
 )
 from beetsplug.cnngenre.tagging.journal import PassedOver, rounded
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, plan_tags, plan_without_audio
-from beetsplug.cnngenre.tagging.rows import whole
 from genre_model.core.errors import GenreModelError
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, make_vocabulary
 

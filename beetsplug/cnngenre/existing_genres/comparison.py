@@ -11,7 +11,7 @@ from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.existing_genres.labelled_verdicts import LabelledVerdicts
 from beetsplug.cnngenre.library import Tracks, short_name
-from beetsplug.cnngenre.tagging.rows import chosen
+from beetsplug.cnngenre.rows import chosen
 
 if TYPE_CHECKING:
     from genre_model.model.vocabulary import Vocabulary

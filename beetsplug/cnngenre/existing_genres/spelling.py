@@ -11,13 +11,13 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.trees import genre_parents
 from beetsplug.cnngenre.library import Tracks, count_genres, named, stored_genres, unedited
+from beetsplug.cnngenre.rows import chosen, genres_in, whole
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.albums import respell_album
 from beetsplug.cnngenre.tagging.apply import apply, set_respelled
 from beetsplug.cnngenre.tagging.fields import genres_of
 from beetsplug.cnngenre.tagging.journal import Journal, PassedOver, begin
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile
-from beetsplug.cnngenre.tagging.rows import chosen, genres_in, whole
 from beetsplug.cnngenre.tagging.run import Run, Step
 from genre_model.data.spelling import preferred_spellings, respelled
 

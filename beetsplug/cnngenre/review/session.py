@@ -34,13 +34,13 @@ from beetsplug.cnngenre.review.uncertain import (
     candidates,
     key_of,
 )
+from beetsplug.cnngenre.rows import chosen
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply, set_reviewed
 from beetsplug.cnngenre.tagging.fields import genres_of, note
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.outside import look
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
-from beetsplug.cnngenre.tagging.rows import chosen
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.classifier import Verdict

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from beetsplug.cnngenre.library import Tracks, flexible
+from beetsplug.cnngenre.rows import genres_in, whole
 from beetsplug.cnngenre.tagging.journal import PassedOver, rounded
-from beetsplug.cnngenre.tagging.rows import genres_in, whole
 
 
 def split_kept(items: Tracks, *, may_write: bool) -> Iterator[tuple[list[PassedOver], list[int]]]:
