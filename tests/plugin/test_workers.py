@@ -153,9 +153,9 @@ def test_a_bug_in_a_worker_is_logged_with_its_traceback(library, trouble):
 def test_a_worker_that_is_killed_takes_no_track_with_it(library, trouble):
     beet = library(**dict.fromkeys(NAMES))
     process = start(beet, "genre", variables=trouble | {"SLOW": "0.2"})
-    victim = wait_for(lambda: workers(beet, process))[0]
-    time.sleep(0.5)
-    os.kill(victim, signal.SIGKILL)
+    first = process.stdout.readline()
+    assert "->" in first
+    os.kill(workers(beet, process)[0], signal.SIGKILL)
     out, errors = process.communicate(timeout=120)
     assert (process.returncode, clean(errors)) == (0, "")
     assert f"tagged {len(NAMES)}, kept 0, unsure 0, failed 0" in out
