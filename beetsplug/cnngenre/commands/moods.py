@@ -9,11 +9,8 @@ from beets.library import Library
 
 from beetsplug.cnngenre.commands.options import (
     FLAG,
-    add_album,
-    add_pretend,
-    add_quiet,
+    add_changing,
     add_threads,
-    add_write,
     configured,
     new_command,
     usable_library,
@@ -25,15 +22,12 @@ def command(setup: Setup) -> ui.Subcommand:
     """The command with its options."""
     cnnmoods = new_command("cnnmoods", "note moods, voices and decades of tracks")
     parser = cnnmoods.parser
-    add_pretend(parser, "show what would change; change nothing")
+    add_changing(parser)
     parser.add_option(
         "--tag", dest="moods_tag", metavar="FIELD", help="also to mood, grouping or comments"
     )
     parser.add_option("--undo", **FLAG, help="remove them; tags get back what they had")
-    add_write(parser)
-    add_album(parser)
     add_threads(parser)
-    add_quiet(parser, "print the summary only")
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts))

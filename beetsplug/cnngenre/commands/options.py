@@ -107,6 +107,22 @@ def add_quiet(parser: optparse.OptionParser, help_text: str) -> None:
     parser.add_option("-q", "--quiet", **FLAG, help=help_text)
 
 
+def add_changing(parser: optparse.OptionParser) -> None:
+    """The options of commands that change tracks without a model."""
+    add_pretend(parser, "show what would change; change nothing")
+    add_write(parser)
+    add_album(parser)
+    add_quiet(parser, "print the summary only")
+
+
+def add_classifying(parser: optparse.OptionParser) -> None:
+    """The options of commands that ask a model about tracks."""
+    add_album(parser)
+    add_model(parser)
+    add_threads(parser)
+    add_quiet(parser, "no progress bar")
+
+
 def configured(opts: optparse.Values) -> dict[str, Any]:
     """The options that are keys of the configuration too."""
     return {key: value for key, value in vars(opts).items() if key in DEFAULTS}

@@ -9,11 +9,8 @@ from beets.library import Library
 
 from beetsplug.cnngenre.commands.options import (
     FLAG,
-    add_album,
-    add_model,
+    add_classifying,
     add_pretend,
-    add_quiet,
-    add_threads,
     add_write,
     configured,
     new_command,
@@ -33,10 +30,7 @@ def command(setup: Setup) -> ui.Subcommand:
     add_pretend(parser, "list the tracks in the order of the questions")
     parser.add_option("-f", "--force", **FLAG, help="ask about tracks that have genres too")
     add_write(parser)
-    add_album(parser)
-    add_model(parser)
-    add_threads(parser)
-    add_quiet(parser, "no progress bar")
+    add_classifying(parser)
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         for name in ("open", "port"):

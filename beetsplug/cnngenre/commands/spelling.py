@@ -9,10 +9,7 @@ from beets.library import Library
 
 from beetsplug.cnngenre.commands.options import (
     FLAG,
-    add_album,
-    add_pretend,
-    add_quiet,
-    add_write,
+    add_changing,
     configured,
     new_command,
     usable_library,
@@ -24,13 +21,10 @@ def command(setup: Setup) -> ui.Subcommand:
     """The command with its options."""
     cnnspelling = new_command("cnnspelling", "bring genres to the spelling that most tracks have")
     parser = cnnspelling.parser
-    add_pretend(parser, "show what would change; change nothing")
+    add_changing(parser)
     parser.add_option(
         "--tree", **FLAG, help="to the spelling of beets' genre tree, where it has the genre"
     )
-    add_write(parser)
-    add_album(parser)
-    add_quiet(parser, "print the summary only")
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts))

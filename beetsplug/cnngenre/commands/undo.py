@@ -9,10 +9,7 @@ from beets.library import Library
 
 from beetsplug.cnngenre.commands.options import (
     FLAG,
-    add_album,
-    add_pretend,
-    add_quiet,
-    add_write,
+    add_changing,
     configured,
     new_command,
     usable_library,
@@ -24,11 +21,8 @@ def command(setup: Setup) -> ui.Subcommand:
     """The command with its options."""
     cnnundo = new_command("cnnundo", "give tracks back the genres that they had before cnngenre")
     parser = cnnundo.parser
-    add_pretend(parser, "show what would change; change nothing")
+    add_changing(parser)
     parser.add_option("--reviewed", **FLAG, help="take back what was decided in a review too")
-    add_write(parser)
-    add_album(parser)
-    add_quiet(parser, "print the summary only")
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts)).with_options(reviewed=bool(opts.reviewed))

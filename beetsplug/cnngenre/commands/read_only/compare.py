@@ -9,10 +9,7 @@ from beets.library import Library
 
 from beetsplug.cnngenre.commands.options import (
     FLAG,
-    add_album,
-    add_model,
-    add_quiet,
-    add_threads,
+    add_classifying,
     configured,
     new_command,
     usable_library,
@@ -27,10 +24,7 @@ def command(setup: Setup) -> ui.Subcommand:
     )
     parser = cnncompare.parser
     parser.add_option("--all", **FLAG, help="list every track, not the surest disagreements alone")
-    add_album(parser)
-    add_model(parser)
-    add_threads(parser)
-    add_quiet(parser, "no progress bar")
+    add_classifying(parser)
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts))

@@ -8,11 +8,8 @@ from beets import ui
 from beets.library import Library
 
 from beetsplug.cnngenre.commands.options import (
-    add_album,
-    add_model,
+    add_classifying,
     add_playlist,
-    add_quiet,
-    add_threads,
     configured,
     new_command,
     playlist_of,
@@ -35,10 +32,7 @@ def command(setup: Setup) -> ui.Subcommand:
     )
     parser.add_option("-f", "--format", metavar="FORMAT", help="how beets prints each track")
     add_playlist(parser)
-    add_album(parser)
-    add_model(parser)
-    add_threads(parser)
-    add_quiet(parser, "no progress bar")
+    add_classifying(parser)
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts))
