@@ -27,6 +27,7 @@ from genre_model.core.errors import AudioError, reason
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
+    from av.audio.fifo import AudioFifo
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
@@ -70,6 +71,8 @@ class AudioFile:
         self.n_channels = n_channels
         self.deadline = DEADLINE.get() or Deadline(math.inf)
         self._fresh = True  # nothing has been read yet
+        self._queue: AudioFifo | None = None
+        self._n_queued_channels = 0
         if not MIN_SAMPLE_RATE_HZ <= self.native_rate_hz <= MAX_SAMPLE_RATE_HZ:
             raise AudioError(f"impossible sample rate {self.native_rate_hz} Hz")
 
@@ -192,26 +195,37 @@ class AudioFile:
         """Native mono samples in blocks of about ``BLOCK_S``.
 
         Frames are small, some 20 ms: what Python does with each of them costs as much as decoding
-        it, so FFmpeg puts them together.
+        it, so FFmpeg puts them together.  The queue serves all windows: a new one asks the system
+        for more and more memory while it grows, which takes half as long as decoding.
         """
-        import av
-
-        fifo, n_channels, wanted = av.AudioFifo(), 0, 0
+        queue = self._queue
+        if queue is None or queue.samples:  # left over where decoding failed
+            queue, self._n_queued_channels = self._new_queue(), 0
+        wanted = 0
         for frame in frames:
-            if frame.layout.nb_channels != n_channels:  # of which the queue takes no notice
-                yield from drained(fifo)
-                fifo, n_channels = av.AudioFifo(), frame.layout.nb_channels
-                wanted = min(int(BLOCK_S * self.native_rate_hz), BLOCK_VALUES // n_channels)
+            if frame.layout.nb_channels != self._n_queued_channels:  # the queue takes no notice
+                yield from drained(queue)
+                queue, self._n_queued_channels = self._new_queue(), frame.layout.nb_channels
             frame.pts = None  # else there must be no gaps between them
             try:
-                fifo.write(frame)
+                queue.write(frame)
             except ValueError:  # from here on samples are of another kind
-                yield from drained(fifo)
-                fifo = av.AudioFifo()
-                fifo.write(frame)
-            if fifo.samples >= wanted:
-                yield from drained(fifo)
-        yield from drained(fifo)
+                yield from drained(queue)
+                queue = self._new_queue()
+                queue.write(frame)
+            wanted = wanted or min(
+                int(BLOCK_S * self.native_rate_hz), BLOCK_VALUES // self._n_queued_channels
+            )
+            if queue.samples >= wanted:
+                yield from drained(queue)
+                wanted = 0
+        yield from drained(queue)
+
+    def _new_queue(self) -> AudioFifo:
+        import av
+
+        self._queue = av.AudioFifo()
+        return self._queue
 
     def _decode(self) -> Iterator[AudioFrame]:
         """Frames from the present position on; damaged packets are passed over."""
