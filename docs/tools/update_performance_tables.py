@@ -1,4 +1,4 @@
-"""Put the results of ``benchmarks/run.py`` into docs/performance.md, between its marks.
+"""Put the results of ``benchmarks/run.py`` into their pages, between the marks.
 
     python docs/tools/update_performance_tables.py bench
 
@@ -37,7 +37,8 @@ RED = "#d55e00"
 
 
 def main(folder: Path) -> None:
-    fill(DOCS / "performance.md", lambda name: block(folder, name))
+    for page in ("performance.md", "scaling.md"):
+        fill(DOCS / page, lambda name: block(folder, name))
     points = result(folder, "sampling").get("points")
     if points:
         (PICTURES / "slices.svg").write_text(plot(points), encoding="utf-8")
