@@ -4,7 +4,9 @@
 
 TRACKS is a folder of full-length music; the beginning of one of its tracks becomes an MP3 file of
 180 s.  In each round come ``beet ls``, ``beet cnngenre -f`` on the one track, which is in
-no cache, and extraction alone, by this process, which has the model loaded.  Half a minute.
+no cache, extraction alone, by this process, which has the model loaded, and a straight decode.  The
+limit is that and the network's operations at the peak of the core (benchmarks.limit).  Half a
+minute.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from benchmarks.limit import network_s, straight_decode
 from benchmarks.measuring import (
     difference,
     full_length,
@@ -45,13 +48,16 @@ def main() -> None:
             "beet cnngenre -f": lambda: library.beet("cnngenre", "-f", "-q"),
             "default": lambda: here(lambda: classifier.extract(song, until_stable=True)),
             "thorough": lambda: here(lambda: classifier.extract(song, thorough=True)),
+            "decode": lambda: here(lambda: straight_decode(song)),
         }
         for way in ways.values():
             way()
         costs = in_turn(ways, options.rounds)
         extracted = classifier.extract(song, until_stable=True)
+        n_available = len(classifier.extract(song, thorough=True).starts_s)
     ls, cold = costs["beet ls"], costs["beet cnngenre -f"]
     n_slices = extracted.sample.n_extracted if extracted.sample else len(extracted.features)
+    limit_s = median(costs["decode"]) + network_s(n_available)
     rows = [
         ["`beet ls`", *both(median(ls, "wall_s"), median(ls)), ""],
         ["`beet cnngenre -f`, cold", *both(median(cold, "wall_s"), median(cold)), ""],
@@ -73,6 +79,12 @@ def main() -> None:
         [
             "the same, whole song",
             *both(median(costs["thorough"], "wall_s"), median(costs["thorough"])),
+            f"{2 * limit_s:.3f}, twice the limit",
+        ],
+        [
+            "the limit of that: a straight decode, the network at the core's peak",
+            "",
+            f"{limit_s:.3f}",
             "",
         ],
     ]
