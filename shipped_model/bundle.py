@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import textwrap
 from collections import Counter
+from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +29,7 @@ from genre_model.model.bundle.store import HEAD, PROBE, Bundle, write_bundle
 from genre_model.model.classifier import Classifier
 from genre_model.model.head import Head
 from shipped_model.clips import Clips, Float32
+from shipped_model.groups import WITH_GROUPS
 from shipped_model.head import N_FOLDS, HeadSettings, Indices
 from shipped_model.settings import Settings
 
@@ -44,9 +46,12 @@ def provenance_of(
 ) -> dict[str, Any]:
     """Where the numbers come from, for the manifest and the model card."""
     return {
-        "network": "MSD_musicnn of the PyPI wheel musicnn 0.1.0, by shipped_model/convert.py",
+        "network": (
+            "MSD_musicnn of the PyPI wheel musicnn 0.1.0, by shipped_model/convert.py; tag groups by "
+            "shipped_model/distillation/add_groups.py"
+        ),
         "tags": settings.tags,
-        "fit": {"ridge": chosen.ridge, "balance": chosen.balance, "folds": N_FOLDS},
+        "fit": {**asdict(chosen), "folds": N_FOLDS},
         "data": dict(Counter(clips.labels[index] for index in fit)),
         "n_tracks": len(fit),
         "n_artists": len({clips.artists[index] for index in fit}),
@@ -91,11 +96,11 @@ def write_shipped(
     """
     weights = npz(weights=head.weights, bias=head.bias)
     slices = probe_slices()
-    embedding = onnxruntime.InferenceSession(network).run(["embedding"], {"log_mel": slices})[0]
+    features = onnxruntime.InferenceSession(network).run([WITH_GROUPS], {"log_mel": slices})[0]
     contents = {
         "network.onnx": network,
         HEAD: weights,
-        PROBE: npz(slices=slices, logits=head.logits(embedding)),
+        PROBE: npz(slices=slices, logits=head.logits(features)),
         LICENCE: licence,
         MODEL_CARD: model_card(provenance, report).encode(),
     }
@@ -117,7 +122,7 @@ def manifest_of(
         genres=genres,
         spectrogram=SpectrogramSpec(),
         slices=SliceSpec(),
-        network=NetworkSpec(tags="tags", tag_names=tuple(settings.msd_tags)),
+        network=NetworkSpec(features=WITH_GROUPS, tags="tags", tag_names=tuple(settings.msd_tags)),
         aggregation=spec,
         context=ContextSpec(CONTEXT_WEIGHT, 1.0, spec.threshold),
         sampling=SamplingSpec(),
@@ -125,9 +130,9 @@ def manifest_of(
         presets={"default": genres, "paper": tuple(settings.presets["paper"])},
         description=(
             "MSD_musicnn, a small CNN trained on the Million Song Dataset's tags, with a linear head "
-            f"for {len(genres)} genres on its 200-d embedding."
+            f"for {len(genres)} genres on its embedding and on tag groups that larger networks taught."
         ),
-        licence=f"Network: ISC, Music Technology Group, UPF 2019 ({LICENCE}). Head: MIT.",
+        licence=f"Network: ISC, Music Technology Group, UPF 2019 ({LICENCE}). Layer and head: MIT.",
         created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         package_version=version("beets-cnngenre"),
         provenance=provenance,

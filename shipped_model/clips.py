@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from genre_model.core.specs import SliceSpec, SpectrogramSpec
 from genre_model.features.slices import read_slices
+from shipped_model.groups import WITH_GROUPS
 from shipped_model.settings import Settings, vocabulary_of
 
 Bools = NDArray[np.bool_]
@@ -29,7 +30,7 @@ class Clips:
     Attributes:
         genres: The model's.
         tree: (n_genres, n_genres): 1 where a genre counts for itself or for its ancestor.
-        features: For each clip the embeddings of its slices, (n_slices, 200).
+        features: For each clip the features of its slices, (n_slices, n_features).
         candidates: (n_clips, n_genres): what the label, or the style, leaves open.
         strict: As ``candidates``, of the folder's genre alone.
         labels: ``set/genre``.
@@ -52,7 +53,7 @@ class Clips:
 
     @property
     def means(self) -> Floats:
-        """(n_clips, 200): the mean embedding of each clip."""
+        """(n_clips, n_features): the mean features of each clip."""
         return np.array([slices.mean(axis=0) for slices in self.features], dtype=np.float64)
 
     @property
@@ -68,7 +69,7 @@ def read_rows(music: Path) -> Rows:
 
 
 def read_features(music: Path, rows: Rows, network: Path, cache: Path | None) -> list[Float32]:
-    """Each clip's embeddings, (n_slices, 200); kept in ``cache`` (.npz) if that is named."""
+    """Each clip's features, (n_slices, n_features); kept in ``cache`` (.npz) if that is named."""
     if cache and cache.exists():
         with np.load(cache) as stored:
             return np.split(stored["features"], stored["ends"][:-1])
@@ -76,7 +77,7 @@ def read_features(music: Path, rows: Rows, network: Path, cache: Path | None) ->
     features = []
     for row in rows:
         slices = read_slices(music / row["path"], SpectrogramSpec(), SliceSpec())
-        outputs = [session.run(["embedding"], {"log_mel": s.values[None]})[0] for s in slices]
+        outputs = [session.run([WITH_GROUPS], {"log_mel": s.values[None]})[0] for s in slices]
         features.append(np.concatenate(outputs))
     if cache:
         ends = np.cumsum([len(piece) for piece in features])

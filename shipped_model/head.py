@@ -18,9 +18,11 @@ from onnx import numpy_helper
 from genre_model.model.head import Head
 from genre_model.training.head.fit import fit_head
 from shipped_model.clips import Clips, Float32, Floats
+from shipped_model.groups import GROUPS, group_genres
 from shipped_model.settings import Settings
 
 N_FOLDS = 5
+SMALLEST_DEVIATION = 1e-6  # some features are the same in all clips
 
 Indices = NDArray[np.intp]
 
@@ -32,33 +34,41 @@ class HeadSettings:
     Attributes:
         ridge: Strength of the pull to the prior.
         balance: A label with n clips counts ``n ** -balance`` a clip.
+        group_weight: How far a standardised tag group raises its own genre in the prior.
     """
 
     ridge: float
     balance: float
+    group_weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prior:
-    """The network's last layer for each genre: weights, and in the last row biases.
+    """What the network says of each genre: weights of its features, and in the last row biases.
 
     Attributes:
-        all_tags: (n_features + 1, n_genres), the mean over a genre's tags.
+        all_tags: (n_features + 1, n_genres), the mean over a genre's tags in its last layer.
         leading_tag: (n_features + 1, n_genres), the first of a genre's tags.
+        groups: (n_features + 1, n_genres), 1 where a feature is a tag group of the genre or of its
+            parent, over the number of such groups.
     """
 
     all_tags: Floats
     leading_tag: Floats
+    groups: Floats
 
     def without(self, column: int) -> Prior:
         """The prior of the other genres."""
-        return Prior(np.delete(self.all_tags, column, 1), np.delete(self.leading_tag, column, 1))
+        parts = (self.all_tags, self.leading_tag, self.groups)
+        return Prior(*(np.delete(part, column, 1) for part in parts))
 
 
 def tag_prior(network: Path, settings: Settings) -> Prior:
     """Read what the network's last layer says of the genres' tags; 0 for a genre without tags."""
     tensors = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(network)).graph.initializer}
     layer = np.concatenate([tensors["tags_kernel"], tensors["tags_bias"][None]]).astype(np.float64)
+    of_groups = group_genres(len(tensors[f"{GROUPS}_bias"]) if f"{GROUPS}_bias" in tensors else 0)
+    layer = np.insert(layer, [len(layer) - 1] * len(of_groups), 0, axis=0)
     none = np.zeros(len(layer))
 
     def column(tags: list[str]) -> Floats:
@@ -69,7 +79,22 @@ def tag_prior(network: Path, settings: Settings) -> Prior:
     return Prior(
         np.stack([column(tags) for tags in of_genres], axis=1),
         np.stack([column(tags[:1]) for tags in of_genres], axis=1),
+        group_columns(of_groups, settings, len(layer)),
     )
+
+
+def group_columns(of_groups: list[str], settings: Settings, n_rows: int) -> Floats:
+    """(n_rows, n_genres): the share of each group in its genre and that genre's kinds.
+
+    The groups are the last features; the last row of all has the biases.
+    """
+    columns = np.zeros((n_rows, len(settings.genres)))
+    first = n_rows - 1 - len(of_groups)
+    for place, genre in enumerate(settings.genres):
+        root = settings.parents.get(genre, genre)
+        own = [first + index for index, name in enumerate(of_groups) if name == root]
+        columns[own, place] = 1 / max(len(own), 1)
+    return columns
 
 
 def fit_on(clips: Clips, tracks: Indices, prior: Prior, settings: HeadSettings) -> Head:
@@ -80,12 +105,15 @@ def fit_on(clips: Clips, tracks: Indices, prior: Prior, settings: HeadSettings) 
     counts = Counter(clips.labels[index] for index in tracks)
     weights = np.array([counts[clips.labels[index]] ** -settings.balance for index in tracks])
     member = clips.families
+    deviation = np.maximum(clips.means[tracks].std(axis=0), SMALLEST_DEVIATION)
+    groups = settings.group_weight * prior.groups[:-1] / deviation[:, None]
+    tags = prior.all_tags[:-1]
     family = fit_head(
         clips.means[tracks],
         clips.candidates[tracks] @ member > 0,
         weights,
         settings.ridge,
-        (prior.all_tags @ member / member.sum(axis=0))[:-1],
+        (tags + groups) @ member / member.sum(axis=0),
     )
     lead = prior.leading_tag - (prior.leading_tag @ member / member.sum(axis=0)) @ member.T
     kinds = clips.means[tracks] @ lead[:-1] + lead[-1]
@@ -96,10 +124,12 @@ def fit_on(clips: Clips, tracks: Indices, prior: Prior, settings: HeadSettings) 
     )
 
 
-def out_of_fold(clips: Clips, tracks: Indices, prior: Prior, settings: HeadSettings) -> Float32:
+def out_of_fold(
+    clips: Clips, tracks: Indices, prior: Prior, settings: HeadSettings, seed: int = 0
+) -> Float32:
     """Logits of each clip, (n_tracks, n_genres), by a head that was not fitted on its artist."""
     artists = np.array(clips.artists)[tracks]
-    names = np.random.default_rng(0).permutation(np.unique(artists))
+    names = np.random.default_rng(seed).permutation(np.unique(artists))
     logits = np.zeros((len(tracks), clips.candidates.shape[1]), np.float32)
     for part in np.array_split(names, N_FOLDS):
         fold = np.isin(artists, part)

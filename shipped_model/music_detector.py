@@ -6,22 +6,23 @@
         --speech klettres-data --speech hedgewars-data \
         --test freedroidrpg-data --test supertux-data
 
-The detector is a logistic regression on the mean embedding of a file: the labelled clips of MUSIC
-against noise, tones and clicks that are made here, and speech.  Files whose path has "music" in it
-are left out of the folders of speech and tests.  The table says how often the model answers other
-sound without and with the detector.
+The detector is a logistic regression on the mean embedding of a file and its spread over the
+slices: the labelled clips of MUSIC against noise, tones and clicks (``other_sound.py``), and
+speech.  Files whose path has "music" in it are left out of the folders of speech and tests.  The
+table says how often the model answers other sound without and with the detector; what is made by
+formula there is of kinds that the detector was not fitted on.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import random
 import shutil
 import tempfile
-import wave
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,20 +37,25 @@ from genre_model.model.aggregation import aggregate
 from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.store import HEAD, Bundle, load_bundle, write_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
-from genre_model.model.music_detector import MusicDetector
+from genre_model.model.music_detector import MusicDetector, log_spread
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
+from shipped_model.other_sound import fitted_sounds, unknown_sounds
 
+Bools = NDArray[np.bool_]
+Float32 = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
-RATE_HZ = 16_000
-N_NOISES, NOISE_S = 150, 12.0
+N_SOUNDS, N_UNKNOWN = 600, 100
 MAX_FILES = 120  # of a folder, drawn at random
-C = 0.01  # the inverse strength of the ridge; 0.003 and 0.1 give much the same
-# A music library has more music than other sound: of these odds the first by which at most so many
-# of the labelled clips that are answered are lost, out of fold.
-PRIOR_ODDS = (1, 2, 4, 8)
+STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)  # C, the inverse of the ridge
+N_LONG_SPEECH, FEWEST_PIECES, MOST_PIECES = 60, 3, 12
+SHORT_SLICES = (2, 5)  # a short piece of music has 2 to 4 slices
+# A music library has far more music than other sound: of these odds the first by which at most so
+# many of the labelled clips that are answered are lost, out of fold.
+PRIOR_ODDS = (8, 16, 32)
 MAX_LOST = 1 / 200
 N_FOLDS = 5
+MARK = "-m"
 SUFFIXES = {".ogg", ".oga", ".opus", ".mp3", ".wav", ".flac"}
 
 
@@ -66,17 +72,19 @@ def main() -> None:
     with (options.music / "manifest.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     clips = extract_all(classifier, [options.music / row["path"] for row in rows])
-    other = extract_all(classifier, [p for folder in options.speech for p in other_sound(folder)])
+    speech = extract_all(classifier, [p for folder in options.speech for p in other_sound(folder)])
     with tempfile.TemporaryDirectory() as folder:
-        other += extract_all(classifier, list(write_noises(Path(folder))))
-    x = np.array([mean_embedding(song) for song in other + clips])
-    is_music = np.repeat([False, True], [len(other), len(clips)])
-    artists = [f"other {n}" for n in range(len(other))] + [row["artist"] for row in rows]
-    log_odds = out_of_fold(x, is_music, artists)[is_music]
+        made = extract_all(classifier, list(fitted_sounds(Path(folder), N_SOUNDS)))
+        unknown = extract_all(classifier, list(unknown_sounds(Path(folder), N_UNKNOWN)))
+
+    examples = gather(clips, [row["artist"] for row in rows], speech, made)
+    strength, log_odds = choose_strength(examples)
     answered = np.array([answers(classifier, song) for song in clips])
-    prior = choose_prior(log_odds, answered)
-    detector = fit(x, is_music, prior)
-    print_table(classifier, detector, options.test)
+    prior = choose_prior(log_odds[examples.is_whole_clip], answered)
+    detector = fit(examples, strength, prior)
+
+    tests = {folder.name: extract_all(classifier, other_sound(folder)) for folder in options.test}
+    print_table(classifier, detector, tests | {"made, of other kinds": unknown})
     replace_head(bundle, detector)
 
 
@@ -100,97 +108,109 @@ def extract_all(classifier: Classifier, paths: list[Path]) -> list[SongFeatures]
     return found
 
 
-def mean_embedding(song: SongFeatures) -> Floats:
-    """(n_features,)."""
-    mean: Floats = song.features.mean(axis=0, dtype=np.float64)
-    return mean
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """What the detector is fitted on, one row each.
+
+    Attributes:
+        means: (n, n_features), the mean embedding.
+        spreads: (n, n_features), the log-spread over the slices; that of music for one slice.
+        is_music: (n,).
+        is_whole_clip: (n,), for a labelled clip that is not cut short.
+        artists: Rows of one artist are never in two folds.
+    """
+
+    means: Floats
+    spreads: Floats
+    is_music: Bools
+    is_whole_clip: Bools
+    artists: list[str]
+
+    @property
+    def typical_spread(self) -> Floats:
+        """(n_features,), the median over the labelled clips."""
+        typical: Floats = np.median(self.spreads[self.is_whole_clip], axis=0)
+        return typical
+
+    @property
+    def x(self) -> Floats:
+        """(n, 2 * n_features)."""
+        return np.concatenate([self.means, self.spreads], axis=1)
 
 
-def write_noises(folder: Path) -> Iterator[Path]:
-    """Files with noise of every colour and band, hum, tones, sweeps and clicks."""
+def gather(
+    clips: Sequence[SongFeatures],
+    artists: Sequence[str],
+    speech: Sequence[SongFeatures],
+    made: Sequence[SongFeatures],
+) -> Examples:
+    """All rows: clips, clips cut short, speech, speech joined to longer files, and made sound."""
     rng = np.random.default_rng(0)
-    for number in range(N_NOISES):
-        samples = KINDS[number % len(KINDS)](rng)
-        samples *= 10 ** rng.uniform(-2.5, -0.05) / np.abs(samples).max()
-        path = folder / f"{number}.wav"
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(RATE_HZ)
-            file.writeframes((samples * 32767).astype("<i2").tobytes())
-        yield path
-
-
-def times_s() -> Floats:
-    """(n_samples,)."""
-    return np.arange(int(NOISE_S * RATE_HZ)) / RATE_HZ
-
-
-def coloured(rng: np.random.Generator) -> Floats:
-    """Noise with a power spectrum of f^-a, a from 0 (white) to 2.5 (deeper than brown)."""
-    spectrum = np.fft.rfft(rng.standard_normal(len(times_s())))
-    frequencies = np.maximum(np.arange(len(spectrum)), 1)
-    return np.fft.irfft(spectrum / frequencies ** (rng.uniform(0, 2.5) / 2), len(times_s()))
-
-
-def swelling(rng: np.random.Generator) -> Floats:
-    """Coloured noise that comes and goes, as wind and waves do."""
-    knots = np.abs(rng.standard_normal(24))
-    return coloured(rng) * (0.2 + np.interp(times_s(), np.linspace(0, NOISE_S, 24), knots))
-
-
-def banded(rng: np.random.Generator) -> Floats:
-    """Coloured noise of one band of frequencies."""
-    spectrum = np.fft.rfft(coloured(rng))
-    low, high = sorted(rng.integers(0, len(spectrum) - 100, 2))
-    spectrum[:low] = spectrum[high + 100 :] = 0
-    return np.fft.irfft(spectrum, len(times_s()))
-
-
-def hum(rng: np.random.Generator) -> Floats:
-    """Mains hum with its harmonics, in a little noise."""
-    mains_hz = rng.choice([50, 60])
-    tones = [np.sin(2 * np.pi * mains_hz * k * times_s()) / k for k in range(1, 9)]
-    total: Floats = np.sum(tones, axis=0) + 0.02 * rng.standard_normal(len(times_s()))
-    return total
-
-
-def sweep(rng: np.random.Generator) -> Floats:
-    """A sine tone that goes from one frequency to another; half of them stay where they are."""
-    first, last = 10 ** rng.uniform(1.7, 3.8, 2)
-    hz = np.linspace(first, last if rng.random() < 0.5 else first, len(times_s()))
-    tone: Floats = np.sin(2 * np.pi * np.cumsum(hz) / RATE_HZ)
-    return tone
-
-
-def clicks(rng: np.random.Generator) -> Floats:
-    """Clicks at random times, one or so to a hundred a second."""
-    samples: Floats = rng.standard_normal(len(times_s()))
-    samples *= rng.random(len(samples)) < 10 ** rng.uniform(-4.5, -2.5)
-    samples[0] = 1.0
-    return samples
-
-
-KINDS = (coloured, coloured, swelling, banded, hum, sweep, clicks)
-
-
-def pipeline() -> Pipeline:
-    """Standardised features, music and other sound with the same weight."""
-    return make_pipeline(
-        StandardScaler(), LogisticRegression(C=C, class_weight="balanced", max_iter=2000)
+    music = [song.features for song in clips]
+    short = [cut_short(rng, features) for features in music]
+    spoken = [song.features for song in speech]
+    other = [*spoken, *long_speech(rng, spoken), *(song.features for song in made)]
+    typical = np.median([log_spread(features) for features in music], axis=0)
+    rows = [*music, *short, *other]
+    n_other = len(other)
+    return Examples(
+        np.array([features.mean(axis=0, dtype=np.float64) for features in rows]),
+        np.array([log_spread(row) if len(row) > 1 else typical for row in rows], np.float64),
+        np.repeat([True, False], [2 * len(music), n_other]),
+        np.repeat([True, False], [len(music), len(short) + n_other]),
+        [*artists, *artists, *(f"other {number}" for number in range(n_other))],
     )
 
 
-def out_of_fold(x: Floats, is_music: NDArray[np.bool_], artists: list[str]) -> Floats:
-    """The log-odds of music of each file, by a detector that did not see its artist."""
-    folds = GroupKFold(N_FOLDS)
+def cut_short(rng: np.random.Generator, features: Float32) -> Float32:
+    """Some slices of a clip in a row, as of a jingle."""
+    n_slices = int(rng.integers(*SHORT_SLICES))
+    start = int(rng.integers(0, max(1, len(features) - n_slices + 1)))
+    return features[start : start + n_slices]
+
+
+def long_speech(rng: np.random.Generator, spoken: Sequence[Float32]) -> list[Float32]:
+    """Recordings of some words joined, as an audiobook is."""
+    return [
+        np.concatenate([spoken[i] for i in rng.choice(len(spoken), n_pieces, replace=False)])
+        for n_pieces in rng.integers(FEWEST_PIECES, MOST_PIECES, N_LONG_SPEECH)
+    ]
+
+
+def pipeline(strength: float) -> Pipeline:
+    """Standardised features, music and other sound with the same weight."""
+    return make_pipeline(
+        StandardScaler(), LogisticRegression(C=strength, class_weight="balanced", max_iter=3000)
+    )
+
+
+def choose_strength(examples: Examples) -> tuple[float, Floats]:
+    """The strength with the least log-loss out of fold, and the log-odds of each row there."""
+    results = []
+    for strength in STRENGTHS:
+        log_odds = out_of_fold(examples, strength)
+        losses = np.logaddexp(0, np.where(examples.is_music, -log_odds, log_odds))
+        loss = (losses[examples.is_music].mean() + losses[~examples.is_music].mean()) / 2
+        print(f"strength {strength}: log-loss {loss:.4f}")
+        results.append((float(loss), strength, log_odds))
+    _, strength, log_odds = min(results, key=lambda result: result[0])
+    return strength, log_odds
+
+
+def out_of_fold(examples: Examples, strength: float) -> Floats:
+    """The log-odds of music of each row, by a detector that did not see its artist."""
     found: Floats = cross_val_predict(
-        pipeline(), x, is_music, groups=artists, cv=folds, method="decision_function"
+        pipeline(strength),
+        examples.x,
+        examples.is_music,
+        groups=examples.artists,
+        cv=GroupKFold(N_FOLDS),
+        method="decision_function",
     )
     return found
 
 
-def choose_prior(log_odds: Floats, answered: NDArray[np.bool_]) -> float:
+def choose_prior(log_odds: Floats, answered: Bools) -> float:
     """The first of ``PRIOR_ODDS`` that loses few enough of the answered clips, as log-odds."""
     for odds in PRIOR_ODDS:
         prior = float(np.log(odds))
@@ -203,23 +223,26 @@ def choose_prior(log_odds: Floats, answered: NDArray[np.bool_]) -> float:
     raise SystemExit("no odds lose few enough of the labelled clips")
 
 
-def fit(x: Floats, is_music: NDArray[np.bool_], prior: float) -> MusicDetector:
-    """The detector of all files, with the standardisation folded into its weights."""
-    fitted = pipeline().fit(x, is_music)
+def fit(examples: Examples, strength: float, prior: float) -> MusicDetector:
+    """The detector of all rows, with the standardisation folded into its weights."""
+    fitted = pipeline(strength).fit(examples.x, examples.is_music)
     scaler, regression = fitted[0], fitted[1]
     weights = regression.coef_[0] / scaler.scale_
     bias = regression.intercept_[0] - weights @ scaler.mean_ + prior
-    return MusicDetector(weights.astype(np.float32), float(np.float32(bias)))
+    mean, spread = np.split(weights.astype(np.float32), 2)
+    typical = examples.typical_spread.astype(np.float32)
+    return MusicDetector(mean, spread, typical, float(np.float32(bias)))
 
 
-def print_table(classifier: Classifier, detector: MusicDetector, folders: list[Path]) -> None:
+def print_table(
+    classifier: Classifier, detector: MusicDetector, tests: dict[str, list[SongFeatures]]
+) -> None:
     """How often other sound is answered, without and with the detector."""
     print("\n| other sound | files | answered without | with the detector |\n|---|---|---|---|")
-    for folder in folders:
-        songs = extract_all(classifier, other_sound(folder))
+    for name, songs in tests.items():
         before = np.array([answers(classifier, song) for song in songs])
         after = before & [detector.share(song.features) == 1.0 for song in songs]
-        print(f"| {folder.name} | {len(songs)} | {before.mean():.2f} | {after.mean():.2f} |")
+        print(f"| {name} | {len(songs)} | {before.mean():.2f} | {after.mean():.2f} |")
 
 
 def answers(classifier: Classifier, song: SongFeatures) -> bool:
@@ -236,26 +259,22 @@ def answers(classifier: Classifier, song: SongFeatures) -> bool:
 def replace_head(bundle: Bundle, detector: MusicDetector) -> None:
     """Write the bundle again with the detector beside its head."""
     manifest, folder = bundle.manifest, bundle.directory
-    arrays = bundle.arrays(HEAD)
-    arrays |= {
-        "music_weights": detector.weights,
-        "music_bias": np.array([detector.bias], np.float32),
-    }
-    contents = {name: bundle.read(name) for name in manifest.files} | {HEAD: npz(**arrays)}
+    head = npz(**(bundle.arrays(HEAD) | detector.arrays()))
+    contents = {name: bundle.read(name) for name in manifest.files} | {HEAD: head}
+    bundle_id = marked_id(manifest.bundle_id, head)
     with tempfile.TemporaryDirectory() as place:
         written = write_bundle(
-            Path(place) / "bundle",
-            replace(manifest, bundle_id=f"{base_id(manifest.bundle_id)}-m"),
-            contents,
+            Path(place) / "bundle", replace(manifest, bundle_id=bundle_id), contents
         )
         for path in written.directory.iterdir():
             shutil.copyfile(path, folder / path.name)
     Classifier(load_bundle(folder))
 
 
-def base_id(bundle_id: str) -> str:
-    """The id without the mark of the detector: the stored answers of a model go by its id."""
-    return bundle_id.removesuffix("-m")
+def marked_id(bundle_id: str, head: bytes) -> str:
+    """The id with a mark of the head's file: the stored answers of a model go by its id."""
+    base, _, _ = bundle_id.partition(MARK)
+    return f"{base}{MARK}{hashlib.sha256(head).hexdigest()[:4]}"
 
 
 if __name__ == "__main__":

@@ -68,7 +68,8 @@ def introduction(
     return [
         f"Fitted on {len(fit)} clips of {n_fit} artists, measured on {len(kept_out)} clips of "
         f"{n_kept_out} other artists. Intervals: 95 %, artists resampled. "
-        f"Ridge {chosen.ridge}, balance {chosen.balance}, inverse temperature "
+        f"Ridge {chosen.ridge}, balance {chosen.balance}, weight of the tag groups "
+        f"{chosen.group_weight}, inverse temperature "
         f"{spec.inverse_temperature} and the logit of something else, {spec.other_logit}, were "
         "chosen by folds inside the fitted half.",
         "",

@@ -153,9 +153,8 @@ def probabilities_of_unseen(clips: Clips, network: Path) -> Floats:
 def logits_of_unseen(clips: Clips, network: Path) -> NDArray[np.float32]:
     """(n_clips, n_genres) by a head that was fitted on the other half of the artists."""
     manifest = load_bundle(SHIPPED).manifest
-    chosen = HeadSettings(
-        manifest.provenance["fit"]["ridge"], manifest.provenance["fit"]["balance"]
-    )
+    fitted = manifest.provenance["fit"]
+    chosen = HeadSettings(fitted["ridge"], fitted["balance"], fitted["group_weight"])
     half, prior = fitted_half(clips), tag_prior(network, read_settings())
     found = np.zeros((len(clips.labels), len(clips.genres)), np.float32)
     for fit in (half, ~half):

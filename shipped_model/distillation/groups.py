@@ -6,16 +6,14 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from shipped_model.groups import group_classes
 from shipped_model.settings import Settings
 
 Float64 = NDArray[np.float64]
 Groups = Mapping[str, Sequence[int]]  # genre to the places of its tags
-
-GROUPS_FILE = Path(__file__).with_name("groups.yaml")
 
 
 def class_names(file: Path) -> list[str]:
@@ -30,8 +28,7 @@ def audioset_groups(names: Sequence[str]) -> Groups:
     Raises:
         ValueError: It has no class of some genre.
     """
-    classes = msgspec.yaml.decode(GROUPS_FILE.read_bytes(), type=dict[str, list[str]])
-    return placed(classes, names)
+    return placed(group_classes(), names)
 
 
 def tag_groups(settings: Settings) -> Groups:

@@ -62,16 +62,19 @@ class Variant:
     prior: float = 0.0
 
 
-BOTH = ("mn04 groups", "yamnet groups")
-RIDGES = (0.3, 0.1, 0.03, 0.01)
+MN04, YAMNET = ("mn04 groups",), ("yamnet groups",)
+RIDGES = (0.3, 0.1)
 VARIANTS = [
-    *(Variant(ridge) for ridge in RIDGES),
-    *(
-        Variant(ridge, groups, source, prior)
-        for source in ("both", "true")
-        for groups in (BOTH[:1], BOTH)
-        for ridge, prior in ((0.3, 0.0), (0.3, 1.0), (0.1, 1.0), (0.03, 0.0), (0.03, 1.0))
-    ),
+    variant
+    for ridge in RIDGES
+    for variant in (
+        Variant(ridge),
+        *(
+            Variant(ridge, groups, source, prior)
+            for source in ("both", "true")
+            for groups, prior in ((MN04, 1.0), (YAMNET, 1.0), (MN04 + YAMNET, 0.5))
+        ),
+    )
 ]
 
 
@@ -148,8 +151,11 @@ class Study:
             own = variant.prior * np.stack(
                 [clips.tree[:, clips.genres.index(genre)] for genre in self.names]
             )
+            none = np.zeros_like(own)
             prior = Prior(
-                with_rows(prior.all_tags, own), with_rows(prior.leading_tag, np.zeros_like(own))
+                with_rows(prior.all_tags, own),
+                with_rows(prior.leading_tag, none),
+                with_rows(prior.groups, none),
             )
         return clips, prior
 
@@ -160,15 +166,15 @@ def with_rows(layer: Float64, rows: Float64) -> Float64:
 
 
 def table(clips: Clips, right: partial[Float64]) -> Iterator[str]:
-    """Songs right by variant, and the gain over the best head without groups."""
-    shares = {variant: right(variant) for variant in VARIANTS}
-    base = shares[max((v for v in VARIANTS if not v.groups), key=lambda v: shares[v].mean())]
+    """Songs right by variant, and the gain over the head of the same ridge without groups."""
     sets = sorted(set(clips.sets))
     columns = one_hot(clips.labels)
     yield "| ridge | groups | by | prior | " + " | ".join(sets) + " | gain, all | balanced |"
     yield "|---|---|---|---|" + "---|" * (len(sets) + 2)
-    for variant, share in shares.items():
-        change = share - base
+    plain: dict[float, Float64] = {}
+    for variant in VARIANTS:
+        share = right(variant)
+        change = share - plain.setdefault(variant.ridge, share)
         songs = ratio_interval(change, np.ones(len(change)), clips.artists)
         balanced = ratio_interval(change[:, None] * columns, columns, clips.artists)
         cells = [str(variant.ridge), ", ".join(variant.groups), variant.source, str(variant.prior)]

@@ -10,7 +10,7 @@ from genre_model.model.aggregation import aggregate
 from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.store import HEAD, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures, load_classifier
-from genre_model.model.music_detector import MusicDetector
+from genre_model.model.music_detector import BIAS, MEAN, SPREAD, TYPICAL, MusicDetector
 from genre_model.model.vocabulary import make_vocabulary
 
 
@@ -23,16 +23,30 @@ def with_detector(directory, weights, bias):
     """A tiny bundle whose head's file has arrays of a detector beside it."""
     write_tiny_bundle(directory)
     arrays = load_bundle(directory).arrays(HEAD)
-    replace_file(directory, HEAD, npz(**arrays, music_weights=weights, music_bias=bias))
+    detector = {
+        MEAN: weights,
+        SPREAD: np.zeros(3, np.float32),
+        TYPICAL: np.zeros(3, np.float32),
+        BIAS: bias,
+    }
+    replace_file(directory, HEAD, npz(**arrays, **detector))
     return directory
 
 
-def test_the_probability_is_of_the_mean_of_the_slices():
-    detector = MusicDetector(np.array([1.0, -1.0], np.float32), 0.5)
+def test_the_probability_is_of_the_mean_and_the_spread_of_the_slices():
+    zeros = np.zeros(2, np.float32)
+    detector = MusicDetector(np.array([1.0, -1.0], np.float32), zeros, zeros, 0.5)
     found = detector.probability(np.array([[1, 0], [0, 3]], np.float32))
     assert found == pytest.approx(1 / (1 + np.exp(0.5)))
     assert detector.share(np.array([[1, 0]], np.float32)) == 1.0
     assert detector.share(np.array([[0, 3]], np.float32)) == pytest.approx(1 / (1 + np.exp(2.5)))
+
+    spread, typical = np.array([1.0, 0.0], np.float32), np.array([-2.0, 9.0], np.float32)
+    detector = MusicDetector(zeros, spread, typical, 0.0)
+    steady, lively = np.ones((4, 2), np.float32), np.array([[0, 1], [8, 1]], np.float32)
+    assert detector.probability(steady) == pytest.approx(0.03 / 1.03)
+    assert detector.probability(lively) == pytest.approx(4.03 / 5.03)
+    assert detector.probability(steady[:1]) == pytest.approx(1 / (1 + np.exp(2)))
 
 
 def test_music_keeps_its_probabilities_and_other_sound_loses_them(tmp_path):
@@ -64,7 +78,7 @@ def test_a_detector_that_does_not_fit_is_refused(tmp_path, weights, bias):
 def test_half_a_detector_is_refused(tmp_path):
     directory = write_tiny_bundle(tmp_path / "b")
     arrays = load_bundle(directory).arrays(HEAD)
-    replace_file(directory, HEAD, npz(**arrays, music_bias=np.float32([0.0])))
+    replace_file(directory, HEAD, npz(**arrays, **{BIAS: np.float32([0.0])}))
     with pytest.raises(BundleError, match="detector of music"):
         Classifier(load_bundle(directory))
 
@@ -72,10 +86,10 @@ def test_half_a_detector_is_refused(tmp_path):
 def test_the_shipped_model_scales_the_genres_of_noise_only():
     model = load_classifier()
     rng = np.random.default_rng(0)
-    embedding = rng.normal(0, 0.5, (4, 200)).astype(np.float32)
     weights = model.bundle.music_detector().weights
+    around = rng.normal(0, 0.5, (4, len(weights))).astype(np.float32)
     direction = weights / np.linalg.norm(weights)
-    music, noise = embedding + 20 * direction, embedding - 20 * direction
+    music, noise = around + 20 * direction, around - 20 * direction
     for features, answered in ((music, True), (noise, False)):
         starts = np.arange(4.0)
         found = model.probabilities(SongFeatures(features, starts, np.zeros((4, 0), np.float32)))

@@ -4,14 +4,16 @@ import numpy as np
 from audio_files import song, write_audio
 from conftest import only_import
 from plugin_files import tag
-from test_moods import RATE, beats
+
+from demo.make_music import RATE, club
 
 
 def test_tracks_that_sound_alike(beet, tmp_path):
     beet.config["cnngenre"] = {"threads": 2}
     noise = 0.1 * np.random.default_rng(0).standard_normal((4 * RATE, 1))
-    sounds = {"beat": beats(), "beat again": beats() * 0.9 + 0.001 * noise}
-    sounds |= {"song": song(4, RATE, 1, 0), "song again": song(4, RATE, 1, 1), "noise": noise}
+    beat = club().T[: 4 * RATE]
+    sounds = {"beat": beat, "beat again": beat * 0.9 + 0.001 * noise}
+    sounds |= {"song": song(4, RATE, 2, 0), "song again": song(4, RATE, 2, 1), "noise": noise}
     folder = tmp_path / "music"
     folder.mkdir()
     for title, sound in sounds.items():

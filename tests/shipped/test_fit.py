@@ -20,6 +20,7 @@ from shipped_model import choice, head, report
 from shipped_model.choice import choose_head_settings, confidence_loss
 from shipped_model.clips import fitted_half, label_clips, without_features
 from shipped_model.fit import main
+from shipped_model.groups import group_classes, group_genres
 from shipped_model.head import HeadSettings, Prior, fit_on, leave_out, out_of_fold, tag_prior
 from shipped_model.scoring import is_right
 from shipped_model.settings import read_settings, vocabulary_of
@@ -107,12 +108,26 @@ def test_the_prior_is_the_network_layer_of_the_tags():
     kernel = numpy_helper.to_array(tensors["tags_kernel"])
     genres, tags = list(SETTINGS.genres), SETTINGS.msd_tags
     jazz = prior.all_tags[:, genres.index("Jazz")]
-    np.testing.assert_array_equal(jazz[:-1], kernel[:, tags.index("jazz")])
+    np.testing.assert_array_equal(jazz[:200], kernel[:, tags.index("jazz")])
+    assert not jazz[200:-1].any()
     metal = genres.index("Metal")
     both = (kernel[:, tags.index("metal")] + kernel[:, tags.index("heavy metal")]) / 2
-    np.testing.assert_allclose(prior.all_tags[:-1, metal], both, rtol=1e-6)
-    np.testing.assert_array_equal(prior.leading_tag[:-1, metal], kernel[:, tags.index("metal")])
+    np.testing.assert_allclose(prior.all_tags[:200, metal], both, rtol=1e-6)
+    np.testing.assert_array_equal(prior.leading_tag[:200, metal], kernel[:, tags.index("metal")])
     assert not prior.all_tags[:, genres.index("Reggae")].any()
+
+
+def test_the_prior_has_a_genres_own_tag_groups():
+    prior, genres = tag_prior(NETWORK, SETTINGS), list(SETTINGS.genres)
+    of_teacher = list(group_classes())
+    for genre in ("Reggae", "Rock"):
+        rows = np.flatnonzero(prior.groups[:, genres.index(genre)]) - 200
+        assert [(of_teacher * 2)[row] for row in rows] == [genre, genre]
+    of_rock, of_metal = (prior.groups[:, genres.index(name)] for name in ("Rock", "Metal"))
+    np.testing.assert_array_equal(of_metal, of_rock)  # a kind has its parent's
+    np.testing.assert_allclose(of_rock.sum(), 1)
+    with pytest.raises(ValueError, match="no multiple"):
+        group_genres(7)
 
 
 @pytest.fixture
@@ -132,7 +147,7 @@ def clips():
 @pytest.fixture
 def prior(clips):
     rng = np.random.default_rng(1)
-    return Prior(*(0.01 * rng.standard_normal((201, len(clips.genres))) for _ in range(2)))
+    return Prior(*(0.01 * rng.standard_normal((201, len(clips.genres))) for _ in range(3)))
 
 
 def test_the_head_learns_the_labels_of_artists_that_it_has_not_seen(clips, prior):
@@ -173,6 +188,7 @@ def test_what_is_left_out_is_neither_fitted_nor_answered(clips, prior):
 def test_the_choice_is_among_what_is_tried(clips, prior, monkeypatch):
     monkeypatch.setattr(choice, "RIDGES", (0.3, 1e6))
     monkeypatch.setattr(choice, "BALANCES", (0.5,))
+    monkeypatch.setattr(choice, "GROUP_WEIGHTS", (0.0,))
     chosen = choose_head_settings(clips, np.arange(len(clips.labels)), prior)
     assert chosen == HeadSettings(0.3, 0.5)  # a head that is held at the prior knows nothing
 
@@ -220,7 +236,7 @@ def made(tmp_path_factory):
     arguments = [str(music), str(NETWORK), str(LICENCE)]
     files = ["--report", str(folder / "page.md"), "--features", str(folder / "features.npz")]
     with pytest.MonkeyPatch.context() as patch:  # few to choose from, to be quick
-        for name in ("RIDGES", "BALANCES"):
+        for name in ("RIDGES", "BALANCES", "GROUP_WEIGHTS"):
             patch.setattr(choice, name, getattr(choice, name)[:1])
         for name in ("INVERSE_TEMPERATURES", "OTHER_LOGITS"):
             patch.setattr(choice, name, getattr(choice, name)[::9])

@@ -70,11 +70,12 @@ def test_the_default_joins_in_with_its_own_embeddings():
     shipped = load_bundle(SHIPPED)
     slices = shipped.arrays(PROBE)["slices"]
     network = shipped.read(shipped.manifest.network.file)
-    embedding = open_network(network).run(["embedding"], {"log_mel": slices})[0]
+    name = shipped.manifest.network.features
+    features = open_network(network).run([name], {"log_mel": slices})[0]
     rng = np.random.default_rng(0)
-    head = Head(rng.random((200, 3), np.float32), rng.random(3, np.float32))
-    ours = onnx_logits(open_network(with_head(network, head)), slices)
-    np.testing.assert_allclose(ours, head.logits(embedding), rtol=1e-4, atol=1e-4)
+    head = Head(rng.random((features.shape[1], 3), np.float32), rng.random(3, np.float32))
+    ours = onnx_logits(open_network(with_head(network, name, head)), slices)
+    np.testing.assert_allclose(ours, head.logits(features), rtol=1e-4, atol=1e-4)
 
 
 def test_the_default_learns():

@@ -24,7 +24,7 @@ from genre_model.extraction.cache import Cache
 from genre_model.extraction.recall import KEY_BYTES, KeyOf, recall_embedding
 
 MAGIC = b"cnngenre similar 2\n"
-N_FEATURES = 200
+N_FEATURES = 224  # of the shipped network
 # A track is the same while these three are; ``found``: whether its vector is there.
 TRACK = np.dtype(
     [("id", "<i8"), ("added", "<f8"), ("length", "<f8"), ("key", f"V{KEY_BYTES}"), ("found", "?")]

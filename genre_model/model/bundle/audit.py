@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.specs import FrontEndSpec, NetworkSpec, NotesSpec, SliceSpec, SoxSpec
+from genre_model.model import music_detector
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.head import OTHER, SHARES, START, TRUST, is_correction
 
@@ -152,15 +153,18 @@ def corrects(arrays: Mapping[str, NDArray[Any]], n_genres: int) -> bool:
 
 def find_music_fault(arrays: Mapping[str, NDArray[Any]]) -> str | None:
     """What is wrong with the detector of music beside a head, if there is one and it is wrong."""
-    weights, bias = arrays.get("music_weights"), arrays.get("music_bias")
-    if weights is None and bias is None:
+    shapes = {
+        music_detector.MEAN: arrays["weights"].shape[:1],
+        music_detector.SPREAD: arrays["weights"].shape[:1],
+        music_detector.TYPICAL: arrays["weights"].shape[:1],
+        music_detector.BIAS: (1,),
+    }
+    found = {name: arrays[name] for name in shapes if name in arrays}
+    if not found:
         return None
-    fits = (
-        weights is not None
-        and bias is not None
-        and weights.shape == arrays["weights"].shape[:1]
-        and bias.shape == (1,)
-        and bool(np.isfinite(weights).all() and np.isfinite(bias).all())
+    fits = len(found) == len(shapes) and all(
+        array.shape == shapes[name] and bool(np.isfinite(array).all())
+        for name, array in found.items()
     )
     return None if fits else "has a detector of music that does not fit"
 

@@ -28,7 +28,7 @@ from genre_model.core.text import harmless
 from genre_model.model.bundle.audit import arrays_in, find_fault, find_head_fault, find_music_fault
 from genre_model.model.bundle.manifest import SCHEMA, Manifest, Origin
 from genre_model.model.head import AnyHead, head_of
-from genre_model.model.music_detector import MusicDetector
+from genre_model.model.music_detector import MusicDetector, detector_of
 
 MANIFEST = "manifest.json"
 
@@ -109,10 +109,7 @@ class Bundle:
         fault = find_music_fault(arrays)
         if fault:
             raise BundleError(f"{self.directory}: {HEAD} {fault}")
-        if "music_weights" not in arrays:
-            return None
-        weights, bias = arrays["music_weights"], arrays["music_bias"]
-        return MusicDetector(weights.astype("float32"), float(bias[0]))
+        return detector_of(arrays)
 
 
 def load_bundle(directory: Path) -> Bundle:

@@ -30,11 +30,12 @@ def fit(slices: Float32, candidates: Bools, songs: Ints, seed: int) -> bytes:
     numbers = np.unique(songs)
     means = np.array([embeddings[songs == number].mean(axis=0) for number in numbers])
     of_song = np.array([candidates[songs == number][0] for number in numbers])
-    return with_head(network, fit_from_nothing(means, of_song, of_song.argmax(axis=1)))
+    head = fit_from_nothing(means, of_song, of_song.argmax(axis=1))
+    return with_head(network, names.features, head)
 
 
-def with_head(network: bytes, head: Head) -> bytes:
-    """The network from ``slices`` to the head's ``logits``."""
+def with_head(network: bytes, features: str, head: Head) -> bytes:
+    """The network from ``slices`` to the ``logits`` of a head on its output ``features``."""
     import onnx
     from onnx import helper, numpy_helper
 
@@ -49,9 +50,7 @@ def with_head(network: bytes, head: Head) -> bytes:
             numpy_helper.from_array(head.bias, "head_bias"),
         ]
     )
-    graph.node.append(
-        helper.make_node("Gemm", ["embedding", "head_weights", "head_bias"], ["logits"])
-    )
+    graph.node.append(helper.make_node("Gemm", [features, "head_weights", "head_bias"], ["logits"]))
     del graph.output[:]
     shape = ["n", head.weights.shape[1]]
     graph.output.append(helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, shape))

@@ -150,4 +150,4 @@ def music_arrays(
             rejected.update(track.labels if other else ())
     if any(rejected[label] > n / 2 for label, n in tracks.items()):
         return {}
-    return {"music_weights": detector.weights, "music_bias": np.array([detector.bias], np.float32)}
+    return detector.arrays()

@@ -1,0 +1,125 @@
+"""Add to the shipped network what teachers would say of genres: a linear layer that learned it.
+
+    python -m shipped_model.distillation.add_groups WORK MUSIC network.onnx network-with-groups.onnx \
+        --teachers FOLDER
+
+WORK has the labels of ``shipped_model.distillation.label``.  The layer goes from the pooled layer
+and the embedding to the tag groups of mn04 and YAMNet, as ``tag_layer`` has measured it, and is
+learned from the packages and from the clips of the artists that the shipped head is fitted on.  The
+output ``embedding_and_groups`` has the groups behind the embedding, scaled to spread as far as it
+does.  A minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from shipped_model.clips import fitted_half, read_rows, without_features
+from shipped_model.distillation.linear import LinearLayer, fit_layer, sums_of
+from shipped_model.distillation.store import open_labels
+from shipped_model.distillation.tag_layer import (
+    RIDGE,
+    SOURCES,
+    Material,
+    chosen,
+    material_of,
+    places_of_clips,
+    places_of_music,
+)
+from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
+from shipped_model.groups import EMBEDDING, GROUPS, WITH_GROUPS
+from shipped_model.settings import read_settings
+
+TEACHERS_GROUPS = ("mn04 groups", "yamnet groups")
+INPUTS = ("pooled", EMBEDDING)  # in the order of Material.inputs
+
+
+def main() -> None:
+    """Fit the layer, write the network."""
+    options = parse()
+    labels, rows = open_labels(options.work / "labels"), read_rows(options.music)
+    everything = material_of(labels, options.teachers)
+    clips = chosen(everything, places_of_clips(labels, rows))
+    packages = chosen(everything, places_of_music(labels))
+    fit = np.flatnonzero(fitted_half(without_features(rows, read_settings())))
+    layer = joined([layer_of(name, clips, packages, fit) for name in TEACHERS_GROUPS])
+    embedding = clips.outputs[EMBEDDING][fit]
+    layer = scaled(layer, clips.inputs[fit], float(np.median(embedding.std(axis=0))))
+    options.output.write_bytes(with_groups(onnx.load(str(options.network)), layer))
+    print(f"{layer.weights.shape[1]} groups, from {len(packages.inputs)} pieces, {len(fit)} clips")
+
+
+def parse() -> argparse.Namespace:
+    """The command's options."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    for name in ("work", "music", "network", "output"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--teachers", type=Path, default=teachers_folder())
+    options = parser.parse_args()
+    if options.teachers is None:
+        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
+    return options
+
+
+def layer_of(name: str, clips: Material, packages: Material, fit: NDArray[np.intp]) -> LinearLayer:
+    """The layer to one teacher's groups, from all packages and some of the clips."""
+    of_packages, of_clips = SOURCES["both"]
+    return fit_layer(
+        sums_of(packages.inputs, packages.outputs[name], of_packages)
+        + sums_of(clips.inputs[fit], clips.outputs[name][fit], of_clips),
+        RIDGE,
+    )
+
+
+def joined(layers: Sequence[LinearLayer]) -> LinearLayer:
+    """One layer with the outputs of several."""
+    return LinearLayer(
+        np.concatenate([layer.weights for layer in layers], axis=1),
+        np.concatenate([layer.bias for layer in layers]),
+    )
+
+
+def scaled(layer: LinearLayer, inputs: NDArray[np.float64], spread: float) -> LinearLayer:
+    """The layer with outputs of mean 0 and standard deviation ``spread`` over some inputs."""
+    said = layer(inputs)
+    scale = spread / said.std(axis=0)
+    return LinearLayer(layer.weights * scale, (layer.bias - said.mean(axis=0)) * scale)
+
+
+def with_groups(model: onnx.ModelProto, layer: LinearLayer) -> bytes:
+    """The network with the layer and the output that has both."""
+    graph = model.graph
+    for name, values in (("kernel", layer.weights), ("bias", layer.bias)):
+        array = np.ascontiguousarray(values, dtype=np.float32)
+        graph.initializer.append(numpy_helper.from_array(array, f"{GROUPS}_{name}"))
+    weights = [f"{GROUPS}_kernel", f"{GROUPS}_bias"]
+    concat, gemm = "groups_input", GROUPS
+    graph.node.extend(
+        [
+            helper.make_node("Concat", list(INPUTS), [concat], name=concat, axis=1),
+            helper.make_node("Gemm", [concat, *weights], [gemm], name=gemm),
+            helper.make_node("Concat", [EMBEDDING, gemm], [WITH_GROUPS], name=WITH_GROUPS, axis=1),
+        ]
+    )
+    n_features = next(
+        output.type.tensor_type.shape.dim[1].dim_value
+        for output in graph.output
+        if output.name == EMBEDDING
+    ) + len(layer.bias)
+    graph.output.append(
+        helper.make_tensor_value_info(WITH_GROUPS, TensorProto.FLOAT, ["n", n_features])
+    )
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+if __name__ == "__main__":
+    main()
