@@ -212,7 +212,7 @@ class AggregationSpec:
 
 
 # What more tracks of an artist add, at most (studies/context.py has the table).
-EVIDENCE = 0.2
+EVIDENCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)

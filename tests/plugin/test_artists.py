@@ -61,6 +61,12 @@ def test_the_tracks_of_an_album_inform_each_other_whoever_plays(social):
     assert beet.genres()["Unsure"] == "Rock"
 
 
+def test_the_tracks_of_a_mixed_album_do_not(social):
+    beet = social(0.9, common=ALBUM, Rock_1="A", Rock_2="B", Jazz_1="C", Jazz_2="D")
+    beet("genre")
+    assert beet.genres() == {"Rock_1": "Rock", "Rock_2": "Rock", "Jazz_1": "Jazz", "Jazz_2": "Jazz"}
+
+
 @pytest.mark.parametrize("changed", [("albumartist=Various Artists",), ("comp=True",)])
 def test_the_tracks_of_a_compilation_do_not(social, changed):
     beet = social(common=ALBUM, Rock_1="A", Rock_2="B", Rock_3="C", Unsure="D")

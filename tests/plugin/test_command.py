@@ -303,14 +303,18 @@ def n_transactions(beet):
 def test_what_comes_at_once_is_stored_at_once_but_each_file_for_itself(library):
     beet = library(**{f"Rock_{number:02}": None for number in range(12)})
     beet("genre", "-p")
-    start = n_transactions(beet)
-    beet("genre", "-W")
-    of_database = n_transactions(beet) - start
-    assert set(beet.genres().values()) == {"Rock"}
-    beet("cnnundo", "-W")
+    of_database = []
+    for _ in range(3):  # on a busy machine tracks do not come at once
+        start = n_transactions(beet)
+        beet("genre", "-W")
+        of_database.append(n_transactions(beet) - start)
+        assert set(beet.genres().values()) == {"Rock"}
+        beet("cnnundo", "-W")
+        if of_database[-1] < 12:
+            break
     start = n_transactions(beet)
     beet("genre")
-    assert of_database < 12 <= n_transactions(beet) - start
+    assert min(of_database) < 12 <= n_transactions(beet) - start
 
 
 @pytest.mark.skipif(os.name == "nt", reason="nothing sends Ctrl-C there")

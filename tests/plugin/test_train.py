@@ -35,7 +35,7 @@ def test_it_learns_and_says_what_that_is_worth(made, tmp_path):
 
 
 def test_from_then_on_gaps_are_filled_with_the_users_own_genres(trained):
-    output = trained("genre", "--threshold", "0.3")  # the others of an album are of other genres
+    output = trained("genre", "--threshold", "0.5")  # the others of an album are of other genres
     assert output.splitlines()[-2].startswith("tagged 3, kept 24, unsure 0, failed 0")
     [bundle] = bundles(trained)
     for title, genres, model in trained.fields("genres", "cnngenre_model"):
@@ -44,7 +44,7 @@ def test_from_then_on_gaps_are_filled_with_the_users_own_genres(trained):
 
 
 def test_what_the_plugin_labelled_itself_is_left_out_unless_it_was_edited(trained):
-    trained("genre", "-q", "--threshold", "0.3")
+    trained("genre", "-q", "--threshold", "0.5")
     output = trained("cnntrain", "-p")
     assert output.splitlines()[-1] == "3 tracks that cnngenre labelled itself are not used"
     assert row(output, "Hum")[0] == "8"

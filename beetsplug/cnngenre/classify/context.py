@@ -5,6 +5,7 @@ The tracks of a compilation are informed by their own artists' other tracks alon
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -80,6 +81,12 @@ def grouped(items: Iterable[Item]) -> Iterable[Item]:
         for key, *names, comp in rows:
             groups[key] = group_name(*names, compilation=bool(comp))
     return items.sorted(lambda key: groups.get(key, ""))
+
+
+def are_alike(songs: Sequence[SongGenre], vocabulary: Vocabulary) -> bool:
+    """Whether nearly all songs lead with one genre, subgenres counted as their parents."""
+    leading = Counter(vocabulary.root(song.best.genre) for song in songs if song.best)
+    return max(leading.values(), default=0) >= LEADING_SHARE * len(songs)
 
 
 def agreed_genre(

@@ -10,6 +10,7 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.context import (
     agreed_genre,
+    are_alike,
     are_by_one,
     classified_before,
     filled,
@@ -20,11 +21,14 @@ from beetsplug.cnngenre.classify.play_history import play_history_of
 from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.library import Tracks, flexible
 from beetsplug.cnngenre.tagging.fields import N_STORED, numbers_in, remembered
+from genre_model.core.specs import ContextSpec
 from genre_model.data.play_history import UNKNOWN, PlayHistory
 from genre_model.model.artist_context import songs_in_context
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.play_history import song_with_play_history
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
+
+Rows = Mapping[int | None, Mapping[str, float]]
 
 N_IN_A_BATCH = 500  # tracks of several artists, whose probabilities are read together
 
@@ -77,17 +81,13 @@ class Judge:
     def in_context(self, tracks: Mapping[int | None, Known]) -> dict[int | None, SongGenre]:
         """The verdicts on tracks of one artist; unsure ones may get what their album agrees on.
 
-        Those without sound are left out.  Each says if it would be another one by itself.  Tracks
-        by several artists, on an album of another, inform each other, but do not add up.
+        Those without sound are left out.  Each says if it would be another one by itself.
         """
         context = self._manifest.context
         assert context is not None
         rows = {key: one.probabilities for key, one in tracks.items() if one.probabilities}
         songs = {}
-        if not are_by_one(tracks[key].artist for key in rows):
-            context = replace(context, evidence=0.0)
-        pooled = songs_in_context(rows, context) if rows else {}
-        for key, probabilities in pooled.items():
+        for key, probabilities in self._pooled(tracks, rows, context).items():
             song = self.alone(replace(tracks[key], probabilities=probabilities))
             if song.best is not None and len(rows) > 1:
                 alone = judge(rows[key], self.vocabulary, self.policy)
@@ -102,6 +102,27 @@ class Judge:
             else song
             for key, song in songs.items()
         }
+
+    def _pooled(
+        self, tracks: Mapping[int | None, Known], rows: Rows, context: ContextSpec
+    ) -> dict[int | None, dict[str, float]]:
+        """The probabilities of each track in the light of the others.
+
+        Tracks of several artists, on an album of another, inform each other where they are alike,
+        and do not add up; else those of each artist do by themselves.
+        """
+        if not rows or are_by_one(tracks[key].artist for key in rows):
+            return songs_in_context(rows, context) if rows else {}
+        songs = [judge(row, self.vocabulary, self.policy) for row in rows.values()]
+        if are_alike(songs, self.vocabulary):
+            return songs_in_context(rows, replace(context, evidence=0.0))
+        by_artist: dict[str, dict[int | None, Mapping[str, float]]] = {}
+        for key, row in rows.items():
+            by_artist.setdefault(tracks[key].artist, {})[key] = row
+        pooled: dict[int | None, dict[str, float]] = {}
+        for part in by_artist.values():
+            pooled |= songs_in_context(part, context)
+        return pooled
 
     def known_of(self, item: Item, probabilities: Mapping[str, float]) -> Known:
         """What a verdict on a loaded track is made of."""

@@ -29,6 +29,9 @@ from genre_model.training.head.start import starting_from
 from genre_model.training.job import MIN_TRACKS, TrainingJob
 from genre_model.training.training_set import TrainingSet, make_training_set
 
+# If the detector of music rejects more of the tracks of a genre, that is music to the user.
+MOST_REJECTED = 1 / 5
+
 
 def train_head_bundle(
     job: TrainingJob,
@@ -135,9 +138,9 @@ def rivals_of(
 def music_arrays(
     backbone: Bundle, extracted: Sequence[tuple[LabelledTrack, SongFeatures]]
 ) -> dict[str, NDArray[np.float32]]:
-    """The backbone's detector of music, unless the user has a genre that it takes for none.
+    """The backbone's detector of music, unless it rejects too much of a genre of the user's.
 
-    Who labels audiobooks or field recordings wants them answered.
+    Who labels audiobooks, field recordings or noise wants them answered.
     """
     detector = backbone.music_detector()
     if detector is None:
@@ -148,6 +151,6 @@ def music_arrays(
             other = detector.probability(sound.features) < MUSIC_THRESHOLD
             tracks.update(track.labels)
             rejected.update(track.labels if other else ())
-    if any(rejected[label] > n / 2 for label, n in tracks.items()):
+    if any(rejected[label] > n * MOST_REJECTED for label, n in tracks.items()):
         return {}
     return detector.arrays()
