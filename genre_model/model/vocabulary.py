@@ -17,6 +17,10 @@ from genre_model.data.spelling import spelling_key
 
 NO_SPELLINGS: Mapping[str, str] = {}
 
+# Below this probability the leading genre is no guess: it is no music, or of another genre.
+LEAST = 0.01
+NONE_OF_THESE = "no music, or none of the model's genres"
+
 
 @dataclass(frozen=True, slots=True)
 class GenreScore:
@@ -204,7 +208,7 @@ def judge(probabilities: Mapping[str, float], vocabulary: Vocabulary, policy: Po
     best = next(score for score in ranked if score.genre in roots)
     if best.probability < policy.threshold:
         why = f"{best.genre} {too_little(best.probability, policy.threshold)}"
-        return SongGenre((), best, ranked, why)
+        return SongGenre((), best, ranked, NONE_OF_THESE if best.probability < LEAST else why)
     best = min(
         (
             score

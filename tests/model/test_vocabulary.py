@@ -149,6 +149,11 @@ def test_the_threshold_itself_is_enough(probability, accepted):
     assert ("below 0.60" in verdict.reason) is not accepted
 
 
+def test_what_is_like_no_genre_is_no_guess():
+    assert answer({"Jazz": 0.009}).reason == "no music, or none of the model's genres"
+    assert answer({"Jazz": 0.01}).reason == "Jazz 0.01, below 0.60"
+
+
 @pytest.mark.parametrize(
     ("count", "genres"),
     [(1, ("Jazz",)), (2, ("Jazz", "Pop")), (3, ("Jazz", "Pop")), (9, ("Jazz", "Pop"))],

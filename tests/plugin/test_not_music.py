@@ -24,6 +24,9 @@ def sounds():
         "hum": np.sign(np.sin(2 * np.pi * 55 * times_s)) + 0.05 * white,
         "waves": pink * (1.1 + np.sin(2 * np.pi * 0.2 * times_s)),
         "clicks": white * (rng.random(n) < 1e-4),
+        "brown": np.cumsum(white) - np.linspace(0, white.sum(), n),
+        "pulsed": pink * (times_s * 2 % 1 < 0.4),
+        "beeps": np.sin(2 * np.pi * 1000 * times_s) * (times_s % 1 < 0.5),
     }
 
 
@@ -37,3 +40,4 @@ def test_what_is_no_music_gets_no_genre(tmp_path):
     beet = beet_in(tmp_path / "home", SHIPPED)
     beet("import", "-A", tmp_path / "music")
     assert beet.genres() == dict.fromkeys(sounds(), "")
+    assert "white: unsure (no music, or none of the model's genres)" in beet("genre", "-p")
