@@ -92,8 +92,8 @@ class Served:
 
     def __init__(self, beet, *arguments, **environment):
         variables = beet.environment() | environment
-        self.process = subprocess.Popen(
-            [*beet.stand_in(variables), "cnnreview", "--web", *map(str, arguments)],
+        self.process = subprocess.Popen(  # a stand-in's end is not always that of beet
+            [*beet.command(), "cnnreview", "--web", *map(str, arguments)],
             env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -127,7 +127,7 @@ class Served:
         self.output += output.decode()
         self.errors = errors.decode()
         assert "Traceback" not in self.errors, self.errors
-        assert self.process.returncode == 0, self.errors
+        assert self.process.returncode == 0, (self.process.returncode, self.output, self.errors)
         return self.output.rstrip().splitlines()[-1]
 
     def kill(self):

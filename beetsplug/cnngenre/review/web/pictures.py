@@ -50,10 +50,11 @@ class Pictures:
         return self._thread.do(self._drawn, replace(verdict, item=item), item.id)
 
     def close(self) -> None:
-        """Draw no more."""
-        self._thread.close(wait=False)
+        """Finish the picture that is being drawn, and end the workers, before Python ends."""
+        self._thread.close(wait=True)
         if self._timer is not None:
             self._timer.cancel()
+        self._end_workers()
 
     def _drawn(self, verdict: Verdict, key: int) -> bytes | str:
         if key in self._kept:
