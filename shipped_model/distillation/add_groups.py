@@ -23,15 +23,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from shipped_model.clips import fitted_half, read_rows, without_features
 from shipped_model.distillation.linear import LinearLayer, fit_layer, sums_of
-from shipped_model.distillation.store import open_labels
 from shipped_model.distillation.tag_layer import (
     RIDGE,
     SOURCES,
     Material,
-    chosen,
-    material_of,
-    places_of_clips,
-    places_of_music,
+    clips_and_packages,
 )
 from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
 from shipped_model.groups import EMBEDDING, GROUPS, WITH_GROUPS
@@ -44,10 +40,8 @@ INPUTS = ("pooled", EMBEDDING)  # in the order of Material.inputs
 def main() -> None:
     """Fit the layer, write the network."""
     options = parse()
-    labels, rows = open_labels(options.work / "labels"), read_rows(options.music)
-    everything = material_of(labels, options.teachers)
-    clips = chosen(everything, places_of_clips(labels, rows))
-    packages = chosen(everything, places_of_music(labels))
+    rows = read_rows(options.music)
+    clips, packages = clips_and_packages(options.work, rows, options.teachers)
     fit = np.flatnonzero(fitted_half(without_features(rows, read_settings())))
     layer = joined([layer_of(name, clips, packages, fit) for name in TEACHERS_GROUPS])
     embedding = clips.outputs[EMBEDDING][fit]

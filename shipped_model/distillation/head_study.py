@@ -25,14 +25,10 @@ from shipped_model.choice import THRESHOLD
 from shipped_model.clips import Clips, label_clips, read_rows
 from shipped_model.distillation.groups import audioset_groups, class_names
 from shipped_model.distillation.protocol import N_FOLDS, Task, artist_folds
-from shipped_model.distillation.store import open_labels
 from shipped_model.distillation.tag_layer import (
     EAR,
     Layers,
-    chosen,
-    material_of,
-    places_of_clips,
-    places_of_music,
+    clips_and_packages,
 )
 from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
 from shipped_model.head import HeadSettings, Indices, Prior, fit_on, tag_prior
@@ -88,10 +84,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.teachers is None:
         parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
-    labels, rows = open_labels(options.work / "labels"), read_rows(options.music)
-    everything, settings = material_of(labels, options.teachers), read_settings()
-    material = chosen(everything, places_of_clips(labels, rows))
-    layers = Layers(material, chosen(everything, places_of_music(labels)))
+    rows, settings = read_rows(options.music), read_settings()
+    material, packages = clips_and_packages(options.work, rows, options.teachers)
+    layers = Layers(material, packages)
     embedding = [row[None].astype(np.float32) for row in material.outputs[EAR]]
     study = Study(
         label_clips(rows, embedding, settings),

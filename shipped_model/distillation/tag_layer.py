@@ -78,10 +78,8 @@ class Material:
 def main() -> None:
     """Print the tables."""
     options = parse()
-    labels, rows = open_labels(options.work / "labels"), read_rows(options.music)
-    everything = material_of(labels, options.teachers)
-    clips = chosen(everything, places_of_clips(labels, rows))
-    packages = chosen(everything, places_of_music(labels))
+    rows = read_rows(options.music)
+    clips, packages = clips_and_packages(options.work, rows, options.teachers)
     tasks = tasks_of(rows)
     print(f"{len(clips.inputs)} clips, {len(packages.inputs)} pieces of packages\n")
     print("\n".join(explained_table(clips, packages, tasks)), end="\n\n")
@@ -121,6 +119,14 @@ def material_of(labels: Labels, teachers: Path) -> Material:
             "fcn_embedding": labels.whole("fcn_embedding"),
         },
     )
+
+
+def clips_and_packages(work: Path, rows: Rows, teachers: Path) -> tuple[Material, Material]:
+    """The clips, in the order of the manifest, and the packages' music."""
+    labels = open_labels(work / "labels")
+    everything = material_of(labels, teachers)
+    clips = chosen(everything, places_of_clips(labels, rows))
+    return clips, chosen(everything, places_of_music(labels))
 
 
 def chosen(material: Material, places: list[int]) -> Material:
