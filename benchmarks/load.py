@@ -16,7 +16,6 @@ Three minutes for 100,000 rows.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.measuring import full_length
+from benchmarks.measuring import Row, full_length, parser_of, publish
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plugin"))
 
@@ -53,6 +52,9 @@ COMMANDS = {
 }
 
 
+COLUMNS = ("rows", "command", "CPU seconds", "over the start", "peak MB", "it said")
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     seconds: float
@@ -62,7 +64,7 @@ class Cost:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = parser_of(__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--tracks", type=Path)
     parser.add_argument("--songs", type=int, default=40)
@@ -70,8 +72,7 @@ def main() -> None:
     options = parser.parse_args()
     env = code_of(options.code)
     real = full_length(options.tracks, options.songs) if options.tracks else []
-    print("| rows | command | CPU seconds | over the start | peak MB | it said |")
-    print("|---:|---|---:|---:|---:|---|")
+    rows: list[Row] = []
     for n_rows in options.rows:
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder)
@@ -84,13 +85,16 @@ def main() -> None:
                 cost = beet(home, env, *arguments)
                 if name == "beet version":
                     start_s, wall_s = cost.cpu_s, cost.seconds
-                print(
-                    f"| {n_rows:,} | {name} | {cost.cpu_s:.1f} | {cost.cpu_s - start_s:.1f} "
-                    f"| {cost.peak_mb:.0f} | {cost.last_line} |",
-                    flush=True,
-                )
+                figures = [
+                    f"{cost.cpu_s:.1f}",
+                    f"{cost.cpu_s - start_s:.1f}",
+                    f"{cost.peak_mb:.0f}",
+                ]
+                rows.append([f"{n_rows:,}", name, *figures, cost.last_line])
             bar_s = first_bar_s(home, env, "cnngenre", "-p") - wall_s
-            print(f"| {n_rows:,} | first bar | | | | {max(bar_s, 0):.1f} s after the start |")
+            said = f"{max(bar_s, 0):.1f} s after the start"
+            rows.append([f"{n_rows:,}", "first bar", "", "", "", said])
+    publish(options, COLUMNS, rows)
 
 
 def code_of(folder: Path | None) -> dict[str, str]:

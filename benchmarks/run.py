@@ -8,21 +8,26 @@ each source (Debian's game packages, unpacked); MUSIC has labelled clips and a `
 What needs a folder that is not named is left out, and says so.  Results stay in the work folder: a
 benchmark that has one is not run again unless ``--again`` names it or says ``all``.  With
 ``--long`` everything has its full size.  Ten minutes on two cores, three more with the peers, half
-an hour with ``--long``; each module says at its top what it does.
+an hour with ``--long``; each module says at its top what it does.  What is measured goes to
+``benchmarks/results``, where each machine has a folder; the pages show the results of all of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 WRITER = ROOT / "docs" / "tools" / "update_performance_tables.py"
 NEEDS = {
     "tracks": "a folder of full-length music: --tracks, or make bench TRACKS=",
@@ -36,7 +41,8 @@ NEEDS = {
 class Benchmark:
     """A module, its arguments with the folders that they need in braces, and minutes.
 
-    ``long`` are further arguments, or other values of the same.
+    ``long`` are further arguments, or other values of the same.  One that is ``long_only`` is left
+    out unless everything has its full size.
     """
 
     name: str
@@ -44,7 +50,7 @@ class Benchmark:
     arguments: Sequence[str]
     minutes: float
     long: Sequence[str] = ()
-    writes_json: bool = True
+    long_only: bool = False
 
     def needs(self) -> list[str]:
         text = " ".join([self.module, *self.arguments])
@@ -84,8 +90,14 @@ BENCHMARKS = (
         "benchmarks.load",
         ("--rows", "20000", "--tracks", "{tracks}"),
         0.7,
-        ("--rows", "100000"),
-        writes_json=False,
+        ("--rows", "10000", "100000"),
+    ),
+    Benchmark(
+        "scaling",
+        "benchmarks.scaling",
+        ("{tracks}", "--songs", "30", "--rounds", "2", "--dask"),
+        3,
+        long_only=True,
     ),
     Benchmark(
         "paper_training",
@@ -110,6 +122,8 @@ def main() -> None:
     for benchmark in BENCHMARKS:
         if options.only and benchmark.name not in options.only:
             continue
+        if benchmark.long_only and not options.long:
+            continue
         needs = [*benchmark.needs(), *(["train_python"] if benchmark.name in OTHER_PYTHON else [])]
         lacking = [NEEDS[need] for need in needs if not names[need]]
         result = options.work / f"{benchmark.name}.md"
@@ -120,7 +134,8 @@ def main() -> None:
         else:
             run(benchmark, names, result, long=options.long)
     print(f"{(time.monotonic() - start) / 60:.1f} minutes in all")
-    subprocess.run([sys.executable, WRITER, options.work], check=True)
+    keep(options.work)
+    subprocess.run([sys.executable, WRITER], check=True)
 
 
 def run(benchmark: Benchmark, names: Mapping[str, object], result: Path, *, long: bool) -> None:
@@ -129,8 +144,7 @@ def run(benchmark: Benchmark, names: Mapping[str, object], result: Path, *, long
     arguments = [argument.format(**names) for argument in benchmark.arguments]
     if long:
         arguments += benchmark.long
-    if benchmark.writes_json:
-        arguments += ["--json", str(result.with_suffix(".json"))]
+    arguments += ["--json", str(result.with_suffix(".json"))]
     print(f"{benchmark.name}: about {benchmark.minutes:g} min", flush=True)
     start = time.monotonic()
     done = subprocess.run(
@@ -143,6 +157,23 @@ def run(benchmark: Benchmark, names: Mapping[str, object], result: Path, *, long
         sys.exit(f"{benchmark.name} failed, exit status {done.returncode}\n{done.stdout}")
     print(f"{done.stdout}{benchmark.name}: {(time.monotonic() - start) / 60:.1f} min\n", flush=True)
     result.write_text(done.stdout, encoding="utf-8")
+
+
+def keep(work: Path, results: Path = RESULTS) -> None:
+    """Put the results of a work folder into the folder of the machine that each was measured on."""
+    for file in work.glob("*.json"):
+        result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        result.pop("command", None)  # the folders that it names are nobody else's
+        folder = results / machine_name(result["machine"])
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(result, indent=1) + "\n"
+        (folder / file.name).write_text(text, encoding="utf-8")
+
+
+def machine_name(machine: Mapping[str, Any]) -> str:
+    """A folder's name for a processor and the number of its cores."""
+    words = re.findall(r"[a-z0-9]+", re.sub(r"\((R|TM)\)", "", machine["processor"]).lower())
+    return "-".join([*words, f"{machine['cores']}-cores"])
 
 
 def parse() -> argparse.Namespace:

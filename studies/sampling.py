@@ -1,14 +1,13 @@
 """How many slices a song needs: the rule that stops, against fixed numbers of slices.
 
-    python -m studies.sampling MUSIC --check drascula-music nexuiz-music singularity-music \
-        warzone2100-music --cache whole.db [--each 4] [--rules]
+    python -m studies.sampling MUSIC --cache whole.db [--each 4] [--rules] [--halves]
 
 MUSIC has a folder of full-length music for each of several packages (Debian's games; music in
-``.pk3`` and other archives is to be unpacked first).  Parameters are chosen on some packages and
-checked on those after ``--check``.  Every song is extracted whole once, into the cache.  The
-rows with CPU seconds are extracted again, by seeking, by one thread, all of them with one song
-before the next.  With ``--rules`` rules and fixed numbers are computed from the whole songs
-instead.  Two minutes with ``--each 3``, twelve with all.
+``.pk3`` and other archives is to be unpacked first). With ``--halves`` parameters are chosen on the
+packages whose name has an even hash (:func:`is_chosen_on`) and checked on the others. Every song is
+extracted whole once, into the cache. The rows with CPU seconds are extracted again, by seeking, by
+one thread, all of them with one song before the next. With ``--rules`` rules and fixed numbers are
+computed from the whole songs instead. Two minutes with ``--each 3``, twelve with all.
 
 *Same answer*: the genre that would be written, or none.  *Margin*: how far the nearest probability
 that decides on it is from the threshold.  *Error*: of the stored probabilities, their mean absolute
@@ -18,6 +17,7 @@ difference from the whole song's.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import sys
 import time
@@ -51,11 +51,11 @@ MIN_LOUD = 8  # slices that are not silent
 FIXED = (4, 8, 16, 24, 32, 48)
 SHIPPED, WHOLE = "until the answer is stable (shipped)", "whole song"
 RULES = [
-    SamplingSpec(min_slices, max_slices, z, max_distance)
-    for min_slices in (8, 10, 12)
-    for max_slices in (40, 48)
-    for z in (2.5, 3.0)
-    for max_distance in (0.025, 0.03, 0.035)
+    SamplingSpec(min_slices, max_slices, z, min_gain)
+    for min_slices in (6, 8, 10)
+    for max_slices in (32, 40, 48)
+    for z in (1.0, 2.0, 2.5)
+    for min_gain in (0.001, 0.0013, 0.0016)
 ]
 
 
@@ -130,19 +130,19 @@ class Judge:
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("music", type=Path)
-    parser.add_argument("--check", nargs="+", default=[], metavar="PACKAGE")
+    parser.add_argument("--halves", action="store_true", help="of the packages, by their names")
     parser.add_argument("--cache", type=Path, default=Path("whole.db"))
     parser.add_argument("--rules", action="store_true", help="other rules, not timed")
     parser.add_argument("--each", type=int, default=26, help="songs of a package at most")
     options = parser.parse_args()
     by = Judge(load_classifier())
     songs = list(read_songs(options, by))
-    checked = set(options.check)
-    halves = {
-        "chosen on" if checked else "all": [song for song in songs if song.package not in checked],
-        "checked on": [song for song in songs if song.package in checked],
-    }
-    halves = {name: half for name, half in halves.items() if half}
+    halves = {"all": songs}
+    if options.halves:
+        halves = {
+            "chosen on": [song for song in songs if is_chosen_on(song.package)],
+            "checked on": [song for song in songs if not is_chosen_on(song.package)],
+        }
     for name, half in halves.items():
         near = sum(song.margin <= MARGIN for song in half)
         packages = ", ".join(sorted({song.package for song in half}))
@@ -170,6 +170,11 @@ def main() -> None:
         "CPU s a song",
     ]
     publish(options, columns, [row(*entry) for entry in found], points=points(found))
+
+
+def is_chosen_on(package: str) -> bool:
+    """Whether parameters are chosen on a package; a rule that was fixed before any result."""
+    return hashlib.sha256(package.encode()).digest()[-1] % 2 == 0
 
 
 def extracted_again(by: Judge) -> dict[str, Callable[[Song], Result]]:
@@ -209,7 +214,7 @@ def read_songs(options: argparse.Namespace, by: Judge) -> Iterable[Song]:
 
 def describe(rule: SamplingSpec) -> str:
     slices = f"{rule.min_slices} to {rule.max_slices}"
-    return f"{slices}, z = {rule.z:g}, distance {rule.max_distance:g}"
+    return f"{slices}, z = {rule.z:g}, gain {rule.min_gain:g}"
 
 
 def really(by: Judge, song: Song, n_slices: int | None = None) -> Result:

@@ -1,20 +1,20 @@
 """Put the results of ``benchmarks/run.py`` into their pages, between the marks.
 
-    python docs/tools/update_performance_tables.py bench
+    python docs/tools/update_performance_tables.py
 
-The plot of error and time by number of slices goes to docs/pictures.
+Each block has a table for each machine in ``benchmarks/results``, the latest first.  The plot of
+error and time by number of slices goes to docs/pictures.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import sys
-from pathlib import Path
 from typing import Any
 
 from result_blocks import DOCS, PICTURES, fill
 
+from benchmarks.measuring import table
 from genre_model.evaluation.page.svg import (
     BLUE,
     SVG_NAMESPACE,
@@ -36,38 +36,40 @@ TITLES = {
 RED = "#d55e00"
 
 
-def main(folder: Path) -> None:
+RESULTS = DOCS.parent / "benchmarks" / "results"
+
+
+def main() -> None:
     for page in ("performance.md", "scaling.md"):
-        fill(DOCS / page, lambda name: block(folder, name))
-    points = result(folder, "sampling").get("points")
+        fill(DOCS / page, block)
+    points = next((found["points"] for found in results("sampling") if "points" in found), None)
     if points:
         (PICTURES / "slices.svg").write_text(plot(points), encoding="utf-8")
 
 
-def block(folder: Path, name: str) -> str | None:
-    """A table and what it was measured on; None where there is none."""
-    table = folder / f"{name}.md"
-    if not table.exists():
-        return None
-    return table.read_text(encoding="utf-8") + circumstances(folder, name)
+def results(name: str) -> list[dict[str, Any]]:
+    """What a benchmark found on each machine, the latest first."""
+    files = RESULTS.glob(f"*/{name}.json")
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(files)]
+    return sorted(found, key=lambda result: str(result["machine"]["time"]), reverse=True)
 
 
-def result(folder: Path, name: str) -> dict[str, Any]:
-    """What a benchmark wrote beside its table."""
-    file = folder / f"{name}.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+def block(name: str) -> str | None:
+    """A table and what it was measured on, for each machine; None where there is none."""
+    parts = [
+        f"{table(result['columns'], result['rows'])}\n\n{circumstances(result['machine'])}\n"
+        for result in results(name)
+    ]
+    return "\n".join(parts) or None
 
 
-def circumstances(folder: Path, name: str) -> str:
+def circumstances(machine: dict[str, Any]) -> str:
     """A line on what was measured on."""
-    machine = result(folder, name).get("machine")
-    if machine is None:
-        return ""
     versions = ", ".join(f"{package} {version}" for package, version in machine["versions"].items())
     load = f"load {machine['load'][0]} at the end, " if machine["load"] else ""
     return (
-        f"\n*{machine['time'].split()[0]}: {machine['processor']}, {machine['cores']} cores, "
-        f"{load}Python {machine['python']}, {versions}.*\n"
+        f"*{machine['time'].split()[0]}: {machine['processor']}, {machine['cores']} cores, "
+        f"{load}Python {machine['python']}, {versions}.*"
     )
 
 
@@ -139,4 +141,4 @@ def diamond(x: float, y: float, said: str = "") -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

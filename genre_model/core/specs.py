@@ -176,15 +176,15 @@ class SamplingSpec:
 
     They are taken one after the other, spread over the song, until the answer is known: at least
     ``min_slices`` and at most ``max_slices``.  It is known when neither the leading genre nor
-    the side of the threshold that it is on could change within ``z`` standard errors, and the
-    song's probabilities are expected to be within ``max_distance`` of the whole song's: half the
-    sum of the absolute differences, the total variation.
+    the side of the threshold that it is on could change within ``z`` standard errors, and another
+    slice is expected to bring the song's probabilities nearer to the whole song's by less than
+    ``min_gain``: half the sum of the absolute differences, the total variation.
     """
 
-    min_slices: int = 10
-    max_slices: int = 48
-    z: float = 2.5
-    max_distance: float = 0.03
+    min_slices: int = 8
+    max_slices: int = 40
+    z: float = 2.0
+    min_gain: float = 0.0013
 
 
 # The threshold of a model whose answers reach the wished precision at none.

@@ -436,7 +436,7 @@ HOSTILE = {
             ("max_slices", 10**9),
             ("z", -1),
             ("z", 1e308),
-            ("max_distance", -1),
+            ("min_gain", -1),
         )
     },
     # Arrays.

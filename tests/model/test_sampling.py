@@ -31,7 +31,7 @@ PARENTS = {"Metal": "Rock"}
 RATE_HZ = 16_000
 SLICE_S = 187 * 256 / RATE_HZ
 N_SLICES = 20
-SAMPLING = SamplingSpec(min_slices=4, max_slices=10, z=3.0, max_distance=0.2)
+SAMPLING = SamplingSpec(min_slices=4, max_slices=10, z=3.0, min_gain=0.02)
 
 
 # --- The order -----------------------------------------------------------------------------------
@@ -109,9 +109,9 @@ def test_a_tree_of_one_family_has_no_runner_up():
     assert is_stable(one, slices_of([-5, 5], 6, 0.1), 60)
 
 
-def test_it_goes_on_until_the_probabilities_are_near_those_of_the_whole_song():
+def test_it_goes_on_while_another_slice_brings_the_probabilities_nearer_to_the_whole_songs():
     sure = slices_of([4.0, -3, 0], 8, 1.5)
-    strict = replace(SAMPLING, max_distance=0.005)
+    strict = replace(SAMPLING, min_gain=0.0005)
     assert is_stable(rule(threshold=0.2), sure, 60)
     assert not is_stable(replace(rule(threshold=0.2), sampling=strict), sure, 60)
 

@@ -225,7 +225,7 @@ def find_fault(manifest: Manifest) -> str | None:
         and not (
             2 <= manifest.sampling.min_slices <= manifest.sampling.max_slices <= 10_000
             and 0 <= manifest.sampling.z <= MAX_NUMBER
-            and 0 <= manifest.sampling.max_distance <= MAX_NUMBER
+            and 0 <= manifest.sampling.min_gain <= MAX_NUMBER
         ),
         "impossible aggregation settings": not (
             0 < aggregation.inverse_temperature <= MAX_NUMBER
