@@ -1,5 +1,7 @@
 """Undo after a track has come into the library again, has moved, or was removed in between."""
 
+import os
+
 import pytest
 from odd_genres import dump
 from plugin_files import file_genres
@@ -54,3 +56,18 @@ def test_removed_and_added_again_it_is_the_users(tagged):
     beet("import", "-A", "-s", path)
     assert "restored 0" in beet("cnnundo")
     assert file_genres(path) == ["Rock"]
+
+
+def test_a_file_that_has_its_old_tag_already_is_restored(beet, tone):
+    """An undo that was killed right after the file: only the library is left to do."""
+    path = tone("Rock", kind="mp3", genres=["Ska"])
+    beet.config["import"] = {"copy": False, "write": True, "quiet": True}
+    beet.config["cnngenre"] |= {"auto": False, "force": True}
+    beet("import", "-A", "-s", path)
+    content = path.read_bytes()
+    beet("cnngenre")
+    path.write_bytes(content)
+    os.utime(path, (path.stat().st_mtime + 60,) * 2)
+    assert "restored 1, kept 0, failed 0" in beet("cnnundo")
+    assert beet.genres() == {"Rock": "Ska"}
+    assert path.read_bytes() == content

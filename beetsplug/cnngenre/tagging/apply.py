@@ -305,9 +305,11 @@ def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
         return store_planned(item, plan)
     mtime = item.mtime
     try:
-        state, memory = known_state(item), memory_of(item)
+        state, memory = look(item), memory_of(item)
         ours = has_ours(item, state)
-        if not ours and memory is not None and state.tag != memory.before:
+        if ours or memory is None:
+            check_known(item, state)
+        elif state.tag != memory.before:  # else an undo has died between the file and the library
             raise OutsideError(OUTSIDE)
         set_in_library(item, plan.after)
         if not ours:
