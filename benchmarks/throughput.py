@@ -4,7 +4,8 @@
 
 A library of full-length tracks, without a cache.  In each round ``beet cnngenre -f`` tags all of
 them, and the first few alone, with each number of workers (``threads``); the difference is what the
-others take when everything has started.  About two minutes.
+others take when everything has started.  Beside it is what as many processes gain that only
+extract (benchmarks.alone).  About two minutes.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from benchmarks.alone import gain as gain_alone
 from benchmarks.measuring import Cost, difference, full_length, in_turn, parser_of, publish, seconds
 from benchmarks.temporary_library import TemporaryLibrary
 
 FEW = 12  # as many as it takes for worker processes to be started
+N_ALONE = 8  # songs for each of the processes that only extract
 
 
 def main() -> None:
@@ -42,6 +45,13 @@ def main() -> None:
         }
         ways["all, 1"]()
         costs = in_turn(ways, options.rounds)
+        own = {
+            n: statistics.median(
+                gain_alone(n, songs[:: max(1, len(songs) // N_ALONE)])
+                for _ in range(options.rounds)
+            )
+            for n in options.workers
+        }
     walls = {n: costs[f"all, {n}"] for n in options.workers}
     first = options.workers[0]
     rows = []
@@ -51,13 +61,16 @@ def main() -> None:
         cpu_s = difference(walls[n], costs[f"few, {n}"]) / n_more
         whole_run = statistics.median(len(songs) / cost.wall_s for cost in walls[n])
         per_second = n_more / statistics.median(more)
-        rows.append([n, *(f"{x:.2f}" for x in (per_second, gain, whole_run)), f"{cpu_s:.3f}"])
+        rows.append(
+            [n, *(f"{x:.2f}" for x in (per_second, gain, own[n], whole_run)), f"{cpu_s:.3f}"]
+        )
     publish(
         options,
         [
             "workers",
             "songs a second, started",
             f"times {first} worker",
+            "that of processes which only extract",
             "with the start of `beet`",
             "CPU seconds a song",
         ],
