@@ -61,6 +61,7 @@ BENCHMARKS = (
     Benchmark("tax", "benchmarks.tax", (), 0.5),
     Benchmark("single_song", "benchmarks.single_song", ("{tracks}",), 0.5),
     Benchmark("parts", "benchmarks.parts", ("{tracks}",), 0.3),
+    Benchmark("decoding", "benchmarks.decoding", ("{tracks}",), 0.3),
     Benchmark("throughput", "benchmarks.throughput", ("{tracks}",), 1.5, ("--rounds", "5")),
     Benchmark(
         "memory",

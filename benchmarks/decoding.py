@@ -1,0 +1,124 @@
+"""Where the time for a window goes, by format: seek, decoding, what is decoded for nothing, mixing.
+
+    python -m benchmarks.decoding TRACKS [--rounds 5]
+
+The beginning of a track becomes a file of three minutes in each format.  "Straight" is what FFmpeg
+takes for the same seconds when it decodes the file from its start, without anything done with the
+frames.  A window is reached by seeking, as the classifier does.  Half a minute.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import av
+
+from benchmarks.limit import straight_decode
+from benchmarks.measuring import Cost, full_length, in_turn, median, parser_of, publish
+from benchmarks.measuring import three_minutes as as_mp3
+from genre_model.audio.decode import PREROLL_FRAMES, PREROLL_S, RESAMPLER_CONTEXT_S, open_audio
+from genre_model.core.specs import SliceSpec, SpectrogramSpec
+from genre_model.features.slices import count_slices, slice_span, spread
+
+SPECTROGRAM, SLICES = SpectrogramSpec(), SliceSpec()
+N_WINDOWS = 16
+# Encoder, suffix and bits a second.
+FORMATS = {
+    "MP3": ("libmp3lame", "mp3", 256_000),
+    "AAC": ("aac", "m4a", 256_000),
+    "FLAC": ("flac", "flac", None),
+    "Vorbis": ("vorbis", "ogg", 160_000),
+    "Opus": ("libopus", "opus", 128_000),
+}
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("tracks", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        source = as_mp3(full_length(options.tracks)[0], Path(folder) / "source.mp3")
+        for name, (encoder, suffix, bit_rate) in FORMATS.items():
+            song = Path(folder) / f"song.{suffix}"
+            encode(source, song, encoder, bit_rate)
+            rows.append([name, *figures(song, options.rounds)])
+    columns = ["ms of CPU a slice", "straight", "opening, seek, first frame"]
+    columns += [
+        "decoded for nothing",
+        "gathering, mixing, resampling",
+        "a window",
+        "times straight",
+    ]
+    publish(options, columns, rows)
+
+
+def encode(source: Path, target: Path, encoder: str, bit_rate: int | None) -> None:
+    """Write a file in another format."""
+    with av.open(str(source)) as container, av.open(str(target), "w") as output:
+        rate = 48_000 if encoder == "libopus" else 44_100
+        stream = output.add_stream(encoder, rate=rate, options={"strict": "experimental"})
+        assert isinstance(stream, av.audio.stream.AudioStream)
+        stream.codec_context.layout = "stereo"
+        if bit_rate is not None:
+            stream.codec_context.bit_rate = bit_rate
+        for frame in container.decode(audio=0):
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+
+
+def figures(song: Path, rounds: int) -> list[str]:
+    """The columns of one file."""
+    with open_audio(song, SPECTROGRAM.sample_rate_hz) as audio:
+        n_available = count_slices(audio, SPECTROGRAM, SLICES)
+        frame_s = audio.stream.codec_context.frame_size / audio.native_rate_hz
+    slice_s = SLICES.hop_frames * SPECTROGRAM.hop / SPECTROGRAM.sample_rate_hz
+    spans = [slice_span(index, SPECTROGRAM, SLICES) for index in spread(n_available, N_WINDOWS)]
+    ways: dict[str, Callable[[], object]] = {
+        "straight": partial(straight_decode, song),
+        "seeks": partial(seeks, song, [start for start, _ in spans]),
+        "windows": lambda: [*windows(song, spans)],
+    }
+    costs = in_turn({name: partial(cost_of, work) for name, work in ways.items()}, rounds)
+    ms = {name: 1000 * median(costs[name]) for name in ways}
+    straight, seek = ms["straight"] / n_available, ms["seeks"] / N_WINDOWS
+    window = ms["windows"] / N_WINDOWS
+    around_s = max(PREROLL_S, PREROLL_FRAMES * frame_s) + 2 * RESAMPLER_CONTEXT_S + frame_s
+    nothing = straight * around_s / slice_s
+    parts = [straight, seek, nothing, window - straight - seek - nothing, window]
+    return [*(f"{part:.2f}" for part in parts), f"{window / straight:.2f}"]
+
+
+def cost_of(work: Callable[[], object]) -> Cost:
+    """As ``measuring.here``, by a clock that is finer than a hundredth of a second."""
+    start, before = time.perf_counter(), time.process_time()
+    work()
+    return Cost(time.perf_counter() - start, time.process_time() - before, 0.0)
+
+
+def seeks(song: Path, starts: list[int]) -> None:
+    """Open a file, and go to some places (in samples); one frame is decoded at each."""
+    with open_audio(song, SPECTROGRAM.sample_rate_hz) as audio:
+        for start in starts:
+            audio.container.seek(int(start / SPECTROGRAM.sample_rate_hz * 1_000_000))
+            next(audio.container.decode(audio.stream))
+
+
+def windows(song: Path, spans: list[tuple[int, int]]) -> Iterator[None]:
+    """Decode some spans of samples."""
+    with open_audio(song, SPECTROGRAM.sample_rate_hz) as audio:
+        for span in spans:
+            audio.window(*span)
+            yield
+
+
+if __name__ == "__main__":
+    main()
