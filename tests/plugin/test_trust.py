@@ -173,6 +173,25 @@ def test_kinds_and_parents_are_no_label_errors(library):
     assert label_errors(beet, "--firmness", "0.5") == []
 
 
+def test_a_genre_that_the_model_takes_for_another_is_not_a_list_of_errors(library):
+    names = [f"Rock_{i}" for i in range(6)]
+    beet = library(Ambient=["Rock"], Jazz=["Jazz"], **{name: ["Jazz"] for name in names})
+    of_one_artist = beet("cnnerrors").splitlines()
+    assert of_one_artist[-1] == "7 probable errors in 8 tracks"  # a mislabelled artist is listed
+    for i, name in enumerate(names):
+        beet("modify", "-y", "-M", "-W", f"title:{name}", f"artist=Artist {i % 3}")
+    [error, left_out, summary] = beet("cnnerrors").splitlines()
+    assert "Ambient: Rock -> Electronic (" in error
+    assert left_out == (
+        "Jazz left out: the model disagrees with 6 of its 7 tracks, so it hardly knows this genre; "
+        "to list them: --firmness 0.98"
+    )
+    assert summary == "1 probable error in 8 tracks"
+    assert len(label_errors(beet, "--firmness", "0.98")) == 7
+    assert label_errors(beet) == ["Ambient"]
+    assert "Jazz left out" in beet.errors
+
+
 def test_label_errors_can_be_printed_and_made_a_playlist_of(library, tmp_path):
     beet = library(Rock=["Jazz"], Jazz=["Jazz"])
     playlist = tmp_path / "wrong.m3u"

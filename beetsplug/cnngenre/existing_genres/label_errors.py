@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from beets import ui
@@ -19,39 +19,75 @@ if TYPE_CHECKING:
 # Fields that `cnnerrors --format` may name; they are set for the printing and never stored.
 DISAGREEMENT, SUGGESTION = "cnngenre_doubt", "cnngenre_suggestion"
 
+# So many tracks by so many artists show whether the model knows a genre at all.
+ENOUGH_TRACKS, ENOUGH_ARTISTS = 5, 3
+
 
 @dataclass(frozen=True, slots=True)
 class LabelError:
-    """A track with its genres, what speaks against them, and whether that is out of fold."""
+    """A track with its genres, what speaks against them, and whether that is out of fold.
+
+    ``family`` is the genre that it counts in.
+    """
 
     item: Item
     genres: tuple[str, ...]
+    family: str
     disagreement: Disagreement
     out_of_fold: bool
+
+
+@dataclass(slots=True)
+class JudgedGenre:
+    """The tracks of one genre that were judged, and how many of them the model disagrees with."""
+
+    n_tracks: int = 0
+    n_errors: int = 0
+    artists: set[str] = field(default_factory=set)
+
+    def is_unknown(self) -> bool:
+        """Whether the model disagrees with most: that says more of the model than of the labels."""
+        enough = self.n_tracks >= ENOUGH_TRACKS and len(self.artists) >= ENOUGH_ARTISTS
+        return enough and 2 * self.n_errors > self.n_tracks
 
 
 class LabelErrors:
     """Looks for wrong genres; changes nothing."""
 
     def __init__(self, verdicts: LabelledVerdicts, firm: float | None) -> None:
-        """``firm`` is how firmly the model has to disagree, 0 to 1; as measured where None."""
+        """``firm`` is how firmly the model has to disagree, 0 to 1.
+
+        Where it is None, it is as measured, and genres that the model does not know are left out.
+        """
         from genre_model.evaluation.label_errors import FIRM
 
         self.verdicts = verdicts
         self.firm = FIRM if firm is None else firm
+        self.every_genre = firm is not None
+        self.left_out: dict[str, JudgedGenre] = {}
 
     def find(self, items: Tracks) -> list[LabelError]:
         """The label errors among tracks, those that the model disagrees with most firmly first."""
         from genre_model.evaluation.label_errors import disagreement_of
 
+        vocabulary = self.verdicts.vocabulary
         found = list[LabelError]()
+        judged = dict[str, JudgedGenre]()
         for item, labels, song, out_of_fold in self.verdicts.of(items):
-            disagreement = disagreement_of(song, labels, self.verdicts.vocabulary)
+            family = vocabulary.root(labels[0])
+            genre = judged.setdefault(family, JudgedGenre())
+            genre.n_tracks += 1
+            genre.artists.add(item.artist.casefold())
+            disagreement = disagreement_of(song, labels, vocabulary)
             if disagreement is not None and disagreement.firmness >= self.firm:
+                genre.n_errors += 1
                 genres = self.verdicts.labels_of(item)
-                found.append(LabelError(item, genres, disagreement, out_of_fold))
+                found.append(LabelError(item, genres, family, disagreement, out_of_fold))
+        if not self.every_genre:
+            self.left_out = {name: one for name, one in judged.items() if one.is_unknown()}
         return sorted(
-            found, key=lambda s: (s.disagreement.left, -s.disagreement.probability, s.item.id)
+            (one for one in found if one.family not in self.left_out),
+            key=lambda s: (s.disagreement.left, -s.disagreement.probability, s.item.id),
         )
 
     def show(self, label_errors: Sequence[LabelError], template: str | None) -> None:
@@ -62,6 +98,13 @@ class LabelErrors:
             ui.print_(
                 described(label_error) if template is None else formatted(label_error, template)
             )
+        for family, genre in self.left_out.items():
+            line = (
+                f"{family} left out: the model disagrees with {genre.n_errors} of its "
+                f"{genre.n_tracks} tracks, so it hardly knows this genre; to list them: "
+                f"--firmness {self.firm:g}"
+            )
+            ui.print_(line) if template is None else self.verdicts.log.warning("{}", line)
         if template is None:
             n_errors = count(len(label_errors), "probable error")
             n_judged = self.verdicts.counts["judged"]
