@@ -17,6 +17,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,8 @@ class Row:
 
 
 def main(arguments: list[str]) -> int:
+    # A shell lets its background jobs ignore Ctrl-C, and they would hand that on to `beet`.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     minutes = float(arguments[0]) if arguments else 20.0
     names = arguments[1:] or sorted(path.stem for path in HERE.glob("*.py") if path.stem != "run")
     end = time.monotonic() + minutes * 60
