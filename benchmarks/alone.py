@@ -34,7 +34,7 @@ def main(songs: Sequence[str]) -> None:
 
 
 def gain(n_processes: int, songs: Sequence[Path]) -> float:
-    """How many times the work of one process so many do at once."""
+    """How many times as much as one process alone several do at once."""
     [alone] = seconds_of(1, songs)
     return sum(alone / seconds for seconds in seconds_of(n_processes, songs))
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import av
 
 from benchmarks.limit import straight_decode
-from benchmarks.measuring import Cost, full_length, in_turn, median, parser_of, publish
+from benchmarks.measuring import full_length, here, in_turn, median, parser_of, publish
 from benchmarks.measuring import three_minutes as as_mp3
 from genre_model.audio.decode import PREROLL_FRAMES, PREROLL_S, RESAMPLER_CONTEXT_S, open_audio
 from genre_model.core.specs import SliceSpec, SpectrogramSpec
@@ -87,7 +86,7 @@ def figures(song: Path, rounds: int) -> list[str]:
         "seeks": partial(seeks, song, [start for start, _ in spans]),
         "windows": lambda: [*windows(song, spans)],
     }
-    costs = in_turn({name: partial(cost_of, work) for name, work in ways.items()}, rounds)
+    costs = in_turn({name: partial(here, work) for name, work in ways.items()}, rounds)
     ms = {name: 1000 * median(costs[name]) for name in ways}
     straight, seek = ms["straight"] / n_available, ms["seeks"] / N_WINDOWS
     window = ms["windows"] / N_WINDOWS
@@ -95,13 +94,6 @@ def figures(song: Path, rounds: int) -> list[str]:
     nothing = straight * around_s / slice_s
     parts = [straight, seek, nothing, window - straight - seek - nothing, window]
     return [*(f"{part:.2f}" for part in parts), f"{window / straight:.2f}"]
-
-
-def cost_of(work: Callable[[], object]) -> Cost:
-    """As ``measuring.here``, by a clock that is finer than a hundredth of a second."""
-    start, before = time.perf_counter(), time.process_time()
-    work()
-    return Cost(time.perf_counter() - start, time.process_time() - before, 0.0)
 
 
 def seeks(song: Path, starts: list[int]) -> None:

@@ -93,8 +93,8 @@ def here(work: Callable[[], object]) -> Cost:
 
 def cpu_s() -> float:
     """Seconds of CPU of this process and of its children that have ended."""
-    used = os.times()
-    return used.user + used.system + used.children_user + used.children_system
+    used = os.times()  # in hundredths of a second, which is too coarse for short work here
+    return time.process_time() + used.children_user + used.children_system
 
 
 def in_turn(ways: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:

@@ -127,7 +127,7 @@ def main() -> None:
             continue
         needs = [*benchmark.needs(), *(["train_python"] if benchmark.name in OTHER_PYTHON else [])]
         lacking = [NEEDS[need] for need in needs if not names[need]]
-        result = options.work / f"{benchmark.name}.md"
+        result = options.work / f"{benchmark.name}.json"
         if lacking:
             print(f"{benchmark.name} is left out, it needs {lacking[0]}", flush=True)
         elif result.exists() and not {"all", benchmark.name} & set(options.again):
@@ -135,7 +135,6 @@ def main() -> None:
         else:
             run(benchmark, names, result, long=options.long)
     print(f"{(time.monotonic() - start) / 60:.1f} minutes in all")
-    keep(options.work)
     subprocess.run([sys.executable, WRITER], check=True)
 
 
@@ -145,7 +144,7 @@ def run(benchmark: Benchmark, names: Mapping[str, object], result: Path, *, long
     arguments = [argument.format(**names) for argument in benchmark.arguments]
     if long:
         arguments += benchmark.long
-    arguments += ["--json", str(result.with_suffix(".json"))]
+    arguments += ["--json", str(result)]
     print(f"{benchmark.name}: about {benchmark.minutes:g} min", flush=True)
     start = time.monotonic()
     done = subprocess.run(
@@ -157,18 +156,17 @@ def run(benchmark: Benchmark, names: Mapping[str, object], result: Path, *, long
     if done.returncode:
         sys.exit(f"{benchmark.name} failed, exit status {done.returncode}\n{done.stdout}")
     print(f"{done.stdout}{benchmark.name}: {(time.monotonic() - start) / 60:.1f} min\n", flush=True)
-    result.write_text(done.stdout, encoding="utf-8")
+    keep(result)
 
 
-def keep(work: Path, results: Path = RESULTS) -> None:
-    """Put the results of a work folder into the folder of the machine that each was measured on."""
-    for file in work.glob("*.json"):
-        result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        result.pop("command", None)  # the folders that it names are nobody else's
-        folder = results / machine_name(result["machine"])
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(result, indent=1) + "\n"
-        (folder / file.name).write_text(text, encoding="utf-8")
+def keep(file: Path) -> None:
+    """Copy a result into the folder of this machine."""
+    result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    result.pop("command", None)  # the folders that it names are nobody else's
+    folder = RESULTS / machine_name(result["machine"])
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(result, indent=1) + "\n"
+    (folder / file.name).write_text(text, encoding="utf-8")
 
 
 def machine_name(machine: Mapping[str, Any]) -> str:

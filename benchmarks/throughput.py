@@ -4,8 +4,8 @@
 
 A library of full-length tracks, without a cache.  In each round ``beet cnngenre -f`` tags all of
 them, and the first few alone, with each number of workers (``threads``); the difference is what the
-others take when everything has started.  Beside it is what as many processes gain that only
-extract (benchmarks.alone).  About two minutes.
+others take when everything has started.  Beside it is what as many processes gain when they
+extract and do nothing else (benchmarks.alone).  About two minutes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main() -> None:
             "workers",
             "songs a second, started",
             f"times {first} worker",
-            "that of processes which only extract",
+            "times 1 process, extraction alone",
             "with the start of `beet`",
             "CPU seconds a song",
         ],

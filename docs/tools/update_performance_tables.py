@@ -15,6 +15,7 @@ from typing import Any
 from result_blocks import DOCS, PICTURES, fill
 
 from benchmarks.measuring import table
+from benchmarks.run import RESULTS
 from genre_model.evaluation.page.svg import (
     BLUE,
     SVG_NAMESPACE,
@@ -34,9 +35,6 @@ TITLES = {
     "cpu_s": "seconds of CPU a song",
 }
 RED = "#d55e00"
-
-
-RESULTS = DOCS.parent / "benchmarks" / "results"
 
 
 def main() -> None:

@@ -309,7 +309,7 @@ def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
         ours = has_ours(item, state)
         if ours or memory is None:
             check_known(item, state)
-        elif state.tag != memory.before:  # else an undo has died between the file and the library
+        elif state.tag != memory.before:  # else an undo was killed before it reached the library
             raise OutsideError(OUTSIDE)
         set_in_library(item, plan.after)
         if not ours:
