@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import re
 
-# What an artist tag says where there is nobody in particular.
-NOBODY = frozenset(["various artists", "various", "va", "unknown", "unknown artist"])
+# What an artist tag says where there is nobody in particular; in brackets, MusicBrainz' names.
+NOBODY = frozenset(
+    [
+        *("various artists", "various artist", "various", "va", "v.a.", "v/a", "vv.aa.", "vvaa"),
+        *("varios artistas", "varios", "vários artistas", "vários", "artistes divers", "divers"),
+        *("verschiedene interpreten", "verschiedene", "diverse", "artisti vari"),
+        *("unknown artist", "unknown", "<unknown>", "[unknown]", "[no artist]", "[anonymous]"),
+        *("[traditional]", "soundtrack", "original soundtrack", "ost", "compilation", "n/a"),
+    ]
+)
 
 # " feat. Y", " (ft. Y)", " [Featuring Y]"; but neither "Little Feat" nor "Little Feat & Friends".
 GUESTS = re.compile(
@@ -26,3 +34,8 @@ def without_guests(artist: str) -> str:
 def lead_artist(artist: str) -> str:
     """Who a track's artist is to splits, context and counts: the name without guests, canonical."""
     return without_guests(artist).casefold()
+
+
+def is_nobody(lead: str) -> bool:
+    """Whether a lead artist is nobody in particular, as on compilations."""
+    return lead in NOBODY or lead.endswith((" compilation", " compilations"))

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.data.artists import NOBODY, lead_artist
+from genre_model.data.artists import is_nobody, lead_artist
 from genre_model.data.tracks import LabelledTrack
 
 GroupBy = Literal["artist", "album", "song"]
@@ -127,5 +127,5 @@ def group_of(track: LabelledTrack, group_by: GroupBy) -> str:
 
 def context_group(track: LabelledTrack) -> str:
     """Whose other tracks inform this one's verdict: its artist's, unless that is nobody."""
-    nobody = lead_artist(track.artist) in NOBODY
+    nobody = is_nobody(lead_artist(track.artist))
     return group_of(track, "song" if nobody else "artist")

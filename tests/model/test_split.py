@@ -201,9 +201,20 @@ def test_who_leads(name, lead):
     assert lead_artist(name) == lead
 
 
-def test_various_artists_with_a_guest_are_nobody_either():
-    [track] = tracks_of(("Rock", "Various Artists feat. X", ""))
-    assert context_group(track) == "song:0.mp3"
+@pytest.mark.parametrize(
+    ("artist", "group"),
+    [
+        ("Various Artists feat. X", "song:0.mp3"),
+        ("V.A.", "song:0.mp3"),
+        ("[unknown]", "song:0.mp3"),
+        ("Some Label Compilation", "song:0.mp3"),
+        ("[Amatory]", "artist:[amatory]"),
+        ("The Various", "artist:the various"),
+    ],
+)
+def test_nobody_in_particular_informs_no_track(artist, group):
+    [track] = tracks_of(("Rock", artist, ""))
+    assert context_group(track) == group
 
 
 def test_an_overview_counts_artists_without_their_guests_and_every_class_of_a_track():

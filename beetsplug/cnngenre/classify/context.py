@@ -13,7 +13,7 @@ from functools import lru_cache
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.library import Tracks
-from genre_model.data.artists import NOBODY, lead_artist
+from genre_model.data.artists import is_nobody, lead_artist
 from genre_model.model.vocabulary import GenreScore, SongGenre, Vocabulary
 
 # An album's unsure track gets the genre that all its sure ones agree on, if it is at least this
@@ -49,7 +49,7 @@ def group_name(artist: str | None, albumartist: str | None, *, compilation: bool
 def known_artist(artist: str | None) -> str:
     """Who an artist tag is about, without guests; "" where it says nobody in particular."""
     lead = lead_artist(artist or "")
-    return "" if lead in NOBODY else lead
+    return "" if is_nobody(lead) else lead
 
 
 def are_by_one(artists: Iterable[str]) -> bool:

@@ -10,7 +10,7 @@ from beets import ui
 from beets.library import Item
 
 from beetsplug.cnngenre.existing_genres.labelled_verdicts import LabelledVerdicts
-from beetsplug.cnngenre.library import Tracks
+from beetsplug.cnngenre.library import Tracks, track_name
 
 if TYPE_CHECKING:
     from genre_model.evaluation.label_errors import Disagreement
@@ -119,7 +119,7 @@ def described(label_error: LabelError) -> str:
     how = ", out of fold" if label_error.out_of_fold else ""
     change = f"{harmless('; '.join(label_error.genres))} -> {disagreement.suggestion}"
     return (
-        f"{disagreement.firmness:.3f} {harmless(str(label_error.item))}: {change} "
+        f"{disagreement.firmness:.3f} {harmless(track_name(label_error.item))}: {change} "
         f"({disagreement.probability:.2f}{how})"
     )
 

@@ -16,7 +16,7 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import conclude, progress, uninterrupted
-from beetsplug.cnngenre.library import Tracks, store_unless_edited, unedited
+from beetsplug.cnngenre.library import Tracks, store_unless_edited, track_name, unedited
 from beetsplug.cnngenre.review.rollback import (
     Change,
     go_back,
@@ -127,7 +127,7 @@ class Review:
         from genre_model.core.text import harmless
 
         for uncertain in self.uncertain_tracks:
-            name = harmless(str(uncertain.verdict.item))
+            name = harmless(track_name(uncertain.verdict.item))
             ui.print_(f"{name}: {candidates(uncertain.song.ranked[:N_SHOWN])}")
 
     def unchanged(self, uncertain: UncertainTrack) -> Item | None:
