@@ -18,7 +18,7 @@ from genre_model.data.spelling import spelling_key
 NO_SPELLINGS: Mapping[str, str] = {}
 
 # Below this probability the leading genre is no guess: it is no music, or of another genre.
-LEAST = 0.01
+LEAST = 0.05
 NONE_OF_THESE = "no music, or none of the model's genres"
 
 
@@ -47,6 +47,11 @@ class SongGenre:
     def accepted(self) -> bool:
         """Whether there is something to write."""
         return bool(self.genres)
+
+    @property
+    def guess(self) -> str | None:
+        """The leading genre, accepted or not, if it is probable enough to be named."""
+        return self.best.genre if self.best and self.best.probability >= LEAST else None
 
 
 @dataclass(frozen=True, slots=True)

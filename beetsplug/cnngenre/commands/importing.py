@@ -185,9 +185,9 @@ def outcome(done: Sequence[tuple[Verdict, TagPlan]]) -> str:
     """What became of the tracks of an album: the genres that were given, and the rest counted."""
     given = Counter(g for _, plan in done if plan.action is Action.WRITE for g in plan.after)
     guesses = Counter(
-        verdict.song.best.genre
+        verdict.song.guess
         for verdict, plan in done
-        if plan.action is Action.UNSURE and verdict.song is not None and verdict.song.best
+        if plan.action is Action.UNSURE and verdict.song is not None and verdict.song.guess
     )
     counts = Counter(plan.action for _, plan in done)
     parts = [counted(given)] if given else []
