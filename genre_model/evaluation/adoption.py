@@ -7,6 +7,8 @@ from math import inf
 from genre_model.evaluation.metrics import Interval
 from genre_model.evaluation.report import Report
 
+NOTICEABLE = 0.1  # of coverage
+
 
 def why_not(report: Report) -> str | None:
     """What speaks against using the new model; None where nothing does.
@@ -30,6 +32,19 @@ def why_not(report: Report) -> str | None:
     if not is_precise(report):
         return "its answers do not reach the target precision: more labels may help"
     return None
+
+
+def price(report: Report) -> str:
+    """What a user should know of a better model that answers fewer tracks; "" where it does not."""
+    new, *others = report.models
+    for other in others:
+        if new.coverage < other.coverage - NOTICEABLE:
+            return (
+                f"; it answers fewer tracks than {named(other.name)} ({new.coverage:.0%}, not "
+                f"{other.coverage:.0%}; of the answers {new.precision.value:.0%} are right, not "
+                f"{other.precision.value:.0%})"
+            )
+    return ""
 
 
 def is_precise(report: Report) -> bool:
