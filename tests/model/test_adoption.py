@@ -52,7 +52,7 @@ def test_that_fewer_tracks_are_answered_is_said(coverage, is_said):
     models = (replace(new, coverage=coverage), replace(shipped, coverage=0.6))
     said = price(example_report(models=models))
     assert (
-        said.startswith("; it answers fewer tracks than the shipped model (20%, not 60%)")
+        said.startswith("; it answers fewer tracks than the shipped model (20%, not 60%;")
         == is_said
     )
     assert bool(said) == is_said
