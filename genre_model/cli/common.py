@@ -54,6 +54,15 @@ def add_dask(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_fast(parser: argparse.ArgumentParser) -> None:
+    """The option to give up equal results for time on a GPU."""
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="on a GPU, calculate in bfloat16 and in any order: no two trainings are equal",
+    )
+
+
 def add_answer_options(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommands that ask a bundle about audio files."""
     parser.add_argument("--model", type=Path, default=SHIPPED, help="the folder of a bundle")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from genre_model.cli.common import names, positive, progress_bar, say
+from genre_model.cli.common import add_fast, names, positive, progress_bar, say
 from genre_model.cli.music import MUSIC_HELP, music_for_testing
 from genre_model.core.errors import GenreModelError
 from genre_model.data.folds import SplitBy, group_of
@@ -93,6 +93,7 @@ def add_wishes(parser: argparse.ArgumentParser) -> None:
         help="all slices of a song, 70/20/10 to train, validate and test, batches of 128, 20 "
         "epochs, of which the last is tested",
     )
+    add_fast(parser)
 
 
 def split_names(text: str) -> tuple[str, ...]:
@@ -115,6 +116,7 @@ def wishes_of(options: argparse.Namespace) -> Wishes:
         options.architecture,
         options.split,
         options.as_in_the_paper,
+        options.fast,
     )
 
 
@@ -152,6 +154,8 @@ def command_of(options: argparse.Namespace) -> str:
         words += ["--split", ",".join(options.split)]
     if options.as_in_the_paper:
         words.append("--as-in-the-paper")
+    if options.fast:
+        words.append("--fast")
     return shlex.join(words)
 
 

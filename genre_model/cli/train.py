@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from genre_model.cli.common import (
     add_dask,
     add_extraction_options,
+    add_fast,
     extract_all,
     fraction,
     names,
@@ -108,6 +109,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         choices=get_args(SplitBy),
         help="what may not be on two sides of the test; default: artist, if there are enough",
     )
+    add_fast(parser)
     add_slicing_options(parser)
     parser.add_argument(
         "--play-history",
@@ -159,7 +161,7 @@ def run_train(options: argparse.Namespace) -> int:
     others = not options.only_labelled and options.genres is None
     plan = plan_training(
         tracks,
-        training_options(options, others=others, split_by=options.split),
+        training_options(options, others=others, split_by=options.split, fast=options.fast),
         dropped=labelling.dropped,
         tree=tree,
     )

@@ -22,7 +22,7 @@ from genre_model.evaluation.report_files import REPORT_HTML
 from genre_model.model.bundle.store import SHIPPED, Bundle, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.training.job import TrainingJob, check_play_history
-from genre_model.training.networks.base import Architecture
+from genre_model.training.networks.base import Architecture, inexact
 from genre_model.training.networks.registry import EMBEDDINGS, default_rule, find_architecture
 from genre_model.training.slicing_overrides import (
     SlicingOverrides,
@@ -55,6 +55,8 @@ class TrainingOptions:
         split_by: What may not be on two sides of a test; by artist, if there are enough, where
             None.
         others: Whether the shipped model's genres that no label covers stay answerable.
+        fast: Whether a network from scratch may differ from one training to the next, which is
+            faster on a GPU.
     """
 
     architecture: str = EMBEDDINGS
@@ -67,6 +69,7 @@ class TrainingOptions:
     slicing: SlicingOverrides = AS_MADE
     others: bool = True
     split_by: SplitBy | None = None
+    fast: bool = False
 
     def head_options(self) -> HeadOptions:
         """The settings of the fit and the calibration."""
@@ -81,7 +84,7 @@ class TrainingOptions:
 
 
 def training_options(
-    choices: Any, *, others: bool, split_by: SplitBy | None = None
+    choices: Any, *, others: bool, split_by: SplitBy | None = None, fast: bool = False
 ) -> TrainingOptions:
     """The options by the choices of a command line or a configuration.
 
@@ -90,6 +93,7 @@ def training_options(
             :class:`SlicingOverrides`.
         others: As in :class:`TrainingOptions`.
         split_by: Likewise.
+        fast: Likewise.
     """
     return TrainingOptions(
         architecture=choices.architecture,
@@ -104,6 +108,7 @@ def training_options(
         ),
         others=others,
         split_by=split_by,
+        fast=fast,
     )
 
 
@@ -158,7 +163,7 @@ class TrainingEvents:
 def chosen_system(
     options: TrainingOptions, backbone: Bundle | None = None
 ) -> Architecture | Bundle:
-    """What is trained, with its slices as chosen.
+    """What is trained, with its slices and its arithmetic as chosen.
 
     Raises:
         GenreModelError: There is no such architecture, or the slices make no sense for it.
@@ -166,6 +171,8 @@ def chosen_system(
     architecture = find_architecture(options.architecture)
     if architecture is None:
         return override_bundle(backbone or load_bundle(SHIPPED), options.slicing)
+    if options.fast:
+        architecture = inexact(architecture)
     return override_slicing(architecture, options.slicing)
 
 

@@ -22,7 +22,8 @@ class Wishes:
 
     ``slices`` a song at most, ``epochs`` at most, ``batch`` slices a step; ``architecture`` takes
     the place of the experiment's network.  ``as_in_the_paper``: all slices, batches of 128,
-    20 epochs of which the last is kept, and 70/20/10 to train, validate and test.
+    20 epochs of which the last is kept, and 70/20/10 to train, validate and test.  ``fast``: as
+    a :class:`TrainingSpec` that is not ``exact``.
     """
 
     slices: int | None = None
@@ -31,6 +32,7 @@ class Wishes:
     architecture: str | None = None
     splits: tuple[SplitBy, ...] | None = None
     as_in_the_paper: bool = False
+    fast: bool = False
 
 
 AS_IT_IS = Wishes()
@@ -92,7 +94,7 @@ def trained_as_wished(architecture: Architecture, wishes: Wishes) -> Architectur
         spec = replace(spec, epochs=wishes.epochs)
     if spec.keep == "last":
         spec = replace(spec, patience=spec.epochs)
-    spec = replace(spec, microbatch=min(spec.microbatch, spec.batch_size))
+    spec = replace(spec, microbatch=min(spec.microbatch, spec.batch_size), exact=not wishes.fast)
     return replace(architecture, learner=replace(learner, training=spec))
 
 

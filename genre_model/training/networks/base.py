@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,8 +32,10 @@ class TrainingSpec:
     ``optimizer`` is Keras' name of it, ``optimizer_settings`` what it takes beside the learning
     rate.  ``first_accumulator`` is what RMSProp's running means of squared gradients begin at: 0 in
     Keras, 1 in TensorFlow 1.  ``clip_norm`` bounds the norm of all gradients together.  Gradients
-    of a batch are summed over microbatches of ``microbatch`` slices, which bounds the memory.
-    ``keep``: the network of the epoch that judges the validation best, or of the last.
+    of a batch are summed over microbatches of ``microbatch`` slices, which bounds the memory; a GPU
+    takes whole batches.  ``keep``: the network of the epoch that judges the validation best, or of
+    the last.  ``exact``: in float32 and the same sums every time; else a GPU may calculate in
+    bfloat16 and add up in any order.
     """
 
     optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"
@@ -44,8 +46,9 @@ class TrainingSpec:
     epochs: int = 20
     patience: int = 5
     clip_norm: float | None = None
-    microbatch: int = 16
+    microbatch: int = 64
     keep: Literal["best", "last"] = "best"
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,15 @@ class Architecture:
     slices: SliceSpec
     learner: Network | Estimator
     cost: Cost | None = None
+
+
+def inexact(architecture: Architecture) -> Architecture:
+    """The architecture, whose network need not be trained to the same weights every time."""
+    learner = architecture.learner
+    if isinstance(learner, Estimator):
+        return architecture
+    training = replace(learner.training, exact=False)
+    return replace(architecture, learner=replace(learner, training=training))
 
 
 def require_learner(architecture: Architecture) -> None:

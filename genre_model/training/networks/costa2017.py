@@ -51,9 +51,7 @@ N_VALIDATION_FOLDS = 5
 
 SPECTROGRAM = SoxSpec()
 
-TRAINING = TrainingSpec(
-    optimizer="adam", learning_rate=1e-3, batch_size=32, epochs=40, patience=8, microbatch=32
-)
+TRAINING = TrainingSpec(optimizer="adam", learning_rate=1e-3, batch_size=32, epochs=40, patience=8)
 
 
 def build(shape: tuple[int, ...], n_genres: int, shrink: int = SHRINK) -> keras.Model:

@@ -52,7 +52,6 @@ MIDI_RNN = Architecture(
             epochs=40,
             patience=8,
             clip_norm=5.0,
-            microbatch=32,
         ),
     ),
     cost=Cost(52_096, 257, 13_123_584, 256),

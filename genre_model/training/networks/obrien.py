@@ -129,7 +129,8 @@ def pretrain(model: keras.Model, batches: Batches, seed: int) -> None:
 
     def step(slices: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
-            errors = decoder(encoder(slices, training=True)) - to_map(slices)
+            made, wanted = decoder(encoder(slices, training=True)), to_map(slices)
+            errors = tf.cast(made, tf.float32) - tf.cast(wanted, tf.float32)
             loss = tf.reduce_mean(tf.reduce_sum(errors**2, axis=(1, 2)))
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 

@@ -108,7 +108,6 @@ TRAINING = TrainingSpec(
     epochs=20,
     patience=5,
     clip_norm=5.0,
-    microbatch=8,
 )
 
 PELCHAT2019 = Architecture(

@@ -183,9 +183,10 @@ def train_by_gradients(
     n_weights = int(trainer.model.count_params())
 
     def export() -> bytes:
-        onnx = export_onnx(trainer.model)
+        model = trainer.exportable()
+        onnx = export_onnx(model)
         slices = tracks[0].slices()[:4].astype(np.float32)
-        check_export(onnx_logits(open_network(onnx), slices), trainer.model, slices)
+        check_export(onnx_logits(open_network(onnx), slices), model, slices)
         trainer.forget_model()  # TensorFlow never lets go of the trainer
         return onnx
 

@@ -1,8 +1,8 @@
 """The loop of a network's training: gradients, epochs, and how good each epoch is.
 
-TensorFlow is imported inside functions only.  With one seed, one machine and one version of
-TensorFlow, the weights are the same every time, interrupted or not.  Elsewhere they differ a
-little: other processors add up in another order.
+TensorFlow is imported inside functions only.  With one seed, one machine, one version of
+TensorFlow and an ``exact`` specification, the weights are the same every time, interrupted or not.
+Elsewhere they differ a little: other processors add up in another order.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ from genre_model.model.aggregation import aggregate, softmax
 from genre_model.training.keras_export import compiled
 from genre_model.training.networks.base import Network
 from genre_model.training.scratch.checkpoint import Progress
+from genre_model.training.scratch.device import (
+    calculating_in,
+    gpus,
+    precision_of,
+    strategy_over,
+    sum_variable,
+)
 from genre_model.training.scratch.optimizer import make_optimizer
 from genre_model.training.scratch.slice_pack import (
     SlicePack,
@@ -52,38 +59,61 @@ class Trainer:
     """A network, its optimiser, and the sums of gradients over the parts of a batch."""
 
     def __init__(
-        self, network: Network, shape: tuple[int, ...], n_genres: int, seed: int, work: Path
+        self,
+        network: Network,
+        shape: tuple[int, ...],
+        n_genres: int,
+        seed: int,
+        work: Path,
+        devices: Sequence[str] | None = None,
+        precision: str | None = None,
     ) -> None:
         """Build the network with initial weights that depend on the seed alone.
 
-        The slices that are trained on are copied into one file of the folder ``work``.
+        The slices that are trained on are copied into one file of the folder ``work``.  Where None,
+        the ``devices`` are all GPUs, and the ``precision`` is as the network's training says.
         """
         import keras
         import tensorflow as tf
 
-        keras.utils.set_random_seed(seed)
-        tf.config.experimental.enable_op_determinism()
         spec = network.training
+        keras.utils.set_random_seed(seed)
+        if spec.exact:
+            tf.config.experimental.enable_op_determinism()
+        devices = gpus() if devices is None else devices
         self.network = network
         self.spec = spec
         self.seed = seed
-        self.model = network.build(shape, n_genres)
-        self.optimizer = make_optimizer(spec, self.model.trainable_variables)
-        self._sums = [tf.Variable(tf.zeros(v.shape)) for v in self.model.trainable_variables]
-        self._loss = tf.Variable(0.0, dtype=tf.float64)
+        self.strategy = strategy_over(devices)
+        self.precision = precision or precision_of(spec)
+        with self.strategy.scope(), calculating_in(self.precision):
+            self.model = network.build(shape, n_genres)
+            self.optimizer = make_optimizer(spec, self.model.trainable_variables)
+            self._sums = [sum_variable(v.shape) for v in self.model.trainable_variables]
+            self._loss = sum_variable((), "float64")
+        self._sizes = shape, n_genres
         self._shapes = (None, *shape), (None, n_genres)
         self._work = work
         self._pack: SlicePack | None = None
         self._adders: dict[Any, Any] = {}
-        on_device = bool(tf.config.list_physical_devices("GPU"))
-        self.microbatch = spec.batch_size if on_device else spec.microbatch
-        self._step = compiled(self._apply_sums, [tf.TensorSpec((), tf.float32)], fused=True)
+        self.microbatch = spec.batch_size if devices else spec.microbatch
+        one = self.strategy.num_replicas_in_sync == 1
+        self._step = compiled(self._step_everywhere, [tf.TensorSpec((), tf.float32)], fused=one)
         self._infer = compiled(self._logits, [tf.TensorSpec(self._shapes[0], tf.float16)])
 
     @property
     def variables(self) -> list[Any]:
         """Everything that changes in training: weights, dropout's random state, the optimiser."""
         return [*self.model.variables, *self.optimizer.variables]
+
+    def exportable(self) -> Any:
+        """The network, with layers that calculate in float32."""
+        if self.precision == "float32":
+            return self.model
+        with calculating_in("float32"):
+            model = self.network.build(*self._sizes)
+        model.set_weights(self.model.get_weights())
+        return model
 
     def forget_optimizer(self) -> None:
         """Give back what only training needs: twice the memory of the weights, or more."""
@@ -115,7 +145,7 @@ class Trainer:
             for shape, kind in zip(self._shapes, (dtype, tf.bool), strict=True)
         )
         if dtype not in self._adders:
-            self._adders[dtype] = compiled(self._add_gradients, signature)
+            self._adders[dtype] = compiled(self._add_everywhere, signature)
         add = self._adders[dtype]
         if not self.network.whole_song:
             self._packed(tracks)  # here, where a folder that cannot be written is our own error
@@ -134,7 +164,7 @@ class Trainer:
                 self._step(float(gathered))
                 gathered = 0
                 on_step(f"slices of epoch {epoch}", n_slices, n_all)
-        return float(self._loss) / n_slices
+        return float(self._loss.read_value()) / n_slices
 
     def _packed(self, tracks: Sequence[StoredTrack]) -> SlicePack:
         """The slices of the training's tracks; they are the same in every call."""
@@ -160,36 +190,62 @@ class Trainer:
     def _logits(self, slices: tf.Tensor) -> tf.Tensor:
         import tensorflow as tf
 
-        return self.model(tf.cast(slices, tf.float32), training=False)
+        logits = self.model(tf.cast(slices, tf.float32), training=False)
+        return tf.cast(logits, tf.float32)
+
+    def _add_everywhere(self, slices: tf.Tensor, candidates: tf.Tensor) -> None:
+        """Of n devices, each takes every n-th slice of a part."""
+        self.strategy.run(self._add_gradients, (slices, candidates))
 
     def _add_gradients(self, slices: tf.Tensor, candidates: tf.Tensor) -> None:
         """Add the gradients of a part, and its losses, to the sums; the device alone knows them."""
         import tensorflow as tf
 
+        places, counts = self._places(tf.shape(slices)[0])
         with tf.GradientTape() as tape:
-            logits = self.model(tf.cast(slices, tf.float32), training=True)
+            values = tf.cast(tf.gather(slices, places), tf.float32)
+            logits = tf.cast(self.model(values, training=True), tf.float32)
             # -log of the probability of the candidates together: cross-entropy, if it is one.
-            of_candidates = tf.where(candidates, logits, logits.dtype.min)
+            of_candidates = tf.where(tf.gather(candidates, places), logits, logits.dtype.min)
             losses = tf.reduce_logsumexp(logits, 1) - tf.reduce_logsumexp(of_candidates, 1)
-            loss = tf.reduce_sum(losses)
+            loss = tf.reduce_sum(losses * counts)
         gradients = tape.gradient(loss, self.model.trainable_variables)
         for total, gradient in zip(self._sums, gradients, strict=True):
             total.assign_add(gradient)
         self._loss.assign_add(tf.cast(loss, tf.float64))
 
-    def _apply_sums(self, n_slices: tf.Tensor) -> None:
-        """One step of the optimiser with the mean of the gradients, and empty the sums."""
+    def _places(self, n_slices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Which of the slices this device takes, and whether they count.
+
+        Where there are fewer slices than devices it takes one that does not: oneDNN fails on none.
+        """
         import tensorflow as tf
 
+        n_devices = self.strategy.num_replicas_in_sync
+        device = tf.distribute.get_replica_context().replica_id_in_sync_group
+        places = tf.range(device, tf.maximum(n_slices, n_devices), n_devices)
+        return tf.minimum(places, n_slices - 1), tf.cast(places < n_slices, tf.float32)
+
+    def _step_everywhere(self, n_slices: tf.Tensor) -> None:
+        self.strategy.run(self._apply_sums, (n_slices,))
+
+    def _apply_sums(self, n_slices: tf.Tensor) -> None:
+        """One step of the optimiser with the mean of all devices' gradients, and empty the sums."""
+        import tensorflow as tf
+
+        context = tf.distribute.get_replica_context()
+        totals = context.all_reduce(
+            tf.distribute.ReduceOp.SUM, [total.read_value() for total in self._sums]
+        )
         scale = 1 / n_slices
         if self.spec.clip_norm is not None:
-            norm = scale * tf.linalg.global_norm(self._sums)
+            norm = scale * tf.linalg.global_norm(totals)
             scale *= tf.minimum(1.0, self.spec.clip_norm / norm)
-        for total in self._sums:  # in place: a copy would be as large as the network
-            total.assign(total * scale)
-        self.optimizer.apply_gradients(zip(self._sums, self.model.trainable_variables, strict=True))
+        scale /= context.num_replicas_in_sync  # Keras adds up what the devices give it
+        means = [total * scale for total in totals]
+        self.optimizer.apply_gradients(zip(means, self.model.trainable_variables, strict=True))
         for total in self._sums:
-            total.assign_sub(total)
+            total.assign(tf.zeros(total.shape))
 
 
 def run_epochs(

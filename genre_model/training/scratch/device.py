@@ -1,0 +1,70 @@
+"""What a network is trained on: all GPUs of this machine, or its processor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from genre_model.training.networks.base import TrainingSpec
+
+# NVIDIA's compute capability since which a GPU calculates in bfloat16.
+BFLOAT16_SINCE = (8, 0)
+
+
+def gpus() -> list[str]:
+    """TensorFlow's names of the GPUs that it can use."""
+    import tensorflow as tf
+
+    return [device.name for device in tf.config.list_logical_devices("GPU")]
+
+
+def strategy_over(devices: Sequence[str]) -> Any:
+    """Copies of a network on several devices, each with a part of every batch; or just one."""
+    import tensorflow as tf
+
+    if len(devices) > 1:
+        return tf.distribute.MirroredStrategy(devices)
+    return tf.distribute.get_strategy()
+
+
+def sum_variable(shape: Sequence[int], dtype: str = "float32") -> Any:
+    """Zeros to which each device adds its own; read outside of the devices, it is their sum."""
+    import tensorflow as tf
+
+    return tf.Variable(
+        tf.zeros(shape, dtype),
+        trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.SUM,
+    )
+
+
+def precision_of(spec: TrainingSpec) -> str:
+    """Keras' name of the numbers that layers calculate in; weights are always float32.
+
+    bfloat16 has the range of float32: unlike float16, no gradient vanishes in it, and the loss
+    needs no scaling.  A GPU without it calculates in float32, and so does a processor.
+    """
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    capable = [
+        tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
+        >= BFLOAT16_SINCE
+        for device in found
+    ]
+    return "mixed_bfloat16" if capable and all(capable) and not spec.exact else "float32"
+
+
+@contextmanager
+def calculating_in(precision: str) -> Iterator[None]:
+    """Layers that are made here calculate in these numbers."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
