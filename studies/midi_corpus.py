@@ -28,6 +28,8 @@ COMPOSERS = ("mozart", "haydn", "beethoven", "schumann_robert", "schumann_clara"
 
 TIMES_THROUGH = 3
 
+LARGE = 50_000  # bytes of a packed score: a whole quartet takes ten minutes to read
+
 AT_MOST = 80  # of a genre, drawn with a fixed seed
 
 
@@ -93,7 +95,7 @@ def masses(folder: Path) -> Iterator[Score]:
 
 def movements(folder: Path) -> list[Path]:
     """The movements of a composer, which are in folders of works or beside them."""
-    return sorted(path for path in folder.rglob("*") if path.suffix in {".mxl", ".xml", ".krn"})
+    return sorted(path for path in folder.rglob("*.mxl") if path.stat().st_size < LARGE)
 
 
 def chosen(scores: list[Score]) -> list[Score]:
