@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from shipped_model.clips import fitted_half, read_rows, without_features
-from shipped_model.distillation.linear import LinearLayer, fit_layer, sums_of
+from shipped_model.distillation.linear import RIDGE, LinearLayer, fit_layer, sums_of
 from shipped_model.distillation.tag_layer import (
-    RIDGE,
     SOURCES,
     Material,
     clips_and_packages,

@@ -1,8 +1,9 @@
 """The students, in Keras: the shipped network with more, and what it is taught.
 
 ``branch`` keeps the shipped network as it is and adds a small network of inverted residuals
-(Sandler et al., *MobileNetV2*, 2018) on the same spectrogram; what is said comes from both, so the
-branch learns what the shipped network's features lack.  ``whole`` starts from the shipped network's
+(Sandler et al., *MobileNetV2*, 2018) on the same spectrogram.  What is said is the sum of a linear
+layer on the shipped network's features, which stays as it was fitted (``linear.py``), and of one on
+the branch's, so the branch learns what those lack.  ``whole`` starts from the shipped network's
 weights and changes all of them.
 """
 
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from genre_model.training.networks.finetune import embedding_of
+from shipped_model.distillation.linear import LinearLayer
 from shipped_model.distillation.teachers import N_SLICES, SLICE_FRAMES, SPECTROGRAM
 
 if TYPE_CHECKING:
@@ -42,8 +44,15 @@ class Target:
     of_piece: bool = False
 
 
-def build(kind: Kind, targets: Mapping[str, Target]) -> keras.Model:
+def build(
+    kind: Kind, targets: Mapping[str, Target], layers: Mapping[str, LinearLayer]
+) -> keras.Model:
     """A student of pieces: (n, 10, 187, 96) log-mel, for ``branch`` also (n, 10, 714) ``frozen``.
+
+    Args:
+        kind: What it is made of.
+        targets: What it says, by name.
+        layers: What ``frozen`` says of each target by itself, for ``branch``.
 
     Returns:
         A model with an output for each target, (n, 10, n_target) or (n, n_target); its layer
@@ -58,16 +67,29 @@ def build(kind: Kind, targets: Mapping[str, Target]) -> keras.Model:
     if kind == "branch":
         inputs["frozen"] = keras.Input((N_SLICES, N_FROZEN), name="frozen")
         frozen = keras.ops.reshape(inputs["frozen"], (-1, N_FROZEN))
-        # Some of the shipped network's numbers are a hundred times as large as others.
-        known = keras.layers.BatchNormalization(name="known", scale=False, center=False)(frozen)
-        features = keras.layers.Concatenate()([known, features])
     outputs = {}
     for name, target in targets.items():
-        said = keras.layers.Dense(target.n, name=f"{name}_layer")(features)
+        start = "zeros" if kind == "branch" else "glorot_uniform"
+        said = keras.layers.Dense(target.n, kernel_initializer=start, name=f"{name}_layer")(
+            features
+        )
+        if kind == "branch":
+            said = said + known(layers[name], f"{name}_known")(frozen)
         said = keras.ops.reshape(said, (-1, N_SLICES, target.n))
         said = keras.ops.mean(said, axis=1) if target.of_piece else said
         outputs[name] = keras.layers.Identity(name=name, dtype="float32")(said)
     return keras.Model(inputs, outputs, name=kind)
+
+
+def known(layer: LinearLayer, name: str) -> keras.layers.Dense:
+    """A fitted linear layer, which is not trained on."""
+    import keras
+
+    n_inputs, n_outputs = layer.weights.shape
+    dense = keras.layers.Dense(n_outputs, trainable=False, dtype="float32", name=name)
+    dense.build((None, n_inputs))
+    dense.set_weights([layer.weights, layer.bias])
+    return dense
 
 
 def branch() -> keras.Model:

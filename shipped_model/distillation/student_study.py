@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from genre_model.training.keras_export import require_tensorflow
 from shipped_model.clips import Rows, read_rows
 from shipped_model.distillation.groups import audioset_groups, class_names
-from shipped_model.distillation.linear import explained, fit_layer, sums_of
+from shipped_model.distillation.linear import explained
 from shipped_model.distillation.protocol import (
     Answers,
     Features,
@@ -30,12 +30,14 @@ from shipped_model.distillation.protocol import (
     log_probabilities,
 )
 from shipped_model.distillation.store import open_labels
-from shipped_model.distillation.tag_layer import RIDGE, places_of_clips, tasks_of
+from shipped_model.distillation.tag_layer import places_of_clips, tasks_of
 from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
 from shipped_model.distillation.train_student import kept_out_artists
 from shipped_model.distillation.training_data import (
     Pieces,
     divided,
+    layers_of,
+    mean_of_piece,
     open_pieces,
     read_scales,
 )
@@ -104,12 +106,6 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def mean_of_piece(values: NDArray[np.generic]) -> Float64:
-    """(n, n_target) of (n, 10, n_target); as it is where it has two axes."""
-    whole = values.astype(np.float64)
-    return whole.mean(axis=1) if whole.ndim == 3 else whole
-
-
 def of_teacher(pieces: Pieces, clips: NDArray[np.intp]) -> dict[str, Float64]:
     """The targets themselves."""
     return {name: mean_of_piece(values[clips]) for name, values in pieces.targets.items()}
@@ -135,11 +131,8 @@ def of_layer(
 ) -> dict[str, Float64]:
     """What a linear layer on the frozen network says, learned from the pieces of the training."""
     training, _ = divided(pieces.labelled, kept_out)
-    x, asked = mean_of_piece(pieces.frozen[training]), mean_of_piece(pieces.frozen[clips])
-    return {
-        name: fit_layer(sums_of(x, mean_of_piece(values[training])), RIDGE)(asked)
-        for name, values in pieces.targets.items()
-    }
+    asked = mean_of_piece(pieces.frozen[clips])
+    return {name: layer(asked) for name, layer in layers_of(pieces, training).items()}
 
 
 def kept_out_tasks(rows: Rows, kept_out: frozenset[str]) -> dict[str, Task]:

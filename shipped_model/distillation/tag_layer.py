@@ -27,7 +27,7 @@ from shipped_model.distillation.groups import (
     group_logits,
     tag_groups,
 )
-from shipped_model.distillation.linear import explained, fit_layer, sums_of
+from shipped_model.distillation.linear import RIDGE, explained, fit_layer, sums_of
 from shipped_model.distillation.protocol import (
     Answers,
     Features,
@@ -44,8 +44,6 @@ from shipped_model.settings import read_settings
 
 Float64 = NDArray[np.float64]
 
-# Chosen by how much is explained on clips of other artists, without genres: docs/distillation.md.
-RIDGE = 100.0
 # What a layer is learned from: the weight of a piece of the packages, and of a development clip.
 SOURCES = {"clips": (0.0, 1.0), "packages": (1.0, 0.0), "both": (0.3, 1.0)}
 MEASURED = ("clips", "both")

@@ -32,6 +32,7 @@ from shipped_model.distillation.training_data import (
     Pieces,
     Scale,
     divided,
+    layers_of,
     open_pieces,
     read_scales,
     scales_of,
@@ -62,7 +63,10 @@ def main() -> None:
     training, validation = divided(pieces.labelled, kept_out_artists(options.music))
     print(f"{len(training)} pieces to train on, {len(validation)} to validate", flush=True)
     scales = kept_scales(options.run, pieces, training)
-    model = compiled(options.kind, options.epochs * options.steps)
+    layers = layers_of(pieces, training, scales)
+    model = compiled(
+        build(options.kind, TARGETS, layers), options.kind, options.epochs * options.steps
+    )
     # Another order after a restart, so that it does not begin with the same pieces again.
     seed = int.from_bytes(os.urandom(4), "little")
 
@@ -115,11 +119,10 @@ def kept_scales(run: Path, pieces: Pieces, training: Indices) -> dict[str, Scale
     return read_scales(file)
 
 
-def compiled(kind: Kind, n_steps: int) -> keras.Model:
+def compiled(model: keras.Model, kind: Kind, n_steps: int) -> keras.Model:
     """A student with its optimiser."""
     import keras
 
-    model = build(kind, TARGETS)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, n_steps, warmup_target=LEARNING_RATES[kind], warmup_steps=min(200, n_steps // 10)
     )

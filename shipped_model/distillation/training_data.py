@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from genre_model.model.bundle.arrays import npz
 from shipped_model.distillation.groups import Groups
+from shipped_model.distillation.linear import RIDGE, Float64, LinearLayer, fit_layer, sums_of
 from shipped_model.distillation.store import Float16, Labelled, Labels
 from shipped_model.distillation.student import Target
 
@@ -136,6 +137,29 @@ def scales_of(pieces: Pieces, places: Indices) -> dict[str, Scale]:
     for name, values in pieces.targets.items():
         rows = values[places].astype(np.float32).reshape(-1, values.shape[-1])
         found[name] = Scale(rows.mean(axis=0), rows.std(axis=0) + np.float32(1e-3))
+    return found
+
+
+def mean_of_piece(values: NDArray[np.generic]) -> Float64:
+    """(n, n_target) of (n, 10, n_target); as it is where it has two axes."""
+    whole = values.astype(np.float64)
+    return whole.mean(axis=1) if whole.ndim == 3 else whole
+
+
+def layers_of(
+    pieces: Pieces, places: Indices, scales: Mapping[str, Scale] | None = None
+) -> dict[str, LinearLayer]:
+    """What the shipped network's features say of each target, fitted on the means of some pieces.
+
+    Of standardised targets, where there are scales.
+    """
+    x = mean_of_piece(pieces.frozen[places])
+    found = {}
+    for name, values in pieces.targets.items():
+        y = mean_of_piece(values[places])
+        if scales is not None:
+            y = (y - scales[name].mean) / scales[name].deviation
+        found[name] = fit_layer(sums_of(x, y), RIDGE)
     return found
 
 
