@@ -20,6 +20,9 @@ from shipped_model.settings import Settings, vocabulary_of
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+# The set of the rendered scores, which every head is fitted on beside its clips.
+RENDERINGS = "renderings"
+
 Rows = list[dict[str, str]]  # of ``manifest.csv``: path, genre, style, artist, set
 
 
@@ -60,6 +63,11 @@ class Clips:
     def sets(self) -> NDArray[np.str_]:
         """The set of each clip, (n_clips,)."""
         return np.array([label.split("/")[0] for label in self.labels])
+
+    @property
+    def renderings(self) -> NDArray[np.intp]:
+        """The rendered scores among the clips, of those genres that there are."""
+        return np.flatnonzero((self.sets == RENDERINGS) & self.candidates.any(axis=1))
 
 
 def read_rows(music: Path) -> Rows:

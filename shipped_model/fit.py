@@ -19,7 +19,7 @@ import numpy as np
 
 from shipped_model.bundle import model_card, provenance_of, write_shipped
 from shipped_model.choice import calibrate, choose_head_settings
-from shipped_model.clips import fitted_half, label_clips, read_features, read_rows
+from shipped_model.clips import fitted_half, label_clips, read_features, read_rows, without_features
 from shipped_model.head import fit_on, tag_prior
 from shipped_model.report import make_report
 from shipped_model.settings import read_settings
@@ -32,9 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     settings, rows = read_settings(), read_rows(options.music)
     features = read_features(options.music, rows, options.network, options.features)
+    half = fitted_half(without_features(rows, settings))
+    if options.renderings:
+        more = read_rows(options.renderings)
+        features += read_features(options.renderings, more, options.network, None)
+        rows += more
     clips, prior = label_clips(rows, features, settings), tag_prior(options.network, settings)
 
-    half = fitted_half(clips)
     fit, kept_out = np.flatnonzero(half), np.flatnonzero(~half)
     chosen = choose_head_settings(clips, fit, prior)
     spec = calibrate(clips, fit, prior, chosen)
@@ -59,6 +63,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("licence", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--report", type=Path, required=True)
+    parser.add_argument("--renderings", type=Path, help="what shipped_model.renderings has written")
     parser.add_argument("--features", type=Path, help="keep the embeddings in this file (.npz)")
     return parser.parse_args(arguments)
 

@@ -22,6 +22,7 @@ from shipped_model.groups import GROUPS, group_genres
 from shipped_model.settings import Settings
 
 N_FOLDS = 5
+RENDERING_WEIGHT = 0.25  # of a rendered score, against a clip: docs/measurements.md
 SMALLEST_DEVIATION = 1e-6  # some features are the same in all clips
 
 Indices = NDArray[np.intp]
@@ -100,10 +101,14 @@ def group_columns(of_groups: list[str], settings: Settings, n_rows: int) -> Floa
 def fit_on(clips: Clips, tracks: Indices, prior: Prior, settings: HeadSettings) -> Head:
     """A head that learns families (Rock, with all its kinds) from the labels of some clips.
 
-    A kind's logit is its family's, plus its lead over the family's average kind.
+    A kind's logit is its family's, plus its lead over the family's average kind.  The rendered
+    scores among the clips are fitted on, too.
     """
+    own = tracks
+    tracks = np.concatenate([own, clips.renderings])
     counts = Counter(clips.labels[index] for index in tracks)
     weights = np.array([counts[clips.labels[index]] ** -settings.balance for index in tracks])
+    weights[len(own) :] *= RENDERING_WEIGHT
     member = clips.families
     deviation = np.maximum(clips.means[tracks].std(axis=0), SMALLEST_DEVIATION)
     groups = settings.group_weight * prior.groups[:-1] / deviation[:, None]
@@ -116,7 +121,7 @@ def fit_on(clips: Clips, tracks: Indices, prior: Prior, settings: HeadSettings) 
         (tags + groups) @ member / member.sum(axis=0),
     )
     lead = prior.leading_tag - (prior.leading_tag @ member / member.sum(axis=0)) @ member.T
-    kinds = clips.means[tracks] @ lead[:-1] + lead[-1]
+    kinds = clips.means[own] @ lead[:-1] + lead[-1]
     excess = np.log(np.exp(kinds) @ member).mean(axis=0)  # what splitting a family would add to it
     return Head(
         (family.weights @ member.T + lead[:-1]).astype(np.float32),

@@ -1,0 +1,235 @@
+"""What the shipped protocol could reach with the teachers themselves among the head's inputs.
+
+    python -m shipped_model.distillation.ceiling WORK MUSIC network.onnx --teachers FOLDER
+
+Heads of the shipped kind, fitted on the shipped half of the artists, with the ridge, balance and
+weight of the groups chosen by folds inside it, and asked about the other half.  *Precision at a
+coverage* takes the surest answers of a set, so its threshold is the best that there can be: it
+is chosen on the clips that are reported.  Where a system has several heads, their logits are
+averaged.  Ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.core.specs import AggregationSpec
+from genre_model.evaluation.metrics import accuracy
+from shipped_model.choice import (
+    BALANCES,
+    GROUP_WEIGHTS,
+    INVERSE_TEMPERATURES,
+    RIDGES,
+    THRESHOLD,
+    label_loss,
+)
+from shipped_model.clips import Clips, fitted_half, label_clips, read_rows
+from shipped_model.distillation.add_groups import TEACHERS_GROUPS, joined, layer_of
+from shipped_model.distillation.tag_layer import EAR, clips_and_packages
+from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
+from shipped_model.head import HeadSettings, Indices, Prior, fit_on, out_of_fold, tag_prior
+from shipped_model.scoring import Scored, score
+from shipped_model.settings import read_settings, vocabulary_of
+
+Float64 = NDArray[np.float64]
+
+NOTHING_ELSE = -1.25  # the shipped logit of something else; it hardly moves what is surest
+COVERAGES = (0.4, 0.5, 0.56, 0.6, 0.7, 0.8)
+GOAL = 0.9
+
+# The inputs of each head; "layer" is what the shipped layer says of the teachers' groups.
+SYSTEMS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "the network alone": ((EAR,),),
+    "with the layer (shipped)": ((EAR, "layer"),),
+    "teachers' groups": ((EAR, "true"),),
+    "teachers' groups & mn04": ((EAR, "true"), ("mn04_features", "true")),
+    "teachers' groups & msd-fcn": ((EAR, "true"), ("fcn_embedding", "true")),
+    "teachers' groups & mn04 & msd-fcn": (
+        (EAR, "true"),
+        ("mn04_features", "true"),
+        ("fcn_embedding", "true"),
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What all heads share.
+
+    Attributes:
+        clips: Their labels.
+        inputs: By name, (n_clips, n), scaled to spread as far as the embedding does.
+        prior: Of the embedding and the groups.
+        fit: The clips that are fitted on.
+        asked: The others.
+    """
+
+    clips: Clips
+    inputs: Mapping[str, Float64]
+    prior: Prior
+    fit: Indices
+    asked: Indices
+
+    def with_inputs(self, names: Sequence[str]) -> tuple[Clips, Prior]:
+        """The clips with some inputs as their features, and the prior of these."""
+        values = np.concatenate([self.inputs[name] for name in names], axis=1).astype(np.float32)
+        n_ear, n_groups = self.inputs[EAR].shape[1], self.inputs["true"].shape[1]
+        rows = [
+            np.arange(n_ear)
+            if name == EAR
+            else n_ear + np.arange(n_groups)
+            if name in ("layer", "true")
+            else np.full(self.inputs[name].shape[1], -1)
+            for name in names
+        ]
+        places = np.concatenate([*rows, [n_ear + n_groups]])
+
+        def part(layer: Float64) -> Float64:
+            return np.where(places[:, None] < 0, 0.0, layer[places])
+
+        prior = Prior(
+            *(part(p) for p in (self.prior.all_tags, self.prior.leading_tag, self.prior.groups))
+        )
+        return Clips(
+            self.clips.genres, self.clips.tree, [row[None] for row in values],
+            self.clips.candidates, self.clips.strict, self.clips.labels, self.clips.artists,
+        ), prior  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """The logits of one head on the fitted clips, by folds, and on the others."""
+
+    fit: NDArray[np.float32]
+    asked: NDArray[np.float32]
+
+
+def main() -> None:
+    """Print the tables."""
+    options = parse()
+    study = read_study(options.work, options.music, options.network, options.teachers)
+    vocabulary = vocabulary_of(study.clips.genres, read_settings().parents)
+
+    @cache
+    def head(names: tuple[str, ...]) -> Answered:
+        return answered(study, names)
+
+    print(
+        "| inputs | music | right | answered at .65 | right, of those | "
+        + " | ".join(f"of the surest {each:.2f}" for each in COVERAGES)
+        + f" | most with {GOAL} |"
+    )
+    print("|" + "---|" * (6 + len(COVERAGES)))
+    for name, heads in SYSTEMS.items():
+        found = [head(inputs) for inputs in heads]
+        fit = np.mean([each.fit for each in found], axis=0)
+        asked = np.mean([each.asked for each in found], axis=0)
+        scored = score(study.clips, study.asked, asked, fitted_spec(study, fit), vocabulary)
+        for music in sorted(set(scored.sets)):
+            print(f"| {name} | {music} | {row(scored, scored.inside(music))} |", flush=True)
+
+
+def parse() -> argparse.Namespace:
+    """The command's options."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    for name in ("work", "music", "network"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--teachers", type=Path, default=teachers_folder())
+    options = parser.parse_args()
+    if options.teachers is None:
+        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
+    return options
+
+
+def read_study(work: Path, music: Path, network: Path, teachers: Path) -> Study:
+    """The clips with all that may be asked about them."""
+    rows, settings = read_rows(music), read_settings()
+    material, packages = clips_and_packages(work, rows, teachers)
+    embedding = material.outputs[EAR]
+    clips = label_clips(rows, [row[None].astype(np.float32) for row in embedding], settings)
+    half = fitted_half(clips)
+    fit = np.flatnonzero(half)
+    spread = float(np.median(embedding[fit].std(axis=0)))
+    layer = joined([layer_of(name, material, packages, fit) for name in TEACHERS_GROUPS])
+    raw = {
+        "layer": layer(material.inputs),
+        "true": np.concatenate([material.outputs[name] for name in TEACHERS_GROUPS], axis=1),
+        **{name: material.outputs[name] for name in ("mn04_features", "fcn_embedding")},
+    }
+    inputs = {name: scaled(values, fit, spread) for name, values in raw.items()}
+    return Study(
+        clips, {EAR: embedding, **inputs}, tag_prior(network, settings), fit, np.flatnonzero(~half)
+    )
+
+
+def scaled(values: Float64, fit: Indices, spread: float) -> Float64:
+    """Inputs with mean 0 and one deviation over the fitted clips."""
+    deviation = np.maximum(values[fit].std(axis=0), 1e-6)
+    standard: Float64 = (values - values[fit].mean(axis=0)) / deviation * spread
+    return standard
+
+
+def answered(study: Study, names: tuple[str, ...]) -> Answered:
+    """A head of the shipped kind, with the settings that the fitted half likes best."""
+    clips, prior = study.with_inputs(names)
+    ridges = RIDGES if EAR in names else (*RIDGES, 0.1)
+    weights = GROUP_WEIGHTS if {"layer", "true"} & {*names} else (0.0,)
+    candidates = [HeadSettings(*v) for v in itertools.product(ridges, BALANCES, weights)]
+    results = []
+    for settings in candidates:
+        logits = out_of_fold(clips, study.fit, prior, settings)
+        losses = [label_loss(clips, study.fit, logits, spec(t)) for t in INVERSE_TEMPERATURES]
+        results.append((min(losses), settings, logits))
+    _, best, of_fit = min(results, key=lambda result: result[0])
+    head = fit_on(clips, study.fit, prior, best)
+    return Answered(of_fit, head.logits(clips.means[study.asked].astype(np.float32)))
+
+
+def spec(inverse_temperature: float) -> AggregationSpec:
+    """How logits become probabilities."""
+    return AggregationSpec("product", float(inverse_temperature), NOTHING_ELSE, THRESHOLD)
+
+
+def fitted_spec(study: Study, logits: NDArray[np.float32]) -> AggregationSpec:
+    """The temperature that the fitted half likes best."""
+    return min(
+        map(spec, INVERSE_TEMPERATURES), key=lambda s: label_loss(study.clips, study.fit, logits, s)
+    )
+
+
+def row(scored: Scored, inside: Indices) -> str:
+    """What the surest answers are worth."""
+    order = inside[np.argsort(-scored.confidence[inside], kind="stable")]
+    right = scored.right[order]
+    accepted = scored.confidence[inside] >= THRESHOLD
+    cells = [
+        f"{accuracy(right):.3f}",
+        f"{accepted.mean():.3f}",
+        str(scored.precision(inside, THRESHOLD)),
+    ]
+    cells += [at_coverage(scored, inside, each) for each in COVERAGES]
+    precision = np.cumsum(right) / np.arange(1, len(right) + 1)
+    enough = np.flatnonzero(precision >= GOAL)
+    cells.append(f"{(enough[-1] + 1) / len(right) if len(enough) else 0:.3f}")
+    return " | ".join(cells)
+
+
+def at_coverage(scored: Scored, inside: Indices, coverage: float) -> str:
+    """The share of right ones among the surest, with its interval for the goal's coverage."""
+    confidence = scored.confidence[inside]
+    threshold = np.sort(confidence)[::-1][round(coverage * len(inside)) - 1]
+    if coverage == 0.6:
+        return str(scored.precision(inside, float(threshold)))
+    return f"{accuracy(scored.right[inside[confidence >= threshold]]):.3f}"
+
+
+if __name__ == "__main__":
+    main()
