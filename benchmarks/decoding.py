@@ -22,7 +22,7 @@ import av
 from benchmarks.limit import straight_decode
 from benchmarks.measuring import full_length, here, in_turn, median, parser_of, publish
 from benchmarks.measuring import three_minutes as as_mp3
-from genre_model.audio.decode import PREROLL_FRAMES, PREROLL_S, RESAMPLER_CONTEXT_S, open_audio
+from genre_model.audio.decode import RESAMPLER_CONTEXT_S, open_audio
 from genre_model.core.specs import SliceSpec, SpectrogramSpec
 from genre_model.features.slices import count_slices, slice_span, spread
 
@@ -79,6 +79,7 @@ def figures(song: Path, rounds: int) -> list[str]:
     with open_audio(song, SPECTROGRAM.sample_rate_hz) as audio:
         n_available = count_slices(audio, SPECTROGRAM, SLICES)
         frame_s = audio.stream.codec_context.frame_size / audio.native_rate_hz
+        preroll_s = audio.preroll_s
     slice_s = SLICES.hop_frames * SPECTROGRAM.hop / SPECTROGRAM.sample_rate_hz
     spans = [slice_span(index, SPECTROGRAM, SLICES) for index in spread(n_available, N_WINDOWS)]
     ways: dict[str, Callable[[], object]] = {
@@ -90,7 +91,7 @@ def figures(song: Path, rounds: int) -> list[str]:
     ms = {name: 1000 * median(costs[name]) for name in ways}
     straight, seek = ms["straight"] / n_available, ms["seeks"] / N_WINDOWS
     window = ms["windows"] / N_WINDOWS
-    around_s = max(PREROLL_S, PREROLL_FRAMES * frame_s) + 2 * RESAMPLER_CONTEXT_S + frame_s
+    around_s = preroll_s + 2 * RESAMPLER_CONTEXT_S + frame_s
     nothing = straight * around_s / slice_s
     parts = [straight, seek, nothing, window - straight - seek - nothing, window]
     return [*(f"{part:.2f}" for part in parts), f"{window / straight:.2f}"]

@@ -13,40 +13,46 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genre_model.audio.guards import MAX_TAGS, count_tags, open_options
-from genre_model.audio.samples import Float32, drained, first_frames
+from genre_model.audio.samples import BLOCK_S, Float32, SampleQueue, first_frames
 from genre_model.core.deadline import DEADLINE, MAX_SONG_S, Deadline
 from genre_model.core.errors import AudioError, reason
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
-    from av.audio.fifo import AudioFifo
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.packet import Packet
 
 
-# Decoders that lean on earlier packets (MP3's bit reservoir, AAC's overlap, Opus' 80 ms) have
-# settled after this long; what they say before is thrown away.
-PREROLL_S = 0.12
+# Decoders that lean on earlier packets (MP3's bit reservoir, AAC's overlap) have settled after this
+# long; what they say before is thrown away.  Opus predicts from its past: what it lacks fades by a
+# factor of a hundred in 100 ms.
+PREROLL_S, OPUS_PREROLL_S = 0.12, 0.4
 PREROLL_FRAMES = 4
+
+
+# These take no more from earlier packets than that, and a seek goes up to a second farther back: to
+# the beginning of a page of Ogg.
+FORGETFUL_CODECS = frozenset({"opus", "vorbis"})
+
+
+# So many frames before a window say where it begins, as one of them may say it wrongly.
+WITNESSES = 8
 
 
 # Half the length of soxr HQ's filter, generously: samples this near to a cut are not exact.
 RESAMPLER_CONTEXT_S = 0.02
-
-
-# How much is decoded before it is handed on when a whole song streams through: so many seconds, or
-# so many samples of all channels together.
-BLOCK_S = 10.0
-BLOCK_VALUES = 2**22
 
 
 # A file may hold damaged packets; one with more of them than this is not worth an opinion.
@@ -71,8 +77,7 @@ class AudioFile:
         self.n_channels = n_channels
         self.deadline = DEADLINE.get() or Deadline(math.inf)
         self._fresh = True  # nothing has been read yet
-        self._queue: AudioFifo | None = None
-        self._n_queued_channels = 0
+        self._queue = SampleQueue(self.native_rate_hz)
         if not MIN_SAMPLE_RATE_HZ <= self.native_rate_hz <= MAX_SAMPLE_RATE_HZ:
             raise AudioError(f"impossible sample rate {self.native_rate_hz} Hz")
 
@@ -94,7 +99,7 @@ class AudioFile:
             AudioError: Nothing could be decoded, or the samples are not numbers.
         """
         n_samples = int(MAX_SONG_S * self.native_rate_hz)
-        native = self._gathered(first_frames(self._decode(), n_samples))
+        native = self._queue.gathered(first_frames(self._decode(), n_samples))
         if self.native_rate_hz == self.rate_hz:
             yield from native
             return
@@ -150,21 +155,38 @@ class AudioFile:
         """Native mono samples ``begin`` to ``end``, or None where the seek did not get there."""
         if not self._seek(begin):
             return None
-        frames = self._decode()
-        first = next(frames, None)
-        position = self._position(first)
+        frames = self._decode(begin - int(self.preroll_s * self.native_rate_hz))
+        lead: deque[AudioFrame] = deque(maxlen=WITNESSES)
+        for frame in frames:
+            lead.append(frame)
+            position = self._position(frame)
+            if position is None:
+                return None
+            if position + frame.samples > begin:
+                break
+        position = self._first_position(lead)
         # Where a seek lands after its target, the samples in between are lost: 10 ms at the most.
-        if first is None or position is None or position > begin + self.native_rate_hz // 100:
+        if position is None or position > begin + self.native_rate_hz // 100:
             return None
-        frame: AudioFrame | None = first
-        while frame is not None and position + frame.samples <= begin:  # a coarse seek
-            position += frame.samples
-            frame = next(frames, None)
-        if frame is None:
-            return None
-        found = self._gathered(first_frames(itertools.chain([frame], frames), end - position))
+        while lead and position + lead[0].samples <= begin:
+            position += lead.popleft().samples
+        found = self._queue.gathered(first_frames(itertools.chain(lead, frames), end - position))
         before = np.zeros(max(0, position - begin), np.float32)
         return np.concatenate([before, *found])[max(0, begin - position) :][: end - begin]
+
+    def _first_position(self, frames: Sequence[AudioFrame]) -> int | None:
+        """The native sample that the first of some frames starts with; None without frames.
+
+        By the middle one of what their time stamps say: where blocks of two lengths meet at the
+        beginning of a page of Ogg, FFmpeg's stamp is some 10 ms late.
+        """
+        told, n_samples = list[int](), 0
+        for frame in frames:
+            position = self._position(frame)
+            if position is not None:
+                told.append(position - n_samples)
+            n_samples += frame.samples
+        return median_low(told) if told else None
 
     def _seek(self, begin: int) -> bool:
         """Go to a little before native sample ``begin``; whether the container lets itself."""
@@ -172,8 +194,7 @@ class AudioFile:
 
         if self.stream.time_base is None:
             return False
-        frame_s = self.stream.codec_context.frame_size / self.native_rate_hz
-        seconds = begin / self.native_rate_hz - max(PREROLL_S, PREROLL_FRAMES * frame_s)
+        seconds = begin / self.native_rate_hz - self.preroll_s
         fresh, self._fresh = self._fresh, False
         if seconds <= 0:  # a seek to the start would pass over the packet that primes the decoder
             return fresh
@@ -184,65 +205,39 @@ class AudioFile:
             return False
         return True
 
-    def _position(self, frame: AudioFrame | None) -> int | None:
-        """The native sample that a frame starts with, by its time stamp."""
-        if frame is None or frame.pts is None or self.stream.time_base is None:
+    @property
+    def preroll_s(self) -> float:
+        """What is decoded before a window, in seconds."""
+        context = self.stream.codec_context
+        settles_s = OPUS_PREROLL_S if context.name == "opus" else PREROLL_S
+        return max(settles_s, PREROLL_FRAMES * context.frame_size / self.native_rate_hz)
+
+    def _position(self, frame: AudioFrame | Packet[AudioStream]) -> int | None:
+        """The native sample that a frame or a packet starts with, by its time stamp."""
+        if frame.pts is None or self.stream.time_base is None:
             return None
-        seconds = float((frame.pts - (self.stream.start_time or 0)) * self.stream.time_base)
-        return round(seconds * self.native_rate_hz)
+        return self._samples(frame.pts - (self.stream.start_time or 0))
 
-    def _gathered(self, frames: Iterator[AudioFrame]) -> Iterator[Float32]:
-        """Native mono samples in blocks of about ``BLOCK_S``.
+    def _samples(self, ticks: int) -> int:
+        """How many native samples last as long as some ticks of the container's clock."""
+        unit = self.stream.time_base
+        assert unit is not None
+        return round(ticks * unit.numerator * self.native_rate_hz / unit.denominator)
 
-        Frames are small, some 20 ms: what Python does with each of them costs as much as decoding
-        it, so FFmpeg puts them together.  The queue serves all windows: a new one asks the system
-        for more and more memory while it grows, which takes half as long as decoding.
+    def _ends_before(self, packet: Packet[AudioStream], sample: int) -> bool:
+        """Whether a packet is over at a native sample, by its time stamp."""
+        position = self._position(packet)
+        return position is not None and position + self._samples(packet.duration or 0) <= sample
+
+    def _decode(self, needed: int = 0) -> Iterator[AudioFrame]:
+        """Frames from the present position on; damaged packets are passed over.
+
+        Nothing is wanted of what lies before the native sample ``needed``.
         """
-        queue = self._queue
-        if queue is None or queue.samples:  # left over where decoding failed
-            queue, self._n_queued_channels = self._new_queue(), 0
-        wanted = 0
-        for frame in frames:
-            if frame.layout.nb_channels != self._n_queued_channels:  # the queue takes no notice
-                yield from drained(queue)
-                queue, self._n_queued_channels = self._new_queue(), frame.layout.nb_channels
-            frame.pts = None  # else there must be no gaps between them
-            try:
-                queue.write(frame)
-            except ValueError:  # from here on samples are of another kind
-                yield from drained(queue)
-                queue = self._new_queue()
-                queue.write(frame)
-            wanted = wanted or min(
-                int(BLOCK_S * self.native_rate_hz), BLOCK_VALUES // self._n_queued_channels
-            )
-            if queue.samples >= wanted:
-                yield from drained(queue)
-                wanted = 0
-        yield from drained(queue)
-
-    def _new_queue(self) -> AudioFifo:
         import av
 
-        self._queue = av.AudioFifo()
-        return self._queue
-
-    def _decode(self) -> Iterator[AudioFrame]:
-        """Frames from the present position on; damaged packets are passed over."""
-        import av
-
-        n_packets = n_damaged = n_samples = 0
-        packets = self.container.demux(self.stream)
-        while True:
-            self.deadline.check(n_samples / self.native_rate_hz)
-            try:
-                packet = next(packets)
-            except StopIteration:
-                break
-            except av.error.ExitError as error:
-                raise self.deadline.exhausted() from error
-            except av.FFmpegError:  # the rest of the file cannot be read: it is cut off
-                break
+        n_packets = n_damaged = 0
+        for packet in self._packets(needed):
             n_packets += 1
             n_samples = 0
             try:
@@ -253,8 +248,29 @@ class AudioFile:
             for frame in frames:
                 n_samples += frame.samples
                 yield frame
+            self.deadline.check(n_samples / self.native_rate_hz)
         if n_damaged > MAX_DAMAGED_SHARE * n_packets:
             raise AudioError(f"{n_damaged} of {n_packets} packets are damaged")
+
+    def _packets(self, needed: int) -> Iterator[Packet[AudioStream]]:
+        """Packets from the present position on, as far as the file can be read."""
+        import av
+
+        packets = self.container.demux(self.stream)
+        passes_over = needed > 0 and self.stream.codec_context.name in FORGETFUL_CODECS
+        while True:
+            self.deadline.check()
+            try:
+                packet = next(packets)
+            except StopIteration:
+                break
+            except av.error.ExitError as error:
+                raise self.deadline.exhausted() from error
+            except av.FFmpegError:  # the rest of the file cannot be read: it is cut off
+                break
+            passes_over = passes_over and self._ends_before(packet, needed)
+            if not passes_over:
+                yield packet
 
 
 @contextmanager

@@ -21,6 +21,12 @@ Float32 = NDArray[np.float32]
 MAX_AMPLITUDE = 1e6
 
 
+# How much is decoded before it is handed on when a whole song streams through: so many seconds, or
+# so many samples of all channels together.
+BLOCK_S = 10.0
+BLOCK_VALUES = 2**22
+
+
 # FFmpeg's names of sample formats; a name that ends in `p` has one plane for each channel.
 PACKED: dict[str, type[np.generic]] = {
     "u8": np.uint8,
@@ -41,6 +47,49 @@ def first_frames(frames: Iterator[AudioFrame], n_samples: int) -> Iterator[Audio
         n_samples -= frame.samples
         if n_samples <= 0:
             return
+
+
+class SampleQueue:
+    """Puts the frames of one file together.
+
+    Frames are small, some 20 ms: what Python does with each of them costs as much as decoding it,
+    so FFmpeg puts them together.  The queue serves all windows: a new one asks the system for more
+    and more memory while it grows, which takes half as long as decoding.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._fifo: AudioFifo | None = None
+        self._n_channels = 0
+
+    def gathered(self, frames: Iterator[AudioFrame]) -> Iterator[Float32]:
+        """Mono samples in blocks of about ``BLOCK_S``."""
+        fifo = self._fifo
+        if fifo is None or fifo.samples:  # left over where decoding failed
+            fifo, self._n_channels = self._new_fifo(), 0
+        wanted = 0
+        for frame in frames:
+            if frame.layout.nb_channels != self._n_channels:  # the queue takes no notice
+                yield from drained(fifo)
+                fifo, self._n_channels = self._new_fifo(), frame.layout.nb_channels
+            frame.pts = None  # else there must be no gaps between them
+            try:
+                fifo.write(frame)
+            except ValueError:  # from here on samples are of another kind
+                yield from drained(fifo)
+                fifo = self._new_fifo()
+                fifo.write(frame)
+            wanted = wanted or min(int(BLOCK_S * self._rate_hz), BLOCK_VALUES // self._n_channels)
+            if fifo.samples >= wanted:
+                yield from drained(fifo)
+                wanted = 0
+        yield from drained(fifo)
+
+    def _new_fifo(self) -> AudioFifo:
+        import av
+
+        self._fifo = av.AudioFifo()
+        return self._fifo
 
 
 def drained(fifo: AudioFifo) -> Iterator[Float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -46,7 +47,9 @@ def log_mel(samples: Float32, spec: SpectrogramSpec) -> Float32:
     mel_power = np.concatenate(
         [power[:, bins] @ weights for bins, weights in mel_groups(spec)], axis=1
     )
-    values: Float32 = np.log10(np.float32(spec.gain) * mel_power + np.float32(1))
+    scaled = np.float32(spec.gain) * mel_power + np.float32(1)
+    values: Float32 = np.log(scaled, out=scaled)  # three times as fast as log10
+    values *= np.float32(1 / math.log(10))
     return values
 
 

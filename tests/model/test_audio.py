@@ -129,6 +129,24 @@ def test_a_window_equals_the_same_samples_of_the_whole_song(tmp_path, kind, rate
         assert_alike(extracted, expected, FORMATS[kind].seek, f"from sample {start}")
 
 
+@pytest.mark.parametrize("kind", ["vorbis", "opus"])
+def test_windows_in_pages_of_ogg_equal_the_whole_song(tmp_path, kind):
+    """With blocks of two lengths, whose time stamps FFmpeg gets wrong where a page begins."""
+    soundfile = pytest.importorskip("soundfile")
+    path, rng = tmp_path / "song.ogg", np.random.default_rng(0)
+    n_samples = 12 * 48_000
+    clicks = (rng.random(n_samples) < 20 / 48_000) * rng.standard_normal(n_samples)
+    tone = 0.1 * np.sin(np.arange(n_samples) * 0.05)
+    with soundfile.SoundFile(path, "w", 48_000, 1, subtype=kind.upper(), format="OGG") as file:
+        for second in np.array_split(tone + clicks, 12):  # in one piece libsndfile crashes
+            file.write(second)
+    song_16k = whole(path)
+    with open_audio(path, RATE_HZ) as audio:
+        for start in rng.integers(8_000, len(song_16k) - 8_000, 40):
+            extracted = audio.window(start, start + 4_000)
+            np.testing.assert_allclose(extracted, song_16k[start : start + 4_000], atol=2e-5)
+
+
 def assert_alike(extracted, expected, seek, message):
     if seek is None:
         difference = np.abs(

@@ -1,0 +1,25 @@
+"""What the C library does with memory that is freed."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from contextlib import suppress
+
+# Of `mallopt` (glibc's malloc.h), and how many bytes each gets.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES, LARGE_BYTES = 2**26, 2**24
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what a slice's arrays were in for those of the next one.
+
+    By itself it returns a few megabytes to the system after each slice, and to get them back, page
+    by page, takes as long as making its spectrogram.  Elsewhere than on Linux this does nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    with suppress(AttributeError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
