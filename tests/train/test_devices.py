@@ -26,12 +26,13 @@ from genre_model.data.tracks import LabelledTrack
 from genre_model.training.networks.base import Network, TrainingSpec
 from genre_model.training.networks.pelchat2019 import convolved
 from genre_model.training.scratch.checkpoint import Progress, read_variables, write_variables
+from genre_model.training.scratch.device import strategy_over
 from genre_model.training.scratch.loop import Trainer
 from genre_model.training.scratch.slice_store import StoredTrack
 
 def build(shape, n_genres):
     slices = keras.Input(shape, name="slices")
-    values = convolved(slices, (4, 8), stride=1)
+    values = convolved(slices, (4,), stride=1)
     return keras.Model(slices, keras.layers.Dense(n_genres, name="logits")(values))
 
 # The last part is of one slice, so that one device has none.
@@ -64,6 +65,8 @@ assert (one[4].num_replicas_in_sync, several[4].num_replicas_in_sync) == (1, 2)
 np.testing.assert_allclose(several[:2], one[:2], rtol=1e-5)
 np.testing.assert_allclose(several[3], one[3], atol=1e-5)
 np.testing.assert_allclose(one[2], one[3], atol=1e-6)
+with several[4].scope():  # a user's own, over machines perhaps
+    assert strategy_over(["CPU:0", "CPU:1"]) is several[4]
 half = trained("half", precision="mixed_bfloat16")
 assert not np.array_equal(half[2], half[3])  # the export calculates in float32
 np.testing.assert_allclose(half[:2], one[:2], rtol=1e-2)

@@ -20,10 +20,13 @@ def gpus() -> list[str]:
 
 
 def strategy_over(devices: Sequence[str]) -> Any:
-    """Copies of a network on several devices, each with a part of every batch; or just one."""
+    """Copies of a network on several devices, each with a part of every batch; or just one.
+
+    Within the scope of a strategy, it is that one.
+    """
     import tensorflow as tf
 
-    if len(devices) > 1:
+    if len(devices) > 1 and not tf.distribute.has_strategy():
         return tf.distribute.MirroredStrategy(devices)
     return tf.distribute.get_strategy()
 
