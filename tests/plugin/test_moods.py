@@ -49,6 +49,13 @@ def test_moods_are_noted_and_go_to_a_tag_and_come_back(electronic):
     assert files["mp3"]["TIT1"].text == [moods]
     assert file_genres(beet.paths()["mp3"]) == ["Polka"]
     assert "changed 0, kept 2" in beet("cnnmoods", "--tag", "comments")  # a value of the user's
+    for path in beet.paths().values():  # nothing is opened where nothing is to be done
+        path.rename(path.with_suffix(".away"))
+    assert "changed 0, kept 2, failed 0" in beet("cnnmoods", "--tag", "grouping")
+    assert "changed 0, kept 2, failed 0" in beet("cnnmoods")
+    assert "changed 0, kept 0, failed 2" in beet("cnnmoods", "--force")
+    for path in beet.paths().values():
+        path.with_suffix(".away").rename(path)
     assert mutagen.File(beet.paths()["flac"])["comment"] == ["mine"]
     beet("modify", "-y", "title:mp3", "grouping=edited")
     assert "removed 2, failed 0" in beet("cnnmoods", "--undo")

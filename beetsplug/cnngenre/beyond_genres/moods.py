@@ -19,6 +19,7 @@ from beetsplug.cnngenre.tagging.journal import Journal
 from beetsplug.cnngenre.tagging.mood_tag import (
     MEMORY,
     MOODS,
+    parsed_memory,
     set_moods,
     take_back,
 )
@@ -51,8 +52,29 @@ class Moods(Run):
         """No journal: those are for genres."""
         yield None
 
+    def pass_over(self, items: Tracks, journal: Journal | None, bar: Bar) -> Tracks:
+        """Tracks whose moods are noted are counted, and neither loaded nor opened."""
+        if self.options.force:
+            return items
+        tag = self.options.moods_tag
+        value = "NULL" if tag is None else tag if tag in Item._fields else flexible(tag)
+        noted = set[int]()
+        for rows in items.rows(f"id, mtime, {flexible(MOODS)}, {flexible(MEMORY)}, {value}"):
+            for key, mtime, words, memory, now in rows:
+                in_file = mtime != 0 or not self.options.write
+                if words is not None and (
+                    tag is None or is_settled(tag, words, memory, now or "", in_file=in_file)
+                ):
+                    noted.add(key)
+        self.counts[Action.KEEP] += len(noted)
+        bar.update(len(noted))
+        self.n_files = len(items) - len(noted)
+        return items.only([key for key in items.ids if key not in noted])
+
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """What becomes of each track."""
+        if not self.n_files:
+            return
         names = backbone_bundle().manifest.network.tag_names
         for item, extracted in shipped_features(self.session, items, self.n_files):
             if isinstance(extracted, str):
@@ -108,6 +130,17 @@ class UndoMoods(Moods):
             except (NotWrittenError, OutsideError) as error:
                 return now, planned(now, before, Action.FAIL, str(error))
         return now, TagPlan(Action.WRITE, before, (), "undo")
+
+
+def is_settled(tag: str, words: str, memory: str | None, now: str, *, in_file: bool) -> bool:
+    """Whether a tag has a track's moods, or a value of the user's; by the library's columns.
+
+    ``in_file``: what the library has is in the file too, or need not be.
+    """
+    ours = parsed_memory(memory)
+    if ours is None or ours.field != tag or ours.after != now:
+        return bool(now or not words)
+    return in_file and now == "; ".join(Item._type(MOODS).from_sql(words))
 
 
 def moods_of(item: Item) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ def command(setup: Setup) -> ui.Subcommand:
     cnnmoods = new_command("cnnmoods", "note moods, voices and decades of tracks")
     parser = cnnmoods.parser
     add_changing(parser)
+    parser.add_option("-f", "--force", **FLAG, help="analyse tracks whose moods are noted too")
     parser.add_option(
         "--tag", dest="moods_tag", metavar="FIELD", help="also to mood, grouping or comments"
     )

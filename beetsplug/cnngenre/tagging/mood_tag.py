@@ -35,7 +35,11 @@ class MoodTag:
 
 def memory_of(item: Item) -> MoodTag | None:
     """What is remembered of a track's tag."""
-    text = own_field(item, MEMORY)
+    return parsed_memory(own_field(item, MEMORY))
+
+
+def parsed_memory(text: str | None) -> MoodTag | None:
+    """What the field ``MEMORY`` says."""
     if not text:
         return None
     try:
