@@ -66,7 +66,8 @@ def introduction(
     n_fit = len({clips.artists[index] for index in fit})
     n_kept_out = len({clips.artists[index] for index in kept_out})
     return [
-        f"Fitted on {len(fit)} clips of {n_fit} artists, measured on {len(kept_out)} clips of "
+        f"Fitted on {len(fit)} clips of {n_fit} artists and {len(clips.renderings)} rendered scores, "
+        f"measured on {len(kept_out)} clips of "
         f"{n_kept_out} other artists. Intervals: 95 %, artists resampled. "
         f"Ridge {chosen.ridge}, balance {chosen.balance}, weight of the tag groups "
         f"{chosen.group_weight}, inverse temperature "

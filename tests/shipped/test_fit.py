@@ -18,7 +18,7 @@ from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier
 from shipped_model import choice, head, report
 from shipped_model.choice import choose_head_settings, confidence_loss
-from shipped_model.clips import fitted_half, label_clips, without_features
+from shipped_model.clips import RENDERINGS, fitted_half, label_clips, without_features
 from shipped_model.fit import main
 from shipped_model.groups import group_classes, group_genres
 from shipped_model.head import HeadSettings, Prior, fit_on, leave_out, out_of_fold, tag_prior
@@ -28,14 +28,16 @@ from shipped_model.settings import read_settings, vocabulary_of
 ROOT = Path(__file__).parents[2]
 MUSIC = Path(os.environ.get("CNNGENRE_MUSIC", ROOT.parent / "shared" / "music"))
 NETWORK, LICENCE = SHIPPED / "network.onnx", SHIPPED / "LICENSE-musicnn.md"
+RENDERED = Path(os.environ.get("CNNGENRE_RENDERINGS", "/no such folder"))
 SETTINGS = read_settings()
+LABELS = [label for label in SETTINGS.labels if not label.startswith(f"{RENDERINGS}/")]
 LEFT_OUT = ("Jazz", "Classical")
 
 
-def rows_of(n_artists=4, tracks_each=2):
+def rows_of(n_artists=4, tracks_each=2, labels=LABELS):
     """Rows of a manifest: for every label some artists with some tracks."""
     rows = []
-    for label in SETTINGS.labels:
+    for label in labels:
         music, genre = label.split("/")
         for artist in range(n_artists):
             for track in range(tracks_each):
@@ -89,7 +91,7 @@ def test_no_artist_is_in_both_halves():
     fitted = {clips.artists[i] for i in np.flatnonzero(half)}
     kept_out = {clips.artists[i] for i in np.flatnonzero(~half)}
     assert not fitted & kept_out
-    for label in SETTINGS.labels:  # three of five artists are fitted on
+    for label in LABELS:  # three of five artists are fitted on
         assert len({artist for artist in fitted if artist.startswith(f"{label} ")}) == 3
     order = np.random.default_rng(0).permutation(len(rows))
     turned = fitted_half(without_features([rows[i] for i in order], SETTINGS))
@@ -97,6 +99,24 @@ def test_no_artist_is_in_both_halves():
 
 
 # --- The head -------------------------------------------------------------------------------------
+
+
+def test_rendered_scores_are_fitted_on_beside_the_clips(prior):
+    rows = rows_of(2, 1) + rows_of(1, 4, [f"{RENDERINGS}/Classical"])
+    classical = list(SETTINGS.genres).index("Classical")
+    rng = np.random.default_rng(0)
+    features = [rng.normal(0, 0.1, (1, len(prior.groups) - 1)).astype(np.float32) for _ in rows]
+    for values in features[-4:]:
+        values[:, 0] += 3
+    clips = label_clips(rows, features, SETTINGS)
+    fit = np.arange(len(rows) - 4)
+    logits = [
+        fit_on(each, fit, prior, HeadSettings(0.3, 0.5)).logits(features[-1])[0, classical]
+        for each in (replace(clips, labels=[f"other {label}" for label in clips.labels]), clips)
+    ]
+    assert logits[1] > logits[0] + 1
+    without = leave_out(clips, fit, fit, prior, "Classical", HeadSettings(0.3, 0.5))
+    assert not len(without.clips.renderings)
 
 
 def test_the_prior_is_the_network_layer_of_the_tags():
@@ -219,21 +239,27 @@ def test_a_parent_of_what_is_open_is_right():
 # --- The command ----------------------------------------------------------------------------------
 
 
+def write_tones(folder, rows):
+    """A folder with a manifest and a file for each row, one pitch a label."""
+    folder.mkdir()
+    pitches = {label: 120 * 1.35**n for n, label in enumerate(SETTINGS.labels)}
+    for number, row in enumerate(rows):
+        hz = pitches[f"{row['set']}/{row['genre']}"] * (1 + number % 4 / 200)
+        write_audio(folder / row["path"], tone(3.2, hz, 16_000, 1), 16_000)
+    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """What the command makes of short tones, one pitch a label."""
     folder = tmp_path_factory.mktemp("made")
-    music, rows = folder / "music", rows_of(n_artists=4, tracks_each=1)
-    music.mkdir()
-    pitches = {label: 120 * 1.35**n for n, label in enumerate(SETTINGS.labels)}
-    for number, row in enumerate(rows):
-        hz = pitches[f"{row['set']}/{row['genre']}"] * (1 + number % 4 / 200)
-        write_audio(music / row["path"], tone(3.2, hz, 16_000, 1), 16_000)
-    with (music / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    arguments = [str(music), str(NETWORK), str(LICENCE)]
+    music, rendered = folder / "music", folder / "rendered"
+    write_tones(music, rows_of(n_artists=4, tracks_each=1))
+    write_tones(rendered, rows_of(1, 2, [f"{RENDERINGS}/Classical"]))
+    arguments = [str(music), str(NETWORK), str(LICENCE), "--renderings", str(rendered)]
     files = ["--report", str(folder / "page.md"), "--features", str(folder / "features.npz")]
     with pytest.MonkeyPatch.context() as patch:  # few to choose from, to be quick
         for name in ("RIDGES", "BALANCES", "GROUP_WEIGHTS"):
@@ -254,7 +280,9 @@ def test_the_command_makes_a_bundle_that_classifies(made):
     probabilities = Classifier(bundle).probabilities(features)
     assert set(probabilities) == set(SETTINGS.genres)
     assert sum(probabilities.values()) < 1  # something else has its share
-    assert bundle.manifest.provenance["n_artists"] == 2 * len(SETTINGS.labels)
+    provenance = bundle.manifest.provenance
+    assert provenance["n_artists"] == 2 * len(LABELS) + 1
+    assert provenance["data"][f"{RENDERINGS}/Classical"] == 2
 
 
 def test_the_same_clips_make_the_same_bundle(made):
@@ -273,7 +301,7 @@ def test_the_page_reports_on_all_that_was_kept_out(made):
         elif line.startswith("| ") and not line.startswith("|---"):
             tables[title].append([cell.strip() for cell in line.strip("|").split("|")])
     by_label = tables["By label, at the default threshold"][1:]
-    assert [row[0] for row in by_label] == sorted(SETTINGS.labels)
+    assert [row[0] for row in by_label] == sorted(LABELS)
     assert {row[1] for row in by_label} == {"2"}
     left_out = tables["A genre that the list lacks"]
     assert [row[0] for row in left_out[1:-1]] == list(LEFT_OUT)
@@ -283,9 +311,9 @@ def test_the_page_reports_on_all_that_was_kept_out(made):
 
 
 @pytest.mark.music
-@pytest.mark.skipif("CNNGENRE_FIT" not in os.environ, reason="CNNGENRE_FIT=1: takes minutes")
+@pytest.mark.skipif(not RENDERED.is_dir(), reason="CNNGENRE_RENDERINGS names no folder")
 def test_the_real_clips_make_the_shipped_head(tmp_path):
-    page = ["--report", str(tmp_path / "page.md")]
+    page = ["--renderings", str(RENDERED), "--report", str(tmp_path / "page.md")]
     main([str(MUSIC), str(NETWORK), str(LICENCE), str(tmp_path / "made"), *page])
     made, shipped = (load_bundle(folder) for folder in (tmp_path / "made", SHIPPED))
     assert made.manifest.aggregation == shipped.manifest.aggregation
