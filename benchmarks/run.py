@@ -103,13 +103,14 @@ BENCHMARKS = (
     Benchmark(
         "paper_training",
         "benchmarks.paper_training",
-        ("--slices", "128", "--epochs", "3", "--rounds", "3"),
+        ("--slices", "128", "--epochs", "3", "--rounds", "2"),
         1.5,
         ("--slices", "256", "--epochs", "5", "--rounds", "5"),
     ),
+    Benchmark("fit_memory", "benchmarks.fit_memory", (), 3, long_only=True),
     Benchmark("peers", "benchmarks.peers", ("{tracks}", "--peers", "{peers}", "--rounds", "3"), 3),
 )
-OTHER_PYTHON = {"paper_training": "{train_python}"}
+OTHER_PYTHON = dict.fromkeys(("paper_training", "fit_memory"), "{train_python}")
 
 
 def main() -> None:

@@ -101,7 +101,7 @@ def fit_both(slices: Float32, candidates: Bools, songs: Ints, seed: int) -> byte
         kept = evenly(songs, MAX_SLICES, seed)
         slices, candidates, songs = slices[kept], candidates[kept], songs[kept]
     pictures, histograms = apart(slices)
-    pieces = pictures.reshape(len(slices) * N_PIECES, -1, SPECTROGRAM.n_bins // SHRINK)
+    pieces = pictures.reshape(len(slices), N_PIECES, -1, SPECTROGRAM.n_bins // SHRINK)  # no copy
     validation = song_folds(candidates, songs, seed, N_VALIDATION_FOLDS) == 0
     model = train_network(
         pieces,
@@ -110,9 +110,9 @@ def fit_both(slices: Float32, candidates: Bools, songs: Ints, seed: int) -> byte
         seed,
     )
     network = export_onnx(model)
-    some = pieces[:N_PIECES]
+    some = pieces[0]
     check_export(onnx_logits(open_network(network), some), model, some)
-    return fused(network, fit_zone_svms(histograms, candidates, songs, seed), pieces.shape[1:])
+    return fused(network, fit_zone_svms(histograms, candidates, songs, seed), pieces.shape[2:])
 
 
 def apart(slices: Float32) -> tuple[Float32, Float32]:
@@ -125,7 +125,7 @@ def train_network(pieces: Float32, candidates: Bools, validation: Bools, seed: i
     """The network of the epoch that makes most of the validation's pieces, (n,), likely.
 
     Args:
-        pieces: (n, frames, n_bins), already shrunk.
+        pieces: (n_segments, n_pieces, frames, n_bins), already shrunk; n of them in all.
         candidates: (n, n_genres).
         validation: (n,), what is not trained on; of nothing else, the last epoch is taken.
         seed: Of the initial weights, the order of the pieces and the dropout.
@@ -135,7 +135,7 @@ def train_network(pieces: Float32, candidates: Bools, validation: Bools, seed: i
 
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-    model = build(pieces.shape[1:], candidates.shape[1], shrink=1)
+    model = build(pieces.shape[2:], candidates.shape[1], shrink=1)
     optimizer = keras.optimizers.Adam(TRAINING.learning_rate)
     model.compile(optimizer, loss=open_cross_entropy)
     judged = validation.any() and not validation.all()
@@ -158,7 +158,7 @@ def batches_of(
 ) -> keras.utils.PyDataset:
     """The pieces in these places batch by batch, so that there is no second copy of all of them.
 
-    With a seed they are in another order in every epoch.
+    A place is a piece's number among all; with a seed they are in another order in every epoch.
     """
     import keras
 
@@ -175,7 +175,7 @@ def batches_of(
         def __getitem__(self, number: int) -> tuple[Float32, Float32]:
             first = number * TRAINING.batch_size
             batch = self.order[first : first + TRAINING.batch_size]
-            return pieces[batch], targets[batch]
+            return pieces[np.unravel_index(batch, pieces.shape[:2])], targets[batch]
 
         def on_epoch_end(self) -> None:
             if rng is not None:
