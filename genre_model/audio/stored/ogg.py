@@ -59,6 +59,30 @@ def pages(file: BinaryIO) -> Iterator[tuple[bytes, bytes, bytes, int]]:
         yield serial, lacing, body, place
 
 
+def audio_in_ogg(file: BinaryIO, size: int) -> list[bytes] | None:
+    """What of an Ogg is not its tags, in parts; None where it is none, or not a plain one.
+
+    Of pages all but their numbers and checksums, which more or fewer pages of tags change.
+    """
+    try:
+        found = ogg(file, size)
+        if found is None:
+            return None
+        parts = [repr(found.settings[3:]).encode()]
+        place = found.ranges[0][0]
+        while place < size:
+            head = read_at(file, place, HEAD_BYTES)
+            lacing = read_at(file, place + HEAD_BYTES, head[26])
+            body = read_at(file, place + HEAD_BYTES + len(lacing), sum(lacing))
+            if head[:4] != b"OggS":
+                return None
+            place += HEAD_BYTES + len(lacing) + len(body)
+            parts.append(head[:18] + lacing + body)
+    except EOFError:
+        return None
+    return parts
+
+
 def comment_bytes(file: BinaryIO, most: int) -> int | None:
     """How many bytes the first two packets of each stream have, of which the second has the tags.
 
