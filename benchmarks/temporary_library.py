@@ -48,7 +48,7 @@ class TemporaryLibrary:
     def configure(
         self, extracted: Path | None = None, *, singletons: bool = True, **options: object
     ) -> None:
-        """Write ``config.yaml``; ``options`` are the plugin's, ``extracted`` a cache to copy."""
+        """Write ``config.yaml``; ``options`` are the plugin's, ``extracted`` a cache, if any."""
         config = {
             "directory": str(self.folder / "library"),
             "library": str(self.folder / "library.db"),
@@ -64,7 +64,7 @@ class TemporaryLibrary:
         }
         self.own.mkdir(parents=True)
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
-        if extracted is not None:
+        if extracted is not None and extracted.exists():
             shutil.copyfile(extracted, self.own / "features.db")
 
     @property
