@@ -296,7 +296,7 @@ def test_the_papers_three_runs_are_trained_as_in_the_paper():
 
 
 def test_a_user_may_want_another_network_splits_slices_and_batches():
-    wishes = Wishes(4, 3, 8, "pelchat2019", ("song", "album"))
+    wishes = Wishes(4, 3, 8, "pelchat2019", ("song", "album"), fast=True)
     conditions = conditions_of(EXPERIMENTS["initialisation"], TRACKS, wishes)
     assert {c.split_by for c in conditions} == {"song", "album"}
     assert len(conditions) == 6
@@ -307,6 +307,7 @@ def test_a_user_may_want_another_network_splits_slices_and_batches():
         spec = condition.architecture.learner.training
         assert (spec.batch_size, spec.epochs) == (8, 3)
         assert spec.microbatch <= 8
+        assert not spec.exact
     with pytest.raises(GenreModelError, match="no such architecture: other"):
         conditions_of(EXPERIMENTS["songs"], TRACKS, Wishes(architecture="other"))
     with pytest.raises(GenreModelError, match="only the paper's network"):

@@ -33,7 +33,7 @@ def run(*arguments):
 
 def test_an_experiment_writes_its_results_and_goes_on_where_it_was(music, tmp_path, capsys):
     output = tmp_path / "results"
-    wishes = ("--seeds", 1, "-o", output, "--epochs", 9, "--batch", 4, "--split", "song")
+    wishes = ("--seeds", 1, "-o", output, "--epochs", 9, "--batch", 4, "--split", "song", "--fast")
     assert run("songs", music, *wishes) == 0
     first = capsys.readouterr()
     assert "4 trainings, 0 of them done before" in first.err
@@ -41,7 +41,7 @@ def test_an_experiment_writes_its_results_and_goes_on_where_it_was(music, tmp_pa
     record = json.loads((output / "songs.json").read_text())
     assert record["music"]["n_songs"] == 40
     assert record["command"] == (
-        "genre-model experiment songs music --seeds 1 --epochs 9 --batch 4 --split song"
+        "genre-model experiment songs music --seeds 1 --epochs 9 --batch 4 --split song --fast"
     )
     figures = record["figures"]["100% of the songs"]
     assert figures["song"]["value"] > 0.8

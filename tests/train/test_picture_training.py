@@ -14,6 +14,7 @@ from genre_model.model.bundle.store import load_bundle
 from genre_model.model.classifier import Classifier
 from genre_model.training.networks.base import Architecture, Network, TrainingSpec
 from genre_model.training.networks.registry import ARCHITECTURES
+from genre_model.training.scratch import loop
 
 pytestmark = pytest.mark.tensorflow
 
@@ -87,14 +88,24 @@ def test_a_system_learns_from_pictures_and_judges_music(
         assert max(probabilities, key=probabilities.get) == genre
 
 
-def test_what_cannot_be_decoded_is_named_in_a_training_from_scratch(tmp_path, capsys):
+def test_what_cannot_be_decoded_is_named_in_a_training_that_may_be_inexact(
+    tmp_path, monkeypatch, capsys
+):
+    precisions = {True: "float32", False: "mixed_bfloat16"}  # as on a GPU
+    monkeypatch.setattr(loop, "precision_of", lambda spec: precisions[spec.exact])
+    kept, exportable = [], loop.Trainer.exportable
+    monkeypatch.setattr(
+        loop.Trainer, "exportable", lambda self: kept.append(self.precision) or exportable(self)
+    )
     for number in range(24):
         genre, hz = [("Low", 200), ("High", 3_000)][number % 2]
         (tmp_path / "music" / genre).mkdir(parents=True, exist_ok=True)
         path = tmp_path / "music" / genre / f"{number}.wav"
         write_audio(path, tone(3.0, hz * (1 + number / 90), 16_000, 1), 16_000)
     (tmp_path / "music" / "Low" / "bad.mp3").write_bytes(b"not music at all" * 100)
-    arguments = ["--architecture", "pelchat2019-strided", "--epochs", "1", "-o", tmp_path / "m"]
+    arguments = ["--architecture", "pelchat2019-strided", "--epochs", "1", "--fast"]
+    arguments += ["-o", tmp_path / "m"]
     assert main(["train", *map(str, [tmp_path / "music", *arguments])]) == 0
     [line] = [line for line in capsys.readouterr().err.splitlines() if "not used: " in line]
     assert "bad.mp3: not readable as audio" in line
+    assert kept == ["mixed_bfloat16"] * 2  # to be tested, and for good
