@@ -22,6 +22,7 @@ import tensorflow as tf
 processor = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(processor, two)
+from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
 from genre_model.training.networks.base import Network, TrainingSpec
 from genre_model.training.networks.pelchat2019 import convolved
@@ -67,6 +68,15 @@ np.testing.assert_allclose(several[3], one[3], atol=1e-5)
 np.testing.assert_allclose(one[2], one[3], atol=1e-6)
 with several[4].scope():  # a user's own, over machines perhaps
     assert strategy_over(["CPU:0", "CPU:1"]) is several[4]
+    try:
+        Trainer(Network(build, spec, whole_song=True), (16, 16), 3, 1, folder)
+    except GenreModelError as error:
+        assert "on one device" in str(error)
+    else:
+        raise AssertionError
+in_order = Network(build, spec, whole_song=True)
+songs = Trainer(in_order, (16, 16), 3, 1, folder, devices=["CPU:0", "CPU:1"])
+assert songs.strategy.num_replicas_in_sync == 1
 half = trained("half", precision="mixed_bfloat16")
 assert not np.array_equal(half[2], half[3])  # the export calculates in float32
 np.testing.assert_allclose(half[:2], one[:2], rtol=1e-2)

@@ -72,6 +72,9 @@ class Trainer:
 
         The slices that are trained on are copied into one file of the folder ``work``.  Where None,
         the ``devices`` are all GPUs, and the ``precision`` is as the network's training says.
+
+        Raises:
+            GenreModelError: A network of whole songs is built in the scope of several devices.
         """
         import keras
         import tensorflow as tf
@@ -81,10 +84,14 @@ class Trainer:
         if spec.exact:
             tf.config.experimental.enable_op_determinism()
         devices = gpus() if devices is None else devices
+        if network.whole_song:  # whose slices are in order
+            devices = devices[:1]
         self.network = network
         self.spec = spec
         self.seed = seed
         self.strategy = strategy_over(devices)
+        if network.whole_song and self.strategy.num_replicas_in_sync > 1:
+            raise GenreModelError("a network of whole songs learns on one device")
         self.precision = precision or precision_of(spec)
         with self.strategy.scope(), calculating_in(self.precision):
             self.model = network.build(shape, n_genres)
