@@ -68,7 +68,7 @@ def test_every_accepted_genre_is_in_database_and_file_and_undo_takes_it_back(
             assert in_file == [genres]
             n_accepted += 1
         else:
-            assert float(probability) < threshold
+            assert float(probability) <= threshold  # 0.6498 is written as 0.650
             assert [genre for genre in in_file if genre] == []
     assert n_accepted >= 8
 
