@@ -295,7 +295,7 @@ def swing() -> Sound:
             if mix.rng.random() < 0.7:
                 line = int(np.clip(line + mix.rng.integers(-2, 3), 0, len(scale) - 1))
                 mix.add(piano(scale[line], beat * 0.6, mix.rng), when, 0.28, 0.1)
-    return on_tape(mix.finish(room=0.25, decay=0.8), 60, 2500, 0.01)
+    return on_tape(mix.finish(room=0.25, decay=0.8), 60, 5000, 0.01)
 
 
 def beat_tape() -> Sound:
