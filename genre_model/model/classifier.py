@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.errors import AudioError, BundleError, SeekError
-from genre_model.core.memory import keep_freed_memory
 from genre_model.core.specs import SamplingSpec, SpectrogramSpec
 from genre_model.features.frontend import slices_of
 from genre_model.features.slices import Slice, open_in_order
@@ -127,7 +126,6 @@ class Classifier:
         with self._lock:
             if self._loaded is None:
                 self.try_out()
-                keep_freed_memory()
                 session = load_session(self.bundle)
                 self._check_probe(session)
                 self._loaded = session

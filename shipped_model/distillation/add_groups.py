@@ -28,7 +28,7 @@ from shipped_model.distillation.tag_layer import (
     Material,
     clips_and_packages,
 )
-from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
+from shipped_model.distillation.teachers import with_teachers
 from shipped_model.groups import EMBEDDING, GROUPS, WITH_GROUPS
 from shipped_model.settings import read_settings
 
@@ -54,11 +54,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     for name in ("work", "music", "network", "output"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--teachers", type=Path, default=teachers_folder())
-    options = parser.parse_args()
-    if options.teachers is None:
-        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
-    return options
+    return with_teachers(parser)
 
 
 def layer_of(name: str, clips: Material, packages: Material, fit: NDArray[np.intp]) -> LinearLayer:

@@ -34,7 +34,7 @@ from shipped_model.choice import (
 from shipped_model.clips import Clips, fitted_half, label_clips, read_rows
 from shipped_model.distillation.add_groups import TEACHERS_GROUPS, joined, layer_of
 from shipped_model.distillation.tag_layer import EAR, clips_and_packages
-from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
+from shipped_model.distillation.teachers import with_teachers
 from shipped_model.head import HeadSettings, Indices, Prior, fit_on, out_of_fold, tag_prior
 from shipped_model.scoring import Scored, score
 from shipped_model.settings import read_settings, vocabulary_of
@@ -142,11 +142,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     for name in ("work", "music", "network"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--teachers", type=Path, default=teachers_folder())
-    options = parser.parse_args()
-    if options.teachers is None:
-        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
-    return options
+    return with_teachers(parser)
 
 
 def read_study(work: Path, music: Path, network: Path, teachers: Path) -> Study:

@@ -30,7 +30,7 @@ from shipped_model.distillation.tag_layer import (
     Layers,
     clips_and_packages,
 )
-from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
+from shipped_model.distillation.teachers import with_teachers
 from shipped_model.head import HeadSettings, Indices, Prior, fit_on, tag_prior
 from shipped_model.scoring import score
 from shipped_model.settings import read_settings, vocabulary_of
@@ -79,11 +79,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     for name in ("work", "music", "network"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--teachers", type=Path, default=teachers_folder())
     parser.add_argument("--seeds", type=int, default=3)
-    options = parser.parse_args()
-    if options.teachers is None:
-        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
+    options = with_teachers(parser)
     rows, settings = read_rows(options.music), read_settings()
     material, packages = clips_and_packages(options.work, rows, options.teachers)
     layers = Layers(material, packages)

@@ -34,10 +34,9 @@ from shipped_model.distillation.pieces import (
 from shipped_model.distillation.store import Labelled, open_labels, write_shard
 from shipped_model.distillation.teachers import (
     PIECE_SAMPLES,
-    TEACHERS_VARIABLE,
     Answers,
     Teachers,
-    teachers_folder,
+    with_teachers,
 )
 
 SHARD_PIECES = 32
@@ -79,13 +78,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("work", type=Path)
     parser.add_argument("network", type=Path, help="the shipped network.onnx")
     parser.add_argument("--clips", type=Path, help="the development music")
-    parser.add_argument("--teachers", type=Path, default=teachers_folder())
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--hours", type=float, default=24.0)
-    options = parser.parse_args()
-    if options.teachers is None:
-        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
-    return options
+    return with_teachers(parser)
 
 
 def plan(clips: Sequence[Piece], packages: Sequence[Piece], n_rounds: int) -> Iterator[Labelled]:

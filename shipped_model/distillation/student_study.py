@@ -31,7 +31,7 @@ from shipped_model.distillation.protocol import (
 )
 from shipped_model.distillation.store import open_labels
 from shipped_model.distillation.tag_layer import places_of_clips, tasks_of
-from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
+from shipped_model.distillation.teachers import with_teachers
 from shipped_model.distillation.train_student import kept_out_artists
 from shipped_model.distillation.training_data import (
     Pieces,
@@ -98,12 +98,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     for name in ("work", "run", "music"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--teachers", type=Path, default=teachers_folder())
     parser.add_argument("--seeds", type=int, default=10)
-    options = parser.parse_args()
-    if options.teachers is None:
-        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
-    return options
+    return with_teachers(parser)
 
 
 def of_teacher(pieces: Pieces, clips: NDArray[np.intp]) -> dict[str, Float64]:

@@ -39,7 +39,7 @@ from shipped_model.distillation.protocol import (
     log_probabilities,
 )
 from shipped_model.distillation.store import Labels, open_labels
-from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
+from shipped_model.distillation.teachers import with_teachers
 from shipped_model.settings import read_settings
 
 Float64 = NDArray[np.float64]
@@ -90,12 +90,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("music", type=Path)
-    parser.add_argument("--teachers", type=Path, default=teachers_folder())
     parser.add_argument("--seeds", type=int, default=10)
-    options = parser.parse_args()
-    if options.teachers is None:
-        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
-    return options
+    return with_teachers(parser)
 
 
 def material_of(labels: Labels, teachers: Path) -> Material:

@@ -8,6 +8,7 @@ yamnet.onnx`` makes.  Their weights are never part of the project.
 
 from __future__ import annotations
 
+import argparse
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,6 +51,15 @@ def teachers_folder() -> Path | None:
     """The folder that the environment names, if it is there."""
     named = os.environ.get(TEACHERS_VARIABLE)
     return Path(named) if named and Path(named).is_dir() else None
+
+
+def with_teachers(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """A command's options and the folder of the teachers, without which it ends."""
+    parser.add_argument("--teachers", type=Path, default=teachers_folder())
+    options = parser.parse_args()
+    if options.teachers is None:
+        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
+    return options
 
 
 def open_network(network: Path | bytes) -> onnxruntime.InferenceSession:

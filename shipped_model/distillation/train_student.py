@@ -24,7 +24,7 @@ from shipped_model.clips import fitted_half, read_rows, without_features
 from shipped_model.distillation.groups import audioset_groups, class_names
 from shipped_model.distillation.store import open_labels
 from shipped_model.distillation.student import Kind, build
-from shipped_model.distillation.teachers import TEACHERS_VARIABLE, teachers_folder
+from shipped_model.distillation.teachers import with_teachers
 from shipped_model.distillation.training_data import (
     TARGETS,
     Arrays,
@@ -91,16 +91,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("work", type=Path)
     parser.add_argument("run", type=Path)
     parser.add_argument("--music", type=Path, required=True)
-    parser.add_argument("--teachers", type=Path, default=teachers_folder())
     parser.add_argument("--kind", choices=("branch", "whole"), default="branch")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--batch", type=int, default=8, help="pieces of ten slices")
     parser.add_argument("--mixed", action="store_true", help="mixed precision, for a GPU")
-    options = parser.parse_args()
-    if options.teachers is None:
-        parser.error(f"name the folder of the teachers: --teachers, or {TEACHERS_VARIABLE}")
-    return options
+    return with_teachers(parser)
 
 
 def kept_out_artists(music: Path) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from genre_model.core.errors import BundleError, NetworkError
+from genre_model.core.memory import keep_freed_memory
 from genre_model.model.bundle.audit import audit_network
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.bundle.trial import is_shipped
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 
 
 def load_session(bundle: Bundle) -> onnxruntime.InferenceSession:
-    """An ONNX Runtime session of a bundle's network.
+    """An ONNX Runtime session of a bundle's network, in a process that will extract features.
 
     Raises:
         BundleError: Something speaks against loading it, or ONNX Runtime refuses it.
     """
+    keep_freed_memory()
     content = bundle.read(bundle.manifest.network.file)
     try:
         if not is_shipped(bundle):
