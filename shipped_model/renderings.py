@@ -164,9 +164,11 @@ def render(rendering: Rendering, target: Path, fluidsynth: str) -> None:
         samples = soxr.resample(read_mono(sound), SAMPLE_RATE_HZ, WRITTEN_RATE_HZ)
     loudest = max(float(np.abs(samples).max()), 1.0)
     scaled = np.round(samples * (PEAK * LARGEST / loudest)).astype("<i2")
-    with wave.open(str(target), "wb") as file:
+    begun = target.with_suffix(".part")  # a file of the name is whole
+    with wave.open(str(begun), "wb") as file:
         file.setparams((1, 2, WRITTEN_RATE_HZ, 0, "NONE", ""))
         file.writeframes(scaled.tobytes())
+    begun.replace(target)
 
 
 def read_mono(sound: Path) -> NDArray[np.float32]:

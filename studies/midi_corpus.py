@@ -51,7 +51,7 @@ def main() -> None:
     rows = []
     for number, score in enumerate(scores):
         target = folder / f"{number:04d} {score.path.stem}.mid"
-        if target.exists() or convert(score, target):
+        if target.exists() or converted(score, target):
             rows.append((target, score.genre, score.group))
         print(f"\r{number + 1} of {len(scores)}", end="", file=sys.stderr)
     print(file=sys.stderr)
@@ -109,23 +109,25 @@ def chosen(scores: list[Score]) -> list[Score]:
     return found
 
 
-def convert(score: Score, target: Path) -> bool:
+def converted(score: Score, target: Path) -> bool:
     """Write a score as a MIDI file, a dance three times through; whether music21 can."""
     import mido
     from music21 import converter, exceptions21
 
+    begun = target.with_suffix(".part")  # a file of the name is whole
     try:
         music: Any = converter.parse(score.path)
-        music.write("midi", fp=target)
+        music.write("midi", fp=begun)
     except exceptions21.Music21Exception as error:
         print(f"\r{score.path.name}: {error}", file=sys.stderr)
         return False
     if score.genre in DANCES:
-        file = mido.MidiFile(target)
+        file = mido.MidiFile(begun)
         for track in file.tracks:
             *notes, end = track
             track[:] = [*(notes * TIMES_THROUGH), end]
-        file.save(target)
+        file.save(begun)
+    begun.replace(target)
     return True
 
 

@@ -44,11 +44,11 @@ PREROLL_FRAMES = 4
 
 # These take no more from earlier packets than that, and a seek goes up to a second farther back: to
 # the beginning of a page of Ogg.
-FORGETFUL_CODECS = frozenset({"opus", "vorbis"})
+PREROLL_IS_ENOUGH = frozenset({"opus", "vorbis"})
 
 
 # So many frames before a window say where it begins, as one of them may say it wrongly.
-WITNESSES = 8
+N_TIME_STAMPS = 8
 
 
 # Half the length of soxr HQ's filter, generously: samples this near to a cut are not exact.
@@ -156,7 +156,7 @@ class AudioFile:
         if not self._seek(begin):
             return None
         frames = self._decode(begin - int(self.preroll_s * self.native_rate_hz))
-        lead: deque[AudioFrame] = deque(maxlen=WITNESSES)
+        lead: deque[AudioFrame] = deque(maxlen=N_TIME_STAMPS)
         for frame in frames:
             lead.append(frame)
             position = self._position(frame)
@@ -257,7 +257,7 @@ class AudioFile:
         import av
 
         packets = self.container.demux(self.stream)
-        passes_over = needed > 0 and self.stream.codec_context.name in FORGETFUL_CODECS
+        passes_over = needed > 0 and self.stream.codec_context.name in PREROLL_IS_ENOUGH
         while True:
             self.deadline.check()
             try:

@@ -34,8 +34,8 @@ def why_not(report: Report) -> str | None:
     return None
 
 
-def price(report: Report) -> str:
-    """What a user should know of a better model that answers fewer tracks; "" where it does not."""
+def fewer_answers(report: Report) -> str:
+    """That a better model answers fewer tracks, as the end of a sentence; "" where it does not."""
     new, *others = report.models
     for other in others:
         if new.coverage < other.coverage - NOTICEABLE:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -33,8 +33,9 @@ from shipped_model.choice import (
 )
 from shipped_model.clips import Clips, fitted_half, label_clips, read_rows
 from shipped_model.distillation.add_groups import TEACHERS_GROUPS, joined, layer_of
-from shipped_model.distillation.tag_layer import EAR, clips_and_packages
+from shipped_model.distillation.tag_layer import clips_and_packages
 from shipped_model.distillation.teachers import with_teachers
+from shipped_model.groups import EMBEDDING
 from shipped_model.head import HeadSettings, Indices, Prior, fit_on, out_of_fold, tag_prior
 from shipped_model.scoring import Scored, score
 from shipped_model.settings import read_settings, vocabulary_of
@@ -47,13 +48,13 @@ GOAL = 0.9
 
 # The inputs of each head; "layer" is what the shipped layer says of the teachers' groups.
 SYSTEMS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "the network alone": ((EAR,),),
-    "with the layer (shipped)": ((EAR, "layer"),),
-    "teachers' groups": ((EAR, "true"),),
-    "teachers' groups & mn04": ((EAR, "true"), ("mn04_features", "true")),
-    "teachers' groups & msd-fcn": ((EAR, "true"), ("fcn_embedding", "true")),
+    "the network alone": ((EMBEDDING,),),
+    "with the layer (shipped)": ((EMBEDDING, "layer"),),
+    "teachers' groups": ((EMBEDDING, "true"),),
+    "teachers' groups & mn04": ((EMBEDDING, "true"), ("mn04_features", "true")),
+    "teachers' groups & msd-fcn": ((EMBEDDING, "true"), ("fcn_embedding", "true")),
     "teachers' groups & mn04 & msd-fcn": (
-        (EAR, "true"),
+        (EMBEDDING, "true"),
         ("mn04_features", "true"),
         ("fcn_embedding", "true"),
     ),
@@ -81,16 +82,16 @@ class Study:
     def with_inputs(self, names: Sequence[str]) -> tuple[Clips, Prior]:
         """The clips with some inputs as their features, and the prior of these."""
         values = np.concatenate([self.inputs[name] for name in names], axis=1).astype(np.float32)
-        n_ear, n_groups = self.inputs[EAR].shape[1], self.inputs["true"].shape[1]
+        n_embedding, n_groups = self.inputs[EMBEDDING].shape[1], self.inputs["true"].shape[1]
         rows = [
-            np.arange(n_ear)
-            if name == EAR
-            else n_ear + np.arange(n_groups)
+            np.arange(n_embedding)
+            if name == EMBEDDING
+            else n_embedding + np.arange(n_groups)
             if name in ("layer", "true")
             else np.full(self.inputs[name].shape[1], -1)
             for name in names
         ]
-        places = np.concatenate([*rows, [n_ear + n_groups]])
+        places = np.concatenate([*rows, [n_embedding + n_groups]])
 
         def part(layer: Float64) -> Float64:
             return np.where(places[:, None] < 0, 0.0, layer[places])
@@ -98,10 +99,7 @@ class Study:
         prior = Prior(
             *(part(p) for p in (self.prior.all_tags, self.prior.leading_tag, self.prior.groups))
         )
-        return Clips(
-            self.clips.genres, self.clips.tree, [row[None] for row in values],
-            self.clips.candidates, self.clips.strict, self.clips.labels, self.clips.artists,
-        ), prior  # fmt: skip
+        return replace(self.clips, features=[row[None] for row in values]), prior
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +147,7 @@ def read_study(work: Path, music: Path, network: Path, teachers: Path) -> Study:
     """The clips with all that may be asked about them."""
     rows, settings = read_rows(music), read_settings()
     material, packages = clips_and_packages(work, rows, teachers)
-    embedding = material.outputs[EAR]
+    embedding = material.outputs[EMBEDDING]
     clips = label_clips(rows, [row[None].astype(np.float32) for row in embedding], settings)
     half = fitted_half(clips)
     fit = np.flatnonzero(half)
@@ -162,7 +160,11 @@ def read_study(work: Path, music: Path, network: Path, teachers: Path) -> Study:
     }
     inputs = {name: scaled(values, fit, spread) for name, values in raw.items()}
     return Study(
-        clips, {EAR: embedding, **inputs}, tag_prior(network, settings), fit, np.flatnonzero(~half)
+        clips,
+        {EMBEDDING: embedding, **inputs},
+        tag_prior(network, settings),
+        fit,
+        np.flatnonzero(~half),
     )
 
 
@@ -176,7 +178,7 @@ def scaled(values: Float64, fit: Indices, spread: float) -> Float64:
 def answered(study: Study, names: tuple[str, ...]) -> Answered:
     """A head of the shipped kind, with the settings that the fitted half likes best."""
     clips, prior = study.with_inputs(names)
-    ridges = RIDGES if EAR in names else (*RIDGES, 0.1)
+    ridges = RIDGES if EMBEDDING in names else (*RIDGES, 0.1)
     weights = GROUP_WEIGHTS if {"layer", "true"} & {*names} else (0.0,)
     candidates = [HeadSettings(*v) for v in itertools.product(ridges, BALANCES, weights)]
     results = []

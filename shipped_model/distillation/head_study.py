@@ -26,11 +26,11 @@ from shipped_model.clips import Clips, label_clips, read_rows
 from shipped_model.distillation.groups import audioset_groups, class_names
 from shipped_model.distillation.protocol import N_FOLDS, Task, artist_folds
 from shipped_model.distillation.tag_layer import (
-    EAR,
     Layers,
     clips_and_packages,
 )
 from shipped_model.distillation.teachers import with_teachers
+from shipped_model.groups import EMBEDDING
 from shipped_model.head import HeadSettings, Indices, Prior, fit_on, tag_prior
 from shipped_model.scoring import score
 from shipped_model.settings import read_settings, vocabulary_of
@@ -84,7 +84,7 @@ def main() -> None:
     rows, settings = read_rows(options.music), read_settings()
     material, packages = clips_and_packages(options.work, rows, options.teachers)
     layers = Layers(material, packages)
-    embedding = [row[None].astype(np.float32) for row in material.outputs[EAR]]
+    embedding = [row[None].astype(np.float32) for row in material.outputs[EMBEDDING]]
     study = Study(
         label_clips(rows, embedding, settings),
         tag_prior(options.network, settings),

@@ -40,6 +40,7 @@ from shipped_model.distillation.protocol import (
 )
 from shipped_model.distillation.store import Labels, open_labels
 from shipped_model.distillation.teachers import with_teachers
+from shipped_model.groups import EMBEDDING
 from shipped_model.settings import read_settings
 
 Float64 = NDArray[np.float64]
@@ -48,15 +49,14 @@ Float64 = NDArray[np.float64]
 SOURCES = {"clips": (0.0, 1.0), "packages": (1.0, 0.0), "both": (0.3, 1.0)}
 MEASURED = ("clips", "both")
 MUSIC = 137  # AudioSet's class of that name, among mn04's logits
-EAR = "embedding"
-OWN = (EAR, "tag groups")  # what the shipped network says itself
+OWN = (EMBEDDING, "tag groups")  # what the shipped network says itself
 # The systems, as lists of inputs; each input is a regression of its own, but for those joined by "+".
 SYSTEMS: tuple[tuple[str, ...], ...] = (
-    (EAR,),
-    (EAR, "tag groups"),
-    (EAR, "mn04 groups+tag groups"),
-    (EAR, "mn04 groups+yamnet groups+tag groups"),
-    (EAR, "mn04 groups+tag groups", "fcn_embedding"),
+    (EMBEDDING,),
+    (EMBEDDING, "tag groups"),
+    (EMBEDDING, "mn04 groups+tag groups"),
+    (EMBEDDING, "mn04 groups+yamnet groups+tag groups"),
+    (EMBEDDING, "mn04 groups+tag groups", "fcn_embedding"),
 )
 
 
@@ -105,7 +105,7 @@ def material_of(labels: Labels, teachers: Path) -> Material:
     return Material(
         np.concatenate([labels.means("pooled"), embedding], axis=1),
         {
-            EAR: embedding,
+            EMBEDDING: embedding,
             "mn04 groups": group_logits(mn04, audioset),
             "yamnet groups": group_logits(yamnet, yamnet_classes),
             "tag groups": group_logits(labels.means("tag_logits"), tag_groups(read_settings())),
@@ -233,7 +233,7 @@ def systems_table(
         return [
             answers_of(
                 tasks[task],
-                [part(task, names, "true" if names == EAR else source) for names in system],
+                [part(task, names, "true" if names == EMBEDDING else source) for names in system],
             )
             for task in tasks
         ]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from report_example import MODELS, example_report
 
-from genre_model.evaluation.adoption import price, why_not
+from genre_model.evaluation.adoption import fewer_answers, why_not
 from genre_model.evaluation.metrics import Interval
 
 GAIN = Interval(0.06, 0.02, 0.10)
@@ -50,7 +50,7 @@ def test_below_the_target_only_what_is_more_precise_than_the_others_is_used(prec
 def test_that_fewer_tracks_are_answered_is_said(coverage, is_said):
     new, shipped = MODELS
     models = (replace(new, coverage=coverage), replace(shipped, coverage=0.6))
-    said = price(example_report(models=models))
+    said = fewer_answers(example_report(models=models))
     assert (
         said.startswith("; it answers fewer tracks than the shipped model (20%, not 60%;")
         == is_said

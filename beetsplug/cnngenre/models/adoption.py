@@ -39,7 +39,7 @@ def put_in_use(session: Session, field: str, result: TrainingResult, in_use: Bun
     from beetsplug.cnngenre.models.bundles import SHIPPED_NAME, answers
     from beetsplug.cnngenre.models.in_use import history, use
     from genre_model.core.errors import GenreModelError
-    from genre_model.evaluation.adoption import named, price, why_not
+    from genre_model.evaluation.adoption import fewer_answers, named, why_not
 
     name, options = result.bundle.directory.name, session.options
     if field != GENRES:
@@ -61,7 +61,8 @@ def put_in_use(session: Session, field: str, result: TrainingResult, in_use: Bun
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
     if reason is None:
-        return f"cnngenre uses it from now on, instead of {named(present)}{price(result.report)}"
+        change = f"cnngenre uses it from now on, instead of {named(present)}"
+        return change + fewer_answers(result.report)
     return (
         f"cnngenre goes on with {named(present)}: {reason}. --model {name} uses the new one all "
         "the same"
