@@ -1,17 +1,22 @@
 """How many full-length tracks a second, by one worker and by two.
 
     python -m benchmarks.throughput TRACKS [--songs 40] [--workers 1 2] [--rounds 3]
+        [--against CHECKOUT]
 
 A library of full-length tracks, without a cache.  In each round ``beet cnngenre -f`` tags all of
 them, and the first few alone, with each number of workers (``threads``); the difference is what the
 others take when everything has started.  Beside it is what as many processes gain when they
-extract and do nothing else (benchmarks.alone).  About two minutes.
+extract and do nothing else (benchmarks.alone).  About two minutes.  ``--against`` names another
+checkout of the project, whose plugin takes turns with this one's in every round.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import statistics
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.alone import gain as gain_alone
@@ -28,22 +33,21 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=40)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--against", type=Path, help="another checkout, to compare with")
     options = parser.parse_args()
     songs = full_length(options.tracks, options.songs)
     n_few = min(FEW, len(songs) // 2)
-    n_more = len(songs) - n_few
+    checkouts = [None] if options.against is None else [None, options.against.resolve()]
     with tempfile.TemporaryDirectory() as folder:
-        library = TemporaryLibrary(Path(folder) / "beets")
-        library.configure(cache=False)
-        library.add_files(songs)
-        ways = {
-            f"{what}, {workers}": lambda workers=workers, query=query: library.beet(
-                "cnngenre", "-f", "-q", "-t", str(workers), *query
-            )
-            for workers in options.workers
-            for what, query in {"all": [], "few": [f"id:..{n_few}"]}.items()
-        }
-        ways["all, 1"]()
+        ways: dict[str, Callable[[], Cost]] = {}
+        for code in checkouts:
+            library = library_of(songs, Path(folder) / f"beets{len(ways)}", code)
+            for workers, (what, query) in itertools.product(
+                options.workers, {"all": [], "few": [f"id:..{n_few}"]}.items()
+            ):
+                command = ("cnngenre", "-f", "-q", "-t", str(workers), *query)
+                ways[name_of(what, workers, code)] = functools.partial(library.beet, *command)
+        ways[name_of("all", options.workers[0], None)]()
         costs = in_turn(ways, options.rounds)
         own = {
             n: statistics.median(
@@ -52,24 +56,27 @@ def main() -> None:
             )
             for n in options.workers
         }
-    walls = {n: costs[f"all, {n}"] for n in options.workers}
-    first = options.workers[0]
     rows = []
-    for n in options.workers:
-        more = steady(costs, n)
-        gain = statistics.median(a / b for a, b in zip(steady(costs, first), more, strict=True))
-        cpu_s = difference(walls[n], costs[f"few, {n}"]) / n_more
-        whole_run = statistics.median(len(songs) / cost.wall_s for cost in walls[n])
-        per_second = n_more / statistics.median(more)
-        rows.append(
-            [n, *(f"{x:.2f}" for x in (per_second, gain, own[n], whole_run)), f"{cpu_s:.3f}"]
-        )
+    for code in checkouts:
+        everything = [costs[name_of("all", n, code)] for n in options.workers]
+        few = [costs[name_of("few", n, code)] for n in options.workers]
+        more = [steady(*pair) for pair in zip(everything, few, strict=True)]
+        n_more = len(songs) - n_few
+        for place, n in enumerate(options.workers):
+            gain = median_ratio(more[0], more[place])
+            alone = f"{own[n]:.2f}" if code is None else ""
+            whole_run = statistics.median(len(songs) / cost.wall_s for cost in everything[place])
+            per_second = n_more / statistics.median(more[place])
+            cpu_s = difference(everything[place], few[place]) / n_more
+            name = n if code is None else f"{n}, the other checkout"
+            figures = (f"{per_second:.2f}", f"{gain:.2f}", alone, f"{whole_run:.2f}")
+            rows.append([name, *figures, f"{cpu_s:.3f}"])
     publish(
         options,
         [
             "workers",
             "songs a second, started",
-            f"times {first} worker",
+            f"times {options.workers[0]} worker",
             "times 1 process, extraction alone",
             "with the start of `beet`",
             "CPU seconds a song",
@@ -80,10 +87,27 @@ def main() -> None:
     )
 
 
-def steady(costs: dict[str, list[Cost]], workers: int) -> list[float]:
+def library_of(songs: Sequence[Path], folder: Path, code: Path | None) -> TemporaryLibrary:
+    """A library of the songs, without a cache, for this plugin or for another checkout's."""
+    library = TemporaryLibrary(folder, code)
+    library.configure(cache=False)
+    library.add_files(songs)
+    return library
+
+
+def name_of(what: str, workers: int, code: Path | None) -> str:
+    """What a way of running is called."""
+    return f"{what}, {workers}" if code is None else f"{what}, {workers}, {code}"
+
+
+def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
+    """Of two measured in turn, round by round."""
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
+
+
+def steady(everything: Sequence[Cost], few: Sequence[Cost]) -> list[float]:
     """The seconds of all but the few tracks, round by round."""
-    pairs = zip(costs[f"all, {workers}"], costs[f"few, {workers}"], strict=True)
-    return [everything.wall_s - few.wall_s for everything, few in pairs]
+    return [a.wall_s - b.wall_s for a, b in zip(everything, few, strict=True)]
 
 
 if __name__ == "__main__":
