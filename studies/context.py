@@ -4,8 +4,9 @@
 
 MUSIC is the folder that ``shipped_model.fit`` takes; the embeddings are kept in FEATURES.  The head
 is fitted on either half of the artists and asked about the other, so that every clip is one that
-its head was not fitted on.  *Weight* and *evidence* are those of ``ContextSpec``.  *Filled*: with
-what the plugin does for albums whose sure tracks agree (``beetsplug.cnngenre.classify.context``).
+its head was not fitted on.  *Weight* and *evidence* are those of ``ContextSpec``.  *All*: also
+where an artist's clips differ; else those that are sure by themselves stay.  *Filled*: with what
+the plugin does for albums whose sure tracks agree (``beetsplug.cnngenre.classify.context``).
 *Loss*: of the leading family's confidence against whether it is right, the mean over artists.
 
 The second table is of the albums with at least three clips, with the shipped weight.  *Agree*: all
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from beetsplug.cnngenre.classify.context import agreed_genre, filled
+from beetsplug.cnngenre.classify.context import agreed_genre, filled, informed_by_artist
 from genre_model.core.specs import ContextSpec
 from genre_model.model.aggregation import calibrated
 from genre_model.model.artist_context import in_context
@@ -35,19 +36,20 @@ from shipped_model.settings import read_settings, vocabulary_of
 
 Floats = NDArray[np.float64]
 
-# Weight, evidence, and whether holes are filled.
+# Weight, evidence, whether all of an artist's clips are mixed, and whether holes are filled.
 WAYS = (
-    (0.0, 0.0, False),
-    (0.0, 0.0, True),
-    (0.25, 0.0, True),
-    (0.5, 0.0, True),
-    (0.75, 0.0, True),
-    (0.75, 0.1, True),
-    (0.75, 0.2, True),
-    (0.75, 0.3, True),
-    (0.75, 0.5, True),
-    (0.75, 1.0, True),
-    (0.9, 0.0, True),
+    (0.0, 0.0, False, False),
+    (0.0, 0.0, False, True),
+    (0.25, 0.0, False, True),
+    (0.5, 0.0, False, True),
+    (0.75, 0.0, False, True),
+    (0.75, 0.1, True, True),
+    (0.75, 0.1, False, True),
+    (0.75, 0.2, False, True),
+    (0.75, 0.3, False, True),
+    (0.75, 0.5, False, True),
+    (0.75, 1.0, False, True),
+    (0.9, 0.0, False, True),
 )
 THRESHOLD = 0.65
 SMALLEST_ALBUM = 3
@@ -63,28 +65,34 @@ def main() -> None:
     vocabulary = vocabulary_of(clips.genres, settings.parents)
     sets = np.array([row["set"] for row in rows])
     several = np.array([Counter(clips.artists)[artist] > 1 for artist in clips.artists])
-    print("| weight | evidence | filled | music | clips | answered | right | loss | made wrong |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| weight | evidence | all | filled | music | clips | answered | right, of those | right ",
+        end="",
+    )
+    print("| loss | made wrong |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     albums = [f"{row['artist']}\n{row['album']}" if row["album"] else "" for row in rows]
-    by_themselves = songs_by(clips, alone, ContextSpec(0.0, 1.0, THRESHOLD, 0.0), vocabulary)
+    by_themselves = songs_by(
+        clips, alone, ContextSpec(0.0, 1.0, THRESHOLD, 0.0), vocabulary, all_pooled=True
+    )
     wrong_alone = wrong_answers(clips, by_themselves, vocabulary)
-    for weight, evidence, holes_filled in WAYS:
+    for weight, evidence, all_pooled, holes_filled in WAYS:
         way = ContextSpec(weight, 1.0, THRESHOLD, evidence)
-        songs = songs_by(clips, alone, way, vocabulary)
+        songs = songs_by(clips, alone, way, vocabulary, all_pooled=all_pooled)
         if holes_filled:
             songs = fill(songs, by_themselves, albums, vocabulary)
         made = wrong_answers(clips, songs, vocabulary) & ~wrong_alone
         for music_set in sorted(set(sets)):
             mask = (sets == music_set) & several
-            filled_too = "yes" if holes_filled else "no"
+            flags = " | ".join("yes" if flag else "no" for flag in (all_pooled, holes_filled))
             cells = row_of(clips, songs, mask, music_set, vocabulary)
-            print(f"| {weight} | {evidence} | {filled_too} | {cells} {made[mask].sum()} |")
+            print(f"| {weight} | {evidence} | {flags} | {cells} {made[mask].sum()} |")
 
     print("\n| | tracks of albums | albums that agree | holes in these | wrong | made wrong |")
     print("|---|---|---|---|---|---|")
     spec = load_bundle(SHIPPED).manifest.context
     assert spec is not None
-    pooled_songs = songs_by(clips, alone, spec, vocabulary)
+    pooled_songs = songs_by(clips, alone, spec, vocabulary, all_pooled=False)
     ways = {
         "each by itself": by_themselves,
         "with its artist's": pooled_songs,
@@ -100,13 +108,29 @@ def main() -> None:
 
 
 def songs_by(
-    clips: Clips, alone: Floats, way: ContextSpec, vocabulary: Vocabulary
+    clips: Clips, alone: Floats, way: ContextSpec, vocabulary: Vocabulary, *, all_pooled: bool
 ) -> list[SongGenre]:
     """The songs in the light of their artists' others."""
+    rows = in_context(alone, clips.artists, way) if all_pooled else informed(clips, alone, way)
     return [
         judge(dict(zip(clips.genres, row.tolist(), strict=True)), vocabulary, Policy(THRESHOLD))
-        for row in in_context(alone, clips.artists, way)
+        for row in rows
     ]
+
+
+def informed(clips: Clips, alone: Floats, way: ContextSpec) -> Floats:
+    """(n_clips, n_genres) after each clip has looked at its artist's, as the plugin does it."""
+    vocabulary = vocabulary_of(clips.genres, read_settings().parents)
+    artists = np.array(clips.artists)
+    found = np.zeros_like(alone)
+    for artist in set(clips.artists):
+        rows = {
+            int(index): dict(zip(clips.genres, alone[index].tolist(), strict=True))
+            for index in np.flatnonzero(artists == artist)
+        }
+        for index, row in informed_by_artist(rows, way, vocabulary, Policy(THRESHOLD)).items():
+            found[index] = [row[genre] for genre in clips.genres]
+    return found
 
 
 def wrong_answers(
@@ -197,7 +221,8 @@ def row_of(
     loss = np.average(losses[mask], weights=1 / sizes_of(clips)[mask])
     answered = np.array([song.accepted for song in songs])
     share = right[mask & answered].mean()
-    return f"{name} | {mask.sum()} | {answered[mask].mean():.3f} | {share:.3f} | {loss:.3f} |"
+    cells = (answered[mask].mean(), share, right[mask].mean(), loss)
+    return f"{name} | {mask.sum()} | {' | '.join(f'{cell:.3f}' for cell in cells)} |"
 
 
 def sizes_of(clips: Clips) -> NDArray[np.int_]:

@@ -82,6 +82,14 @@ def test_an_album_whose_sure_tracks_agree_has_no_holes(social):
     assert "as the rest of the album" in output
 
 
+def test_sure_tracks_of_an_artist_with_two_genres_keep_their_own(social):
+    titles = ("Rock_1", "Rock_2", "Rock_3", "Jazz_1", "Jazz_2")
+    own = {title: title.partition("_")[0] for title in titles}
+    beet = social(0.9, **dict.fromkeys(own, "Low"))
+    beet("genre")
+    assert beet.genres() == own
+
+
 GENRES, PARENTS = ("Rock", "Metal", "Jazz"), {"Metal": "Rock"}
 
 

@@ -6,15 +6,20 @@ The tracks of a compilation are informed by their own artists' other tracks alon
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypeVar
 
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.library import Tracks
+from genre_model.core.specs import ContextSpec
 from genre_model.data.artists import is_nobody, lead_artist
-from genre_model.model.vocabulary import GenreScore, SongGenre, Vocabulary
+from genre_model.model.artist_context import songs_in_context
+from genre_model.model.vocabulary import GenreScore, Policy, SongGenre, Vocabulary, judge
+
+Key = TypeVar("Key")
 
 # An album's unsure track gets the genre that all its sure ones agree on, if it is at least this
 # probable, and at least so many are sure: half of them, or any where all are by one artist and so
@@ -22,6 +27,9 @@ from genre_model.model.vocabulary import GenreScore, SongGenre, Vocabulary
 FILL_THRESHOLD = 0.3
 MIN_AGREEING = 2
 LEADING_SHARE = 0.75
+
+# So many tracks of an artist that are not alike show more than one genre; of two, neither is odd.
+MIN_DIFFERING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,26 @@ def grouped(items: Iterable[Item]) -> Iterable[Item]:
     return items.sorted(lambda key: groups.get(key, ""))
 
 
-def are_alike(songs: Sequence[SongGenre], vocabulary: Vocabulary) -> bool:
+def informed_by_artist(
+    rows: Mapping[Key, Mapping[str, float]],
+    context: ContextSpec,
+    vocabulary: Vocabulary,
+    policy: Policy,
+) -> dict[Key, Mapping[str, float]]:
+    """The probabilities of an artist's tracks, in the light of the others.
+
+    Where these differ, the tracks that are sure by themselves keep theirs.
+    """
+    if not rows:
+        return {}
+    informed: dict[Key, Mapping[str, float]] = {**songs_in_context(rows, context)}
+    songs = {key: judge(row, vocabulary, policy) for key, row in rows.items()}
+    if len(songs) >= MIN_DIFFERING and not are_alike(songs.values(), vocabulary):
+        informed |= {key: rows[key] for key, song in songs.items() if song.accepted}
+    return informed
+
+
+def are_alike(songs: Collection[SongGenre], vocabulary: Vocabulary) -> bool:
     """Whether nearly all songs lead with one genre, subgenres counted as their parents."""
     leading = Counter(vocabulary.root(song.best.genre) for song in songs if song.best)
     return max(leading.values(), default=0) >= LEADING_SHARE * len(songs)

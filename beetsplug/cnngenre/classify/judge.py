@@ -15,6 +15,7 @@ from beetsplug.cnngenre.classify.context import (
     classified_before,
     filled,
     group_name,
+    informed_by_artist,
     known_artist,
 )
 from beetsplug.cnngenre.classify.play_history import play_history_of
@@ -105,23 +106,23 @@ class Judge:
 
     def _pooled(
         self, tracks: Mapping[int | None, Known], rows: Rows, context: ContextSpec
-    ) -> dict[int | None, dict[str, float]]:
+    ) -> dict[int | None, Mapping[str, float]]:
         """The probabilities of each track in the light of the others.
 
         Tracks of several artists, on an album of another, inform each other where they are alike,
         and do not add up; else those of each artist do by themselves.
         """
-        if not rows or are_by_one(tracks[key].artist for key in rows):
-            return songs_in_context(rows, context) if rows else {}
+        if are_by_one(tracks[key].artist for key in rows):
+            return informed_by_artist(rows, context, self.vocabulary, self.policy)
         songs = [judge(row, self.vocabulary, self.policy) for row in rows.values()]
         if are_alike(songs, self.vocabulary):
-            return songs_in_context(rows, replace(context, evidence=0.0))
+            return {**songs_in_context(rows, replace(context, evidence=0.0))} if rows else {}
         by_artist: dict[str, dict[int | None, Mapping[str, float]]] = {}
         for key, row in rows.items():
             by_artist.setdefault(tracks[key].artist, {})[key] = row
-        pooled: dict[int | None, dict[str, float]] = {}
+        pooled: dict[int | None, Mapping[str, float]] = {}
         for part in by_artist.values():
-            pooled |= songs_in_context(part, context)
+            pooled |= informed_by_artist(part, context, self.vocabulary, self.policy)
         return pooled
 
     def known_of(self, item: Item, probabilities: Mapping[str, float]) -> Known:
