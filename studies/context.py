@@ -128,7 +128,7 @@ def informed(clips: Clips, alone: Floats, way: ContextSpec) -> Floats:
             int(index): dict(zip(clips.genres, alone[index].tolist(), strict=True))
             for index in np.flatnonzero(artists == artist)
         }
-        for index, row in informed_by_artist(rows, way, vocabulary, Policy(THRESHOLD)).items():
+        for index, row in informed_by_artist(rows, way, vocabulary).items():
             found[index] = [row[genre] for genre in clips.genres]
     return found
 

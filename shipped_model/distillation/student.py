@@ -103,7 +103,8 @@ def branch() -> keras.Model:
     for filters, stride, repeats in BLOCKS:
         for repeat in range(repeats):
             x = block(x, filters, stride if repeat == 0 else 1)
-    x = normal(layers.Conv2D(256, 1, use_bias=False)(x))
+    # No ReLU here: all its outputs can die, and then only the known layer would be left.
+    x = normal(layers.Conv2D(256, 1, use_bias=False)(x), active=False)
     # Over the bands the mean alone; over time what is there at all, too.
     x = keras.ops.mean(x, axis=2)
     x = layers.Concatenate()([keras.ops.mean(x, axis=1), keras.ops.max(x, axis=1)])

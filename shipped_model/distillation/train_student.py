@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 CLIP_NORM, WEIGHT_DECAY = 1.0, 1e-4
 # The learning rate falls to nothing along a cosine; a network that is trained already starts lower.
-LEARNING_RATES: dict[Kind, float] = {"branch": 2e-3, "whole": 5e-4}
+LEARNING_RATES: dict[Kind, float] = {"branch": 5e-4, "whole": 5e-4}
 
 
 def main() -> None:

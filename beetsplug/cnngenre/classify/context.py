@@ -92,19 +92,18 @@ def grouped(items: Iterable[Item]) -> Iterable[Item]:
 
 
 def informed_by_artist(
-    rows: Mapping[Key, Mapping[str, float]],
-    context: ContextSpec,
-    vocabulary: Vocabulary,
-    policy: Policy,
+    rows: Mapping[Key, Mapping[str, float]], context: ContextSpec, vocabulary: Vocabulary
 ) -> dict[Key, Mapping[str, float]]:
     """The probabilities of an artist's tracks, in the light of the others.
 
-    Where these differ, the tracks that are sure by themselves keep theirs.
+    Where these differ, the tracks that are sure by themselves keep theirs; sure by the model's
+    threshold, whatever the user's is.
     """
     if not rows:
         return {}
     informed: dict[Key, Mapping[str, float]] = {**songs_in_context(rows, context)}
-    songs = {key: judge(row, vocabulary, policy) for key, row in rows.items()}
+    own = Policy(context.threshold)
+    songs = {key: judge(row, vocabulary, own) for key, row in rows.items()}
     if len(songs) >= MIN_DIFFERING and not are_alike(songs.values(), vocabulary):
         informed |= {key: rows[key] for key, song in songs.items() if song.accepted}
     return informed

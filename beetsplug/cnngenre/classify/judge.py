@@ -113,7 +113,7 @@ class Judge:
         and do not add up; else those of each artist do by themselves.
         """
         if are_by_one(tracks[key].artist for key in rows):
-            return informed_by_artist(rows, context, self.vocabulary, self.policy)
+            return informed_by_artist(rows, context, self.vocabulary)
         songs = [judge(row, self.vocabulary, self.policy) for row in rows.values()]
         if are_alike(songs, self.vocabulary):
             return {**songs_in_context(rows, replace(context, evidence=0.0))} if rows else {}
@@ -122,7 +122,7 @@ class Judge:
             by_artist.setdefault(tracks[key].artist, {})[key] = row
         pooled: dict[int | None, Mapping[str, float]] = {}
         for part in by_artist.values():
-            pooled |= informed_by_artist(part, context, self.vocabulary, self.policy)
+            pooled |= informed_by_artist(part, context, self.vocabulary)
         return pooled
 
     def known_of(self, item: Item, probabilities: Mapping[str, float]) -> Known:
