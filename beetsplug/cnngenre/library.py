@@ -180,7 +180,12 @@ def current(model: Model) -> Model | None:
 def unedited(model: Model, genres: tuple[str, ...]) -> Model | None:
     """A track or an album as it is now; None where it has gone, or has other genres than these."""
     now = current(model)
-    return now if now is not None and named(stored_genres(now)) == named(genres) else None
+    return now if now is not None and has_genres(now, genres) else None
+
+
+def has_genres(model: Item | Album, genres: tuple[str, ...]) -> bool:
+    """Whether a track or an album has these genres in the library; empty ones do not count."""
+    return named(stored_genres(model)) == named(genres)
 
 
 def stored_genres(model: Item | Album) -> list[str]:

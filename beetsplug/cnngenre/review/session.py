@@ -16,7 +16,7 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import conclude, progress, uninterrupted
-from beetsplug.cnngenre.library import Tracks, store_unless_edited, track_name, unedited
+from beetsplug.cnngenre.library import Tracks, has_genres, store_unless_edited
 from beetsplug.cnngenre.review.rollback import (
     Change,
     go_back,
@@ -33,6 +33,7 @@ from beetsplug.cnngenre.review.uncertain import (
     UncertainTrack,
     candidates,
     key_of,
+    uncertain_track,
 )
 from beetsplug.cnngenre.rows import chosen
 from beetsplug.cnngenre.session import Session
@@ -94,17 +95,17 @@ class Review:
             items, "cnngenre_reviewed", lambda now, noted: not now or (force and now != noted)
         )
         found: list[UncertainTrack] = []
+        confidences: list[float] = []
+        groups: list[str] = []
         with progress(len(todo), quiet=self.options.quiet) as bar:
             for verdict in self.track_classifier.verdicts(todo):
                 uncertain = self.uncertain_track(verdict)
-                if uncertain is not None:
+                if uncertain is not None and uncertain.song.best is not None:
                     found.append(uncertain)
+                    confidences.append(uncertain.song.best.probability)
+                    groups.append(group_of(verdict.item))
                 bar.update()
-        confidences = [
-            uncertain.song.best.probability for uncertain in found if uncertain.song.best
-        ]
-        order = review_order(confidences, [group_of(uncertain.verdict.item) for uncertain in found])
-        self.uncertain_tracks = [found[index] for index in order]
+        self.uncertain_tracks = [found[index] for index in review_order(confidences, groups)]
 
     def uncertain_track(self, verdict: Verdict) -> UncertainTrack | None:
         """What there is to ask about a track, if anything; the answer is noted on it."""
@@ -120,22 +121,24 @@ class Review:
         self.extracted["sure"] += song.accepted
         if song.accepted or song.best is None:
             return None
-        return UncertainTrack(verdict, song, genres_of(item))
+        return uncertain_track(item, verdict.plan, song, verdict.probabilities)
 
     def show_order(self) -> None:
         """Print what would be asked, in the order in which it would be."""
         from genre_model.core.text import harmless
 
         for uncertain in self.uncertain_tracks:
-            name = harmless(track_name(uncertain.verdict.item))
-            ui.print_(f"{name}: {candidates(uncertain.song.ranked[:N_SHOWN])}")
+            ui.print_(f"{harmless(uncertain.name)}: {candidates(uncertain.song.ranked[:N_SHOWN])}")
 
     def unchanged(self, uncertain: UncertainTrack) -> Item | None:
         """A track as it is in the library now; None where it has gone, or has other genres.
 
         The user may think for long, and label with something else meanwhile.
         """
-        return unedited(uncertain.verdict.item, uncertain.genres)
+        item = self.lib.get_item(uncertain.id)
+        if item is None or item.added != uncertain.added:
+            return None
+        return item if has_genres(item, uncertain.genres) else None
 
     def is_known(self, name: str, uncertain: UncertainTrack) -> bool:
         """Whether a name is the model's, or one that the user has said is no slip."""

@@ -118,7 +118,7 @@ class TerminalReview:
             return place
         taken_back = self.review.take_back_all()
         uncertain, state = taken_back[-1]
-        name = track_name(uncertain.verdict.item)
+        name = uncertain.name
         if state is State.FAILED:
             return place
         if state is State.GONE:
@@ -220,7 +220,7 @@ class TerminalReview:
             ui.print_(f"  -> {'; '.join(genres)}{f' ({n} tracks)' if n > 1 else ''}")
         for one, state in zip(asked_about, states, strict=True):
             if state is State.GONE:
-                self.log.warning("{}: left alone, changed elsewhere", one.verdict.item)
+                self.log.warning("{}: left alone, changed elsewhere", one.name)
 
     def play(self, file: Path) -> None:
         """Play a track; a player that has the terminal is waited for, and Ctrl-C ends just that."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from beets.library import Item
+
+from beetsplug.cnngenre.library import track_name
 from beetsplug.cnngenre.review.rollback import Change
+from beetsplug.cnngenre.tagging.fields import genres_of
+from beetsplug.cnngenre.tagging.plan import TagPlan
 
 if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.classifier import Verdict
@@ -38,13 +43,57 @@ DECIDED = (State.ACCEPTED, State.CORRECTED)
 class UncertainTrack:
     """A track that the model is unsure about, as it was found, and what has become of it.
 
-    ``genres`` are those that the library should have for it, unless somebody else has been there.
+    There may be tens of thousands, so what else the library has of a track is not kept.
+
+    Attributes:
+        id: Its id, which may pass to another track, ``added`` at another time.
+        name: As beets would name it.
+        title: Its title, or the name of its file.
+        artist: As the track has it.
+        album_id: None for a track without an album.
+        plan: Why nothing was written.
+        song: What the model says of it.
+        probabilities: The model's, in its own names.
+        genres: Those that the library should have for it, unless somebody else has been there.
+        state: What has become of it.
     """
 
-    verdict: Verdict
+    id: int
+    added: float
+    name: str
+    title: str
+    artist: str
+    album_id: int | None
+    plan: TagPlan
     song: SongGenre
+    probabilities: Mapping[str, float]
     genres: tuple[str, ...]
     state: State = State.LEFT
+
+    def verdict(self, item: Item) -> Verdict:
+        """The verdict on the track, with the track as it is now."""
+        from beetsplug.cnngenre.classify.classifier import Verdict
+
+        return Verdict(item, self.plan, self.song, self.probabilities)
+
+
+def uncertain_track(
+    item: Item, plan: TagPlan, song: SongGenre, found: Mapping[str, float]
+) -> UncertainTrack:
+    """What is kept of a loaded track; ``found`` are its probabilities."""
+    assert item.id is not None
+    return UncertainTrack(
+        item.id,
+        item.added,
+        track_name(item),
+        item.title or item.filepath.name,
+        item.artist or "",
+        item.album_id,
+        plan,
+        song,
+        found,
+        genres_of(item),
+    )
 
 
 class Scope(Enum):
@@ -72,8 +121,7 @@ def key_of(uncertain: UncertainTrack, scope: Scope) -> int | str | None:
     """What the tracks of an album or artist have in common; None where a track has none."""
     from beetsplug.cnngenre.classify.context import known_artist
 
-    item = uncertain.verdict.item
-    return item.album_id if scope is Scope.ALBUM else known_artist(item.artist) or None
+    return uncertain.album_id if scope is Scope.ALBUM else known_artist(uncertain.artist) or None
 
 
 def candidates(scores: Sequence[GenreScore]) -> str:

@@ -78,9 +78,7 @@ class Page:
         self.review = review
         self.own_genres = review.own_genres()
         self.said = ""  # last
-        self.places = {
-            uncertain.verdict.item.id: i for i, uncertain in enumerate(review.uncertain_tracks)
-        }
+        self.places = {uncertain.id: i for i, uncertain in enumerate(review.uncertain_tracks)}
 
     def uncertain(self, track: int) -> UncertainTrack:
         """One of the unsure tracks; others are none of the page's business."""
@@ -147,17 +145,15 @@ class Page:
 
     def details(self, uncertain: UncertainTrack) -> dict[str, Any]:
         """All that the page shows of a track."""
-        found, song = uncertain.verdict.item, uncertain.song
-        assert found.id is not None
-        item = self.review.lib.get_item(found.id) or found
+        song, item = uncertain.song, self.review.lib.get_item(uncertain.id)
         track_classifier = self.review.track_classifier
-        alone = track_classifier.vocabulary.scores(uncertain.verdict.probabilities or {})
-        nearby = self.next_left(self.places[found.id] + 1)
+        alone = track_classifier.vocabulary.scores(uncertain.probabilities)
+        nearby = self.next_left(self.places[uncertain.id] + 1)
         return {
-            **row(uncertain, self.places[found.id]),
-            "album": harmless(item.album or ""),
-            "genres": [harmless(genre) for genre in genres_of(item)],
-            "format": item.format,
+            **row(uncertain, self.places[uncertain.id]),
+            "album": harmless(item.album or "") if item else "",
+            "genres": [harmless(genre) for genre in genres_of(item)] if item else [],
+            "format": item.format if item else "",
             "ranked": [
                 {"genre": score.genre, "probability": round(score.probability, 3)}
                 for score in song.ranked
@@ -165,7 +161,7 @@ class Page:
             "best": song.best.genre if song.best else None,
             "reason": reason_of(song, track_classifier.policy, alone),
             "fellows": {scope.value: len(self.review.fellows(uncertain, scope)) for scope in Scope},
-            "next": nearby.verdict.item.id if nearby else None,
+            "next": nearby.id if nearby else None,
         }
 
     def decide(self, answer: Answer) -> dict[str, Any]:
@@ -262,12 +258,11 @@ def exceptions(states: list[State]) -> str:
 
 def row(uncertain: UncertainTrack, place: int) -> dict[str, Any]:
     """What the list shows of a track."""
-    item = uncertain.verdict.item
     return {
-        "id": item.id,
+        "id": uncertain.id,
         "place": place,
         "title": title_of(uncertain),
-        "artist": harmless(item.artist or ""),
+        "artist": harmless(uncertain.artist),
         "state": uncertain.state.name.lower(),
         "decided": [harmless(genre) for genre in uncertain.genres if uncertain.state in DECIDED],
     }
@@ -275,5 +270,4 @@ def row(uncertain: UncertainTrack, place: int) -> dict[str, Any]:
 
 def title_of(uncertain: UncertainTrack) -> str:
     """What a track is called; some have no title."""
-    item = uncertain.verdict.item
-    return harmless(item.title or Path(item.filepath).name)
+    return harmless(uncertain.title)

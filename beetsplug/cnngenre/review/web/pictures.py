@@ -6,11 +6,10 @@ import io
 import threading
 from collections import OrderedDict, deque
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beets.library import Item, Library
+from beets.library import Library
 
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.review.web.thread import ClosedError, OneThread
@@ -37,17 +36,13 @@ class Pictures:
         self._wanted: deque[int] = deque(maxlen=N_WANTED)
         self._timer: threading.Timer | None = None
 
-    def picture(self, verdict: Verdict, item: Item) -> bytes | str:
-        """The PNG of a track, or why there is none.
-
-        Args:
-            verdict: What was said of the track.
-            item: The track as it is now; it may have moved.
-        """
-        assert item.id is not None
-        if item.id not in self._wanted:
-            self._wanted.append(item.id)
-        return self._thread.do(self._drawn, replace(verdict, item=item), item.id)
+    def picture(self, verdict: Verdict) -> bytes | str:
+        """The PNG of a track, or why there is none."""
+        key = verdict.item.id
+        assert key is not None
+        if key not in self._wanted:
+            self._wanted.append(key)
+        return self._thread.do(self._drawn, verdict, key)
 
     def close(self) -> None:
         """Finish the picture that is being drawn, and end the workers, before Python ends."""

@@ -105,7 +105,7 @@ def add_reading(routes: Blueprint, page: Page, library: OneThread, pictures: Pic
     @routes.get("/tracks/<int:track>/picture")
     def picture(track: int) -> Response:
         item = library.do(page.item, track)
-        drawn = pictures.picture(page.uncertain(track).verdict, item)
+        drawn = pictures.picture(page.uncertain(track).verdict(item))
         if isinstance(drawn, str):
             raise RefusedError(f"No picture: {drawn}.", 404)
         return Response(drawn, mimetype="image/png")
