@@ -7,7 +7,7 @@ or ``make bench TRACKS=... MUSIC=...``.  TRACKS is a folder of full-length music
 each source (Debian's game packages, unpacked); MUSIC has labelled clips and a ``manifest.csv``.
 What needs a folder that is not named is left out, and says so.  Results stay in the work folder: a
 benchmark that has one is not run again unless ``--again`` names it or says ``all``.  With
-``--long`` everything has its full size.  Eleven minutes on two cores, three more with peers, half
+``--long`` everything has its full size.  Ten minutes on two cores, three more with peers, half
 an hour with ``--long``; each module says at its top what it does.  What is measured goes to
 ``benchmarks/results``, where each machine has a folder; the pages show the results of all of them.
 """
@@ -66,8 +66,8 @@ BENCHMARKS = (
     Benchmark(
         "memory",
         "benchmarks.memory",
-        ("{tracks}", "--songs", "100", "300"),
-        1.6,
+        ("{tracks}", "--songs", "100", "200"),
+        1.1,
         ("--songs", "100", "1000"),
     ),
     Benchmark(
@@ -100,8 +100,8 @@ BENCHMARKS = (
     Benchmark(
         "load",
         "benchmarks.load",
-        ("--rows", "20000", "--tracks", "{tracks}"),
-        0.7,
+        ("--rows", "10000", "--tracks", "{tracks}"),
+        0.5,
         ("--rows", "10000", "100000"),
     ),
     Benchmark(
@@ -114,8 +114,8 @@ BENCHMARKS = (
     Benchmark(
         "paper_training",
         "benchmarks.paper_training",
-        ("--slices", "128", "--epochs", "3", "--rounds", "1"),
-        1.9,
+        ("--slices", "128", "--epochs", "2", "--rounds", "1"),
+        1.4,
         ("--slices", "256", "--epochs", "5", "--rounds", "5"),
     ),
     Benchmark("fit_memory", "benchmarks.fit_memory", (), 3, long_only=True),
