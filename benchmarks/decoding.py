@@ -4,7 +4,8 @@
 
 The beginning of a track becomes a file of three minutes in each format.  "Straight" is what FFmpeg
 takes for the same seconds when it decodes the file from its start, without anything done with the
-frames.  A window is reached by seeking, as the classifier does.  Half a minute.
+frames; "as samples" is the same, mixed and resampled.  A window is reached by seeking, as the
+classifier does.  Half a minute.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def main() -> None:
         "gathering, mixing, resampling",
         "a window",
         "times straight",
+        "straight, as samples",
+        "times that",
     ]
     publish(options, columns, rows)
 
@@ -86,6 +89,7 @@ def figures(song: Path, rounds: int) -> list[str]:
         "straight": partial(straight_decode, song),
         "seeks": partial(seeks, song, [start for start, _ in spans]),
         "windows": lambda: [*windows(song, spans)],
+        "samples": partial(samples_of, song),
     }
     costs = in_turn({name: partial(here, work) for name, work in ways.items()}, rounds)
     ms = {name: 1000 * median(costs[name]) for name in ways}
@@ -94,7 +98,9 @@ def figures(song: Path, rounds: int) -> list[str]:
     around_s = preroll_s + 2 * RESAMPLER_CONTEXT_S + frame_s
     nothing = straight * around_s / slice_s
     parts = [straight, seek, nothing, window - straight - seek - nothing, window]
-    return [*(f"{part:.2f}" for part in parts), f"{window / straight:.2f}"]
+    samples = ms["samples"] / n_available
+    cells = [*parts, window / straight, samples, window / samples]
+    return [f"{cell:.2f}" for cell in cells]
 
 
 def seeks(song: Path, starts: list[int]) -> None:
@@ -103,6 +109,12 @@ def seeks(song: Path, starts: list[int]) -> None:
         for start in starts:
             audio.container.seek(int(start / SPECTROGRAM.sample_rate_hz * 1_000_000))
             next(audio.container.decode(audio.stream))
+
+
+def samples_of(song: Path) -> int:
+    """How many samples a file has for the network, mixed and resampled, decoded from its start."""
+    with open_audio(song, SPECTROGRAM.sample_rate_hz) as audio:
+        return sum(map(len, audio.blocks()))
 
 
 def windows(song: Path, spans: list[tuple[int, int]]) -> Iterator[None]:
