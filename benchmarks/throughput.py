@@ -16,11 +16,20 @@ import functools
 import itertools
 import statistics
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.alone import gain as gain_alone
-from benchmarks.measuring import Cost, difference, full_length, in_turn, parser_of, publish, seconds
+from benchmarks.measuring import (
+    Cost,
+    Row,
+    difference,
+    full_length,
+    in_turn,
+    parser_of,
+    publish,
+    seconds,
+)
 from benchmarks.temporary_library import TemporaryLibrary
 
 FEW = 12  # as many as it takes for worker processes to be started
@@ -56,21 +65,11 @@ def main() -> None:
             )
             for n in options.workers
         }
-    rows = []
-    for code in checkouts:
-        everything = [costs[name_of("all", n, code)] for n in options.workers]
-        few = [costs[name_of("few", n, code)] for n in options.workers]
-        more = [steady(*pair) for pair in zip(everything, few, strict=True)]
-        n_more = len(songs) - n_few
-        for place, n in enumerate(options.workers):
-            gain = median_ratio(more[0], more[place])
-            alone = f"{own[n]:.2f}" if code is None else ""
-            whole_run = statistics.median(len(songs) / cost.wall_s for cost in everything[place])
-            per_second = n_more / statistics.median(more[place])
-            cpu_s = difference(everything[place], few[place]) / n_more
-            name = n if code is None else f"{n}, the other checkout"
-            figures = (f"{per_second:.2f}", f"{gain:.2f}", alone, f"{whole_run:.2f}")
-            rows.append([name, *figures, f"{cpu_s:.3f}"])
+    rows = [
+        row
+        for code in checkouts
+        for row in rows_of(options.workers, costs, code, len(songs), n_few, own)
+    ]
     publish(
         options,
         [
@@ -93,6 +92,30 @@ def library_of(songs: Sequence[Path], folder: Path, code: Path | None) -> Tempor
     library.configure(cache=False)
     library.add_files(songs)
     return library
+
+
+def rows_of(
+    workers: Sequence[int],
+    costs: Mapping[str, Sequence[Cost]],
+    code: Path | None,
+    n_songs: int,
+    n_few: int,
+    alone: Mapping[int, float],
+) -> Iterator[Row]:
+    """A row for each number of workers; what processes gain alone is said once."""
+    everything = [costs[name_of("all", n, code)] for n in workers]
+    few = [costs[name_of("few", n, code)] for n in workers]
+    more = [steady(*pair) for pair in zip(everything, few, strict=True)]
+    n_more = n_songs - n_few
+    for place, n in enumerate(workers):
+        per_second = n_more / statistics.median(more[place])
+        gain = median_ratio(more[0], more[place])
+        whole_run = statistics.median(n_songs / cost.wall_s for cost in everything[place])
+        cpu_s = difference(everything[place], few[place]) / n_more
+        name = n if code is None else f"{n}, the other checkout"
+        own = f"{alone[n]:.2f}" if code is None else ""
+        figures = (f"{per_second:.2f}", f"{gain:.2f}", own, f"{whole_run:.2f}")
+        yield [name, *figures, f"{cpu_s:.3f}"]
 
 
 def name_of(what: str, workers: int, code: Path | None) -> str:

@@ -33,7 +33,6 @@ from beetsplug.cnngenre.review.uncertain import (
     UncertainTrack,
     candidates,
     key_of,
-    uncertain_track,
 )
 from beetsplug.cnngenre.rows import chosen
 from beetsplug.cnngenre.session import Session
@@ -121,7 +120,7 @@ class Review:
         self.extracted["sure"] += song.accepted
         if song.accepted or song.best is None:
             return None
-        return uncertain_track(item, verdict.plan, song, verdict.probabilities)
+        return UncertainTrack.of(item, verdict.plan, song, verdict.probabilities)
 
     def show_order(self) -> None:
         """Print what would be asked, in the order in which it would be."""

@@ -70,30 +70,30 @@ class UncertainTrack:
     genres: tuple[str, ...]
     state: State = State.LEFT
 
+    @classmethod
+    def of(
+        cls, item: Item, plan: TagPlan, song: SongGenre, probabilities: Mapping[str, float]
+    ) -> UncertainTrack:
+        """What is kept of a loaded track."""
+        assert item.id is not None
+        return cls(
+            item.id,
+            item.added,
+            track_name(item),
+            item.title or item.filepath.name,
+            item.artist or "",
+            item.album_id,
+            plan,
+            song,
+            probabilities,
+            genres_of(item),
+        )
+
     def verdict(self, item: Item) -> Verdict:
         """The verdict on the track, with the track as it is now."""
         from beetsplug.cnngenre.classify.classifier import Verdict
 
         return Verdict(item, self.plan, self.song, self.probabilities)
-
-
-def uncertain_track(
-    item: Item, plan: TagPlan, song: SongGenre, found: Mapping[str, float]
-) -> UncertainTrack:
-    """What is kept of a loaded track; ``found`` are its probabilities."""
-    assert item.id is not None
-    return UncertainTrack(
-        item.id,
-        item.added,
-        track_name(item),
-        item.title or item.filepath.name,
-        item.artist or "",
-        item.album_id,
-        plan,
-        song,
-        found,
-        genres_of(item),
-    )
 
 
 class Scope(Enum):
