@@ -48,7 +48,7 @@ SOAK ?=
 matrix: ## the plugin's tests on every Python here, with the oldest and the newest beets
 	'$(PYTHON)' scripts/matrix.py
 
-bench: .venv-dev/$(STAMP) ## the short benchmarks, ten minutes, for docs/performance.md
+bench: .venv-dev/$(STAMP) ## the short benchmarks, eleven minutes, for docs/performance.md
 	.venv-dev/$(BIN)/python -m benchmarks.run
 # Folders of full-length and of labelled music, and more: see benchmarks/run.py.
 TRACKS ?=
@@ -58,7 +58,8 @@ BENCH_WORK ?=
 AGAIN ?=
 ONLY ?=
 LONG ?=
-export TRACKS PEERS TRAIN_PYTHON BENCH_WORK AGAIN ONLY LONG
+AGAINST ?=
+export TRACKS PEERS TRAIN_PYTHON BENCH_WORK AGAIN ONLY LONG AGAINST
 
 lint: .venv-dev/$(STAMP) ## ruff, mypy and import-linter
 	.venv-dev/$(BIN)/python -m ruff check .

@@ -1,13 +1,13 @@
 """Run the short benchmarks and put their tables, and a plot, into docs/performance.md.
 
     python -m benchmarks.run --tracks TRACKS --music MUSIC [--work bench] [--again NAME ...]
-        [--only NAME ...] [--long] [--peers FOLDER] [--train-python PYTHON]
+        [--only NAME ...] [--long] [--peers FOLDER] [--train-python PYTHON] [--against CHECKOUT]
 
 or ``make bench TRACKS=... MUSIC=...``.  TRACKS is a folder of full-length music with a folder for
 each source (Debian's game packages, unpacked); MUSIC has labelled clips and a ``manifest.csv``.
 What needs a folder that is not named is left out, and says so.  Results stay in the work folder: a
 benchmark that has one is not run again unless ``--again`` names it or says ``all``.  With
-``--long`` everything has its full size.  Ten minutes on two cores, three more with peers, half
+``--long`` everything has its full size.  Eleven minutes on two cores, three more with peers, half
 an hour with ``--long``; each module says at its top what it does.  What is measured goes to
 ``benchmarks/results``, where each machine has a folder; the pages show the results of all of them.
 """
@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,10 @@ def main() -> None:
         needs = [*benchmark.needs(), *(["train_python"] if benchmark.name in OTHER_PYTHON else [])]
         lacking = [NEEDS[need] for need in needs if not names[need]]
         result = options.work / f"{benchmark.name}.json"
+        if benchmark.name == "throughput" and options.against:
+            benchmark = replace(
+                benchmark, arguments=[*benchmark.arguments, "--against", options.against]
+            )
         if lacking:
             print(f"{benchmark.name} is left out, it needs {lacking[0]}", flush=True)
         elif result.exists() and not {"all", benchmark.name} & set(options.again):
@@ -196,6 +200,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--music", default=environ.get("MUSIC"))
     parser.add_argument("--peers", default=environ.get("PEERS"))
     parser.add_argument("--train-python", default=environ.get("TRAIN_PYTHON"))
+    parser.add_argument("--against", default=environ.get("AGAINST"))
     parser.add_argument("--work", type=Path, default=Path(environ.get("BENCH_WORK") or "bench"))
     parser.add_argument("--again", nargs="+", default=environ.get("AGAIN", "").split())
     parser.add_argument("--only", nargs="+", default=environ.get("ONLY", "").split())

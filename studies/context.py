@@ -36,6 +36,10 @@ from shipped_model.settings import read_settings, vocabulary_of
 
 Floats = NDArray[np.float64]
 
+COLUMNS = (
+    *("weight", "evidence", "all", "filled", "music", "clips"),
+    *("answered", "right, of those", "right of all", "loss", "made wrong"),
+)
 # Weight, evidence, whether all of an artist's clips are mixed, and whether holes are filled.
 WAYS = (
     (0.0, 0.0, False, False),
@@ -65,12 +69,7 @@ def main() -> None:
     vocabulary = vocabulary_of(clips.genres, settings.parents)
     sets = np.array([row["set"] for row in rows])
     several = np.array([Counter(clips.artists)[artist] > 1 for artist in clips.artists])
-    print(
-        "| weight | evidence | all | filled | music | clips | answered | right, of those | right ",
-        end="",
-    )
-    print("| loss | made wrong |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     albums = [f"{row['artist']}\n{row['album']}" if row["album"] else "" for row in rows]
     by_themselves = songs_by(
         clips, alone, ContextSpec(0.0, 1.0, THRESHOLD, 0.0), vocabulary, all_pooled=True

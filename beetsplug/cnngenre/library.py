@@ -174,7 +174,12 @@ def current(model: Model) -> Model | None:
         return None
     lib: Library = model.db
     now = lib.get_item(model.id) if isinstance(model, Item) else lib.get_album(model.id)
-    return now if now is not None and now.added == model.added else None
+    return same(now, model.added)
+
+
+def same(now: Model | None, added: float) -> Model | None:
+    """What an id stands for now, if that was added at this time."""
+    return now if now is not None and now.added == added else None
 
 
 def unedited(model: Model, genres: tuple[str, ...]) -> Model | None:

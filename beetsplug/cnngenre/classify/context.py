@@ -28,7 +28,7 @@ FILL_THRESHOLD = 0.3
 MIN_AGREEING = 2
 LEADING_SHARE = 0.75
 
-# So many tracks of an artist that are not alike show more than one genre; of two, neither is odd.
+# Fewer tracks of an artist do not show that there are two genres: of two, neither is the odd one.
 MIN_DIFFERING = 3
 
 
@@ -99,12 +99,12 @@ def informed_by_artist(
     Where these differ, the tracks that are sure by themselves keep theirs; sure by the model's
     threshold, whatever the user's is.
     """
-    if not rows:
-        return {}
     informed: dict[Key, Mapping[str, float]] = {**songs_in_context(rows, context)}
+    if len(rows) < MIN_DIFFERING:
+        return informed
     own = Policy(context.threshold)
     songs = {key: judge(row, vocabulary, own) for key, row in rows.items()}
-    if len(songs) >= MIN_DIFFERING and not are_alike(songs.values(), vocabulary):
+    if not are_alike(songs.values(), vocabulary):
         informed |= {key: rows[key] for key, song in songs.items() if song.accepted}
     return informed
 

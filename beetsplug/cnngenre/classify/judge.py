@@ -106,17 +106,19 @@ class Judge:
 
     def _pooled(
         self, tracks: Mapping[int | None, Known], rows: Rows, context: ContextSpec
-    ) -> dict[int | None, Mapping[str, float]]:
+    ) -> Mapping[int | None, Mapping[str, float]]:
         """The probabilities of each track in the light of the others.
 
         Tracks of several artists, on an album of another, inform each other where they are alike,
         and do not add up; else those of each artist do by themselves.
         """
+        if not rows:
+            return {}
         if are_by_one(tracks[key].artist for key in rows):
             return informed_by_artist(rows, context, self.vocabulary)
         songs = [judge(row, self.vocabulary, self.policy) for row in rows.values()]
         if are_alike(songs, self.vocabulary):
-            return {**songs_in_context(rows, replace(context, evidence=0.0))} if rows else {}
+            return songs_in_context(rows, replace(context, evidence=0.0))
         by_artist: dict[str, dict[int | None, Mapping[str, float]]] = {}
         for key, row in rows.items():
             by_artist.setdefault(tracks[key].artist, {})[key] = row

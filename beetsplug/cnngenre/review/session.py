@@ -16,7 +16,7 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import conclude, progress, uninterrupted
-from beetsplug.cnngenre.library import Tracks, has_genres, store_unless_edited
+from beetsplug.cnngenre.library import Tracks, has_genres, same, store_unless_edited
 from beetsplug.cnngenre.review.rollback import (
     Change,
     go_back,
@@ -134,10 +134,8 @@ class Review:
 
         The user may think for long, and label with something else meanwhile.
         """
-        item = self.lib.get_item(uncertain.id)
-        if item is None or item.added != uncertain.added:
-            return None
-        return item if has_genres(item, uncertain.genres) else None
+        item = same(self.lib.get_item(uncertain.id), uncertain.added)
+        return item if item is not None and has_genres(item, uncertain.genres) else None
 
     def is_known(self, name: str, uncertain: UncertainTrack) -> bool:
         """Whether a name is the model's, or one that the user has said is no slip."""
