@@ -150,19 +150,31 @@ def drawn(
 def render(rendering: Rendering, target: Path, fluidsynth: str) -> None:
     """Write half a minute of a score as it is played."""
     with tempfile.TemporaryDirectory() as folder:
-        score, sound = Path(folder, "score.mid"), Path(folder, "sound.wav")
+        score = Path(folder, "score.mid")
         orchestrated(rendering).save(score)
+        play(score, rendering.soundfont, target, fluidsynth)
+
+
+def play(score: Path, soundfont: Path, target: Path, fluidsynth: str) -> None:
+    """Write the beginning of a MIDI file as a synthesiser plays it: mono, 16 kHz.
+
+    Raises:
+        subprocess.SubprocessError: It cannot be played, or not in two minutes.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        sound = Path(folder, "sound.wav")
         subprocess.run(
             [
                 *(fluidsynth, "-niq", "-F", str(sound), "-r", str(SAMPLE_RATE_HZ)),
-                *(str(rendering.soundfont), str(score)),
+                *(str(soundfont), str(score)),
             ],
             check=True,
             timeout=LONGEST_S,
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         samples = soxr.resample(read_mono(sound), SAMPLE_RATE_HZ, WRITTEN_RATE_HZ)
-    loudest = max(float(np.abs(samples).max()), 1.0)
+    loudest = max(float(np.abs(samples).max(initial=0)), 1.0)
     scaled = np.round(samples * (PEAK * LARGEST / loudest)).astype("<i2")
     begun = target.with_suffix(".part")  # a file of the name is whole
     with wave.open(str(begun), "wb") as file:

@@ -2,9 +2,9 @@
 
 ``branch`` keeps the shipped network as it is and adds a small network of inverted residuals
 (Sandler et al., *MobileNetV2*, 2018) on the same spectrogram.  What is said is the sum of a linear
-layer on the shipped network's features, which stays as it was fitted (``linear.py``), and of one on
-the branch's, so the branch learns what those lack.  ``whole`` starts from the shipped network's
-weights and changes all of them.
+layer on the shipped network's features and of one on the branch's, which learn together.  (Beside a
+layer that was fitted on the same pieces before, the branch learns nothing: what is left of these
+pieces is mostly noise.)  ``whole`` starts from the shipped network's weights and changes all of them.
 """
 
 from __future__ import annotations
@@ -13,20 +13,43 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from genre_model.training.networks.finetune import embedding_of
-from shipped_model.distillation.linear import LinearLayer
-from shipped_model.distillation.teachers import N_SLICES, SLICE_FRAMES, SPECTROGRAM
+from shipped_model.distillation.teachers import SLICE_FRAMES, SPECTROGRAM
 
 if TYPE_CHECKING:
     import keras
 
 Kind = Literal["branch", "whole"]
+Float32 = NDArray[np.float32]
 
+N_SLICES = 5  # of a piece's ten at once: slices of twice as many pieces teach more
 N_FROZEN = 714  # the shipped network's pooled layer and its embedding
-N_BRANCH = 128  # features of the branch
+N_BRANCH = 256  # features of the branch
+FROZEN_DROPOUT = 0.5  # the linear layer on 714 features has more weights than pieces say
+# Adam moves all 714 weights of an output at each step: unscaled, it would jump by one deviation.
+FROZEN_SCALE = 0.05
 # Filters, stride and repeats of the branch's blocks; a block widens its input threefold inside.
 BLOCKS = ((16, 2, 1), (24, 2, 2), (48, 2, 2), (96, 2, 2))
 EXPANSION = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """The mean and deviation of each number of an input or a target, or of several."""
+
+    mean: Float32
+    deviation: Float32
+
+    def standardised(self, values: Float32) -> Float32:
+        """With mean 0 and deviation 1."""
+        return (values - self.mean) / self.deviation
+
+    def original(self, values: Float32) -> Float32:
+        """The inverse."""
+        return values * self.deviation + self.mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,56 +67,41 @@ class Target:
     of_piece: bool = False
 
 
-def build(
-    kind: Kind, targets: Mapping[str, Target], layers: Mapping[str, LinearLayer]
-) -> keras.Model:
-    """A student of pieces: (n, 10, 187, 96) log-mel, for ``branch`` also (n, 10, 714) ``frozen``.
+def build(kind: Kind, targets: Mapping[str, Target], frozen: Scale) -> keras.Model:
+    """A student of pieces: (n, 5, 187, 96) log-mel, for ``branch`` also (n, 5, 714) ``frozen``.
 
     Args:
         kind: What it is made of.
         targets: What it says, by name.
-        layers: What ``frozen`` says of each target by itself, for ``branch``.
+        frozen: The scale of the shipped network's features, for ``branch``.
 
     Returns:
-        A model with an output for each target, (n, 10, n_target) or (n, n_target); its layer
-        ``student`` is the model of slices whose output is the features, (n, 128) or (n, 200).
+        A model with an output for each target, (n, 5, n_target) or (n, n_target); its layer
+        ``student`` is the model of slices whose output is the features, (n, 256) or (n, 200).
     """
     import keras
 
+    layers, ops = keras.layers, keras.ops
     log_mel = keras.Input((N_SLICES, SLICE_FRAMES, SPECTROGRAM.n_mels), name="log_mel")
-    slices = keras.ops.reshape(log_mel, (-1, SLICE_FRAMES, SPECTROGRAM.n_mels))
+    slices = ops.reshape(log_mel, (-1, SLICE_FRAMES, SPECTROGRAM.n_mels))
     inputs = {"log_mel": log_mel}
     features = (branch() if kind == "branch" else whole())(slices)
     if kind == "branch":
         inputs["frozen"] = keras.Input((N_SLICES, N_FROZEN), name="frozen")
-        frozen = keras.ops.reshape(inputs["frozen"], (-1, N_FROZEN))
+        known = (inputs["frozen"] - frozen.mean) / frozen.deviation * FROZEN_SCALE
+        known = layers.Dropout(FROZEN_DROPOUT)(ops.reshape(known, (-1, N_FROZEN)))
+        features = layers.Concatenate(name="both")([known, features])
     outputs = {}
     for name, target in targets.items():
-        start = "zeros" if kind == "branch" else "glorot_uniform"
-        said = keras.layers.Dense(target.n, kernel_initializer=start, name=f"{name}_layer")(
-            features
-        )
-        if kind == "branch":
-            said = said + known(layers[name], f"{name}_known")(frozen)
-        said = keras.ops.reshape(said, (-1, N_SLICES, target.n))
-        said = keras.ops.mean(said, axis=1) if target.of_piece else said
-        outputs[name] = keras.layers.Identity(name=name, dtype="float32")(said)
+        said = layers.Dense(target.n, name=f"{name}_layer")(features)
+        said = ops.reshape(said, (-1, N_SLICES, target.n))
+        said = ops.mean(said, axis=1) if target.of_piece else said
+        outputs[name] = layers.Identity(name=name, dtype="float32")(said)
     return keras.Model(inputs, outputs, name=kind)
 
 
-def known(layer: LinearLayer, name: str) -> keras.layers.Dense:
-    """A fitted linear layer, which is not trained on."""
-    import keras
-
-    n_inputs, n_outputs = layer.weights.shape
-    dense = keras.layers.Dense(n_outputs, trainable=False, dtype="float32", name=name)
-    dense.build((None, n_inputs))
-    dense.set_weights([layer.weights, layer.bias])
-    return dense
-
-
 def branch() -> keras.Model:
-    """(n, 187, 96) -> (n, 128)."""
+    """(n, 187, 96) -> (n, 256)."""
     import keras
 
     layers = keras.layers
@@ -103,7 +111,7 @@ def branch() -> keras.Model:
     for filters, stride, repeats in BLOCKS:
         for repeat in range(repeats):
             x = block(x, filters, stride if repeat == 0 else 1)
-    # No ReLU here: all its outputs can die, and then only the known layer would be left.
+    # No ReLU here: all its outputs can die, and then only the frozen features would be left.
     x = normal(layers.Conv2D(256, 1, use_bias=False)(x), active=False)
     # Over the bands the mean alone; over time what is there at all, too.
     x = keras.ops.mean(x, axis=2)

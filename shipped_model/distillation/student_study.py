@@ -30,7 +30,9 @@ from shipped_model.distillation.protocol import (
     log_probabilities,
 )
 from shipped_model.distillation.store import open_labels
+from shipped_model.distillation.student import N_SLICES
 from shipped_model.distillation.tag_layer import places_of_clips, tasks_of
+from shipped_model.distillation.teachers import N_SLICES as PIECE_SLICES
 from shipped_model.distillation.teachers import with_teachers
 from shipped_model.distillation.train_student import kept_out_artists
 from shipped_model.distillation.training_data import (
@@ -45,6 +47,7 @@ from shipped_model.distillation.training_data import (
 Float64 = NDArray[np.float64]
 
 BATCH = 8
+HALVES = np.arange(PIECE_SLICES).reshape(N_SLICES, -1).T  # of a piece's slices, what fits at once
 SYSTEMS: tuple[tuple[str, ...], ...] = (
     ("embedding",),
     ("embedding", "mn04_features of the student"),
@@ -115,10 +118,11 @@ def of_student(pieces: Pieces, clips: NDArray[np.intp], run: Path) -> dict[str, 
     names = {tensor.name for tensor in model.inputs}
     found: dict[str, list[Float64]] = {name: [] for name in pieces.targets}
     for part in np.array_split(clips, -(-len(clips) // BATCH)):
-        inputs = [pieces.inputs(place) for place in part.tolist()]
+        inputs = [pieces.inputs(place, slices) for place in part.tolist() for slices in HALVES]
         batch = {name: np.stack([each[name] for each in inputs]) for name in names}
         for name, values in model.predict_on_batch(batch).items():
-            found[name].append(mean_of_piece(scales[name].original(values)))
+            halves = mean_of_piece(scales[name].original(values))
+            found[name].append(halves.reshape(len(part), len(HALVES), -1).mean(axis=1))
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from genre_model.model.bundle.arrays import npz
 from shipped_model.distillation.groups import Groups
 from shipped_model.distillation.linear import RIDGE, Float64, LinearLayer, fit_layer, sums_of
 from shipped_model.distillation.store import Float16, Labelled, Labels
-from shipped_model.distillation.student import Target
+from shipped_model.distillation.student import Scale, Target
 
 Float32 = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -29,23 +29,8 @@ TARGETS = {
     "fcn_embedding": Target(64, 1.0, of_piece=True),
     "fcn_logits": Target(50, 0.5, of_piece=True),
 }
+FROZEN = "frozen"  # the shipped network's features, among the inputs and the scales
 VALIDATION_FILES = 20  # one of so many of the packages' files is kept for validation
-
-
-@dataclass(frozen=True, eq=False)
-class Scale:
-    """The mean and deviation of each number of a target, or of several."""
-
-    mean: Float32
-    deviation: Float32
-
-    def standardised(self, values: Float32) -> Float32:
-        """With mean 0 and deviation 1."""
-        return (values - self.mean) / self.deviation
-
-    def original(self, values: Float32) -> Float32:
-        """The inverse."""
-        return values * self.deviation + self.mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +49,12 @@ class Pieces:
     targets: Mapping[str, Float16]
     labelled: Sequence[Labelled]
 
-    def inputs(self, piece: int) -> Arrays:
-        """What a student is given of a piece."""
+    def inputs(self, piece: int, slices: Indices) -> Arrays:
+        """What a student is given of some of a piece's slices."""
         shard, place = self.place(piece)
         return {
-            "log_mel": self.log_mel[shard][place].astype(np.float32),
-            "frozen": self.frozen[piece].astype(np.float32),
+            "log_mel": self.log_mel[shard][place][slices].astype(np.float32),
+            FROZEN: self.frozen[piece][slices].astype(np.float32),
         }
 
     def place(self, piece: int) -> tuple[int, int]:
@@ -80,10 +65,16 @@ class Pieces:
             piece -= len(arrays)
         raise IndexError(piece)
 
-    def standardised_targets(self, piece: int, scales: Mapping[str, Scale]) -> Arrays:
-        """What a student is to say of a piece."""
+    def standardised_targets(
+        self, piece: int, slices: Indices, scales: Mapping[str, Scale]
+    ) -> Arrays:
+        """What a student is to say of some of a piece's slices, or of the piece."""
         return {
-            name: scales[name].standardised(values[piece].astype(np.float32))
+            name: scales[name].standardised(
+                (values[piece] if TARGETS[name].of_piece else values[piece][slices]).astype(
+                    np.float32
+                )
+            )
             for name, values in self.targets.items()
         }
 
@@ -132,9 +123,9 @@ def divided(labelled: Sequence[Labelled], barred: frozenset[str]) -> tuple[Indic
 
 
 def scales_of(pieces: Pieces, places: Indices) -> dict[str, Scale]:
-    """Of each target, over some pieces and all their slices."""
+    """Of each target and of the frozen features, over some pieces and all their slices."""
     found = {}
-    for name, values in pieces.targets.items():
+    for name, values in {**pieces.targets, FROZEN: pieces.frozen}.items():
         rows = values[places].astype(np.float32).reshape(-1, values.shape[-1])
         found[name] = Scale(rows.mean(axis=0), rows.std(axis=0) + np.float32(1e-3))
     return found
@@ -146,21 +137,13 @@ def mean_of_piece(values: NDArray[np.generic]) -> Float64:
     return whole.mean(axis=1) if whole.ndim == 3 else whole
 
 
-def layers_of(
-    pieces: Pieces, places: Indices, scales: Mapping[str, Scale] | None = None
-) -> dict[str, LinearLayer]:
-    """What the shipped network's features say of each target, fitted on the means of some pieces.
-
-    Of standardised targets, where there are scales.
-    """
+def layers_of(pieces: Pieces, places: Indices) -> dict[str, LinearLayer]:
+    """What the shipped network's features say of each target, fitted on the means of some pieces."""
     x = mean_of_piece(pieces.frozen[places])
-    found = {}
-    for name, values in pieces.targets.items():
-        y = mean_of_piece(values[places])
-        if scales is not None:
-            y = (y - scales[name].mean) / scales[name].deviation
-        found[name] = fit_layer(sums_of(x, y), RIDGE)
-    return found
+    return {
+        name: fit_layer(sums_of(x, mean_of_piece(values[places])), RIDGE)
+        for name, values in pieces.targets.items()
+    }
 
 
 def write_scales(file: Path, scales: Mapping[str, Scale]) -> None:
@@ -173,10 +156,3 @@ def read_scales(file: Path) -> dict[str, Scale]:
     """Those that were kept."""
     with np.load(file) as stored:
         return {name: Scale(*stored[name]) for name in stored.files}
-
-
-def shuffled(places: Indices, seed: int) -> Iterator[int]:
-    """The places for ever, in a new order each time round."""
-    rng = np.random.default_rng(seed)
-    while True:
-        yield from rng.permutation(places).tolist()

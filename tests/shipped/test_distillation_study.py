@@ -11,6 +11,9 @@ from shipped_model.distillation.protocol import (
     gain,
     log_probabilities,
 )
+from shipped_model.distillation.zero_shot import largest, root_of, table
+from shipped_model.groups import group_classes
+from shipped_model.settings import read_settings
 
 
 def test_a_layer_finds_the_weights_and_sums_add_up():
@@ -80,3 +83,22 @@ def test_a_better_system_is_found_better_and_features_know_nothing_of_the_tested
     assert of["leaky"].accuracy < 0.5
     joint = answers_of(task, [systems["good"], systems["bad"]])
     assert joint.accuracy > of["bad"].accuracy
+
+
+def test_zero_shot_takes_the_group_that_leads_by_most_over_its_mean():
+    settings = read_settings()
+    assert root_of("emotify/Rock", settings) == "Rock"
+    assert root_of("allmusic/R&B", settings) == "R&B"
+    assert root_of("allmusic/Pop-Rock", settings) == root_of("nowhere/nothing", settings) == ""
+
+    genres = list(group_classes())
+    logits = np.full((len(genres) + 1, len(genres)), 0.0)
+    logits[:, 3] = 10  # large for all, so it says nothing
+    np.fill_diagonal(logits, logits.diagonal() + 1)
+    found = largest({"teacher": logits, "tags": logits[:, :2]}, {"tags": ["Pop", "Jazz"]})
+    assert found["teacher"][:-1].tolist() == genres
+    assert found["tags"][:2].tolist() == ["Pop", "Jazz"]
+
+    truth = np.array(["Rock", "Rock", "Jazz", ""])
+    lines = list(table(truth, {"teacher": np.array(["Rock", "Pop", "Jazz", "Rock"])}))
+    assert lines[2:] == ["| Rock | 2 | 0.50 |", "| Jazz | 1 | 1.00 |"]

@@ -1,6 +1,7 @@
 """A student is built, trained, killed, and goes on; what is known of it beforehand holds."""
 
 import csv
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -53,17 +54,30 @@ def test_kept_out_artists_and_validation_files_are_not_trained_on(work):
     assert not set(training) & set(validation)
     assert len(training) + len(validation) == 41
 
+    slices = np.array([7, 0])
     np.testing.assert_array_equal(
-        pieces.inputs(31)["log_mel"], np.asarray(pieces.log_mel[1][1], np.float32)
+        pieces.inputs(31, slices)["log_mel"], np.asarray(pieces.log_mel[1][1][slices], np.float32)
     )
     scales = scales_of(pieces, training)
-    said = [pieces.standardised_targets(place, scales) for place in training]
+    said = [pieces.standardised_targets(place, np.arange(10), scales) for place in training]
     together = np.concatenate([each["mn04_logits"] for each in said])
     np.testing.assert_allclose(together.mean(axis=0), 0, atol=0.01)
     np.testing.assert_allclose(together.std(axis=0), 1, atol=0.01)
     row = pieces.targets["fcn_logits"][3].astype(np.float32)
     standardised = scales["fcn_logits"].standardised(row)
     np.testing.assert_allclose(scales["fcn_logits"].original(standardised), row, atol=1e-5)
+
+
+def test_slices_are_drawn_anew_and_validated_evenly():
+    places, rng = np.array([4, 7]), np.random.default_rng(0)
+    drawn = list(islice(train_student.drawn(places, rng), 40))
+    assert {place for place, _ in drawn[:2]} == {4, 7}
+    assert all(len(set(slices.tolist())) == 5 for _, slices in drawn)
+    assert len({tuple(slices) for _, slices in drawn}) > 30
+    assert [(place, *slices) for place, slices in train_student.evenly(places)] == [
+        (4, 0, 2, 4, 6, 8),
+        (7, 0, 2, 4, 6, 8),
+    ]
 
 
 def test_the_whole_student_begins_as_the_shipped_network():
@@ -110,4 +124,4 @@ def test_a_training_goes_on_after_a_kill(work, tmp_path, monkeypatch):
         read_scales(run / "scales.npz")["mn04_logits"].mean, scales["mn04_logits"].mean
     )
     student = keras.models.load_model(run / "student.keras")
-    assert student.get_layer("student").output.shape == (None, 128)
+    assert student.get_layer("student").output.shape == (None, 256)

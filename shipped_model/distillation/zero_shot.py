@@ -1,0 +1,99 @@
+"""How often each genre is found without any labelled music: the largest of the tag groups.
+
+    python -m shipped_model.distillation.zero_shot WORK MUSIC --teachers FOLDER
+
+Groups are centred by their means over MUSIC's clips, whose labels are read for the table alone.  The
+layer is learned as the one that ships (``add_groups``), from WORK's labels, five times: for each
+fold of the artists from the clips of the others.  Twenty seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipped_model.clips import read_rows
+from shipped_model.distillation.add_groups import TEACHERS_GROUPS
+from shipped_model.distillation.groups import tag_groups
+from shipped_model.distillation.protocol import N_FOLDS, Task, artist_folds
+from shipped_model.distillation.tag_layer import Layers, Material, clips_and_packages
+from shipped_model.distillation.teachers import with_teachers
+from shipped_model.groups import group_classes
+from shipped_model.settings import Settings, read_settings
+
+Float64 = NDArray[np.float64]
+Strings = NDArray[np.str_]
+
+TAG_GROUPS = "tag groups"
+
+
+def main() -> None:
+    """Print the table."""
+    options = parse()
+    rows, settings = read_rows(options.music), read_settings()
+    clips, packages = clips_and_packages(options.work, rows, options.teachers)
+    said = groups_of(clips, packages, np.array([row["artist"] for row in rows]))
+    labels = [f"{row['set']}/{row['genre']}" for row in rows]
+    truth = np.array([root_of(label, settings) for label in labels])
+    print("\n".join(table(truth, largest(said, {TAG_GROUPS: list(tag_groups(settings))}))))
+
+
+def parse() -> argparse.Namespace:
+    """The command's options."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    for name in ("work", "music"):
+        parser.add_argument(name, type=Path)
+    return with_teachers(parser)
+
+
+def root_of(label: str, settings: Settings) -> str:
+    """The one genre without a parent that a label stands for; nothing where there are several."""
+    roots = {settings.genres[name].parent or name for name in settings.labels.get(label, ())}
+    return roots.pop() if len(roots) == 1 else ""
+
+
+def groups_of(clips: Material, packages: Material, artists: Strings) -> dict[str, Float64]:
+    """(n_clips, n_groups) of the network's tags, of the teachers, and of the layer."""
+    layers = Layers(clips, packages)
+    everyone = Task(np.arange(len(artists)), np.full(len(artists), ""), artists)
+    found = {TAG_GROUPS: clips.outputs[TAG_GROUPS]}
+    for name in TEACHERS_GROUPS:
+        teacher = name.removesuffix(" groups")
+        by_layer = np.zeros_like(clips.outputs[name])
+        for others, asked in artist_folds(everyone, 0, N_FOLDS):
+            by_layer[asked] = layers.said(name, "both", others)[asked]
+        found[f"layer, of {teacher}"], found[teacher] = by_layer, clips.outputs[name]
+    return found
+
+
+def largest(said: Mapping[str, Float64], genres: Mapping[str, list[str]]) -> dict[str, Strings]:
+    """(n_clips,) of each source the genre whose group leads by most over its mean.
+
+    Args:
+        said: By source, (n_clips, n_groups).
+        genres: Of each source whose groups are not AudioSet's, the groups' genres.
+    """
+    audioset = list(group_classes())
+    return {
+        name: np.array(genres.get(name, audioset))[(values - values.mean(axis=0)).argmax(axis=1)]
+        for name, values in said.items()
+    }
+
+
+def table(truth: Strings, found: Mapping[str, Strings]) -> Iterator[str]:
+    """The share of each genre's clips whose largest group is theirs."""
+    yield "| genre | clips | " + " | ".join(found) + " |"
+    yield "|---|" + "---|" * (len(found) + 1)
+    for genre in group_classes():
+        those = truth == genre
+        if those.any():
+            cells = [f"{(answers[those] == genre).mean():.2f}" for answers in found.values()]
+            yield f"| {genre} | {those.sum()} | " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()
