@@ -215,12 +215,18 @@ def orchestrated(rendering: Rendering) -> Any:
                 ticks = round(now_s * 1e6 / BEAT_US * TICKS_A_BEAT)
                 track.append(event.copy(channel=channel, note=note, time=ticks - written))
                 written = ticks
-    # Without these, an organ's last notes sound for ever.
+    silence(track)
+    return file
+
+
+def silence(track: Any) -> None:
+    """End all notes: an organ's last ones would sound for ever."""
+    import mido
+
     track.extend(
         mido.Message("control_change", channel=channel, control=ALL_SOUND_OFF)
         for channel in range(N_CHANNELS)
     )
-    return file
 
 
 def is_note(event: Any) -> bool:

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
+import mido
 import numpy as np
 from tqdm import tqdm
 
-from shipped_model.renderings import LONGEST_S, PLAYED_S, play
+from shipped_model.renderings import BEAT_US, LONGEST_S, PLAYED_S, TICKS_A_BEAT, play, silence
 
 RENDERED = "rendered"
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -69,6 +71,9 @@ class Style:
 def main() -> None:
     """Render what is not there yet."""
     options = parse()
+    for program in (options.mma[0], options.fluidsynth):
+        if shutil.which(program) is None:
+            raise SystemExit(f"there is no program {program}")
     music = options.work / "music"
     folder = music / RENDERED
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,8 +92,10 @@ def main() -> None:
             continue
         try:
             midi = accompaniment(score, options.mma) if score.suffix == ".mma" else score
-            play(midi, soundfont, target, options.fluidsynth)
-        except (subprocess.SubprocessError, FileNotFoundError) as error:
+            beginning = folder / "beginning.mid"
+            beginning_of(midi).save(beginning)
+            play(beginning, soundfont, target, options.fluidsynth)
+        except (subprocess.SubprocessError, OSError, EOFError, mido.KeySignatureError) as error:
             tqdm.write(f"{name}: {error}")
 
 
@@ -167,6 +174,23 @@ def accompaniment(written: Path, mma: Sequence[str]) -> Path:
     """
     subprocess.run([*mma, str(written)], check=True, timeout=LONGEST_S, stdout=subprocess.DEVNULL)
     return written.with_suffix(".mid")
+
+
+def beginning_of(midi: Path) -> mido.MidiFile:
+    """What is played of a MIDI file, in one track of one tempo."""
+    file = mido.MidiFile(ticks_per_beat=TICKS_A_BEAT)
+    track = file.add_track()
+    now_s, written = 0.0, 0
+    for event in mido.MidiFile(midi):
+        now_s += event.time
+        if now_s > PLAYED_S:
+            break
+        if not event.is_meta:
+            ticks = round(now_s * 1e6 / BEAT_US * TICKS_A_BEAT)
+            track.append(event.copy(time=ticks - written))
+            written = ticks
+    silence(track)
+    return file
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import re
 
+import mido
 import numpy as np
 import pytest
 
@@ -56,3 +57,22 @@ def test_a_solos_bar_is_full():
     for _ in range(20):
         lengths = re.findall(r"([48])(?:[a-g]#?|r);", riff(3, 4, rng))
         assert sum(4 / int(length) for length in lengths) == 4
+
+
+def test_only_the_beginning_of_a_midi_file_is_played(tmp_path):
+    score = mido.MidiFile(ticks_per_beat=96)
+    track = score.add_track()
+    track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(60)))
+    track.append(mido.Message("note_on", note=60, time=96 * 10))  # after ten seconds
+    track.append(mido.Message("note_off", note=60, time=96 * 10))
+    track.append(mido.Message("note_on", note=72, time=96 * 100))
+    score.save(tmp_path / "score.mid")
+    accompaniments.beginning_of(tmp_path / "score.mid").save(tmp_path / "beginning.mid")
+
+    beginning = mido.MidiFile(tmp_path / "beginning.mid")
+    assert 20 <= beginning.length < 21
+    events = [event for event in beginning if event.type in {"note_on", "note_off"}]
+    assert [event.note for event in events] == [60, 60]
+    assert events[0].time == pytest.approx(10)
+    silenced = {event.channel for event in beginning if event.type == "control_change"}
+    assert silenced == set(range(16))
