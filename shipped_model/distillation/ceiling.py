@@ -1,12 +1,13 @@
 """What the shipped protocol could reach with the teachers themselves among the head's inputs.
 
-    python -m shipped_model.distillation.ceiling WORK MUSIC network.onnx --teachers FOLDER
+    python -m shipped_model.distillation.ceiling WORK MUSIC network.onnx --teachers FOLDER \
+        [--student RUN]
 
 Heads of the shipped kind, fitted on the shipped half of the artists, with the ridge, balance and
 weight of the groups chosen by folds inside it, and asked about the other half.  *Precision at a
 coverage* takes the surest answers of a set, so its threshold is the best that there can be: it
 is chosen on the clips that are reported.  Where a system has several heads, their logits are
-averaged.  Ten minutes.
+averaged.  With a student, the layer also has its features.  Ten minutes.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from shipped_model.choice import (
     THRESHOLD,
     label_loss,
 )
-from shipped_model.clips import Clips, fitted_half, label_clips, read_rows
+from shipped_model.clips import Clips, Rows, fitted_half, label_clips, read_rows
 from shipped_model.distillation.add_groups import TEACHERS_GROUPS, joined, layer_of
-from shipped_model.distillation.tag_layer import clips_and_packages
+from shipped_model.distillation.tag_layer import Material, clips_and_packages
 from shipped_model.distillation.teachers import with_teachers
 from shipped_model.groups import EMBEDDING
 from shipped_model.head import HeadSettings, Indices, Prior, fit_on, out_of_fold, tag_prior
@@ -113,7 +114,9 @@ class Answered:
 def main() -> None:
     """Print the tables."""
     options = parse()
-    study = read_study(options.work, options.music, options.network, options.teachers)
+    rows = read_rows(options.music)
+    pieces = clips_and_packages(options.work, rows, options.teachers, options.student)
+    study = study_of(rows, *pieces, tag_prior(options.network, read_settings()))
     vocabulary = vocabulary_of(study.clips.genres, read_settings().parents)
 
     @cache
@@ -140,15 +143,15 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     for name in ("work", "music", "network"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--student", type=Path, help="the RUN of student_features")
     return with_teachers(parser)
 
 
-def read_study(work: Path, music: Path, network: Path, teachers: Path) -> Study:
+def study_of(rows: Rows, material: Material, packages: Material, prior: Prior) -> Study:
     """The clips with all that may be asked about them."""
-    rows, settings = read_rows(music), read_settings()
-    material, packages = clips_and_packages(work, rows, teachers)
     embedding = material.outputs[EMBEDDING]
-    clips = label_clips(rows, [row[None].astype(np.float32) for row in embedding], settings)
+    features = [row[None].astype(np.float32) for row in embedding]
+    clips = label_clips(rows, features, read_settings())
     half = fitted_half(clips)
     fit = np.flatnonzero(half)
     spread = float(np.median(embedding[fit].std(axis=0)))
@@ -162,7 +165,7 @@ def read_study(work: Path, music: Path, network: Path, teachers: Path) -> Study:
     return Study(
         clips,
         {EMBEDDING: embedding, **inputs},
-        tag_prior(network, settings),
+        prior,
         fit,
         np.flatnonzero(~half),
     )

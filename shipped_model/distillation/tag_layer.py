@@ -39,6 +39,7 @@ from shipped_model.distillation.protocol import (
     log_probabilities,
 )
 from shipped_model.distillation.store import Labels, open_labels
+from shipped_model.distillation.student_features import read_student_features
 from shipped_model.distillation.teachers import with_teachers
 from shipped_model.groups import EMBEDDING
 from shipped_model.settings import read_settings
@@ -65,7 +66,8 @@ class Material:
     """The labelled pieces of one kind.
 
     Attributes:
-        inputs: (n, 714): the frozen network's pooled layer and embedding, means of a piece.
+        inputs: (n, 714): the frozen network's pooled layer and embedding, means of a piece; behind
+            them the features of a student, if there is one.
         outputs: By name, (n, n_outputs): what a layer may say.
     """
 
@@ -94,7 +96,7 @@ def parse() -> argparse.Namespace:
     return with_teachers(parser)
 
 
-def material_of(labels: Labels, teachers: Path) -> Material:
+def material_of(labels: Labels, teachers: Path, student: Path | None = None) -> Material:
     """All labelled pieces, in the order of the labels."""
     mn04, yamnet = labels.means("mn04_logits"), labels.means("yamnet_logits")
     audioset, yamnet_classes = (
@@ -102,8 +104,11 @@ def material_of(labels: Labels, teachers: Path) -> Material:
         for name in ("audioset", "yamnet")
     )
     embedding = labels.means("embedding")
+    inputs = [labels.means("pooled"), embedding]
+    if student:
+        inputs.append(read_student_features(student, len(embedding)))
     return Material(
-        np.concatenate([labels.means("pooled"), embedding], axis=1),
+        np.concatenate(inputs, axis=1),
         {
             EMBEDDING: embedding,
             "mn04 groups": group_logits(mn04, audioset),
@@ -115,10 +120,12 @@ def material_of(labels: Labels, teachers: Path) -> Material:
     )
 
 
-def clips_and_packages(work: Path, rows: Rows, teachers: Path) -> tuple[Material, Material]:
+def clips_and_packages(
+    work: Path, rows: Rows, teachers: Path, student: Path | None = None
+) -> tuple[Material, Material]:
     """The clips, in the order of the manifest, and the packages' music."""
     labels = open_labels(work / "labels")
-    everything = material_of(labels, teachers)
+    everything = material_of(labels, teachers, student)
     clips = chosen(everything, places_of_clips(labels, rows))
     return clips, chosen(everything, places_of_music(labels))
 

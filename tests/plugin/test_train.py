@@ -106,7 +106,7 @@ def test_a_bug_at_one_track_is_logged_with_its_traceback_and_the_others_teach(la
     ("arguments", "sentence"),
     [
         (["genres:Hum"], "only Hum has 4 tracks or more: nothing to tell apart"),
-        (["title:Nothing"], "no genre has 4 tracks or more: nothing to tell apart"),
+        (["title:Nothing"], "cnntrain: no track matches the query"),
         (["title::8$"], "no genre has 4 tracks or more: nothing to tell apart"),
         (["--genres", "Hum,Polka"], "no tracks are labelled Polka"),
         (["--min-tracks", "9"], "no genre has 9 tracks or more: nothing to tell apart"),

@@ -103,9 +103,12 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     from beetsplug.cnngenre.tagging.fields import check_target
 
     check_target(train_options.field)
+    items = lib.items(query)
+    if query and not items:
+        raise UserError("cnntrain: no track matches the query")
     try:
         tracks, labelling, n_ours = labelled_tracks(
-            lib.items(query),
+            items,
             label_reader(lib, train_options),
             train_options.field,
             policy,
