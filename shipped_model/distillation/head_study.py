@@ -1,10 +1,12 @@
 """The shipped model's own head with tag groups among its inputs, against the head without.
 
     python -m shipped_model.distillation.head_study WORK MUSIC NETWORK --teachers FOLDER [--seeds 3]
+        [--student RUN]
 
 Five folds by artist, as ``tag_layer`` has them, and the layer of ``tag_layer`` from packages and the
 clips of the training artists.  *Right* is as in the model's report: what the label leaves open.  A
-group's prior is its own genre, where ``prior`` is 1, or nothing.  Five minutes for three seeds.
+group's prior is its own genre, where ``prior`` is 1, or nothing.  With a student, the layer also has
+its features.  Five minutes for three seeds.
 """
 
 from __future__ import annotations
@@ -80,20 +82,27 @@ def main() -> None:
     for name in ("work", "music", "network"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--student", type=Path, help="the RUN of student_features")
     options = with_teachers(parser)
     rows, settings = read_rows(options.music), read_settings()
-    material, packages = clips_and_packages(options.work, rows, options.teachers)
+    material, packages = clips_and_packages(options.work, rows, options.teachers, options.student)
     layers = Layers(material, packages)
     embedding = [row[None].astype(np.float32) for row in material.outputs[EMBEDDING]]
     study = Study(
         label_clips(rows, embedding, settings),
-        tag_prior(options.network, settings),
+        of_embedding(tag_prior(options.network, settings), embedding[0].shape[1]),
         list(audioset_groups(class_names(options.teachers / "audioset_labels.csv"))),
         layers,
     )
     right = partial(study.right, vocabulary_of(study.clips.genres, settings.parents), options.seeds)
     for line in table(study.clips, right):
         print(line, flush=True)
+
+
+def of_embedding(prior: Prior, n_embedding: int) -> Prior:
+    """The prior without the groups that the shipped network has behind its embedding."""
+    rows = [*range(n_embedding), -1]  # the last has the biases
+    return Prior(prior.all_tags[rows], prior.leading_tag[rows], prior.groups[rows])
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from genre_model.model.bundle.store import SHIPPED
+from shipped_model.distillation.head_study import of_embedding
 from shipped_model.distillation.linear import explained, fit_layer, sums_of
 from shipped_model.distillation.protocol import (
     Task,
@@ -13,6 +15,7 @@ from shipped_model.distillation.protocol import (
 )
 from shipped_model.distillation.zero_shot import largest, root_of, table
 from shipped_model.groups import group_classes
+from shipped_model.head import tag_prior
 from shipped_model.settings import read_settings
 
 
@@ -102,3 +105,14 @@ def test_zero_shot_takes_the_group_that_leads_by_most_over_its_mean():
     truth = np.array(["Rock", "Rock", "Jazz", ""])
     lines = list(table(truth, {"teacher": np.array(["Rock", "Pop", "Jazz", "Rock"])}))
     assert lines[2:] == ["| Rock | 2 | 0.50 |", "| Jazz | 1 | 1.00 |"]
+
+
+def test_a_network_with_groups_has_the_same_prior_without_them():
+    settings = read_settings()
+    prior = tag_prior(SHIPPED / "network.onnx", settings)
+    alone = of_embedding(prior, 200)
+    assert prior.groups.any()
+    assert not alone.groups.any()
+    assert alone.all_tags.shape == (201, len(settings.genres))
+    np.testing.assert_array_equal(alone.all_tags[:200], prior.all_tags[:200])
+    np.testing.assert_array_equal(alone.all_tags[-1], prior.all_tags[-1])
