@@ -1,13 +1,14 @@
 """Add to the shipped network what teachers would say of genres: a linear layer that learned it.
 
     python -m shipped_model.distillation.add_groups WORK MUSIC network.onnx network-with-groups.onnx \
-        --teachers FOLDER
+        --teachers FOLDER [--student RUN]
 
 WORK has the labels of ``shipped_model.distillation.label``.  The layer goes from the pooled layer
 and the embedding to the tag groups of mn04 and YAMNet, as ``tag_layer`` has measured it, and is
 learned from the packages and from the clips of the artists that the shipped head is fitted on.  The
 output ``embedding_and_groups`` has the groups behind the embedding, scaled to spread as far as it
-does.  A minute.
+does.  A student, of which ``student_features`` was asked, becomes part of the network, and the layer
+goes from its features, too.  A minute.
 """
 
 from __future__ import annotations
@@ -19,15 +20,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, compose, helper, numpy_helper
 
 from shipped_model.clips import fitted_half, read_rows, without_features
 from shipped_model.distillation.linear import RIDGE, LinearLayer, fit_layer, sums_of
-from shipped_model.distillation.tag_layer import (
-    SOURCES,
-    Material,
-    clips_and_packages,
-)
+from shipped_model.distillation.student_features import NETWORK
+from shipped_model.distillation.tag_layer import SOURCES, Material, clips_and_packages
 from shipped_model.distillation.teachers import with_teachers
 from shipped_model.groups import EMBEDDING, GROUPS, WITH_GROUPS
 from shipped_model.settings import read_settings
@@ -40,12 +38,15 @@ def main() -> None:
     """Fit the layer, write the network."""
     options = parse()
     rows = read_rows(options.music)
-    clips, packages = clips_and_packages(options.work, rows, options.teachers)
+    clips, packages = clips_and_packages(options.work, rows, options.teachers, options.student)
     fit = np.flatnonzero(fitted_half(without_features(rows, read_settings())))
     layer = joined([layer_of(name, clips, packages, fit) for name in TEACHERS_GROUPS])
     embedding = clips.outputs[EMBEDDING][fit]
     layer = scaled(layer, clips.inputs[fit], float(np.median(embedding.std(axis=0))))
-    options.output.write_bytes(with_groups(onnx.load(str(options.network)), layer))
+    network, inputs = onnx.load(str(options.network)), list(INPUTS)
+    if options.student:
+        inputs.append(insert_student(network, onnx.load(str(options.student / NETWORK))))
+    options.output.write_bytes(with_groups(network, layer, inputs))
     print(f"{layer.weights.shape[1]} groups, from {len(packages.inputs)} pieces, {len(fit)} clips")
 
 
@@ -54,6 +55,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     for name in ("work", "music", "network", "output"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--student", type=Path, help="the RUN of student_features")
     return with_teachers(parser)
 
 
@@ -82,8 +84,19 @@ def scaled(layer: LinearLayer, inputs: NDArray[np.float64], spread: float) -> Li
     return LinearLayer(layer.weights * scale, (layer.bias - said.mean(axis=0)) * scale)
 
 
-def with_groups(model: onnx.ModelProto, layer: LinearLayer) -> bytes:
-    """The network with the layer and the output that has both."""
+def insert_student(model: onnx.ModelProto, student: onnx.ModelProto) -> str:
+    """Put a student into a network, on the same spectrogram; the name of its features."""
+    part = compose.add_prefix(student, "student_").graph
+    [slices], [features] = part.input, part.output
+    for node in part.node:
+        node.input[:] = ["log_mel" if name == slices.name else name for name in node.input]
+    model.graph.node.extend(part.node)
+    model.graph.initializer.extend(part.initializer)
+    return str(features.name)
+
+
+def with_groups(model: onnx.ModelProto, layer: LinearLayer, inputs: Sequence[str]) -> bytes:
+    """The network with the layer, from these of its values, and the output that has both."""
     graph = model.graph
     for name, values in (("kernel", layer.weights), ("bias", layer.bias)):
         array = np.ascontiguousarray(values, dtype=np.float32)
@@ -92,7 +105,7 @@ def with_groups(model: onnx.ModelProto, layer: LinearLayer) -> bytes:
     concat, gemm = "groups_input", GROUPS
     graph.node.extend(
         [
-            helper.make_node("Concat", list(INPUTS), [concat], name=concat, axis=1),
+            helper.make_node("Concat", list(inputs), [concat], name=concat, axis=1),
             helper.make_node("Gemm", [concat, *weights], [gemm], name=gemm),
             helper.make_node("Concat", [EMBEDDING, gemm], [WITH_GROUPS], name=WITH_GROUPS, axis=1),
         ]

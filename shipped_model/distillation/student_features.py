@@ -2,9 +2,9 @@
 
     python -m shipped_model.distillation.student_features WORK RUN
 
-They go to ``RUN/features.npy``, in the order of the labels.  ``ceiling`` reads them (``--student
-RUN``) and so says what the shipped head makes of a layer on both.  Twenty-five milliseconds of CPU
-a piece for ``branch``.
+They go to ``RUN/features.npy``, in the order of the labels, and the student itself to
+``RUN/student.onnx``.  ``head_study``, ``ceiling`` and ``add_groups`` read them (``--student RUN``).
+Twenty-five milliseconds of CPU a piece for ``branch``.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from genre_model.training.keras_export import require_tensorflow
+from genre_model.training.keras_export import export_onnx, require_tensorflow
 from shipped_model.distillation.store import open_labels
 from shipped_model.distillation.teachers import N_SLICES
 
 Float32 = NDArray[np.float32]
 
-FILE = "features.npy"
+FEATURES, NETWORK = "features.npy", "student.onnx"
 
 
 def main() -> None:
@@ -41,7 +41,8 @@ def main() -> None:
         slices = log_mel.astype(np.float32).reshape(-1, *log_mel.shape[2:])
         features: Float32 = student.predict_on_batch(slices)
         found.append(features.reshape(len(log_mel), N_SLICES, -1).mean(axis=1))
-    np.save(options.run / FILE, np.concatenate(found))
+    np.save(options.run / FEATURES, np.concatenate(found))
+    (options.run / NETWORK).write_bytes(export_onnx(student))
 
 
 def read_student_features(run: Path, n_pieces: int) -> NDArray[np.float64]:
@@ -50,9 +51,11 @@ def read_student_features(run: Path, n_pieces: int) -> NDArray[np.float64]:
     Raises:
         SystemExit: They are of more or fewer pieces: there are other labels by now.
     """
-    features: Float32 = np.load(run / FILE)
+    features: Float32 = np.load(run / FEATURES)
     if len(features) != n_pieces:
-        raise SystemExit(f"{run / FILE} has {len(features)} pieces, not {n_pieces}: make it again")
+        raise SystemExit(
+            f"{run / FEATURES} has {len(features)} pieces, not {n_pieces}: make it again"
+        )
     return features.astype(np.float64)
 
 

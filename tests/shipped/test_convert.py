@@ -10,7 +10,7 @@ import pytest
 from shipped_model.checkpoint import N_MELS, N_TAGS, SLICE_FRAMES
 from shipped_model.convert import probe_slices
 from shipped_model.convolution import Filters, GraphWriter, maximum_by_mels, maximum_by_times
-from shipped_model.distillation.add_groups import with_groups
+from shipped_model.distillation.add_groups import INPUTS, insert_student, with_groups
 from shipped_model.distillation.linear import LinearLayer
 from shipped_model.graph import build_graph
 from shipped_model.pruning import N_BRANCHES, branch_filters, without_dead
@@ -117,10 +117,43 @@ def test_the_shipped_network_is_what_the_graph_writes():
     shipped = onnx.load(str(SHIPPED / "network.onnx"))
     written = build_graph(without_dead(made_up_checkpoint(0, 4)))
     layer = LinearLayer(np.zeros((714, 24)), np.zeros(24))
-    written = onnx.load_from_string(with_groups(written, layer))
+    written = onnx.load_from_string(with_groups(written, layer, INPUTS))
     assert [n.op_type for n in written.graph.node] == [n.op_type for n in shipped.graph.node]
     assert [n.name for n in written.graph.node] == [n.name for n in shipped.graph.node]
     assert written.producer_name == shipped.producer_name
+
+
+def test_a_students_features_are_among_what_the_groups_are_made_of():
+    value = partial(onnx.helper.make_tensor_value_info, elem_type=onnx.TensorProto.FLOAT)
+    node = onnx.helper.make_node("ReduceMax", ["slices"], ["largest"], axes=[1], keepdims=0)
+    twice = onnx.helper.make_node("Mul", ["largest", "two"], ["logits"])
+    two = onnx.numpy_helper.from_array(np.float32([2]), "two")
+    student = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            [node, twice],
+            "student",
+            [value("slices", shape=["n", SLICE_FRAMES, N_MELS])],
+            [value("logits", shape=["n", N_MELS])],
+            [two],
+        ),
+        opset_imports=[onnx.helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    network = build_graph(without_dead(made_up_checkpoint(0, 2)))
+    network.graph.output[1].type.tensor_type.shape.dim[1].dim_value = HIDDEN
+    pooled, dense = (
+        next(entry.dims for entry in network.graph.initializer if entry.name == name)
+        for name in ("dense_kernel", "tags_kernel")
+    )
+    weights = np.zeros((pooled[0] + dense[0] + N_MELS, 1))
+    weights[-1] = 3  # of the last feature of the student
+    layer = LinearLayer(weights, np.array([1.0]))
+    inputs = [*INPUTS, insert_student(network, student)]
+    content = with_groups(network, layer, inputs)
+    session = onnxruntime.InferenceSession(content)
+    slices = probe_slices()
+    both = session.run(["embedding_and_groups"], {"log_mel": slices})[0]
+    np.testing.assert_allclose(both[:, -1], 1 + 3 * 2 * slices[..., -1].max(axis=1), rtol=1e-5)
 
 
 def test_the_probe_has_what_the_network_takes():

@@ -9,10 +9,11 @@ import pytest
 from genre_model.model.bundle.store import PROBE, SHIPPED, load_bundle
 from genre_model.model.onnx.session import open_network
 from genre_model.training.keras_export import require_tensorflow
-from shipped_model.distillation import train_student
+from shipped_model.distillation import student_features, train_student
 from shipped_model.distillation.augmentation import Recipe
 from shipped_model.distillation.pieces import Piece
 from shipped_model.distillation.store import Labelled, open_labels, write_shard
+from shipped_model.distillation.student_features import read_student_features
 from shipped_model.distillation.training_data import divided, open_pieces, read_scales, scales_of
 
 pytestmark = pytest.mark.tensorflow
@@ -125,3 +126,14 @@ def test_a_training_goes_on_after_a_kill(work, tmp_path, monkeypatch):
     )
     student = keras.models.load_model(run / "student.keras")
     assert student.get_layer("student").output.shape == (None, 256)
+
+    monkeypatch.setattr("sys.argv", ["student_features", str(work), str(run)])
+    student_features.main()
+    features = read_student_features(run, 42)
+    assert features.shape == (42, 256)
+    session = open_network((run / student_features.NETWORK).read_bytes())
+    [log_mel] = [part[5] for part in open_labels(work / "labels").arrays("log_mel")][:1]
+    expected = session.run(["logits"], {"slices": log_mel.astype(np.float32)})[0].mean(axis=0)
+    np.testing.assert_allclose(features[5], expected, atol=1e-3)
+    with pytest.raises(SystemExit, match="has 42 pieces, not 43: make it again"):
+        read_student_features(run, 43)
