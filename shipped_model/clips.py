@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from genre_model.core.specs import SliceSpec, SpectrogramSpec
 from genre_model.features.slices import read_slices
 from shipped_model.groups import WITH_GROUPS
-from shipped_model.settings import Settings, vocabulary_of
+from shipped_model.settings import Settings, read_settings, vocabulary_of
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -138,3 +138,10 @@ def fitted_half(clips: Clips) -> Bools:
         fresh = sorted(artists - half.keys(), key=lambda a: hashlib.sha256(a.encode()).hexdigest())
         half.update((artist, position % 2 == 0) for position, artist in enumerate(fresh))
     return np.array([half[artist] for artist in clips.artists])
+
+
+def kept_out_artists(music: Path) -> frozenset[str]:
+    """The artists that the shipped model's report is on."""
+    rows = read_rows(music)
+    half = fitted_half(without_features(rows, read_settings()))
+    return frozenset(row["artist"] for row, fitted in zip(rows, half, strict=True) if not fitted)

@@ -1,11 +1,12 @@
 """Ask the teachers and the shipped network about pieces of music, as they are and changed.
 
     python -m shipped_model.distillation.label WORK NETWORK --clips MUSIC [--teachers FOLDER]
-        [--rounds 3] [--hours 2]
+        [--rounds 3] [--clip-rounds 3] [--hours 2]
 
 WORK has the packages that ``shipped_model.distillation.packages`` unpacked, and gets the labels.
 MUSIC is the labelled development music, whose labels are not read.  The first round has the clips
 as they are and every second piece of the packages; all else is changed at random (``augmentation``).
+Clips of kept-out artists, which nothing is trained on, are labelled as they are alone.
 It can be killed and started again at any time: what is in a complete shard is not done again.  Half a
 second of one core for a piece of half a minute.
 """
@@ -23,8 +24,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from genre_model.core.errors import AudioError
+from shipped_model.clips import kept_out_artists
 from shipped_model.distillation.augmentation import Recipe, apply, draw_recipe
 from shipped_model.distillation.pieces import (
+    CLIPS,
     Piece,
     partner_of,
     pieces_of_clips,
@@ -51,7 +54,9 @@ def main() -> None:
     clips = pieces_of_clips(options.clips) if options.clips else []
     folder: Path = options.work / "labels"
     done = {labelled.key for labelled in open_labels(folder).pieces} | unreadable(folder)
-    todo = [each for each in plan(clips, packages, options.rounds) if each.key not in done]
+    kept_out = kept_out_artists(options.clips) if options.clips else frozenset[str]()
+    planned = plan(clips, packages, options.rounds, options.clip_rounds, kept_out)
+    todo = [each for each in planned if each.key not in done]
     print(f"{len(done)} pieces done, {len(todo)} to do")
     stop = time.monotonic() + 3600 * options.hours
     pieces: list[Labelled] = []
@@ -79,16 +84,35 @@ def parse() -> argparse.Namespace:
     parser.add_argument("network", type=Path, help="the shipped network.onnx")
     parser.add_argument("--clips", type=Path, help="the development music")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--clip-rounds", type=int, default=3, help="of the clips, if these are more"
+    )
     parser.add_argument("--hours", type=float, default=24.0)
     return with_teachers(parser)
 
 
-def plan(clips: Sequence[Piece], packages: Sequence[Piece], n_rounds: int) -> Iterator[Labelled]:
-    """What to label, in order: drawn by the piece and the round, so the same each time."""
-    for number in range(n_rounds):
-        for index, piece in enumerate([*clips, *packages]):
+def plan(
+    clips: Sequence[Piece],
+    packages: Sequence[Piece],
+    n_rounds: int,
+    n_clip_rounds: int = 0,
+    kept_out: frozenset[str] = frozenset(),
+) -> Iterator[Labelled]:
+    """What to label, in order: drawn by the piece and the round, so the same each time.
+
+    Args:
+        clips: The development clips.
+        packages: The packages' pieces.
+        n_rounds: How often each piece is labelled.
+        n_clip_rounds: How often each clip is, if that is more.
+        kept_out: Artists whose clips are labelled once.
+    """
+    for number in range(max(n_rounds, n_clip_rounds)):
+        for index, piece in enumerate([*clips, *(packages if number < n_rounds else ())]):
+            if number and piece.artist in kept_out:
+                continue
             rng = generator(piece, number)
-            plain = number == 0 and (piece.source == "clips" or index % 2 == 0)
+            plain = number == 0 and (piece.source == CLIPS or index % 2 == 0)
             recipe = Recipe() if plain or not packages else draw_recipe(rng)
             other = partner_of(piece, packages, rng) if recipe.mix_db is not None else None
             yield Labelled(piece, number, recipe, other)

@@ -26,6 +26,7 @@ PIECE_S = PIECE_SAMPLES / RATE_HZ
 LEAST_S = 1.0
 MAX_OF_FILE = 12
 MAX_SHORT = 8  # of a package's files shorter than a piece: effects, loops, spoken lines
+CLIPS = "clips"  # the source of the labelled development clips
 SUFFIXES = {".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav"}
 
 
@@ -48,7 +49,7 @@ class Piece:
 
 def pieces_of_clips(music: Path) -> list[Piece]:
     """The development clips, whole, without their labels."""
-    return [Piece(str(music / r["path"]), 0.0, "clips", r["artist"]) for r in read_rows(music)]
+    return [Piece(str(music / r["path"]), 0.0, CLIPS, r["artist"]) for r in read_rows(music)]
 
 
 def pieces_of_packages(music: Path, keep: Path) -> list[Piece]:

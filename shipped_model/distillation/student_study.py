@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.training.keras_export import require_tensorflow
-from shipped_model.clips import Rows, read_rows
+from shipped_model.clips import Rows, kept_out_artists, read_rows
 from shipped_model.distillation.groups import audioset_groups, class_names
 from shipped_model.distillation.linear import explained
 from shipped_model.distillation.protocol import (
@@ -34,7 +34,6 @@ from shipped_model.distillation.student import N_SLICES
 from shipped_model.distillation.tag_layer import places_of_clips, tasks_of
 from shipped_model.distillation.teachers import N_SLICES as PIECE_SLICES
 from shipped_model.distillation.teachers import with_teachers
-from shipped_model.distillation.train_student import kept_out_artists
 from shipped_model.distillation.training_data import (
     Pieces,
     divided,

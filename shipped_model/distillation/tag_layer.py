@@ -28,6 +28,7 @@ from shipped_model.distillation.groups import (
     tag_groups,
 )
 from shipped_model.distillation.linear import RIDGE, explained, fit_layer, sums_of
+from shipped_model.distillation.pieces import CLIPS
 from shipped_model.distillation.protocol import (
     Answers,
     Features,
@@ -145,7 +146,7 @@ def places_of_clips(labels: Labels, rows: Rows) -> list[int]:
     plain = {
         Path(each.piece.path).name: place
         for place, each in enumerate(labels.pieces)
-        if each.piece.source == "clips" and each.round == 0
+        if each.piece.source == CLIPS and each.round == 0
     }
     return [plain[Path(row["path"]).name] for row in rows]
 
@@ -156,7 +157,7 @@ def places_of_music(labels: Labels) -> list[int]:
     return [
         place
         for place, each in enumerate(labels.pieces)
-        if each.piece.source != "clips" and is_music[place]
+        if each.piece.source != CLIPS and is_music[place]
     ]
 
 

@@ -1,7 +1,7 @@
 """Train a student on the labels; kill it and start it again at any time.
 
     python -m shipped_model.distillation.train_student WORK RUN --music MUSIC --teachers FOLDER
-        [--kind branch] [--epochs 60] [--steps 250] [--mixed]
+        [--kind branch] [--epochs 60] [--steps 250] [--start RUN] [--mixed]
 
 RUN is a folder for the student (``student.keras``), its scales and its log (``log.csv``); after a kill
 the training goes on from the last whole epoch, with all labels that there are by then.  The clips of
@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genre_model.training.keras_export import require_tensorflow
-from shipped_model.clips import fitted_half, read_rows, without_features
+from shipped_model.clips import kept_out_artists
 from shipped_model.distillation.groups import audioset_groups, class_names
-from shipped_model.distillation.store import open_labels
+from shipped_model.distillation.pieces import CLIPS
+from shipped_model.distillation.store import Labelled, open_labels
 from shipped_model.distillation.student import N_SLICES, Kind, Scale, build
 from shipped_model.distillation.teachers import N_SLICES as PIECE_SLICES
 from shipped_model.distillation.teachers import with_teachers
@@ -38,13 +40,14 @@ from shipped_model.distillation.training_data import (
     scales_of,
     write_scales,
 )
-from shipped_model.settings import read_settings
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
 Asked = tuple[int, Indices]  # a piece and its slices
+STUDENT, SCALES = "student.keras", "scales.npz"
+CLIPS_SHARE = 0.5  # of what is drawn: they are most like the music that the student will meet
 CLIP_NORM, WEIGHT_DECAY = 1.0, 1e-4
 # The learning rate falls to nothing along a cosine; a network that is trained already starts lower.
 LEARNING_RATES: dict[Kind, float] = {"branch": 2e-3, "whole": 5e-4}
@@ -62,8 +65,13 @@ def main() -> None:
     pieces = open_pieces(open_labels(options.work / "labels"), groups)
     training, validation = divided(pieces.labelled, kept_out_artists(options.music))
     print(f"{len(training)} pieces to train on, {len(validation)} to validate", flush=True)
+    if options.start and not (options.run / SCALES).exists():
+        options.run.mkdir(parents=True, exist_ok=True)
+        shutil.copy(options.start / SCALES, options.run / SCALES)
     scales = kept_scales(options.run, pieces, training)
     student = build(options.kind, TARGETS, scales[FROZEN])
+    if options.start:
+        student.set_weights(keras.models.load_model(options.start / STUDENT).get_weights())
     model = compiled(student, options.kind, options.epochs * options.steps)
     # Another order after a restart, so that it does not begin with the same pieces again.
     rng = np.random.default_rng(int.from_bytes(os.urandom(4), "little"))
@@ -72,7 +80,7 @@ def main() -> None:
         return batches(pieces, scales, asked, options.kind, options.batch).repeat()
 
     model.fit(
-        data(lambda: drawn(training, rng)),
+        data(lambda: drawn(*by_source(pieces.labelled, training), rng)),
         epochs=options.epochs,
         steps_per_epoch=options.steps,
         validation_data=data(lambda: evenly(validation)),
@@ -93,20 +101,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--batch", type=int, default=16, help="pieces of five slices")
+    parser.add_argument("--start", type=Path, help="begin with the student of this run")
     parser.add_argument("--mixed", action="store_true", help="mixed precision, for a GPU")
     return with_teachers(parser)
 
 
-def kept_out_artists(music: Path) -> frozenset[str]:
-    """The artists that the shipped model's report is on."""
-    rows = read_rows(music)
-    half = fitted_half(without_features(rows, read_settings()))
-    return frozenset(row["artist"] for row, fitted in zip(rows, half, strict=True) if not fitted)
-
-
 def kept_scales(run: Path, pieces: Pieces, training: Indices) -> dict[str, Scale]:
     """Those of the first start, so that a student goes on with what it knows."""
-    file = run / "scales.npz"
+    file = run / SCALES
     if not file.exists():
         run.mkdir(parents=True, exist_ok=True)
         write_scales(file, scales_of(pieces, training))
@@ -128,11 +130,24 @@ def compiled(model: keras.Model, kind: Kind, n_steps: int) -> keras.Model:
     return model
 
 
-def drawn(places: Indices, rng: np.random.Generator) -> Iterator[Asked]:
+def by_source(labelled: Sequence[Labelled], places: Indices) -> tuple[Indices, Indices]:
+    """The development clips among some pieces, and those of the packages."""
+    is_clip = np.array([labelled[place].piece.source == CLIPS for place in places], np.bool_)
+    return places[is_clip], places[~is_clip]
+
+
+def drawn(clips: Indices, packages: Indices, rng: np.random.Generator) -> Iterator[Asked]:
     """Pieces for ever, in a new order each time round, and each time other slices of them."""
+    streams = [shuffled(places, rng) for places in (clips, packages)]
     while True:
-        for place in rng.permutation(places).tolist():
-            yield place, rng.permutation(PIECE_SLICES)[:N_SLICES]
+        place = next(streams[int(rng.random() >= CLIPS_SHARE)])
+        yield place, rng.permutation(PIECE_SLICES)[:N_SLICES]
+
+
+def shuffled(places: Indices, rng: np.random.Generator) -> Iterator[int]:
+    """The places for ever."""
+    while True:
+        yield from rng.permutation(places).tolist()
 
 
 def evenly(places: Indices) -> Iterator[Asked]:
@@ -175,7 +190,7 @@ def callbacks(run: Path) -> list[keras.callbacks.Callback]:
 
     return [
         keras.callbacks.BackupAndRestore(str(run / "backup"), delete_checkpoint=False),
-        keras.callbacks.ModelCheckpoint(str(run / "student.keras")),
+        keras.callbacks.ModelCheckpoint(str(run / STUDENT)),
         keras.callbacks.CSVLogger(str(run / "log.csv"), append=True),
     ]
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from genre_model.model.bundle.arrays import npz
 from shipped_model.distillation.groups import Groups
 from shipped_model.distillation.linear import RIDGE, Float64, LinearLayer, fit_layer, sums_of
+from shipped_model.distillation.pieces import CLIPS
 from shipped_model.distillation.store import Float16, Labelled, Labels
 from shipped_model.distillation.student import Scale, Target
 
@@ -117,7 +118,7 @@ def divided(labelled: Sequence[Labelled], barred: frozenset[str]) -> tuple[Indic
         name = f"{each.piece.source}/{Path(each.piece.path).name}"
         if each.piece.artist in barred:
             continue
-        kept = each.piece.source != "clips" and zlib.crc32(name.encode()) % VALIDATION_FILES == 0
+        kept = each.piece.source != CLIPS and zlib.crc32(name.encode()) % VALIDATION_FILES == 0
         (validation if kept else training).append(place)
     return np.array(training, np.intp), np.array(validation, np.intp)
 

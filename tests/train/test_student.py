@@ -71,10 +71,13 @@ def test_kept_out_artists_and_validation_files_are_not_trained_on(work):
 
 def test_slices_are_drawn_anew_and_validated_evenly():
     places, rng = np.array([4, 7]), np.random.default_rng(0)
-    drawn = list(islice(train_student.drawn(places, rng), 40))
-    assert {place for place, _ in drawn[:2]} == {4, 7}
+    drawn = list(islice(train_student.drawn(places, np.array([1, 2, 3]), rng), 400))
+    of_clips = [place for place, _ in drawn if place in {4, 7}]
+    assert 160 < len(of_clips) < 240
+    assert {*of_clips[:2]} == {*of_clips[2:4]} == {4, 7}
+    assert {place for place, _ in drawn} == {1, 2, 3, 4, 7}
     assert all(len(set(slices.tolist())) == 5 for _, slices in drawn)
-    assert len({tuple(slices) for _, slices in drawn}) > 30
+    assert len({tuple(slices) for _, slices in drawn}) > 300
     assert [(place, *slices) for place, slices in train_student.evenly(places)] == [
         (4, 0, 2, 4, 6, 8),
         (7, 0, 2, 4, 6, 8),
