@@ -21,6 +21,7 @@ from shipped_model.distillation.augmentation import (
     with_tempo,
 )
 from shipped_model.distillation.packages import unpack
+from shipped_model.distillation.pieces import CLIPS, Piece
 from shipped_model.distillation.store import open_labels
 from shipped_model.distillation.teachers import PIECE_SAMPLES, RATE_HZ
 
@@ -171,3 +172,16 @@ def test_labelling_goes_on_where_it_was_killed(work, tmp_path, monkeypatch):
     before = len(labels.shards)
     label.main()
     assert len(open_labels(work / "labels").shards) == before
+
+
+def test_clips_are_labelled_more_often_and_those_that_are_kept_out_once():
+    clips = [Piece(f"/clips/{name}.ogg", 0.0, CLIPS, name) for name in ("used", "kept out")]
+    packages = [Piece(f"/game/{n}.ogg", 0.0, "game") for n in range(4)]
+    planned = list(label.plan(clips, packages, 2, 3, frozenset({"kept out"})))
+    rounds = {"used": [], "kept out": [], "": []}
+    for each in planned:
+        rounds[each.piece.artist].append(each.round)
+    assert rounds == {"used": [0, 1, 2], "kept out": [0], "": [0] * 4 + [1] * 4}
+    first, later = planned[0], next(each for each in planned if each.round == 2)
+    assert first.recipe == Recipe() != later.recipe
+    assert planned == list(label.plan(clips, packages, 2, 3, frozenset({"kept out"})))
