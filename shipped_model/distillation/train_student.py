@@ -5,7 +5,7 @@
 
 RUN is a folder for the student (``student.keras``), its scales and its log (``log.csv``); after a kill
 the training goes on from the last whole epoch, with all labels that there are by then.  The clips of
-MUSIC's kept-out artists (``shipped_model.clips.fitted_half``) are not used.  An epoch of 250
+MUSIC's kept-out artists (``shipped_model.clips``) are not used.  An epoch of 250
 steps of sixteen pieces takes three minutes of one core for ``branch``, and four times that for ``whole``.
 """
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,10 +64,7 @@ def main() -> None:
     pieces = open_pieces(open_labels(options.work / "labels"), groups)
     training, validation = divided(pieces.labelled, kept_out_artists(options.music))
     print(f"{len(training)} pieces to train on, {len(validation)} to validate", flush=True)
-    if options.start and not (options.run / SCALES).exists():
-        options.run.mkdir(parents=True, exist_ok=True)
-        shutil.copy(options.start / SCALES, options.run / SCALES)
-    scales = kept_scales(options.run, pieces, training)
+    scales = kept_scales(options.run, options.start, pieces, training)
     student = build(options.kind, TARGETS, scales[FROZEN])
     if options.start:
         student.set_weights(keras.models.load_model(options.start / STUDENT).get_weights())
@@ -106,12 +102,14 @@ def parse() -> argparse.Namespace:
     return with_teachers(parser)
 
 
-def kept_scales(run: Path, pieces: Pieces, training: Indices) -> dict[str, Scale]:
+def kept_scales(
+    run: Path, start: Path | None, pieces: Pieces, training: Indices
+) -> dict[str, Scale]:
     """Those of the first start, so that a student goes on with what it knows."""
     file = run / SCALES
     if not file.exists():
         run.mkdir(parents=True, exist_ok=True)
-        write_scales(file, scales_of(pieces, training))
+        write_scales(file, read_scales(start / SCALES) if start else scales_of(pieces, training))
     return read_scales(file)
 
 
@@ -138,9 +136,10 @@ def by_source(labelled: Sequence[Labelled], places: Indices) -> tuple[Indices, I
 
 def drawn(clips: Indices, packages: Indices, rng: np.random.Generator) -> Iterator[Asked]:
     """Pieces for ever, in a new order each time round, and each time other slices of them."""
-    streams = [shuffled(places, rng) for places in (clips, packages)]
+    of_clips, of_packages = shuffled(clips, rng), shuffled(packages, rng)
+    share = CLIPS_SHARE if len(clips) and len(packages) else float(len(clips) > 0)
     while True:
-        place = next(streams[int(rng.random() >= CLIPS_SHARE)])
+        place = next(of_clips if rng.random() < share else of_packages)
         yield place, rng.permutation(PIECE_SLICES)[:N_SLICES]
 
 

@@ -76,6 +76,8 @@ def test_slices_are_drawn_anew_and_validated_evenly():
     assert 160 < len(of_clips) < 240
     assert {*of_clips[:2]} == {*of_clips[2:4]} == {4, 7}
     assert {place for place, _ in drawn} == {1, 2, 3, 4, 7}
+    for alone in ((places, places[:0]), (places[:0], places)):
+        assert {place for place, _ in islice(train_student.drawn(*alone, rng), 4)} == {4, 7}
     assert all(len(set(slices.tolist())) == 5 for _, slices in drawn)
     assert len({tuple(slices) for _, slices in drawn}) > 300
     assert [(place, *slices) for place, slices in train_student.evenly(places)] == [
@@ -129,6 +131,14 @@ def test_a_training_goes_on_after_a_kill(work, tmp_path, monkeypatch):
     )
     student = keras.models.load_model(run / "student.keras")
     assert student.get_layer("student").output.shape == (None, 256)
+
+    begun = []
+    monkeypatch.setattr(keras.Model, "fit", lambda self, *_, **__: begun.extend(self.get_weights()))
+    other = ["train", str(work), str(tmp_path / "other"), *command[3:], "--start", str(run)]
+    monkeypatch.setattr("sys.argv", other)
+    train_student.main()
+    for mine, its in zip(begun, student.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, its)
 
     monkeypatch.setattr("sys.argv", ["student_features", str(work), str(run)])
     student_features.main()
