@@ -15,6 +15,7 @@ import argparse
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -77,24 +78,21 @@ def main() -> None:
     music = options.work / "music"
     folder = music / RENDERED
     folder.mkdir(parents=True, exist_ok=True)
-    scores = sorted([*music.glob("*/*.mid"), *music.glob("*/*.midi")])
     rng = np.random.default_rng(0)
-    todo = [(score, f"{score.parent.name} {score.stem}") for score in scores]
-    for style in styles(options.styles):
-        for number in range(options.times):
-            written = folder / f"{style.name.replace('/', ' ')} {number}.mma"
-            written.write_text(drawn(style, rng), encoding="utf-8")
-            todo.append((written, written.stem))
-    for score, name in tqdm(todo, unit="file"):
+    found = planned(music, options.styles, options.times, rng)
+    for name, score in tqdm(found.items(), unit="file"):
         soundfont = options.soundfonts[int(rng.integers(len(options.soundfonts)))]
         target = folder / f"{name}.wav"
         if target.exists():
             continue
         try:
-            midi = accompaniment(score, options.mma) if score.suffix == ".mma" else score
-            beginning = folder / "beginning.mid"
-            beginning_of(midi).save(beginning)
-            play(beginning, soundfont, target, options.fluidsynth)
+            with tempfile.TemporaryDirectory() as place:
+                beginning = Path(place, "beginning.mid")
+                midi = (
+                    score if isinstance(score, Path) else accompaniment(score, place, options.mma)
+                )
+                beginning_of(midi).save(beginning)
+                play(beginning, soundfont, target, options.fluidsynth)
         except (subprocess.SubprocessError, OSError, EOFError, mido.KeySignatureError) as error:
             tqdm.write(f"{name}: {error}")
 
@@ -109,6 +107,18 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--styles", type=Path, default=Path("/usr/share/mma/lib"))
     parser.add_argument("--fluidsynth", default="fluidsynth", help="the program")
     return parser.parse_args()
+
+
+def planned(
+    music: Path, library: Path, times: int, rng: np.random.Generator
+) -> dict[str, Path | str]:
+    """By the name of the rendering a MIDI file, or a piece as MMA reads it."""
+    scores = sorted([*music.glob("*/*.mid"), *music.glob("*/*.midi")])
+    found: dict[str, Path | str] = {f"{score.parent.name} {score.stem}": score for score in scores}
+    for style in styles(library):
+        for number in range(times):
+            found[f"{style.name.replace('/', ' ')} {number}"] = drawn(style, rng)
+    return found
 
 
 def styles(library: Path) -> Iterator[Style]:
@@ -166,14 +176,16 @@ def riff(key: int, n_beats: int, rng: np.random.Generator) -> str:
     return "".join(notes)
 
 
-def accompaniment(written: Path, mma: Sequence[str]) -> Path:
-    """The MIDI file of a piece.
+def accompaniment(written: str, place: str, mma: Sequence[str]) -> Path:
+    """The MIDI file of a piece, in a folder.
 
     Raises:
         subprocess.SubprocessError: MMA cannot play it.
     """
-    subprocess.run([*mma, str(written)], check=True, timeout=LONGEST_S, stdout=subprocess.DEVNULL)
-    return written.with_suffix(".mid")
+    piece = Path(place, "piece.mma")
+    piece.write_text(written, encoding="utf-8")
+    subprocess.run([*mma, str(piece)], check=True, timeout=LONGEST_S, stdout=subprocess.DEVNULL)
+    return piece.with_suffix(".mid")
 
 
 def beginning_of(midi: Path) -> mido.MidiFile:
