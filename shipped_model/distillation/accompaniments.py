@@ -6,7 +6,7 @@ MMA (*Musical MIDI Accompaniment*, Bob van der Poel, Debian's package ``mma``) p
 280 styles, from bebop and salsa to ska and techno.  Here it is given a progression, a key, a tempo
 and now and then a solo by chance (fixed seed), and ``fluidsynth`` plays half a minute with one of
 the soundfonts.  The files go to ``WORK/music/rendered``, where ``label`` finds them once
-``WORK/pieces.json`` is removed.  It can be stopped and started again; three seconds of CPU a file.
+``WORK/pieces.json`` is removed.  It can be stopped and started again; two seconds of CPU a file.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ SOLOS = (
     *("Trumpet", "Flute", "TenorSax", "Clarinet", "Violin", "Harmonica", "Banjo", "SteelGuitar"),
     *("NylonGuitar", "OverdriveGuitar", "DistortionGuitar", "Piano1", "Organ1", "SawWave"),
 )
-SOLO_SHARE, REST_SHARE = 0.5, 0.15
+SOLO_SHARE = 0.5  # of the pieces have one
+EIGHTHS_SHARE, REST_SHARE = 0.5, 0.15
 SLOWEST, FASTEST = 70, 180  # beats a minute
 
 
@@ -158,7 +159,9 @@ def chosen(values: Sequence[str], rng: np.random.Generator) -> str:
 
 def chord(degree: str, key: int) -> str:
     """``bVII`` in C is ``A#``, ``ii7`` is ``Dm7``."""
-    flat, numeral, kind = re.fullmatch(r"(b?)([iIvV]+)(.*)", degree).groups()  # type: ignore[union-attr]
+    parts = re.fullmatch(r"(b?)([iIvV]+)(.*)", degree)
+    assert parts is not None
+    flat, numeral, kind = parts.groups()
     note = NOTES[(key + SEMITONES[numeral.lower()] - len(flat)) % 12]
     minor = numeral.islower() and not kind.startswith("m")
     return f"{note}{'m' if minor else ''}{kind}"
@@ -168,7 +171,7 @@ def riff(key: int, n_beats: int, rng: np.random.Generator) -> str:
     """A bar of quarters and eighths from the scale, with rests."""
     notes = []
     for beat in range(n_beats):
-        length = 8 if rng.random() < SOLO_SHARE else 4
+        length = 8 if rng.random() < EIGHTHS_SHARE else 4
         for _ in range(length // 4):
             note = NOTES[(key + int(rng.choice(SCALE))) % 12].lower()
             sounds = rng.random() > REST_SHARE or not beat

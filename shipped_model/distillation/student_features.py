@@ -4,7 +4,7 @@
 
 They go to ``RUN/features.npy``, in the order of the labels, and the student itself to
 ``RUN/student.onnx``.  ``head_study``, ``ceiling`` and ``add_groups`` read them (``--student RUN``).
-Twenty-five milliseconds of CPU a piece for ``branch``.
+Fifteen milliseconds of CPU a piece for ``branch``.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from shipped_model.distillation.groups import (
 from shipped_model.distillation.linear import RIDGE, explained, fit_layer, sums_of
 from shipped_model.distillation.pieces import CLIPS
 from shipped_model.distillation.protocol import (
+    N_FOLDS,
     Answers,
     Features,
     Indices,
@@ -187,6 +188,14 @@ class Layers:
             sums = sums + self.sums_of_packages(name)
         return fit_layer(sums, RIDGE)(self.clips.inputs)
 
+    def out_of_fold(self, name: str, source: str, task: Task) -> Float64:
+        """(n_clips, n_outputs): an output of each clip by a layer without the clips of its artist."""
+        found = np.zeros_like(self.clips.outputs[name])
+        for others, tested in artist_folds(task, 0, N_FOLDS):
+            asked = task.clips[tested]
+            found[asked] = self.said(name, source, task.clips[others])[asked]
+        return found
+
     def features(self, names: str, source: str) -> Features:
         """Inputs of a regression: outputs joined by "+", themselves (``true``) or as they are said."""
 
@@ -219,10 +228,7 @@ def explained_table(
             continue
         cells = []
         for source in SOURCES:
-            said = np.zeros_like(truth)
-            for train, tested in artist_folds(everyone, 0, 5):
-                asked = everyone.clips[tested]
-                said[asked] = layers.said(name, source, everyone.clips[train])[asked]
+            said = layers.out_of_fold(name, source, everyone)
             cells.append(f"{explained(truth, said).mean():.2f}")
         yield f"| {name} | " + " | ".join(cells) + " |"
 

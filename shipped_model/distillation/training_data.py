@@ -70,14 +70,11 @@ class Pieces:
         self, piece: int, slices: Indices, scales: Mapping[str, Scale]
     ) -> Arrays:
         """What a student is to say of some of a piece's slices, or of the piece."""
-        return {
-            name: scales[name].standardised(
-                (values[piece] if TARGETS[name].of_piece else values[piece][slices]).astype(
-                    np.float32
-                )
-            )
-            for name, values in self.targets.items()
-        }
+        found = {}
+        for name, values in self.targets.items():
+            said = values[piece] if TARGETS[name].of_piece else values[piece][slices]
+            found[name] = scales[name].standardised(said.astype(np.float32))
+        return found
 
 
 def open_pieces(labels: Labels, yamnet_groups: Groups) -> Pieces:

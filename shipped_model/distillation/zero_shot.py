@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from shipped_model.clips import read_rows
 from shipped_model.distillation.add_groups import TEACHERS_GROUPS
 from shipped_model.distillation.groups import tag_groups
-from shipped_model.distillation.protocol import N_FOLDS, Task, artist_folds
+from shipped_model.distillation.protocol import Task
 from shipped_model.distillation.tag_layer import Layers, Material, clips_and_packages
 from shipped_model.distillation.teachers import with_teachers
 from shipped_model.groups import group_classes
@@ -63,10 +63,8 @@ def groups_of(clips: Material, packages: Material, artists: Strings) -> dict[str
     found = {TAG_GROUPS: clips.outputs[TAG_GROUPS]}
     for name in TEACHERS_GROUPS:
         teacher = name.removesuffix(" groups")
-        by_layer = np.zeros_like(clips.outputs[name])
-        for others, asked in artist_folds(everyone, 0, N_FOLDS):
-            by_layer[asked] = layers.said(name, "both", others)[asked]
-        found[f"layer, of {teacher}"], found[teacher] = by_layer, clips.outputs[name]
+        found[f"layer, of {teacher}"] = layers.out_of_fold(name, "both", everyone)
+        found[teacher] = clips.outputs[name]
     return found
 
 

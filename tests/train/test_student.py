@@ -101,7 +101,7 @@ def test_the_whole_student_begins_as_the_shipped_network():
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # the log of what is killed
-def test_a_training_goes_on_after_a_kill(work, tmp_path, monkeypatch):
+def test_a_training_goes_on_after_a_kill_and_its_student_is_used(work, tmp_path, monkeypatch):
     require_tensorflow("a student")
     import keras
 
@@ -145,7 +145,7 @@ def test_a_training_goes_on_after_a_kill(work, tmp_path, monkeypatch):
     features = read_student_features(run, 42)
     assert features.shape == (42, 256)
     session = open_network((run / student_features.NETWORK).read_bytes())
-    [log_mel] = [part[5] for part in open_labels(work / "labels").arrays("log_mel")][:1]
+    log_mel = next(open_labels(work / "labels").arrays("log_mel"))[5]
     expected = session.run(["logits"], {"slices": log_mel.astype(np.float32)})[0].mean(axis=0)
     np.testing.assert_allclose(features[5], expected, atol=1e-3)
     with pytest.raises(SystemExit, match="has 42 pieces, not 43: make it again"):
