@@ -25,6 +25,7 @@ from typing import Any
 
 from genre_model.audio.decode import open_audio
 from genre_model.core.errors import AudioError
+from genre_model.core.processor import processor_name
 from genre_model.data.folder import find_audio
 
 MB = 2**20 if sys.platform == "darwin" else 2**10  # in the units of ru_maxrss
@@ -164,7 +165,7 @@ def machine() -> dict[str, object]:
     """What was measured on, and how busy it is."""
     load = os.getloadavg() if hasattr(os, "getloadavg") else ()
     return {
-        "processor": processor(),
+        "processor": processor_name(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
@@ -174,14 +175,6 @@ def machine() -> dict[str, object]:
         "load": [round(figure, 2) for figure in load],
         "time": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
     }
-
-
-def processor() -> str:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 # Music

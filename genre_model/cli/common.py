@@ -55,11 +55,12 @@ def add_dask(parser: argparse.ArgumentParser) -> None:
 
 
 def add_fast(parser: argparse.ArgumentParser) -> None:
-    """The option to give up equal results for time on a GPU."""
+    """The option to give up equal results for time."""
     parser.add_argument(
         "--fast",
         action="store_true",
-        help="on a GPU, calculate in bfloat16 and in any order: no two trainings are equal",
+        help="calculate in bfloat16, where the GPU or processor can, and on a GPU in any order: "
+        "no two trainings are equal",
     )
 
 

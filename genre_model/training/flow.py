@@ -55,8 +55,8 @@ class TrainingOptions:
         split_by: What may not be on two sides of a test; by artist, if there are enough, where
             None.
         others: Whether the shipped model's genres that no label covers stay answerable.
-        fast: Whether a network from scratch may differ from one training to the next, which is
-            faster on a GPU.
+        fast: Whether a network from scratch may differ from one training to the next: it is trained
+            in bfloat16, and on a GPU in any order.
     """
 
     architecture: str = EMBEDDINGS

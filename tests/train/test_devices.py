@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from genre_model.training.networks.base import TrainingSpec
+from genre_model.training.scratch.device import precision_of
+
 pytestmark = pytest.mark.tensorflow
 
 # Devices can be divided before TensorFlow is used for the first time, so in a process of its own.
@@ -48,8 +51,9 @@ for number in range(3):
     label = np.arange(3) == number
     tracks.append(StoredTrack(LabelledTrack(file, ("x",)), file, np.arange(7), label))
 
-def trained(name, **where):
-    trainer = Trainer(Network(build, spec), (16, 16), 3, 1, folder / "pack", **where)
+def trained(name, precision="float32", **where):
+    work = folder / "pack"
+    trainer = Trainer(Network(build, spec), (16, 16), 3, 1, work, precision=precision, **where)
     first = trainer.train(tracks, 1)
     kept = folder / f"{{name}}.zip"
     write_variables(kept, Progress({{}}), trainer.variables)
@@ -96,3 +100,21 @@ def test_devices_and_precisions_agree(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "exact", "precision"),
+    [
+        ("fpu avx512_bf16", False, "mixed_bfloat16"),
+        ("fpu amx_bf16", False, "mixed_bfloat16"),
+        ("fpu avx512_bf16", True, "float32"),
+        ("fpu avx2", False, "float32"),
+    ],
+)
+def test_a_processor_calculates_in_bfloat16_where_it_can(
+    tmp_path, monkeypatch, flags, exact, precision
+):
+    file = tmp_path / "cpuinfo"
+    file.write_text(f"flags\t\t: {flags}\n", encoding="utf-8")
+    monkeypatch.setattr("genre_model.core.processor.CPU_LIST", file)
+    assert precision_of(TrainingSpec(exact=exact)) == precision

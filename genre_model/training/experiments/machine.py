@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
+from genre_model.core.processor import processor_name
 from genre_model.training.networks.base import Estimator, Network
-
-CPU_LIST = Path("/proc/cpuinfo")
 
 
 def machine(learner: Network | Estimator) -> str:
@@ -19,14 +17,4 @@ def machine(learner: Network | Estimator) -> str:
         library = f"{library} {version(library)}"
     except PackageNotFoundError:
         library = f"without {library}"
-    return f"{processor()}, {os.cpu_count()} cores, {platform.system()}, {library}"
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells."""
-    try:
-        lines = CPU_LIST.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return f"{processor_name()}, {os.cpu_count()} cores, {platform.system()}, {library}"

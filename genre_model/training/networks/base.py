@@ -34,8 +34,8 @@ class TrainingSpec:
     Keras, 1 in TensorFlow 1.  ``clip_norm`` bounds the norm of all gradients together.  Gradients
     of a batch are summed over microbatches of ``microbatch`` slices, which bounds the memory; a GPU
     takes whole batches.  ``keep``: the network of the epoch that judges the validation best, or of
-    the last.  ``exact``: in float32 and the same sums every time; else a GPU may calculate in
-    bfloat16 and add up in any order.
+    the last.  ``exact``: in float32 and the same sums every time; else a device that can calculates
+    in bfloat16, and a GPU adds up in any order.
     """
 
     optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"

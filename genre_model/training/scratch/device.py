@@ -6,10 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from genre_model.core.processor import processor_flags
 from genre_model.training.networks.base import TrainingSpec
 
 # NVIDIA's compute capability since which a GPU calculates in bfloat16.
 BFLOAT16_SINCE = (8, 0)
+
+# Linux' names of the instructions with which an x86 processor multiplies in bfloat16.
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def gpus() -> list[str]:
@@ -47,17 +51,25 @@ def precision_of(spec: TrainingSpec) -> str:
     """Keras' name of the numbers that layers calculate in; weights are always float32.
 
     bfloat16 has the range of float32: unlike float16, no gradient vanishes in it, and the loss
-    needs no scaling.  A GPU without it calculates in float32, and so does a processor.
+    needs no scaling.  What cannot multiply in it calculates in float32.
     """
+    if spec.exact:
+        return "float32"
+    return "mixed_bfloat16" if multiplies_in_bfloat16() else "float32"
+
+
+def multiplies_in_bfloat16() -> bool:
+    """Whether all GPUs do; where there is none, whether the processor is known to."""
     import tensorflow as tf
 
     found = tf.config.list_physical_devices("GPU")
-    capable = [
+    if not found:
+        return bool(BFLOAT16_FLAGS & processor_flags())
+    return all(
         tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
         >= BFLOAT16_SINCE
         for device in found
-    ]
-    return "mixed_bfloat16" if capable and all(capable) and not spec.exact else "float32"
+    )
 
 
 @contextmanager

@@ -1,0 +1,31 @@
+"""What the processor of this machine is, as far as the system tells."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+CPU_LIST = Path("/proc/cpuinfo")
+
+
+def processor_name() -> str:
+    """Its name; with the number of its model where Linux tells it, as clouds shorten names."""
+    name, model = field("model name"), field("model")
+    if not name:
+        return platform.processor() or platform.machine()
+    return f"{name}, model {model}" if model else name
+
+
+def processor_flags() -> frozenset[str]:
+    """What it can do, in Linux' words for x86; none on other systems."""
+    return frozenset(field("flags").split())
+
+
+def field(name: str) -> str:
+    """What Linux says first under a name; empty where it says nothing."""
+    try:
+        lines = CPU_LIST.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    pairs = (line.partition(":") for line in lines)
+    return next((value.strip() for key, _, value in pairs if key.strip() == name), "")

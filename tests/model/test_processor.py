@@ -1,0 +1,44 @@
+"""What Linux says of the processor."""
+
+from __future__ import annotations
+
+import pytest
+
+from genre_model.core import processor
+
+CPU_LIST = """\
+processor\t: 0
+vendor_id\t: AuthenticAMD
+model\t\t: 17
+model name\t: AMD EPYC
+flags\t\t: fpu avx512_bf16 avx512_vnni
+
+processor\t: 1
+model name\t: another
+flags\t\t: fpu
+"""
+
+
+@pytest.fixture(autouse=True)
+def cpu_list(tmp_path, monkeypatch):
+    file = tmp_path / "cpuinfo"
+    monkeypatch.setattr(processor, "CPU_LIST", file)
+    return file
+
+
+def test_the_first_processor_is_told(cpu_list):
+    cpu_list.write_text(CPU_LIST)
+    assert processor.processor_name() == "AMD EPYC, model 17"
+    assert processor.processor_flags() == {"fpu", "avx512_bf16", "avx512_vnni"}
+
+
+def test_without_a_model_there_is_the_name(cpu_list):
+    cpu_list.write_text("model name\t: Cortex\n")
+    assert processor.processor_name() == "Cortex"
+    assert processor.processor_flags() == set()
+
+
+def test_where_linux_does_not_tell_python_does(monkeypatch):
+    monkeypatch.setattr("platform.processor", lambda: "arm")
+    assert processor.processor_name() == "arm"
+    assert processor.processor_flags() == set()
