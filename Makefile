@@ -48,7 +48,7 @@ SOAK ?=
 matrix: ## the plugin's tests on every Python here, with the oldest and the newest beets
 	'$(PYTHON)' scripts/matrix.py
 
-bench: .venv-dev/$(STAMP) ## the short benchmarks, eleven minutes, for docs/performance.md
+bench: .venv-dev/$(STAMP) ## the short benchmarks, 7 to 11 minutes, for docs/performance.md
 	.venv-dev/$(BIN)/python -m benchmarks.run
 # Folders of full-length and of labelled music, and more: see benchmarks/run.py.
 TRACKS ?=

@@ -7,7 +7,7 @@ or ``make bench TRACKS=... MUSIC=...``.  TRACKS is a folder of full-length music
 each source (Debian's game packages, unpacked); MUSIC has labelled clips and a ``manifest.csv``.
 What needs a folder that is not named is left out, and says so.  Results stay in the work folder: a
 benchmark that has one is not run again unless ``--again`` names it or says ``all``.  With
-``--long`` everything has its full size.  Eleven minutes on two cores, three more with peers, half
+``--long`` everything has its full size.  7 to 11 minutes on two cores, 3 more with peers, half
 an hour with ``--long``; each module says at its top what it does.  What is measured goes to
 ``benchmarks/results``, where each machine has a folder; the pages show the results of all of them.
 """
