@@ -17,6 +17,8 @@ Label = TypeVar("Label", str, int)
 
 N_BINS = 10
 
+FEWEST_ANSWERS = 10  # of fewer, no share is worth naming
+
 N_RESAMPLES = 2_000
 MAX_DRAWN = 2_000_000  # groups in memory at once while resampling
 
@@ -179,6 +181,25 @@ def ratio_interval(
         return Interval(value, float("nan"), float("nan"))
     low, high = np.nanpercentile(known, [2.5, 97.5])
     return Interval(value, float(low), float(high))
+
+
+def share_interval(hits: Bools, among: Bools, artists: Sequence[str]) -> Interval:
+    """95 % interval of the share of hits among some songs, from resampling whole artists.
+
+    Where all of them are hits, or none, no resampling says anything else; there it is the exact
+    interval for so many artists (Clopper and Pearson, Biometrika 26, 1934).
+
+    Args:
+        hits: (n_songs,).
+        among: (n_songs,) which count.
+        artists: One a song.
+    """
+    found = ratio_interval(hits & among, among, artists)
+    n_artists = len({artist for artist, counts in zip(artists, among, strict=True) if counts})
+    if not n_artists or found.value not in {0, 1}:
+        return found
+    bound = 0.025 ** (1 / n_artists)
+    return Interval(1.0, bound, 1.0) if found.value else Interval(0.0, 0.0, 1 - bound)
 
 
 def sum_by(members: NDArray[np.intp], n_groups: int, values: Floats) -> Floats:

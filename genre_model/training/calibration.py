@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.specs import UNREACHED_THRESHOLD, AggregationSpec, ContextSpec
+from genre_model.evaluation.metrics import FEWEST_ANSWERS
 from genre_model.model.aggregation import aggregate, calibrated, softmax
 from genre_model.model.artist_context import in_context, mixed_logs, sharpness
 from genre_model.training.training_set import (
@@ -31,8 +32,6 @@ CONTEXTS = tuple((w, t) for w in CONTEXT_WEIGHTS for t in CONTEXT_TEMPERATURES)
 
 # A context must earn its place: so much log-likelihood a track.
 CONTEXT_GAIN = 0.005
-
-MIN_ACCEPTED = 10  # of fewer answers no share is worth naming
 
 CAUTION = 1.64  # nineteen to one that other artists do as well
 
@@ -199,7 +198,7 @@ def choose_threshold(
         if threshold == UNREACHED_THRESHOLD:
             continue  # it means something else
         accepted = confidence >= threshold
-        if accepted.sum() < MIN_ACCEPTED:
+        if accepted.sum() < FEWEST_ANSWERS:
             continue
         of_groups = group_means(right[accepted], members[accepted])
         margin = CAUTION * of_groups.std() / np.sqrt(max(1, len(of_groups) - 1))

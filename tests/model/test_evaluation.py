@@ -13,6 +13,8 @@ from genre_model.evaluation.metrics import (
     artist_interval,
     balanced_accuracy,
     calibration_error,
+    ratio_interval,
+    share_interval,
 )
 
 outcomes = st.lists(st.booleans(), min_size=1, max_size=60).map(np.array)
@@ -117,3 +119,27 @@ def test_draws_without_a_figure_are_left_out():
 
 def test_an_interval_is_printed_with_three_places():
     assert str(Interval(0.5, 0.25, 0.75)) == "0.500 [0.250, 0.750]"
+
+
+@pytest.mark.parametrize(("n_artists", "low"), [(1, 0.025), (2, 0.158), (10, 0.692)])
+def test_all_right_of_few_artists_is_no_certainty(n_artists, low):
+    artists = [f"artist {index // 3}" for index in range(3 * n_artists)]
+    every = np.ones(len(artists), bool)
+    found = share_interval(every, every, artists)
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(low, abs=1e-3)
+    none = share_interval(~every, every, artists)
+    assert (none.value, none.low) == (0.0, 0.0)
+    assert none.high == pytest.approx(1 - low, abs=1e-3)
+
+
+def test_a_share_that_is_neither_resamples_artists():
+    hits, among = np.array([1, 0, 1, 1], bool), np.array([1, 1, 1, 0], bool)
+    artists = ["a", "b", "c", "d"]
+    assert share_interval(hits, among, artists) == ratio_interval(hits & among, among, artists)
+
+
+def test_a_share_of_nothing_is_not_a_number():
+    nothing = np.zeros(2, bool)
+    found = share_interval(nothing, nothing, ["a", "b"])
+    assert np.isnan([found.value, found.low, found.high]).all()

@@ -20,7 +20,12 @@ from genre_model.evaluation.metrics import Interval
 from genre_model.evaluation.page import render
 from genre_model.evaluation.page.charts import count_ticks, share_ticks
 from genre_model.evaluation.page.render import MAX_MISTAKES, render_html
-from genre_model.evaluation.page.sentences import out_of, verdict, would_more_labels_help
+from genre_model.evaluation.page.sentences import (
+    out_of,
+    summary,
+    verdict,
+    would_more_labels_help,
+)
 from genre_model.evaluation.report import (
     CoveragePoint,
     Dropped,
@@ -409,6 +414,15 @@ def test_a_model_that_is_no_better_than_guessing_or_misses_its_target_says_so():
 def test_a_threshold_that_nothing_reaches():
     report = replace(example_report(), coverage=0.0, precision=UNKNOWN)
     assert verdict(report).endswith("at the chosen threshold it answers none of them.")
+
+
+def test_of_few_answers_no_share_is_named():
+    all_right = Interval(1.0, 0.16, 1.0)
+    report = replace(example_report(), n_tracks=50, coverage=0.04, precision=all_right)
+    assert verdict(report).endswith(
+        "it answers 2 of 50 tracks, too few to say how often it is right."
+    )
+    assert "right, of those answers: 2 of 2" in summary(report)
 
 
 @given(st.floats(0, 1))

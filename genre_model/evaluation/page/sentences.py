@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from genre_model.core.text import aligned, count, decimal, harmless, percent, points, span
-from genre_model.evaluation.metrics import Interval
+from genre_model.evaluation.metrics import FEWEST_ANSWERS, Interval
 from genre_model.evaluation.page.charts import in_points
 from genre_model.evaluation.report import (
     EpochReport,
@@ -48,6 +48,12 @@ def verdict(report: Report) -> str:
     start = f"On {held_out}, it names the right genre for {right} songs"
     if not report.coverage > 0:
         return f"{start}; at the chosen threshold it answers none of them."
+    n_answers = round(report.coverage * report.n_tracks)
+    if n_answers < FEWEST_ANSWERS:
+        return (
+            f"{start}; at the chosen threshold it answers {n_answers} of {report.n_tracks:,} "
+            "tracks, too few to say how often it is right."
+        )
     return (
         f"{start}; at the chosen threshold it answers {percent(report.coverage)} of tracks, and "
         f"{percent(report.precision.value)} of those answers are right."
@@ -70,7 +76,7 @@ def summary(report: Report) -> list[str]:
         f"at a threshold of {report.threshold:.2f} it answers {answers}",
     ]
     if math.isfinite(precision.value):
-        lines.append(f"right, of those answers: {precision.value:.1%}")
+        lines.append(f"right, of those answers: {right_of_answers(report, report)}")
     return [*lines, *comparison(report)]
 
 
@@ -85,7 +91,7 @@ def comparison(report: Report) -> list[str]:
             share(figures.accuracy.value),
             share(figures.balanced_accuracy.value),
             share(figures.coverage),
-            share(figures.precision.value),
+            right_of_answers(figures, report),
             gain_of(figures),
         ]
         for figures in report.models
@@ -96,6 +102,14 @@ def comparison(report: Report) -> list[str]:
 def share(value: float) -> str:
     """A share as percent with one decimal; a dash where it is unknown."""
     return f"{value:.1%}" if math.isfinite(value) else "-"
+
+
+def right_of_answers(figures: Report | ModelFigures, report: Report) -> str:
+    """The share of the answers that are right; of few, their numbers."""
+    n_answers = round(figures.coverage * report.n_tracks)
+    if 0 < n_answers < FEWEST_ANSWERS:
+        return f"{figures.precision.value * n_answers:.0f} of {n_answers}"
+    return share(figures.precision.value)
 
 
 def gain_of(figures: ModelFigures) -> str:

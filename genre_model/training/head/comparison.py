@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from genre_model.data.folds import context_group
-from genre_model.evaluation.metrics import Interval, one_hot, ratio_interval
+from genre_model.evaluation.metrics import Interval, one_hot, ratio_interval, share_interval
 from genre_model.evaluation.out_of_fold import read_out_of_fold
 from genre_model.evaluation.report import ModelFigures
 from genre_model.model.aggregation import song_probabilities
@@ -127,7 +127,7 @@ def compare(
             *shares(right.astype(np.float64)),
             threshold,
             float(accepted.mean()),
-            ratio_interval(right & accepted, accepted, groups),
+            share_interval(right, accepted, groups),
         )
 
     def of_rival(rival: Rival) -> ModelFigures:

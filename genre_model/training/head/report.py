@@ -17,6 +17,7 @@ from genre_model.evaluation.metrics import (
     label_figures,
     one_hot,
     ratio_interval,
+    share_interval,
 )
 from genre_model.evaluation.report import (
     CoveragePoint,
@@ -90,7 +91,7 @@ def make_report(
         threshold=cross_validated.threshold,
         target_precision=options.target_precision,
         coverage=float(accepted.mean()),
-        precision=ratio_interval(right & accepted, accepted, groups),
+        precision=share_interval(right, accepted, groups),
         per_genre=per_genre,
         confusion=confusion_matrix(training_set, probabilities, shown),
         reliability=reliability(confidence, right),
@@ -148,7 +149,7 @@ def several_genres(training_set: TrainingSet) -> dict[str, str]:
 
 def accuracy_interval(right: Bools, groups: Sequence[str]) -> Interval:
     """Song accuracy with its interval."""
-    return ratio_interval(right, np.ones(len(right)), groups)
+    return share_interval(right, np.ones_like(right), groups)
 
 
 def counted_as(training_set: TrainingSet, probabilities: Float64) -> Indices:
