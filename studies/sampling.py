@@ -53,7 +53,7 @@ SHIPPED, WHOLE = "until the answer is stable (shipped)", "whole song"
 RULES = [
     SamplingSpec(min_slices, max_slices, z, min_gain)
     for min_slices in (6, 8, 10)
-    for max_slices in (32, 40, 48)
+    for max_slices in (40, 48, 64)
     for z in (1.0, 2.0, 2.5)
     for min_gain in (0.001, 0.0013, 0.0016)
 ]

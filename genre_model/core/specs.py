@@ -182,7 +182,7 @@ class SamplingSpec:
     """
 
     min_slices: int = 8
-    max_slices: int = 40
+    max_slices: int = 48
     z: float = 2.0
     min_gain: float = 0.0013
 
