@@ -137,7 +137,9 @@ def run_experiment(options: argparse.Namespace) -> int:
         tuple(sorted({track.label for track in tracks})),
         tuple(seeds),
     )
-    paths = write_results(experiment, music, outcomes, command_of(options), options.output)
+    paths = write_results(
+        experiment, music, outcomes, command_of(options), options.output, options.architecture
+    )
     sys.stdout.write(paths[-1].read_text(encoding="utf-8"))
     say([f"written: {', '.join(str(path) for path in paths)}"], error=True)
     return 0

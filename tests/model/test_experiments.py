@@ -260,6 +260,8 @@ def test_results_are_written_in_four_ways(tmp_path):
     assert len(record["figures"]["ReLU"]["slices_by_seed"]) == 2
     text = as_text(record)
     assert all(cell in text for row in record["rows"] for cell in row)
+    others = write_results(experiment, music, outcomes, "genre-model", tmp_path, "crnn")
+    assert [path.stem for path in others] == ["activation-crnn"] * 4
 
 
 def test_the_picture_marks_shares():

@@ -43,9 +43,17 @@ class Music:
 
 
 def write_results(
-    experiment: Experiment, music: Music, outcomes: Outcomes, command: str, folder: Path
+    experiment: Experiment,
+    music: Music,
+    outcomes: Outcomes,
+    command: str,
+    folder: Path,
+    architecture: str | None = None,
 ) -> list[Path]:
     """Write the four files, and return their paths.
+
+    They have the experiment's name, with that of the ``architecture`` where it is not the
+    experiment's own.
 
     Raises:
         GenreModelError: The folder cannot be written.
@@ -59,7 +67,8 @@ def write_results(
         "svg": as_svg(experiment.question, table.bars).encode(),
         "md": as_markdown(msgspec.json.decode(encoded)).encode(),
     }
-    paths = [folder / f"{experiment.name}.{suffix}" for suffix in contents]
+    stem = "-".join(filter(None, [experiment.name, architecture]))
+    paths = [folder / f"{stem}.{suffix}" for suffix in contents]
     with writing(folder):
         for path, content in zip(paths, contents.values(), strict=True):
             with whole_file(path) as file:
