@@ -237,6 +237,14 @@ def test_broad_genres_are_judged_by_the_sums_of_what_was_learned():
     np.testing.assert_allclose(np.exp(judge.logits(logits)), [[0.6, 0.4]], rtol=1e-6)
 
 
+def test_one_condition_has_a_name_and_no_range():
+    [condition] = conditions_of(EXPERIMENTS["split"], TRACKS, Wishes(splits=("slice",)))
+    assert condition.name == "split by slice"
+    table = side_by_side({condition.name: [outcome(1.0)]})
+    assert table.conclusion.startswith("Songs right: ")
+    assert table.conclusion.endswith(" % (split by slice).")
+
+
 def test_more_votes_are_better():
     bars = dict(votes({"x": [outcome(skill=1.0)]}).bars)
     assert bars["all slices, mean"].value > bars["1 slice, mean"].value

@@ -100,10 +100,13 @@ def trained_as_wished(architecture: Architecture, wishes: Wishes) -> Architectur
 
 def crossed(conditions: Sequence[Condition], splits: Sequence[SplitBy]) -> list[Condition]:
     """Every condition under every split; with several, the names say which."""
-    if len(splits) == 1:
-        return [replace(condition, split_by=splits[0]) for condition in conditions]
+    several = len(splits) > 1
     return [
-        replace(condition, name=under(condition.name, by), split_by=by)
+        replace(
+            condition,
+            name=condition.name if condition.name and not several else under(condition.name, by),
+            split_by=by,
+        )
         for by in splits
         for condition in conditions
     ]

@@ -207,10 +207,10 @@ def side_by_side(outcomes: Outcomes) -> Table:
     rows, bars = plain_rows(outcomes)
     best = max(bars, key=lambda bar: bar[1].value)
     worst = min(bars, key=lambda bar: bar[1].value)
-    conclusion = (
-        f"Songs right range from {percent(worst[1].value)} % ({worst[0]}) to "
-        f"{percent(best[1].value)} % ({best[0]})."
-    )
+    low, high = (f"{percent(bar[1].value)} % ({bar[0]})" for bar in (worst, best))
+    conclusion = f"Songs right range from {low} to {high}."
+    if best is worst:
+        conclusion = f"Songs right: {high}."
     return Table(PLAIN, tuple(rows), bars, conclusion)
 
 
