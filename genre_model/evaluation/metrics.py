@@ -195,9 +195,9 @@ def share_interval(hits: Bools, among: Bools, artists: Sequence[str]) -> Interva
         artists: One a song.
     """
     found = ratio_interval(hits & among, among, artists)
-    n_artists = len({artist for artist, counts in zip(artists, among, strict=True) if counts})
-    if not n_artists or found.value not in {0, 1}:
+    if found.value not in {0, 1}:
         return found
+    n_artists = len({artist for artist, counts in zip(artists, among, strict=True) if counts})
     bound = 0.025 ** (1 / n_artists)
     return Interval(1.0, bound, 1.0) if found.value else Interval(0.0, 0.0, 1 - bound)
 
