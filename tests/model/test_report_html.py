@@ -423,6 +423,7 @@ def test_of_few_answers_no_share_is_named():
         "it answers 2 of 50 tracks, too few to say how often it is right."
     )
     assert "right, of those answers: 2 of 2" in summary(report)
+    assert "2 of 2</" in render_html(report)
 
 
 @given(st.floats(0, 1))

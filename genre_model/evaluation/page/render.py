@@ -85,6 +85,7 @@ def templates() -> Environment:
         "moment": moment,
         "interval": interval,
         "in_points": in_points,
+        "right_of_answers": sentences.right_of_answers,
         "thousands": "{:,}".format,
         "thinned": thinned,
         "bar_width": bar_width,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from genre_model.core.text import aligned, count, decimal, harmless, percent, points, span
 from genre_model.evaluation.metrics import FEWEST_ANSWERS, Interval
@@ -76,7 +76,7 @@ def summary(report: Report) -> list[str]:
         f"at a threshold of {report.threshold:.2f} it answers {answers}",
     ]
     if math.isfinite(precision.value):
-        lines.append(f"right, of those answers: {right_of_answers(report, report)}")
+        lines.append(f"right, of those answers: {right_of_answers(report, report, share)}")
     return [*lines, *comparison(report)]
 
 
@@ -91,7 +91,7 @@ def comparison(report: Report) -> list[str]:
             share(figures.accuracy.value),
             share(figures.balanced_accuracy.value),
             share(figures.coverage),
-            right_of_answers(figures, report),
+            right_of_answers(figures, report, share),
             gain_of(figures),
         ]
         for figures in report.models
@@ -104,12 +104,14 @@ def share(value: float) -> str:
     return f"{value:.1%}" if math.isfinite(value) else "-"
 
 
-def right_of_answers(figures: Report | ModelFigures, report: Report) -> str:
-    """The share of the answers that are right; of few, their numbers."""
-    n_answers = round(figures.coverage * report.n_tracks)
-    if 0 < n_answers < FEWEST_ANSWERS:
-        return f"{figures.precision.value * n_answers:.0f} of {n_answers}"
-    return share(figures.precision.value)
+def right_of_answers(
+    figures: Report | ModelFigures, report: Report, as_text: Callable[[float], str]
+) -> str:
+    """The share of the answers that are right, as text; of few, their numbers."""
+    n_answers = figures.coverage * report.n_tracks  # not a number where nothing was judged
+    if 0 < n_answers < FEWEST_ANSWERS - 0.5:
+        return f"{figures.precision.value * n_answers:.0f} of {n_answers:.0f}"
+    return as_text(figures.precision.value)
 
 
 def gain_of(figures: ModelFigures) -> str:
