@@ -30,8 +30,11 @@ def digest(*parts: bytes) -> str:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that gets its name only when it is whole and on the disk."""
-    part = path.with_name(f".{path.name}.part")
+    """A file that gets its name only when it is whole and on the disk.
+
+    Two processes may write the same one: the last to end has it.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
             yield file

@@ -7,6 +7,9 @@ from pathlib import Path
 
 CPU_LIST = Path("/proc/cpuinfo")
 
+# Linux' names of the instructions with which an x86 processor multiplies in bfloat16.
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+
 
 def processor_name() -> str:
     """Its name; with the number of its model where Linux tells it, as clouds shorten names."""
@@ -19,6 +22,11 @@ def processor_name() -> str:
 def processor_flags() -> frozenset[str]:
     """What it can do, in Linux' words for x86; none on other systems."""
     return frozenset(field("flags").split())
+
+
+def processor_has_bfloat16() -> bool:
+    """Whether it is known to multiply in bfloat16."""
+    return bool(BFLOAT16_FLAGS & processor_flags())
 
 
 def field(name: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genre_model.cli.experiment import FAST_GAIN, expected_s
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import Interval, label_figures, macro_f1
@@ -333,3 +334,14 @@ def test_a_key_knows_what_matters():
     extracted = replace(base, extracted=replace(SWEPT.slices, max_slices=9))
     assert extracted.key(0, tracks) != base.key(0, tracks)
     assert extracted.training_key(0, tracks) == base.training_key(0, tracks)
+
+
+@pytest.mark.parametrize(("flags", "gain"), [("fpu avx512_bf16", FAST_GAIN), ("fpu avx2", 1.0)])
+def test_the_expected_time_knows_of_fast(tmp_path, monkeypatch, flags, gain):
+    monkeypatch.setattr("genre_model.core.processor.CPU_LIST", tmp_path / "cpuinfo")
+    (tmp_path / "cpuinfo").write_text(f"flags\t\t: {flags}\n", encoding="utf-8")
+    exact, fast = (
+        expected_s(conditions_of(EXPERIMENTS["paper"], TRACKS, Wishes(fast=fast))[0], 400) - 10
+        for fast in (False, True)
+    )
+    assert exact / fast == pytest.approx(gain)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from genre_model.core.errors import BundleError
+from genre_model.core.files import whole_file
 from genre_model.core.text import harmless
 from genre_model.model.bundle.audit import audit_network
 from genre_model.model.bundle.manifest import Manifest
@@ -123,9 +123,8 @@ def keep(note: Path, fault: str) -> None:
     """Note how a trial went; where that cannot be written, it is done again the next time."""
     with suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
-        part = note.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps({"fault": fault}) + "\n", encoding="utf-8")
-        part.replace(note)
+        with whole_file(note) as file:
+            file.write(json.dumps({"fault": fault}).encode() + b"\n")
 
 
 def in_own_process(directory: Path) -> str:

@@ -6,14 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from genre_model.core.processor import processor_flags
+from genre_model.core.processor import processor_has_bfloat16
 from genre_model.training.networks.base import TrainingSpec
 
 # NVIDIA's compute capability since which a GPU calculates in bfloat16.
 BFLOAT16_SINCE = (8, 0)
-
-# Linux' names of the instructions with which an x86 processor multiplies in bfloat16.
-BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def gpus() -> list[str]:
@@ -64,7 +61,7 @@ def multiplies_in_bfloat16() -> bool:
 
     found = tf.config.list_physical_devices("GPU")
     if not found:
-        return bool(BFLOAT16_FLAGS & processor_flags())
+        return processor_has_bfloat16()
     return all(
         tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
         >= BFLOAT16_SINCE
