@@ -47,8 +47,8 @@ def provenance_of(
     """Where the numbers come from, for the manifest and the model card."""
     return {
         "network": (
-            "MSD_musicnn of the PyPI wheel musicnn 0.1.0, by shipped_model/convert.py; tag groups by "
-            "shipped_model/distillation/add_groups.py"
+            "MSD_musicnn of the PyPI wheel musicnn 0.1.0, by shipped_model/conversion/convert.py; "
+            "tag groups by shipped_model/distillation/add_groups.py"
         ),
         "tags": settings.tags,
         "fit": {**asdict(chosen), "folds": N_FOLDS},

@@ -4,8 +4,8 @@
         --renderings FITTED --report docs/shipped-model.md
 
 MUSIC is a folder with ``manifest.csv`` (path, genre, style, artist, set); ``network.onnx`` comes
-from ``shipped_model.convert``, and FITTED from ``shipped_model.renderings``.  Everything about
-genres and labels is in ``genres.yaml``.  Nothing is chosen on the half that is reported: the ridge,
+from ``shipped_model.conversion.convert``, and FITTED from ``shipped_model.renderings``.  Everything
+about genres and labels is in ``genres.yaml``.  Nothing is chosen on the half that is reported: the ridge,
 the balance and the calibration come from five folds by artist inside the other half.
 """
 

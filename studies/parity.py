@@ -21,7 +21,7 @@ import librosa
 import numpy as np
 
 from genre_model.model.classifier import load_classifier
-from shipped_model.checkpoint import run_original
+from shipped_model.conversion.checkpoint import run_original
 
 TOLERANCE = 1e-4
 

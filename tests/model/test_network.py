@@ -9,7 +9,7 @@ from genre_model.model.bundle.network import load_session
 from genre_model.model.bundle.store import MANIFEST, SHIPPED, load_bundle
 from genre_model.model.classifier import load_classifier
 from genre_model.training.networks.finetune import filters_of
-from shipped_model.convert import probe_slices
+from shipped_model.conversion.convert import probe_slices
 
 ROOT = Path(__file__).parents[2]
 

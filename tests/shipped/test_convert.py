@@ -7,13 +7,18 @@ import onnx
 import onnxruntime
 import pytest
 
-from shipped_model.checkpoint import N_MELS, N_TAGS, SLICE_FRAMES
-from shipped_model.convert import probe_slices
-from shipped_model.convolution import Filters, GraphWriter, maximum_by_mels, maximum_by_times
+from shipped_model.conversion.checkpoint import N_MELS, N_TAGS, SLICE_FRAMES
+from shipped_model.conversion.convert import probe_slices
+from shipped_model.conversion.convolution import (
+    Filters,
+    GraphWriter,
+    maximum_by_mels,
+    maximum_by_times,
+)
+from shipped_model.conversion.graph import build_graph
+from shipped_model.conversion.pruning import N_BRANCHES, branch_filters, without_dead
 from shipped_model.distillation.add_groups import INPUTS, insert_student, with_groups
 from shipped_model.distillation.linear import LinearLayer
-from shipped_model.graph import build_graph
-from shipped_model.pruning import N_BRANCHES, branch_filters, without_dead
 
 FILTERS = 6
 BRANCHES = [(7, 38), (7, 67), (32, 1), (64, 1), (128, 1)]  # frames, mel bands

@@ -29,7 +29,7 @@ DROPOUT = 0.5
 
 
 def shipped_weights() -> Weights:
-    """The constants of the shipped network, by the names that shipped_model/convert.py gave."""
+    """The constants of the shipped network, as shipped_model/conversion/graph.py names them."""
     import onnx
     from onnx import numpy_helper
 
@@ -98,7 +98,8 @@ def front_end(image: Any, weights: Weights, index: int) -> Any:
 def filters_of(weights: Weights, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """A front end's kernel (n_filters, 1, frames, mels) and bias (n_filters,).
 
-    In the network each filter is followed by copies of it, moved: shipped_model/convolution.py.
+    In the network each filter is followed by copies of it, moved:
+    shipped_model/conversion/convolution.py.
     """
     _, n_filters, n_copies, *_ = weights[f"{name}_blocks_shape"].tolist()
     firsts = slice(0, n_filters * n_copies, n_copies)

@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from shipped_model.checkpoint import N_MELS, SLICE_FRAMES, Array
+from shipped_model.conversion.checkpoint import N_MELS, SLICE_FRAMES, Array
 
 CHANNEL_GROUP = 16
 

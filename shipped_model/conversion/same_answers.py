@@ -1,6 +1,6 @@
 """Put a network that answers the same into the shipped bundle; the head and the id stay.
 
-    python -m shipped_model.same_answers network.onnx genre_model/shipped
+    python -m shipped_model.conversion.same_answers network.onnx genre_model/shipped
 
 For a network that calculates the same in another way: what libraries have stored under the
 model's id stays true.  The command fails if any answer to the converter's slices and to the
@@ -20,7 +20,7 @@ import numpy as np
 from genre_model.model.bundle.store import PROBE, Bundle, load_bundle, write_bundle
 from genre_model.model.classifier import Classifier
 from genre_model.model.onnx.session import open_network
-from shipped_model.convert import probe_slices
+from shipped_model.conversion.convert import probe_slices
 
 TOLERANCE = 1e-5
 

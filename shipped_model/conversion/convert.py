@@ -2,8 +2,8 @@
 
     pip download --no-deps musicnn==0.1.0
     python -m venv convert && convert/bin/pip install tensorflow-cpu tf_keras onnx onnxruntime
-    convert/bin/python -m shipped_model.convert musicnn-0.1.0-py3-none-any.whl network.onnx \
-        --golden tests/golden/musicnn.npz
+    convert/bin/python -m shipped_model.conversion.convert \
+        musicnn-0.1.0-py3-none-any.whl network.onnx --golden tests/golden/musicnn.npz
 
 TensorFlow reads the checkpoint and runs the original graph, from the wheel's own ``models.py``,
 as the reference; the network that we ship is written by ``graph.py`` after ``pruning.py`` has
@@ -27,7 +27,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from shipped_model.checkpoint import (
+from shipped_model.conversion.checkpoint import (
     MODEL,
     N_MELS,
     SLICE_FRAMES,
@@ -35,8 +35,8 @@ from shipped_model.checkpoint import (
     read_checkpoint,
     run_original,
 )
-from shipped_model.graph import build_graph
-from shipped_model.pruning import without_dead
+from shipped_model.conversion.graph import build_graph
+from shipped_model.conversion.pruning import without_dead
 
 TOLERANCE = 1e-5
 

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from shipped_model.checkpoint import (
+from shipped_model.conversion.checkpoint import (
     MODEL,
     N_MELS,
     N_TAGS,
@@ -15,8 +15,13 @@ from shipped_model.checkpoint import (
     batch_norm,
     layer,
 )
-from shipped_model.convolution import Filters, GraphWriter, maximum_by_mels, maximum_by_times
-from shipped_model.pruning import N_BRANCHES
+from shipped_model.conversion.convolution import (
+    Filters,
+    GraphWriter,
+    maximum_by_mels,
+    maximum_by_times,
+)
+from shipped_model.conversion.pruning import N_BRANCHES
 
 # How many neighbours in frequency, or in time, a branch's convolution calculates at each step: of
 # those tried the fastest with ``benchmarks.parts``, by a little.

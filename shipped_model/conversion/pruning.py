@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shipped_model.checkpoint import Array, Variables, batch_norm, layer
+from shipped_model.conversion.checkpoint import Array, Variables, batch_norm, layer
 
 N_BRANCHES = 5
 # A filter's gain is the sum of its weights' sizes times its batch norm's scale: those that count
