@@ -221,6 +221,7 @@ def test_segments_and_rules_are_compared_on_long_songs_alone():
     long, short = answers(n_songs=20, n_votes=30, skill=0.5), answers(n_songs=9, n_votes=10)
     table = fusion({"x": [Outcome(FACTS, long, long), Outcome(FACTS, short, short)]})
     assert "Of 20 songs of 90 s and more" in table.conclusion
+    assert "the best of 16 ways (+" in table.conclusion
     cells = {row[0]: float(row[1].split()[0]) for row in table.rows}
     assert cells["all three"] > cells["beginning"] > 40
     with pytest.raises(GenreModelError, match="as long as three segments"):
