@@ -24,12 +24,13 @@ from numpy.typing import NDArray
 
 from genre_model.evaluation.metrics import calibration_error
 from genre_model.model.aggregation import calibrated
+from genre_model.model.artist_context import informed, roots_of
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.training.calibration import INVERSE_TEMPERATURES
 from shipped_model.clips import label_clips, read_features, read_rows
 from shipped_model.scoring import Scored, score_probabilities
 from shipped_model.settings import read_settings, vocabulary_of
-from studies.context import informed, logits_of_unseen
+from studies.context import logits_of_unseen
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -51,7 +52,7 @@ def main() -> None:
         spec = replace(manifest.aggregation, inverse_temperature=inverse_temperature)
         found = calibrated(logits, spec)
         if with_others:
-            found = informed(clips, found, context)
+            found = informed(found, clips.artists, context, roots_of(clips.genres, vocabulary))
         return score_probabilities(clips, everything, found, vocabulary)
 
     print(

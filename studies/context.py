@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from beetsplug.cnngenre.classify.context import agreed_genre, filled, informed_by_artist
+from beetsplug.cnngenre.classify.context import agreed_genre, filled
 from genre_model.core.specs import ContextSpec
 from genre_model.model.aggregation import calibrated
-from genre_model.model.artist_context import in_context
+from genre_model.model.artist_context import in_context, informed, roots_of
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
 from shipped_model.clips import Clips, fitted_half, label_clips, read_features, read_rows
@@ -110,26 +110,13 @@ def songs_by(
     clips: Clips, alone: Floats, way: ContextSpec, vocabulary: Vocabulary, *, all_pooled: bool
 ) -> list[SongGenre]:
     """The songs in the light of their artists' others."""
-    rows = in_context(alone, clips.artists, way) if all_pooled else informed(clips, alone, way)
+    roots = roots_of(clips.genres, vocabulary)
+    pooled = in_context(alone, clips.artists, way)
+    rows = pooled if all_pooled else informed(alone, clips.artists, way, roots)
     return [
         judge(dict(zip(clips.genres, row.tolist(), strict=True)), vocabulary, Policy(THRESHOLD))
         for row in rows
     ]
-
-
-def informed(clips: Clips, alone: Floats, way: ContextSpec) -> Floats:
-    """(n_clips, n_genres) after each clip has looked at its artist's, as the plugin does it."""
-    vocabulary = vocabulary_of(clips.genres, read_settings().parents)
-    artists = np.array(clips.artists)
-    found = np.zeros_like(alone)
-    for artist in set(clips.artists):
-        rows = {
-            int(index): dict(zip(clips.genres, alone[index].tolist(), strict=True))
-            for index in np.flatnonzero(artists == artist)
-        }
-        for index, row in informed_by_artist(rows, way, vocabulary).items():
-            found[index] = [row[genre] for genre in clips.genres]
-    return found
 
 
 def wrong_answers(

@@ -103,7 +103,7 @@ def evaluate(
 ) -> Evaluation:
     """The figures of a bundle on tracks that have sound."""
     from genre_model.data.folds import context_group, group_of
-    from genre_model.model.artist_context import in_context
+    from genre_model.model.artist_context import informed, roots_of
     from genre_model.model.play_history import with_play_history
 
     manifest, tracks = classifier.manifest, [track for track, _ in extracted]
@@ -123,7 +123,8 @@ def evaluate(
 
     rows = np.array([list(classifier.probabilities(sound).values()) for _, sound in extracted])
     if manifest.context:
-        rows = in_context(rows, [context_group(track) for track in tracks], manifest.context)
+        fellows = [context_group(track) for track in tracks]
+        rows = informed(rows, fellows, manifest.context, roots_of(manifest.genres, vocabulary))
     if play_history:
         features = np.array([track.play_history.features(play_history.now_s) for track in tracks])
         rows = with_play_history(rows, features, play_history)

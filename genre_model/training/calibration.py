@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from genre_model.core.specs import UNREACHED_THRESHOLD, AggregationSpec, ContextSpec
 from genre_model.evaluation.metrics import FEWEST_ANSWERS
 from genre_model.model.aggregation import aggregate, calibrated, softmax
-from genre_model.model.artist_context import in_context, mixed_logs, sharpness
+from genre_model.model.artist_context import in_context, informed, mixed_logs, sharpness
 from genre_model.training.training_set import (
     Bools,
     Float64,
@@ -96,7 +96,8 @@ class Calibration:
         probabilities = songs.probabilities(self.alone)
         if self.context is None:
             return probabilities
-        return in_context(probabilities, groups, self.context)
+        own_roots = np.eye(probabilities.shape[1], dtype=np.bool_)  # a trained model has no tree
+        return informed(probabilities, groups, self.context, own_roots)
 
     @staticmethod
     def choose(

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from genre_model.core.specs import ContextSpec
-from genre_model.model.artist_context import in_context, songs_in_context
+from genre_model.model.artist_context import (
+    FEWEST_THAT_DIFFER,
+    LEADING_SHARE,
+    in_context,
+    informed,
+    roots_of,
+    songs_in_context,
+)
+from genre_model.model.vocabulary import make_vocabulary
 
 ALONE = ContextSpec(0.0, 1.0, 0.5, evidence=0)
 HALF = ContextSpec(0.5, 1.5, 0.5, evidence=0.4)
@@ -94,3 +102,31 @@ def test_a_genre_that_only_the_others_have_is_not_taken_for_something_else():
     found = songs_in_context(songs, ContextSpec(0.9, 1.0, 0.5))["own"]
     assert found["Jazz"] > 0.9
     assert sum(found.values()) == pytest.approx(1)
+
+
+ROOTS = np.array([[True, False], [True, False], [False, True], [False, False]])
+
+
+@given(WEIGHTS, GROUPS, st.floats(0.3, 0.9))
+def test_sure_songs_keep_their_own_where_a_group_of_three_differs(weights, groups, threshold):
+    rows, spec = closed(weights), ContextSpec(0.5, 1.5, threshold)
+    found, pooled = informed(rows, groups, spec, ROOTS), in_context(rows, groups, spec)
+    by_root = rows @ ROOTS
+    for index, group in enumerate(groups):
+        inside = [k for k, other in enumerate(groups) if other == group]
+        leading = [int(by_root[k].argmax()) for k in inside]
+        most = max(map(leading.count, leading))
+        keeps = (
+            len(inside) >= FEWEST_THAT_DIFFER
+            and most < LEADING_SHARE * len(inside)
+            and by_root[index].max() >= threshold
+        )
+        assert found[index] == pytest.approx(rows[index] if keeps else pooled[index])
+
+
+def test_subgenres_count_as_their_parents_and_what_is_not_answered_for_nothing():
+    vocabulary = make_vocabulary(
+        ("Rock", "Metal", "Jazz", "Noise"), {"Metal": "Rock"}, {}, {"Noise": None}
+    )
+    found = roots_of(("Metal", "Rock", "Jazz", "Noise"), vocabulary)
+    assert found.tolist() == [[False, True], [False, True], [True, False], [False, False]]

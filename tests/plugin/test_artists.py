@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from beetsplug.cnngenre.classify.context import agreed_genre, filled, informed_by_artist
+from beetsplug.cnngenre.classify.context import agreed_genre, filled
 from genre_model.core.specs import ContextSpec
+from genre_model.model.artist_context import informed_songs
 from genre_model.model.bundle.store import load_bundle, write_bundle
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 
@@ -97,10 +98,10 @@ def test_where_tracks_differ_the_unsure_are_informed_and_of_two_both():
     context = ContextSpec(0.9, 1.0, 0.6)
     sure, unsure = {"Rock": 0.95, "Jazz": 0.05}, {"Rock": 0.45, "Jazz": 0.55}
     odd = {"Rock": 0.05, "Jazz": 0.95}
-    several = informed_by_artist(dict(enumerate([sure, sure, odd, unsure])), context, VOCABULARY)
+    several = informed_songs(dict(enumerate([sure, sure, odd, unsure])), context, VOCABULARY)
     assert [several[0], several[2]] == [sure, odd]
     assert several[3]["Rock"] > unsure["Rock"]
-    two = informed_by_artist({0: sure, 1: odd}, context, VOCABULARY)
+    two = informed_songs({0: sure, 1: odd}, context, VOCABULARY)
     assert two[1]["Rock"] > odd["Rock"]
 
 

@@ -5,31 +5,22 @@ The tracks of a compilation are informed by their own artists' other tracks alon
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TypeVar
 
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.library import Tracks
-from genre_model.core.specs import ContextSpec
 from genre_model.data.artists import is_nobody, lead_artist
-from genre_model.model.artist_context import songs_in_context
-from genre_model.model.vocabulary import GenreScore, Policy, SongGenre, Vocabulary, judge
-
-Key = TypeVar("Key")
+from genre_model.model.artist_context import LEADING_SHARE
+from genre_model.model.vocabulary import GenreScore, SongGenre, Vocabulary
 
 # An album's unsure track gets the genre that all its sure ones agree on, if it is at least this
 # probable, and at least so many are sure: half of them, or any where all are by one artist and so
 # many, sure or not, lead with that genre (docs/measurements.md).
 FILL_THRESHOLD = 0.3
 MIN_AGREEING = 2
-LEADING_SHARE = 0.75
-
-# Fewer tracks of an artist do not show that there are two genres: of two, neither is the odd one.
-MIN_DIFFERING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +80,6 @@ def grouped(items: Iterable[Item]) -> Iterable[Item]:
         for key, *names, comp in rows:
             groups[key] = group_name(*names, compilation=bool(comp))
     return items.sorted(lambda key: groups.get(key, ""))
-
-
-def informed_by_artist(
-    rows: Mapping[Key, Mapping[str, float]], context: ContextSpec, vocabulary: Vocabulary
-) -> dict[Key, Mapping[str, float]]:
-    """The probabilities of an artist's tracks, in the light of the others.
-
-    Where these differ, the tracks that are sure by themselves keep theirs; sure by the model's
-    threshold, whatever the user's is.
-    """
-    informed: dict[Key, Mapping[str, float]] = {**songs_in_context(rows, context)}
-    if len(rows) < MIN_DIFFERING:
-        return informed
-    own = Policy(context.threshold)
-    songs = {key: judge(row, vocabulary, own) for key, row in rows.items()}
-    if not are_alike(songs.values(), vocabulary):
-        informed |= {key: rows[key] for key, song in songs.items() if song.accepted}
-    return informed
-
-
-def are_alike(songs: Collection[SongGenre], vocabulary: Vocabulary) -> bool:
-    """Whether nearly all songs lead with one genre, subgenres counted as their parents."""
-    leading = Counter(vocabulary.root(song.best.genre) for song in songs if song.best)
-    return max(leading.values(), default=0) >= LEADING_SHARE * len(songs)
 
 
 def agreed_genre(

@@ -10,12 +10,10 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.context import (
     agreed_genre,
-    are_alike,
     are_by_one,
     classified_before,
     filled,
     group_name,
-    informed_by_artist,
     known_artist,
 )
 from beetsplug.cnngenre.classify.play_history import play_history_of
@@ -24,7 +22,7 @@ from beetsplug.cnngenre.library import Tracks, flexible
 from beetsplug.cnngenre.tagging.fields import N_STORED, numbers_in, remembered
 from genre_model.core.specs import ContextSpec
 from genre_model.data.play_history import UNKNOWN, PlayHistory
-from genre_model.model.artist_context import songs_in_context
+from genre_model.model.artist_context import are_alike, informed_songs, songs_in_context
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.play_history import song_with_play_history
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
@@ -115,16 +113,15 @@ class Judge:
         if not rows:
             return {}
         if are_by_one(tracks[key].artist for key in rows):
-            return informed_by_artist(rows, context, self.vocabulary)
-        songs = [judge(row, self.vocabulary, self.policy) for row in rows.values()]
-        if are_alike(songs, self.vocabulary):
+            return informed_songs(rows, context, self.vocabulary)
+        if are_alike(rows, self.vocabulary):
             return songs_in_context(rows, replace(context, evidence=0.0))
         by_artist: dict[str, dict[int | None, Mapping[str, float]]] = {}
         for key, row in rows.items():
             by_artist.setdefault(tracks[key].artist, {})[key] = row
         pooled: dict[int | None, Mapping[str, float]] = {}
         for part in by_artist.values():
-            pooled |= informed_by_artist(part, context, self.vocabulary)
+            pooled |= informed_songs(part, context, self.vocabulary)
         return pooled
 
     def known_of(self, item: Item, probabilities: Mapping[str, float]) -> Known:

@@ -16,9 +16,10 @@ from genre_model.evaluation.metrics import Interval, one_hot, ratio_interval, sh
 from genre_model.evaluation.out_of_fold import read_out_of_fold
 from genre_model.evaluation.report import ModelFigures
 from genre_model.model.aggregation import song_probabilities
-from genre_model.model.artist_context import in_context
+from genre_model.model.artist_context import informed, roots_of
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.play_history import with_play_history
+from genre_model.model.vocabulary import make_vocabulary
 from genre_model.training.head.correspondence import correspond, key
 from genre_model.training.training_set import (
     Bools,
@@ -66,7 +67,10 @@ def rival_of(
         ]
     )
     if manifest.context is not None:
-        own = in_context(own, [context_group(t) for t in training_set.tracks], manifest.context)
+        fellows = [context_group(track) for track in training_set.tracks]
+        vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, None)
+        roots = roots_of(manifest.genres, vocabulary)
+        own = informed(own, fellows, manifest.context, roots)
     if manifest.play_history is not None:
         own = with_play_history(own, training_set.play_history, manifest.play_history)
     own = with_out_of_fold(own, bundle, training_set)
