@@ -58,9 +58,10 @@ def test_removed_and_added_again_it_is_the_users(tagged):
     assert file_genres(path) == ["Rock"]
 
 
-def test_a_file_that_has_its_old_tag_already_is_restored(beet, tone):
+@pytest.mark.parametrize("kind", ["mp3", "flac", "aac", "wma", "wavpack"])
+def test_a_file_that_has_its_old_tag_already_is_restored(beet, tone, kind):
     """An undo that was killed right after the file: only the library is left to do."""
-    path = tone("Rock", kind="mp3", genres=["Ska"])
+    path = tone("Rock", kind=kind, genres=["Ska"])
     beet.config["import"] = {"copy": False, "write": True, "quiet": True}
     beet.config["cnngenre"] |= {"auto": False, "force": True}
     beet("import", "-A", "-s", path)
@@ -71,3 +72,33 @@ def test_a_file_that_has_its_old_tag_already_is_restored(beet, tone):
     assert "restored 1, kept 0, failed 0" in beet("cnnundo")
     assert beet.genres() == {"Rock": "Ska"}
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("kind", ["mp3", "flac", "aac"])
+def test_what_a_file_had_is_remembered_where_only_the_library_was_restored(beet, tone, kind):
+    path = tone("Rock", kind=kind, genres=[])
+    beet.config["import"] = {"copy": False, "write": True, "quiet": True}
+    beet.config["cnngenre"] |= {"auto": False}
+    beet("import", "-A", "-s", path)
+    beet("cnngenre")
+    beet("cnnundo", "-W")
+    assert (beet.genres(), file_genres(path)) == ({"Rock": ""}, ["Rock"])
+    beet("cnngenre")
+    beet("cnnundo")
+    assert (beet.genres(), file_genres(path)) == ({"Rock": ""}, [])
+
+
+def test_an_album_keeps_its_genre_while_one_of_its_tracks_does(beet, tone, tmp_path):
+    for title in ("Rock_1", "Rock_2", "Rock_3"):
+        tone("Rock", title, albumartist="A", album="B")
+    beet.config["cnngenre"] |= {"auto": False}
+    beet("import", "-A", tmp_path / "music")
+    beet("cnngenre")
+    assert beet("ls", "-a", "-f", "$genres") == "Rock\n"
+    beet("modify", "-y", "title:Rock_1", "genres=Ska")
+    beet("cnnundo", "title:Rock_1")
+    beet("cnnundo", "title:Rock_2")
+    assert beet("ls", "-a", "-f", "$genres") == "Rock\n"
+    beet("cnnundo")
+    assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
+    assert beet.genres() == {"Rock_1": "Ska", "Rock_2": "", "Rock_3": ""}

@@ -299,9 +299,11 @@ def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
     The file gets back what it had; where we never wrote it, it is left alone.
     """
     if plan.action is not Action.WRITE or not write:
+        of_file = own_field(item, "cnngenre_file")
+        forget(item)
         if plan.action is Action.WRITE:
             set_in_library(item, plan.after)
-        forget(item)
+            restore_fields(item, {"cnngenre_file": of_file})  # which still has what we wrote
         return store_planned(item, plan)
     mtime = item.mtime
     try:

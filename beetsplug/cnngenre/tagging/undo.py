@@ -11,6 +11,7 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.library import Tracks, current, flexible
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import undo
+from beetsplug.cnngenre.tagging.fields import is_ours
 from beetsplug.cnngenre.tagging.journal import Journal, begin
 from beetsplug.cnngenre.tagging.plan import REVIEWED, Action, TagPlan, kept_meanwhile, plan_undo
 from beetsplug.cnngenre.tagging.run import Run, Step
@@ -70,11 +71,11 @@ class Undo(Run):
         return f"; {n} decided in a review: cnnundo --reviewed takes those back" if n else ""
 
     def finish(self) -> None:
-        """The same for their albums."""
+        """The same for their albums, where no track has a genre of ours any more."""
         from beetsplug.cnngenre.tagging.albums import undo_album
 
         spared = {item.album_id for item in self.reviewed}
         previous = flexible("cnngenre_previous", "album")
         for album in self.albums(f"{previous} IS NOT NULL"):
-            if album.id not in spared:
+            if album.id not in spared and not any(map(is_ours, album.items())):
                 undo_album(album)

@@ -19,7 +19,7 @@ from genre_model.model.aggregation import song_probabilities
 from genre_model.model.artist_context import informed, roots_of
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.play_history import with_play_history
-from genre_model.model.vocabulary import make_vocabulary
+from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from genre_model.training.head.correspondence import correspond, key
 from genre_model.training.training_set import (
     Bools,
@@ -34,13 +34,15 @@ from genre_model.training.training_set import (
 class Rival:
     """Another model's answers to the tracks: (n_tracks, n_genres), in the user's genres.
 
-    ``in_names`` (n_tracks,): whether its leading genre has the name of one of the labels: it may
-    say Rock where the user says Pop-Rock, and Ambient where the user says Electronic.
+    ``accepted`` (n_tracks,): whether it would write something, from its ``threshold`` on.
+    ``in_names`` (n_tracks,): whether its answer has the name of one of the labels: it may say Rock
+    where the user says Pop-Rock, and Ambient where the user says Electronic.
     """
 
     name: str
     probabilities: Float64
     threshold: float
+    accepted: Bools
     in_names: Bools
 
 
@@ -60,6 +62,7 @@ def rival_of(
 ) -> Rival:
     """What a model on the same network says of the tracks, as it would be used."""
     manifest, head = bundle.manifest, bundle.head()
+    vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, None)
     own = np.array(
         [
             song_probabilities(extracted.features, head, manifest.aggregation)
@@ -68,7 +71,6 @@ def rival_of(
     )
     if manifest.context is not None:
         fellows = [context_group(track) for track in training_set.tracks]
-        vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, None)
         roots = roots_of(manifest.genres, vocabulary)
         own = informed(own, fellows, manifest.context, roots)
     if manifest.play_history is not None:
@@ -84,9 +86,20 @@ def rival_of(
             ours[:, training_set.genres.index(genre)] = values
         else:  # what only this model answers
             more.append(values)
-    same_name = np.array([[key(a) == key(b) for b in training_set.genres] for a in manifest.genres])
-    in_names = (same_name[own.argmax(axis=1)] & training_set.candidates).any(axis=1)
-    return Rival(name, np.column_stack([ours, *more]), manifest.threshold, in_names)
+    policy = Policy(manifest.threshold)
+    songs = [
+        judge(dict(zip(manifest.genres, row, strict=True)), vocabulary, policy)
+        for row in own.tolist()
+    ]
+    answers = [song.best.genre if song.best else "" for song in songs]
+    same_name = np.array([[key(a) == key(b) for b in training_set.genres] for a in answers])
+    return Rival(
+        name,
+        np.column_stack([ours, *more]),
+        manifest.threshold,
+        np.array([song.accepted for song in songs]),
+        np.any(same_name & training_set.candidates, axis=1),
+    )
 
 
 def n_tracks_of(training_set: TrainingSet) -> list[int]:
@@ -136,11 +149,10 @@ def compare(
 
     def of_rival(rival: Rival) -> ModelFigures:
         right = right_by(rival.probabilities, training_set.candidates)
-        accepted = rival.probabilities.max(axis=1) >= rival.threshold
         gain, balanced_gain = shares(mine.astype(np.float64) - right)
         in_names, balanced_in_names = shares(mine.astype(np.float64) - rival.in_names)
         return replace(
-            figures(rival.name, right, accepted, rival.threshold),
+            figures(rival.name, right, rival.accepted, rival.threshold),
             gain=gain,
             balanced_gain=balanced_gain,
             gain_in_names=in_names,

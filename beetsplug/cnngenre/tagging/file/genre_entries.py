@@ -43,12 +43,12 @@ def replace_in_list(tags: Any, others: list[Any], entries: Entries) -> None:
 
 def mp4_entries(tags: Any) -> Entries:
     """The values of the atom, in one entry; an empty atom is not the same as none."""
-    return [list(tags[MP4_KEY])] if MP4_KEY in tags else []
+    return [tuple(tags[MP4_KEY])] if MP4_KEY in tags else []
 
 
 def new_mp4(_old: Entries, genres: Sequence[str]) -> Entries:
     """An atom of some genres."""
-    return [list(genres)]
+    return [tuple(genres)]
 
 
 def replace_mp4(tags: Any, entries: Entries) -> None:
