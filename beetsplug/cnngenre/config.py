@@ -275,18 +275,20 @@ def at_least_one(config: confuse.Subview, key: str) -> int | None:
     return value
 
 
+def is_name(value: object) -> bool:
+    """Whether a value is a text that beets keeps as one genre; YAML takes yes and 80 for others."""
+    return isinstance(value, str) and "; " not in value and bool(value.strip())
+
+
 def genres_wish(value: Any) -> GenresWish:
     """The ``genres`` key: nothing, the name of a selection, a list, or a mapping of names."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        wish = {str(genre): None if new is None else str(new) for genre, new in value.items()}
-        wrong = [
-            new for new in wish.values() if new is not None and ("; " in new or not new.strip())
-        ]
+        wrong = [new for new in value.values() if not (new is None or is_name(new))]
         if wrong:
             raise UserError(f'cnngenre: genres: not a name that beets can keep: "{wrong[0]}"')
-        return wish
+        return {str(genre): new and new.strip() for genre, new in value.items()}
     if isinstance(value, Sequence):
         return [str(genre) for genre in value]
     raise UserError("cnngenre: genres must be a name, a list or a mapping")

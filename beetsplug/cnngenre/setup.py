@@ -31,7 +31,8 @@ class Setup:
 
         if not gc.get_freeze_count():  # beets' start: to look at all of it again costs 20 ms
             gc.freeze()
-        self.config.set_args(given)
+        if given:  # each layer makes every look-up slower, and imports come here for each album
+            self.config.set_args(given)
         return Session(self.log, Folders(own_folder()), read_options(self.config))
 
     def train_options(self, **given: Any) -> TrainOptions:
@@ -42,5 +43,6 @@ class Setup:
         """
         from beetsplug.cnngenre.train_config import read_train_options
 
-        self.config["train"].set_args(given)
+        if given:
+            self.config["train"].set_args(given)
         return read_train_options(self.config["train"])

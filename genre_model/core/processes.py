@@ -24,16 +24,13 @@ from typing import TypeVar
 
 from genre_model.core.deadline import DEADLINE
 from genre_model.core.errors import AudioError, GenreModelError
+from genre_model.core.memory import keep_freed_memory
 
 Result = TypeVar("Result")
 
 
 # What workers need, imported once and shared by those that the fork server starts.
 PRELOADED = ["av", "soxr", "onnxruntime", "genre_model.extraction.extractor"]
-
-
-# Of glibc's mallopt(3).
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 CRASHED = "the decoder crashed"
@@ -185,20 +182,6 @@ def begin_worker(reader: Connection) -> None:
     while _writers:  # the parent's, if this process was forked from it
         _writers.pop().close()
     threading.Thread(target=end_with, args=(reader,), daemon=True).start()
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep the memory of a slice's arrays, a few MB, for those of the next slice.
-
-    To give the pages back, and to get them anew, took a fifth of an extraction's time.
-    """
-    if sys.platform == "linux":
-        import ctypes
-
-        with suppress(AttributeError):  # another library than glibc
-            set_option = ctypes.CDLL(None).mallopt
-            set_option(M_MMAP_THRESHOLD, 8 * 2**20)
-            set_option(M_TRIM_THRESHOLD, 16 * 2**20)
 
 
 def end_with(reader: Connection) -> None:

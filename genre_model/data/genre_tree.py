@@ -84,8 +84,15 @@ class Arrangement:
     ignored: Container[str] = ()
 
     def genres(self, before: Sequence[str], answered: Sequence[str]) -> tuple[str, ...]:
-        """The genres for a track; those before it, where they are finer, stay."""
-        return self.with_parents(spare_finer(before, answered, self.tree))
+        """The genres for a track; those before it, where they are finer, stay.
+
+        Where parents come last, the likeliest answer is first all the same.
+        """
+        genres = spare_finer(before, answered, self.tree)
+        found = self.with_parents(genres)
+        if self.parents == "after" and answered and genres[0] == answered[0]:
+            found = tuple(dict.fromkeys((genres[0], *found)))
+        return found
 
     def with_parents(self, genres: Sequence[str]) -> tuple[str, ...]:
         """Genres with those above them, if those are wanted."""

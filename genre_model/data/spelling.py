@@ -11,12 +11,19 @@ from genre_model.data.genre_names import title
 # Written otherwise than the rules below see.
 VARIANTS: Mapping[str, str] = {"rnb": "randb", "rhythmandblues": "randb", "dnb": "drumandbass"}
 
+BETWEEN = frozenset("/\\|,;:()[]")
+
 
 def spelling_key(name: str) -> str:
-    """What all spellings of a genre share: its letters and digits, with "and" for "&" and "n"."""
+    """What all spellings of a genre share: its letters and digits, with "and" for "&" and "n".
+
+    Signs that stand between two genres, or around one, stay: Folk, Rock is not Folk Rock.
+    """
     text = unicodedata.normalize("NFKC", name).casefold()
     text = re.sub(r"[&+]|(?<=[\s'\u2019])n(?=[\s'\u2019])", " and ", text)
-    key = "".join(c for c in text if c.isalnum() or unicodedata.category(c)[0] == "M")
+    key = "".join(
+        c for c in text if c.isalnum() or c in BETWEEN or unicodedata.category(c)[0] == "M"
+    )
     return VARIANTS.get(key, key) or name
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genre_model.core.errors import GenreModelError, reason
-from genre_model.core.processes import keep_freed_memory
+from genre_model.core.memory import keep_freed_memory
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.dask_connection import answered_in_time, check_workers, connect
 from genre_model.extraction.extractor import (

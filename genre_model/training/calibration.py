@@ -33,7 +33,7 @@ CONTEXTS = tuple((w, t) for w in CONTEXT_WEIGHTS for t in CONTEXT_TEMPERATURES)
 # A context must earn its place: so much log-likelihood a track.
 CONTEXT_GAIN = 0.005
 
-CAUTION = 1.64  # nineteen to one that other artists do as well
+CAUTION = 1.64  # standard errors: nineteen to one, if the mean of the artists is normal
 
 
 class Songs:
@@ -189,7 +189,8 @@ def choose_threshold(
 
     Mistakes come by the artist, and the threshold is chosen on the very tracks that it is judged
     by.  So the target has to be reached by the tracks, and by the artists, each with one vote
-    however many tracks it has, less ``CAUTION`` standard errors of their mean.
+    however many tracks it has, less ``CAUTION`` standard errors of their mean; where all are right,
+    these are 0, so a few artists may be enough.
     """
     confidence = probabilities.max(axis=1)
     right = is_right(probabilities, candidates).astype(np.float64)

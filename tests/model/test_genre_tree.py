@@ -49,6 +49,7 @@ def test_finer_genres_stay_and_parents_come_where_they_are_wanted():
     assert after.genres(["Trip Hop"], ["Electronic"]) == ("Trip Hop", "Downtempo", "Electronic")
     before = Arrangement(TREE, "before", written={"jazz"})
     assert before.genres([], ["Hard Bop", "Metal"]) == ("Jazz", "Hard Bop", "Metal")
+    assert after.genres([], ["Rock", "Metal"]) == ("Rock", "Metal")  # the likeliest is first
     assert after.genres([], ["Circle"]) == ("Circle", "Round")  # and there it ends
     assert Arrangement(TREE, "after", ignored={"jazz"}).genres([], ["Hard Bop"]) == ("Hard Bop",)
 

@@ -66,6 +66,34 @@ def test_moods_are_noted_and_go_to_a_tag_and_come_back(electronic):
     assert "moods_tag must be one of mood, grouping, comments, not title" in beet.errors
 
 
+def test_a_tag_that_beets_did_not_know_is_the_users(electronic):
+    """beets knows ``mood`` since the key or the option names it, and has not read it before."""
+    beet = electronic(beat_tape(), "mp3", "flac")
+    paths = beet.paths()
+    flac = mutagen.File(paths["flac"])
+    flac["mood"] = "Sad"
+    flac.save()
+    beet("update")
+    assert "changed 2, kept 0, failed 0" in beet("cnnmoods", "--tag", "mood")
+    assert mutagen.File(paths["flac"])["mood"] == ["Sad"]
+    assert mutagen.File(paths["mp3"])["TMOO"].text[0].startswith("chill")
+    assert "changed 0, kept 2, failed 0" in beet("cnnmoods", "--tag", "mood")
+    beet("cnnmoods", "--undo")
+    assert mutagen.File(paths["flac"])["mood"] == ["Sad"]
+    assert "TMOO" not in mutagen.File(paths["mp3"])
+
+
+def test_moods_that_go_to_another_tag_leave_the_first(electronic):
+    beet = electronic(beat_tape(), "flac")
+    beet("cnnmoods", "--tag", "grouping")
+    assert "changed 1, kept 0, failed 0" in beet("cnnmoods", "--tag", "comments")
+    file = mutagen.File(beet.paths()["flac"])
+    assert "grouping" not in file
+    assert file["comment"][0].startswith("chill")
+    beet("cnnmoods", "--undo")
+    assert "comment" not in mutagen.File(beet.paths()["flac"])
+
+
 def test_an_import_notes_moods_where_it_is_told_to(electronic):
     beet = electronic(beat_tape(), "mp3")
     beet.config["cnngenre"] |= {"moods": True, "moods_tag": "mood"}

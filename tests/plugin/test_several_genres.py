@@ -21,6 +21,34 @@ def test_a_finer_genre_stays_and_parents_come_where_they_are_wanted(library):
     assert beet.errors == "error: cnngenre: parents must be before, after or no, not above\n"
 
 
+def test_a_second_run_changes_nothing(library):
+    beet = library(Electronic=["Trip Hop", "Polka"], Rock=["Polka"])
+    for options in (("-f",), ("-f", "--parents", "after"), ("-f", "-k")):
+        beet("cnngenre", *options)
+        found = beet.genres()
+        beet("cnngenre", *options)
+        assert beet.genres() == found
+        assert "Trip Hop" in found["Electronic"]
+
+
+def test_a_genre_that_was_kept_beside_an_answer_still_teaches(library):
+    beet = library(**{f"{genre}_{n}": ["Polka"] for genre in ("Jazz", "Rock") for n in (1, 2)})
+    beet("modify", "-y", "title::^Rock", "genres=Ska")
+    beet("cnngenre", "-f", "-k", "title::^Rock")
+    assert beet.genres()["Rock_1"] == "Ska; Rock"
+    output = beet("cnntrain", "--pretend")
+    assert [line.split()[:2] for line in output.splitlines()[1:3]] == [["Polka", "2"], ["Ska", "2"]]
+    beet("cnngenre", "-f", "title::^Jazz")
+    assert "Polka" not in beet("cnntrain", "--pretend")
+
+
+def test_signs_between_genres_are_no_spelling(library):
+    beet = library(
+        Rock_1=["Pop Rock"], Rock_2=["Pop Rock"], Rock_3=["Pop/Rock"], Jazz=["Pop, Rock"]
+    )
+    assert "respelled 0, kept 4" in beet("cnnspelling")
+
+
 def test_the_users_own_tree_and_lists(library, tmp_path):
     beet = library(Jazz=["Cha Cha"], Ambient=None, Rock=None)
     tree, names = tmp_path / "tree.yaml", tmp_path / "names.txt"

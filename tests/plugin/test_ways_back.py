@@ -2,6 +2,7 @@
 
 import os
 
+import mutagen
 import pytest
 from odd_genres import dump
 from plugin_files import file_genres
@@ -102,3 +103,50 @@ def test_an_album_keeps_its_genre_while_one_of_its_tracks_does(beet, tone, tmp_p
     beet("cnnundo")
     assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
     assert beet.genres() == {"Rock_1": "Ska", "Rock_2": "", "Rock_3": ""}
+
+
+def test_an_undo_without_writing_is_completed_by_one_that_writes(beet, tone):
+    path = tone("Rock", kind="flac", genres=["Ska"])
+    beet.config["import"] = {"copy": False, "write": True, "quiet": True}
+    beet.config["cnngenre"] |= {"auto": False, "force": True}
+    beet("import", "-A", "-s", path)
+    before = dump(path)
+    beet("cnngenre")
+    output = beet("cnnundo", "-W")
+    assert "; 1 in the library only: cnnundo -w restores the files" in output
+    assert (beet.genres(), file_genres(path)) == ({"Rock": "Ska"}, ["Rock"])
+    assert "restored 1, kept 0, failed 0" in beet("cnnundo", "-w")
+    assert (beet.genres(), dump(path)) == ({"Rock": "Ska"}, before)
+    assert "restored 0, kept 0, failed 0" in beet("cnnundo", "-w")
+
+
+def test_a_file_that_was_written_since_an_undo_of_the_library_stays(beet, tone):
+    path = tone("Rock", kind="flac", genres=["Ska"])
+    beet.config["import"] = {"copy": False, "write": True, "quiet": True}
+    beet.config["cnngenre"] |= {"auto": False, "force": True}
+    beet("import", "-A", "-s", path)
+    beet("cnngenre")
+    beet("cnnundo", "-W")
+    beet("modify", "-y", "genres=Polka")
+    assert "restored 0, kept 1, failed 0" in beet("cnnundo", "-w")
+    assert (beet.genres(), file_genres(path)) == ({"Rock": "Polka"}, ["Polka"])
+
+
+def test_after_an_undo_beets_still_finds_what_another_program_had_written(beet, tone):
+    """The library has no time of a file whose tags were changed in the library alone."""
+    path = tone("Rock", kind="flac", genres=["Jazz"])
+    beet.config["directory"] = str(path.parent)
+    beet.config["import"] = {"copy": False, "write": True, "quiet": True}
+    beet.config["cnngenre"] |= {"auto": False, "force": True}
+    beet("import", "-A", "-s", path)
+    beet("modify", "-y", "-W", "comments=mine")
+    file = mutagen.File(path)
+    file["genre"] = ["Ska"]
+    file.save()
+    os.utime(path, (path.stat().st_mtime + 60,) * 2)
+    beet("cnngenre")
+    assert (beet.genres(), file_genres(path)) == ({"Rock": "Rock"}, ["Rock"])
+    beet("cnnundo")
+    assert (beet.genres(), file_genres(path)) == ({"Rock": "Jazz"}, ["Ska"])
+    beet("update")
+    assert (beet.genres(), file_genres(path)) == ({"Rock": "Ska"}, ["Ska"])

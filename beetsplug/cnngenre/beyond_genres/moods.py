@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from beetsplug.cnngenre.tagging.mood_tag import (
     parsed_memory,
     set_moods,
     take_back,
+    value_of,
 )
 from beetsplug.cnngenre.tagging.outside import OutsideError
 from beetsplug.cnngenre.tagging.plan import MEANWHILE, Action, TagPlan
@@ -90,12 +92,16 @@ class Moods(Run):
         now = current(item)
         if now is None:
             return item, planned(item, plan.before, Action.KEEP, MEANWHILE)
-        options = self.options
+        tag = self.options.moods_tag
+        former = tag and value_of(now, tag)
         try:
-            why = set_moods(now, plan.after, options.moods_tag, write=options.write)
+            why = set_moods(now, plan.after, tag, write=self.options.write)
         except (NotWrittenError, OutsideError) as error:
             return now, planned(now, plan.before, Action.FAIL, str(error))
-        return now, plan if why is None else TagPlan(plan.action, plan.before, plan.after, why)
+        if why is not None:
+            return now, replace(plan, reason=why)
+        given = tag and value_of(now, tag)
+        return now, plan if given == former else replace(plan, action=Action.WRITE)
 
     def finish(self) -> None:
         """Albums have none."""

@@ -50,6 +50,7 @@ def find_similar(
         index = update(session, lib, finder, cache)
         if wanted.extract and not index.tracks["found"].all():
             extract_missing(session, lib, index)
+            del index  # Windows replaces no file that is mapped
             index = update(session, lib, finder, cache)
     n_missing = int((~index.tracks["found"]).sum())
     if n_missing:

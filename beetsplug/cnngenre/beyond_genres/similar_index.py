@@ -38,7 +38,7 @@ Vectors = NDArray[np.float16]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Index:
-    """Tracks, in the order of their ids, the vector of each, (n_tracks, 200), and their sums."""
+    """Tracks, in the order of their ids, (n_tracks, N_FEATURES) their vectors, and their sums."""
 
     tracks: NDArray[np.void]
     vectors: Vectors
@@ -128,6 +128,7 @@ def update(session: Session, lib: Library, finder: KeyOf, cache: Cache) -> Index
         return old
     kept = cache.keys()
     index, same = carried_over(tracks_in(lib), sums, old)
+    del old  # Windows replaces no file that is mapped
     new = np.flatnonzero(~same | (index.tracks["key"] == NO_KEY))
     for place, found_key in new_keys(session, lib, finder, index, new):
         index.tracks["key"][place] = np.void(found_key)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.classify.context import classified_before, group_of, grouped
+from beetsplug.cnngenre.classify.context import Classified, classified_before, group_of, grouped
 from beetsplug.cnngenre.classify.judge import Judge
 from beetsplug.cnngenre.classify.several import Several
 from beetsplug.cnngenre.classify.tasks import Outcome, Task, file_of, look_ahead
@@ -25,9 +25,9 @@ from beetsplug.cnngenre.tagging.fields import (
     check_target,
     field_values,
     genres_of,
-    is_ours,
     is_reviewed,
     memorable,
+    own_genres,
     remembered,
     remembered_tags,
 )
@@ -81,6 +81,7 @@ class TrackClassifier:
         self._lasting = lasting
         self._upcoming = upcoming or Upcoming()
         self._pool: AheadPool | None = None
+        self._before: Classified | None = None
         try:
             bundle = find_bundle(
                 session.options.model,
@@ -132,11 +133,19 @@ class TrackClassifier:
         if self._context is None:
             yield from (self._verdict(task, outcome) for task, outcome in self._outcomes(items))
             return
-        before = classified_before(self._lib, self.bundle_id)
+        # It is read once an import, not once an album: SQLite looks through the whole library.
+        if self._before is None or not self._lasting:
+            self._before = classified_before(self._lib, self.bundle_id)
+        before = self._before
         outcomes = self._outcomes(grouped(items))
         for group, members in groupby(outcomes, lambda outcome: group_of(outcome[0].item)):
             if group:
-                yield from self._verdicts_in_context([*members], before.of(group))
+                found = [*members]
+                yield from self._verdicts_in_context(found, before.of(group))
+                if self._lasting:
+                    before.add(
+                        group, [task.item.id for task, _ in found if task.item.id is not None]
+                    )
             else:  # nobody in particular: each by itself
                 for member in members:
                     yield from self._verdicts_in_context([member], ())
@@ -277,7 +286,11 @@ class TrackClassifier:
         song = self.several.with_further(song, task.tags)
         keep = self._options.keep_existing and self.target == GENRES
         plan = plan_tags(
-            before, song, keep_existing=keep, arrange=self.several.arrange, ours=is_ours(task.item)
+            before,
+            song,
+            keep_existing=keep,
+            arrange=self.several.arrange,
+            own=own_genres(task.item) if self.target == GENRES else None,
         )
         tags = task.tags if self.several.wants_tags else None
         return Verdict(task.item, plan, song, outcome, tags)

@@ -33,6 +33,11 @@ class Classified:
         """The ids of a group; a track without a group has no others."""
         return self.by_group.get(group, ()) if group else ()
 
+    def add(self, group: str, ids: Iterable[int]) -> None:
+        """Tracks of a group that have been classified since."""
+        known = self.by_group.setdefault(group, [])
+        known += [key for key in ids if key not in known]
+
 
 def group_of(item: Item) -> str:
     """The artist whose tracks inform a track's answer; "" where that is nobody in particular."""

@@ -9,7 +9,7 @@ from beets.library import Item
 
 from beetsplug.cnngenre.classify.play_history import play_history_of
 from beetsplug.cnngenre.config import GENRES
-from beetsplug.cnngenre.tagging.fields import is_ours
+from beetsplug.cnngenre.tagging.fields import is_ours, own_genres
 from genre_model.data.labels import Labelling, LabelPolicy, read_labels
 from genre_model.data.tracks import LabelledTrack
 
@@ -30,8 +30,12 @@ def labelled_tracks(
         GenreModelError: The labels leave nothing to tell apart, where they are not only
             ``to_show``.
     """
-    labelled = [(item, label) for item in items if (label := labels_of(item))]
-    own = [(item, label) for item, label in labelled if target != GENRES or not is_ours(item)]
+    labelled = [(item, labels) for item in items if (labels := labels_of(item))]
+    if target == GENRES:
+        of_users = [(item, users_labels(item, labels)) for item, labels in labelled]
+        own = [(item, labels) for item, labels in of_users if labels]
+    else:
+        own = labelled
     labelling = read_labels([label for _, label in own], policy, to_show=to_show)
     tracks = [
         as_track(item, labels)
@@ -39,6 +43,14 @@ def labelled_tracks(
         if labels
     ]
     return tracks, labelling, len(labelled) - len(own)
+
+
+def users_labels(item: Item, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """A track's labels without those that we wrote."""
+    if not is_ours(item):
+        return labels
+    own = own_genres(item)
+    return tuple(label for label in labels if label in own)
 
 
 def field_labels(field: str) -> LabelsOf:

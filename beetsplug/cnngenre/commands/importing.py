@@ -130,7 +130,8 @@ class ImportStage:
         """Write what an as-is import got, which beets itself leaves unwritten, if asked to."""
         if self._disabled and not self._tagged:  # the configuration may be what is wrong
             return
-        options = self._setup.session().options
+        known = self._track_classifier
+        options = (known[1] if known is not None else self._setup.session()).options
         as_is = task.choice_flag is Choice.ASIS and options.write
         for item in task.imported_items():
             tagged = item.id in self._tagged

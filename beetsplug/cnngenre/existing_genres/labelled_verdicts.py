@@ -129,7 +129,7 @@ class LabelledVerdicts:
         words = {
             "learned": "learned from, without an honest verdict",
             "unknown": "of genres that the model does not know",
-            "unlabelled": "without genres",
+            "unlabelled": f"without {self.track_classifier.target}",
             "failed": "failed",
         }
         return "".join(

@@ -43,7 +43,9 @@ def set_album_genres(
     if before and not (force or ours):
         return False
     song = album_genre(album.items(), vocabulary, policy, bundle_id)
-    genres = arrange(() if ours else before, song.genres)
+    previous = album.get("cnngenre_previous") or ()
+    own = tuple(genre for genre in before if genre in previous) if ours else before
+    genres = arrange(own, song.genres)
     if not song.accepted or genres == before:
         return False
     if not ours or album.get("cnngenre_previous") is None:

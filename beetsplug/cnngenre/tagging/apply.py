@@ -31,6 +31,7 @@ from beetsplug.cnngenre.tagging.outside import (
     OutsideError,
     check_known,
     has_ours,
+    in_library,
     look,
     memory_of,
     memory_with,
@@ -39,6 +40,7 @@ from beetsplug.cnngenre.tagging.outside import (
     store_memory,
 )
 from beetsplug.cnngenre.tagging.plan import (
+    IN_FILE,
     Action,
     TagPlan,
     kept_meanwhile,
@@ -309,6 +311,10 @@ def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
     try:
         state, memory = look(item), memory_of(item)
         ours = has_ours(item, state)
+        if plan.reason == IN_FILE and not ours:  # somebody else has written the file since
+            forget(item)
+            store_planned(item, plan)
+            return kept_meanwhile(plan)
         if ours or memory is None:
             check_known(item, state)
         elif state.tag != memory.before:  # else an undo was killed before it reached the library
@@ -320,7 +326,9 @@ def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
             return store_planned(item, plan)
         tag = memory.before if memory is not None else None
         wish = Wish(plan.after, tag, state.tag)
-        written = write_file(item, wish, mtime=None if state.in_step else 0)
+        # Where the library had other genres than the file, `beet update` is to see that again.
+        in_step = state.in_step and (tag is None or in_library(tag.genres) == plan.after)
+        written = write_file(item, wish, mtime=None if in_step else 0)
     except (NotWrittenError, OutsideError) as why:
         item.genres = list(plan.before)
         item.mtime = mtime

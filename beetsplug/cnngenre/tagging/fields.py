@@ -104,6 +104,15 @@ def is_ours(item: Item) -> bool:
     return bool(written) and tuple(written) == genres_of(item)
 
 
+def own_genres(item: Item) -> tuple[str, ...]:
+    """Those of the track's present genres that are the user's; of what we wrote, what it had."""
+    genres = genres_of(item)
+    if not is_ours(item):
+        return genres
+    previous = own_field(item, "cnngenre_previous") or ()
+    return tuple(genre for genre in genres if genre in previous)
+
+
 def is_reviewed(item: Item) -> bool:
     """Whether the track's present genres are those that the user decided on in a review."""
     reviewed = own_field(item, "cnngenre_reviewed")

@@ -34,7 +34,7 @@ LAST = "last"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What ran.  ``command`` is ``cnngenre``, ``undo`` or ``import``."""
+    """What ran.  ``command`` is ``cnngenre``, ``undo``, ``spelling`` or ``import``."""
 
     format: int
     command: str

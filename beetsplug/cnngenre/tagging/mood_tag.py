@@ -73,10 +73,14 @@ def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: b
     if field is None or not (moods or is_ours(item, field)):
         store_unless_edited(item, genres_of(item))
         return None
+    if not value_of(item, field) and (in_file := file_value(item, field)):
+        item[field] = in_file  # beets read the file before it knew the tag
     if value_of(item, field) and not is_ours(item, field):
         store_unless_edited(item, genres_of(item))
         return f"{field} has a value of yours"
     memory = memory_of(item)
+    if memory is not None and memory.field != field:
+        give_back(item, memory, write=write)
     before = memory.before if memory and is_ours(item, field) else value_of(item, field)
     exchange(item, MoodTag(field, before, "; ".join(moods)), write=write)
     return None
@@ -101,10 +105,21 @@ def take_back(item: Item, *, write: bool) -> None:
             changed.
     """
     memory = memory_of(item)
-    if memory is not None and is_ours(item, memory.field):
-        exchange(item, MoodTag(memory.field, memory.before, memory.before), write=write)
+    if memory is not None:
+        give_back(item, memory, write=write)
     restore_fields(item, {MOODS: None, MEMORY: None})
     store_unless_edited(item, genres_of(item))
+
+
+def give_back(item: Item, memory: MoodTag, *, write: bool) -> None:
+    """A tag gets back what it had, unless it was edited since.
+
+    Raises:
+        NotWrittenError, OutsideError: The file cannot be written, or is left alone; nothing has
+            changed.
+    """
+    if is_ours(item, memory.field):
+        exchange(item, MoodTag(memory.field, memory.before, memory.before), write=write)
 
 
 def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
@@ -147,8 +162,19 @@ def file_lacks(item: Item, tag: MoodTag) -> bool:
     Raises:
         NotWrittenError: It cannot be read.
     """
+    return file_value(item, tag.field) != tag.after
+
+
+def file_value(item: Item, field: str) -> str:
+    """What a track's file has of a tag; nothing of a field that is in no file.
+
+    Raises:
+        NotWrittenError: It cannot be read.
+    """
+    if field not in Item._media_fields:
+        return ""
     try:
-        return value_of(Item.from_path(item.path), tag.field) != tag.after
+        return value_of(Item.from_path(item.path), field)
     except ReadError as error:
         raise NotWrittenError(reason_of(error.reason)) from error
 

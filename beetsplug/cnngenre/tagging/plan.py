@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from beets.library import Item
 
 from beetsplug.cnngenre.tagging.fields import genres_of, is_from_here, is_reviewed, own_field
+from beetsplug.cnngenre.tagging.outside import in_library, memory_of
 
 if TYPE_CHECKING:
     from genre_model.model.vocabulary import SongGenre
@@ -40,6 +41,7 @@ class TagPlan:
 
 
 REVIEWED = "decided in a review"
+IN_FILE = "undo, in the file"
 
 
 def plan_without_audio(
@@ -65,7 +67,7 @@ def plan_tags(
     *,
     keep_existing: bool,
     arrange: Arrange,
-    ours: bool = False,
+    own: tuple[str, ...] | None = None,
 ) -> TagPlan:
     """The plan for a track that may be given genres.
 
@@ -74,11 +76,12 @@ def plan_tags(
         song: The answer for the track.
         keep_existing: Whether ``before`` stays, with the new genres after it.
         arrange: What becomes of finer genres that the track has, and of parents.
-        ours: Whether ``before`` is an earlier answer, which is not spared.
+        own: Those of ``before`` that are the user's, all where None; an earlier answer is not
+            spared.
     """
     if not song.accepted:
         return TagPlan(Action.UNSURE, before, before, song.reason)
-    after = arrange(() if ours else before, song.genres)
+    after = arrange(before if own is None else own, song.genres)
     if keep_existing:
         known = {genre.casefold() for genre in before}
         after = before + tuple(genre for genre in after if genre.casefold() not in known)
@@ -104,15 +107,20 @@ def left_alone(plan: TagPlan, reason: str) -> TagPlan:
     return TagPlan(Action.FAIL, plan.before, plan.before, reason)
 
 
-def plan_undo(item: Item, *, reviewed: bool) -> TagPlan | None:
+def plan_undo(item: Item, *, reviewed: bool, write: bool) -> TagPlan | None:
     """The plan that takes back what we did to a track; None where that is nothing.
 
-    With ``reviewed`` also what a review did.
+    With ``reviewed`` also what a review did; with ``write`` also where the file alone still has
+    what we wrote, as an undo without writing leaves it.
     """
     previous = own_field(item, "cnngenre_previous")
-    if previous is None:
-        return None
     before = genres_of(item)
+    if previous is None:
+        memory = memory_of(item) if write else None
+        if memory is None:
+            return None
+        after = in_library(memory.before.genres) if before == memory.after else before
+        return TagPlan(Action.WRITE, before, after, IN_FILE)
     if is_reviewed(item) and not reviewed:
         return TagPlan(Action.KEEP, before, before, REVIEWED)
     if not is_from_here(item):

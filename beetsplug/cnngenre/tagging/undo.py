@@ -11,7 +11,7 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.library import Tracks, current, flexible
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import undo
-from beetsplug.cnngenre.tagging.fields import is_ours
+from beetsplug.cnngenre.tagging.fields import is_ours, own_field
 from beetsplug.cnngenre.tagging.journal import Journal, begin
 from beetsplug.cnngenre.tagging.plan import REVIEWED, Action, TagPlan, kept_meanwhile, plan_undo
 from beetsplug.cnngenre.tagging.run import Run, Step
@@ -32,6 +32,7 @@ class Undo(Run):
     def __init__(self, session: Session, lib: Library) -> None:
         super().__init__(session, lib)
         self.reviewed: list[Item] = []  # kept, as the user decided on them in a review
+        self.n_in_files = 0  # restored, but their files still have what we wrote
 
     def journal(self) -> Journal:
         """Where what was done is kept."""
@@ -40,8 +41,10 @@ class Undo(Run):
     def pass_over(self, items: Tracks, _journal: Journal | None, bar: Bar) -> Tracks:
         """Tracks that we never touched are not loaded."""
         touched = set[int]()
-        for rows in items.rows(f"id, {flexible('cnngenre_previous')} IS NOT NULL"):
-            touched.update(key for key, has_previous in rows if has_previous)
+        names = ["cnngenre_previous", *(["cnngenre_file"] if self.options.write else [])]
+        noted = " OR ".join(f"{flexible(name)} IS NOT NULL" for name in names)
+        for rows in items.rows(f"id, {noted}"):
+            touched.update(key for key, is_noted in rows if is_noted)
         bar.update(len(items) - len(touched))
         return items.only([key for key in items.ids if key in touched])
 
@@ -52,23 +55,30 @@ class Undo(Run):
 
     def take_back(self, loaded: Item) -> tuple[Item, TagPlan | None]:
         """Undo what was done to the track, as it is now."""
-        reviewed = self.options.reviewed
-        plan = plan_undo(loaded, reviewed=reviewed)
+        reviewed, write = self.options.reviewed, self.options.write
+        plan = plan_undo(loaded, reviewed=reviewed, write=write)
         if plan is None or self.options.pretend:
             return loaded, plan
         item = current(loaded)
         if item is None:
             return loaded, kept_meanwhile(plan)
-        plan = plan_undo(item, reviewed=reviewed)
+        plan = plan_undo(item, reviewed=reviewed, write=write)
         if plan is not None and plan.reason == REVIEWED:
             self.reviewed.append(item)
             return item, plan
-        return item, plan and undo(item, plan, write=self.options.write)
+        done = plan and undo(item, plan, write=write)
+        self.n_in_files += own_field(item, "cnngenre_file") is not None
+        return item, done
 
     def what_next(self) -> str:
         """How to take back more."""
-        n = len(self.reviewed)
-        return f"; {n} decided in a review: cnnundo --reviewed takes those back" if n else ""
+        found = ""
+        if not self.options.write and self.n_in_files:
+            found = f"; {self.n_in_files} in the library only: cnnundo -w restores the files"
+        if self.reviewed:
+            n = len(self.reviewed)
+            found += f"; {n} decided in a review: cnnundo --reviewed takes those back"
+        return found
 
     def finish(self) -> None:
         """The same for their albums, where no track has a genre of ours any more."""

@@ -1,8 +1,9 @@
 """The default training: what a user's labels correct of the model that it starts from.
 
-Every figure is out of fold: folds are by artist, and whatever is fitted or chosen (correction, its
-strength, calibration, context, threshold) is chosen without the artists that it is measured on.
-The head that is written is fitted on everything.
+Every figure is out of fold: folds are by artist, and no artist is measured by a correction that was
+fitted on it.  Strength, calibration, context and threshold are chosen on the other folds' tracks,
+by the same out-of-fold logits: to these the measured artists did contribute.  The head that is
+written is fitted on everything.
 """
 
 from __future__ import annotations
