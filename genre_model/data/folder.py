@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -102,12 +103,16 @@ def listed_tracks(file: Path, threads: int) -> list[LabelledTrack]:
     somebody did; a cell may be empty.
 
     Raises:
-        GenreModelError: The file cannot be read, lacks a column, or a cell makes no sense.
+        GenreModelError: The file cannot be read, lacks a column, names a track twice, or a cell
+            makes no sense.
     """
     rows = [row for row in read_csv(file) if row["path"]]
     if not rows:
         raise GenreModelError(f"{file}: no tracks there")
     paths = [file.parent / row["path"] for row in rows]
+    [(twice, n)] = Counter(paths).most_common(1)
+    if n > 1:  # one of them would be learned from, and the other be the test
+        raise GenreModelError(f"{file}: {twice} is there {n} times")
     return [
         LabelledTrack(
             path,

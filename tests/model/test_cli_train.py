@@ -493,6 +493,7 @@ def test_a_list_says_what_the_genres_are(tiny_bundle, tones, capsys):
         (b"", "labels.csv: no tracks there"),
         (b"path,genre\n", "labels.csv: no tracks there"),
         (b"path,genre\n,\n", "labels.csv: no tracks there"),
+        (b"path,genre\na.flac,A\nb.flac,B\na.flac,A\n", "labels.csv: a.flac is there 2 times"),
         (b"path,genre\n\xff\xfe,x\n", "labels.csv cannot be read as CSV: "),
         (b"path,genre\na.flac,Polka\n", "no track has a label that the bundle knows: Polka (it "),
         (b"path,genre\na.flac,Jazz\n", "not one of 1 tracks could be used: a.flac: no such file"),
