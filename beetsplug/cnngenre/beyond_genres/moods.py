@@ -175,4 +175,8 @@ def give_moods(session: Session, items: Iterable[Item]) -> None:
     for item, extracted in shipped_features(session, tracks, len(tracks)):
         if isinstance(extracted, str):
             continue  # the genre's stage has said why
-        set_moods(item, moods(song_tags(extracted, names)), session.options.moods_tag, write=False)
+        found = moods(song_tags(extracted, names))
+        try:
+            set_moods(item, found, session.options.moods_tag, write=False)
+        except NotWrittenError as error:  # what it has of the tag cannot be read
+            session.warn(f"{item}: {error}")
