@@ -5,8 +5,8 @@
 
 MUSIC is a folder with ``manifest.csv`` (path, genre, style, artist, set); ``network.onnx`` comes
 from ``shipped_model.conversion.convert``, and FITTED from ``shipped_model.renderings``.  Everything
-about genres and labels is in ``genres.yaml``.  Nothing is chosen on the half that is reported: the ridge,
-the balance and the calibration come from five folds by artist inside the other half.
+about genres and labels is in ``genres.yaml``.  Nothing is chosen on the half that is reported: the
+ridge, the balance and the calibration come from five folds by artist inside the other half.
 """
 
 from __future__ import annotations

@@ -110,9 +110,10 @@ def songs_by(
     clips: Clips, alone: Floats, way: ContextSpec, vocabulary: Vocabulary, *, all_pooled: bool
 ) -> list[SongGenre]:
     """The songs in the light of their artists' others."""
-    roots = roots_of(clips.genres, vocabulary)
-    pooled = in_context(alone, clips.artists, way)
-    rows = pooled if all_pooled else informed(alone, clips.artists, way, roots)
+    if all_pooled:
+        rows = in_context(alone, clips.artists, way)
+    else:
+        rows = informed(alone, clips.artists, way, roots_of(clips.genres, vocabulary))
     return [
         judge(dict(zip(clips.genres, row.tolist(), strict=True)), vocabulary, Policy(THRESHOLD))
         for row in rows

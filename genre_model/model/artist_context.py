@@ -141,7 +141,7 @@ def table_of(songs: Mapping[Key, Mapping[str, float]]) -> tuple[list[str], Float
 def songs_of(
     keys: Iterable[Key], genres: Sequence[str], rows: Float64
 ) -> dict[Key, dict[str, float]]:
-    """The other way round."""
+    """The probabilities of each song, from the rows of :func:`table_of`."""
     return {
         key: dict(zip(genres, row, strict=True))
         for key, row in zip(keys, rows.tolist(), strict=True)

@@ -150,3 +150,12 @@ def test_after_an_undo_beets_still_finds_what_another_program_had_written(beet, 
     assert (beet.genres(), file_genres(path)) == ({"Rock": "Jazz"}, ["Ska"])
     beet("update")
     assert (beet.genres(), file_genres(path)) == ({"Rock": "Ska"}, ["Ska"])
+
+
+def test_an_undo_of_what_was_in_the_library_only_leaves_nothing_to_do(beet, tone):
+    path = tone("Rock", kind="flac", genres=[])
+    beet.config["import"] = {"copy": False, "write": False, "quiet": True}
+    beet("import", "-A", "-s", path)
+    assert (beet.genres(), file_genres(path)) == ({"Rock": "Rock"}, [])
+    assert "in the library only" not in beet("cnnundo")
+    assert "restored 0, kept 0, failed 0" in beet("cnnundo", "-w")

@@ -295,18 +295,33 @@ def apply_field(item: Item, target: str, song: SongGenre, plan: TagPlan) -> None
     store_unless_edited(item, genres_of(item))
 
 
+def may_have_ours(item: Item) -> bool:
+    """Whether a track's file has what we wrote; also where it cannot be read."""
+    try:
+        return has_ours(item, look(item))
+    except NotWrittenError:
+        return True
+
+
+def undo_in_library(item: Item, plan: TagPlan) -> TagPlan:
+    """As :func:`undo`, without writing; where the file has ours, what it had stays known."""
+    of_file = own_field(item, "cnngenre_file")
+    is_left = plan.action is Action.WRITE and of_file is not None and may_have_ours(item)
+    forget(item)
+    if plan.action is Action.WRITE:
+        set_in_library(item, plan.after)
+    if is_left:
+        restore_fields(item, {"cnngenre_file": of_file})
+    return store_planned(item, plan)
+
+
 def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
     """Carry out :func:`plan_undo`, and forget everything that we noted on the track.
 
     The file gets back what it had; where we never wrote it, it is left alone.
     """
     if plan.action is not Action.WRITE or not write:
-        of_file = own_field(item, "cnngenre_file")
-        forget(item)
-        if plan.action is Action.WRITE:
-            set_in_library(item, plan.after)
-            restore_fields(item, {"cnngenre_file": of_file})  # which still has what we wrote
-        return store_planned(item, plan)
+        return undo_in_library(item, plan)
     mtime = item.mtime
     try:
         state, memory = look(item), memory_of(item)

@@ -33,7 +33,7 @@ SEGMENTS = {
 }
 
 # What the best way is compared with.
-FIRST = ("all three", "sum")
+BASELINE = ("all three", "sum")
 
 
 def fusion(outcomes: Outcomes) -> Table:
@@ -60,10 +60,11 @@ def fusion(outcomes: Outcomes) -> Table:
     }
     cells = {way: share(values) for way, values in right.items()}
     best = max(cells, key=lambda way: cells[way].value)
+    against = gain(share(right[best] - right[BASELINE]))
     conclusion = (
         f"Of {n_long} songs of 90 s and more, most are right with {best[0]} by the {best[1]} rule: "
         f"{percent(cells[best].value)} %, the best of {len(cells)} ways "
-        f"({gain(share(right[best] - right[FIRST]))} against {FIRST[0]} by the {FIRST[1]})."
+        f"({against} against {BASELINE[0]} by the {BASELINE[1]})."
     )
     return Table(
         ("segments that vote", *(f"{rule}, %" for rule in RULES)),

@@ -1,9 +1,9 @@
 """The default training: what a user's labels correct of the model that it starts from.
 
 Every figure is out of fold: folds are by artist, and no artist is measured by a correction that was
-fitted on it.  Strength, calibration, context and threshold are chosen on the other folds' tracks,
-by the same out-of-fold logits: to these the measured artists did contribute.  The head that is
-written is fitted on everything.
+fitted on it.  Strength, calibration, context and threshold are chosen on the other folds' tracks.
+The logits of these tracks are out of fold too, but their corrections were fitted on the measured
+artists among others.  The head that is written is fitted on everything.
 """
 
 from __future__ import annotations
