@@ -87,6 +87,9 @@ def test_what_a_file_had_is_remembered_where_only_the_library_was_restored(beet,
     beet("cnngenre")
     beet("cnnundo")
     assert (beet.genres(), file_genres(path)) == ({"Rock": ""}, [])
+    beet("cnngenre")
+    beet("cnnundo", "-W")
+    assert "Rock: no genre (undo, in the file)" in beet("cnnundo", "-w")
 
 
 def test_an_album_keeps_its_genre_while_one_of_its_tracks_does(beet, tone, tmp_path):

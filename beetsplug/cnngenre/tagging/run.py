@@ -166,9 +166,9 @@ class Run:
 
 
 def change_of(plan: TagPlan, nothing: str) -> str:
-    """The genres before and after; only once where they are the same, and the file lacked them."""
+    """The genres before and after; only once where they are the same, and the file has others."""
     if plan.before == plan.after:
-        return "; ".join(plan.after)
+        return "; ".join(plan.after) or nothing
     return " -> ".join("; ".join(genres) or nothing for genres in (plan.before, plan.after))
 
 
