@@ -113,6 +113,17 @@ class Options:
     only: tuple[str, ...] | None = None
 
 
+def forget_empty_sections() -> None:
+    """Take ``cnngenre:`` or ``train:`` with nothing below it as if it were not there.
+
+    That is what is left where the user has commented out every key; confuse would refuse it.
+    """
+    for source in beets.config.sources:
+        for section, name in ((source, "cnngenre"), (source.get("cnngenre"), "train")):
+            if isinstance(section, dict) and name in section and section[name] is None:
+                del section[name]
+
+
 def check_keys(config: confuse.Subview) -> None:
     """Make sure that every key is one of ours.
 

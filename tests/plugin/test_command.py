@@ -438,6 +438,14 @@ def test_a_setting_that_is_wrong_is_one_sentence(library, settings, sentence):
     assert beet.genres() == {"Rock": ""}
 
 
+@pytest.mark.parametrize("section", [None, {"train": None}])
+def test_a_section_whose_keys_are_commented_out_is_the_defaults(library, section):
+    beet = library(Rock=None)
+    model = beet.config["cnngenre"]["model"]
+    beet.config["cnngenre"] = section
+    assert summary(beet("genre", "--model", model)) == "tagged 1, kept 0, unsure 0, failed 0"
+
+
 COMMANDS = [
     "cnngenre",
     "cnnundo",
