@@ -113,6 +113,13 @@ def positive(text: str) -> int:
     return value
 
 
+def png_file(text: str) -> Path:
+    """The path of a picture to be made."""
+    if Path(text).suffix.lower() != ".png":
+        raise argparse.ArgumentTypeError(f"{text} does not end in .png")
+    return Path(text)
+
+
 def whole_number(text: str) -> int:
     """A whole number from 0 up."""
     value = int(text)

@@ -8,7 +8,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genre_model.cli.common import add_answer_options, say, wished_policy, wished_vocabulary
+from genre_model.cli.common import (
+    add_answer_options,
+    png_file,
+    say,
+    wished_policy,
+    wished_vocabulary,
+)
 from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.data.folder import read_tags
 from genre_model.explain.evidence import Explanation, evidence_of, reason_of
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
 def add_explain(parser: argparse.ArgumentParser) -> None:
     """Give the subcommand its options."""
     parser.add_argument("file", type=Path, metavar="FILE")
-    parser.add_argument("-o", "--output", type=Path, metavar="PNG", help="draw a picture")
+    parser.add_argument("-o", "--output", type=png_file, metavar="PNG", help="draw a picture")
     parser.add_argument("--open", action="store_true", help="show the picture")
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
     add_answer_options(parser)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.audio.decode import open_audio
-from genre_model.cli.common import say
+from genre_model.cli.common import png_file, say
 from genre_model.core.errors import AudioError, GenreModelError, TooShortError
 from genre_model.core.processes import call_in_worker
 from genre_model.core.specs import SoxSpec
@@ -24,7 +24,7 @@ def add_spectrogram(parser: argparse.ArgumentParser) -> None:
     """Give the subcommand its options."""
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="PNG", help="the picture"
+        "-o", "--output", type=png_file, required=True, metavar="PNG", help="the picture"
     )
     add_common(parser)
     parser.set_defaults(run=run_spectrogram)

@@ -308,6 +308,14 @@ def test_explain_prints_and_draws(song, tiny_bundle, tmp_path, capsys):
     assert main([*arguments, "--force"]) == 0
 
 
+@pytest.mark.parametrize("command", ["explain", "spectrogram"])
+def test_a_picture_is_a_png_file(song, tmp_path, capsys, command):
+    with pytest.raises(SystemExit, match="2"):
+        main([command, str(song), "-o", str(tmp_path / "song.gif")])
+    assert "song.gif does not end in .png" in capsys.readouterr().err
+    assert not (tmp_path / "song.gif").exists()
+
+
 def test_explain_without_a_picture(song, tiny_bundle, tmp_path, capsys):
     assert main(["explain", str(song), "--model", str(tiny_bundle)]) == 0
     assert "Dub" in capsys.readouterr().out
