@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from beets import ui
 from beets.plugins import BeetsPlugin
 
-from beetsplug.cnngenre.config import DEFAULTS, UserError, check_auto, forget_empty_sections
+from beetsplug.cnngenre.config import DEFAULTS, UserError, check_auto, forget_empty_keys
 from beetsplug.cnngenre.console import Harmless
 from beetsplug.cnngenre.fields import FIELDS
 from beetsplug.cnngenre.setup import Setup
@@ -30,7 +30,7 @@ class CnnGenrePlugin(BeetsPlugin):
     def __init__(self) -> None:
         super().__init__()
         self._log.addFilter(Harmless())
-        forget_empty_sections()
+        forget_empty_keys()
         self.config.add(DEFAULTS)
         self.item_types = FIELDS
         self.album_types = {

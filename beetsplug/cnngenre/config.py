@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,15 +113,26 @@ class Options:
     only: tuple[str, ...] | None = None
 
 
-def forget_empty_sections() -> None:
-    """Take ``cnngenre:`` or ``train:`` with nothing below it as if it were not there.
+def forget_empty_keys() -> None:
+    """Take a key with nothing behind it as not set: the value, or all below it, is commented out.
 
-    That is what is left where the user has commented out every key; confuse would refuse it.
+    So the default holds, where confuse would refuse it.  An empty ``time_limit`` is no limit.
     """
     for source in beets.config.sources:
-        for section, name in ((source, "cnngenre"), (source.get("cnngenre"), "train")):
-            if isinstance(section, dict) and name in section and section[name] is None:
-                del section[name]
+        section = source.get("cnngenre", {})
+        if section is None:
+            del source["cnngenre"]
+        elif isinstance(section, dict):
+            drop_empty(section, DEFAULTS.keys() - {"time_limit"})
+            if isinstance(section.get("train"), dict):
+                drop_empty(section["train"], DEFAULTS["train"].keys())
+
+
+def drop_empty(section: dict[str, Any], keys: Iterable[str]) -> None:
+    """Remove those of some keys that have nothing behind them."""
+    for key in section.keys() & keys:
+        if section[key] is None:
+            del section[key]
 
 
 def check_keys(config: confuse.Subview) -> None:
@@ -201,12 +212,12 @@ def read_options(config: confuse.Subview) -> Options:
         write_asis=config["write_asis"].get(bool),
         album_genre=config["album_genre"].get(bool),
         threshold=fraction(config, "threshold"),
-        count=at_least_one(config, "count") or 1,
-        second_threshold=fraction(config, "second_threshold") or 0.0,
+        count=at_least_one(config, "count"),
+        second_threshold=fraction(config, "second_threshold"),
         genres=genres_wish(config["genres"].get()),
         moods=config["moods"].get(bool),
         moods_tag=one_of(config, "moods_tag", MOOD_TAGS),
-        ignore=names_in(config["ignore"].get()),
+        ignore=names_in(config["ignore"].get(), "ignore"),
         parents=parents_order(config["parents"].get()),
         model=config["model"].get(confuse.Optional(str)),
         thorough=config["thorough"].get(bool),
@@ -216,11 +227,11 @@ def read_options(config: confuse.Subview) -> Options:
         pretend=config["pretend"].get(bool),
         quiet=config["quiet"].get(bool),
         cache=config["cache"].get(bool),
-        cache_megabytes=at_least_one(config, "cache_megabytes") or 1024,
+        cache_megabytes=at_least_one(config, "cache_megabytes"),
     )
 
 
-def names_in(value: Any) -> tuple[str, ...]:
+def names_in(value: Any, key: str) -> tuple[str, ...]:
     """Names that are a list, or one text with commas between them.
 
     Raises:
@@ -229,7 +240,7 @@ def names_in(value: Any) -> tuple[str, ...]:
     if value is None or isinstance(value, str):
         value = (value or "").split(",")
     if not isinstance(value, Sequence):
-        raise UserError(f"cnngenre: a list of genres is wanted, not {value}")
+        raise UserError(f"cnngenre: {key} must be a list of genres, not {value}")
     return tuple(name for name in (str(one).strip() for one in value) if name)
 
 
@@ -247,23 +258,23 @@ def parents_order(value: Any) -> ParentsOrder | None:
 
 
 def one_of(config: confuse.Subview, key: str, names: Sequence[str]) -> Any:
-    """One of some names, or None where the user leaves it to us."""
+    """One of some names, or None where that is the default."""
     value = config[key].get()
     if value is not None and value not in names:
         raise UserError(f"cnngenre: {key} must be one of {', '.join(names)}, not {value}")
     return value
 
 
-def share(config: confuse.Subview, key: str) -> float | None:
-    """A number above 0 and up to 1, or None where the user leaves it to us."""
+def share(config: confuse.Subview, key: str) -> Any:
+    """A number above 0 and up to 1, or None where that is the default."""
     value = fraction(config, key)
     if value == 0:
         raise UserError(f"cnngenre: {key} must be above 0")
     return value
 
 
-def fraction(config: confuse.Subview, key: str) -> float | None:
-    """A number from 0 to 1, or None where the user leaves it to us."""
+def fraction(config: confuse.Subview, key: str) -> Any:
+    """A number from 0 to 1, or None where that is the default."""
     value = config[key].get(confuse.Optional(confuse.Number()))
     if value is not None and not 0 <= value <= 1:
         raise UserError(f"cnngenre: {key} must be from 0 to 1, not {value}")
@@ -278,8 +289,8 @@ def seconds(config: confuse.Subview, key: str) -> float | None:
     return None if value is None else float(value)
 
 
-def at_least_one(config: confuse.Subview, key: str) -> int | None:
-    """A whole number from 1 up, or None where the user leaves it to us."""
+def at_least_one(config: confuse.Subview, key: str) -> Any:
+    """A whole number from 1 up, or None where that is the default."""
     value = config[key].get(confuse.Optional(int))
     if value is not None and value < 1:
         raise UserError(f"cnngenre: {key} must be at least 1, not {value}")

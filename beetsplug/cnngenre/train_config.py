@@ -18,6 +18,7 @@ from beetsplug.cnngenre.config import (
     at_least_one,
     fraction,
     genres_wish,
+    names_in,
     one_of,
     share,
 )
@@ -63,8 +64,6 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
         confuse.ConfigError: A value is of the wrong type.
     """
     classes = config["classes"].get()
-    if isinstance(classes, str):
-        classes = [name.strip() for name in classes.split(",") if name.strip()]
     renamed = genres_wish(config["map"].get() or {})
     positive = config["positive"].get(confuse.Optional(str))
     if not isinstance(renamed, Mapping):
@@ -74,8 +73,8 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
     if play_history:
         check_apart(field, positive)
     return TrainOptions(
-        classes=None if classes is None else tuple(str(name) for name in classes),
-        min_tracks=at_least_one(config, "min_tracks") or 1,
+        classes=None if classes is None else names_in(classes, "train.classes"),
+        min_tracks=at_least_one(config, "min_tracks"),
         others=config["others"].get(bool),
         name=config["name"].get(confuse.Optional(str)),
         labels=config["labels"].as_choice(["first", "any"]),
@@ -92,7 +91,7 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
         slice_seconds=config["slice_seconds"].get(confuse.Optional(confuse.Number())),
         slices_per_song=at_least_one(config, "slices_per_song"),
         play_history=play_history,
-        target_precision=fraction(config, "target_precision") or 0.0,
+        target_precision=fraction(config, "target_precision"),
         seed=config["seed"].get(int),
     )
 

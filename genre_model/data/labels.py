@@ -35,7 +35,7 @@ class LabelPolicy:
     parents: Mapping[str, str] = field(default_factory=dict)
     wanted: tuple[str, ...] | None = None
     consolidate: Consolidation | None = None
-    min_tracks: int = 10
+    min_tracks: int = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
@@ -17,10 +18,10 @@ MIN_TRACKS = 4
 class TrainingJob:
     """Labelled tracks, the labels that are not used (label -> tracks, why), and the settings.
 
-    ``target`` is the field that the model predicts.  ``tree`` (child -> parent, folded) says which
-    genres are subgenres of which, ``others`` whether the shipped model's other genres stay
-    answerable.  ``in_use`` is the model that is in use; ``name`` names the new one's folder, which
-    else goes by the time.
+    ``target`` is the field that the model predicts.  ``tree`` (child -> parent, canonical) says
+    which genres are subgenres of which, ``others`` whether the shipped model's other genres stay
+    answerable.  ``in_use`` is the model that is in use; ``name`` is the new one's, where the user
+    has given it one.
     """
 
     tracks: Sequence[LabelledTrack]
@@ -36,6 +37,10 @@ class TrainingJob:
     def genres(self) -> tuple[str, ...]:
         """The classes, in the order of the model's outputs."""
         return tuple(sorted({label for track in self.tracks for label in track.labels}))
+
+    def folder(self, models: Path, bundle_id: str) -> Path:
+        """Where the new model goes among the others: by its name, else by its id."""
+        return models / (self.name or bundle_id)
 
 
 def check_play_history(tracks: Sequence[LabelledTrack]) -> None:

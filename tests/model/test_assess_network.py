@@ -96,6 +96,6 @@ def test_a_validation_of_one_artist_is_no_crash(tracks):
 def test_the_manifest_has_the_slices_and_the_rule_of_the_training(tracks, rule):
     architecture = ARCHITECTURES["crnn"]
     job = TrainingJob(tracks, {}, HeadOptions(rule=rule))
-    manifest = manifest_of(job, architecture, ("A", "B"), b"network")
+    manifest = manifest_of(job, architecture, b"network")
     assert manifest.aggregation.rule == rule
     assert manifest.slices == architecture.slices

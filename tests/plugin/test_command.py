@@ -426,6 +426,7 @@ def test_an_answer_of_a_review_outlasts_force_and_undo_unless_told(library):
         ({"thresold": 0.5}, "cnngenre: there is no key thresold; is it threshold?"),
         ({"zzz": 1}, "cnngenre: there is no key zzz"),
         ({"train": {"eposhs": 3}}, "cnngenre.train: there is no key eposhs; is it epochs?"),
+        ({"ignore": 5}, "cnngenre: ignore must be a list of genres, not 5"),
         ({"auto": "maybe"}, "cnngenre: auto must be yes or no, not maybe"),
         ({"model": "nosuch"}, "there is no model nosuch; there are: shipped"),
     ],
@@ -438,12 +439,18 @@ def test_a_setting_that_is_wrong_is_one_sentence(library, settings, sentence):
     assert beet.genres() == {"Rock": ""}
 
 
-@pytest.mark.parametrize("section", [None, {"train": None}])
-def test_a_section_whose_keys_are_commented_out_is_the_defaults(library, section):
+@pytest.mark.parametrize("section", [None, {"train": None}, {"threshold": None, "count": None}])
+def test_what_is_commented_out_is_the_default(library, section):
     beet = library(Rock=None)
     model = beet.config["cnngenre"]["model"]
     beet.config["cnngenre"] = section
     assert summary(beet("genre", "--model", model)) == "tagged 1, kept 0, unsure 0, failed 0"
+
+
+def test_an_empty_key_of_a_training_is_the_default(library):
+    beet = library(Rock_1=["Rock"], Rock_2=["Rock"], Jazz_1=["Jazz"], Jazz_2=["Jazz"], Jazz=["Ska"])
+    beet.config["cnngenre"]["train"] = {"min_tracks": None, "target_precision": None}
+    assert "Ska         1  not used: fewer than 2 tracks" in beet("cnntrain", "-p")
 
 
 COMMANDS = [

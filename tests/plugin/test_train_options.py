@@ -323,7 +323,8 @@ def test_what_a_system_cannot_use_is_one_sentence(labelled, arguments, settings,
 @pytest.mark.parametrize(
     ("key", "value"),
     [("band", 7), ("band", ["low"]), ("slice_seconds", "long"), ("slices_per_song", "all"),
-     ("select_instances", "half"), ("play_history", "perhaps"), ("aggregation", {"mean": 1})],
+     ("select_instances", "half"), ("play_history", "perhaps"), ("aggregation", {"mean": 1}),
+     ("classes", 5)],
 )  # fmt: skip
 def test_a_value_of_the_wrong_kind_is_one_sentence(labelled, key, value):
     labelled.config["cnngenre"]["train"][key] = value

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.tensorflow
 def test_a_system_slices_and_aggregates_as_the_user_says(labelled):
     output, bundle = train(
         labelled,
-        *("--architecture", "pelchat2019", "--epochs", "1"),
+        *("--architecture", "pelchat2019", "--epochs", "1", "--name", "mine"),
         slice_seconds=1,
         slices_per_song=2,
         position="middle",
@@ -36,9 +36,9 @@ def test_a_system_slices_and_aggregates_as_the_user_says(labelled):
     assert "epoch 1: loss " in output
     assert "right, without the play history: " in output
 
-    name = manifest.bundle_id
-    labelled("genre", "-q", "--threshold", "0", "--model", name, "title:Hum 8")
-    assert labelled.fields("cnngenre_model", query=["title:Hum 8"]) == [("Hum 8", name)]
+    labelled("genre", "-q", "--threshold", "0", "--model", "mine", "title:Hum 8")
+    answered = labelled.fields("cnngenre_model", query=["title:Hum 8"])
+    assert answered == [("Hum 8", manifest.bundle_id)]
 
 
 def test_one_work_folder_does_not_mix_two_settings(labelled):

@@ -101,7 +101,7 @@ def train_head_bundle(
         ),
         **{name: backbone.read(name) for name in backbone.manifest.files if "LICENSE" in name},
     }
-    return write_bundle(models / (job.name or bundle_id), manifest, contents), report
+    return write_bundle(job.folder(models, bundle_id), manifest, contents), report
 
 
 def with_fingerprints(training_set: TrainingSet) -> TrainingSet:

@@ -108,7 +108,7 @@ def train_draft(
     )
     for skipped in trained.skipped:
         on_failure(f"{skipped.path}: {skipped.reason}")
-    manifest = manifest_of(job, architecture, job.genres, trained.onnx)
+    manifest = manifest_of(job, architecture, trained.onnx)
     contents = {manifest.network.file: trained.onnx, PROBE: probe(architecture, trained.onnx)}
     return write_bundle(directory, manifest, contents), trained.kept_epoch
 
@@ -143,7 +143,7 @@ def finish_bundle(
 ) -> tuple[Bundle, Report]:
     """Write the network as a bundle, with the calibration and the report."""
     manifest = replace(
-        manifest_of(job, architecture, job.genres, network),
+        manifest_of(job, architecture, network),
         aggregation=tested.aggregation,
         context=tested.context,
         play_history=tested.play_history,
@@ -165,13 +165,12 @@ def finish_bundle(
     )
     contents = {manifest.network.file: network, PROBE: probe(architecture, network)}
     contents |= {**report_files(report), OUT_OF_FOLD: out_of_fold}
-    return write_bundle(models / manifest.bundle_id, manifest, contents), report
+    return write_bundle(job.folder(models, manifest.bundle_id), manifest, contents), report
 
 
-def manifest_of(
-    job: TrainingJob, architecture: Architecture, genres: tuple[str, ...], network: bytes
-) -> Manifest:
+def manifest_of(job: TrainingJob, architecture: Architecture, network: bytes) -> Manifest:
     """The manifest, without a calibration."""
+    genres = job.genres
     created = datetime.now(timezone.utc)
     return Manifest(
         bundle_id=new_bundle_id(created, network),
