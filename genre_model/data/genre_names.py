@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 # Spellings that are one genre to everybody, but for those that the user's map names.
@@ -20,6 +20,10 @@ ALIASES: Mapping[str, str] = {
     "alt rock": "alternative rock",
     "classical music": "classical",
 }
+
+
+# "Pop/Rock", "Folk, World, & Country", "Funk / Soul"; but not the "&" of "R&B".
+SEPARATORS = re.compile(r"\s*[/,;+|]\s*|\s+&\s+|\s+and\s+", re.IGNORECASE)
 
 
 def cleaned(name: str) -> str:
@@ -45,13 +49,25 @@ def title(name: str) -> str:
 
 
 def common_spelling(names: Iterable[str], kept: Container[str] = ()) -> dict[str, str]:
-    """Folded genre -> the spelling that occurs most often, among those that fold to it plainly."""
+    """Canonical genre -> the spelling that occurs most often, aliases left out."""
     counts: dict[str, Counter[str]] = {}
     for name in names:
         key = plain(name)
         if canonical(name, kept) == key:
             counts.setdefault(key, Counter())[name.strip()] += 1
     return {key: min(found, key=lambda n: (-found[n], n)) for key, found in counts.items()}
+
+
+def parts_of(name: str, is_known: Callable[[str], object]) -> list[str]:
+    """The genres that a name joins: Pop and Rock of "Pop/Rock"; none where it is one name.
+
+    A hyphen joins what are genres by themselves: "Pop-Rock", but not "Hip-Hop".
+    """
+    parts = [part for part in (part.strip("& ") for part in SEPARATORS.split(name)) if part]
+    if len(parts) > 1:
+        return parts
+    words = [word for word in name.split("-") if word.strip()]
+    return words if len(words) > 1 and all(map(is_known, words)) else []
 
 
 def tree_parents(tree: Any) -> dict[str, str]:

@@ -6,16 +6,14 @@ the ratio of both, finds fewer wrong labels: docs/measurements.md.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from genre_model.data.genre_names import canonical, cleaned, plain
+from genre_model.data.genre_names import canonical, cleaned, parts_of, plain
 from genre_model.model.vocabulary import SongGenre, Vocabulary
 
 # A genre that is given less than one in fifty is firmly disagreed with.
 FIRM = 0.98
-PARTS = re.compile(r"\s*[/;,-]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +59,8 @@ def disagreement_of(
 
 def families(names: Sequence[str], vocabulary: Vocabulary) -> set[str]:
     """The roots of written names."""
-    lines = [vocabulary.ancestry(genre) for genre in vocabulary.names]
-    return {line[-1] for line in lines for name in names if name in line}
+    ancestries = [vocabulary.ancestry(genre) for genre in vocabulary.names]
+    return {ancestry[-1] for ancestry in ancestries for name in names if name in ancestry}
 
 
 def known_genres(
@@ -100,12 +98,8 @@ def known_genres(
     found: list[str | None] = []
     for genre in genres:
         name = nearest(genre)
-        dropped = plain(cleaned(genre)) in own_map
-        found += [name] if name or dropped else map(nearest, parts(genre))
+        if name or plain(cleaned(genre)) in own_map:
+            found.append(name)
+        else:  # the parts of "Pop-Rock", the last word of "Christian Rock"
+            found += map(nearest, parts_of(genre, nearest) or plain(genre).split()[-1:])
     return tuple(dict.fromkeys(name for name in found if name))
-
-
-def parts(genre: str) -> list[str]:
-    """What a genre is composed of: Pop and Rock of "Pop-Rock", Rock of "Christian Rock"."""
-    pieces = [piece for piece in PARTS.split(genre) if piece.strip()]
-    return pieces if len(pieces) > 1 else genre.split()[-1:]

@@ -65,7 +65,8 @@ def test_a_silent_song_and_unknown_genres_are_no_doubt():
         (["Loop"], ()),
         (["Pop-Rock"], ("Pop", "Rock")),
         (["Rock / Jazz", "Folk, World"], ("Rock", "Jazz")),
-        (["Christian Rock"], ("Rock",)),
+        (["Rock & Jazz", "Pop and Dance"], ("Rock", "Jazz", "Pop")),
+        (["Christian Rock", "Synth-Pop"], ("Rock", "Pop")),
     ],
 )
 def test_genres_are_known_by_name_map_or_ancestor(genres, known):

@@ -7,14 +7,13 @@ model does not know (Bebop) gets a part of what it gives to the nearest genre th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.data.genre_names import canonical
+from genre_model.data.genre_names import canonical, parts_of
 
 Float32 = NDArray[np.float32]
 
@@ -32,9 +31,6 @@ SAME: Mapping[str, str] = {
     "dance": "electronic",
     "singer songwriter": "folk",
 }
-
-# "Pop/Rock", "Folk, World, & Country", "Funk / Soul", "Pop-Rock"; but not the "&" of "R&B".
-SEPARATORS = re.compile(r"\s*[/,;+|]\s*|\s+&\s+|\s+and\s+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +61,7 @@ def correspond(
         labelled: The user's.
         own: The model's.
         own_parents: Its tree, child -> parent.
-        tree: Any other tree of genres, child -> parent, folded.
+        tree: Any other tree of genres, child -> parent, canonical.
         others: Whether the model's genres that belong to none of the user's stay answerable.
     """
     parents = {**tree, **{key(child): key(parent) for child, parent in own_parents.items()}}
@@ -104,7 +100,7 @@ def owners_of(
         whole = [mine for mine in labelled if key(mine) == name]
         if whole:
             return whole
-        parts = [mine for mine in labelled if name in parts_of(mine, known)]
+        parts = [mine for mine in labelled if name in keys_of_parts(mine, known)]
         if parts:
             return parts
     return []
@@ -135,17 +131,10 @@ def ancestry(name: str, parents: Mapping[str, str]) -> Iterable[str]:
 
 def key(name: str) -> str:
     """What names of the same music have in common."""
-    folded = canonical(name)
-    return SAME.get(folded, folded)
+    spelled = canonical(name)
+    return SAME.get(spelled, spelled)
 
 
-def parts_of(name: str, known: Set[str]) -> set[str]:
-    """The genres that a name joins: Pop and Rock of "Pop/Rock"; none where it is one name.
-
-    A hyphen joins what are genres by themselves: "Pop-Rock", but not "Hip-Hop".
-    """
-    parts = {key(part.lstrip("& ")) for part in SEPARATORS.split(name.casefold())} - {""}
-    if len(parts) > 1:
-        return parts
-    words = {key(word) for word in name.split("-")}
-    return words if len(words) > 1 and words <= known else set()
+def keys_of_parts(name: str, known: Set[str]) -> set[str]:
+    """The genres that a name joins; ``known`` are genres by themselves."""
+    return {key(part) for part in parts_of(name, lambda part: key(part) in known)}
