@@ -31,7 +31,7 @@ def run_inspect(options: argparse.Namespace) -> int:
         "description": manifest.description,
         "genres": ", ".join(manifest.genres),
         "selections": ", ".join(manifest.presets),
-        "threshold": manifest.aggregation.threshold,
+        "threshold": manifest.threshold,
         "slices": f"{manifest.slices.frames} frames, {how_many(manifest)} a song",
         "made": f"{manifest.created_utc} by {manifest.package_version}",
         "licence": manifest.licence,

@@ -17,11 +17,11 @@ from genre_model.evaluation.metrics import (
     Interval,
     LabelFigures,
     accuracy,
-    artist_interval,
     balanced_accuracy,
     calibration_error,
     label_figures,
     macro_f1,
+    share_interval,
 )
 from genre_model.model.vocabulary import Policy, Vocabulary, judge
 
@@ -102,32 +102,28 @@ def evaluate(
     extracted: Sequence[tuple[LabelledTrack, SongFeatures]],
 ) -> Evaluation:
     """The figures of a bundle on tracks that have sound."""
-    from genre_model.data.folds import context_group, group_of
-    from genre_model.model.artist_context import informed, roots_of
-    from genre_model.model.play_history import with_play_history
+    from genre_model.data.folds import group_of
+    from genre_model.evaluation.in_use import probabilities_in_use
 
-    manifest, tracks = classifier.manifest, [track for track, _ in extracted]
+    tracks = [track for track, _ in extracted]
     groups = [group_of(track, "artist") for track in tracks]
     known = {label for track in tracks for label in track.labels}
-    play_history = known_play_history(manifest, tracks)
-    threshold = (play_history or manifest.context or manifest.aggregation).threshold
+    play_history = known_play_history(classifier.manifest, tracks)
+    manifest = replace(classifier.manifest, play_history=play_history)
 
     def answer(track: LabelledTrack, row: Float64) -> Answer:
         probabilities = dict(zip(manifest.genres, row.tolist(), strict=True))
-        song = judge(probabilities, vocabulary, Policy(threshold))
+        song = judge(probabilities, vocabulary, Policy(manifest.threshold))
         assert song.best is not None
-        line = ancestry(song.best.genre, vocabulary)
-        right = next((name for name in line if name in track.labels), None)
-        shown = right or next((name for name in line if name in known), line[0])
+        names = ancestry(song.best.genre, vocabulary)
+        right = next((name for name in names if name in track.labels), None)
+        shown = right or next((name for name in names if name in known), names[0])
         return Answer(shown, song.best.probability, song.accepted, right is not None)
 
-    rows = np.array([list(classifier.probabilities(sound).values()) for _, sound in extracted])
-    if manifest.context:
-        fellows = [context_group(track) for track in tracks]
-        rows = informed(rows, fellows, manifest.context, roots_of(manifest.genres, vocabulary))
-    if play_history:
-        features = np.array([track.play_history.features(play_history.now_s) for track in tracks])
-        rows = with_play_history(rows, features, play_history)
+    alone = np.array([list(classifier.probabilities(sound).values()) for _, sound in extracted])
+    now_s = play_history.now_s if play_history else 0.0
+    play_features = np.array([track.play_history.features(now_s) for track in tracks])
+    rows = probabilities_in_use(alone, tracks, play_features, manifest, vocabulary)
     songs = [answer(track, row) for track, row in zip(tracks, rows, strict=True)]
     slices = [
         answer(track, row).right
@@ -148,13 +144,13 @@ def evaluate(
         artists=len({group for group in groups if group.startswith("artist:")}),
         not_extracted=(),
         unknown_labels={},
-        accuracy=artist_interval(lambda i: accuracy(right[i]), groups),
+        accuracy=share_interval(right, np.ones_like(right), groups),
         balanced_accuracy=balanced_accuracy(right, truths),
         slice_accuracy=float(np.mean(slices)),
         macro_f1=macro_f1(per_genre),
         majority_baseline=max(Counter(truths).values()) / len(truths),
         calibration_error=calibration_error(np.array([s.confidence for s in songs]), right),
-        threshold=threshold,
+        threshold=manifest.threshold,
         coverage=float(accepted.mean()),
         precision=accuracy(right[accepted]) if accepted.any() else None,
         context=manifest.context is not None,

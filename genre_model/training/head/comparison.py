@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from genre_model.data.folds import context_group
+from genre_model.evaluation.in_use import probabilities_in_use
 from genre_model.evaluation.metrics import Interval, one_hot, ratio_interval, share_interval
 from genre_model.evaluation.out_of_fold import read_out_of_fold
 from genre_model.evaluation.report import ModelFigures
 from genre_model.model.aggregation import song_probabilities
-from genre_model.model.artist_context import informed, roots_of
 from genre_model.model.bundle.store import Bundle
-from genre_model.model.play_history import with_play_history
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from genre_model.training.head.correspondence import correspond, key
 from genre_model.training.training_set import (
@@ -69,12 +68,9 @@ def rival_of(
             for extracted in training_set.extracted
         ]
     )
-    if manifest.context is not None:
-        fellows = [context_group(track) for track in training_set.tracks]
-        roots = roots_of(manifest.genres, vocabulary)
-        own = informed(own, fellows, manifest.context, roots)
-    if manifest.play_history is not None:
-        own = with_play_history(own, training_set.play_history, manifest.play_history)
+    own = probabilities_in_use(
+        own, training_set.tracks, training_set.play_history, manifest, vocabulary
+    )
     own = with_out_of_fold(own, bundle, training_set)
     labelled = [g for g, n in zip(training_set.genres, n_tracks_of(training_set), strict=True) if n]
     found = correspond(labelled, manifest.genres, manifest.parents, tree, others=True)

@@ -1,0 +1,43 @@
+"""What a model says of labelled tracks in use: with what is known of them beside their audio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_model.data.folds import context_group
+from genre_model.data.tracks import LabelledTrack
+from genre_model.model.artist_context import informed, roots_of
+from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.play_history import with_play_history
+from genre_model.model.vocabulary import Vocabulary
+
+Float64 = NDArray[np.float64]
+
+
+def probabilities_in_use(
+    alone: Float64,
+    tracks: Sequence[LabelledTrack],
+    play_features: Float64,
+    manifest: Manifest,
+    vocabulary: Vocabulary,
+) -> Float64:
+    """Probabilities (n_tracks, n_genres) that the artists' other tracks and play histories inform.
+
+    Args:
+        alone: (n_tracks, n_genres) of each track by its audio.
+        tracks: The tracks.
+        play_features: (n_tracks, n_features) of their play histories.
+        manifest: The model's; without a context or a play history, that does not count.
+        vocabulary: What it may say.
+    """
+    probabilities = alone
+    if manifest.context is not None:
+        artists = [context_group(track) for track in tracks]
+        roots = roots_of(manifest.genres, vocabulary)
+        probabilities = informed(probabilities, artists, manifest.context, roots)
+    if manifest.play_history is not None:
+        probabilities = with_play_history(probabilities, play_features, manifest.play_history)
+    return probabilities
