@@ -155,6 +155,8 @@ def run_train(options: argparse.Namespace) -> int:
         raise GenreModelError(f"{architecture.name} is trained on this machine alone: no --dask")
     music = music_for_training(options.music, options.labels, architecture, options.threads)
     tree = {} if options.tree is None else read_tree(options.tree)
+    if options.tree is not None and not tree:
+        raise GenreModelError(f"the genre tree {options.tree} holds no genre within another")
     tracks, labelling = trainable(
         music, options.genres, options.min_tracks, tree, options.consolidate
     )

@@ -12,16 +12,13 @@ def read_tree(path: Path) -> dict[str, str]:
     """Child -> parent, canonical, of a tree in YAML: lists of names and one-entry mappings.
 
     Raises:
-        GenreModelError: The file cannot be read, is no YAML, or holds no genre within another.
+        GenreModelError: The file cannot be read, or is not valid YAML.
     """
     import yaml
 
     try:
-        parents = tree_parents(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return tree_parents(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise GenreModelError(f"cannot read the genre tree {path}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise GenreModelError(f"the genre tree {path} is not valid YAML") from error
-    if not parents:
-        raise GenreModelError(f"the genre tree {path} holds no genre within another")
-    return parents

@@ -6,11 +6,10 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from beetsplug.cnngenre.config import Options, UserError, lastgenre_file
-from genre_model.data.genre_names import tree_parents
+from genre_model.core.errors import GenreModelError, reason
 from genre_model.data.genre_tree import Arrangement, make_tree, node_of
+from genre_model.data.tree_file import read_tree
 from genre_model.model.vocabulary import Vocabulary
 
 TREE, WHITELIST = "genres-tree.yaml", "genres.txt"
@@ -30,15 +29,15 @@ def genre_parents() -> dict[str, str]:
     """Child -> parent of the user's tree, or of the one that comes with beets; empty without any.
 
     Raises:
-        UserError: The user's cannot be read.
+        UserError: The user's cannot be read, or is not valid YAML.
     """
     path = lastgenre_file("canonical") or shipped_file(TREE)
     if path is None:
         return {}
     try:
-        return tree_parents(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"cnngenre: no genre tree can be read from {path}: {why(error)}") from error
+        return read_tree(path)
+    except GenreModelError as error:
+        raise UserError(f"cnngenre: {error}") from error
 
 
 def known_genres() -> frozenset[str] | None:
@@ -53,15 +52,9 @@ def known_genres() -> frozenset[str] | None:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cnngenre: no genres can be read from {path}: {why(error)}") from error
+        raise UserError(f"cnngenre: no genres can be read from {path}: {reason(error)}") from error
     names = (line.strip() for line in lines)
     return frozenset(node_of(name) for name in names if name and not name.startswith("#"))
-
-
-def why(error: Exception) -> str:
-    """Why a file cannot be read, in one line."""
-    reason = error.strerror if isinstance(error, OSError) else str(error)
-    return (reason or type(error).__name__).partition("\n")[0]
 
 
 def arrangement_of(
