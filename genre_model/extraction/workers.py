@@ -6,6 +6,7 @@ wherever their workers are (``dask_workers`` has those of a cluster).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
@@ -141,6 +142,26 @@ def extract_tracks(
             yield track, extracted
         else:
             on_track(track, extracted)
+
+
+def extract_locally(
+    tracks: Sequence[LabelledTrack], classifier: Classifier, on_failure: Callable[[str], None]
+) -> list[tuple[LabelledTrack, SongFeatures]]:
+    """The features of tracks, extracted on all cores of this machine, without a cache.
+
+    Raises:
+        GenreModelError: The model cannot be used.
+    """
+
+    def on_track(track: LabelledTrack, error: str | None) -> None:
+        if error is not None:
+            on_failure(f"{track.path}: {error}")
+
+    classifier.try_out()
+    n_workers = os.cpu_count() or 1
+    pool = local_pool(classifier, None, Effort(), n_workers=n_workers, n_files=len(tracks))
+    with closing(pool):
+        return list(extract_tracks(tracks, pool, on_track))
 
 
 def completed(answer: Answer) -> Future[Answer]:

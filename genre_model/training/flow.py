@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -286,31 +284,10 @@ def train(
         GenreModelError: An option is impossible, too few tracks or genres can be used, a library
             is missing, or the bundle cannot be written.
     """
+    from genre_model.extraction.workers import extract_locally
 
     def extract(tracks: Sequence[LabelledTrack], classifier: Classifier) -> Extracted:
         return extract_locally(tracks, classifier, on_failure)
 
     plan = plan_training(tracks, options)
     return run_training(plan, models, extract, TrainingEvents(on_epoch, on_failure))
-
-
-def extract_locally(
-    tracks: Sequence[LabelledTrack], classifier: Classifier, on_failure: Callable[[str], None]
-) -> Extracted:
-    """Extract the features of tracks on all cores of this machine, without a cache.
-
-    Raises:
-        GenreModelError: The model cannot be used.
-    """
-    from genre_model.extraction.extractor import Effort
-    from genre_model.extraction.workers import extract_tracks, local_pool
-
-    def on_track(track: LabelledTrack, error: str | None) -> None:
-        if error is not None:
-            on_failure(f"{track.path}: {error}")
-
-    n_workers = os.cpu_count() or 1
-    classifier.try_out()
-    pool = local_pool(classifier, None, Effort(), n_workers=n_workers, n_files=len(tracks))
-    with closing(pool):
-        return list(extract_tracks(tracks, pool, on_track))

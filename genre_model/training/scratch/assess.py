@@ -8,12 +8,12 @@ from datetime import datetime
 
 import numpy as np
 
-from genre_model.core.deadline import TIME_LIMIT_S, time_limit
-from genre_model.core.errors import AudioError, GenreModelError
+from genre_model.core.errors import GenreModelError
 from genre_model.data.folds import Split, context_group, split_tracks
 from genre_model.data.tracks import LabelledTrack
+from genre_model.extraction.workers import extract_locally
 from genre_model.model.bundle.store import Bundle
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
 from genre_model.model.play_history import PlayHistorySpec, with_play_history
 from genre_model.training.calibration import Calibration, Songs
 from genre_model.training.head.cross_validation import final_play_history, play_history_out_of_fold
@@ -122,17 +122,14 @@ def extract_fold(
     Raises:
         GenreModelError: None can be decoded.
     """
-    extracted: list[tuple[LabelledTrack, SongFeatures]] = []
-    for track in parts.tracks(tracks, fold):
-        try:
-            with time_limit(TIME_LIMIT_S):
-                found = classifier.extract(track.path)
-            extracted.append((track, parts.features(track.path, found, fold)))
-        except AudioError as error:
-            on_failure(f"{track.path}: {error}")
+    asked = parts.tracks(tracks, fold)
+    extracted = [
+        (track, parts.features(track.path, found, fold))
+        for track, found in extract_locally(asked, classifier, on_failure)
+    ]
     if not any(len(sound.features) for _, sound in extracted):
         raise GenreModelError("none of the tracks to be tested on can be decoded")
     manifest = classifier.manifest
     now_s = datetime.fromisoformat(manifest.created_utc).timestamp()
-    tracks, sounds = [track for track, _ in extracted], [sound for _, sound in extracted]
-    return make_training_set(tracks, sounds, manifest.genres, now_s)
+    decoded, sounds = [track for track, _ in extracted], [sound for _, sound in extracted]
+    return make_training_set(decoded, sounds, manifest.genres, now_s)
