@@ -34,10 +34,10 @@ from beetsplug.cnngenre.tagging.outside import (
     in_library,
     look,
     memory_of,
-    memory_with,
     restore_memory,
     set_memory,
     store_memory,
+    tag_before_us,
 )
 from beetsplug.cnngenre.tagging.plan import (
     IN_FILE,
@@ -121,12 +121,12 @@ def apply(
     try:
         state = known_state(item) if write else None
         # Who gave the file its genres is asked before the track has other ones.
-        memory = memory_with(item, state, ()) if state else None
+        before_us = tag_before_us(item, state) if state else None
         set_on(item, plan)
-        if state is None or memory is None:
+        if state is None or before_us is None:
             return store_planned(item, plan)
         wish = Wish(genres_of(item), before=state.tag)
-        return write_and_store(item, plan, wish, replace(memory, after=wish.genres), state)
+        return write_and_store(item, plan, wish, Memory(before_us, wish.genres), state)
     except (NotWrittenError, OutsideError) as why:
         item.genres = list(plan.before)
         restore_fields(item, old)
@@ -177,10 +177,9 @@ def write_and_store(
 
 def would_write_missing(item: Item) -> TagPlan | None:
     """What :func:`write_missing` would do; None where the file has the genres."""
-    genres = genres_of(item)
-    plan = TagPlan(Action.WRITE, genres, genres, "was in the library only")
+    plan = plan_missing(item)
     try:
-        return None if known_state(item).tag.genres == genres else plan
+        return None if known_state(item).tag.genres == plan.after else plan
     except (NotWrittenError, OutsideError) as why:
         return failed(plan, why)
 
@@ -191,19 +190,22 @@ def write_missing(item: Item) -> TagPlan | None:
     Returns:
         What was done; None where the file has them.
     """
-    plan = would_write_missing(item)
-    if plan is not None and plan.action is not Action.WRITE:
-        return plan
+    plan = plan_missing(item)
     try:
-        state = look(item)
-        if plan is None:
+        state = known_state(item)
+        if state.tag.genres == plan.after:
             item.mtime = state.mtime if state.in_step else item.mtime  # not to be looked at again
             return None
-        genres = plan.after
-        memory = replace(memory_with(item, state, ()), after=genres)
-        return write_and_store(item, plan, Wish(genres, before=state.tag), memory, state)
-    except NotWrittenError as why:
-        return failed(plan or TagPlan(Action.KEEP, (), (), ""), why)
+        memory = Memory(tag_before_us(item, state), plan.after)
+        return write_and_store(item, plan, Wish(plan.after, before=state.tag), memory, state)
+    except (NotWrittenError, OutsideError) as why:
+        return failed(plan, why)
+
+
+def plan_missing(item: Item) -> TagPlan:
+    """To write the genres that the library has to the file."""
+    genres = genres_of(item)
+    return TagPlan(Action.WRITE, genres, genres, "was in the library only")
 
 
 def apply_in_library(item: Item, plan: TagPlan) -> TagPlan:
@@ -214,8 +216,7 @@ def apply_in_library(item: Item, plan: TagPlan) -> TagPlan:
     """
     if plan.action is Action.WRITE:
         with suppress(NotWrittenError):  # the importer will say so
-            memory = memory_with(item, look(item), ())
-            set_memory(item, replace(memory, after=plan.after))
+            set_memory(item, Memory(tag_before_us(item, look(item)), plan.after))
         set_genres(item, plan)
     if store_unless_edited(item, plan.before):
         return plan

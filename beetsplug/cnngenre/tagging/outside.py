@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import mutagen
 from beets.library import Item, ReadError
@@ -138,12 +138,10 @@ def set_memory(item: Item, memory: Memory) -> None:
     item["cnngenre_file"] = json.dumps(found, ensure_ascii=False)
 
 
-def memory_with(item: Item, state: FileState, after: tuple[str, ...]) -> Memory:
-    """What is to be remembered when a file is given genres; of our own ones only the last."""
+def tag_before_us(item: Item, state: FileState) -> GenreTag:
+    """The tag that a file had before it was given genres of ours."""
     memory = memory_of(item)
-    if memory is not None and has_ours(item, state):
-        return replace(memory, after=after)
-    return Memory(state.tag, after)
+    return memory.before if memory is not None and has_ours(item, state) else state.tag
 
 
 def store_memory(item: Item, memory: Memory, genres: tuple[str, ...]) -> bool:
