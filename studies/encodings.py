@@ -318,7 +318,9 @@ def answer(
         for fold in range(split.n_folds)
     ]
     songs = {
-        encoding: Songs(list(out_of_fold(heads, split.fold, training_set)[:, None]))
+        encoding: Songs(
+            list(out_of_fold(heads, split.fold, training_set)[:, None]), training_set, split.groups
+        )
         for encoding, training_set in materials.items()
     }
     results = {
@@ -328,11 +330,9 @@ def answer(
     with_context = condition.context and split.group_by == "artist"
     for fold in range(split.n_folds):
         inside = split.fold == fold
-        calibration = Calibration.choose(
-            songs[FLAC], flac, split.groups, settings, ~inside, with_context=with_context
-        )
+        calibration = Calibration.choose(songs[FLAC], settings, ~inside, with_context=with_context)
         for encoding, (probabilities, accepted) in results.items():
-            probabilities[inside] = calibration.apply(songs[encoding], split.groups)[inside]
+            probabilities[inside] = calibration.apply(songs[encoding])[inside]
             accepted[inside] = probabilities[inside].max(axis=1) >= calibration.threshold
     return results
 

@@ -96,9 +96,9 @@ def rankings(training_set: TrainingSet, what: str, seed: int) -> dict[tuple[str,
     options = HeadOptions(seed=seed)
     cross_validated = evaluate_out_of_fold(wrong, options)
     head = fit(wrong, np.arange(len(tracks)), options, cross_validated.strength or np.inf)
-    songs = Songs([head.logits(extracted.features) for extracted in wrong.extracted])
-    groups = [context_group(track) for track in tracks]
-    fitted = Calibration(cross_validated.aggregation, cross_validated.context).apply(songs, groups)
+    logits = [head.logits(extracted.features) for extracted in wrong.extracted]
+    songs = Songs(logits, wrong, [context_group(track) for track in tracks])
+    fitted = Calibration(cross_validated.aggregation, cross_validated.context).apply(songs)
     found = {("", "random order"): Ranking(rng.permutation(len(tracks)), flipped, 0)}
     for verdicts, probabilities in (
         ("out of fold", cross_validated.probabilities),

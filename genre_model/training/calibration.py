@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.specs import UNREACHED_THRESHOLD, AggregationSpec, ContextSpec
-from genre_model.evaluation.metrics import FEWEST_ANSWERS
+from genre_model.evaluation.metrics import FEWEST_ANSWERS, numbered
 from genre_model.model.aggregation import aggregate, calibrated, softmax
 from genre_model.model.artist_context import in_context, informed, mixed_logs, sharpness
 from genre_model.training.training_set import (
@@ -37,14 +37,27 @@ CAUTION = 1.64  # standard errors: nineteen to one, if the mean of the artists i
 
 
 class Songs:
-    """Songs, from the logits of their slices, under any aggregation.
+    """Labelled songs, from the logits of their slices, under any aggregation.
 
     What has been computed is kept: each fold leaves out other tracks, but a track's loss under a
     temperature stays the same.
     """
 
-    def __init__(self, slice_logits: Sequence[NDArray[np.floating]]) -> None:
-        """``slice_logits``: (n_slices, n_genres) of each track."""
+    def __init__(
+        self,
+        slice_logits: Sequence[NDArray[np.floating]],
+        training_set: TrainingSet,
+        groups: Sequence[str],
+    ) -> None:
+        """Keep the logits.
+
+        Args:
+            slice_logits: (n_slices, n_genres) of each track of the training set.
+            training_set: Has their labels.
+            groups: Whose tracks inform each other: the group of each.
+        """
+        self.candidates, self.closed = training_set.candidates, training_set.closed
+        self.groups = groups
         self._slices = slice_logits
         self._means = np.array([logits.mean(axis=0) for logits in slice_logits])
         self._losses: dict[AggregationSpec, Float64] = {}
@@ -56,25 +69,23 @@ class Songs:
             return calibrated(self._means, spec)
         return np.array([aggregate(logits, spec) for logits in self._slices])
 
-    def losses(self, spec: AggregationSpec, candidates: Bools) -> Float64:
-        """(n_tracks,) losses of the labels, which are the same at every call."""
+    def losses(self, spec: AggregationSpec) -> Float64:
+        """(n_tracks,) losses of the labels."""
         if spec not in self._losses:
-            self._losses[spec] = losses_of(self.probabilities(spec), candidates)
+            self._losses[spec] = losses_of(self.probabilities(spec), self.candidates)
         return self._losses[spec]
 
-    def losses_in_context(
-        self, spec: AggregationSpec, groups: Sequence[str], candidates: Bools
-    ) -> Float64:
-        """(n_contexts, n_tracks), by the place in ``CONTEXTS``; groups and labels as ever."""
+    def losses_in_context(self, spec: AggregationSpec) -> Float64:
+        """(n_contexts, n_tracks) losses of the labels, by the place in ``CONTEXTS``."""
         if spec not in self._in_context:
             own = self.probabilities(spec)
             found = []
             for weight in CONTEXT_WEIGHTS:
-                mixed = mixed_logs(own, groups, weight)
+                mixed = mixed_logs(own, self.groups, weight)
                 for inverse_temperature in CONTEXT_TEMPERATURES:
-                    sharp = sharpness(groups, ContextSpec(weight, inverse_temperature, 0.0))
+                    sharp = sharpness(self.groups, ContextSpec(weight, inverse_temperature, 0.0))
                     mine = softmax(mixed * sharp)[:, : own.shape[1]]
-                    found.append(losses_of(mine, candidates))
+                    found.append(losses_of(mine, self.candidates))
             self._in_context[spec] = np.array(found)
         return self._in_context[spec]
 
@@ -91,43 +102,36 @@ class Calibration:
         """The confidence from which an answer is given."""
         return self.context.threshold if self.context else self.alone.threshold
 
-    def apply(self, songs: Songs, groups: Sequence[str]) -> Float64:
+    def apply(self, songs: Songs) -> Float64:
         """(n_tracks, n_genres) probabilities."""
         probabilities = songs.probabilities(self.alone)
         if self.context is None:
             return probabilities
         own_roots = np.eye(probabilities.shape[1], dtype=np.bool_)  # a trained model has no tree
-        return informed(probabilities, groups, self.context, own_roots)
+        return informed(probabilities, songs.groups, self.context, own_roots)
 
     @staticmethod
     def choose(
-        songs: Songs,
-        training_set: TrainingSet,
-        groups: Sequence[str],
-        options: HeadOptions,
-        use: Bools,
-        *,
-        with_context: bool,
+        songs: Songs, options: HeadOptions, use: Bools, *, with_context: bool
     ) -> Calibration:
         """The likeliest calibration over the tracks of ``use``, with its thresholds."""
-        candidates = training_set.candidates
-        other_logit = None if training_set.closed else 0.0
+        other_logit = None if songs.closed else 0.0
         specs = [AggregationSpec(options.rule, t, other_logit) for t in INVERSE_TEMPERATURES]
-        names = [group for group, used in zip(groups, use, strict=True) if used]
-        members = numbers_of(names)
+        names = [group for group, used in zip(songs.groups, use, strict=True) if used]
+        members = numbered(names)
         alone = min(
             specs,
-            key=lambda spec: steadied(
-                songs.losses(spec, candidates)[use], spec.inverse_temperature, members
-            ),
+            key=lambda spec: steadied(songs.losses(spec)[use], spec.inverse_temperature, members),
         )
         context = None
         if with_context:
-            of_contexts = songs.losses_in_context(alone, groups, candidates)[:, use]
-            context = choose_context(songs.losses(alone, candidates)[use], of_contexts, members)
+            of_contexts = songs.losses_in_context(alone)[:, use]
+            context = choose_context(songs.losses(alone)[use], of_contexts, members)
 
         def threshold(probabilities: Float64) -> float:
-            return choose_threshold(probabilities, candidates[use], names, options.target_precision)
+            return choose_threshold(
+                probabilities, songs.candidates[use], names, options.target_precision
+            )
 
         own = songs.probabilities(alone)[use]
         alone = replace(alone, threshold=threshold(own))
@@ -150,7 +154,7 @@ def choose_context(own: Float64, of_contexts: Float64, members: Indices) -> Cont
         for loss, (_, inverse_temperature) in zip(of_contexts, CONTEXTS, strict=True)
     ]
     best = int(np.argmin(losses))
-    if losses[best] >= mean_of_groups(own, members) - CONTEXT_GAIN:
+    if losses[best] >= mean_over_artists(own, members) - CONTEXT_GAIN:
         return None
     return ContextSpec(*CONTEXTS[best], 0.0)
 
@@ -158,10 +162,10 @@ def choose_context(own: Float64, of_contexts: Float64, members: Indices) -> Cont
 def steadied(losses: Float64, inverse_temperature: float, members: Indices) -> float:
     """The loss with a Gaussian prior on the logarithm of the inverse temperature, around 1."""
     penalty = 0.5 * (np.log(inverse_temperature) / LOG_DEVIATION) ** 2
-    return mean_of_groups(losses, members) + float(penalty) / (int(members.max()) + 1)
+    return mean_over_artists(losses, members) + float(penalty) / (int(members.max()) + 1)
 
 
-def mean_of_groups(losses: Float64, members: Indices) -> float:
+def mean_over_artists(losses: Float64, members: Indices) -> float:
     """The mean over artists of the mean over their tracks.
 
     Artists are labelled one way or the other as a whole: those with many tracks are not to decide
@@ -176,12 +180,6 @@ def losses_of(probabilities: Float64, candidates: Bools) -> Float64:
     return losses
 
 
-def numbers_of(groups: Sequence[str]) -> Indices:
-    """(n_tracks,) the number of each track's group."""
-    members: Indices = np.unique(np.array(groups), return_inverse=True)[1]
-    return members
-
-
 def choose_threshold(
     probabilities: Float64, candidates: Bools, groups: Sequence[str], target: float
 ) -> float:
@@ -194,7 +192,7 @@ def choose_threshold(
     """
     confidence = probabilities.max(axis=1)
     right = is_right(probabilities, candidates).astype(np.float64)
-    members = numbers_of(groups)
+    members = numbered(groups)
     reached = UNREACHED_THRESHOLD
     for threshold in np.unique(np.floor(confidence * 1000) / 1000)[::-1]:  # never rounded up
         if threshold == UNREACHED_THRESHOLD:

@@ -123,9 +123,9 @@ def test_a_calibration_never_sees_the_artists_that_it_is_measured_on(monkeypatch
     used_by = []
     real = training.Calibration.choose
 
-    def spy(logits, training_set, groups, options, use, *, with_context):
+    def spy(songs, options, use, *, with_context):
         used_by.append(use.copy())
-        return real(logits, training_set, groups, options, use, with_context=with_context)
+        return real(songs, options, use, with_context=with_context)
 
     monkeypatch.setattr(training.Calibration, "choose", staticmethod(spy))
     cross_validated = evaluate_out_of_fold(training_set, HeadOptions())

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from genre_model.core.specs import AggregationSpec
 from genre_model.data.folds import Split, context_group, group_of, split_tracks
+from genre_model.evaluation.metrics import numbered
 from genre_model.model.head import CorrectedHead
 from genre_model.model.play_history import PlayHistorySpec, with_play_history
 from genre_model.training.calibration import (
     Calibration,
     Songs,
     choose_threshold,
-    numbers_of,
 )
 from genre_model.training.head.correction import Correction, Examples, fit_correction
 from genre_model.training.head.play_history import fit_play_history
@@ -139,11 +139,11 @@ class OutOfFoldLogits:
             found.append(head.logits(extracted.features))
         return found
 
-    def songs_by(self, strength: int, options: HeadOptions) -> Songs:
+    def songs_by(self, strength: int, options: HeadOptions, groups: Sequence[str]) -> Songs:
         """The tracks' probabilities under any calibration, by the strength's place."""
-        if options.rule == "product":  # which is of the songs' means alone
-            return Songs(self.songs[strength][:, None])
-        return Songs(self.of_slices(strength))
+        of_means = options.rule == "product"  # which is of the songs' means alone
+        logits = self.songs[strength][:, None] if of_means else self.of_slices(strength)
+        return Songs(list(logits), self.training_set, groups)
 
 
 def out_of_fold_logits(
@@ -175,7 +175,7 @@ def choose_strength(logits: OutOfFoldLogits, use: Bools) -> int:
     weights = weights_of(logits.training_set)[use]
     weights /= weights.sum()
     weighted = weights * logits.losses[:, use]
-    members = numbers_of(np.array(independent_groups(logits))[use].tolist())
+    members = numbered(np.array(independent_groups(logits))[use].tolist())
     best = int(weighted.sum(axis=1).argmin())
     for place, one in enumerate(weighted):
         of_groups = np.bincount(members, one - weighted[best]).astype(np.float64)
@@ -237,18 +237,17 @@ def evaluate_out_of_fold(training_set: TrainingSet, options: HeadOptions) -> Cro
 
     def choose(use: Bools) -> tuple[int, Songs, Calibration]:
         strength = choose_strength(logits, use)
-        songs = by_strength.setdefault(strength, logits.songs_by(strength, options))
-        calibration = Calibration.choose(
-            songs, training_set, fellows, options, use, with_context=with_context
-        )
-        return strength, songs, calibration
+        if strength not in by_strength:
+            by_strength[strength] = logits.songs_by(strength, options, fellows)
+        songs = by_strength[strength]
+        return strength, songs, Calibration.choose(songs, options, use, with_context=with_context)
 
     probabilities = np.zeros(training_set.candidates.shape)
     accepted = np.zeros(len(probabilities), dtype=np.bool_)
     for fold in range(split.n_folds):
         inside = split.fold == fold
         _, songs, others = choose(~inside)
-        probabilities[inside] = others.apply(songs, fellows)[inside]
+        probabilities[inside] = others.apply(songs)[inside]
         accepted[inside] = probabilities[inside].max(axis=1) >= others.threshold
     strength, _, final = choose(np.ones_like(accepted))
     cross_validated = CrossValidated(
@@ -276,7 +275,7 @@ def right_out_of_fold(
     fraction of :func:`evaluate_out_of_fold`.
     """
     split = outer_split(training_set, options)
-    songs = out_of_fold_logits(training_set, split, options).songs_by(0, options)
+    songs = out_of_fold_logits(training_set, split, options).songs_by(0, options, split.groups)
     return split, is_right(songs.probabilities(aggregation), training_set.candidates)
 
 

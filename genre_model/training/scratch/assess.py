@@ -47,19 +47,12 @@ def assess_network(
     unknown = extract_fold(job.tracks, parts, TEST_FOLD, classifier, on_failure)
     by_artist = parts.slice_seed is None and parts.split.group_by == "artist"
     with_context = job.options.context and by_artist
-    known_songs = Songs([extracted.features for extracted in known.extracted])
-    known_groups = [context_group(track) for track in known.tracks]
-    calibration = Calibration.choose(
-        known_songs,
-        known,
-        known_groups,
-        job.options,
-        np.ones(len(known.tracks), dtype=np.bool_),
-        with_context=with_context,
-    )
-    groups = tuple(context_group(track) for track in unknown.tracks)
-    slice_logits = [extracted.features for extracted in unknown.extracted]
-    probabilities = calibration.apply(Songs(slice_logits), groups)
+    known_songs = songs_of(known)
+    every = np.ones(len(known.tracks), dtype=np.bool_)
+    calibration = Calibration.choose(known_songs, job.options, every, with_context=with_context)
+    unknown_songs = songs_of(unknown)
+    probabilities = calibration.apply(unknown_songs)
+    groups = tuple(unknown_songs.groups)
     tested = Split(
         np.zeros(len(groups), dtype=np.intp), groups, parts.split.group_by, one_split(parts.reason)
     )
@@ -67,16 +60,22 @@ def assess_network(
         tested,
         probabilities,
         probabilities.max(axis=1) >= calibration.threshold,
-        accuracy_of_slices(slice_logits, unknown.candidates),
+        accuracy_of_slices([song.features for song in unknown.extracted], unknown.candidates),
         calibration.alone,
         calibration.context,
     )
     if job.options.play_history:
-        before = calibration.apply(known_songs, known_groups)
+        before = calibration.apply(known_songs)
         cross_validated = apply_play_history(
             unknown, cross_validated, learn_play_history(job, known, before)
         )
     return unknown, cross_validated
+
+
+def songs_of(training_set: TrainingSet) -> Songs:
+    """The tracks with what the network says of their slices."""
+    groups = [context_group(track) for track in training_set.tracks]
+    return Songs([song.features for song in training_set.extracted], training_set, groups)
 
 
 def learn_play_history(
