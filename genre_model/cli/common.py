@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from genre_model.core.deadline import TIME_LIMIT_S
 from genre_model.core.errors import GenreModelError
-from genre_model.core.text import harmless
+from genre_model.core.text import first_and_rest, harmless
 from genre_model.data.tracks import LabelledTrack
 from genre_model.model.bundle.store import SHIPPED
 from genre_model.model.vocabulary import Policy, Vocabulary, make_vocabulary
@@ -215,6 +215,5 @@ def extract_all(
     found = [(track, sound) for track, sound in extracted if len(sound.features)]
     if not found:
         raise GenreModelError(f"not one of {len(tracks)} tracks could be used: {failures[0]}")
-    rest = [f"and {len(failures) - N_FAILURES} more"] if len(failures) > N_FAILURES else []
-    say(["not used: " + line for line in failures[:N_FAILURES]] + rest, error=True)
+    say(first_and_rest([f"not used: {line}" for line in failures], N_FAILURES), error=True)
     return Extraction(found, failures)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from genre_model.cli.common import N_FAILURES, say
 from genre_model.core.errors import GenreModelError
+from genre_model.core.text import first_and_rest
 from genre_model.data.folder import (
     LabelsFrom,
     find_audio,
@@ -87,8 +88,7 @@ def music_for_training(
     if labels_from != "folder":
         raise GenreModelError(f"{music} holds pictures, which have no tags")
     tracks, problems = picture_tracks(music, threads)
-    rest = [f"and {len(problems) - N_FAILURES} more"] if len(problems) > N_FAILURES else []
-    say(["not used: " + line for line in problems[:N_FAILURES]] + rest, error=True)
+    say(first_and_rest([f"not used: {line}" for line in problems], N_FAILURES), error=True)
     return LabelledMusic(tracks, "folder")
 
 

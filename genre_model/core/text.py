@@ -23,6 +23,11 @@ def harmless(text: str) -> str:
     )
 
 
+def first_and_rest(lines: Sequence[str], n: int) -> list[str]:
+    """The first lines, and how many there are beside them."""
+    return [*lines[:n], *([f"and {len(lines) - n} more"] if len(lines) > n else [])]
+
+
 JOINERS = "\u200c\u200d"  # Persian words and many emoji need them
 
 

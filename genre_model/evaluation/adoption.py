@@ -18,10 +18,10 @@ def why_not(report: Report) -> str | None:
     the music, beyond chance.  Its answers have to reach the target precision, or that of each of
     the others, whose answers would otherwise go on being written.
     """
-    if not report.models:
-        return "it was not compared with other models"
     if report.not_compared:
         return report.not_compared
+    if not report.models:
+        return "it was not compared with other models"
     if report.group_by != "artist":
         return f"its figures flatter it ({report.split_reason})"
     for other in report.models[1:]:

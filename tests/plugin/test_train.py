@@ -173,6 +173,27 @@ def test_a_model_that_would_answer_nothing_does_not_take_the_place_of_one_that_a
     assert labelled.fields("cnngenre_model", query=["title:Murk 8"]) == [("Murk 8", poor)]
 
 
+def test_a_model_of_some_genres_does_not_take_the_place_of_one_that_answers_more(labelled):
+    """On its own tracks it is better; but those of other genres would get one of its genres."""
+    only = ("cnntrain", "--name", "few", "--target-precision", "0", "--genres", "Murk,Hum")
+    last = labelled(*only).splitlines()[-1]
+    sentence = "cnngenre goes on with the shipped model: it cannot answer Hip Hop, "
+    assert last.startswith(sentence)
+    assert last.endswith(" and 12 more. --model few uses the new one all the same")
+
+
+def test_a_model_of_some_tracks_does_not_take_the_place_of_one_that_answers_more(labelled):
+    swap = [("genres:Hum", "Other"), ("genres:Murk", "Hum"), ("genres:Other", "Murk")]
+    for query, genre in swap:
+        labelled("modify", "-y", query, f"genres={genre}")
+    output = labelled("cnntrain", "--name", "whole", "--target-precision", "0")
+    assert "cnngenre uses it from now on" in output
+    for query, genre in swap:
+        labelled("modify", "-y", query, f"genres={genre}")
+    output = labelled("cnntrain", "--name", "part", "--target-precision", "0", "genres::Murk|Hum")
+    assert output.splitlines()[-1].startswith("cnngenre goes on with whole: it cannot answer Glint")
+
+
 def in_use(beet):
     return json.loads((models(beet).parent / "in-use.json").read_bytes())
 

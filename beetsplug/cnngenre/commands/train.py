@@ -141,7 +141,8 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     for line in summary(result.report):
         say(line)
     ui.print_(f"report: {result.page.as_uri()}")
-    ui.print_(put_in_use(session, train_options.field, result, in_use))
+    of_a_part = bool(query) or not plan.job.others
+    ui.print_(put_in_use(session, plan.job, result, of_a_part=of_a_part))
 
 
 def free_name(session: Session, name: str | None) -> str | None:
@@ -202,6 +203,7 @@ def extract(
     Raises:
         GenreModelError: The network or the cluster cannot be used.
     """
+    from genre_model.core.text import first_and_rest
     from genre_model.extraction.dask_workers import pool_for
     from genre_model.extraction.extractor import Effort
     from genre_model.extraction.workers import extract_tracks
@@ -230,8 +232,6 @@ def extract(
                 failures.append(f"{name}: {error}")
 
         extracted = list(extract_tracks(tracks, pool, on_track, session.report_bug))
-    for failure in failures[:N_DETAILS]:
-        session.warn(failure)
-    if len(failures) > N_DETAILS:
-        session.warn(f"and {len(failures) - N_DETAILS} more")
+    for line in first_and_rest(failures, N_DETAILS):
+        session.warn(line)
     return extracted

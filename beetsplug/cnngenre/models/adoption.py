@@ -10,6 +10,9 @@ from beetsplug.cnngenre.session import Session
 if TYPE_CHECKING:
     from genre_model.model.bundle.store import Bundle
     from genre_model.training.flow import TrainingResult
+    from genre_model.training.job import TrainingJob
+
+N_NAMED = 5
 
 
 def model_in_use(session: Session, field: str) -> Bundle | None:
@@ -30,28 +33,35 @@ def model_in_use(session: Session, field: str) -> Bundle | None:
     return None if bundle.directory == SHIPPED else bundle
 
 
-def put_in_use(session: Session, field: str, result: TrainingResult, in_use: Bundle | None) -> str:
+def put_in_use(
+    session: Session, job: TrainingJob, result: TrainingResult, *, of_a_part: bool
+) -> str:
     """Use the new model from now on if it is better; the sentence about that.
+
+    Args:
+        session: What the command works with.
+        job: What the model was trained on.
+        result: The new model.
+        of_a_part: Whether the user has restricted what it learns, to some tracks or genres.
 
     Raises:
         UserError: What is in use cannot be written down.
     """
-    from beetsplug.cnngenre.models.bundles import SHIPPED_NAME, answers
+    from beetsplug.cnngenre.models.bundles import SHIPPED_NAME
     from beetsplug.cnngenre.models.in_use import history, use
     from genre_model.core.errors import GenreModelError
-    from genre_model.evaluation.adoption import fewer_answers, named, why_not
+    from genre_model.evaluation.adoption import fewer_answers, named
 
     name, options = result.bundle.directory.name, session.options
-    if field != GENRES:
+    if job.target != GENRES:
         from beetsplug.cnngenre.tagging.fields import own_name
 
-        return f"beet cnngenre --model {name} writes the field {own_name(field)}, and no genres"
+        field = own_name(job.target)
+        return f"beet cnngenre --model {name} writes the field {field}, and no genres"
     if options.model is not None:
         return f"cnngenre goes on with the configured model; --model {name} uses this one"
-    present = SHIPPED_NAME if in_use is None else in_use.directory.name
-    reason = why_not(result.report)
-    if reason is None and not answers(result.bundle, options.threshold):
-        reason = "it would answer nothing: more labels may help"
+    present = SHIPPED_NAME if job.in_use is None else job.in_use.directory.name
+    reason = why_not_used(job, result, options.threshold, of_a_part=of_a_part)
     models = session.folders.models
     try:
         if reason is None or not history(models):
@@ -67,3 +77,25 @@ def put_in_use(session: Session, field: str, result: TrainingResult, in_use: Bun
         f"cnngenre goes on with {named(present)}: {reason}. --model {name} uses the new one all "
         "the same"
     )
+
+
+def why_not_used(
+    job: TrainingJob, result: TrainingResult, threshold: float | None, *, of_a_part: bool
+) -> str | None:
+    """What speaks against using the new model; None where nothing does."""
+    from beetsplug.cnngenre.models.bundles import answers, backbone_bundle
+    from genre_model.core.text import first_and_rest
+    from genre_model.evaluation.adoption import why_not
+    from genre_model.training.head.correspondence import left_out
+
+    reason = why_not(result.report)
+    if reason is None and not answers(result.bundle, threshold):
+        return "it would answer nothing: more labels may help"
+    if reason is None and of_a_part:
+        # It was compared on tracks of its own genres alone, and would be used for all music.
+        present = (job.in_use or backbone_bundle()).manifest
+        genres = result.bundle.manifest.genres
+        missing = left_out(genres, present.genres, present.parents, job.tree)
+        if missing:
+            return f"it cannot answer {', '.join(first_and_rest(missing, N_NAMED))}"
+    return reason

@@ -81,9 +81,10 @@ def summary(report: Report) -> list[str]:
 
 
 def comparison(report: Report) -> list[str]:
-    """The new model beside the others, a line each; nothing where there are no others."""
+    """The new model beside the others, a line each, and why another is not there, if so."""
+    missing = [report.not_compared] if report.not_compared else []
     if not report.models:
-        return []
+        return missing
     rows = [["model", "right", "per genre", "answered", "right of those", "the new one's gain"]]
     rows += [
         [
@@ -96,7 +97,7 @@ def comparison(report: Report) -> list[str]:
         ]
         for figures in report.models
     ]
-    return [*aligned(rows, "<>>>>"), *([report.not_compared] if report.not_compared else [])]
+    return [*aligned(rows, "<>>>>"), *missing]
 
 
 def share(value: float) -> str:

@@ -18,11 +18,11 @@ from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, fingerprint_of, pack
 from genre_model.evaluation.report import Report
 from genre_model.evaluation.report_files import new_bundle_id, report_files
 from genre_model.model.bundle.arrays import npz
-from genre_model.model.bundle.store import HEAD, PROBE, Bundle, write_bundle
+from genre_model.model.bundle.store import HEAD, PROBE, Bundle, load_bundle, write_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.model.head import arrays_of
 from genre_model.model.music_detector import MUSIC_THRESHOLD
-from genre_model.training.head.comparison import Rival, rival_of, shares_network
+from genre_model.training.head.comparison import Rival, extracts_alike, rival_of
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.report import make_report
 from genre_model.training.head.start import starting_from
@@ -122,16 +122,21 @@ def rivals_of(
 ) -> tuple[list[Rival], str]:
     """The models that the new one is compared with, and why one is missing, if so.
 
-    Only models of genres are: of another field there is none yet.
+    A model is judged by the features that it would extract itself, so only those that extract the
+    same are compared.  Only models of genres are: of another field there is none yet.
     """
     if job.target != "genres":
         return [], ""
+    if not extracts_alike(load_bundle(backbone.directory), backbone):
+        return [], "it was not compared with the shipped model, which uses other slices of a song"
     rivals = [rival_of("shipped", backbone, training_set, job.tree)]
     if job.in_use is None:
         return rivals, ""
     name = job.in_use.directory.name
-    if not shares_network(job.in_use, backbone):
-        return rivals, f"{name}, the model in use, has another network and was not compared"
+    if not extracts_alike(job.in_use, backbone):
+        return rivals, (
+            f"{name}, the model in use, has another network or other slices and was not compared"
+        )
     return [*rivals, rival_of(name, job.in_use, training_set, job.tree)], ""
 
 

@@ -45,15 +45,19 @@ class Rival:
     in_names: Bools
 
 
-def shares_network(bundle: Bundle, backbone: Bundle) -> bool:
-    """Whether a bundle's features are those that the backbone extracts."""
-    mine, other = bundle.manifest, backbone.manifest
-    same = (mine.spectrogram, mine.slices, mine.network) == (
-        other.spectrogram,
-        other.slices,
-        other.network,
+def extracts_alike(bundle: Bundle, other: Bundle) -> bool:
+    """Whether two bundles extract the same features of a song.
+
+    Two rules of how many slices are enough differ too little to count.
+    """
+    one, two = bundle.manifest, other.manifest
+    same = (one.spectrogram, one.slices, one.network, one.sampling is None) == (
+        two.spectrogram,
+        two.slices,
+        two.network,
+        two.sampling is None,
     )
-    return same and mine.files.get(mine.network.file) == other.files.get(other.network.file)
+    return same and one.files.get(one.network.file) == two.files.get(two.network.file)
 
 
 def rival_of(

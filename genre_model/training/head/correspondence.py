@@ -92,6 +92,21 @@ def correspond(
     return Correspondence(genres, shares, answers)
 
 
+def left_out(
+    new: Sequence[str], own: Sequence[str], own_parents: Mapping[str, str], tree: Mapping[str, str]
+) -> list[str]:
+    """A model's genres that another one cannot answer by any name; as :func:`correspond`.
+
+    Args:
+        new: The other one's genres.
+        own: The model's.
+        own_parents: Its tree, child -> parent.
+        tree: Any other tree of genres, child -> parent, canonical.
+    """
+    answers = correspond(new, own, own_parents, tree, others=False).answers
+    return [genre for genre, row in zip(own, answers, strict=True) if not row.any()]
+
+
 def owners_of(
     genre: str, labelled: Sequence[str], parents: Mapping[str, str], known: Set[str]
 ) -> list[str]:
