@@ -20,6 +20,7 @@ from beetsplug.cnngenre.setup import Setup
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
+    from beets.library import Library
 
     from beetsplug.cnngenre.commands.importing import ImportStage
 
@@ -74,9 +75,9 @@ class CnnGenrePlugin(BeetsPlugin):
         """Event: the importer has moved a task's files, and written them where it does."""
         self.import_stage.files_are_in_place(task)
 
-    def import_is_over(self, **_: Any) -> None:
+    def import_is_over(self, lib: Library, **_: Any) -> None:
         """Event: the import's end."""
-        self.import_stage.end()
+        self.import_stage.end(lib)
 
     @cached_property
     def import_stage(self) -> ImportStage:

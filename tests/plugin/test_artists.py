@@ -15,7 +15,7 @@ from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 def social(beet, tone, tmp_path, pitch_bundle):
     """A ``beet`` whose model weighs an artist's tracks together; ``social(title=artist)``."""
 
-    def make(weight=0.75, common=None, **artists):
+    def make(weight=0.75, common=None, *, by_album=False, **artists):
         pitch = load_bundle(pitch_bundle)
         contents = {name: pitch.read(name) for name in pitch.manifest.files}
         context = ContextSpec(weight, 3.0 if weight > 0.5 else 1.0, 0.6)
@@ -25,7 +25,7 @@ def social(beet, tone, tmp_path, pitch_bundle):
         for title, artist in artists.items():
             tags = {"artist": artist, "albumartist": artist} | (common or {})
             tone(title.partition("_")[0], title, **tags)
-        beet("import", "-A", tmp_path / "music")
+        beet("import", "-A", *(["-g"] if by_album else []), tmp_path / "music")
         return beet
 
     return make
@@ -44,6 +44,16 @@ def test_what_was_classified_before_counts_too(social):
     beet = social(**artists, Unsure="Ólafur [ft. Y & Z]")
     beet("genre", "title:Rock")
     beet("genre", "title:Unsure")
+    assert beet.genres()["Unsure"] == "Rock"
+
+
+def test_tracks_that_are_imported_again_inform_those_of_their_album(social):
+    """They get other ids; only the first album's were known in time."""
+    beet = social(by_album=True, Jazz_1="Aaa", Rock_1="Low", Rock_2="Low", Unsure="Low")
+    beet("genre", "title::^(Rock|Jazz)")
+    beet.config["cnngenre"]["auto"] = True
+    beet.config["threaded"] = False
+    beet("import", "-A", "-L")
     assert beet.genres()["Unsure"] == "Rock"
 
 

@@ -179,3 +179,20 @@ def test_after_an_as_is_import_the_file_is_written(beet, tone, tmp_path, options
     assert beet.fields("genres", "cnngenre_written") == [("Rock", "Rock", "Rock")]
     beet("cnnundo")
     assert (beet.genres(), file_genres(path)) == ({"Rock": ""}, [])
+
+
+def test_an_older_file_in_the_place_of_one_is_named_with_what_helps(library, tmp_path):
+    beet = library(Jazz=None)
+    path = beet.paths()["Jazz"]
+    older = shutil.copy(path, tmp_path / "older.wav")
+    tag(older, ["Junk"], title="Jazz")
+    os.utime(older, (10**9, 10**9))
+    beet("genre")
+    shutil.copy2(older, path)
+    beet("cnnundo")
+    assert "an older file has taken its place: run `beet write`, or touch it and run" in beet.errors
+    path.touch()
+    make_newer(path)
+    beet("update")
+    assert "failed 0" in beet("cnnundo")
+    assert file_genres(path) == ["Junk"]

@@ -185,3 +185,29 @@ def test_an_empty_genre_tag_is_no_genre(beet, tone, tmp_path):
     beet("import", tmp_path / "music")
     assert beet.genres() == {"Rock": "Rock"}
     assert file_genres(beet.paths()["Rock"]) == ["Rock"]
+
+
+@pytest.mark.parametrize("options", [["--set", "genres=Mine"], ["--from-scratch"]])
+def test_an_undo_gives_the_file_what_the_import_would_have_written(beet, tone, tmp_path, options):
+    """Not what the file had before the import, which the user has replaced."""
+    beet.config["cnngenre"]["force"] = True
+    tone("Jazz", genres=["Junk"])
+    beet("import", *options, tmp_path / "music")
+    assert file_genres(beet.paths()["Jazz"]) == ["Jazz"]
+    output = beet("cnnundo")
+    mine = ["Mine"] if "--set" in options else []
+    assert f"Jazz -> {'; '.join(mine) or 'no genre'} (undo)" in output
+    assert file_genres(beet.paths()["Jazz"]) == mine
+    beet("update")
+    assert beet.genres() == {"Jazz": "; ".join(mine)}
+
+
+def test_files_that_an_import_left_are_written_later_also_beside_importadded(beet, tone, tmp_path):
+    """It notes the files' times, which say that beets has written them."""
+    beet.config["plugins"] = [*beet.config["plugins"], "importadded"]
+    beet.config["importadded"] = {"preserve_mtimes": True}
+    tone("Jazz")
+    beet("import", "-A", tmp_path / "music")
+    assert file_genres(beet.paths()["Jazz"]) == []
+    assert "Jazz (was in the library only)" in beet("cnngenre")
+    assert file_genres(beet.paths()["Jazz"]) == ["Jazz"]

@@ -31,6 +31,12 @@ def test_a_second_run_changes_nothing(library):
         assert "Trip Hop" in found["Electronic"]
 
 
+def test_an_answer_is_not_added_to_another_spelling_of_it(library):
+    beet = library(Jazz_1=["jazz"], Jazz_2=["J.A.Z.Z"], Rock=["Rock'n'Roll"])
+    assert "tagged 1, kept 2" in beet("cnngenre", "-f", "-k")
+    assert beet.genres() == {"Jazz_1": "jazz", "Jazz_2": "J.A.Z.Z", "Rock": "Rock'n'Roll; Rock"}
+
+
 def test_a_genre_that_was_kept_beside_an_answer_still_teaches(library):
     beet = library(**{f"{genre}_{n}": ["Polka"] for genre in ("Jazz", "Rock") for n in (1, 2)})
     beet("modify", "-y", "title::^Rock", "genres=Ska")

@@ -141,14 +141,14 @@ class TrackClassifier:
         for group, members in groupby(outcomes, lambda outcome: group_of(outcome[0].item)):
             if group:
                 found = [*members]
-                yield from self._verdicts_in_context(found, before.of(group))
+                yield from self._verdicts_in_context(found, group, before.of(group))
                 if self._lasting:
                     before.add(
                         group, [task.item.id for task, _ in found if task.item.id is not None]
                     )
             else:  # nobody in particular: each by itself
                 for member in members:
-                    yield from self._verdicts_in_context([member], ())
+                    yield from self._verdicts_in_context([member], "", ())
 
     def still_unsure(self, tracks: Tracks) -> Iterator[list[PassedOver]]:
         """Those of some tracks without genres to which nothing would be done; none is loaded."""
@@ -240,21 +240,22 @@ class TrackClassifier:
             self._pool = None
 
     def _verdicts_in_context(
-        self, group: list[tuple[Task, Outcome]], before: Sequence[int]
+        self, members: list[tuple[Task, Outcome]], group: str, before: Sequence[int]
     ) -> Iterator[Verdict]:
         """Verdicts on the tracks of an artist's albums, each in the light of all of them.
 
-        ``before`` are the ids of those that were classified before.
+        ``before`` are the ids of those that were classified before.  Tracks that are imported again
+        have other ids since, and those that keep their genres inform the others, too.
         """
         own = {
             task.item.id: self.judge.known_of(task.item, outcome)
-            for task, outcome in group
+            for task, outcome in members
             if isinstance(outcome, Mapping) and outcome
         }
-        songs = self.judge.in_context(
-            self.judge.known_before([key for key in before if key not in own]) | own
-        )
-        for task, outcome in group:
+        ids = dict.fromkeys([*before, *(task.item.id or 0 for task, _ in members)])
+        others = self.judge.known_before([key for key in ids if key not in own], group)
+        songs = self.judge.in_context(others | own)
+        for task, outcome in members:
             song = songs.get(task.item.id) if isinstance(outcome, Mapping) else None
             yield self._verdict(task, outcome, song)
 

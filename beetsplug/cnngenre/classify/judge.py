@@ -14,6 +14,7 @@ from beetsplug.cnngenre.classify.context import (
     classified_before,
     filled,
     group_name,
+    group_of,
     known_artist,
 )
 from beetsplug.cnngenre.classify.play_history import play_history_of
@@ -131,13 +132,18 @@ class Judge:
         album_id = None if item.comp else item.album_id
         return Known(probabilities, known_artist(item.artist), album_id, history)
 
-    def known_before(self, ids: Sequence[int]) -> dict[int | None, Known]:
-        """What is noted of tracks, in their order; those that another model classified left out."""
+    def known_before(self, ids: Sequence[int], group: str) -> dict[int | None, Known]:
+        """What is noted of tracks of a group, in their order.
+
+        Those that another model classified are left out, and those of others: during an import, ids
+        that have become free go to other tracks.
+        """
         tracks, bundle_id = Tracks(self._lib, ids), self._manifest.bundle_id
         if self._manifest.play_history is not None:  # other plugins may compute its fields
-            rows = ((item, remembered(item, bundle_id)) for item in tracks)
+            own = [item for item in tracks if group_of(item) == group]
+            rows = ((item, remembered(item, bundle_id)) for item in own)
             return {item.id: self.known_of(item, row) for item, row in rows if row}
-        noted = {track.id: track.known for track in self.noted(tracks)}
+        noted = {one.id: one.known for one in self.noted(tracks) if one.group == group}
         found = ((key, noted.get(key)) for key in ids)
         return {key: one for key, one in found if one is not None and one.probabilities}
 

@@ -14,9 +14,10 @@ from beetsplug.cnngenre.classify.upcoming import Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import track_name, unedited
+from beetsplug.cnngenre.setup import Setup
 from beetsplug.cnngenre.tagging.albums import set_album_genres
 from beetsplug.cnngenre.tagging.apply import apply_field, apply_in_library, write_missing
-from beetsplug.cnngenre.tagging.fields import genres_of, note
+from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.journal import Journal, begin
 from beetsplug.cnngenre.tagging.mood_tag import write_missing_moods
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from beets.library import Item, Library
 
     from beetsplug.cnngenre.session import Session
-from beetsplug.cnngenre.setup import Setup
 
 N_NAMED = 4
 
@@ -44,6 +44,7 @@ class ImportStage:
         self._tagged: set[int | None] = set()
         self._counts = Counter[Action]()
         self._n_unwritten = 0  # tagged in the library, while their files are not
+        self._not_in_step: list[int] = []  # tracks whose files beets has left as they were
         self._upcoming = Upcoming()
 
     def found(self, task: ImportTask) -> None:
@@ -116,8 +117,13 @@ class ImportStage:
             self._tagged.add(item.id)
         return plan
 
-    def end(self) -> None:
+    def end(self, lib: Library) -> None:
         """The import's workers end, and its journal; the last line says what to do next."""
+        for item in map(lib.get_item, self._not_in_step):
+            # beets' plugin importadded may have set it since: later runs would pass the file over.
+            if item is not None and item.mtime != 0 and is_ours(item):
+                item.mtime = 0
+                item.store(["mtime"])
         if self._track_classifier is not None:
             self._track_classifier[0].close()
             if self._counts and not self._track_classifier[1].options.quiet:
@@ -136,7 +142,9 @@ class ImportStage:
         for item in task.imported_items():
             tagged = item.id in self._tagged
             self._tagged.discard(item.id)
-            self._n_unwritten += tagged and as_is and not options.write_asis
+            if as_is and not options.write_asis:
+                self._n_unwritten += tagged
+                self._not_in_step.append(item.id or 0)
             if as_is and options.write_asis:
                 self._write(item, tagged=tagged, moods_tag=options.moods_tag)
 

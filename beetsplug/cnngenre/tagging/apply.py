@@ -25,6 +25,7 @@ from beetsplug.cnngenre.tagging.fields import (
 from beetsplug.cnngenre.tagging.file.genre_tag import GenreTag
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, Wish, write_file
 from beetsplug.cnngenre.tagging.outside import (
+    OLDER,
     OUTSIDE,
     FileState,
     Memory,
@@ -216,7 +217,11 @@ def apply_in_library(item: Item, plan: TagPlan) -> TagPlan:
     """
     if plan.action is Action.WRITE:
         with suppress(NotWrittenError):  # the importer will say so
-            set_memory(item, Memory(tag_before_us(item, look(item)), plan.after))
+            state = look(item)
+            if in_library(state.tag.genres) == plan.before or has_ours(item, state):
+                set_memory(item, Memory(tag_before_us(item, state), plan.after))
+            else:  # without us, the import would have written other genres than the file has
+                restore_fields(item, {"cnngenre_file": None})
         set_genres(item, plan)
     if store_unless_edited(item, plan.before):
         return plan
@@ -334,7 +339,7 @@ def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
         if ours or memory is None:
             check_known(item, state)
         elif state.tag != memory.before:  # else an undo was killed before it reached the library
-            raise OutsideError(OUTSIDE)
+            raise OutsideError(OUTSIDE if state.mtime >= item.mtime else OLDER)
         set_in_library(item, plan.after)
         if not ours:
             forget(item)

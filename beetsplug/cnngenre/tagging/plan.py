@@ -11,6 +11,7 @@ from beets.library import Item
 
 from beetsplug.cnngenre.tagging.fields import genres_of, is_from_here, is_reviewed, own_field
 from beetsplug.cnngenre.tagging.outside import in_library, memory_of
+from genre_model.data.spelling import spelling_key
 
 if TYPE_CHECKING:
     from genre_model.model.vocabulary import SongGenre
@@ -83,8 +84,8 @@ def plan_tags(
         return TagPlan(Action.UNSURE, before, before, song.reason)
     after = arrange(before if own is None else own, song.genres)
     if keep_existing:
-        known = {genre.casefold() for genre in before}
-        after = before + tuple(genre for genre in after if genre.casefold() not in known)
+        known = set(map(spelling_key, before))
+        after = before + tuple(genre for genre in after if spelling_key(genre) not in known)
     if after == before:
         finer = "" if set(song.genres) <= set(before) else f"finer than {'; '.join(song.genres)}"
         return TagPlan(Action.KEEP, before, before, f"{finer or 'the same again'}, {song.reason}")
