@@ -439,6 +439,13 @@ def test_a_setting_that_is_wrong_is_one_sentence(library, settings, sentence):
     assert beet.genres() == {"Rock": ""}
 
 
+@pytest.mark.parametrize(("names", "warned"), [("Jaz,rock", True), ("jazz,Hip-Hop", False)])
+def test_a_genre_to_ignore_that_nobody_knows_is_named(library, names, warned):
+    beet = library(Ambient=None)
+    beet("genre", "-p", "--ignore", names)
+    assert ("ignore: no genre is called Jaz" in beet.errors) is warned
+
+
 @pytest.mark.parametrize("section", [None, {"train": None}, {"threshold": None, "count": None}])
 def test_what_is_commented_out_is_the_default(library, section):
     beet = library(Rock=None)

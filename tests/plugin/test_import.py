@@ -211,3 +211,15 @@ def test_files_that_an_import_left_are_written_later_also_beside_importadded(bee
     assert file_genres(beet.paths()["Jazz"]) == []
     assert "Jazz (was in the library only)" in beet("cnngenre")
     assert file_genres(beet.paths()["Jazz"]) == ["Jazz"]
+
+
+def test_an_album_of_tracks_that_were_tagged_before_loses_our_genre_with_them(beet, tone, tmp_path):
+    """beets copies the first track's genres to a new album."""
+    beet.config["import"]["copy"] = False
+    for number in (1, 2):
+        tone("Jazz", f"Jazz {number}", album="One")
+    beet("import", "-s", tmp_path / "music")
+    beet("import", tmp_path / "music")
+    assert beet("ls", "-a", "-f", "$album: $genres").split("\n")[0] == "One: Jazz"
+    beet("cnnundo")
+    assert beet("ls", "-a", "-f", "$album: $genres").split("\n")[0] == "One: "

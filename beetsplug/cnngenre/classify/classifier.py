@@ -9,7 +9,7 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beets.library import Item, Library
+from beets.library import Album, Item, Library
 
 from beetsplug.cnngenre.classify.context import Classified, classified_before, group_of, grouped
 from beetsplug.cnngenre.classify.judge import Judge
@@ -21,6 +21,7 @@ from beetsplug.cnngenre.library import Tracks, spellings_of
 from beetsplug.cnngenre.models.bundles import find_bundle
 from beetsplug.cnngenre.rows import whole
 from beetsplug.cnngenre.session import Session
+from beetsplug.cnngenre.tagging.albums import set_album_genres
 from beetsplug.cnngenre.tagging.fields import (
     check_target,
     field_values,
@@ -110,6 +111,8 @@ class TrackClassifier:
         options = session.options
         threshold = manifest.threshold if options.threshold is None else options.threshold
         self.several = Several(manifest, self.vocabulary, options, spellings)
+        for name in self.several.unknown_ignored():
+            session.warn(f"ignore: no genre is called {name}")
         self.policy = Policy(threshold, options.count, options.second_threshold)
         self.judge = Judge(lib, manifest, self.vocabulary, self.policy)
 
@@ -232,6 +235,15 @@ class TrackClassifier:
             raise UserError(f"cnngenre: {error}") from error
         assert extracted is not None
         return extracted
+
+    def set_album_genres(self, album: Album, *, force: bool) -> bool:
+        """Give an album the genre of its tracks; whether it has changed.
+
+        Genres that are not ours are replaced only with ``force``.
+        """
+        return set_album_genres(
+            album, self.vocabulary, self.policy, self.bundle_id, self.several.arrange, force=force
+        )
 
     def close(self) -> None:
         """End the workers, if there are any."""

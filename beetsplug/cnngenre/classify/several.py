@@ -57,6 +57,22 @@ class Several:
         names, spellings = self._manifest.genres, [*self._spellings.values()]
         return arrangement_of(self._vocabulary, names, self._options, spellings)
 
+    def unknown_ignored(self) -> list[str]:
+        """What the user wants ignored, and is no genre of the model, the library or the tree.
+
+        Raises:
+            UserError: The user's genre tree cannot be read.
+        """
+        if not self.of_genres or not self._options.ignore:
+            return []
+        from beetsplug.cnngenre.classify.trees import genre_parents
+        from genre_model.data.genre_tree import node_of
+
+        tree = genre_parents()
+        names = [*self._manifest.genres, *self._vocabulary.names.values()]
+        known = {*map(node_of, [*names, *self._spellings.values()]), *tree, *tree.values()}
+        return [name for name in self._options.ignore if node_of(name) not in known]
+
     def with_tags(self, task: Task, extracted: SongFeatures | str | None) -> Task:
         """A task with the network's tags, where those are wanted and there are some."""
         if not self.wants_tags or extracted is None or isinstance(extracted, str):

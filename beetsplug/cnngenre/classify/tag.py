@@ -130,17 +130,7 @@ class Tag(Run):
         """Albums without genres get that of their tracks."""
         if not self.options.album_genre or self.track_classifier.target != GENRES:
             return
-        from beetsplug.cnngenre.tagging.albums import set_album_genres
-
-        track_classifier = self.track_classifier
         written = flexible("cnngenre_written", "album")
         where = f"COALESCE(genres, '') = '' OR {written} IS NOT NULL"
         for album in self.albums("1" if self.options.force else where):
-            set_album_genres(
-                album,
-                track_classifier.vocabulary,
-                track_classifier.policy,
-                track_classifier.bundle_id,
-                track_classifier.several.arrange,
-                force=self.options.force,
-            )
+            self.track_classifier.set_album_genres(album, force=self.options.force)

@@ -15,7 +15,7 @@ from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import track_name, unedited
 from beetsplug.cnngenre.setup import Setup
-from beetsplug.cnngenre.tagging.albums import set_album_genres
+from beetsplug.cnngenre.tagging.albums import note_copied
 from beetsplug.cnngenre.tagging.apply import apply_field, apply_in_library, write_missing
 from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
@@ -26,8 +26,9 @@ from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
-    from beets.library import Item, Library
+    from beets.library import Album, Item, Library
 
+    from beetsplug.cnngenre.config import Options
     from beetsplug.cnngenre.session import Session
 
 N_NAMED = 4
@@ -81,15 +82,16 @@ class ImportStage:
             say(f"{name_of(task)}: {outcome(done)}")
         if options.moods:
             self._give_moods(ours, task)
-        if task.is_album and options.album_genre and track_classifier.target == GENRES:
-            set_album_genres(
-                task.album,
-                track_classifier.vocabulary,
-                track_classifier.policy,
-                track_classifier.bundle_id,
-                track_classifier.several.arrange,
-                force=options.force,
-            )
+        if task.is_album and track_classifier.target == GENRES:
+            self._set_album_genres(task.album, track_classifier, options)
+
+    def _set_album_genres(
+        self, album: Album, track_classifier: TrackClassifier, options: Options
+    ) -> None:
+        """An album without genres of its own gets that of its tracks, where that is wanted."""
+        note_copied(album)
+        if options.album_genre:
+            track_classifier.set_album_genres(album, force=options.force)
 
     def _give_moods(self, session: Session, task: ImportTask) -> None:
         """The task's tracks get their moods, in the library."""

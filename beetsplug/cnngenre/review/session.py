@@ -267,18 +267,10 @@ class Review:
 
     def set_album(self, item: Item) -> None:
         """Give a track's album the genre of its tracks."""
-        from beetsplug.cnngenre.tagging.albums import albums_of, set_album_genres
+        from beetsplug.cnngenre.tagging.albums import albums_of
 
-        track_classifier, force = self.track_classifier, self.options.force
         for album in albums_of([item]) if self.options.album_genre else []:
-            set_album_genres(
-                album,
-                track_classifier.vocabulary,
-                track_classifier.policy,
-                track_classifier.bundle_id,
-                track_classifier.several.arrange,
-                force=force,
-            )
+            self.track_classifier.set_album_genres(album, force=self.options.force)
 
     def own_genres(self) -> list[str]:
         """The genres that the library has, each spelling once."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from beets.library import Album, Item
 
 from beetsplug.cnngenre.library import current, store_unless_edited, stored_genres
-from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, remembered
+from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, own_field, remembered
 from beetsplug.cnngenre.tagging.plan import Arrange
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
 
@@ -24,6 +24,21 @@ def albums_of(items: Iterable[Item]) -> list[Album]:
     return list(albums.values())
 
 
+def note_copied(album: Album) -> None:
+    """Note on a new album that its genres are ours, which beets has copied from its first track."""
+    first = next(iter(album.items()), None)
+    genres = tuple(stored_genres(album))
+    if (
+        first is not None
+        and album.get("cnngenre_written") is None
+        and is_ours(first)
+        and genres_of(first) == genres
+    ):
+        album["cnngenre_written"] = list(genres)
+        album["cnngenre_previous"] = list(own_field(first, "cnngenre_previous") or ())
+        store_unless_edited(album, genres)
+
+
 def set_album_genres(
     album: Album,
     vocabulary: Vocabulary,
@@ -33,7 +48,9 @@ def set_album_genres(
     *,
     force: bool,
 ) -> bool:
-    """Give an album the genre of its tracks, if it has none or ``force``.
+    """Give an album the genre of its tracks.
+
+    Genres that are not ours are replaced only with ``force``.
 
     Returns:
         Whether the album has changed.
