@@ -22,8 +22,7 @@ def run_inspect(options: argparse.Namespace) -> int:
     from genre_model.model.classifier import Classifier
 
     bundle = load_bundle(options.bundle)
-    for name in bundle.manifest.files:
-        bundle.read(name)
+    bundle.check_files()
     Classifier(bundle)
     manifest = bundle.manifest
     facts = {
@@ -35,7 +34,7 @@ def run_inspect(options: argparse.Namespace) -> int:
         "slices": f"{manifest.slices.frames} frames, {how_many(manifest)} a song",
         "made": f"{manifest.created_utc} by {manifest.package_version}",
         "licence": manifest.licence,
-        "files": ", ".join(manifest.files),
+        "files": ", ".join(bundle.files),
         "checks": "hashes and probe are as they were when it was made",
     }
     for name, value in facts.items():

@@ -20,9 +20,7 @@ from genre_model.audio.fingerprint import audio_fingerprint
 from genre_model.core.errors import AudioError, BundleError
 from genre_model.core.processes import call_in_worker
 from genre_model.model.bundle.arrays import npz
-from genre_model.model.bundle.store import Bundle
-
-OUT_OF_FOLD = "out_of_fold.npz"
+from genre_model.model.bundle.store import OUT_OF_FOLD, Bundle
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +97,7 @@ def read_out_of_fold(bundle: Bundle) -> OutOfFold | None:
         BundleError: The file is damaged.
     """
     manifest = bundle.manifest
-    if OUT_OF_FOLD not in manifest.files:
+    if OUT_OF_FOLD not in bundle.files:
         return None
     arrays = bundle.arrays(OUT_OF_FOLD)
     keys, values = arrays.get("keys"), arrays.get("probabilities")

@@ -10,8 +10,7 @@ import msgspec
 
 from genre_model.evaluation.page.render import render_html
 from genre_model.evaluation.report import Report
-
-REPORT_JSON, REPORT_HTML = "report.json", "report.html"
+from genre_model.model.bundle.store import REPORT_HTML, REPORT_JSON
 
 
 def report_files(report: Report) -> Mapping[str, bytes]:

@@ -16,8 +16,7 @@ from genre_model.core.specs import AggregationRule
 from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.report import EpochReport, Report
-from genre_model.evaluation.report_files import REPORT_HTML
-from genre_model.model.bundle.store import SHIPPED, Bundle, load_bundle
+from genre_model.model.bundle.store import REPORT_HTML, SHIPPED, Bundle, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.training.job import TrainingJob, check_play_history
 from genre_model.training.networks.base import Architecture, inexact

@@ -8,14 +8,13 @@ from genre_model.core.errors import BundleError
 from genre_model.core.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
 from genre_model.evaluation.label_errors import disagreement_of, known_genres
 from genre_model.evaluation.out_of_fold import (
-    OUT_OF_FOLD,
     fingerprint_of,
     pack_out_of_fold,
     read_out_of_fold,
     track_key,
 )
 from genre_model.model.bundle.manifest import Manifest
-from genre_model.model.bundle.store import Bundle, write_bundle
+from genre_model.model.bundle.store import OUT_OF_FOLD, Bundle, write_bundle
 from genre_model.model.vocabulary import Policy, Vocabulary, judge
 
 VOCABULARY = Vocabulary(

@@ -9,6 +9,7 @@ import pytest
 from labelled_library import HZ, bundles, models, row, sqlite
 from plugin_files import with_bug
 
+from genre_model.cli.main import main
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 
 
@@ -283,3 +284,23 @@ def test_a_model_can_be_put_in_use_by_its_name_and_there_is_a_way_back(trained):
     assert "there is no earlier model to go back to" in trained.errors
     trained("cnnmodels", "--use", "nobody", status=1)
     assert "there is no model nobody; there are: " in trained.errors
+
+
+def test_a_model_that_was_shared_without_its_report_can_be_used_and_a_damaged_one_not(trained):
+    [good] = bundles(trained)
+    friend, damaged = (good.with_name(name) for name in ("friend", "damaged"))
+    shutil.copytree(good, friend)
+    shutil.copytree(good, damaged)
+    for name in ("report.html", "report.json", "out_of_fold.npz"):
+        (friend / name).unlink()
+    (damaged / "head.npz").write_bytes(b"damaged")
+    trained("cnnmodels", "--use", "damaged", status=1)
+    assert "head.npz is damaged or was changed" in trained.errors
+    trained("cnnmodels", "--use", "friend")
+    assert "Hum 8: no genre -> Hum" in trained("cnngenre", "-p", "--threshold", "0.5", "title:Hum")
+    trained("cnnerrors")
+    assert "this model lacks its out-of-fold answers" in trained.errors
+    assert main(["inspect", str(friend)]) == 0
+    shutil.rmtree(friend)
+    trained("cnnmodels", "--back")
+    assert in_use(trained)[-1] == good.name

@@ -13,8 +13,8 @@ from labelled_library import bundles
 from PIL import Image
 from plugin_files import file_genres, tag
 
-from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, read_out_of_fold
-from genre_model.model.bundle.store import load_bundle
+from genre_model.evaluation.out_of_fold import read_out_of_fold
+from genre_model.model.bundle.store import OUT_OF_FOLD, load_bundle
 
 
 def pictures(beet):

@@ -42,7 +42,7 @@ class LabelledVerdicts:
         from beetsplug.cnngenre.classify.trees import genre_parents
         from genre_model.core.errors import BundleError
         from genre_model.evaluation.out_of_fold import read_out_of_fold
-        from genre_model.evaluation.report_files import REPORT_JSON
+        from genre_model.model.bundle.store import REPORT_JSON
 
         self.log, self.quiet = session.log, session.options.quiet
         self.track_classifier = TrackClassifier(
@@ -57,8 +57,8 @@ class LabelledVerdicts:
         of_the_user = REPORT_JSON in bundle.manifest.files
         if of_the_user and self.learned is None:
             self.log.warning(
-                "this model was made before models kept their out-of-fold verdicts: it may confirm "
-                "wrong genres that it has learned; cnntrain makes one that does not"
+                "this model lacks its out-of-fold answers: it may confirm wrong genres that it has "
+                "learned; cnntrain makes one that does not"
             )
         self.labels_of = field_labels(self.track_classifier.target)
         self.renamed = renamed if of_the_user else {}

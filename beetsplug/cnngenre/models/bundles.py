@@ -125,8 +125,7 @@ def readable_bundle(directory: Path, complain: Complain) -> Bundle | None:
 def is_whole(bundle: Bundle, complain: Complain) -> bool:
     """Whether a bundle's files all have their hashes; a complaint where not."""
     try:
-        for file in bundle.manifest.files:
-            bundle.read(file)
+        bundle.check_files()
     except BundleError as error:
         complain(str(error))
         return False

@@ -59,16 +59,16 @@ def use(models: Path, name: str) -> None:
 
 
 def back(models: Path) -> str:
-    """Put the model in use that was before; its name.
+    """Put the model in use that was before, of those that are still there; its name.
 
     Raises:
         GenreModelError: There was none.
     """
-    names = history(models)
-    if len(names) < 2:
+    before = [n for n in history(models)[:-1] if n == "shipped" or (models / n).is_dir()]
+    if not before:
         raise GenreModelError("there is no earlier model to go back to")
-    keep(models, names[:-1], [])
-    return names[-2]
+    keep(models, before, [])
+    return before[-1]
 
 
 def keep(models: Path, names: list[str], earlier: list[str]) -> None:

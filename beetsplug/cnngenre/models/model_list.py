@@ -18,9 +18,7 @@ from beetsplug.cnngenre.models.bundles import (
 from beetsplug.cnngenre.models.in_use import back, history, use
 from beetsplug.cnngenre.session import Session
 from genre_model.core.errors import BundleError, GenreModelError
-from genre_model.model.bundle.store import SHIPPED, Bundle
-
-REPORT = "report.json"  # in a bundle that was trained here
+from genre_model.model.bundle.store import REPORT_JSON, SHIPPED, Bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +61,15 @@ def put_in_use(session: Session, name: str) -> None:
     """Use a model from now on.
 
     Raises:
-        UserError: There is no such model, it is not for genres, or that cannot be written down.
+        UserError: There is no such model, it is damaged or not for genres, or that cannot be
+            written down.
     """
     models = session.folders.models
     try:
         if name not in names_in(models):
             raise BundleError(f"there is no model {name}; there are: {', '.join(names_in(models))}")
         bundle = find_bundle(name, models, session.warn, threshold=None)
+        bundle.check_files()
         if bundle.manifest.target != GENRES:
             raise BundleError(f"{name} is for {bundle.manifest.target}: name it with --model")
         if not history(models):  # what was in use so far is what there is to go back to
@@ -131,10 +131,10 @@ def value_of(figure: Any) -> float | None:
 
 def report_of(bundle: Bundle) -> dict[str, Any]:
     """A bundle's report; empty where it has none that can be read."""
-    if REPORT not in bundle.manifest.files:
+    if REPORT_JSON not in bundle.files:
         return {}
     try:
-        report = json.loads(bundle.read(REPORT))
+        report = json.loads(bundle.read(REPORT_JSON))
     except (BundleError, ValueError):
         return {}
     return report if isinstance(report, dict) else {}

@@ -2,8 +2,8 @@
 
 Nothing in it is code and nothing is unpickled.  Every file is named in the manifest with its
 SHA-256, and the probe holds a slice with the answer that the bundle gave when it was made.  A
-bundle may come from a stranger: whatever it states is held against the bounds below before it is
-believed, and nothing outside its folder is read.
+bundle may come from a stranger: whatever it states is held against the bounds in :mod:`audit`
+before it is believed, and nothing outside its folder is read.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ HEAD = "head.npz"
 
 PROBE = "probe.npz"
 
+# What a training says of its tracks.  Who shares a model may leave these out.
+REPORT_JSON, REPORT_HTML, OUT_OF_FOLD = "report.json", "report.html", "out_of_fold.npz"
+
 SHIPPED = Path(__file__).parents[2] / "shipped"
 
 # A bundle that is being written is a hidden folder of this name.  One that sudden death left behind
@@ -53,10 +56,29 @@ MAX_COMPLAINT = 150
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A folder whose manifest has been read and whose files have the hashes that it states."""
+    """A folder whose manifest has been read; its files are checked when they are read."""
 
     directory: Path
     manifest: Manifest
+
+    @property
+    def files(self) -> list[str]:
+        """The files that the manifest names, less what may be left out and is not there."""
+        left_out = {REPORT_JSON, REPORT_HTML, OUT_OF_FOLD}
+        return [
+            name
+            for name in self.manifest.files
+            if name not in left_out or (self.directory / name).exists()
+        ]
+
+    def check_files(self) -> None:
+        """Make sure that the files are there and have the hashes that the manifest states.
+
+        Raises:
+            BundleError: One is missing, or was changed.
+        """
+        for name in self.files:
+            self.read(name)
 
     def read(self, name: str) -> bytes:
         """The bytes of one of the bundle's files, checked against their hash.

@@ -14,11 +14,18 @@ from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
-from genre_model.evaluation.out_of_fold import OUT_OF_FOLD, fingerprint_of, pack_out_of_fold
+from genre_model.evaluation.out_of_fold import fingerprint_of, pack_out_of_fold
 from genre_model.evaluation.report import Report
 from genre_model.evaluation.report_files import new_bundle_id, report_files
 from genre_model.model.bundle.arrays import npz
-from genre_model.model.bundle.store import HEAD, PROBE, Bundle, load_bundle, write_bundle
+from genre_model.model.bundle.store import (
+    HEAD,
+    OUT_OF_FOLD,
+    PROBE,
+    Bundle,
+    load_bundle,
+    write_bundle,
+)
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.model.head import arrays_of
 from genre_model.model.music_detector import MUSIC_THRESHOLD
