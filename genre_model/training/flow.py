@@ -7,17 +7,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationRule
+from genre_model.core.text import count
 from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.out_of_fold import fingerprint_of
 from genre_model.evaluation.report import EpochReport, Report
 from genre_model.model.bundle.store import REPORT_HTML, SHIPPED, Bundle, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.training.copies import without_copies
 from genre_model.training.job import TrainingJob, check_play_history
 from genre_model.training.networks.base import Architecture, inexact
 from genre_model.training.networks.registry import EMBEDDINGS, default_rule, find_architecture
@@ -244,13 +247,19 @@ def run_training(
         from genre_model.training.head.bundle import train_head_bundle
 
         extracted = extract(plan.job.tracks, Classifier(plan.system, lazily=True))
-        return TrainingResult(*train_head_bundle(plan.job, extracted, plan.system, models))
+        extracted = with_fingerprints(extracted)
+        kept = without_copies(extracted, [sound.fingerprint for _, sound in extracted])
+        tell_of_copies(len(extracted) - len(kept), events)
+        return TrainingResult(*train_head_bundle(plan.job, kept, plan.system, models))
     from genre_model.training.scratch.bundle import train_network_bundle
     from genre_model.training.scratch.learn import Events
 
+    fingerprints = [fingerprint_of(track.path) for track in plan.job.tracks]
+    tracks = without_copies(plan.job.tracks, fingerprints)
+    tell_of_copies(len(fingerprints) - len(tracks), events)
     return TrainingResult(
         *train_network_bundle(
-            plan.job,
+            replace(plan.job, tracks=tracks),
             plan.system,
             models,
             (work or models / ".work") / plan.system.name,
@@ -259,6 +268,22 @@ def run_training(
             events.on_failure,
         )
     )
+
+
+def with_fingerprints(extracted: Extracted) -> Extracted:
+    """The same with the fingerprints of the tracks whose features came by no cache."""
+    return [
+        (track, sound)
+        if sound.fingerprint is not None
+        else (track, replace(sound, fingerprint=fingerprint_of(track.path)))
+        for track, sound in extracted
+    ]
+
+
+def tell_of_copies(n: int, events: TrainingEvents) -> None:
+    """Say how many tracks were left out, as their audio is that of other tracks."""
+    if n:
+        events.on_failure(f"{count(n, 'track')} with the audio of another, left out")
 
 
 def train(

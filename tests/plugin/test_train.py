@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from labelled_library import HZ, bundles, models, row, sqlite
-from plugin_files import with_bug
+from plugin_files import tag, with_bug
 
 from genre_model.cli.main import main
 from genre_model.model.bundle.store import SHIPPED, load_bundle
@@ -69,6 +69,16 @@ def test_a_second_training_extracts_nothing_and_the_first_model_can_be_named(tra
     trained("genre", "-q", "--model", second.name, "--threshold", "0", "title:Glint 8")
     shown = dict(trained.fields("cnngenre_model", query=["cnngenre_model::."]))
     assert shown == {"Murk 8": first.name, "Hum 8": first.name, "Glint 8": second.name}
+
+
+def test_a_copy_under_another_name_is_left_out(labelled, tmp_path):
+    """With one on each side of a split, what is learned from one would be right of the other."""
+    copied = shutil.copy(labelled.paths()["Hum 0"], tmp_path / "copy.wav")
+    tag(copied, ["Hum"], title="Hum again", artist="Somebody")
+    labelled("import", "-A", "-s", copied)
+    output = labelled("cnntrain")
+    assert "24 tracks of 12 artists" in output
+    assert labelled.errors == "cnngenre: 1 track with the audio of another, left out\n"
 
 
 def test_tracks_that_cannot_be_read_are_warned_of_and_the_others_teach(labelled, tmp_path):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import sqlite3
 from dataclasses import replace
 
@@ -448,11 +447,13 @@ def test_no_labels_are_nothing_to_learn_from(labelled):
 
 
 def test_the_same_recording_over_and_over_can_be_learned(labelled, tmp_path):
-    """Nothing varies within the genres: a covariance that cannot be inverted."""
+    """Hardly anything varies within the genres: a covariance that cannot be inverted."""
     paths = labelled.paths()
     for genre in HZ:
+        sound = paths[f"{genre} 0"].read_bytes()
         for n in range(8):
-            copy = shutil.copy(paths[f"{genre} 0"], tmp_path / f"{genre} {n}.wav")
+            copy = tmp_path / f"{genre} {n}.wav"
+            copy.write_bytes(sound[:1000] + bytes([n]) + sound[1001:])  # a sample
             sqlite(
                 labelled, "UPDATE items SET path = ? WHERE title = ?", bytes(copy), f"{genre} {n}"
             )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
-from genre_model.evaluation.out_of_fold import fingerprint_of, pack_out_of_fold
+from genre_model.evaluation.out_of_fold import pack_out_of_fold
 from genre_model.evaluation.report import Report
 from genre_model.evaluation.report_files import new_bundle_id, report_files
 from genre_model.model.bundle.arrays import npz
@@ -56,7 +56,6 @@ def train_head_bundle(
     training_set = make_training_set(tracks, sounds, now_s=created.timestamp())
     if len(training_set.genres) < 2 or len(training_set.tracks) < MIN_TRACKS:
         raise GenreModelError("too few tracks with sound are left: nothing to tell apart")
-    training_set = with_fingerprints(training_set)
     training_set = starting_from(training_set, backbone, job.tree, others=job.others)
     cross_validated = evaluate_out_of_fold(training_set, job.options)
     assert cross_validated.strength is not None
@@ -109,19 +108,6 @@ def train_head_bundle(
         **{name: backbone.read(name) for name in backbone.manifest.files if "LICENSE" in name},
     }
     return write_bundle(job.folder(models, bundle_id), manifest, contents), report
-
-
-def with_fingerprints(training_set: TrainingSet) -> TrainingSet:
-    """The same with the audio's fingerprints of the tracks whose features came by no cache."""
-    return replace(
-        training_set,
-        extracted=[
-            extracted
-            if extracted.fingerprint is not None
-            else replace(extracted, fingerprint=fingerprint_of(track.path))
-            for track, extracted in zip(training_set.tracks, training_set.extracted, strict=True)
-        ],
-    )
 
 
 def rivals_of(
