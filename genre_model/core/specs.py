@@ -187,8 +187,8 @@ class SamplingSpec:
     min_gain: float = 0.0013
 
 
-# The threshold of a model whose answers reach the wished precision at none.
-UNREACHED_THRESHOLD = 0.99
+# The threshold of a model whose answers reach the wished precision at none: it answers nothing.
+UNREACHED_THRESHOLD = 1.0
 
 
 @dataclass(frozen=True, slots=True)

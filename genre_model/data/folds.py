@@ -96,7 +96,8 @@ def choose_grouping(tracks: Sequence[LabelledTrack], tolerated: float = 0.0) -> 
         if n_poor <= tolerated * len(tracks):
             n_alone = sum(not is_tagged(track, group_by) for track in tracks)
             alone = f", {n_alone} untagged tracks each for itself" if n_alone else ""
-            return group_by, "; ".join([*complaints, f"split by {group_by}{alone}"])
+            untrained = [f"never trained on when tested: {', '.join(poor)}"] if poor else []
+            return group_by, "; ".join([*complaints, f"split by {group_by}{alone}", *untrained])
         complaints.append(f"{poor[0]} has too few {plural}")
     return "song", "; ".join([*complaints, "split by song: the figures flatter the model"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from genre_model.core.specs import UNREACHED_THRESHOLD
 from genre_model.core.text import aligned, count, decimal, harmless, percent, points, span
 from genre_model.evaluation.metrics import FEWEST_ANSWERS, Interval
 from genre_model.evaluation.page.charts import in_points
@@ -46,7 +47,7 @@ def verdict(report: Report) -> str:
     held_out = NOT_IN_TRAINING.get(report.group_by, NOT_IN_TRAINING["song"])
     right = out_of(report.song_accuracy.value)
     start = f"On {held_out}, it names the right genre for {right} songs"
-    if not report.coverage > 0:
+    if not report.coverage > 0 or report.threshold == UNREACHED_THRESHOLD:
         return f"{start}; at the chosen threshold it answers none of them."
     n_answers = round(report.coverage * report.n_tracks)
     if n_answers < FEWEST_ANSWERS:
@@ -68,14 +69,18 @@ def summary(report: Report) -> list[str]:
     )
     interval = f"95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}"
     answers = f"{report.coverage:.1%}" if report.coverage else "none of them"
+    if report.threshold == UNREACHED_THRESHOLD:
+        answering = f"it answers nothing: {unreached(report.target_precision)}"
+    else:
+        answering = f"at a threshold of {report.threshold:.2f} it answers {answers}"
     lines = [
         f"{split}, {report.split_reason}",
         f"right: {accuracy.value:.1%} of songs ({interval})",
         *without_play_history(report),
         f"always the most frequent genre: {report.majority_baseline:.1%}",
-        f"at a threshold of {report.threshold:.2f} it answers {answers}",
+        answering,
     ]
-    if math.isfinite(precision.value):
+    if math.isfinite(precision.value) and report.threshold != UNREACHED_THRESHOLD:
         lines.append(f"right, of those answers: {right_of_answers(report, report, share)}")
     return [*lines, *comparison(report)]
 
@@ -177,8 +182,15 @@ def trust(bins: Sequence[ReliabilityBin], calibration_error: float) -> str:
     return f"Its confidence is off by {points(calibration_error)} on average; {lean}."
 
 
+def unreached(target: float) -> str:
+    """Why there is no threshold."""
+    return f"at no confidence are {target:.0%} of its answers right, beyond chance"
+
+
 def choice_of_threshold(threshold: float, target: float, precision: Interval) -> str:
     """How the threshold was chosen and what came of it."""
+    if threshold == UNREACHED_THRESHOLD:
+        return f"It answers nothing: {unreached(target)}."
     chosen = (
         f"The threshold, a confidence of {decimal(threshold)}, was chosen so that "
         f"{percent(target)} of the answers should be right"
