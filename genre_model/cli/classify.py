@@ -18,7 +18,7 @@ from genre_model.cli.common import (
     wished_policy,
     wished_vocabulary,
 )
-from genre_model.core.text import harmless
+from genre_model.core.text import harmless, writable
 from genre_model.data.folder import find_audio
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def write_csv(rows: Iterable[Classified], out: TextIO) -> int:
         n_classified += row.error is None
         genres = "; ".join(row.song.genres) if row.song else ""
         writer.writerow(
-            [entry["path"], genres, entry["best"], entry["probability"], row.error or ""]
+            [harmless(str(row.path)), genres, entry["best"], entry["probability"], row.error or ""]
         )
     return n_classified
 
@@ -120,7 +120,7 @@ def as_dict(row: Classified) -> dict[str, object]:
     song = row.song
     best = song.best if song else None
     return {
-        "path": harmless(str(row.path)),
+        "path": writable(str(row.path)),
         "genres": list(song.genres) if song else [],
         "best": best.genre if best else None,
         "probability": round(best.probability, 4) if best else None,

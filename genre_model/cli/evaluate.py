@@ -70,7 +70,7 @@ def as_lines(result: Evaluation) -> list[str]:
         if result.context
         else "each track is judged by itself"
     ) + (", with the play history" if result.play_history else "")
-    spread = f"95 % interval {interval.low:.1%} to {interval.high:.1%}, resampling {resampled}"
+    spread = f"{interval.bounds()}; resampled: {resampled}"
     lines = [
         f"bundle {result.bundle}: {result.songs} songs of {result.artists} artists, {context}",
         f"right: {interval.value:.1%} of songs ({spread})",

@@ -25,7 +25,7 @@ from genre_model.cli.common import (
 from genre_model.cli.music import MUSIC_HELP, music_for_training, trainable
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationRule, Band, Position
-from genre_model.core.text import harmless
+from genre_model.core.text import writable
 from genre_model.data.folds import SplitBy
 from genre_model.data.labels import Consolidation
 from genre_model.data.tracks import LabelledTrack, overview
@@ -206,8 +206,8 @@ def print_json(result: TrainingResult, failures: Sequence[str]) -> None:
     import msgspec
 
     record = {
-        "bundle": harmless(str(result.bundle.directory)),
-        "page": harmless(str(result.page)),
+        "bundle": writable(str(result.bundle.directory)),
+        "page": writable(str(result.page)),
         "not_extracted": failures,
         "report": result.report,
     }

@@ -46,6 +46,11 @@ def shown_character(character: str) -> str:
     return f"\u27e8U+{code:04X}\u27e9"
 
 
+def writable(text: str) -> str:
+    """Text that UTF-8 can write: the bytes of a file name that are no text are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 UNKNOWN = "n/a"
 
 PERCENT = "\u00a0%"  # kept on one line with its number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isfinite
 
 from genre_model.evaluation.metrics import Interval
 from genre_model.evaluation.report import Report
@@ -50,6 +50,7 @@ def fewer_answers(report: Report) -> str:
 def is_precise(report: Report) -> bool:
     """Whether its answers are right as often as is wished, or as those of each of the others."""
     others = [other.precision.value for other in report.models[1:]]
+    others = [value for value in others if isfinite(value)]  # one that answers nothing has none
     return report.precision.value >= min(report.target_precision, max(others, default=inf))
 
 

@@ -34,6 +34,12 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
+    def bounds(self) -> str:
+        """The interval of a share, in words."""
+        if not np.isfinite([self.low, self.high]).all():
+            return "no interval: all are of one artist"
+        return f"95 % interval {self.low:.1%} to {self.high:.1%}"
+
 
 @dataclass(frozen=True, slots=True)
 class LabelFigures:
@@ -159,7 +165,8 @@ def ratio_interval(
 ) -> Interval:
     """95 % interval of the mean of k ratios of sums over songs, from resampling whole artists.
 
-    A ratio whose denominator is 0 is left out; NaN where all are.
+    A ratio whose denominator is 0 is left out; NaN where all are.  Of one artist there is no
+    interval: its bounds are NaN.
 
     Args:
         numerators: (n_songs,) or (n_songs, k).
@@ -177,7 +184,7 @@ def ratio_interval(
     ]
     known = np.concatenate(draws)
     value = float(mean_ratio(upper.sum(axis=0)[None], lower.sum(axis=0)[None])[0])
-    if np.isnan(known).all():
+    if np.isnan(known).all() or len(sizes) == 1:
         return Interval(value, float("nan"), float("nan"))
     low, high = np.nanpercentile(known, [2.5, 97.5])
     return Interval(value, float(low), float(high))

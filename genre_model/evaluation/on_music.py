@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,7 +108,8 @@ def evaluate(
 
     tracks = [track for track, _ in extracted]
     groups = [group_of(track, "artist") for track in tracks]
-    known = {label for track in tracks for label in track.labels}
+    labels = [track.labels for track in tracks]
+    known = set(chain(*labels))
     play_history = known_play_history(classifier.manifest, tracks)
     manifest = replace(classifier.manifest, play_history=play_history)
 
@@ -148,7 +150,7 @@ def evaluate(
         balanced_accuracy=balanced_accuracy(right, truths),
         slice_accuracy=float(np.mean(slices)),
         macro_f1=macro_f1(per_genre),
-        majority_baseline=max(Counter(truths).values()) / len(truths),
+        majority_baseline=max(Counter(chain(*labels)).values()) / len(tracks),
         calibration_error=calibration_error(np.array([s.confidence for s in songs]), right),
         threshold=manifest.threshold,
         coverage=float(accepted.mean()),

@@ -198,7 +198,7 @@ def test_a_command_that_is_incomplete_exits_with_2(arguments):
     assert caught.value.code == 2
 
 
-@pytest.mark.parametrize("style", [[], ["--json"], ["--csv"]], ids=["table", "json", "csv"])
+@pytest.mark.parametrize("style", [[], ["--csv"]], ids=["table", "csv"])
 @pytest.mark.parametrize(
     ("name", "escaped"),
     [
@@ -213,12 +213,19 @@ def test_control_characters_in_file_names_are_escaped(run, music, style, name, e
     path = music / f"{name}.flac"
     (music / "deeper" / "Dub.FLAC").rename(path)
     status, out, _ = run(*style, path)
-    if style == ["--json"]:
-        out = json.loads(out)[0]["path"]
     assert status == 0
     assert escaped in out
     assert name not in out
     out.encode()  # nothing is left that UTF-8 cannot write
+
+
+@pytest.mark.parametrize("name", ["clear\x1b[2Jscreen", "a\u00a0b", os.fsdecode(b"caf\xe9")])
+def test_json_has_paths_as_they_are_as_far_as_it_can_say_them(run, music, name):
+    path = music / f"{name}.flac"
+    (music / "deeper" / "Dub.FLAC").rename(path)
+    _, out, _ = run("--json", path)
+    assert "\x1b" not in out
+    assert json.loads(out)[0]["path"] == str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def test_control_characters_in_error_messages_are_escaped(run, music):

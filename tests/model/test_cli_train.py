@@ -393,7 +393,7 @@ def test_the_same_as_text(tiny_bundle, tones, capsys):
     status, out, _ = run(capsys, "evaluate", tiny_bundle, tones)
     assert status == 0
     assert "bundle tiny-1: 9 songs of 9 artists, each track is judged by itself" in out
-    assert re.search(r"right: 88\.9% of songs \(95 % interval .*, resampling artists\)", out)
+    assert re.search(r"right: 88\.9% of songs \(95 % interval .*; resampled: artists\)", out)
     assert re.search(r"at a threshold of 0\.50 it answers \d+", out)
     assert re.search(r"^Bebop +4 +100\.0% +75\.0%  Bebop 3, Dub 1$", out, re.MULTILINE)
 
@@ -455,7 +455,7 @@ def test_without_artists_songs_are_resampled_and_that_is_said(tiny_bundle, tmp_p
         write_tone(tmp_path / "tones" / genre / "a.flac", hz)
     out = run(capsys, "evaluate", tiny_bundle, tmp_path / "tones")[1]
     assert "3 songs of 0 artists" in out
-    assert "resampling songs, as no artists are tagged" in out
+    assert "resampled: songs, as no artists are tagged" in out
 
 
 def write_csv(path, *rows):
@@ -483,6 +483,23 @@ def test_a_list_says_what_the_genres_are(tiny_bundle, tones, capsys):
     assert result["confusion"] == {"Dub": {"Dub": 2}, "Jazz": {"Jazz": 1}}
     assert result["unknown_labels"] == {"": 1}
     assert "missing.flac: no such file" in err
+
+
+def test_of_several_labels_each_counts_and_one_artist_gives_no_interval(tiny_bundle, tones, capsys):
+    rows = [(f"Jazz/{n}.flac", f"{genre};Jazz", "One") for n, genre in enumerate(TONES_HZ)]
+    rows.append(("Dub/0.flac", "Jazz", "One"))
+    path = write_csv(tones / "labels.csv", ("path", "genre", "artist"), *rows)
+    out = run(capsys, "evaluate", tiny_bundle, path)[1]
+    assert "right: 75.0% of songs (no interval: all are of one artist; resampled" in out
+    assert "always the most frequent genre: 100.0%" in out
+
+
+def test_of_one_artist_no_other_is_left_to_test_on(music, tmp_path, capsys):
+    rows = [(path, path.parent.name, "One") for path in sorted(music.rglob("*.flac"))]
+    path = write_csv(tmp_path / "labels.csv", ("path", "genre", "artist"), *rows)
+    status, _, err = run(capsys, "train", path, "--split", "artist", "-o", tmp_path / "models")
+    assert status == 1
+    assert "all tracks are of one artist: nothing is left to test on" in err
 
 
 @pytest.mark.parametrize(

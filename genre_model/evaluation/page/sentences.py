@@ -67,7 +67,6 @@ def summary(report: Report) -> list[str]:
     split = (
         f"{report.n_tracks} tracks of {report.n_artists} artists, {count(report.n_folds, 'fold')}"
     )
-    interval = f"95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}"
     answers = f"{report.coverage:.1%}" if report.coverage else "none of them"
     if report.threshold == UNREACHED_THRESHOLD:
         answering = f"it answers nothing: {unreached(report.target_precision)}"
@@ -75,7 +74,7 @@ def summary(report: Report) -> list[str]:
         answering = f"at a threshold of {report.threshold:.2f} it answers {answers}"
     lines = [
         f"{split}, {report.split_reason}",
-        f"right: {accuracy.value:.1%} of songs ({interval})",
+        f"right: {accuracy.value:.1%} of songs ({accuracy.bounds()})",
         *without_play_history(report),
         f"always the most frequent genre: {report.majority_baseline:.1%}",
         answering,

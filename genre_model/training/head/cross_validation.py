@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationSpec
 from genre_model.data.folds import Split, context_group, group_of, split_tracks
 from genre_model.evaluation.metrics import numbered
@@ -215,13 +216,17 @@ def outer_split(training_set: TrainingSet, options: HeadOptions) -> Split:
     """The folds that test, by what the user keeps apart; else by artist, if there are enough.
 
     Raises:
+        GenreModelError: All tracks are of one group.
         ValueError: They are to be by slice, of which a head knows nothing.
     """
     if options.split_by == "slice":
         raise ValueError("a head learns from whole songs")
-    return split_tracks(
+    split = split_tracks(
         training_set.tracks, options.seed, group_by=options.split_by, tolerated=TOLERATED
     )
+    if split.n_folds < 2:
+        raise GenreModelError(f"all tracks are of one {split.group_by}: nothing is left to test on")
+    return split
 
 
 def evaluate_out_of_fold(training_set: TrainingSet, options: HeadOptions) -> CrossValidated:

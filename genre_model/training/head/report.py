@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.errors import GenreModelError
+from genre_model.core.text import writable
 from genre_model.data.artists import lead_artist
 from genre_model.evaluation.metrics import (
     N_BINS,
@@ -238,7 +240,10 @@ def learning_curve(
         part = training_set.part(kept)
         if len(kept) < MIN_LEARNING_TRACKS or len(set(part.truth.tolist())) < N_LEAST_GENRES:
             continue
-        split, right = right_out_of_fold(part, plain, cross_validated.aggregation)
+        try:
+            split, right = right_out_of_fold(part, plain, cross_validated.aggregation)
+        except GenreModelError:  # these are all of one artist
+            continue
         interval = accuracy_interval(right, split.groups)
         points.append(LearningPoint(len(kept), interval.value, interval.low, interval.high))
     return tuple(points)
@@ -269,8 +274,3 @@ def mistakes(
             )
         )
     return tuple(results)
-
-
-def writable(text: str) -> str:
-    """Text that UTF-8 can write: the bytes of a file name that are no text are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
