@@ -73,7 +73,7 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
     if play_history:
         check_apart(field, positive)
     return TrainOptions(
-        classes=None if classes is None else names_in(classes, "train.classes"),
+        classes=names_in(classes, "train.classes") or None,
         min_tracks=at_least_one(config, "min_tracks"),
         others=config["others"].get(bool),
         name=config["name"].get(confuse.Optional(str)),

@@ -18,6 +18,7 @@ from genre_model.data.folder import (
     listed_tracks,
     picture_tracks,
 )
+from genre_model.data.genre_names import canonical, plain
 from genre_model.data.labels import Consolidation, Labelling, LabelPolicy, read_labels
 from genre_model.data.tracks import LabelledTrack
 from genre_model.features.png_songs import find_pictures, takes_pictures
@@ -99,7 +100,7 @@ def music_for_testing(music: Path, threads: int | None = None) -> list[LabelledT
         GenreModelError: There are none.
     """
     threads = threads or os.cpu_count() or 1
-    if music.is_file() or is_list(music):
+    if is_list(music):
         return listed_tracks(music, threads)
     return folder_tracks(music, "folder", threads)
 
@@ -128,10 +129,13 @@ def trainable(
     """
     raw = [track.labels for track in music.tracks]
     as_they_are = {name: name for labels in raw for name in labels}
+    of_aliases = {plain(name): canonical(name) for name in as_they_are}
+    known = {*tree, *tree.values()}
+    below = {name: alias for name, alias in of_aliases.items() if name != alias and alias in known}
     policy = LabelPolicy(
         wanted=None if genres is None else tuple(genres),
         min_tracks=min_tracks,
-        parents=tree,
+        parents={**below, **tree},  # a tree that has Hip Hop helps Rap, too
         consolidate=consolidate,
         renamed=as_they_are if music.labels_from != "tags" else {},
     )

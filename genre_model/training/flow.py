@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationRule
 from genre_model.core.text import count
 from genre_model.data.folds import SplitBy
+from genre_model.data.genre_names import cleaned
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.out_of_fold import fingerprint_of
 from genre_model.evaluation.report import EpochReport, Report
@@ -202,6 +203,8 @@ def plan_training(
     Raises:
         GenreModelError: An option is impossible, or no track has the play history that is wanted.
     """
+    check_choices(options)
+    check_labels(tracks)
     system = chosen_system(options, backbone)
     if options.play_history:
         check_play_history(tracks)
@@ -220,6 +223,35 @@ def plan_training(
         name,
     )
     return TrainingPlan(job, system, options.epochs)
+
+
+def check_choices(options: TrainingOptions) -> None:
+    """Find out before the work whether the choices are possible.
+
+    Raises:
+        GenreModelError: One is not.
+    """
+    if options.aggregation not in (None, *get_args(AggregationRule)):
+        raise GenreModelError(f"there is no aggregation {options.aggregation}")
+    if options.split_by not in (None, *get_args(SplitBy)):
+        raise GenreModelError(f"there is no split by {options.split_by}")
+    if options.select_instances is not None and not 0 < options.select_instances <= 1:
+        raise GenreModelError("select_instances must be above 0 and at most 1")
+    if not 0 <= options.target_precision <= 1:
+        raise GenreModelError("target_precision must be from 0 to 1")
+
+
+def check_labels(tracks: Sequence[LabelledTrack]) -> None:
+    """Find out before the work whether the labels can be learned.
+
+    Raises:
+        GenreModelError: A track has none, or one that a bundle cannot hold.
+    """
+    for track in tracks:
+        wrong = [label for label in track.labels if not label or label != cleaned(label)]
+        if wrong or not track.labels:
+            what = f"the label {wrong[0]!r} cannot be kept" if wrong else "it has no label"
+            raise GenreModelError(f"{track.path}: {what}")
 
 
 def run_training(

@@ -494,6 +494,17 @@ def test_of_several_labels_each_counts_and_one_artist_gives_no_interval(tiny_bun
     assert "always the most frequent genre: 100.0%" in out
 
 
+def test_a_tree_helps_a_genre_by_its_other_name(music, tmp_path, capsys):
+    """Folders are taken as they are called, so Rap is not Hip Hop, but as rare as it is."""
+    rows = [(path, path.parent.name) for path in sorted(music.rglob("*.flac"))]
+    path = write_csv(tmp_path / "labels.csv", ("path", "genre"), *rows[:-1], (rows[-1][0], "Rap"))
+    tree = tmp_path / "tree.yaml"
+    tree.write_text(f"- {rows[0][1]}:\n  - hip hop\n")
+    status, out, _ = run(capsys, "train", path, "--tree", tree, "-o", tmp_path / "models")
+    assert status == 0
+    assert "Rap" not in out
+
+
 def test_of_one_artist_no_other_is_left_to_test_on(music, tmp_path, capsys):
     rows = [(path, path.parent.name, "One") for path in sorted(music.rglob("*.flac"))]
     path = write_csv(tmp_path / "labels.csv", ("path", "genre", "artist"), *rows)

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import UNREACHED_THRESHOLD
 from genre_model.data.play_history import SECONDS_PER_YEAR, PlayHistory
 from genre_model.data.tracks import LabelledTrack
@@ -16,6 +17,7 @@ from genre_model.evaluation.report import Report
 from genre_model.model.classifier import SongFeatures
 from genre_model.training import calibration
 from genre_model.training.calibration import choose_threshold
+from genre_model.training.flow import TrainingOptions, plan_training
 from genre_model.training.head import cross_validation as training
 from genre_model.training.head import report as assess
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
@@ -221,6 +223,23 @@ def test_an_artist_of_many_tracks_has_one_voice_and_the_tracks_have_theirs():
     many_wrong = np.array([[index < 55, index >= 55] for index in range(60)])
     assert many_wrong[:, 0].mean() > 0.9
     assert choose_threshold(rows, many_wrong, names, 0.9) == UNREACHED_THRESHOLD
+
+
+@pytest.mark.parametrize(
+    ("choices", "labels", "sentence"),
+    [
+        ({"aggregation": "foo"}, ["Rock"], "there is no aggregation foo"),
+        ({"split_by": "foo"}, ["Rock"], "there is no split by foo"),
+        ({"select_instances": 0.0}, ["Rock"], "select_instances must be above 0 and at most 1"),
+        ({"target_precision": 2.0}, ["Rock"], "target_precision must be from 0 to 1"),
+        ({}, [], "it has no label"),
+        ({}, ["Rock\nand Roll"], "cannot be kept"),
+    ],
+)
+def test_what_a_caller_may_not_choose_is_one_sentence(choices, labels, sentence):
+    track = LabelledTrack(Path("a.flac"), tuple(labels))
+    with pytest.raises(GenreModelError, match=sentence):
+        plan_training([track], TrainingOptions(**choices))
 
 
 def test_few_answers_are_no_evidence():

@@ -79,6 +79,13 @@ def test_a_model_of_another_field_is_used_only_where_it_is_named(labelled):
     assert genre not in ("calm", "bright")  # nor does the shipped model take a tone for music
 
 
+def test_what_a_field_has_where_nothing_is_known_is_no_label(labelled):
+    for query, year in (("title:Murk", 1960), ("title:Hum", 1990)):
+        labelled("modify", "-y", query, f"year={year}")
+    output = labelled("cnntrain", "-p", "--field", "year")
+    assert [line.split()[0] for line in output.splitlines()[1:]] == ["1990", "1960"]
+
+
 def test_a_field_that_no_track_has_is_one_sentence(labelled):
     assert labelled("cnntrain", "--field", "moood", status=1) == ""
     assert labelled.errors.strip().endswith("cnntrain: no track has a field moood")

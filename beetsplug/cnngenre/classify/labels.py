@@ -57,13 +57,18 @@ def field_labels(field: str) -> LabelsOf:
     """Reads labels from a field: all the values of a list, or the one value as text."""
 
     def labels_of(item: Item) -> tuple[str, ...]:
-        return labels_of_value(item.get(field))
+        return labels_of_value(field, item.get(field))
 
     return labels_of
 
 
-def labels_of_value(value: object) -> tuple[str, ...]:
-    """The labels of a field: all of a list, or the one value as text."""
+def labels_of_value(field: str, value: object) -> tuple[str, ...]:
+    """The labels of a field: all of a list, or the one value as text.
+
+    What beets has where it knows nothing, such as the year 0, is no label.
+    """
+    if value == Item._type(field).null and not isinstance(value, bool):
+        return ()
     values = value if isinstance(value, list | tuple) else [value]
     return tuple(str(one).strip() for one in values if one is not None and str(one).strip())
 

@@ -151,7 +151,7 @@ def labels_in(
     for rows in items.rows(f"id, {field}"):
         for key, value in rows:
             if value not in read:
-                read[value] = labels_of_value(from_sql(value))
+                read[value] = labels_of_value(field, from_sql(value))
             yield key, read[value]
 
 
