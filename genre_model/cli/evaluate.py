@@ -10,6 +10,7 @@ from pathlib import Path
 
 from genre_model.cli.common import add_extraction_options, extract_all, say, wished_vocabulary
 from genre_model.cli.music import MUSIC_HELP, music_for_testing
+from genre_model.core.files import is_there
 from genre_model.core.text import aligned
 from genre_model.evaluation.metrics import LabelFigures
 from genre_model.evaluation.on_music import Evaluation, evaluate, with_known_labels
@@ -38,7 +39,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def bundle_folder(text: str) -> Path:
     """The folder of a bundle, or of the shipped one."""
-    return SHIPPED if text == "shipped" and not Path(text).exists() else Path(text)
+    return SHIPPED if text == "shipped" and not is_there(Path(text)) else Path(text)
 
 
 def run_evaluate(options: argparse.Namespace) -> int:

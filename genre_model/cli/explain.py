@@ -16,6 +16,7 @@ from genre_model.cli.common import (
     wished_vocabulary,
 )
 from genre_model.core.errors import AudioError, GenreModelError
+from genre_model.core.files import is_there
 from genre_model.data.folder import read_tags
 from genre_model.explain.evidence import Explanation, evidence_of, reason_of
 from genre_model.explain.picture import save_explanation
@@ -48,7 +49,7 @@ def run_explain(options: argparse.Namespace) -> int:
         raise GenreModelError("--open shows the picture that -o makes")
     if output is not None:
         pillow()
-        if output.exists() and not options.force:
+        if is_there(output) and not options.force:
             raise GenreModelError(f"{output} is there already; --force overwrites it")
     classifier = Classifier(load_bundle(options.model), lazily=True)
     manifest = classifier.manifest

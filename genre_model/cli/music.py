@@ -10,6 +10,7 @@ from typing import Literal
 
 from genre_model.cli.common import N_FAILURES, say
 from genre_model.core.errors import GenreModelError
+from genre_model.core.files import is_folder
 from genre_model.core.text import first_and_rest
 from genre_model.data.folder import (
     LabelsFrom,
@@ -54,7 +55,7 @@ class LabelledMusic:
 
 def is_list(music: Path) -> bool:
     """Whether music is given as a list, not as a folder."""
-    return music.suffix.lower() == ".csv" and not music.is_dir()
+    return music.suffix.lower() == ".csv" and not is_folder(music)
 
 
 def music_for_training(

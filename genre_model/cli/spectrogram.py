@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from genre_model.audio.decode import open_audio
 from genre_model.cli.common import png_file, say
 from genre_model.core.errors import AudioError, GenreModelError, TooShortError
+from genre_model.core.files import is_there
 from genre_model.core.processes import call_in_worker
 from genre_model.core.specs import SoxSpec
 from genre_model.features.png import SLICE_PIXELS, pillow, save_picture, save_slices, slice_files
@@ -68,7 +69,7 @@ def sample_rate(text: str) -> int:
 def run_spectrogram(options: argparse.Namespace) -> int:
     """Write the whole picture of a song."""
     pillow()
-    if options.output.exists() and not options.force:
+    if is_there(options.output) and not options.force:
         raise GenreModelError(f"{options.output} is there already; --force overwrites it")
     try:
         picture = call_in_worker(song_picture, options.file, options.rate)

@@ -24,6 +24,7 @@ from genre_model.cli.common import (
 )
 from genre_model.cli.music import MUSIC_HELP, music_for_training, trainable
 from genre_model.core.errors import GenreModelError
+from genre_model.core.files import is_folder, is_there
 from genre_model.core.specs import AggregationRule, Band, Position
 from genre_model.core.text import writable
 from genre_model.data.folds import SplitBy
@@ -228,8 +229,8 @@ def check_writable(folder: Path) -> None:
     Raises:
         GenreModelError: The folder, or the one that it is to be made in, takes no files.
     """
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not existing.is_dir():
+    existing = next(path for path in (folder, *folder.absolute().parents) if is_there(path))
+    if not is_folder(existing):
         raise GenreModelError(f"cannot write to {folder}: {existing} is not a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise GenreModelError(f"cannot write to {folder}: no permission")

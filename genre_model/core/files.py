@@ -11,6 +11,40 @@ from typing import IO
 
 from genre_model.core.errors import GenreModelError, reason
 
+# Path's own questions raise where a folder on the way may not be searched, or a name is too long.
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder that can be reached."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def may_be_file(path: Path) -> bool:
+    """Whether it is a regular file, or cannot be looked at: opening it says why."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something that can be reached."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def why_no_folder(path: Path) -> str:
+    """What is wrong with a path that is no folder."""
+    try:
+        return "not a folder" if path.exists() else "no such folder"
+    except OSError as error:
+        return reason(error)
+
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:

@@ -16,6 +16,7 @@ from typing import Literal
 
 from genre_model.audio.decode import open_audio
 from genre_model.core.errors import AudioError, GenreModelError, reason
+from genre_model.core.files import is_folder, may_be_file, why_no_folder
 from genre_model.core.processes import WorkerPool, call_in_worker
 from genre_model.data.play_history import PlayHistory, number_in
 from genre_model.data.tracks import LabelledTrack
@@ -56,7 +57,7 @@ def find_audio(paths: Iterable[Path]) -> Iterator[Path]:
     A folder without any is looked through for MIDI files.
     """
     for path in paths:
-        if path.is_dir():
+        if is_folder(path):
             yield from find_files(path, AUDIO_SUFFIXES) or find_files(path, MIDI_SUFFIXES)
         else:
             yield path
@@ -65,7 +66,7 @@ def find_audio(paths: Iterable[Path]) -> Iterator[Path]:
 def find_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
     """The files below a folder that are called so, sorted."""
     found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
-    return sorted(path for path in found if path.is_file())
+    return sorted(path for path in found if may_be_file(path))
 
 
 def folder_tracks(folder: Path, labels_from: LabelsFrom, threads: int) -> list[LabelledTrack]:
@@ -77,9 +78,8 @@ def folder_tracks(folder: Path, labels_from: LabelsFrom, threads: int) -> list[L
     Raises:
         GenreModelError: There is no such folder, or no audio in it.
     """
-    if not folder.is_dir():
-        state = "not a folder" if folder.exists() else "no such folder"
-        raise GenreModelError(f"{folder}: {state}")
+    if not is_folder(folder):
+        raise GenreModelError(f"{folder}: {why_no_folder(folder)}")
     paths = list(find_audio([folder]))
     if not paths:
         raise GenreModelError(f"{folder}: no audio files there")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError, reason
+from genre_model.core.files import is_folder
 from genre_model.features.sox import FIRST_LEVEL
 
 Float32 = NDArray[np.float32]
@@ -77,7 +78,8 @@ def save_slices(picture: UInt8, folder: Path) -> int:
 
 def slice_files(folder: Path) -> list[Path]:
     """What :func:`save_slices` has written into a folder."""
-    return [path for path in folder.glob(f"*{SUFFIX}") if path.stem.isdecimal()]
+    found = folder.glob(f"*{SUFFIX}") if is_folder(folder) else ()
+    return [path for path in found if path.stem.isdecimal()]
 
 
 def read_frames(file: Path) -> Float32 | str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.errors import AudioError, GenreModelError
+from genre_model.core.files import is_folder, may_be_file, why_no_folder
 from genre_model.core.specs import FrontEndSpec, SliceSpec, SoxSpec
 from genre_model.features.png import SLICE_PIXELS, SUFFIX, read_frames
 from genre_model.features.slices import Slice, choose, in_band
@@ -43,7 +44,7 @@ def is_picture(path: Path) -> bool:
 
 def find_pictures(folder: Path) -> Iterator[Path]:
     """The PNG files below a folder."""
-    return (path for path in folder.rglob("*") if is_picture(path) and path.is_file())
+    return (path for path in folder.rglob("*") if is_picture(path) and may_be_file(path))
 
 
 def read_slice_folder(folder: Path) -> list[PictureSong]:
@@ -55,9 +56,8 @@ def read_slice_folder(folder: Path) -> list[PictureSong]:
     Raises:
         GenreModelError: There is no such folder, or no PNG file in it.
     """
-    if not folder.is_dir():
-        state = "not a folder" if folder.exists() else "no such folder"
-        raise GenreModelError(f"{folder}: {state}")
+    if not is_folder(folder):
+        raise GenreModelError(f"{folder}: {why_no_folder(folder)}")
     songs: dict[tuple[str, str], list[Path]] = {}
     for path in find_pictures(folder):
         songs.setdefault(place_of(path.relative_to(folder)), []).append(path)

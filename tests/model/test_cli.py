@@ -228,6 +228,34 @@ def test_json_has_paths_as_they_are_as_far_as_it_can_say_them(run, music, name):
     assert json.loads(out)[0]["path"] == str(path).encode("utf-8", "backslashreplace").decode()
 
 
+LONG = (
+    "x" * 300
+)  # no system takes such a name, so asking about it is an error, as without permission
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (["classify", LONG], "not readable as audio"),
+        (["train", LONG, "-o", "models"], f"{LONG}: "),
+        (["train", "music", "-o", LONG], f"cannot write to {LONG}: "),
+        (["evaluate", "shipped", LONG], f"{LONG}: "),
+        (["explain", "song.wav", "-o", f"{LONG}.png"], f"cannot write {LONG}.png: "),
+        (["spectrogram", "song.wav", "-o", f"{LONG}.png"], f"cannot write {LONG}.png: "),
+        (["slices", "song.wav", "-o", LONG], f"cannot write to {LONG}"),
+    ],
+)
+def test_a_path_that_cannot_be_asked_about_is_a_sentence(
+    tmp_path, capsys, monkeypatch, arguments, printed
+):
+    monkeypatch.chdir(tmp_path)
+    audio_files.write_audio(tmp_path / "song.wav", audio_files.tone(4, 440), 44_100)
+    status = main(arguments)
+    output = capsys.readouterr()
+    assert status == 1
+    assert printed in output.out + output.err
+
+
 def test_control_characters_in_error_messages_are_escaped(run, music):
     _, _, err = run(music, model=music / "clear\x1b[2Jscreen")
     assert "\x1b" not in err

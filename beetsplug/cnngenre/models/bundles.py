@@ -9,6 +9,7 @@ from pathlib import Path
 
 from beetsplug.cnngenre.models.in_use import history
 from genre_model.core.errors import BundleError
+from genre_model.core.files import may_be_file
 from genre_model.model.bundle.store import MANIFEST, SHIPPED, Bundle, load_bundle
 
 SHIPPED_NAME = "shipped"
@@ -40,7 +41,7 @@ def find_bundle(
     if name is None:
         return bundle_in_use(models, complain, threshold) or backbone_bundle()
     for folder in (models / name, Path(name).expanduser()):
-        if (folder / MANIFEST).is_file():
+        if may_be_file(folder / MANIFEST):
             return load_bundle(folder)
     raise BundleError(f"there is no model {name}; there are: {', '.join(names_in(models))}")
 
