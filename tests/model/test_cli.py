@@ -238,7 +238,6 @@ LONG = (
     [
         (["classify", LONG], "not readable as audio"),
         (["train", LONG, "-o", "models"], f"{LONG}: "),
-        (["train", "music", "-o", LONG], f"cannot write to {LONG}: "),
         (["evaluate", "shipped", LONG], f"{LONG}: "),
         (["explain", "song.wav", "-o", f"{LONG}.png"], f"cannot write {LONG}.png: "),
         (["spectrogram", "song.wav", "-o", f"{LONG}.png"], f"cannot write {LONG}.png: "),
