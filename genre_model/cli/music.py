@@ -11,7 +11,7 @@ from typing import Literal
 from genre_model.cli.common import N_FAILURES, say
 from genre_model.core.errors import GenreModelError
 from genre_model.core.files import is_folder
-from genre_model.core.text import first_and_rest
+from genre_model.core.text import count, first_and_rest
 from genre_model.data.folder import (
     LabelsFrom,
     find_audio,
@@ -32,9 +32,9 @@ MUSIC_HELP = (
 
 # What a track without a label is said to be, by where the labels come from.
 NO_LABEL = {
-    "folder": "{n} files lie in the folder itself, not in one of a genre, and are not used",
-    "tags": "{n} files have no genre in their tags and are not used",
-    "list": "{n} tracks of the list have no genre and are not used",
+    "folder": "not used, as they lie in the folder itself, not in one of a genre",
+    "tags": "not used, as their tags have no genre",
+    "list": "not used, as the list has no genre for them",
 }
 
 Source = LabelsFrom | Literal["list"]
@@ -50,7 +50,7 @@ class LabelledMusic:
     def sentences(self) -> list[str]:
         """What to tell the user about tracks without a label."""
         n = sum(not track.labels for track in self.tracks)
-        return [NO_LABEL[self.labels_from].format(n=n)] if n else []
+        return [f"{NO_LABEL[self.labels_from]}: {count(n, 'track')}"] if n else []
 
 
 def is_list(music: Path) -> bool:

@@ -23,7 +23,7 @@ SLICES_PER_MARK = 3  # of few slices few are marked
 UNLIKELY = 1e-4
 WORTH_SAYING = 0.05  # a difference between probabilities
 
-NO_MUSIC = "It is probably no music."
+NO_MUSIC = "This is probably not music."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ class Evidence:
     its subgenres; rows sum to 1, or to less where something else takes part.  ``with_subgenres``
     (n_slices, n_names) are the same with them.  ``starts_s`` (n_slices,) and the ``length_s`` of a
     slice are in seconds.  ``loudest``: the slices that speak most for the leading genre, the first
-    most of all.  ``note``: that it is probably no music, or why the verdict
+    most of all.  ``note``: that it is probably not music, or why the verdict
     is not what most votes are for.
     """
 

@@ -228,9 +228,8 @@ def test_json_has_paths_as_they_are_as_far_as_it_can_say_them(run, music, name):
     assert json.loads(out)[0]["path"] == str(path).encode("utf-8", "backslashreplace").decode()
 
 
-LONG = (
-    "x" * 300
-)  # no system takes such a name, so asking about it is an error, as without permission
+# To ask about such a name is an error, as it is without permission.
+LONG = "x" * 300
 
 
 @pytest.mark.parametrize(
@@ -248,8 +247,8 @@ def test_a_path_that_cannot_be_asked_about_is_a_sentence(
     tmp_path, capsys, monkeypatch, arguments, printed
 ):
     monkeypatch.chdir(tmp_path)
-    audio_files.write_audio(tmp_path / "song.wav", audio_files.tone(4, 440), 44_100)
-    status = main(arguments)
+    song = str(audio_files.write_audio(tmp_path / "song.wav", audio_files.tone(4, 440), 44_100))
+    status = main([song if one == "song.wav" else one for one in arguments])
     output = capsys.readouterr()
     assert status == 1
     assert printed in output.out + output.err

@@ -182,7 +182,7 @@ def test_files_that_cannot_be_decoded_are_named_and_the_others_teach(tmp_path, c
     )  # fmt: skip
     assert status == 0
     assert re.search(r"^Deep +6 +4$", out, re.MULTILINE)
-    assert "1 files lie in the folder itself" in out
+    assert "not in one of a genre: 1 track\n" in out
     assert "8 tracks of 8 artists" in out
     lines = err.splitlines()
     assert len(lines) == 2
@@ -590,7 +590,7 @@ def test_a_list_may_say_what_to_learn(trained, music, capsys, tmp_path):
         capsys, "train", labels, "--min-tracks", "4", "--cache", trained[1], "-o", tmp_path
     )
     assert (status, err) == (0, "")
-    assert "1 tracks of the list have no genre and are not used" in out
+    assert "not used, as the list has no genre for them: 1 track" in out
     assert "16 tracks of 16 artists, 5 folds, split by artist" in out
     bundle = load_bundle(tmp_path / out.splitlines()[-1].rpartition("/")[2])
     assert bundle.manifest.genres == ("Hi-Fi", "Lo")

@@ -58,7 +58,7 @@ def test_music_keeps_its_probabilities_and_other_sound_loses_them(tmp_path):
     genres = model.manifest.genres
     vocabulary = make_vocabulary(genres, model.manifest.parents, {}, None)
     explained = [evidence_of(model, each, vocabulary, genres[0]) for each in (music, noise)]
-    assert [each.note for each in explained] == ["", "It is probably no music."]
+    assert [each.note for each in explained] == ["", "This is probably not music."]
     assert explained[1].votes.sum() < 1e-6 < explained[0].votes.sum()
     assert (
         max(model.probabilities(noise).values()) < 1e-6 < max(plain.probabilities(noise).values())

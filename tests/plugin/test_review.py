@@ -223,7 +223,7 @@ def test_without_a_terminal_it_is_one_sentence(doubtful, closed):
     )
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
-    assert line.endswith("cnnreview: it asks questions, and its input is not a terminal")
+    assert line.endswith("cnnreview: it needs a terminal to ask its questions")
     assert beet.genres() == {"Unsure": ""}
 
 

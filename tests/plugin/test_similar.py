@@ -41,6 +41,6 @@ def test_tracks_that_sound_alike(beet, tmp_path):
     assert beet("cnnsimilar", "title:none") == ""
     assert "no track matches the query" in beet.errors
     beet("cnnsimilar", status=1)
-    assert "say like which tracks" in beet.errors
+    assert "say which tracks" in beet.errors
     beet("cnnsimilar", "--count", "0", "title:=beat", status=1)
     assert beet.errors == "error: cnnsimilar: --count must be at least 1, not 0\n"

@@ -47,11 +47,11 @@ def test_from_then_on_gaps_are_filled_with_the_users_own_genres(trained):
 def test_what_the_plugin_labelled_itself_is_left_out_unless_it_was_edited(trained):
     trained("genre", "-q", "--threshold", "0.5")
     output = trained("cnntrain", "-p")
-    assert output.splitlines()[-1] == "3 tracks that cnngenre labelled itself are not used"
+    assert output.splitlines()[-1] == "not used, as cnngenre labelled them: 3 tracks"
     assert row(output, "Hum")[0] == "8"
     trained("modify", "-y", "title:Glint 8", "genres=Hum")
     output = trained("cnntrain", "-p")
-    assert output.splitlines()[-1] == "2 tracks that cnngenre labelled itself are not used"
+    assert output.splitlines()[-1] == "not used, as cnngenre labelled them: 2 tracks"
     assert row(output, "Hum")[0] == "9"
 
 

@@ -45,7 +45,7 @@ def find_similar(
     finder = key_finder(manifest, session.options.time_limit)
     cache = session.cache()
     if cache is None:
-        raise UserError("cnnsimilar: it needs the cache (cache: yes)")
+        raise UserError("cnnsimilar: it needs the cache: set `cache: yes`")
     with closing(cache):
         index = update(session, lib, finder, cache)
         if wanted.extract and not index.tracks["found"].all():

@@ -23,9 +23,12 @@ def command(setup: Setup) -> ui.Subcommand:
     cnnmoods = new_command("cnnmoods", "note moods, voices and decades of tracks")
     parser = cnnmoods.parser
     add_changing(parser)
-    parser.add_option("-f", "--force", **FLAG, help="analyse tracks whose moods are noted too")
+    parser.add_option("-f", "--force", **FLAG, help="also analyse tracks that have moods already")
     parser.add_option(
-        "--tag", dest="moods_tag", metavar="FIELD", help="also to mood, grouping or comments"
+        "--tag",
+        dest="moods_tag",
+        metavar="FIELD",
+        help="also write them to a tag: mood, grouping, comments",
     )
     parser.add_option("--undo", **FLAG, help="remove them; tags get back what they had")
     add_threads(parser)

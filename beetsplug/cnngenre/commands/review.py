@@ -28,7 +28,7 @@ def command(setup: Setup) -> ui.Subcommand:
     parser.add_option("--open", **FLAG, help="with --web: open the page in the browser")
     parser.add_option("--port", type="int", metavar="N", help="with --web: the port to use")
     add_pretend(parser, "list the tracks in the order of the questions")
-    parser.add_option("-f", "--force", **FLAG, help="ask about tracks that have genres too")
+    parser.add_option("-f", "--force", **FLAG, help="also ask about tracks that have genres")
     add_write(parser)
     add_classifying(parser)
 

@@ -44,7 +44,7 @@ def command(setup: Setup) -> ui.Subcommand:
     )
     parser.add_option("--field", metavar="NAME", help="train on another field than genres")
     parser.add_option(
-        "--positive", metavar="QUERY", help="train to tell what it finds from the rest"
+        "--positive", metavar="QUERY", help="learn to tell what it finds from the rest"
     )
     parser.add_option(
         "--min-tracks", type="int", metavar="N", help="a genre with fewer joins its parent"
@@ -59,7 +59,7 @@ def command(setup: Setup) -> ui.Subcommand:
     parser.add_option(
         "--architecture", metavar="NAME", help="embeddings, or a network from scratch"
     )
-    parser.add_option("--epochs", type="int", metavar="N", help="from scratch: passes at most")
+    parser.add_option("--epochs", type="int", metavar="N", help="from scratch: the most epochs")
     parser.add_option(
         "--target-precision", type="float", metavar="P", help="the share of answers to be right"
     )
@@ -86,6 +86,7 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     from beetsplug.cnngenre.models.adoption import model_in_use, put_in_use
     from beetsplug.cnngenre.models.bundles import backbone_bundle
     from genre_model.core.errors import GenreModelError
+    from genre_model.core.text import count
     from genre_model.data.labels import LabelPolicy
     from genre_model.data.tracks import overview
     from genre_model.evaluation.page.sentences import summary
@@ -130,7 +131,7 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
         for line in overview(tracks, labelling.dropped):
             say(line)
         if n_ours:
-            ui.print_(f"{n_ours} tracks that cnngenre labelled itself are not used")
+            ui.print_(f"not used, as cnngenre labelled them: {count(n_ours, 'track')}")
         if options.pretend:
             if len(labelling.classes) < MIN_GENRES:
                 ui.print_("with fewer than two genres there is nothing to tell apart")

@@ -36,7 +36,7 @@ def check_input() -> None:
         UserError: There is none.
     """
     if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
-        raise UserError("cnnreview: it asks questions, and its input is not a terminal")
+        raise UserError("cnnreview: it needs a terminal to ask its questions")
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def run_network(
         raise AudioError("the network cannot work with it") from error
     for answer in found:
         if not isinstance(answer, np.ndarray) or answer.dtype.kind != "f" or answer.ndim != 2:
-            raise AudioError("the network's answer has not the shape of one")
+            raise AudioError("the network's answer has the wrong shape")
         if answer.size > MAX_ANSWER:
             raise AudioError("the network's answer is absurdly long")
         if not np.isfinite(answer).all():

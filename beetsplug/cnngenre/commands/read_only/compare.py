@@ -23,7 +23,7 @@ def command(setup: Setup) -> ui.Subcommand:
         "cnncompare", "compare the genres that tracks have with what the model says"
     )
     parser = cnncompare.parser
-    parser.add_option("--all", **FLAG, help="list every track, not the surest disagreements alone")
+    parser.add_option("--all", **FLAG, help="list every track, not only the surest disagreements")
     add_classifying(parser)
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:

@@ -37,7 +37,7 @@ def command(setup: Setup) -> ui.Subcommand:
     )
     parser.add_option("--other-artists", **FLAG, help="none of the same artist")
     parser.add_option("--other-albums", **FLAG, help="none of the same album")
-    parser.add_option("--extract", **FLAG, help="first analyse the tracks that were not yet")
+    parser.add_option("--extract", **FLAG, help="first analyse the tracks that have not been")
     add_playlist(parser)
     parser.add_option("-f", "--format", metavar="FORMAT", help="how beets prints each track")
     parser.add_option("-p", "--path", **FLAG, help="print the paths")
@@ -47,7 +47,7 @@ def command(setup: Setup) -> ui.Subcommand:
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         if not args:
-            raise UserError("cnnsimilar: say like which tracks, as in: beet cnnsimilar id:1")
+            raise UserError("cnnsimilar: say which tracks, as in: beet cnnsimilar id:1")
         session = setup.session(**configured(opts))
         from beetsplug.cnngenre.beyond_genres.similar import Wanted, find_similar
         from beetsplug.cnngenre.library import find_tracks, track_name
