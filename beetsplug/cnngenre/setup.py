@@ -1,4 +1,7 @@
-"""What each command makes its session of.  All that it needs for that is imported by then."""
+"""What each command makes its session of.
+
+Every ``beet`` command imports this, so its own imports come late.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ class Setup:
         self.config, self.log = config, log
 
     def session(self, **given: Any) -> Session:
-        """A session with the options as they are configured now; those given come first.
+        """A session with the options as they are configured now.
+
+        Those given are put on top of beets' configuration for the rest of the process.
 
         Raises:
             UserError, confuse.ConfigError: A value cannot be used.

@@ -9,11 +9,6 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
     from PIL.ImageFont import ImageFont as BitmapFont
 
-
-if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont
-    from PIL.ImageFont import ImageFont as BitmapFont
-
     Typeface = FreeTypeFont | BitmapFont
 
 

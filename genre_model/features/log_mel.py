@@ -82,8 +82,8 @@ def mel_groups(spec: SpectrogramSpec) -> list[tuple[slice, Float32]]:
     groups = []
     for first in range(0, len(filters), MEL_GROUP):
         some = filters[first : first + MEL_GROUP]
-        extracted = np.flatnonzero(some.any(axis=0)).tolist() or [0]  # filters may lie between bins
-        bins = slice(extracted[0], extracted[-1] + 1)
+        covered = np.flatnonzero(some.any(axis=0)).tolist() or [0]  # filters may lie between bins
+        bins = slice(covered[0], covered[-1] + 1)
         groups.append((bins, np.ascontiguousarray(some[:, bins].T)))
     return groups
 

@@ -25,7 +25,12 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def order(n_available: int) -> Iterator[int]:
-    """The indices of all slices of a song, from its middle on, in the sampling order."""
+    """The indices of all slices of a song, from its middle on, in the sampling order.
+
+    It is that of the golden ratio's multiples: any number of slices from its beginning is spread
+    over the song nearly as evenly as can be (cf. Niederreiter, *Random number generation and
+    quasi-Monte Carlo methods*, 1992).  So one can stop anywhere, and go on later.
+    """
     seen: set[int] = set()
     place = 0.5
     while len(seen) < n_available:

@@ -80,12 +80,12 @@ def calibrated(logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
 
 
 def with_other_logit(logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
-    """The logits, sharpened, with a last one for "something else" if there is to be one."""
-    with_inverse_temperature: Float64 = logits.astype(np.float64) * spec.inverse_temperature
+    """The logits by the inverse temperature, with a last one for "something else" if wanted."""
+    scaled: Float64 = logits.astype(np.float64) * spec.inverse_temperature
     if spec.other_logit is None:
-        return with_inverse_temperature
-    other_logit = np.full((*with_inverse_temperature.shape[:-1], 1), spec.other_logit)
-    return np.concatenate([with_inverse_temperature, other_logit], axis=-1)
+        return scaled
+    other_logit = np.full((*scaled.shape[:-1], 1), spec.other_logit)
+    return np.concatenate([scaled, other_logit], axis=-1)
 
 
 def mean(probabilities: Float64) -> Float64:

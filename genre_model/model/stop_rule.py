@@ -1,8 +1,6 @@
-"""Which slices of a long song are classified first, and when they are enough.
+"""When enough slices of a long song have been classified.
 
-The order is that of the golden ratio's multiples: any number of slices from its beginning is spread
-over the song nearly as evenly as can be (cf. Niederreiter, *Random number generation and
-quasi-Monte Carlo methods*, 1992).  So one can stop anywhere, and go on later.
+They come in the order of :func:`genre_model.features.slices.order`.
 """
 
 from __future__ import annotations

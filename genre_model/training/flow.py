@@ -196,7 +196,7 @@ def plan_training(
         dropped: Labels that are not used, for the report: label -> (tracks, why).
         target: The field that the model predicts.
         backbone: The bundle whose network a head is fitted on; the shipped one where None.
-        tree: Which genres are subgenres of which: child -> parent, folded.
+        tree: Which genres are subgenres of which: child -> parent, canonical.
         in_use: A model to compare the new one with, beside the backbone.
         name: Of the new bundle's folder; it goes by the time where None.
 

@@ -119,7 +119,9 @@ def make_training_set(
 
     ``genres`` are those of the tracks where None.  ``now_s`` as in :class:`TrainingSet`.
     """
-    pairs = [(t, h) for t, h in zip(tracks, extracted, strict=True) if len(h.features)]
+    pairs = [
+        (track, song) for track, song in zip(tracks, extracted, strict=True) if len(song.features)
+    ]
     kept = [track for track, _ in pairs]
     if genres is None:
         genres = tuple(sorted({label for track in kept for label in track.labels}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -102,14 +102,9 @@ def fitting(lib: Library, keys: Sequence[int], ids: Sequence[int], wanted: Wante
     artists = {lead_artist(item.artist or "") for item in own} if wanted.other_artists else set()
     albums = {item.album_id for item in own if item.album_id} if wanted.other_albums else set()
     chosen: list[Item] = []
-    for item in loaded(lib, keys):
+    for item in Tracks(lib, keys):
         if len(chosen) == wanted.count:
             break
         if lead_artist(item.artist or "") not in artists and item.album_id not in albums:
             chosen.append(item)
     return chosen
-
-
-def loaded(lib: Library, keys: Sequence[int]) -> Iterator[Item]:
-    """Tracks, few at a time."""
-    yield from Tracks(lib, keys)

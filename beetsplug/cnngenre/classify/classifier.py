@@ -69,7 +69,7 @@ class TrackClassifier:
             session: What the command or the import works with.
             lib: Where an artist's other tracks are.
             lasting: Keep worker processes, once there are some, for the next tracks.
-            upcoming: What they may begin with before there is to be a verdict on it.
+            upcoming: Tracks whose extraction may begin before their turn.
 
         Raises:
             UserError: The model or the wishes about its genres are not usable.

@@ -81,7 +81,8 @@ class Judge:
     def in_context(self, tracks: Mapping[int | None, Known]) -> dict[int | None, SongGenre]:
         """The verdicts on tracks of one artist; unsure ones may get what their album agrees on.
 
-        Those without sound are left out.  Each says if it would be another one by itself.
+        Those without sound are left out.  Where a track would get another genre by itself, the
+        reason says so.
         """
         context = self._manifest.context
         assert context is not None
@@ -197,7 +198,7 @@ class Judge:
     def _songs(
         self, group: str, tracks: Mapping[int | None, Known]
     ) -> Mapping[int | None, SongGenre]:
-        """The verdicts on tracks of a group, which has no name where they have nothing to do."""
+        """The verdicts on a group's tracks; those of the nameless group are judged one by one."""
         alone = {key: self.alone(one) for key, one in tracks.items()}
         if self._manifest.context is None:
             return alone

@@ -62,7 +62,7 @@ class Review:
                 f"cnngenre: a review is for genres; the model is for {self.track_classifier.target}"
             )
         self.uncertain_tracks: list[UncertainTrack] = []
-        self.extracted = Counter[str]()  # "sure", "failed"
+        self.found_counts = Counter[str]()  # "sure", "failed"
         self.new_names: set[str] = set()
         self.decisions: list[Decision] = []
         self.batch = 0  # of the last decisions
@@ -81,7 +81,7 @@ class Review:
             else:
                 whole = ask()
         finally:
-            if whole or self.extracted:
+            if whole or self.found_counts:
                 self.summarise(time.monotonic() - start, whole=whole)
 
     def find(self, items: Tracks) -> None:
@@ -110,14 +110,14 @@ class Review:
         """What there is to ask about a track, if anything; the answer is noted on it."""
         item, song = verdict.item, verdict.song
         if song is None or verdict.probabilities is None:
-            self.extracted["failed"] += 1
+            self.found_counts["failed"] += 1
             self.log.warning("{}: {}", item, verdict.plan.reason)
             return None
         if not self.options.pretend:
             bundle_id = self.track_classifier.bundle_id
             if note(item, song, verdict.probabilities, bundle_id, verdict.tags):
                 store_unless_edited(item, genres_of(item))  # if it was, it is passed over later
-        self.extracted["sure"] += song.accepted
+        self.found_counts["sure"] += song.accepted
         if song.accepted or song.best is None:
             return None
         return UncertainTrack.of(item, verdict.plan, song, verdict.probabilities)
@@ -283,16 +283,17 @@ class Review:
     def counts(self) -> Counter[State]:
         """How many tracks have become what."""
         counts = Counter(uncertain.state for uncertain in self.uncertain_tracks)
-        counts[State.FAILED] += self.extracted["failed"]
+        counts[State.FAILED] += self.found_counts["failed"]
         return counts
 
     def summarise(self, seconds: float, *, whole: bool) -> None:
         """The one line at the end."""
+        from genre_model.core.text import clock
+
         state = "" if whole else "interrupted: "
         mode = "pretended: " if self.options.pretend else ""
         numbers = self.counts()
         counts = ", ".join(f"{state.value} {numbers[state]}" for state in SUMMARY)
-        minutes, rest = divmod(round(seconds), 60)
-        sure = self.extracted["sure"]
+        sure = self.found_counts["sure"]
         hint = f"; sure of {sure}: beet cnngenre writes those" if sure else ""
-        conclude(f"{state}{mode}{counts} in {minutes}:{rest:02d}{hint}", self.log)
+        conclude(f"{state}{mode}{counts} in {clock(seconds)}{hint}", self.log)

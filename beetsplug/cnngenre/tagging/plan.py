@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from genre_model.model.vocabulary import SongGenre
 
 
-# What becomes of the genres that a track has, where these are answered.
+# A track's present genres and those that the model answers -> the genres to write.
 Arrange = Callable[[Sequence[str], Sequence[str]], tuple[str, ...]]
 MEANWHILE = "edited or removed meanwhile"
 

@@ -100,7 +100,7 @@ class Run:
             yield journal
 
     def pass_over(self, items: Tracks, _journal: Journal | None, _bar: Bar) -> Tracks:
-        """The tracks of which SQLite cannot say that nothing is to be done."""
+        """Count the tracks that SQLite shows need nothing, and return the others."""
         return items
 
     def pass_over_all(
@@ -154,11 +154,12 @@ class Run:
 
     def summarise(self, seconds: float, *, whole: bool) -> None:
         """The one line at the end."""
+        from genre_model.core.text import clock
+
         counts = ", ".join(f"{word} {self.counts[action]}" for action, word in self.words.items())
-        minutes, rest = divmod(round(seconds), 60)
         state = "" if whole else "interrupted: "
         mode = "pretended: " if self.options.pretend else ""
-        conclude(f"{state}{mode}{counts} in {minutes}:{rest:02d}{self.what_next()}", self.log)
+        conclude(f"{state}{mode}{counts} in {clock(seconds)}{self.what_next()}", self.log)
 
     def what_next(self) -> str:
         """What the user can do now, at the end of the last line."""
@@ -173,7 +174,7 @@ def change_of(plan: TagPlan, nothing: str) -> str:
 
 
 def together(steps: Iterable[Step]) -> Iterator[list[Step]]:
-    """Steps in groups, each of which can be taken in one transaction; all that came come out.
+    """Steps in groups, each of which can be one transaction; all that have come are returned.
 
     Nothing waits for a track that is still being extracted, except for what came right before it.
     A file's step is alone: the next one may be long in coming, and what the file has by then, the

@@ -209,15 +209,14 @@ def as_lines(stats: Stats | RunStats) -> list[str]:
 
 def run_lines(stats: RunStats) -> list[str]:
     """Which run it was, and how long it took."""
-    from genre_model.core.text import harmless
+    from genre_model.core.text import clock, harmless
 
     pace = f", {stats.seconds / stats.tracks:.2f} s a track" if stats.tracks else ""
-    minutes, rest = divmod(round(stats.seconds), 60)
     wishes = ", ".join(
         f"{name} {value}" for name, value in stats.options.items() if value not in (None, False)
     )
     return [
-        f"{harmless(stats.run)}: {stats.command}, {stats.state} after {minutes}:{rest:02d}{pace}",
+        f"{harmless(stats.run)}: {stats.command}, {stats.state} after {clock(stats.seconds)}{pace}",
         harmless(wishes),
         "",
     ]

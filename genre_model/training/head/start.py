@@ -19,7 +19,7 @@ def starting_from(
     Args:
         training_set: Tracks with the features of the bundle's network.
         backbone: The model to start from.
-        tree: Child -> parent, folded, beside the bundle's own.
+        tree: Child -> parent, canonical, beside the bundle's own.
         others: Whether its genres that none of the user's covers stay answerable; if not, the
             user's are all there is.  So they are where the bundle knows none of them.
 

@@ -121,7 +121,7 @@ class Page:
                 "left": n_left,
                 "decided": sum(counts[state] for state in DECIDED),
                 **{state.name.lower(): counts[state] for state in State if state is not State.LEFT},
-                "sure": self.review.extracted["sure"],
+                "sure": self.review.found_counts["sure"],
                 "can_undo": bool(self.review.decisions),
             },
             "new_names": sorted(self.review.new_names),
