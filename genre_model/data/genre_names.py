@@ -58,6 +58,14 @@ def common_spelling(names: Iterable[str], kept: Container[str] = ()) -> dict[str
     return {key: min(found, key=lambda n: (-found[n], n)) for key, found in counts.items()}
 
 
+def with_ancestors(name: str, parents: Mapping[str, str]) -> list[str]:
+    """A node of a tree (child -> parent) and those above it, the nearest first; a circle ends."""
+    found = [name]
+    while (parent := parents.get(found[-1])) is not None and parent not in found:
+        found.append(parent)
+    return found
+
+
 def parts_of(name: str, is_known: Callable[[str], object]) -> list[str]:
     """The genres that a name joins: Pop and Rock of "Pop/Rock"; none where it is one name.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from genre_model.data.genre_names import canonical, title
+from genre_model.data.genre_names import canonical, title, with_ancestors
 
 # What people call a genre of beets' tree, beside its name there.
 TREE_NAMES: Mapping[str, str] = {
@@ -35,12 +35,7 @@ class GenreTree:
 
     def ancestors(self, name: str) -> Iterator[str]:
         """The nodes above a genre, the nearest first; a circle ends."""
-        node = node_of(name)
-        seen = {node}
-        while (parent := self.parents.get(node)) is not None and parent not in seen:
-            yield parent
-            seen.add(parent)
-            node = parent
+        yield from with_ancestors(node_of(name), self.parents)[1:]
 
     def is_within(self, name: str, other: str) -> bool:
         """Whether a genre is another one, or a kind of it."""

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from genre_model.core.errors import GenreModelError
-from genre_model.data.genre_names import canonical, cleaned, common_spelling, plain, title
+from genre_model.data.genre_names import (
+    canonical,
+    cleaned,
+    common_spelling,
+    plain,
+    title,
+    with_ancestors,
+)
 from genre_model.data.paper_genres import PAPER_GENRES, paper_genre
 
 Which = Literal["first", "any"]
@@ -68,20 +75,21 @@ def read_labels(
         else {canonical(name, renamed): cleaned(name) for name in policy.wanted}
     )
     dropped: Counter[tuple[str, str]] = Counter()
-    lines: list[list[list[str]]] = []
+    of_tracks: list[list[list[str]]] = []  # the ancestries of each track's genres
     for track in genres:
         used = track[:1] if policy.which == "first" else track
-        lines.append([line for name in used if (line := ancestry(name, renamed, policy, dropped))])
-    classes = choose_classes(lines, wanted, policy)
+        read = (ancestry_of(name, renamed, policy, dropped) for name in used)
+        of_tracks.append([ancestry for ancestry in read if ancestry])
+    classes = choose_classes(of_tracks, wanted, policy)
     labels: list[tuple[str, ...]] = []
-    for found in lines:
-        names = [next((step for step in line if step in classes), None) for line in found]
-        for line, name in zip(found, names, strict=True):
+    for found in of_tracks:
+        names = [next((genre for genre in one if genre in classes), None) for one in found]
+        for ancestry, name in zip(found, names, strict=True):
             if name is None:
                 why = (
                     "not wanted" if wanted is not None else f"fewer than {policy.min_tracks} tracks"
                 )
-                dropped[spelling.get(line[0], line[0]), why] += 1
+                dropped[spelling.get(ancestry[0], ancestry[0]), why] += 1
         shown = [wanted[n] if wanted else spelling.get(n, title(n)) for n in names if n is not None]
         labels.append(tuple(dict.fromkeys(shown)))
     missing = [] if wanted is None else [wanted[name] for name in wanted if name not in classes]
@@ -97,7 +105,7 @@ def read_labels(
     )
 
 
-def ancestry(
+def ancestry_of(
     name: str,
     renamed: Mapping[str, str | None],
     policy: LabelPolicy,
@@ -116,30 +124,26 @@ def ancestry(
         if genre is None:
             dropped[name, "none of the paper's seven genres"] += 1
         return [] if genre is None else [plain(genre)]
-    line = [key]
-    while line[-1] in policy.parents and policy.parents[line[-1]] not in line:
-        line.append(policy.parents[line[-1]])
-    return line[-1:] if policy.consolidate == "roots" else line
+    nodes = with_ancestors(key, policy.parents)
+    return nodes[-1:] if policy.consolidate == "roots" else nodes
 
 
 def choose_classes(
-    lines: Iterable[Sequence[Sequence[str]]],
+    of_tracks: Iterable[Sequence[Sequence[str]]],
     wanted: Mapping[str, str] | None,
     policy: LabelPolicy,
 ) -> set[str]:
     """The wanted genres that occur; or all with enough tracks, the small ones lifted first."""
-    tracks = [[list(line) for line in found] for found in lines]
+    ancestries = [list(ancestry) for found in of_tracks for ancestry in found]
     if wanted is not None:
-        return {step for found in tracks for line in found for step in line if step in wanted}
+        return {genre for ancestry in ancestries for genre in ancestry if genre in wanted}
     while True:
-        counts = Counter(line[0] for found in tracks for line in found)
+        counts = Counter(ancestry[0] for ancestry in ancestries)
         small = {name for name, n in counts.items() if n < policy.min_tracks}
-        liftable = [
-            line for found in tracks for line in found if line[0] in small and len(line) > 1
-        ]
+        liftable = [each for each in ancestries if each[0] in small and len(each) > 1]
         if not liftable:
             return set(counts) - small
-        deepest = max(len(line) for line in liftable)
-        for line in liftable:
-            if len(line) == deepest:  # subgenres join their parents before those join theirs
-                del line[0]
+        deepest = max(map(len, liftable))
+        for ancestry in liftable:
+            if len(ancestry) == deepest:  # subgenres join their parents before those join theirs
+                del ancestry[0]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from genre_model.data.genre_names import plain
+from genre_model.data.genre_names import plain, with_ancestors
 
 HIP_HOP, ELECTRONIC, ROCK, POP = "Hip Hop", "Electronic", "Rock", "Pop"
 R_AND_B, ALTERNATIVE, COUNTRY = "R&B", "Alternative", "Country"
@@ -73,13 +73,10 @@ def paper_genre(name: str, parents: Mapping[str, str] | None = None) -> str | No
     What the map lacks goes by its last words ("melodic death metal" is metal), then by its parent
     in a tree of genres (child -> parent, canonical).
     """
-    step, seen = plain(name), set[str]()
-    while step not in seen:
-        seen.add(step)
-        words = step.split()
+    for node in with_ancestors(plain(name), parents or {}):
+        words = node.split()
         tails = (" ".join(words[first:]) for first in range(len(words)))
         found = next((GENRE_OF[tail] for tail in tails if tail in GENRE_OF), None)
         if found is not None:
             return found
-        step = (parents or {}).get(step, step)
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from genre_model.data.genre_names import canonical, cleaned, parts_of, plain
+from genre_model.data.genre_names import canonical, cleaned, parts_of, plain, with_ancestors
 from genre_model.model.vocabulary import SongGenre, Vocabulary
 
 # A genre that is given less than one in fifty is firmly disagreed with.
@@ -89,11 +89,8 @@ def known_genres(
         node: str | None = canonical(cleaned(genre), own_map)
         if node in own_map:
             node = canonical(own_map[node] or "", own_map) or None
-        seen: set[str] = set()
-        while node is not None and node not in written and node not in seen:
-            seen.add(node)
-            node = parents.get(node)
-        return None if node is None else written.get(node)
+        nodes = [] if node is None else with_ancestors(node, parents)
+        return next((written[one] for one in nodes if one in written), None)
 
     found: list[str | None] = []
     for genre in genres:
