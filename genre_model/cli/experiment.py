@@ -190,12 +190,12 @@ def run_all(
     removed when no condition to come goes on from it.
     """
     from genre_model.evaluation.page.sentences import epoch_line
+    from genre_model.training.events import TrainingEvents
     from genre_model.training.experiments.protocol import (
         answers_file,
         forget_training,
         outcome_of,
     )
-    from genre_model.training.scratch.learn import Events
 
     pairs = [(condition, seed) for seed in seeds for condition in conditions]
     left = [(c, seed) for c, seed in pairs if not answers_file(c, tracks, seed, folder).exists()]
@@ -209,7 +209,7 @@ def run_all(
     for condition, seed in pairs:
         start = time.monotonic()
         with progress_bar() as on_step:
-            events = Events(lambda report: say([epoch_line(report)], error=True), on_step)
+            events = TrainingEvents(lambda report: say([epoch_line(report)], error=True), on_step)
             outcome = outcome_of(condition, tracks, seed, folder, events)
         outcomes[condition.name].append(outcome)
         if (condition, seed) in left:

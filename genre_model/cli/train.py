@@ -184,7 +184,8 @@ def train(plan: TrainingPlan, options: argparse.Namespace) -> tuple[TrainingResu
     Epochs, and tracks that cannot be used, are printed to standard error.
     """
     from genre_model.evaluation.page.sentences import epoch_line
-    from genre_model.training.flow import TrainingEvents, run_training
+    from genre_model.training.events import TrainingEvents
+    from genre_model.training.flow import run_training
 
     failures: list[str] = []
 
@@ -196,8 +197,8 @@ def train(plan: TrainingPlan, options: argparse.Namespace) -> tuple[TrainingResu
     with progress_bar() as on_step:
         events = TrainingEvents(
             lambda report: print(epoch_line(report), file=sys.stderr),
-            lambda failure: say([f"not used: {failure}"], error=True),
             on_step,
+            lambda failure: say([f"not used: {failure}"], error=True),
         )
         return run_training(plan, options.output, extract, events), failures
 

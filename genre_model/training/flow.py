@@ -18,10 +18,11 @@ from genre_model.data.folds import SplitBy
 from genre_model.data.genre_names import cleaned
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.out_of_fold import fingerprint_of
-from genre_model.evaluation.report import EpochReport, Report
+from genre_model.evaluation.report import Report
 from genre_model.model.bundle.store import REPORT_HTML, SHIPPED, Bundle, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.training.copies import without_copies
+from genre_model.training.events import SILENT, OnEpoch, OnFailure, TrainingEvents, ignore
 from genre_model.training.job import TrainingJob, check_play_history
 from genre_model.training.networks.base import Architecture, inexact
 from genre_model.training.networks.registry import EMBEDDINGS, default_rule, find_architecture
@@ -139,28 +140,6 @@ class TrainingResult:
         return (self.bundle.directory / REPORT_HTML).resolve()
 
 
-def ignore(_: object) -> None:
-    """Do nothing: the default of a callback."""
-
-
-def ignore_step(_what: str, _done: int, _all: int) -> None:
-    """Show no progress: the default of a callback."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingEvents:
-    """What a training calls on its way.
-
-    ``on_epoch`` gets the report of each epoch, from scratch; ``on_failure`` a sentence about each
-    track that cannot be used; ``on_step``, from scratch, what is being done, how much of it is
-    done, and how much there is.
-    """
-
-    on_epoch: Callable[[EpochReport], None] = ignore
-    on_failure: Callable[[str], None] = ignore
-    on_step: Callable[[str, int, int], None] = ignore_step
-
-
 def chosen_system(
     options: TrainingOptions, backbone: Bundle | None = None
 ) -> Architecture | Bundle:
@@ -258,7 +237,7 @@ def run_training(
     plan: TrainingPlan,
     models: Path,
     extract: Extract,
-    events: TrainingEvents = TrainingEvents(),
+    events: TrainingEvents = SILENT,
     work: Path | None = None,
 ) -> TrainingResult:
     """Extract, train, evaluate, and write a bundle into a folder of its own in ``models``.
@@ -284,7 +263,6 @@ def run_training(
         tell_of_copies(len(extracted) - len(kept), events)
         return TrainingResult(*train_head_bundle(plan.job, kept, plan.system, models))
     from genre_model.training.scratch.bundle import train_network_bundle
-    from genre_model.training.scratch.learn import Events
 
     fingerprints = [fingerprint_of(track.path) for track in plan.job.tracks]
     tracks = without_copies(plan.job.tracks, fingerprints)
@@ -295,9 +273,8 @@ def run_training(
             plan.system,
             models,
             (work or models / ".work") / plan.system.name,
-            Events(events.on_epoch, events.on_step),
+            events,
             plan.epochs,
-            events.on_failure,
         )
     )
 
@@ -323,8 +300,8 @@ def train(
     models: Path,
     options: TrainingOptions = TrainingOptions(),
     *,
-    on_epoch: Callable[[EpochReport], None] = ignore,
-    on_failure: Callable[[str], None] = ignore,
+    on_epoch: OnEpoch = ignore,
+    on_failure: OnFailure = ignore,
 ) -> TrainingResult:
     """Train on labelled tracks and write a bundle into the folder ``models``.
 
@@ -346,4 +323,5 @@ def train(
         return extract_locally(tracks, classifier, on_failure)
 
     plan = plan_training(tracks, options)
-    return run_training(plan, models, extract, TrainingEvents(on_epoch, on_failure))
+    events = TrainingEvents(on_epoch=on_epoch, on_failure=on_failure)
+    return run_training(plan, models, extract, events)

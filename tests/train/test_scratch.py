@@ -21,12 +21,12 @@ from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import PROBE, write_bundle
 from genre_model.model.classifier import Classifier
 from genre_model.model.onnx.session import onnx_logits, open_network
+from genre_model.training.events import TrainingEvents
 from genre_model.training.keras_export import check_export, export_onnx, require_tensorflow
 from genre_model.training.networks.base import Architecture, Network, TrainingSpec
 from genre_model.training.networks.registry import ARCHITECTURES
 from genre_model.training.scratch import slice_store
 from genre_model.training.scratch.checkpoint import CHECKPOINT
-from genre_model.training.scratch.learn import Events
 from genre_model.training.scratch.loop import Trainer
 from genre_model.training.scratch.slice_pack import pack_slices, slice_microbatches
 from genre_model.training.scratch.slice_store import SliceForm, StoredTrack
@@ -166,7 +166,7 @@ def test_an_architecture_is_registered_under_its_name(name):
 
 def test_learns_to_tell_tones_apart(train, tracks):
     reports = []
-    trained = train(events=Events(reports.append))
+    trained = train(events=TrainingEvents(reports.append))
     assert list(trained.history) == reports
     assert [report.epoch for report in reports] == list(range(1, TINY.learner.training.epochs + 1))
     best = trained.history[trained.best_epoch - 1]
@@ -217,9 +217,9 @@ def test_an_export_that_differs_is_refused(tmp_path):
 def test_goes_on_after_an_interruption_as_if_there_had_been_none(train, tmp_path):
     whole = train(tmp_path / "whole", epochs=5)
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "cut", epochs=5, events=Events(stop_after(3)))
+        train(tmp_path / "cut", epochs=5, events=TrainingEvents(stop_after(3)))
     later = []
-    resumed = train(tmp_path / "cut", epochs=5, events=Events(later.append))
+    resumed = train(tmp_path / "cut", epochs=5, events=TrainingEvents(later.append))
     assert resumed.resumed_epochs == 3
     assert [report.epoch for report in later] == [4, 5]
     assert resumed.history == whole.history
@@ -229,7 +229,7 @@ def test_goes_on_after_an_interruption_as_if_there_had_been_none(train, tmp_path
 
 def test_a_training_that_is_over_is_not_repeated(train):
     first = train(epochs=2)
-    again = train(epochs=2, events=Events(pytest.fail))
+    again = train(epochs=2, events=TrainingEvents(pytest.fail))
     assert again.resumed_epochs == 2
     assert again.history == first.history
     assert len(train(epochs=3).history) == 3  # more epochs go on from there
@@ -423,7 +423,7 @@ def test_without_a_validation_all_are_trained_on_and_the_last_epoch_is_kept(trac
         tmp_path,
         seed=1,
         epochs=3,
-        events=Events(on_step=lambda *step: seen.append(step)),
+        events=TrainingEvents(on_step=lambda *step: seen.append(step)),
     )
     assert (len(trained.history), trained.kept_epoch) == (3, 3)
     assert [report.validation_loss for report in trained.history] == [

@@ -167,13 +167,16 @@ def free_name(session: Session, name: str | None) -> str | None:
 def run(session: Session, plan: TrainingPlan) -> TrainingResult:
     """Do the training; one from scratch that was interrupted goes on where it was."""
     from genre_model.evaluation.page.sentences import epoch_line
-    from genre_model.training.flow import TrainingEvents, run_training
+    from genre_model.training.events import TrainingEvents
+    from genre_model.training.flow import run_training
 
     return run_training(
         plan,
         session.folders.models,
         lambda tracks, classifier: extract(session, tracks, classifier),
-        TrainingEvents(lambda report: ui.print_(epoch_line(report)), session.warn),
+        TrainingEvents(
+            on_epoch=lambda report: ui.print_(epoch_line(report)), on_failure=session.warn
+        ),
         work=session.folders.work,
     )
 

@@ -15,6 +15,7 @@ from genre_model.core.errors import GenreModelError
 from genre_model.core.files import whole_file, writing
 from genre_model.data.folds import group_of
 from genre_model.data.tracks import LabelledTrack
+from genre_model.training.events import SILENT, OnStep, TrainingEvents
 from genre_model.training.experiments.condition import Condition
 from genre_model.training.experiments.division import Division, divide, share_of, shuffled
 from genre_model.training.experiments.machine import machine
@@ -27,9 +28,8 @@ from genre_model.training.experiments.results.outcome import (
     read_outcome,
 )
 from genre_model.training.networks.base import Architecture, require_learner
-from genre_model.training.scratch.learn import SILENT, Events, Logits, learn
+from genre_model.training.scratch.learn import Logits, learn
 from genre_model.training.scratch.slice_store import (
-    OnStep,
     SkippedTrack,
     StoredTrack,
     candidate_genres,
@@ -46,7 +46,7 @@ def outcome_of(
     tracks: Sequence[LabelledTrack],
     seed: int,
     folder: Path,
-    events: Events = SILENT,
+    events: TrainingEvents = SILENT,
 ) -> Outcome:
     """Train and test, unless that has been done: what was answered is kept in the folder.
 
@@ -96,7 +96,7 @@ def train_and_test(
     seed: int,
     work: Path,
     folder: Path,
-    events: Events,
+    events: TrainingEvents,
 ) -> Outcome:
     """As :func:`outcome_of`."""
     architecture = condition.architecture

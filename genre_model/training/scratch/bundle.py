@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -27,11 +26,11 @@ from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import OUT_OF_FOLD, PROBE, Bundle, write_bundle
 from genre_model.model.onnx.session import onnx_logits, open_network
+from genre_model.training.events import TrainingEvents, ignore
 from genre_model.training.head.report import make_report
 from genre_model.training.job import TrainingJob
 from genre_model.training.networks.base import Architecture, Network
 from genre_model.training.scratch.assess import assess_network
-from genre_model.training.scratch.learn import Events, no_report
 from genre_model.training.scratch.parts import Parts, three_parts
 from genre_model.training.scratch.train import train_system
 from genre_model.training.training_set import CrossValidated, TrainingSet
@@ -39,14 +38,28 @@ from genre_model.training.training_set import CrossValidated, TrainingSet
 SLICES, ON_ALL = "slices", "on-all"
 
 
+@dataclass(frozen=True, slots=True)
+class ScratchRun:
+    """A training from scratch: what is trained on what, where it works, and what it calls.
+
+    ``epochs`` are the most; the architecture's number where None.
+    """
+
+    job: TrainingJob
+    architecture: Architecture
+    parts: Parts
+    work: Path
+    events: TrainingEvents
+    epochs: int | None
+
+
 def train_network_bundle(
     job: TrainingJob,
     architecture: Architecture,
     models: Path,
     work: Path,
-    events: Events,
+    events: TrainingEvents,
     epochs: int | None = None,
-    on_failure: Callable[[str], None] = lambda _: None,
 ) -> tuple[Bundle, Report]:
     """Train, evaluate and write a bundle into the folder ``models``.
 
@@ -58,34 +71,22 @@ def train_network_bundle(
             interrupted.  Only the slices stay when it is done.
         events: What is called on the way.
         epochs: At most so many; the architecture's number where None.
-        on_failure: Gets a sentence about each track that cannot be used.
 
     Raises:
         GenreModelError: A library is missing, there are too few tracks, or a folder cannot be
             written.
     """
-    parts = three_parts(job)
+    run = ScratchRun(job, architecture, three_parts(job), work, events, epochs)
     with tempfile.TemporaryDirectory() as folder:
-        draft, kept_epoch = train_draft(
-            Path(folder) / "draft", job, architecture, parts, work, events, epochs, on_failure
-        )
-        training_set, tested = assess_network(job, parts, draft, on_failure)
-    network = train_on_all(job, architecture, work, events, kept_epoch)
-    finished = finish_bundle(job, architecture, network, training_set, tested, parts, models)
+        draft, kept_epoch = train_draft(run, Path(folder) / "draft")
+        training_set, tested = assess_network(job, run.parts, draft, events.on_failure)
+    network = train_on_all(run, kept_epoch)
+    finished = finish_bundle(run, network, training_set, tested, models)
     tidy(work)
     return finished
 
 
-def train_draft(
-    directory: Path,
-    job: TrainingJob,
-    architecture: Architecture,
-    parts: Parts,
-    work: Path,
-    events: Events,
-    epochs: int | None,
-    on_failure: Callable[[str], None],
-) -> tuple[Bundle, int]:
+def train_draft(run: ScratchRun, directory: Path) -> tuple[Bundle, int]:
     """Train the network and write it as a bundle without a calibration.
 
     A large network is not kept in memory after that.
@@ -93,55 +94,54 @@ def train_draft(
     Returns:
         The bundle, and the epoch that the network is of; 0 where it was fitted in one go.
     """
-    tracks, held_out = parts.not_in_test(job.tracks)
+    job, architecture = run.job, run.architecture
+    tracks, held_out = run.parts.not_in_test(job.tracks)
     trained = train_system(
         architecture,
         tracks,
         job.genres,
         np.array(held_out),
-        work,
+        run.work,
         seed=job.options.seed,
-        events=events,
-        epochs=epochs,
+        events=run.events,
+        epochs=run.epochs,
         select=job.options.select,
-        parts=parts,
+        parts=run.parts,
     )
     for skipped in trained.skipped:
-        on_failure(f"{skipped.path}: {skipped.reason}")
+        run.events.on_failure(f"{skipped.path}: {skipped.reason}")
     manifest = manifest_of(job, architecture, trained.onnx)
     contents = {manifest.network.file: trained.onnx, PROBE: probe(architecture, trained.onnx)}
     return write_bundle(directory, manifest, contents), trained.kept_epoch
 
 
-def train_on_all(
-    job: TrainingJob, architecture: Architecture, work: Path, events: Events, epochs: int
-) -> bytes:
+def train_on_all(run: ScratchRun, epochs: int) -> bytes:
     """The ONNX network that is trained on all tracks, for as many epochs as were best."""
+    job = run.job
     trained = train_system(
-        architecture,
+        run.architecture,
         job.tracks,
         job.genres,
         None,
-        work / ON_ALL,
+        run.work / ON_ALL,
         seed=job.options.seed,
-        events=replace(events, on_epoch=no_report),
+        events=replace(run.events, on_epoch=ignore),
         epochs=epochs or None,
-        slices_folder=work / SLICES,
+        slices_folder=run.work / SLICES,
         select=job.options.select,
     )
     return trained.onnx
 
 
 def finish_bundle(
-    job: TrainingJob,
-    architecture: Architecture,
+    run: ScratchRun,
     network: bytes,
     training_set: TrainingSet,
     tested: CrossValidated,
-    parts: Parts,
     models: Path,
 ) -> tuple[Bundle, Report]:
     """Write the network as a bundle, with the calibration and the report."""
+    job, architecture = run.job, run.architecture
     manifest = replace(
         manifest_of(job, architecture, network),
         aggregation=tested.aggregation,
@@ -161,7 +161,7 @@ def finish_bundle(
         [fingerprint_of(track.path) for track in training_set.tracks],
         tested.probabilities,
         manifest.bundle_id,
-        [fingerprint_of(track.path) for track in parts.not_in_test(job.tracks)[0]],
+        [fingerprint_of(track.path) for track in run.parts.not_in_test(job.tracks)[0]],
     )
     contents = {manifest.network.file: network, PROBE: probe(architecture, network)}
     contents |= {**report_files(report), OUT_OF_FOLD: out_of_fold}

@@ -17,12 +17,13 @@ from genre_model.core.files import digest, writing
 from genre_model.evaluation.report import EpochReport
 from genre_model.features.frontend import slice_shape
 from genre_model.model.onnx.session import onnx_logits, open_network
+from genre_model.training.events import SILENT, TrainingEvents
 from genre_model.training.keras_export import check_export, export_onnx, require_tensorflow
 from genre_model.training.networks.base import Architecture, Estimator, Network
 from genre_model.training.networks.zone_svm import evenly
 from genre_model.training.scratch.checkpoint import best_file, read_variables, restore, save
 from genre_model.training.scratch.loop import Trainer, run_epochs
-from genre_model.training.scratch.slice_store import OnStep, SkippedTrack, StoredTrack, unseen
+from genre_model.training.scratch.slice_store import SkippedTrack, StoredTrack
 
 Float32 = NDArray[np.float32]
 Ints = NDArray[np.intp]
@@ -31,27 +32,6 @@ Ints = NDArray[np.intp]
 PACK = "pack"
 
 Logits = Callable[[NDArray[np.floating]], Float32]
-
-OnEpoch = Callable[[EpochReport], None]
-
-
-def no_report(_: EpochReport) -> None:
-    """Say nothing of an epoch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Events:
-    """What a training from scratch calls on its way.
-
-    ``on_epoch`` gets the report of each epoch of this call, when its checkpoint is on disk;
-    ``on_step`` how far it is with the songs' slices, and within an epoch.
-    """
-
-    on_epoch: OnEpoch = no_report
-    on_step: OnStep = unseen
-
-
-SILENT = Events()
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +70,7 @@ def learn(
     work: Path,
     *,
     seed: int,
-    events: Events = SILENT,
+    events: TrainingEvents = SILENT,
     epochs: int | None = None,
 ) -> TrainedNetwork:
     """Learn from the tracks' slices; of a network, keep the epoch that judges songs best.
@@ -159,7 +139,7 @@ def train_by_gradients(
     tracks: Sequence[StoredTrack],
     work: Path,
     seed: int,
-    events: Events,
+    events: TrainingEvents,
     epochs: int | None,
 ) -> TrainedNetwork:
     """As :func:`learn`, for a network."""

@@ -18,6 +18,7 @@ from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationSpec
 from genre_model.evaluation.report import EpochReport
 from genre_model.model.aggregation import aggregate, softmax
+from genre_model.training.events import OnStep, ignore_step
 from genre_model.training.keras_export import compiled
 from genre_model.training.networks.base import Network
 from genre_model.training.scratch.checkpoint import Progress
@@ -36,17 +37,14 @@ from genre_model.training.scratch.slice_pack import (
     slice_microbatches,
 )
 from genre_model.training.scratch.slice_store import (
-    OnStep,
     StoredTrack,
     song_microbatches,
-    unseen,
 )
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 Bools = NDArray[np.bool_]
-Float16 = NDArray[np.float16]
 Float32 = NDArray[np.float32]
 
 PREFETCHED_PARTS = 4
@@ -142,7 +140,9 @@ class Trainer:
 
         self.network.pretrain(self.model, batches, self.seed)
 
-    def train(self, tracks: Sequence[StoredTrack], epoch: int, on_step: OnStep = unseen) -> float:
+    def train(
+        self, tracks: Sequence[StoredTrack], epoch: int, on_step: OnStep = ignore_step
+    ) -> float:
         """One pass over all slices of the tracks; returns the mean loss."""
         import tensorflow as tf
 
@@ -260,7 +260,7 @@ def run_epochs(
     tracks: Sequence[StoredTrack],
     progress: Progress,
     epochs: int | None,
-    on_step: OnStep = unseen,
+    on_step: OnStep = ignore_step,
 ) -> Iterator[EpochReport]:
     """Train for an epoch and judge the validation's tracks, as long as there is an epoch to come.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +21,13 @@ from genre_model.data.tracks import LabelledTrack
 from genre_model.extraction.tasks import in_order
 from genre_model.features.frontend import slices_of
 from genre_model.features.png_songs import song_files
+from genre_model.training.events import OnStep, ignore_step
 from genre_model.training.networks.base import Architecture, Estimator
 
 Bools = NDArray[np.bool_]
 Float16 = NDArray[np.float16]
 Float32 = NDArray[np.float32]
 Ints = NDArray[np.intp]
-
-# Gets what is being done, how much of it is done, and how much there is.
-OnStep = Callable[[str, int, int], None]
-
-
-def unseen(_what: str, _done: int, _all: int) -> None:
-    """Show no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +78,7 @@ def store_tracks(
     candidates: Bools,
     validation: Bools,
     folder: Path,
-    on_step: OnStep = unseen,
+    on_step: OnStep = ignore_step,
 ) -> tuple[list[StoredTrack], tuple[SkippedTrack, ...]]:
     """Compute the slices of all tracks that are not in the folder yet."""
     n_workers = os.cpu_count() or 1

@@ -17,9 +17,10 @@ from genre_model.core.errors import GenreModelError
 from genre_model.core.files import writing
 from genre_model.data.folds import split_tracks
 from genre_model.data.tracks import LabelledTrack
+from genre_model.training.events import SILENT, TrainingEvents
 from genre_model.training.instance_selection import SELECTION_FOLDS, ease_of, easiest
 from genre_model.training.networks.base import Architecture, Estimator, require_learner
-from genre_model.training.scratch.learn import SILENT, Events, TrainedNetwork, learn
+from genre_model.training.scratch.learn import TrainedNetwork, learn
 from genre_model.training.scratch.parts import Parts
 from genre_model.training.scratch.slice_store import (
     StoredTrack,
@@ -41,7 +42,7 @@ def train_system(
     work: Path,
     *,
     seed: int,
-    events: Events = SILENT,
+    events: TrainingEvents = SILENT,
     epochs: int | None = None,
     slices_folder: Path | None = None,
     select: float | None = None,

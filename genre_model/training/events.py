@@ -1,0 +1,37 @@
+"""What a training calls on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from genre_model.evaluation.report import EpochReport
+
+OnEpoch = Callable[[EpochReport], None]
+OnFailure = Callable[[str], None]
+OnStep = Callable[[str, int, int], None]
+
+
+def ignore(_: object) -> None:
+    """Do nothing."""
+
+
+def ignore_step(_what: str, _done: int, _all: int) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEvents:
+    """What a training calls on its way.
+
+    ``on_epoch`` gets the report of each epoch of this call, from scratch, when its checkpoint is on
+    disk; ``on_step``, from scratch, what is being done, how much of it is done, and how much there
+    is; ``on_failure`` a sentence about each track that cannot be used.
+    """
+
+    on_epoch: OnEpoch = ignore
+    on_step: OnStep = ignore_step
+    on_failure: OnFailure = ignore
+
+
+SILENT = TrainingEvents()
