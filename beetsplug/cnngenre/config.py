@@ -139,7 +139,7 @@ def check_keys(config: confuse.Subview) -> None:
     """Make sure that every key is one of ours.
 
     Raises:
-        UserError: One is not; the sentence names those that are nearly the same.
+        UserError: A key is unknown; the message names a similar key, if there is one.
     """
     for view, known in ((config, DEFAULTS), (config["train"], DEFAULTS["train"])):
         for key in view.keys() - known.keys():
@@ -154,7 +154,7 @@ def check_auto(config: confuse.Subview) -> bool:
     """Whether imports are to be classified.
 
     Raises:
-        UserError: It is neither yes nor no.
+        UserError: The option ``auto`` is neither yes nor no.
     """
     value = config["auto"].get()
     if not isinstance(value, bool):
@@ -235,7 +235,7 @@ def names_in(value: Any, key: str) -> tuple[str, ...]:
     """Names that are a list, or one text with commas between them.
 
     Raises:
-        UserError: They are neither.
+        UserError: The value is neither a list nor a text.
     """
     if value is None or isinstance(value, str):
         value = (value or "").split(",")
@@ -248,7 +248,7 @@ def parents_order(value: Any) -> ParentsOrder | None:
     """Where the parents of a genre go.
 
     Raises:
-        UserError: It is nowhere that they can.
+        UserError: The value is not ``before``, ``after`` or ``no``.
     """
     if value in (None, False, "no"):
         return None

@@ -120,7 +120,7 @@ def check_apart(field: str, positive: str | None) -> None:
     """A play history cannot teach a field, or a query, that is part of it.
 
     Raises:
-        UserError: It is.
+        UserError: The field or the query is part of the play history.
     """
     learned = [
         name for name in PLAY_HISTORY_FIELDS if name == field or f"{name}:" in (positive or "")

@@ -306,7 +306,7 @@ def opened_stream(container: InputContainer) -> tuple[AudioStream, int]:
     """The first audio stream of an open file, whose decoder is ready, and its channels' number.
 
     Raises:
-        AudioError: There is none, or nothing decodes it.
+        AudioError: The file has no audio stream, or no decoder can be opened for it.
     """
     import av
 

@@ -66,7 +66,7 @@ class PacketReader:
         """:func:`audio_digest` of a file.
 
         Raises:
-            AudioError: It cannot be read, or not within ``limit_s`` seconds.
+            AudioError: The file cannot be read, or reading it takes more than ``limit_s`` seconds.
             OSError: No process can be started.
         """
         answer = self._ask(path, limit_s) or self._ask(path, limit_s)

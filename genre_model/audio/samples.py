@@ -112,7 +112,7 @@ def channels_of(frame: AudioFrame) -> Iterator[NDArray[Any]]:
     """A frame's samples as they were decoded, channel after channel, (n_samples,) each.
 
     Raises:
-        AudioError: They are of a kind that NumPy does not have, 64-bit integers say.
+        AudioError: The samples are of a kind that is not read here, such as 64-bit integers.
     """
     dtype = DTYPES.get(frame.format.name)
     if dtype is None:

@@ -30,8 +30,9 @@ N_RUNNERS_UP = 2
 def add_classify(parser: argparse.ArgumentParser) -> None:
     """Give the subcommand its options."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="FILE|DIR")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--csv", action="store_true", help="print CSV")
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help="print JSON")
+    formats.add_argument("--csv", action="store_true", help="print CSV")
     add_answer_options(parser)
     add_dask(parser)
     parser.add_argument(

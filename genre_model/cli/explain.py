@@ -82,7 +82,7 @@ def features_of(options: argparse.Namespace, classifier: Classifier) -> SongFeat
     """The features of the file.
 
     Raises:
-        AudioError: It has none.
+        AudioError: No features can be extracted from the file.
         GenreModelError: The model cannot be used.
     """
     from genre_model.extraction.extractor import Effort

@@ -34,11 +34,33 @@ from genre_model.data.tree_file import read_tree
 
 if TYPE_CHECKING:
     from genre_model.model.classifier import Classifier
-    from genre_model.training.flow import Extracted, TrainingPlan, TrainingResult
+    from genre_model.training.flow import (
+        Extracted,
+        TrainingOptions,
+        TrainingPlan,
+        TrainingResult,
+    )
+    from genre_model.training.networks.base import Architecture
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
     """Give the subcommand its options."""
+    add_label_options(parser)
+    add_fit_options(parser)
+    add_fast(parser)
+    add_slicing_options(parser)
+    parser.add_argument(
+        "--play-history",
+        action="store_true",
+        help="use the play count, rating and age of the list as features beside the audio",
+    )
+    add_extraction_options(parser)
+    add_dask(parser)
+    parser.set_defaults(run=run_train)
+
+
+def add_label_options(parser: argparse.ArgumentParser) -> None:
+    """What is learned from, and which genres."""
     parser.add_argument(
         "music",
         type=Path,
@@ -75,6 +97,10 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="answer no genre of the shipped model that has no tracks here",
     )
+
+
+def add_fit_options(parser: argparse.ArgumentParser) -> None:
+    """How it is learned and tested, and where the bundle goes."""
     parser.add_argument(
         "--target-precision",
         type=fraction,
@@ -110,16 +136,6 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         choices=get_args(SplitBy),
         help="what may not be on two sides of the test; default: artist, if there are enough",
     )
-    add_fast(parser)
-    add_slicing_options(parser)
-    parser.add_argument(
-        "--play-history",
-        action="store_true",
-        help="use the play count, rating and age of the list as features beside the audio",
-    )
-    add_extraction_options(parser)
-    add_dask(parser)
-    parser.set_defaults(run=run_train)
 
 
 def add_slicing_options(parser: argparse.ArgumentParser) -> None:
@@ -147,13 +163,12 @@ def add_slicing_options(parser: argparse.ArgumentParser) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """Read labels, extract, evaluate, fit, write a bundle; print its figures and where it is."""
-    from genre_model.training.flow import plan_training, training_options
+    from genre_model.training.flow import plan_training
     from genre_model.training.networks.registry import find_architecture
 
     check_writable(options.output)
     architecture = find_architecture(options.architecture)
-    if architecture is not None and options.dask:
-        raise GenreModelError(f"{architecture.name} is trained on this machine alone: no --dask")
+    check_options(options, architecture)
     music = music_for_training(options.music, options.labels, architecture, options.threads)
     tree = {} if options.tree is None else read_tree(options.tree)
     if options.tree is not None and not tree:
@@ -161,13 +176,7 @@ def run_train(options: argparse.Namespace) -> int:
     tracks, labelling = trainable(
         music, options.genres, options.min_tracks, tree, options.consolidate
     )
-    others = not options.only_labelled and options.genres is None
-    plan = plan_training(
-        tracks,
-        training_options(options, others=others, split_by=options.split, fast=options.fast),
-        dropped=labelling.dropped,
-        tree=tree,
-    )
+    plan = plan_training(tracks, training_options(options), dropped=labelling.dropped, tree=tree)
     if not options.json:
         say([*overview(tracks, labelling.dropped), *music.sentences()])
     result, failures = train(plan, options)
@@ -176,6 +185,42 @@ def run_train(options: argparse.Namespace) -> int:
     else:
         print_summary(result)
     return 0
+
+
+def check_options(options: argparse.Namespace, architecture: Architecture | None) -> None:
+    """Refuse what would have no effect.
+
+    Raises:
+        GenreModelError: An option does not go with the others.
+    """
+    if architecture is not None and options.dask:
+        raise GenreModelError(f"{architecture.name} is trained on this machine alone: no --dask")
+    if architecture is None and (options.epochs or options.fast):
+        raise GenreModelError("--epochs and --fast are for networks from scratch: --architecture")
+    if options.consolidate == "roots" and options.tree is None:
+        raise GenreModelError("--consolidate roots needs a --tree")
+
+
+def training_options(options: argparse.Namespace) -> TrainingOptions:
+    """The choices of the command line."""
+    from genre_model.training.flow import TrainingOptions
+    from genre_model.training.slicing_overrides import SlicingOverrides
+
+    return TrainingOptions(
+        architecture=options.architecture,
+        aggregation=options.aggregation,
+        select_instances=options.select_instances,
+        play_history=options.play_history,
+        target_precision=options.target_precision,
+        seed=options.seed,
+        epochs=options.epochs,
+        slicing=SlicingOverrides(
+            options.band, options.position, options.slice_seconds, options.slices_per_song
+        ),
+        others=not options.only_labelled and options.genres is None,
+        split_by=options.split,
+        fast=options.fast,
+    )
 
 
 def train(plan: TrainingPlan, options: argparse.Namespace) -> tuple[TrainingResult, list[str]]:

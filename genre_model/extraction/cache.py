@@ -226,7 +226,7 @@ def check_header(path: Path) -> None:
     """See to it that SQLite would not take a file for one that must not be written.
 
     Raises:
-        sqlite3.DatabaseError: It would, because of damage.
+        sqlite3.DatabaseError: The file's header is not that of a database that may be written.
     """
     try:
         with path.open("rb") as file:
@@ -257,7 +257,7 @@ def identity_of(path: Path) -> tuple[int, int]:
     """What tells a file from a later one of the same name.
 
     Raises:
-        OSError: It is gone.
+        OSError: The file is gone.
     """
     status = path.stat()
     return status.st_dev, status.st_ino
@@ -267,7 +267,7 @@ def set_aside(path: Path, error: sqlite3.Error) -> None:
     """Rename a store that cannot be used, with one warning, and forget its journal.
 
     Raises:
-        OSError: That is not possible.
+        OSError: The store cannot be renamed, or its journal cannot be removed.
     """
     other = isinstance(error, OtherFormatError)
     aside = Path(f"{path}.{'other-version' if other else 'damaged'}")
@@ -287,7 +287,7 @@ def content_of(key: bytes, stored: object) -> bytes:
     """The content of an entry.
 
     Raises:
-        sqlite3.DatabaseError: It is not what was stored under this key.
+        sqlite3.DatabaseError: The entry is not what was stored under this key.
     """
     if isinstance(stored, bytes):
         check, content = stored[:CHECK_BYTES], stored[CHECK_BYTES:]

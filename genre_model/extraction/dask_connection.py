@@ -65,7 +65,7 @@ def answered_in_time() -> Iterator[None]:
     """Ask a scheduler within.
 
     Raises:
-        GenreModelError: It has not answered in ``SILENCE_S``.
+        GenreModelError: The scheduler does not answer within ``SILENCE_S`` seconds.
     """
     try:
         yield
@@ -84,7 +84,7 @@ def refuse_silence(address: str) -> None:
     """See to it that somebody answers at an address; Dask itself takes its time to say so.
 
     Raises:
-        GenreModelError: It is no address, or nobody does.
+        GenreModelError: The address is not valid, or no scheduler answers there.
     """
     parts = urlsplit(address)
     try:
@@ -108,7 +108,7 @@ def read_greeting(connection: socket.socket) -> None:
 
     Raises:
         OSError: Nothing comes, or it stops.
-        ValueError: It is something else.
+        ValueError: The greeting is not one of Dask's.
     """
     ends_s = time.monotonic() + GREETING_S
 

@@ -88,7 +88,8 @@ class DaskExtractorPool:
             effort: How much of each file is decoded.
 
         Raises:
-            GenreModelError: That is not possible.
+            GenreModelError: The scheduler or its workers cannot be used, or the model cannot be
+                sent.
         """
         self._extractor = Extractor(classifier, cache, effort)  # of the cache: nothing is decoded
         self._extraction = extraction_spec(classifier.bundle, None, effort)
@@ -109,7 +110,7 @@ class DaskExtractorPool:
         """Let a worker load the model.
 
         Raises:
-            GenreModelError: It cannot be used.
+            GenreModelError: The model cannot be used, or no worker is left.
         """
         self._wait(self._submit(ExtractionSpec.check, self._extraction))
 

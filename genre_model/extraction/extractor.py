@@ -154,7 +154,7 @@ class ExtractionSpec:
         """Load the model.
 
         Raises:
-            BundleError: It cannot be used.
+            BundleError: The model is missing or damaged, or its network cannot be used.
         """
         loaded(self)
 
@@ -170,7 +170,7 @@ def loaded(extraction: ExtractionSpec) -> Extractor:
     """The model of a specification, loaded once in a process.
 
     Raises:
-        BundleError: It cannot be used.
+        BundleError: The model is missing or damaged, or its network cannot be used.
     """
     # Whoever asks has tried it; and if it ends a worker, nothing is lost but the file.
     classifier = Classifier(bundle_of(extraction), tried=True)
@@ -191,7 +191,7 @@ def files_of(bundle: Bundle) -> dict[str, bytes]:
     """The files of a bundle that extraction takes.
 
     Raises:
-        BundleError: One is missing or was changed.
+        BundleError: A file of the bundle is missing, or was changed.
     """
     names = {bundle.manifest.network.file, HEAD, PROBE} & set(bundle.manifest.files)
     return {name: bundle.read(name) for name in sorted(names)}

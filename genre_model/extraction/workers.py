@@ -39,7 +39,7 @@ class ExtractorPool(Protocol):
         """See to it that the model can be used.
 
         Raises:
-            GenreModelError: It cannot, or there are no workers.
+            GenreModelError: The model cannot be used, or there are no workers.
         """
 
     def submit(self, path: Path) -> Future[Answer]:
@@ -69,7 +69,7 @@ class LocalExtractorPool:
         """Start the first worker and let it load the model.
 
         Raises:
-            GenreModelError: It cannot be used, or no worker can be started.
+            GenreModelError: The model cannot be used, or no worker can be started.
         """
         self._workers.check(ExtractionSpec.check, self._extraction)
 

@@ -157,7 +157,7 @@ def parse(content: bytes) -> Any:
     """The ``mido.MidiFile`` of a file's content.
 
     Raises:
-        AudioError: It is none, or a damaged one.
+        AudioError: The content is not MIDI, or is damaged.
         GenreModelError: mido is missing.
     """
     try:

@@ -107,7 +107,7 @@ def read_picture_slices(
     All of them where ``thorough``, else at most ``slices.max_slices``.
 
     Raises:
-        AudioError: Not one of them is a slice, or slices of another length are wanted.
+        AudioError: None of the song's files is a slice, or slices of another length are wanted.
         GenreModelError: Pillow is missing.
     """
     if not takes_pictures(spec, slices):

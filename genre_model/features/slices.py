@@ -127,7 +127,7 @@ def seek_slice(
     """Slice ``index`` of a song, reached by seeking.
 
     Raises:
-        SeekError: It cannot be reached.
+        SeekError: The slice cannot be reached.
     """
     span = slice_span(index, spectrogram, slices)
     samples = audio.window(*span)

@@ -171,7 +171,7 @@ def skimage_feature() -> ModuleType:
     """scikit-image's module of features.
 
     Raises:
-        GenreModelError: It is missing.
+        GenreModelError: scikit-image is missing.
     """
     try:
         import skimage.feature

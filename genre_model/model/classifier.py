@@ -111,7 +111,7 @@ class Classifier:
         """Make sure that loading and running a stranger's network does not end this process.
 
         Raises:
-            BundleError: It would, or takes too long, or something else is wrong with the network.
+            BundleError: The network cannot be read, is not allowed, or fails its trial.
         """
         if not self._tried:
             try_out(self.bundle, self._trials)
@@ -345,6 +345,6 @@ def load_classifier(directory: Path = SHIPPED) -> Classifier:
     """The classifier of the bundle in a folder; the shipped one by default.
 
     Raises:
-        BundleError: It cannot be used.
+        BundleError: The bundle is missing or damaged, or its network cannot be used.
     """
     return Classifier(load_bundle(directory))

@@ -170,7 +170,7 @@ def restricted(names: Mapping[str, str], only: Sequence[str]) -> dict[str, str]:
     """The genres, with their written names, that are named by either.
 
     Raises:
-        GenreModelError: One of ``only`` names nothing.
+        GenreModelError: A name in ``only`` names no genre.
     """
     wanted = {canonical(name): name for name in only}
     found = {genre: name for genre, name in names.items() if wanted.keys() & named_by(genre, name)}

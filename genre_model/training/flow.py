@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationRule
@@ -83,35 +83,6 @@ class TrainingOptions:
             play_history=self.play_history,
             split_by=self.split_by,
         )
-
-
-def training_options(
-    choices: Any, *, others: bool, split_by: SplitBy | None = None, fast: bool = False
-) -> TrainingOptions:
-    """The options by the choices of a command line or a configuration.
-
-    Args:
-        choices: Has an attribute for each other option, of the same name, and for each of
-            :class:`SlicingOverrides`.
-        others: As in :class:`TrainingOptions`.
-        split_by: Likewise.
-        fast: Likewise.
-    """
-    return TrainingOptions(
-        architecture=choices.architecture,
-        aggregation=choices.aggregation,
-        select_instances=choices.select_instances,
-        play_history=choices.play_history,
-        target_precision=choices.target_precision,
-        seed=choices.seed,
-        epochs=choices.epochs,
-        slicing=SlicingOverrides(
-            choices.band, choices.position, choices.slice_seconds, choices.slices_per_song
-        ),
-        others=others,
-        split_by=split_by,
-        fast=fast,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +179,7 @@ def check_choices(options: TrainingOptions) -> None:
     """Find out before the work whether the choices are possible.
 
     Raises:
-        GenreModelError: One is not.
+        GenreModelError: An option has an impossible value.
     """
     if options.aggregation not in (None, *get_args(AggregationRule)):
         raise GenreModelError(f"there is no aggregation {options.aggregation}")

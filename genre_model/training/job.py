@@ -47,7 +47,7 @@ def check_play_history(tracks: Sequence[LabelledTrack]) -> None:
     """Find out before the extraction whether any track has a play history.
 
     Raises:
-        GenreModelError: None has.
+        GenreModelError: No track has a play history.
     """
     if not any(track.play_history.is_known for track in tracks):
         raise GenreModelError(

@@ -38,7 +38,7 @@ def require_tensorflow(name: str) -> None:
     TensorFlow leaves it off where there is no AVX512_VNNI, and takes twice as long.
 
     Raises:
-        GenreModelError: One of them is missing, or Keras is set to run on something else.
+        GenreModelError: A library is missing, or Keras does not run on TensorFlow.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -169,7 +169,7 @@ def check_export(answers: Float32, model: keras.Model, slices: Float32) -> None:
     """Compare what the exported network said of (n, *shape) slices with the model.
 
     Raises:
-        GenreModelError: They differ.
+        GenreModelError: The exported network and the model answer differently.
     """
     expected = np.asarray(model(slices, training=False))
     if not np.allclose(answers, expected, rtol=EXPORT_TOLERANCE, atol=EXPORT_TOLERANCE):

@@ -226,6 +226,8 @@ def test_folders_are_taken_as_they_are_called(tmp_path, capsys):
         (["empty"], "empty: no audio files there"),
         (["one"], "only Deep has 2 tracks or more: nothing to tell apart"),
         (["one", "--min-tracks", "99"], "no genre has 99 tracks or more: nothing to tell apart"),
+        (["one", "--epochs", "3"], "--epochs and --fast are for networks from scratch"),
+        (["one", "--consolidate", "roots"], "--consolidate roots needs a --tree"),
         (["one", "--genres", "Deep,Polka"], "no tracks are labelled Polka"),
         (["broken", "--min-tracks", "1"], "not one of 2 tracks could be used: "),
         (["broken", "--labels", "tags"], "no genre has 2 tracks or more"),

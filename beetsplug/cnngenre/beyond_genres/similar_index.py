@@ -69,7 +69,7 @@ def write_index(file: Path, front_end: bytes, index: Index) -> None:
     """Put an index in place of what was there.
 
     Raises:
-        UserError: It cannot be written.
+        UserError: The index cannot be written.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def update(session: Session, lib: Library, finder: KeyOf, cache: Cache) -> Index
     """The index of the library as it is now, with what the cache has; it is stored.
 
     Raises:
-        UserError: It cannot be written, or there are no workers.
+        UserError: The index cannot be written, or there are no workers.
     """
     file = session.folders.similar
     old, sums = read_index(file, finder.front_end), sums_of(lib)

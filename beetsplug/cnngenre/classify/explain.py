@@ -31,7 +31,7 @@ class Explain:
         """Load the model.
 
         Raises:
-            UserError: It cannot be used.
+            UserError: The model or the genre options cannot be used.
         """
         self.log = session.log
         self.folder = folder or session.folders.pictures

@@ -68,7 +68,7 @@ def playlist_of(opts: optparse.Values) -> Path | None:
     """The file of ``--playlist``, found out beforehand to be one that may become a playlist.
 
     Raises:
-        UserError: It is not named like one, so it may be something else.
+        UserError: The file is not named like a playlist, or its folder does not exist.
     """
     if not opts.playlist:
         return None
@@ -133,7 +133,7 @@ def usable_library() -> Iterator[None]:
     """A library that is full, or locked for long by another program, ends the run.
 
     Raises:
-        UserError: It is.
+        UserError: The library is full or locked.
     """
     try:
         yield

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from beetsplug.cnngenre.train_config import TrainOptions
     from genre_model.data.tracks import LabelledTrack
     from genre_model.model.classifier import Classifier, SongFeatures
-    from genre_model.training.flow import TrainingPlan, TrainingResult
+    from genre_model.training.flow import TrainingOptions, TrainingPlan, TrainingResult
 
 
 N_DETAILS = 5
@@ -90,7 +90,7 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     from genre_model.data.labels import LabelPolicy
     from genre_model.data.tracks import overview
     from genre_model.evaluation.page.sentences import summary
-    from genre_model.training.flow import plan_training, training_options
+    from genre_model.training.flow import plan_training
 
     options = session.options
     policy = LabelPolicy(
@@ -118,9 +118,7 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
         in_use = model_in_use(session, train_options.field)
         plan = plan_training(
             tracks,
-            training_options(
-                train_options, others=train_options.others and train_options.classes is None
-            ),
+            engine_options(train_options),
             dropped=labelling.dropped,
             target=train_options.field,
             backbone=backbone_bundle(),
@@ -146,11 +144,31 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     ui.print_(put_in_use(session, plan.job, result, of_a_part=of_a_part))
 
 
+def engine_options(chosen: TrainOptions) -> TrainingOptions:
+    """The configured choices, as the engine takes them."""
+    from genre_model.training.flow import TrainingOptions
+    from genre_model.training.slicing_overrides import SlicingOverrides
+
+    return TrainingOptions(
+        architecture=chosen.architecture,
+        aggregation=chosen.aggregation,
+        select_instances=chosen.select_instances,
+        play_history=chosen.play_history,
+        target_precision=chosen.target_precision,
+        seed=chosen.seed,
+        epochs=chosen.epochs,
+        slicing=SlicingOverrides(
+            chosen.band, chosen.position, chosen.slice_seconds, chosen.slices_per_song
+        ),
+        others=chosen.others and chosen.classes is None,
+    )
+
+
 def free_name(session: Session, name: str | None) -> str | None:
     """The name that the user gives to the new model.
 
     Raises:
-        UserError: It is taken, or no name for a folder.
+        UserError: The name is taken, or cannot be a folder's name.
     """
     from beetsplug.cnngenre.models.bundles import SHIPPED_NAME
     from genre_model.model.bundle.audit import is_file_name

@@ -19,7 +19,7 @@ def model_in_use(session: Session, field: str) -> Bundle | None:
     """The model to compare the new one with; None where that is the shipped one, or there is none.
 
     Raises:
-        GenreModelError: It cannot be read.
+        GenreModelError: The model does not exist, or cannot be read.
     """
     from beetsplug.cnngenre.models.bundles import find_bundle
     from genre_model.model.bundle.store import SHIPPED

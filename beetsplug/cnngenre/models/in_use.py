@@ -49,7 +49,7 @@ def use(models: Path, name: str) -> None:
     """Put a model in use from now on.
 
     Raises:
-        GenreModelError: That cannot be written down.
+        GenreModelError: The list of models in use cannot be written.
     """
     try:
         names = history(models)
@@ -62,7 +62,7 @@ def back(models: Path) -> str:
     """Put the model in use that was before, of those that are still there; its name.
 
     Raises:
-        GenreModelError: There was none.
+        GenreModelError: There is no earlier model, or the list of models cannot be read or written.
     """
     before = [n for n in history(models)[:-1] if n == "shipped" or (models / n).is_dir()]
     if not before:

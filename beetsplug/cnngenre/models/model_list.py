@@ -84,7 +84,7 @@ def go_back(session: Session) -> None:
     """Use the model that was in use before the present one.
 
     Raises:
-        UserError: There was none.
+        UserError: There is no earlier model, or the list of models cannot be read or written.
     """
     try:
         back(session.folders.models)

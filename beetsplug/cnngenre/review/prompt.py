@@ -33,7 +33,7 @@ def check_input() -> None:
     """Make sure that there is a terminal to ask at: lines of a file are nobody's decisions.
 
     Raises:
-        UserError: There is none.
+        UserError: Standard input is not a terminal.
     """
     if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
         raise UserError("cnnreview: it needs a terminal to ask its questions")

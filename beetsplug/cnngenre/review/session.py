@@ -53,7 +53,8 @@ class Review:
         """Load the model.
 
         Raises:
-            UserError: It cannot be used, or it is not one for genres.
+            UserError: The model or the genre options cannot be used, or the model is not for
+                genres.
         """
         self.log, self.options, self.lib = session.log, session.options, lib
         self.track_classifier = TrackClassifier(session, lib)
@@ -168,7 +169,7 @@ class Review:
         It stops at a file that cannot be written, whose decision, and those before it, still stand.
 
         Raises:
-            IndexError: There is none.
+            IndexError: There is no decision to undo.
         """
         batch = self.decisions[-1].batch
         taken_back = []
@@ -239,7 +240,7 @@ class Review:
             changed then, and it can be tried again.  Changed elsewhere it is left as it is.
 
         Raises:
-            IndexError: There is none.
+            IndexError: There is no decision to undo.
         """
         decision = self.decisions[-1]
         uncertain, change = decision.uncertain, decision.change

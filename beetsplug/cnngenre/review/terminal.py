@@ -60,7 +60,8 @@ class TerminalReview:
         """Load the model.
 
         Raises:
-            UserError: It cannot be used, it is not one for genres, or nobody is there to be asked.
+            UserError: The model or the genre options cannot be used, the model is not for genres,
+                or there is no terminal.
         """
         if not session.options.pretend:
             check_input()

@@ -146,7 +146,7 @@ def known_state(item: Item) -> FileState:
     """What a track's file has, where nobody but beets has changed it.
 
     Raises:
-        NotWrittenError, OutsideError: It cannot be read, or somebody has.
+        NotWrittenError, OutsideError: The file cannot be read, or another program has changed it.
     """
     state = look(item)
     check_known(item, state)

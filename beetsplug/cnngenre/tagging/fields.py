@@ -147,7 +147,7 @@ def check_target(target: str) -> None:
     """Make sure that a model's answers do not end up in what is kept for `cnnundo`, say.
 
     Raises:
-        UserError: They would.
+        UserError: A field for the model's answers is one of the plugin's own.
     """
     if FIELDS.keys() & {own_name(target), f"{own_name(target)}_probability"}:
         raise UserError(f"cnngenre: {own_name(target)} is a field of the plugin's own")

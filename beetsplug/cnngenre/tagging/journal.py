@@ -230,7 +230,7 @@ def new_file(folder: Path, began_utc: str) -> IO[bytes]:
     """A new file for a run, after the oldest ones have given way.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The file cannot be made.
     """
     folder.mkdir(parents=True, exist_ok=True)
     make_room(folder)
@@ -273,7 +273,7 @@ def find_run(folder: Path, name: str) -> Path:
     """The journal of a name, of a name that begins so, or the last one.
 
     Raises:
-        UserError: There is none, or there are several.
+        UserError: No journal fits the name, or several do.
     """
     paths = journals(folder)
     if not paths:
@@ -293,7 +293,7 @@ def read_run(path: Path) -> PastRun:
     """A run's journal.
 
     Raises:
-        UserError: It cannot be read, or a newer version wrote it.
+        UserError: The file cannot be read, is not a journal, or was written by a newer version.
     """
     try:
         lines = path.read_bytes().splitlines()

@@ -160,7 +160,7 @@ def file_lacks(item: Item, tag: MoodTag) -> bool:
     """Whether a track's file has not what the library has, as after an as-is import.
 
     Raises:
-        NotWrittenError: It cannot be read.
+        NotWrittenError: The file cannot be read.
     """
     return file_value(item, tag.field) != tag.after
 
@@ -169,7 +169,7 @@ def file_value(item: Item, field: str) -> str:
     """What a track's file has of a tag; nothing of a field that is in no file.
 
     Raises:
-        NotWrittenError: It cannot be read.
+        NotWrittenError: The file cannot be read.
     """
     if field not in Item._media_fields:
         return ""

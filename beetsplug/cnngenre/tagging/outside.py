@@ -67,7 +67,7 @@ def look(item: Item) -> FileState:
     """What a track's file has.
 
     Raises:
-        NotWrittenError: It cannot be read.
+        NotWrittenError: The file cannot be read.
     """
     try:
         tag = read_tag(item.filepath)
@@ -90,7 +90,7 @@ def check_known(item: Item, state: FileState) -> None:
     """See to it that nobody but beets has changed a file since the library read it.
 
     Raises:
-        OutsideError: Somebody has.
+        OutsideError: Another program has changed or replaced the file.
     """
     if item.mtime == state.mtime:
         return

@@ -50,7 +50,7 @@ def objects(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The name and content of each object.
 
     Raises:
-        EOFError: One is longer than there is room for.
+        EOFError: An object is shorter than its header, or longer than the content.
     """
     while content:
         n_bytes = int.from_bytes(content[16:24], "little")

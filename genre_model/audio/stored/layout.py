@@ -26,7 +26,7 @@ def read_at(file: BinaryIO, place: int, n_bytes: int) -> bytes:
     """Bytes of a file.
 
     Raises:
-        EOFError: It is not so long.
+        EOFError: The file ends before ``n_bytes`` are read.
     """
     file.seek(place)
     found = file.read(n_bytes)
@@ -39,7 +39,7 @@ def hashed_at(file: BinaryIO, place: int, n_bytes: int) -> bytes:
     """A digest of bytes of a file, of which there may be many.
 
     Raises:
-        EOFError: It is not so long.
+        EOFError: The file ends before ``n_bytes`` are read.
     """
     digest = blake2b(digest_size=16)
     for start in range(0, n_bytes, BLOCK_BYTES):

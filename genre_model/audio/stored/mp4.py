@@ -49,7 +49,7 @@ def boxes(file: BinaryIO, place: int, end: int) -> Iterator[Box]:
     """The boxes of a part of the file.
 
     Raises:
-        UnusualError: They do not fill it, or are very many.
+        UnusualError: A box has an impossible length, or there are more than ``MAX_BOXES``.
     """
     n_boxes = 0
     while place < end:
@@ -97,7 +97,8 @@ def in_audio(content: bytes, kind: str, audio: list[tuple[int, int]]) -> bytes:
     """Places in the file as places in the audio.
 
     Raises:
-        UnusualError: One is not in it.
+        UnusualError: The table is malformed, the audio is out of order, or a place lies outside the
+            audio.
     """
     if len(content) < 8 or (len(content) - 8) % np.dtype(kind).itemsize:
         raise UnusualError

@@ -63,7 +63,7 @@ def unpacked(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
     """The names and contents of an archive's files, if together they are no larger than they may.
 
     Raises:
-        ValueError: They are, or there are too many.
+        ValueError: The files are too large or too many, or one is packed otherwise than NumPy does.
     """
     entries = archive.infolist()
     if len(entries) > MAX_ARRAYS or sum(entry.file_size for entry in entries) > MAX_ARRAY_BYTES:
@@ -78,7 +78,8 @@ def array_in(content: bytes) -> NDArray[Any]:
     """The array in the content of an ``.npy`` file, if it holds real numbers and is whole.
 
     Raises:
-        ValueError: It holds text, dates, objects or complex numbers, or less than it claims.
+        ValueError: The content is not a plain array, is not whole, or holds other than real
+            numbers.
     """
     stream = io.BytesIO(content)
     if np.lib.format.read_magic(stream) != (1, 0):  # the others are for longer headers
@@ -94,7 +95,7 @@ def real_numbers(array: NDArray[Any]) -> NDArray[Any]:
     """The array, if it holds real numbers.
 
     Raises:
-        ValueError: It holds text, dates, objects or complex numbers.
+        ValueError: The array holds something other than real numbers.
     """
     if array.dtype.kind not in "fiu":
         raise ValueError(f"an array of {array.dtype}")

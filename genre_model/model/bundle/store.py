@@ -75,7 +75,7 @@ class Bundle:
         """Make sure that the files are there and have the hashes that the manifest states.
 
         Raises:
-            BundleError: One is missing, or was changed.
+            BundleError: A file is missing, or was changed.
         """
         for name in self.files:
             self.read(name)
@@ -109,7 +109,7 @@ class Bundle:
         """The head, or None where the network answers with genre logits itself.
 
         Raises:
-            BundleError: It is damaged, or is not one for the manifest's genres.
+            BundleError: The head is damaged, or does not fit the manifest's genres.
         """
         if HEAD not in self.manifest.files:
             return None
@@ -123,7 +123,7 @@ class Bundle:
         """The detector of music that the head's file has beside the head, or None.
 
         Raises:
-            BundleError: It does not fit the head.
+            BundleError: The head's file is damaged, or the detector does not fit the head.
         """
         if HEAD not in self.manifest.files:
             return None
@@ -157,7 +157,7 @@ def check_schema(directory: Path, content: bytes) -> None:
     """Make sure that a manifest is of the schema that is read here, before all of it is.
 
     Raises:
-        BundleError: It is of another one.
+        BundleError: The manifest is of another schema.
     """
     try:
         origin = msgspec.json.decode(content, type=Origin)
@@ -178,7 +178,7 @@ def read_file(directory: Path, name: str, max_bytes: int) -> bytes:
     """The bytes of a file of a bundle.
 
     Raises:
-        BundleError: It is missing, unreadable, absurdly large, no file, or a link to elsewhere.
+        BundleError: The file is missing, unreadable, too large, not regular, or outside the bundle.
     """
     path = directory / name
     try:

@@ -51,7 +51,7 @@ def check_model(model: Model) -> None:
     """Look at all of a model.
 
     Raises:
-        ValueError: It has what a network does not need.
+        ValueError: The model is of a version, or has parts, that are not allowed.
     """
     domains = [domain for domain, _ in model.opsets]
     versions = dict(model.opsets)
@@ -83,7 +83,7 @@ class Checker:
             The element types of its outputs.
 
         Raises:
-            ValueError: It has what a network does not need.
+            ValueError: The graph is too deep or too large, or has parts that are not allowed.
         """
         if depth > MAX_LOOPS_DEEP:
             raise ValueError("is too deep")
@@ -118,7 +118,7 @@ class Checker:
         """Note a value.
 
         Raises:
-            ValueError: It has no name, or the name of another one.
+            ValueError: The value has no name, or another value has the same name.
         """
         if not name or name in self.taken:
             raise ValueError("has values without a name of their own")
@@ -129,7 +129,7 @@ class Checker:
         """Look at one operator, and note what it calculates.
 
         Raises:
-            ValueError: It is not allowed, or not used as it is meant to be.
+            ValueError: The operator is not allowed, or is not used as it should be.
         """
         if node.domain not in STANDARD:
             raise ValueError("has operators that are not ONNX' own")
@@ -209,7 +209,7 @@ def check_arity(node: Node, operator: Operator) -> None:
     """Make sure that a node has as many inputs and outputs as its operator takes, all named.
 
     Raises:
-        ValueError: It has not.
+        ValueError: The node has too few or too many inputs or outputs, or one without a name.
     """
     fewest, most = operator.inputs
     outputs_fit = operator.outputs[0] <= len(node.outputs) <= operator.outputs[1]
@@ -229,7 +229,7 @@ def check_options(node: Node, operator: Operator) -> None:
     """Make sure that a node's attributes are those of its operator.
 
     Raises:
-        ValueError: One is not, is missing, or has a value that makes no sense.
+        ValueError: An attribute is unknown or missing, or has a wrong type or value.
     """
     for name, attribute in node.attributes.items():
         option = operator.options.get(name)

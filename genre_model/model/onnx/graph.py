@@ -92,7 +92,7 @@ def read_model(content: bytes) -> Model:
     """What an ``.onnx`` file says.
 
     Raises:
-        ValueError: It is none, or has what a network must not have.
+        ValueError: The content is not an ONNX file, or has what a network must not have.
     """
     message = Reader().read(memoryview(content))
     graph = message.one(7, None)
@@ -153,7 +153,8 @@ def tensor_of(message: Message) -> Tensor:
     """A ``TensorProto`` whose elements are all there.
 
     Raises:
-        ValueError: It has fewer or more elements than its shape says, or they are elsewhere.
+        ValueError: The tensor's elements are elsewhere, are not plain numbers, or do not fit its
+            shape.
     """
     if message.one(14, 0):
         raise ValueError("has weights in other files")
@@ -183,7 +184,7 @@ def count(dims: tuple[int, ...]) -> int:
     """How many elements there are in a shape.
 
     Raises:
-        ValueError: It is no shape, or a huge one.
+        ValueError: The shape is impossible or too large.
     """
     n_elements = 1
     for size in dims:

@@ -115,7 +115,7 @@ class Reader:
         """A message and those in it.
 
         Raises:
-            ValueError: It is no such message, or has what a network must not have.
+            ValueError: The content is not such a message, or has what a network must not have.
         """
         if depth > MAX_DEPTH:
             raise ValueError("is too deep")
@@ -166,7 +166,7 @@ def unpacked(kind: str, wire: int, value: int | memoryview) -> list[Any]:
     """The numbers of a repeated field, one by one or packed.
 
     Raises:
-        ValueError: They are of another kind.
+        ValueError: The value does not hold numbers of this kind.
     """
     if kind == "ints":
         if isinstance(value, int):
@@ -182,7 +182,7 @@ def plain_text(value: memoryview) -> str:
     """A name.
 
     Raises:
-        ValueError: It is long, or not all of its letters can be printed.
+        ValueError: The name is too long, is not UTF-8, or has unprintable characters.
     """
     try:
         text = str(value[: MAX_TEXT + 1], "utf-8")
@@ -237,7 +237,7 @@ def varint(content: memoryview, place: int) -> tuple[int, int]:
     """The number that begins at a place, seven bits to a byte, and the place after it.
 
     Raises:
-        ValueError: There is none, or it has more than 64 bits.
+        ValueError: The number is cut off, or has more than 64 bits.
     """
     number = 0
     for shift in range(0, 70, 7):

@@ -42,7 +42,7 @@ def network_of(architecture: Architecture) -> Network:
     """The network that an architecture is.
 
     Raises:
-        GenreModelError: It is none.
+        GenreModelError: The architecture is not a network.
     """
     if not isinstance(architecture.learner, Network):
         raise GenreModelError(f"{architecture.name} is no network that learns in epochs")

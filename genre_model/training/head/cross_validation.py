@@ -217,7 +217,7 @@ def outer_split(training_set: TrainingSet, options: HeadOptions) -> Split:
 
     Raises:
         GenreModelError: All tracks are of one group.
-        ValueError: They are to be by slice, of which a head knows nothing.
+        ValueError: The option ``split_by`` is ``slice``, but a head learns from whole songs.
     """
     if options.split_by == "slice":
         raise ValueError("a head learns from whole songs")

@@ -86,7 +86,7 @@ class Estimator:
         """Find out whether the libraries are there.
 
         Raises:
-            GenreModelError: One is missing.
+            GenreModelError: A library is missing.
         """
         missing = [library for library in self.libraries if find_spec(library) is None]
         if missing:
@@ -137,7 +137,7 @@ def require_learner(architecture: Architecture) -> None:
     """Find out before hours of work whether a system's libraries are there.
 
     Raises:
-        GenreModelError: One of them is missing.
+        GenreModelError: A library is missing, or Keras does not run on TensorFlow.
     """
     if isinstance(architecture.learner, Estimator):
         architecture.learner.require(architecture.name)

@@ -48,7 +48,7 @@ def find_architecture(name: str) -> Architecture | None:
     """The architecture of a name; None for the default, embeddings.
 
     Raises:
-        GenreModelError: There is none.
+        GenreModelError: There is no architecture of this name.
     """
     if name == EMBEDDINGS:
         return None

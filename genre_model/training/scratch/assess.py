@@ -40,7 +40,7 @@ def assess_network(
         The test tracks, and their probabilities with the calibration.
 
     Raises:
-        GenreModelError: None of either can be used.
+        GenreModelError: No validation track, or no test track, can be decoded.
     """
     classifier = Classifier(draft, tried=True)
     known = extract_fold(job.tracks, parts, VALIDATION_FOLD, classifier)
@@ -119,7 +119,7 @@ def extract_fold(
     """The features of a fold's tracks; those that cannot be decoded are left out.
 
     Raises:
-        GenreModelError: None can be decoded.
+        GenreModelError: None of the fold's tracks can be decoded.
     """
     asked = parts.tracks(tracks, fold)
     extracted = [

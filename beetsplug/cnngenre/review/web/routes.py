@@ -38,7 +38,7 @@ def body(kind: type[Body]) -> Body:
     """What a request says.
 
     Raises:
-        RefusedError: It is not what the page would send.
+        RefusedError: The request is not one that the page sends.
     """
     try:
         return msgspec.json.decode(request.get_data(), type=kind)

@@ -47,8 +47,8 @@ class OneThread:
         waited for, and what has not begun in time is taken from the queue.
 
         Raises:
-            ClosedError: It does nothing any more.
-            BusyError: It is at something else for too long.
+            ClosedError: The thread has been closed.
+            BusyError: The thread does not begin the work in time.
         """
         try:
             future = self._executor.submit(self._context.run, partial(work, *args, **kwargs))

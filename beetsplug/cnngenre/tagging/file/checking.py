@@ -42,8 +42,8 @@ def check_audio(original: Path, written: Path) -> None:
     """See to it that two files have the same audio.
 
     Raises:
-        ChangedTooMuchError: They have not.
-        AudioError, OSError: That cannot be known.
+        ChangedTooMuchError: The two files have different audio.
+        AudioError, OSError: The audio cannot be compared.
     """
     from genre_model.audio.stored.compare import certainly_same_audio
 

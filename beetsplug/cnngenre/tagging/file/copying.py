@@ -140,7 +140,7 @@ def copy_owner(before: os.stat_result, copy: Path) -> None:
     """Give a copy the file's owner and group.
 
     Raises:
-        CannotReplaceError: We may not.
+        CannotReplaceError: This process may not change the copy's owner or group.
         OSError: The disk is broken.
     """
     mine = copy.stat()

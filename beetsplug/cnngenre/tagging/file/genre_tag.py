@@ -103,7 +103,8 @@ def read_tags(path: Path) -> Tags:
     """The tags of a file.
 
     Raises:
-        UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: They cannot be read.
+        UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: The tags cannot be
+            read.
     """
     if complaint := too_large(path):
         raise UnknownTagsError(complaint)
@@ -129,7 +130,8 @@ def read_tag(path: Path) -> GenreTag:
     """The genre tag of a file.
 
     Raises:
-        UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: It cannot be read.
+        UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: The tags cannot be
+            read.
     """
     return read_tags(path).genre
 
@@ -138,7 +140,7 @@ def genres_in(path: Path) -> tuple[str, ...]:
     """The genres of a file as the library would have them, without empty ones.
 
     Raises:
-        mediafile.UnreadableFileError: It cannot be read.
+        mediafile.UnreadableFileError: The file cannot be read.
     """
     return as_in_library(MediaFile(name_of(path)).genres)
 
@@ -153,7 +155,7 @@ def write_genres(path: Path, genres: Sequence[str]) -> None:
     """Give a file genres, in place; none removes the tag.  Nothing else of it changes.
 
     Raises:
-        UnknownTagsError, mutagen.MutagenError: It cannot be written.
+        UnknownTagsError, mutagen.MutagenError: The genre tag cannot be written.
     """
     file = opened(path)
     if isinstance(file.tags, ID3):
@@ -171,7 +173,7 @@ def write_tag(path: Path, tag: GenreTag) -> None:
     """Give a file back the genre tag that it, or an earlier form of it, had, in place.
 
     Raises:
-        UnknownTagsError, mutagen.MutagenError: It cannot be written.
+        UnknownTagsError, mutagen.MutagenError: The genre tag cannot be written.
     """
     file = opened(path)
     if isinstance(file.tags, ID3) and tag.kind == "id3":
@@ -258,7 +260,7 @@ def from_json(found: Mapping[str, Any]) -> GenreTag:
     """What :func:`to_json` has made.
 
     Raises:
-        KeyError, TypeError: It has not.
+        KeyError, TypeError: The mapping was not made by :func:`to_json`.
     """
     entries = tuple(tuple(e) if isinstance(e, list) else e for e in found["entries"])
     genres, created = tuple(found["genres"]), bool(found["created"])
@@ -270,7 +272,7 @@ def opened(path: Path) -> Any:
 
     Raises:
         UnknownTagsError: mutagen does not know it.
-        mutagen.MutagenError: It cannot be read.
+        mutagen.MutagenError: The file cannot be read.
     """
     file = mutagen_file(path)
     if file.tags is None:
@@ -283,7 +285,7 @@ def mutagen_file(path: Path) -> Any:
 
     Raises:
         UnknownTagsError: mutagen does not know it.
-        mutagen.MutagenError: It cannot be read.
+        mutagen.MutagenError: The file cannot be read.
     """
     file = mutagen.File(name_of(path))
     if file is None:
@@ -305,7 +307,7 @@ def kind_of(tags: Any) -> str:
     """The family of tags.
 
     Raises:
-        UnknownTagsError: None that we know.
+        UnknownTagsError: The tags are of an unknown family.
     """
     for base, kind in KINDS.items():
         if isinstance(tags, base):

@@ -80,7 +80,7 @@ def write_file(item: Item, wish: Wish, *, mtime: int | None) -> GenreTag:
         What the file has now.
 
     Raises:
-        NotWrittenError: It has not.
+        NotWrittenError: The file cannot be written.
     """
     try:
         file = Path(os.path.realpath(item.filepath, strict=True))
@@ -148,8 +148,8 @@ def change(file: Path, wish: Wish, original: Path) -> GenreTag:
     """Change a file in place, and compare it with another one that is as this one was.
 
     Raises:
-        ChangedTooMuchError: It has not become what it should.
-        OSError: It is not what was known of it.
+        ChangedTooMuchError: Other tags or the audio change, or the genre is not as wished.
+        OSError: The original's genre tag differs from ``wish.before``.
     """
     before = read_tags(original)
     if wish.before is not None and before.genre != wish.before:

@@ -55,7 +55,7 @@ class Counted(io.FileIO):
         """Read as from any file.
 
         Raises:
-            EnoughError: That would be too much in all.
+            EnoughError: More bytes are read in all than tags may have.
         """
         left = os.fstat(self.fileno()).st_size - self.tell()
         self.n_read += max(0, left if size is None or size < 0 else min(size, left))

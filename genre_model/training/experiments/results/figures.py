@@ -135,7 +135,7 @@ def paired_difference(first: Sequence[Outcome], second: Sequence[Outcome]) -> In
     """Song accuracy of the second less that of the first, on the songs that both were tested on.
 
     Raises:
-        GenreModelError: They were tested on others.
+        GenreModelError: The paired outcomes are of different songs.
     """
     return difference([o.test for o in first], [o.test for o in second])
 
