@@ -43,7 +43,7 @@ def conclude(line: str, log: BeetsLogger) -> None:
     """Print the last line of a run; where nobody reads the output any more, log it.
 
     Raises:
-        BrokenPipeError: Nobody does, which beets ends with quietly.
+        BrokenPipeError: Nobody reads the output; beets ends quietly then.
     """
     try:
         ui.print_(line)

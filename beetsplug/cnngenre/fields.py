@@ -37,3 +37,7 @@ GENRE_FIELDS: dict[str, types.Type[Any, Any]] = {
     "cnngenre_file": types.STRING,
 }
 FIELDS = GENRE_FIELDS | MOOD_FIELDS
+
+# Who gave a track its genres, and what it had before; of an album, likewise.
+DECIDED = ("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed", "cnngenre_respelled")
+DECIDED_OF_ALBUM = ("cnngenre_previous", "cnngenre_written", "cnngenre_respelled")

@@ -98,7 +98,7 @@ def music_for_testing(music: Path, threads: int | None = None) -> list[LabelledT
     """The tracks of a list or of a folder with one folder for each genre.
 
     Raises:
-        GenreModelError: There are none.
+        GenreModelError: There is no such list or folder, or it has no tracks.
     """
     threads = threads or os.cpu_count() or 1
     if is_list(music):

@@ -17,7 +17,7 @@ Position = Literal["spread", "beginning", "middle", "end", "ends", "all"]
 
 Band = Literal["all", "low", "mid", "high", "no-low", "no-mid", "no-high"]
 
-MOST_SLICES = 10_000
+MOST_SLICES = 10_000  # of a song
 
 BANDS_HZ = {"low": (0.0, 1_000.0), "mid": (1_000.0, 5_000.0), "high": (5_000.0, math.inf)}
 

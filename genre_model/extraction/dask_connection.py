@@ -38,7 +38,7 @@ def connect(address: str) -> Client:
     """A client of the scheduler at an address.
 
     Raises:
-        GenreModelError: Nobody answers, or the extra is not installed.
+        GenreModelError: No scheduler answers, or Dask is not installed.
     """
     try:
         import dask
@@ -107,7 +107,7 @@ def read_greeting(connection: socket.socket) -> None:
     Dask itself waits for that without an end.
 
     Raises:
-        OSError: Nothing comes, or it stops.
+        OSError: No greeting comes, or only a part of it.
         ValueError: The greeting is not one of Dask's.
     """
     ends_s = time.monotonic() + GREETING_S
@@ -131,7 +131,7 @@ def check_workers(client: Client, address: str) -> None:
     """See to it that there are workers, and that they are like us.
 
     Raises:
-        GenreModelError: There are none, or they are not.
+        GenreModelError: There are no workers, or they have another version of something.
     """
     try:
         client.wait_for_workers(1, timeout=CONNECT_S)

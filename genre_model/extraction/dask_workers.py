@@ -192,8 +192,8 @@ class DaskExtractorPool:
         """The result of a future.
 
         Raises:
-            DiedError: The workers did that were to bring it about.
-            GenreModelError: There is nobody to bring it about.
+            DiedError: The workers that had the task have died.
+            GenreModelError: There are no workers, or the connection is lost.
         """
         from distributed.scheduler import KilledWorker
 
@@ -209,7 +209,7 @@ class DaskExtractorPool:
         """Those that are done, as soon as one is.
 
         Raises:
-            GenreModelError: There is nobody to bring that about.
+            GenreModelError: There are no workers any more.
         """
         waited_s = 0.0
         while waited_s < NO_WORKERS_S:

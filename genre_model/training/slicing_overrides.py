@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from genre_model.core.errors import GenreModelError
-from genre_model.core.specs import Band, FrontEndSpec, NotesSpec, Position, SliceSpec
+from genre_model.core.specs import MOST_SLICES, Band, FrontEndSpec, NotesSpec, Position, SliceSpec
 from genre_model.model.bundle.store import Bundle
 from genre_model.training.networks.base import Architecture
 
 MIN_FRAMES, MAX_FRAMES = 16, 6_000
-
-MAX_SLICES = 10_000  # as many as a bundle may say
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +59,8 @@ def overridden(slices: SliceSpec, spec: FrontEndSpec, overrides: SlicingOverride
     if overrides.position is not None:
         slices = replace(slices, position=overrides.position)
     if overrides.slices_per_song is not None:
-        if overrides.slices_per_song > MAX_SLICES:
-            raise GenreModelError(f"at most {MAX_SLICES} slices can be used of a song")
+        if overrides.slices_per_song > MOST_SLICES:
+            raise GenreModelError(f"at most {MOST_SLICES} slices can be used of a song")
         slices = replace(slices, max_slices=overrides.slices_per_song)
     if overrides.slice_seconds is None:
         return slices

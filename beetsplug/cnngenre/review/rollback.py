@@ -12,6 +12,7 @@ from typing import Any
 
 from beets.library import Album, Item
 
+from beetsplug.cnngenre.fields import DECIDED, DECIDED_OF_ALBUM
 from beetsplug.cnngenre.library import stored_genres
 from beetsplug.cnngenre.tagging.apply import set_in_library, store_planned, store_written
 from beetsplug.cnngenre.tagging.fields import genres_of, own_field, restore_fields
@@ -20,13 +21,7 @@ from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, Wish, wr
 from beetsplug.cnngenre.tagging.outside import look
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
 
-ITEM_FIELDS = (
-    *("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed", "cnngenre_respelled"),
-    "cnngenre_file",
-)
-
-
-ALBUM_FIELDS = ("cnngenre_previous", "cnngenre_written", "cnngenre_respelled")
+ITEM_FIELDS = (*DECIDED, "cnngenre_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,8 @@ def is_in_step(item: Item) -> bool:
 
 def album_state(album: Album) -> AlbumState:
     """What there is now of an album."""
-    return AlbumState(tuple(stored_genres(album)), {name: album.get(name) for name in ALBUM_FIELDS})
+    fields = {name: album.get(name) for name in DECIDED_OF_ALBUM}
+    return AlbumState(tuple(stored_genres(album)), fields)
 
 
 def is_as_left(item: Item, after: Snapshot) -> bool:

@@ -7,10 +7,13 @@ from collections.abc import Iterable
 
 from beets.library import Album, Item
 
+from beetsplug.cnngenre.fields import DECIDED_OF_ALBUM
 from beetsplug.cnngenre.library import current, store_unless_edited, stored_genres
 from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, own_field, remembered
 from beetsplug.cnngenre.tagging.plan import Arrange
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
+
+GIVEN = ("cnngenre_written", "cnngenre_respelled")  # an album has the genres that one of these says
 
 
 def albums_of(items: Iterable[Item]) -> list[Album]:
@@ -103,11 +106,7 @@ def album_genre(
 def respell_album(album: Album, genres: tuple[str, ...]) -> None:
     """Give an album its genres in another spelling; whose they are stays."""
     before = tuple(stored_genres(album))
-    given = [
-        name
-        for name in ("cnngenre_written", "cnngenre_respelled")
-        if tuple(album.get(name) or ()) == before
-    ]
+    given = [name for name in GIVEN if tuple(album.get(name) or ()) == before]
     if not given:
         album["cnngenre_previous"] = list(before)
     album[given[0] if given else "cnngenre_respelled"] = list(genres)
@@ -121,10 +120,9 @@ def undo_album(album: Album) -> None:
     if previous is None:
         return
     before = tuple(stored_genres(album))
-    ours = ("cnngenre_written", "cnngenre_respelled")
-    if any(tuple(album.get(name) or ()) == before for name in ours):
+    if any(tuple(album.get(name) or ()) == before for name in GIVEN):
         album.genres = list(previous)
-    for name in ("cnngenre_previous", *ours):
+    for name in DECIDED_OF_ALBUM:
         if album.get(name) is not None:
             del album[name]
     store_unless_edited(album, before)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from beets import logging
 from beets.library import Item
 
+from beetsplug.cnngenre.fields import DECIDED
 from beetsplug.cnngenre.library import current, store_unless_edited, stored_genres
 from beetsplug.cnngenre.tagging.fields import (
     forget,
@@ -53,11 +54,6 @@ if TYPE_CHECKING:
     from genre_model.model.vocabulary import SongGenre
 
 log = logging.getLogger("beets.cnngenre")
-
-DECIDED = (
-    *("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed"),
-    "cnngenre_respelled",
-)
 
 
 def set_genres(item: Item, plan: TagPlan) -> None:

@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.core.specs import FrontEndSpec, NetworkSpec, NotesSpec, SliceSpec, SoxSpec
+from genre_model.core.specs import (
+    MOST_SLICES,
+    FrontEndSpec,
+    NetworkSpec,
+    NotesSpec,
+    SliceSpec,
+    SoxSpec,
+)
 from genre_model.model import music_detector
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.head import OTHER, SHARES, START, TRUST, is_correction
@@ -106,7 +113,7 @@ def arrays_in(content: bytes) -> dict[str, NDArray[Any]]:
     """The arrays of an ``.npz`` file.
 
     Raises:
-        ValueError: There are none, they would need unpickling, or they are too large.
+        ValueError: The file has no arrays, they would need unpickling, or they are too large.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -174,7 +181,7 @@ def audit_network(content: bytes, network: NetworkSpec) -> Model:
     """A network of known operators that has the input and the outputs that a manifest names.
 
     Raises:
-        ValueError: Something speaks against loading it.
+        ValueError: The network has what it may not have, or lacks the input or an output.
     """
     from genre_model.model.onnx.check import checked_model
 
@@ -218,13 +225,13 @@ def find_fault(manifest: Manifest) -> str | None:
         "impossible spectrogram settings": not is_possible(spectrogram),
         "impossible slice settings": not (
             1 <= slices.hop_frames <= slices.frames <= 100_000
-            and 1 <= slices.max_slices <= 10_000
+            and 1 <= slices.max_slices <= MOST_SLICES
             and 0 < slices.min_seconds <= 24 * 3600
         ),
         "slices too large for memory": is_possible(spectrogram) and too_large(spectrogram, slices),
         "impossible sampling settings": manifest.sampling is not None
         and not (
-            2 <= manifest.sampling.min_slices <= manifest.sampling.max_slices <= 10_000
+            2 <= manifest.sampling.min_slices <= manifest.sampling.max_slices <= MOST_SLICES
             and 0 <= manifest.sampling.z <= MAX_NUMBER
             and 0 <= manifest.sampling.min_gain <= MAX_NUMBER
         ),

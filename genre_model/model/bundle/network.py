@@ -19,7 +19,7 @@ def load_session(bundle: Bundle) -> onnxruntime.InferenceSession:
     """An ONNX Runtime session of a bundle's network, in a process that will extract features.
 
     Raises:
-        BundleError: Something speaks against loading it, or ONNX Runtime refuses it.
+        BundleError: The network has what it may not have, or ONNX Runtime refuses it.
     """
     keep_freed_memory()
     content = bundle.read(bundle.manifest.network.file)

@@ -98,7 +98,7 @@ class Bundle:
         """The arrays of one of the bundle's ``.npz`` files.
 
         Raises:
-            BundleError: There are none, they would need unpickling, or they are too large.
+            BundleError: The file has no arrays, they would need unpickling, or they are too large.
         """
         try:
             return arrays_in(self.read(name))

@@ -45,7 +45,7 @@ def try_out(bundle: Bundle, notes: Path | None) -> None:
         notes: The folder where it is noted how trials went; None: it is not.
 
     Raises:
-        BundleError: Something speaks against the network, or its trial went wrong.
+        BundleError: The network has what it may not have, or its trial went wrong.
     """
     network = bundle.manifest.network
     if bundle.manifest.files.get(network.file) == shipped_network():

@@ -40,7 +40,7 @@ def checked_model(content: bytes) -> Model:
     """What a network's file says, after a look at all of it.
 
     Raises:
-        ValueError: Something speaks against loading it.
+        ValueError: The file is not a network, or has what a network may not have.
     """
     model = read_model(content)
     check_model(model)

@@ -225,7 +225,7 @@ def varints(content: memoryview) -> Iterator[int]:
     """Packed numbers.
 
     Raises:
-        ValueError: There is something else.
+        ValueError: The content ends within a number, or a number has more than 64 bits.
     """
     place = 0
     while place < len(content):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from genre_model.core.errors import GenreModelError
+from genre_model.core.specs import MOST_SLICES
 from genre_model.data.folds import SplitBy
 from genre_model.training.experiments.condition import Condition
 from genre_model.training.experiments.division import AS_IN_THE_PAPER
@@ -13,7 +14,7 @@ from genre_model.training.networks.base import Architecture, Estimator, Network
 from genre_model.training.networks.registry import ARCHITECTURES
 
 # As the paper has it, and Despois' code, which keeps the network of the last epoch.
-PAPER_BATCH, PAPER_EPOCHS, ALL_SLICES = 128, 20, 10_000
+PAPER_BATCH, PAPER_EPOCHS = 128, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def wished(condition: Condition, wishes: Wishes) -> Condition:
     if wishes.as_in_the_paper:
         condition = replace(condition, shares=AS_IN_THE_PAPER)
     architecture = condition.architecture
-    slices = wishes.slices or (ALL_SLICES if wishes.as_in_the_paper else None)
+    slices = wishes.slices or (MOST_SLICES if wishes.as_in_the_paper else None)
     if slices is not None and not condition.varies_slices:
         architecture = replace(architecture, slices=replace(architecture.slices, max_slices=slices))
     return replace(condition, architecture=trained_as_wished(architecture, wishes))

@@ -32,13 +32,13 @@ from genre_model.evaluation.report import (
 )
 from genre_model.training.head.comparison import Rival, compare
 from genre_model.training.head.cross_validation import right_out_of_fold
+from genre_model.training.networks.registry import EMBEDDINGS
 from genre_model.training.training_set import CrossValidated, HeadOptions, TrainingSet, is_right
 
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 Float64 = NDArray[np.float64]
 
-HEAD_ARCHITECTURE = "embeddings"
 
 N_MISTAKES = 50
 
@@ -57,7 +57,7 @@ def make_report(
     bundle_id: str,
     created_utc: str,
     dropped: Mapping[str, tuple[int, str]],
-    architecture: str = HEAD_ARCHITECTURE,
+    architecture: str = EMBEDDINGS,
     rivals: Sequence[Rival] = (),
     not_compared: str = "",
 ) -> Report:
@@ -99,7 +99,7 @@ def make_report(
         reliability=reliability(confidence, right),
         coverage_curve=coverage_curve(confidence, right),
         learning_curve=learning_curve(training_set, options, cross_validated)
-        if architecture == HEAD_ARCHITECTURE
+        if architecture == EMBEDDINGS
         else (),
         mistakes=mistakes(training_set, cross_validated, right),
         dropped=tuple(Dropped(label, n, why) for label, (n, why) in sorted(dropped.items())),

@@ -188,7 +188,7 @@ class Page:
         """The genres that an answer names.
 
         Raises:
-            RefusedError: There are none, or one was not offered.
+            RefusedError: The answer names no genre, or one that was not offered.
         """
         offered = (score.genre for score in uncertain.song.ranked)
         genres = answer.genres or named_genres(answer.text, (*offered, *self.own_genres))

@@ -27,7 +27,7 @@ def check_others(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     """See to it that no tags but the genre have changed.
 
     Raises:
-        ChangedTooMuchError: Some have.
+        ChangedTooMuchError: Other tags have changed.
     """
     # Frames are compared where there were some: a first tag of ID3v2 takes over what ID3v1 says.
     others = {k: v for k, v in after.items() if k != "frames" or k in before}

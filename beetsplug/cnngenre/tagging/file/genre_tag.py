@@ -271,7 +271,7 @@ def opened(path: Path) -> Any:
     """A file as mutagen has it, with tags, if only empty ones.
 
     Raises:
-        UnknownTagsError: mutagen does not know it.
+        UnknownTagsError: mutagen does not know this kind of file.
         mutagen.MutagenError: The file cannot be read.
     """
     file = mutagen_file(path)
@@ -284,7 +284,7 @@ def mutagen_file(path: Path) -> Any:
     """A file as mutagen has it, whose tags may be None.
 
     Raises:
-        UnknownTagsError: mutagen does not know it.
+        UnknownTagsError: mutagen does not know this kind of file.
         mutagen.MutagenError: The file cannot be read.
     """
     file = mutagen.File(name_of(path))
