@@ -83,8 +83,8 @@ GenresWish = str | Sequence[str] | Mapping[str, str | None] | None
 class Options:
     """What the user wants.
 
-    ``threshold`` None means the model's own.  By the command line only: ``reviewed``, what was
-    decided in a review may be replaced, or taken back, too; ``only``, no other genres.
+    ``threshold`` None means the model's own.  By the command line only: ``include_reviewed``, what
+    was decided in a review may be replaced, or taken back, too; ``only``, no other genres.
     """
 
     force: bool
@@ -109,7 +109,7 @@ class Options:
     quiet: bool
     cache: bool
     cache_megabytes: int
-    reviewed: bool = False
+    include_reviewed: bool = False
     only: tuple[str, ...] | None = None
 
 

@@ -278,7 +278,7 @@ class TrackClassifier:
         plan = plan_without_audio(
             genres_of(item),
             force=force,
-            reviewed=is_reviewed(item) and not self._options.reviewed,
+            protected=is_reviewed(item) and not self._options.include_reviewed,
         )
         known = None if force or plan else remembered(item, self.bundle_id)
         tags = remembered_tags(item, self.bundle_id) if known and self.several.wants_tags else {}

@@ -36,7 +36,7 @@ class Explain:
         self.log = session.log
         self.folder = folder or session.folders.pictures
         # What has genres is explained too.
-        session = session.with_options(force=True, reviewed=True)
+        session = session.with_options(force=True, include_reviewed=True)
         self.track_classifier = TrackClassifier(session, lib, lasting=True)
         self.counts = Counter[str]()
         self.draws = self.can_draw()

@@ -55,7 +55,7 @@ def command(setup: Setup) -> ui.Subcommand:
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts)).with_options(
-            reviewed=bool(opts.reviewed), only=names_in(opts.only, "--only") or None
+            include_reviewed=bool(opts.reviewed), only=names_in(opts.only, "--only") or None
         )
         from beetsplug.cnngenre.classify.tag import Tag
         from beetsplug.cnngenre.library import find_tracks

@@ -25,7 +25,9 @@ def command(setup: Setup) -> ui.Subcommand:
     parser.add_option("--reviewed", **FLAG, help="take back what was decided in a review too")
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
-        session = setup.session(**configured(opts)).with_options(reviewed=bool(opts.reviewed))
+        session = setup.session(**configured(opts)).with_options(
+            include_reviewed=bool(opts.reviewed)
+        )
         from beetsplug.cnngenre.library import find_tracks
         from beetsplug.cnngenre.tagging.undo import Undo
 

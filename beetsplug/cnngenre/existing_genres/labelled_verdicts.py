@@ -46,7 +46,7 @@ class LabelledVerdicts:
 
         self.log, self.quiet = session.log, session.options.quiet
         self.track_classifier = TrackClassifier(
-            session.with_options(force=True, reviewed=True), lib
+            session.with_options(force=True, include_reviewed=True), lib
         )
         self.vocabulary = self.track_classifier.vocabulary
         bundle = self.track_classifier.classifier.bundle

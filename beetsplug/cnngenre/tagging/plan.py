@@ -46,16 +46,16 @@ IN_FILE = "undo, in the file"
 
 
 def plan_without_audio(
-    before: tuple[str, ...], *, force: bool, reviewed: bool = False
+    before: tuple[str, ...], *, force: bool, protected: bool = False
 ) -> TagPlan | None:
     """The plan for a track that need not be classified, because its genres stay; else None.
 
     Args:
         before: The genres that it has.
         force: Whether they may be replaced.
-        reviewed: Whether they may not, as the user has decided on them in a review.
+        protected: Whether they stay all the same, as the user has decided on them in a review.
     """
-    if before and force and reviewed:
+    if before and force and protected:
         return TagPlan(Action.KEEP, before, before, REVIEWED)
     if before and not force:
         return TagPlan(Action.KEEP, before, before, "has genres")
@@ -108,11 +108,11 @@ def left_alone(plan: TagPlan, reason: str) -> TagPlan:
     return TagPlan(Action.FAIL, plan.before, plan.before, reason)
 
 
-def plan_undo(item: Item, *, reviewed: bool, write: bool) -> TagPlan | None:
+def plan_undo(item: Item, *, include_reviewed: bool, write: bool) -> TagPlan | None:
     """The plan that takes back what we did to a track; None where that is nothing.
 
-    With ``reviewed`` also what a review did; with ``write`` also where the file alone still has
-    what we wrote, as an undo without writing leaves it.
+    With ``include_reviewed`` also what a review did; with ``write`` also where the file alone still
+    has what we wrote, as an undo without writing leaves it.
     """
     previous = own_field(item, "cnngenre_previous")
     before = genres_of(item)
@@ -122,7 +122,7 @@ def plan_undo(item: Item, *, reviewed: bool, write: bool) -> TagPlan | None:
             return None
         after = in_library(memory.before.genres) if before == memory.after else before
         return TagPlan(Action.WRITE, before, after, IN_FILE)
-    if is_reviewed(item) and not reviewed:
+    if is_reviewed(item) and not include_reviewed:
         return TagPlan(Action.KEEP, before, before, REVIEWED)
     if not is_from_here(item):
         return TagPlan(Action.KEEP, before, before, "edited since")

@@ -55,14 +55,14 @@ class Undo(Run):
 
     def take_back(self, loaded: Item) -> tuple[Item, TagPlan | None]:
         """Undo what was done to the track, as it is now."""
-        reviewed, write = self.options.reviewed, self.options.write
-        plan = plan_undo(loaded, reviewed=reviewed, write=write)
+        include_reviewed, write = self.options.include_reviewed, self.options.write
+        plan = plan_undo(loaded, include_reviewed=include_reviewed, write=write)
         if plan is None or self.options.pretend:
             return loaded, plan
         item = current(loaded)
         if item is None:
             return loaded, kept_meanwhile(plan)
-        plan = plan_undo(item, reviewed=reviewed, write=write)
+        plan = plan_undo(item, include_reviewed=include_reviewed, write=write)
         if plan is not None and plan.reason == REVIEWED:
             self.reviewed.append(item)
             return item, plan
