@@ -27,14 +27,14 @@ def chosen(tracks: Tracks, noted: str, fits: Callable[[Genres, Genres], bool]) -
     return tracks.only([key for key in tracks.ids if key in found])
 
 
-def whole(path: bytes) -> bytes:
+def absolute_path(path: bytes) -> bytes:
     """A row's path, to which beets adds the music folder; once for the files of a folder."""
     folder, _ = os.path.split(path)
-    return whole_folder(folder) + path[len(folder) :] if folder else whole_folder(path)
+    return absolute_folder(folder) + path[len(folder) :] if folder else absolute_folder(path)
 
 
 @lru_cache(maxsize=1_000)
-def whole_folder(path: bytes) -> bytes:
+def absolute_folder(path: bytes) -> bytes:
     """A row's path, to which beets adds the music folder."""
     found: bytes = Item._type("path").from_sql(path)
     return found

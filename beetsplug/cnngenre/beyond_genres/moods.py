@@ -16,6 +16,7 @@ from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.fields import own_field
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
+from beetsplug.cnngenre.tagging.file_state import OutsideError
 from beetsplug.cnngenre.tagging.journal import Journal
 from beetsplug.cnngenre.tagging.mood_tag import (
     MEMORY,
@@ -25,7 +26,6 @@ from beetsplug.cnngenre.tagging.mood_tag import (
     take_back,
     value_of,
 )
-from beetsplug.cnngenre.tagging.outside import OutsideError
 from beetsplug.cnngenre.tagging.plan import MEANWHILE, Action, TagPlan
 from beetsplug.cnngenre.tagging.run import Run, Step
 from genre_model.model.tags import moods, song_tags

@@ -19,7 +19,7 @@ from beetsplug.cnngenre.classify.upcoming import AheadPool, Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.library import Tracks, spellings_of
 from beetsplug.cnngenre.models.bundles import find_bundle
-from beetsplug.cnngenre.rows import whole
+from beetsplug.cnngenre.rows import absolute_path
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.albums import set_album_genres
 from beetsplug.cnngenre.tagging.fields import (
@@ -159,7 +159,9 @@ class TrackClassifier:
             return
         for noted in self.judge.still_unsure(tracks):
             yield [
-                PassedOver(one.id, whole(one.path), (), self.bundle_id, rounded(one.probability))
+                PassedOver(
+                    one.id, absolute_path(one.path), (), self.bundle_id, rounded(one.probability)
+                )
                 for one in noted
             ]
 

@@ -19,9 +19,9 @@ from beetsplug.cnngenre.tagging.albums import note_copied
 from beetsplug.cnngenre.tagging.apply import apply_field, apply_in_library, write_missing
 from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
+from beetsplug.cnngenre.tagging.file_state import OutsideError
 from beetsplug.cnngenre.tagging.journal import Journal, begin
 from beetsplug.cnngenre.tagging.mood_tag import write_missing_moods
-from beetsplug.cnngenre.tagging.outside import OutsideError
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.trees import genre_parents
 from beetsplug.cnngenre.library import Tracks, count_genres, named, stored_genres, unedited
-from beetsplug.cnngenre.rows import chosen, genres_in, whole
+from beetsplug.cnngenre.rows import chosen, genres_in
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.albums import respell_album
 from beetsplug.cnngenre.tagging.apply import apply, set_respelled
@@ -52,7 +52,10 @@ class Spell(Run):
         respelled_ids = set(left.ids)
         others = items.only([key for key in items.ids if key not in respelled_ids])
         for rows in others.rows("id, path, genres"):
-            kept = [PassedOver(key, whole(path), genres_in(g), None, None) for key, path, g in rows]
+            kept = [
+                PassedOver(key, absolute_path(path), genres_in(g), None, None)
+                for key, path, g in rows
+            ]
             self.pass_over_all(Action.KEEP, kept, journal, bar)
         return left
 

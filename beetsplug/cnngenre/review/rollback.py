@@ -18,7 +18,7 @@ from beetsplug.cnngenre.tagging.apply import set_in_library, store_planned, stor
 from beetsplug.cnngenre.tagging.fields import genres_of, own_field, restore_fields
 from beetsplug.cnngenre.tagging.file.genre_tag import GenreTag
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, Wish, write_file
-from beetsplug.cnngenre.tagging.outside import look
+from beetsplug.cnngenre.tagging.file_state import look
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
 
 ITEM_FIELDS = (*DECIDED, "cnngenre_file")

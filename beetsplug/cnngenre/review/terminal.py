@@ -26,7 +26,7 @@ from beetsplug.cnngenre.review.prompt import (
     completing,
     ending,
 )
-from beetsplug.cnngenre.review.session import Review
+from beetsplug.cnngenre.review.review import Review
 from beetsplug.cnngenre.review.uncertain import (
     DECIDED,
     N_SHOWN,

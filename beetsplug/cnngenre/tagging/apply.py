@@ -25,7 +25,7 @@ from beetsplug.cnngenre.tagging.fields import (
 )
 from beetsplug.cnngenre.tagging.file.genre_tag import GenreTag
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, Wish, write_file
-from beetsplug.cnngenre.tagging.outside import (
+from beetsplug.cnngenre.tagging.file_state import (
     OLDER,
     OUTSIDE,
     FileState,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from beetsplug.cnngenre.library import Tracks, flexible
-from beetsplug.cnngenre.rows import genres_in, whole
+from beetsplug.cnngenre.rows import absolute_path, genres_in
 from beetsplug.cnngenre.tagging.journal import PassedOver, rounded
 
 
@@ -27,5 +27,5 @@ def split_kept(items: Tracks, *, may_write: bool) -> Iterator[tuple[list[PassedO
             if not named or (may_write and may_lack):
                 others.append(key)
                 continue
-            kept.append(PassedOver(key, whole(path), named, model, rounded(probability)))
+            kept.append(PassedOver(key, absolute_path(path), named, model, rounded(probability)))
         yield kept, others

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from beets.library import Item
 
 from beetsplug.cnngenre.tagging.fields import genres_of, is_from_here, is_reviewed, own_field
-from beetsplug.cnngenre.tagging.outside import in_library, memory_of
+from beetsplug.cnngenre.tagging.file_state import in_library, memory_of
 from genre_model.data.spelling import spelling_key
 
 if TYPE_CHECKING:

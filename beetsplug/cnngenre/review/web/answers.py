@@ -11,7 +11,7 @@ from typing import Any
 
 from beets.library import Item
 
-from beetsplug.cnngenre.review.session import Review
+from beetsplug.cnngenre.review.review import Review
 from beetsplug.cnngenre.review.uncertain import (
     DECIDED,
     Scope,

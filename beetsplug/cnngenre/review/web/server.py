@@ -16,7 +16,7 @@ from beets.library import Library
 
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.library import Tracks
-from beetsplug.cnngenre.review.session import Review
+from beetsplug.cnngenre.review.review import Review
 from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:

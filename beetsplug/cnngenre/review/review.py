@@ -39,7 +39,7 @@ from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply, set_reviewed
 from beetsplug.cnngenre.tagging.fields import genres_of, note
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
-from beetsplug.cnngenre.tagging.outside import look
+from beetsplug.cnngenre.tagging.file_state import look
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
 
 if TYPE_CHECKING:
