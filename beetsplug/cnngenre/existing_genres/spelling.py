@@ -11,7 +11,7 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.trees import genre_parents
 from beetsplug.cnngenre.library import Tracks, count_genres, named, stored_genres, unedited
-from beetsplug.cnngenre.rows import chosen, genres_in
+from beetsplug.cnngenre.rows import absolute_path, chosen, genres_in
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.albums import respell_album
 from beetsplug.cnngenre.tagging.apply import apply, set_respelled
