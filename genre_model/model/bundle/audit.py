@@ -204,10 +204,14 @@ def missing_names(model: Model, network: NetworkSpec) -> list[str]:
 
 def find_fault(manifest: Manifest) -> str | None:
     """What is wrong with a manifest's values, if anything."""
-    spectrogram, slices, genres = manifest.spectrogram, manifest.slices, manifest.genres
-    aggregation, context = manifest.aggregation, manifest.context
-    if len(genres) > MAX_GENRES:
+    if len(manifest.genres) > MAX_GENRES:
         return f"more than {MAX_GENRES} genres"
+    return fault_of_names(manifest) or fault_of_slices(manifest) or fault_of_answers(manifest)
+
+
+def fault_of_names(manifest: Manifest) -> str | None:
+    """What is wrong with the names in it, of genres above all."""
+    genres, target = manifest.genres, manifest.target
     selections = {*manifest.parents, *manifest.parents.values()}.union(*manifest.presets.values())
     faults = {
         "a file name is not plain": not all(map(is_file_name, manifest.files)),
@@ -217,24 +221,39 @@ def find_fault(manifest: Manifest) -> str | None:
         "its own name is not plain": not manifest.bundle_id or not is_plain(manifest.bundle_id),
         "the name of a selection is not plain": not all(map(is_plain, manifest.presets)),
         "a name in the network is not plain": not all(map(is_plain, names_in(manifest.network))),
-        "its target is no name of a field": not (
-            manifest.target.isidentifier() and len(manifest.target) <= MAX_NAME
-        ),
+        "its target is no name of a field": not target.isidentifier() or len(target) > MAX_NAME,
         "parents or presets name unknown genres": not selections <= set(genres),
         "the genre tree has a loop": has_loop(manifest.parents),
-        "impossible spectrogram settings": not is_possible(spectrogram),
+    }
+    return first_of(faults)
+
+
+def fault_of_slices(manifest: Manifest) -> str | None:
+    """What is wrong with how songs are cut into slices."""
+    spectrogram, slices, sampling = manifest.spectrogram, manifest.slices, manifest.sampling
+    if not is_possible(spectrogram):
+        return "impossible spectrogram settings"
+    faults = {
         "impossible slice settings": not (
             1 <= slices.hop_frames <= slices.frames <= 100_000
             and 1 <= slices.max_slices <= MOST_SLICES
             and 0 < slices.min_seconds <= 24 * 3600
         ),
-        "slices too large for memory": is_possible(spectrogram) and too_large(spectrogram, slices),
-        "impossible sampling settings": manifest.sampling is not None
+        "slices too large for memory": too_large(spectrogram, slices),
+        "impossible sampling settings": sampling is not None
         and not (
-            2 <= manifest.sampling.min_slices <= manifest.sampling.max_slices <= MOST_SLICES
-            and 0 <= manifest.sampling.z <= MAX_NUMBER
-            and 0 <= manifest.sampling.min_gain <= MAX_NUMBER
+            2 <= sampling.min_slices <= sampling.max_slices <= MOST_SLICES
+            and 0 <= sampling.z <= MAX_NUMBER
+            and 0 <= sampling.min_gain <= MAX_NUMBER
         ),
+    }
+    return first_of(faults)
+
+
+def fault_of_answers(manifest: Manifest) -> str | None:
+    """What is wrong with how slices' answers become a song's."""
+    aggregation, context, history = manifest.aggregation, manifest.context, manifest.play_history
+    faults = {
         "impossible aggregation settings": not (
             0 < aggregation.inverse_temperature <= MAX_NUMBER
             and abs(aggregation.other_logit or 0) <= MAX_NUMBER
@@ -247,9 +266,14 @@ def find_fault(manifest: Manifest) -> str | None:
             and 0 <= context.evidence <= MAX_NUMBER
             and 0 <= context.threshold <= 1
         ),
-        "impossible play_history settings": manifest.play_history is not None
-        and manifest.play_history.fault(len(genres)),
+        "impossible play_history settings": history is not None
+        and bool(history.fault(len(manifest.genres))),
     }
+    return first_of(faults)
+
+
+def first_of(faults: Mapping[str, bool]) -> str | None:
+    """The first fault that was found."""
     return next((fault for fault, found in faults.items() if found), None)
 
 
