@@ -17,7 +17,7 @@ BOXES = {
     "file": (20, 60, "music file", "any format, any length", "kept"),
     "audio": (212, 60, "audio", "decode, seek, slices of 3 s", "step"),
     "front": (404, 60, "features", "log-mel; SoX; notes", "step"),
-    "network": (596, 60, "model/onnx", "200 numbers a slice", "step"),
+    "network": (596, 60, "model/onnx", "224 numbers a slice", "step"),
     "cache": (596, 170, "features.db", "by audio content", "kept"),
     "head": (788, 60, "model/head", "linear: logits of genres", "step"),
     "bundle": (788, 170, "bundle", "manifest, arrays, ONNX", "kept"),

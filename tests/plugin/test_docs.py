@@ -44,7 +44,7 @@ def test_the_example_configuration_is_the_defaults():
 
 def test_every_key_becomes_an_option_unless_it_is_read_where_it_counts():
     read_later = {"auto", "train", "write_in_place"}
-    assert set(Options.__slots__) - {"reviewed", "only"} == DEFAULTS.keys() - read_later
+    assert set(Options.__slots__) - {"include_reviewed", "only"} == DEFAULTS.keys() - read_later
     assert set(TrainOptions.__slots__) == DEFAULTS["train"].keys()
 
 
