@@ -231,7 +231,8 @@ def test_the_engine_trains_and_classifies_on_a_cluster(tone, cluster, tmp_path):
     cluster.worker()
     for genre in ("Rock", "Jazz"):
         for number in range(5):
-            tone(genre, f"{genre} {number}", folder=f"music/{genre}", artist=f"{genre} {number}")
+            name, seconds = f"{genre} {number}", 3.2 + number / 10  # no two are alike
+            tone(genre, name, folder=f"music/{genre}", artist=name, seconds=seconds)
     engine = beet_server.stand_in("genre_model.cli.main")
     train = [*engine, "train", "music", "-o", "models", "--cache", "features.db"]
     train += ["--min-tracks", "4"]
@@ -249,7 +250,7 @@ def test_the_engine_trains_and_classifies_on_a_cluster(tone, cluster, tmp_path):
         *("--dask", cluster.address),
     )
     assert there == out
-    assert n_kept(tmp_path / "features.db") == 2
+    assert n_kept(tmp_path / "features.db") == 10
     _, errors = run(*train, "--dask", "x", "--architecture", "despois2016", status=1)
     assert errors == "genre-model: despois2016 is trained on this machine alone: no --dask\n"
 
