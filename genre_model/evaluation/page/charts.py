@@ -14,6 +14,7 @@ from genre_model.evaluation.report import CoveragePoint, LearningPoint, Reliabil
 
 WIDTH, HEIGHT = 360, 262
 LEFT, RIGHT, TOP, BOTTOM = 42, 340, 26, 220
+AFTER_TITLE = 130  # where there is room beside "answers that are right"
 HISTOGRAM_HEIGHT = 36
 STRIP = (240, 22)  # width and height
 EMPTY = '<p class="muted">There are no figures to draw.</p>\n'
@@ -196,6 +197,8 @@ def marked(axes: Axes, spot: tuple[float, float], label: str) -> str:
     anchor, shift = ("end", -8) if left else ("start", 8)
     below = left and BOTTOM - y > 48
     place = x + shift, y + 20 if below else y - 10
+    if not left and y - 10 < TOP:  # beside the axis's title, not on it
+        place = max(place[0], AFTER_TITLE), place[1]
     return (
         element("line", class_="drop", x1=x, x2=x, y1=y, y2=BOTTOM)
         + element("circle", class_="chosen", cx=x, cy=y, r=6)
