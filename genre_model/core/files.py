@@ -4,38 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from genre_model.core.errors import GenreModelError, reason
 
-# Path's own questions raise where a folder on the way may not be searched, or a name is too long.
+
+def answered(question: Callable[[], bool], *, otherwise: bool) -> bool:
+    """The answer of a path to a question about it.
+
+    Path raises where a folder on the way may not be searched, or a name is too long.
+    """
+    try:
+        return question()
+    except OSError:
+        return otherwise
 
 
 def is_folder(path: Path) -> bool:
     """Whether it is a folder that can be reached."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
+    return answered(path.is_dir, otherwise=False)
 
 
 def may_be_file(path: Path) -> bool:
     """Whether it is a regular file, or cannot be looked at: opening it says why."""
-    try:
-        return path.is_file()
-    except OSError:
-        return True
+    return answered(path.is_file, otherwise=True)
 
 
 def is_there(path: Path) -> bool:
     """Whether there is something that can be reached."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
+    return answered(path.exists, otherwise=False)
 
 
 def why_no_folder(path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.text import first_and_rest
 from genre_model.data.artists import is_nobody, lead_artist
 from genre_model.data.tracks import LabelledTrack
 
@@ -22,6 +23,7 @@ N_FOLDS = 5
 
 # Fewer groups than this in a class cannot be in training and in testing at the same time.
 MIN_GROUPS = 2
+N_NAMED = 5  # genres in a sentence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +98,8 @@ def choose_grouping(tracks: Sequence[LabelledTrack], tolerated: float = 0.0) -> 
         if n_poor <= tolerated * len(tracks):
             n_alone = sum(not is_tagged(track, group_by) for track in tracks)
             alone = f", {n_alone} untagged tracks each for itself" if n_alone else ""
-            untrained = [f"never trained on when tested: {', '.join(poor)}"] if poor else []
+            names = ", ".join(first_and_rest(poor, N_NAMED))
+            untrained = [f"of one artist, so not trained on when tested: {names}"] if poor else []
             return group_by, "; ".join([*complaints, f"split by {group_by}{alone}", *untrained])
         complaints.append(f"{poor[0]} has too few {plural}")
     return "song", "; ".join([*complaints, "split by song: the figures flatter the model"])

@@ -13,7 +13,6 @@ from typing import get_args
 
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationRule
-from genre_model.core.text import count
 from genre_model.data.folds import SplitBy
 from genre_model.data.genre_names import cleaned
 from genre_model.data.tracks import LabelledTrack
@@ -230,17 +229,14 @@ def run_training(
 
         extracted = extract(plan.job.tracks, Classifier(plan.system, lazily=True))
         extracted = with_fingerprints(extracted)
-        kept = without_copies(extracted, [sound.fingerprint for _, sound in extracted])
-        tell_of_copies(len(extracted) - len(kept), events)
+        fingerprints = [sound.fingerprint for _, sound in extracted]
+        kept = without_copies(extracted, fingerprints, events.on_failure)
         return TrainingResult(*train_head_bundle(plan.job, kept, plan.system, models))
     from genre_model.training.scratch.bundle import train_network_bundle
 
-    fingerprints = [fingerprint_of(track.path) for track in plan.job.tracks]
-    tracks = without_copies(plan.job.tracks, fingerprints)
-    tell_of_copies(len(fingerprints) - len(tracks), events)
     return TrainingResult(
         *train_network_bundle(
-            replace(plan.job, tracks=tracks),
+            plan.job,
             plan.system,
             models,
             (work or models / ".work") / plan.system.name,
@@ -258,12 +254,6 @@ def with_fingerprints(extracted: Extracted) -> Extracted:
         else (track, replace(sound, fingerprint=fingerprint_of(track.path)))
         for track, sound in extracted
     ]
-
-
-def tell_of_copies(n: int, events: TrainingEvents) -> None:
-    """Say how many tracks were left out, as their audio is that of other tracks."""
-    if n:
-        events.on_failure(f"{count(n, 'track')} with the audio of another, left out")
 
 
 def train(

@@ -140,8 +140,8 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     for line in summary(result.report):
         say(line)
     ui.print_(f"report: {result.page.as_uri()}")
-    of_a_part = bool(query) or not plan.job.others
-    ui.print_(put_in_use(session, plan.job, result, of_a_part=of_a_part))
+    restricted = bool(query) or not plan.job.others
+    ui.print_(put_in_use(session, plan.job, result, restricted=restricted))
 
 
 def engine_options(chosen: TrainOptions) -> TrainingOptions:

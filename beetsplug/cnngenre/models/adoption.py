@@ -34,7 +34,7 @@ def model_in_use(session: Session, field: str) -> Bundle | None:
 
 
 def put_in_use(
-    session: Session, job: TrainingJob, result: TrainingResult, *, of_a_part: bool
+    session: Session, job: TrainingJob, result: TrainingResult, *, restricted: bool
 ) -> str:
     """Use the new model from now on if it is better; the sentence about that.
 
@@ -42,7 +42,7 @@ def put_in_use(
         session: What the command works with.
         job: What the model was trained on.
         result: The new model.
-        of_a_part: Whether the user has restricted what it learns, to some tracks or genres.
+        restricted: Whether the user has restricted what it learns, to some tracks or genres.
 
     Raises:
         UserError: What is in use cannot be written down.
@@ -61,7 +61,7 @@ def put_in_use(
     if options.model is not None:
         return f"cnngenre goes on with the configured model; --model {name} uses this one"
     present = SHIPPED_NAME if job.in_use is None else job.in_use.directory.name
-    reason = why_not_used(job, result, options.threshold, of_a_part=of_a_part)
+    reason = why_not_used(job, result, options.threshold, restricted=restricted)
     models = session.folders.models
     try:
         if reason is None or not history(models):
@@ -80,7 +80,7 @@ def put_in_use(
 
 
 def why_not_used(
-    job: TrainingJob, result: TrainingResult, threshold: float | None, *, of_a_part: bool
+    job: TrainingJob, result: TrainingResult, threshold: float | None, *, restricted: bool
 ) -> str | None:
     """What speaks against using the new model; None where nothing does."""
     from beetsplug.cnngenre.models.bundles import answers, backbone_bundle
@@ -91,7 +91,7 @@ def why_not_used(
     reason = why_not(result.report)
     if reason is None and not answers(result.bundle, threshold):
         return "it would answer nothing: more labels may help"
-    if reason is None and of_a_part:
+    if reason is None and restricted:
         # It was compared on tracks of its own genres alone, and would be used for all music.
         present = (job.in_use or backbone_bundle()).manifest
         genres = result.bundle.manifest.genres

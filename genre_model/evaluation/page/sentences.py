@@ -183,7 +183,7 @@ def trust(bins: Sequence[ReliabilityBin], calibration_error: float) -> str:
 
 def unreached(target: float) -> str:
     """Why there is no threshold."""
-    return f"at no confidence are {target:.0%} of its answers right, beyond chance"
+    return f"there is no confidence from which {target:.0%} of its answers are right"
 
 
 def choice_of_threshold(threshold: float, target: float, precision: Interval) -> str:

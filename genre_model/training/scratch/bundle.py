@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -26,6 +27,7 @@ from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import OUT_OF_FOLD, PROBE, Bundle, write_bundle
 from genre_model.model.onnx.session import onnx_logits, open_network
+from genre_model.training.copies import without_copies
 from genre_model.training.events import TrainingEvents, ignore
 from genre_model.training.head.report import make_report
 from genre_model.training.job import TrainingJob
@@ -42,7 +44,8 @@ SLICES, ON_ALL = "slices", "on-all"
 class ScratchRun:
     """A training from scratch: what is trained on what, where it works, and what it calls.
 
-    ``epochs`` are the most; the architecture's number where None.
+    ``epochs`` are the most; the architecture's number where None.  ``fingerprints`` are of the
+    tracks' audio.
     """
 
     job: TrainingJob
@@ -51,6 +54,7 @@ class ScratchRun:
     work: Path
     events: TrainingEvents
     epochs: int | None
+    fingerprints: Mapping[Path, bytes | None]
 
 
 def train_network_bundle(
@@ -76,7 +80,10 @@ def train_network_bundle(
         GenreModelError: A library is missing, there are too few tracks, or a folder cannot be
             written.
     """
-    run = ScratchRun(job, architecture, three_parts(job), work, events, epochs)
+    fingerprints = {track.path: fingerprint_of(track.path) for track in job.tracks}
+    found = [fingerprints[track.path] for track in job.tracks]
+    job = replace(job, tracks=without_copies(job.tracks, found, events.on_failure))
+    run = ScratchRun(job, architecture, three_parts(job), work, events, epochs, fingerprints)
     with tempfile.TemporaryDirectory() as folder:
         draft, kept_epoch = train_draft(run, Path(folder) / "draft")
         training_set, tested = assess_network(job, run.parts, draft, events.on_failure)
@@ -158,10 +165,10 @@ def finish_bundle(
         architecture=architecture.name,
     )
     out_of_fold = pack_out_of_fold(
-        [fingerprint_of(track.path) for track in training_set.tracks],
+        [run.fingerprints[track.path] for track in training_set.tracks],
         tested.probabilities,
         manifest.bundle_id,
-        [fingerprint_of(track.path) for track in run.parts.not_in_test(job.tracks)[0]],
+        [run.fingerprints[track.path] for track in run.parts.not_in_test(job.tracks)[0]],
     )
     contents = {manifest.network.file: network, PROBE: probe(architecture, network)}
     contents |= {**report_files(report), OUT_OF_FOLD: out_of_fold}
