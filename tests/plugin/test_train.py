@@ -277,6 +277,9 @@ def test_a_list_of_models_in_use_that_is_none_is_one_sentence(trained, content):
     trained("genre", "title:Hum 8", status=1)
     assert "in-use.json" in trained.errors
     assert len(trained.errors.strip().splitlines()) == 1
+    [good] = bundles(trained)
+    trained("cnnmodels", "--use", good.name)
+    assert in_use(trained) == [good.name]
 
 
 def test_a_model_can_be_put_in_use_by_its_name_and_there_is_a_way_back(trained):

@@ -83,7 +83,7 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     """
     from beetsplug.cnngenre.classify.labels import labelled_tracks
     from beetsplug.cnngenre.classify.trees import genre_parents
-    from beetsplug.cnngenre.models.adoption import model_in_use, put_in_use
+    from beetsplug.cnngenre.models.adoption import adopt, model_in_use
     from beetsplug.cnngenre.models.bundles import backbone_bundle
     from genre_model.core.errors import GenreModelError
     from genre_model.core.text import count
@@ -141,7 +141,7 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
         say(line)
     ui.print_(f"report: {result.page.as_uri()}")
     restricted = bool(query) or not plan.job.others
-    ui.print_(put_in_use(session, plan.job, result, restricted=restricted))
+    ui.print_(adopt(session, plan.job, result, restricted=restricted))
 
 
 def engine_options(chosen: TrainOptions) -> TrainingOptions:

@@ -33,9 +33,7 @@ def model_in_use(session: Session, field: str) -> Bundle | None:
     return None if bundle.directory == SHIPPED else bundle
 
 
-def put_in_use(
-    session: Session, job: TrainingJob, result: TrainingResult, *, restricted: bool
-) -> str:
+def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restricted: bool) -> str:
     """Use the new model from now on if it is better; the sentence about that.
 
     Args:
@@ -64,10 +62,10 @@ def put_in_use(
     reason = why_not_used(job, result, options.threshold, restricted=restricted)
     models = session.folders.models
     try:
-        if reason is None or not history(models):
-            use(models, present)
         if reason is None:
-            use(models, name)
+            use(models, name, instead_of=present)
+        elif not history(models):  # or else the newest model would be in use
+            use(models, present, instead_of=None)
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
     if reason is None:

@@ -7,6 +7,7 @@ back to.  Where there is none, the newest model that answers is in use.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from genre_model.core.errors import GenreModelError
@@ -45,16 +46,20 @@ def is_name(name: object) -> bool:
     return isinstance(name, str) and bool(name) and Path(name).name == name and name != ".."
 
 
-def use(models: Path, name: str) -> None:
+def use(models: Path, name: str, *, instead_of: str | None) -> None:
     """Put a model in use from now on.
+
+    Args:
+        models: The folder of the user's own bundles.
+        name: The model.
+        instead_of: What was in use where no model was ever put in use, to go back to.
 
     Raises:
         GenreModelError: The list of models in use cannot be written.
     """
-    try:
-        names = history(models)
-    except GenreModelError:
-        names = []  # what is unreadable is replaced
+    names = [] if instead_of is None else [instead_of]
+    with suppress(GenreModelError):  # what is unreadable is replaced
+        names = history(models) or names
     keep(models, [*(n for n in names[-1:] if n != name), name], names[:-1])
 
 

@@ -9,13 +9,14 @@ from typing import Any
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.models.bundles import (
     SHIPPED_NAME,
+    Complain,
     age_key,
     backbone_bundle,
     find_bundle,
     names_in,
     own_bundles,
 )
-from beetsplug.cnngenre.models.in_use import back, history, use
+from beetsplug.cnngenre.models.in_use import back, use
 from beetsplug.cnngenre.session import Session
 from genre_model.core.errors import BundleError, GenreModelError
 from genre_model.model.bundle.store import REPORT_JSON, SHIPPED, Bundle
@@ -50,7 +51,7 @@ def model_lines(session: Session) -> list[str]:
     except GenreModelError as error:
         raise UserError(f"cnngenre: {error}") from error
     own = sorted(own_bundles(session.folders.models, session.warn), key=age_key, reverse=True)
-    used = in_use(session)
+    used = in_use(session, session.warn)
     if used is not None and used.directory not in [b.directory for b in (*own, shipped)]:
         own.append(used)  # a folder elsewhere
     rows = [row_of(bundle, bundle.directory.name, used) for bundle in own]
@@ -72,10 +73,8 @@ def put_in_use(session: Session, name: str) -> None:
         bundle.check_files()
         if bundle.manifest.target != GENRES:
             raise BundleError(f"{name} is for {bundle.manifest.target}: name it with --model")
-        if not history(models):  # what was in use so far is what there is to go back to
-            before = find_bundle(None, models, session.warn, threshold=session.options.threshold)
-            use(models, name_of(before))
-        use(models, name)
+        before = in_use(session.with_options(model=None), lambda _: None)
+        use(models, name, instead_of=None if before is None else name_of(before))
     except GenreModelError as error:
         raise UserError(f"cnnmodels: {error}") from error
 
@@ -97,15 +96,15 @@ def name_of(bundle: Bundle) -> str:
     return SHIPPED_NAME if bundle.directory == SHIPPED else bundle.directory.name
 
 
-def in_use(session: Session) -> Bundle | None:
-    """The bundle that cnngenre uses now; None, with a warning, where it cannot be used."""
+def in_use(session: Session, complain: Complain) -> Bundle | None:
+    """The bundle that cnngenre uses now; None, with a complaint, where it cannot be used."""
     options = session.options
     try:
         return find_bundle(
             options.model, session.folders.models, lambda _: None, threshold=options.threshold
         )
     except GenreModelError as error:
-        session.warn(str(error))
+        complain(str(error))
         return None
 
 

@@ -42,7 +42,6 @@ from beetsplug.cnngenre.tagging.file_state import (
     tag_before_us,
 )
 from beetsplug.cnngenre.tagging.plan import (
-    IN_FILE,
     Action,
     TagPlan,
     kept_meanwhile,
@@ -328,7 +327,8 @@ def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
     try:
         state, memory = look(item), memory_of(item)
         ours = has_ours(item, state)
-        if plan.reason == IN_FILE and not ours:  # somebody else has written the file since
+        of_file_only = own_field(item, "cnngenre_previous") is None
+        if of_file_only and not ours:  # somebody else has written the file since
             forget(item)
             store_planned(item, plan)
             return kept_meanwhile(plan)

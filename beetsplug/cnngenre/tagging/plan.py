@@ -42,7 +42,6 @@ class TagPlan:
 
 
 REVIEWED = "decided in a review"
-IN_FILE = "undo, in the file"
 
 
 def plan_without_audio(
@@ -121,7 +120,7 @@ def plan_undo(item: Item, *, include_reviewed: bool, write: bool) -> TagPlan | N
         if memory is None:
             return None
         after = in_library(memory.before.genres) if before == memory.after else before
-        return TagPlan(Action.WRITE, before, after, IN_FILE)
+        return TagPlan(Action.WRITE, before, after, "undo, in the file")
     if is_reviewed(item) and not include_reviewed:
         return TagPlan(Action.KEEP, before, before, REVIEWED)
     if not is_from_here(item):

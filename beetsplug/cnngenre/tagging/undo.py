@@ -11,9 +11,9 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.library import Tracks, current, flexible
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import undo
-from beetsplug.cnngenre.tagging.fields import is_ours, own_field
+from beetsplug.cnngenre.tagging.fields import is_ours, is_reviewed, own_field
 from beetsplug.cnngenre.tagging.journal import Journal, begin
-from beetsplug.cnngenre.tagging.plan import REVIEWED, Action, TagPlan, kept_meanwhile, plan_undo
+from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile, plan_undo
 from beetsplug.cnngenre.tagging.run import Run, Step
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Undo(Run):
         if item is None:
             return loaded, kept_meanwhile(plan)
         plan = plan_undo(item, include_reviewed=include_reviewed, write=write)
-        if plan is not None and plan.reason == REVIEWED:
+        if plan is not None and plan.action is Action.KEEP and is_reviewed(item):
             self.reviewed.append(item)
             return item, plan
         done = plan and undo(item, plan, write=write)
