@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from genre_model.core.specs import NotesSpec
+from genre_model.core.specs import NotesSpec, reaches
 from genre_model.data.folds import split_tracks
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import Interval, artist_interval
@@ -333,7 +333,7 @@ def answer(
         calibration = Calibration.choose(songs[FLAC], settings, ~inside, with_context=with_context)
         for encoding, (probabilities, accepted) in results.items():
             probabilities[inside] = calibration.apply(songs[encoding])[inside]
-            accepted[inside] = probabilities[inside].max(axis=1) >= calibration.threshold
+            accepted[inside] = reaches(probabilities[inside].max(axis=1), calibration.threshold)
     return results
 
 
@@ -346,14 +346,11 @@ def fit_on(
     """A head without a prior, on some of the tracks in FLAC or in every encoding."""
     encodings = list(materials) if condition.mixed else [FLAC]
     parts = [materials[encoding].part(tracks) for encoding in encodings]
-    together = TrainingSet(
-        [track for part in parts for track in part.tracks],
-        parts[0].genres,
-        [extracted for part in parts for extracted in part.extracted],
+    return fit_from_nothing(
         np.concatenate([part.means for part in parts]),
         np.concatenate([part.candidates for part in parts]),
+        np.concatenate([part.truth for part in parts]),
     )
-    return fit_from_nothing(together.means, together.candidates, together.truth)
 
 
 def out_of_fold(

@@ -18,7 +18,8 @@ from genre_model.cli.common import add_fast, names, positive, progress_bar, say
 from genre_model.cli.music import MUSIC_HELP, music_for_testing
 from genre_model.core.errors import GenreModelError
 from genre_model.core.processor import processor_has_bfloat16
-from genre_model.data.folds import SplitBy, group_of
+from genre_model.data.artists import named_artists
+from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def run_experiment(options: argparse.Namespace) -> int:
     music = Music(
         options.music.stem,
         len(tracks),
-        len({group_of(track, "artist") for track in tracks}),
+        len(named_artists(track.artist for track in tracks)),
         tuple(sorted({track.label for track in tracks})),
         tuple(seeds),
     )

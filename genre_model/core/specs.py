@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -189,6 +189,14 @@ class SamplingSpec:
 
 # The threshold of a model whose answers reach the wished precision at none: it answers nothing.
 UNREACHED_THRESHOLD = 1.0
+
+
+def reaches(confidence: Any, threshold: float) -> Any:
+    """Whether a confidence, or each of an array of them, is enough for an answer.
+
+    A threshold of 1 accepts nothing, not even a rounded probability of 1.
+    """
+    return (confidence >= threshold) & (threshold < UNREACHED_THRESHOLD)
 
 
 @dataclass(frozen=True, slots=True)

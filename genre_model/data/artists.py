@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # What an artist tag says where there is nobody in particular; in brackets, MusicBrainz' names.
 NOBODY = frozenset(
@@ -34,6 +35,12 @@ def without_guests(artist: str) -> str:
 def lead_artist(artist: str) -> str:
     """Who a track's artist is to splits, context and counts: the name without guests, canonical."""
     return without_guests(artist).casefold()
+
+
+def named_artists(artists: Iterable[str]) -> set[str]:
+    """The lead artists of some tracks, as far as they are somebody in particular."""
+    leads = set(map(lead_artist, artists))
+    return {lead for lead in leads if lead and not is_nobody(lead)}
 
 
 def is_nobody(lead: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genre_model.core.text import aligned
-from genre_model.data.artists import lead_artist
+from genre_model.data.artists import named_artists
 from genre_model.data.play_history import UNKNOWN, PlayHistory
 
 
@@ -45,9 +45,12 @@ def overview(tracks: Sequence[LabelledTrack], dropped: Mapping[str, tuple[int, s
     artists: dict[str, set[str]] = {}
     for track in tracks:
         for label in track.labels:
-            artists.setdefault(label, set()).add(lead_artist(track.artist))
+            artists.setdefault(label, set()).add(track.artist)
     rows = [["genre", "tracks", "artists"]]
-    rows += [[name, str(n), f"{len(artists[name] - {''}):>7}"] for name, n in counts.most_common()]
+    rows += [
+        [name, str(n), f"{len(named_artists(artists[name])):>7}"]
+        for name, n in counts.most_common()
+    ]
     rows += [
         [label, str(n), f"not used: {why}"]
         for label, (n, why) in sorted(dropped.items(), key=lambda entry: -entry[1][0])

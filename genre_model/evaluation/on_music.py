@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError
+from genre_model.data.artists import named_artists
+from genre_model.data.folds import group_of
 from genre_model.data.genre_names import canonical, cleaned, plain
 from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.in_use import probabilities_in_use
 from genre_model.evaluation.metrics import (
     Interval,
     LabelFigures,
@@ -103,9 +106,6 @@ def evaluate(
     extracted: Sequence[tuple[LabelledTrack, SongFeatures]],
 ) -> Evaluation:
     """The figures of a bundle on tracks that have sound."""
-    from genre_model.data.folds import group_of
-    from genre_model.evaluation.in_use import probabilities_in_use
-
     tracks = [track for track, _ in extracted]
     groups = [group_of(track, "artist") for track in tracks]
     labels = [track.labels for track in tracks]
@@ -143,7 +143,7 @@ def evaluate(
     return Evaluation(
         bundle=manifest.bundle_id,
         songs=len(songs),
-        artists=len({group for group in groups if group.startswith("artist:")}),
+        artists=len(named_artists(track.artist for track in tracks)),
         not_extracted=(),
         unknown_labels={},
         accuracy=share_interval(right, np.ones_like(right), groups),

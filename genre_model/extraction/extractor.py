@@ -84,10 +84,12 @@ class Extractor:
             return None
         effort = self._effort
         with time_limit(effort.time_limit_s):
-            known = self._cache.get(self._front_end + audio_fingerprint(path))
-        return self._classifier.recall(
+            fingerprint = audio_fingerprint(path)
+            known = self._cache.get(self._front_end + fingerprint)
+        found = self._classifier.recall(
             known, thorough=effort.thorough, until_stable=effort.until_stable
         )
+        return None if found is None else replace(found, fingerprint=fingerprint)
 
     def keep(self, path: Path, extracted: SongFeatures) -> SongFeatures:
         """Keep a file's features that were extracted elsewhere; they are rounded."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from genre_model.core.errors import GenreModelError
+from genre_model.core.specs import UNREACHED_THRESHOLD, reaches
 from genre_model.data.genre_names import canonical
 from genre_model.data.spelling import spelling_key
 
@@ -211,14 +212,15 @@ def judge(probabilities: Mapping[str, float], vocabulary: Vocabulary, policy: Po
     ranked = tuple(GenreScore(name, probability) for name, probability in ordered)
     roots = vocabulary.roots()
     best = next(score for score in ranked if score.genre in roots)
-    if best.probability < policy.threshold:
+    if not reaches(best.probability, policy.threshold):
         why = f"{best.genre} {too_little(best.probability, policy.threshold)}"
         return SongGenre((), best, ranked, NONE_OF_THESE if best.probability < LEAST else why)
     best = min(
         (
             score
             for score in ranked
-            if score.probability >= policy.threshold and vocabulary.related(score.genre, best.genre)
+            if reaches(score.probability, policy.threshold)
+            and vocabulary.related(score.genre, best.genre)
         ),
         key=lambda score: (-depth(score.genre, vocabulary), -score.probability, score.genre),
     )
@@ -233,6 +235,8 @@ def judge(probabilities: Mapping[str, float], vocabulary: Vocabulary, policy: Po
 
 def too_little(probability: float, threshold: float) -> str:
     """A probability and the threshold that it misses, with so many digits that they differ."""
+    if threshold == UNREACHED_THRESHOLD:
+        return f"{probability:.2f}, and a threshold of 1 accepts nothing"
     for places in range(2, 7):
         texts = f"{probability:.{places}f}", f"{threshold:.{places}f}"
         if texts[0] != texts[1]:

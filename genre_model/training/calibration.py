@@ -33,6 +33,8 @@ CONTEXTS = tuple((w, t) for w in CONTEXT_WEIGHTS for t in CONTEXT_TEMPERATURES)
 # A context must earn its place: so much log-likelihood a track.
 CONTEXT_GAIN = 0.005
 
+HIGHEST_THRESHOLD = 0.999  # of one that is reached
+
 CAUTION = 1.64  # standard errors: nineteen to one, if the mean of the artists is normal
 
 
@@ -57,6 +59,7 @@ class Songs:
             groups: Whose tracks inform each other: the group of each.
         """
         self.candidates, self.closed = training_set.candidates, training_set.closed
+        self._shares = training_set.music_shares[:, None]
         self.groups = groups
         self._slices = slice_logits
         self._means = np.array([logits.mean(axis=0) for logits in slice_logits])
@@ -66,8 +69,8 @@ class Songs:
     def probabilities(self, spec: AggregationSpec) -> Float64:
         """(n_tracks, n_genres), aggregated as the spec says."""
         if spec.rule == "product":  # which is of the means alone
-            return calibrated(self._means, spec)
-        return np.array([aggregate(logits, spec) for logits in self._slices])
+            return calibrated(self._means, spec) * self._shares
+        return np.array([aggregate(logits, spec) for logits in self._slices]) * self._shares
 
     def losses(self, spec: AggregationSpec) -> Float64:
         """(n_tracks,) losses of the labels."""
@@ -194,9 +197,8 @@ def choose_threshold(
     right = is_right(probabilities, candidates).astype(np.float64)
     members = numbered(groups)
     reached = UNREACHED_THRESHOLD
-    for threshold in np.unique(np.floor(confidence * 1000) / 1000)[::-1]:  # never rounded up
-        if threshold == UNREACHED_THRESHOLD:
-            continue  # it means something else
+    below = np.minimum(confidence, HIGHEST_THRESHOLD)
+    for threshold in np.unique(np.floor(below * 1000) / 1000)[::-1]:  # never rounded up
         accepted = confidence >= threshold
         if accepted.sum() < FEWEST_ANSWERS:
             continue

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 from genre_model.core.errors import GenreModelError
-from genre_model.core.specs import AggregationRule
+from genre_model.core.specs import AggregationRule, Band, Position
 from genre_model.data.folds import SplitBy
 from genre_model.data.genre_names import cleaned
 from genre_model.data.tracks import LabelledTrack
@@ -180,10 +180,20 @@ def check_choices(options: TrainingOptions) -> None:
     Raises:
         GenreModelError: An option has an impossible value.
     """
-    if options.aggregation not in (None, *get_args(AggregationRule)):
-        raise GenreModelError(f"there is no aggregation {options.aggregation}")
-    if options.split_by not in (None, *get_args(SplitBy)):
-        raise GenreModelError(f"there is no split by {options.split_by}")
+    slicing = options.slicing
+    choices = {
+        "aggregation": (options.aggregation, AggregationRule),
+        "split by": (options.split_by, SplitBy),
+        "band": (slicing.band, Band),
+        "position": (slicing.position, Position),
+    }
+    for name, (chosen, kind) in choices.items():
+        if chosen not in (None, *get_args(kind)):
+            raise GenreModelError(f"there is no {name} {chosen}")
+    numbers = {"epochs": options.epochs, "slices_per_song": slicing.slices_per_song}
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise GenreModelError(f"{name} must be at least 1")
     if options.select_instances is not None and not 0 < options.select_instances <= 1:
         raise GenreModelError("select_instances must be above 0 and at most 1")
     if not 0 <= options.target_precision <= 1:

@@ -14,6 +14,7 @@ from genre_model.data.folds import Split, SplitBy
 from genre_model.data.tracks import LabelledTrack
 from genre_model.model.classifier import SongFeatures
 from genre_model.model.head import Head, StartingModel
+from genre_model.model.music_detector import MusicDetector
 from genre_model.model.play_history import PlayHistorySpec
 
 Float64 = NDArray[np.float64]
@@ -50,7 +51,8 @@ class TrainingSet:
     ``now_s`` is the time of the training, for ages in the play history.  ``start`` is the
     model that the training starts from, and ``start_logits`` (n_tracks, n_genres) what
     it says of the means; None where there is none.  Where they are ``closed``, there is nothing
-    but ``genres``.
+    but ``genres``.  ``music_shares`` (n_tracks,) is what the ``music_detector`` multiplies their
+    probabilities with; 1 where there is none.
     """
 
     tracks: Sequence[LabelledTrack]
@@ -58,10 +60,12 @@ class TrainingSet:
     extracted: Sequence[SongFeatures]
     means: Float64
     candidates: Bools
+    music_shares: Float64
     now_s: float = 0.0
     start: StartingModel | None = None
     start_logits: Float64 | None = None
     closed: bool = True
+    music_detector: MusicDetector | None = None
 
     @property
     def truth(self) -> Indices:
@@ -82,6 +86,7 @@ class TrainingSet:
             extracted=[self.extracted[index] for index in tracks],
             means=self.means[tracks],
             candidates=self.candidates[tracks],
+            music_shares=self.music_shares[tracks],
             start_logits=None if self.start_logits is None else self.start_logits[tracks],
         )
 
@@ -125,11 +130,12 @@ def make_training_set(
     kept = [track for track, _ in pairs]
     if genres is None:
         genres = tuple(sorted({label for track in kept for label in track.labels}))
-    means = np.array([h.features.mean(axis=0) for _, h in pairs], dtype=np.float64)
+    songs = [song for _, song in pairs]
+    means = np.array([song.features.mean(axis=0) for song in songs], dtype=np.float64)
     candidates = np.array([[genre in track.labels for genre in genres] for track in kept])
     start = knowing_nothing(means.shape[-1], len(genres))
-    said = np.zeros(candidates.shape)
-    return TrainingSet(kept, genres, [h for _, h in pairs], means, candidates, now_s, start, said)
+    said, shares = np.zeros(candidates.shape), np.ones(len(kept))
+    return TrainingSet(kept, genres, songs, means, candidates, shares, now_s, start, said)
 
 
 def knowing_nothing(n_features: int, n_genres: int) -> StartingModel:
@@ -154,6 +160,14 @@ def with_start(
         start_logits=start.logits(training_set.means.astype(np.float32)).astype(np.float64),
         closed=closed,
     )
+
+
+def with_music_detector(training_set: TrainingSet, detector: MusicDetector | None) -> TrainingSet:
+    """The same with what tells music from other sound, if anything does."""
+    shares = [
+        1.0 if detector is None else detector.share(s.features) for s in training_set.extracted
+    ]
+    return replace(training_set, music_detector=detector, music_shares=np.array(shares))
 
 
 def accuracy_of_slices(slice_logits: Sequence[NDArray[np.floating]], candidates: Bools) -> float:

@@ -19,7 +19,9 @@ def shipped_that_takes_logits(threshold):
     """The shipped model's genres and tree, without a head: a track's features are its logits."""
     aggregation = AggregationSpec("mean", 1.0, None, threshold=threshold)
     manifest = replace(load_bundle(SHIPPED).manifest, aggregation=aggregation, context=None)
-    return SimpleNamespace(files=[], manifest=manifest, head=lambda: None)
+    return SimpleNamespace(
+        files=[], manifest=manifest, head=lambda: None, music_detector=lambda: None
+    )
 
 
 def test_a_model_with_a_tree_answers_what_tagging_would_write(tmp_path):

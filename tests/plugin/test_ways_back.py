@@ -108,6 +108,17 @@ def test_an_album_keeps_its_genre_while_one_of_its_tracks_does(beet, tone, tmp_p
     assert beet.genres() == {"Rock_1": "Ska", "Rock_2": "", "Rock_3": ""}
 
 
+def test_an_undo_leaves_the_genres_of_an_album_deleted_that_the_user_has_deleted(beet, tone):
+    path = tone("Rock", "Rock_1", albumartist="A", album="B", genres=["Ska"])
+    beet.config["cnngenre"] |= {"auto": False, "force": True}
+    beet("import", "-A", path.parent)
+    beet("cnngenre")
+    assert beet("ls", "-a", "-f", "$genres") == "Rock\n"
+    beet("modify", "-y", "-a", "-I", "album:B", "genres=")
+    beet("cnnundo")
+    assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
+
+
 def test_an_undo_without_writing_is_completed_by_one_that_writes(beet, tone):
     path = tone("Rock", kind="flac", genres=["Ska"])
     beet.config["import"] = {"copy": False, "write": True, "quiet": True}

@@ -131,7 +131,7 @@ class ImportStage:
             if self._counts and not self._track_classifier[1].options.quiet:
                 say(f"genres: {summary(self._counts, self._n_unwritten)}")
         if self._journal is not None:
-            self._journal.end(whole=True)
+            self._journal.end(whole=not self._disabled)
             self._journal = None
 
     def files_are_in_place(self, task: ImportTask) -> None:

@@ -47,7 +47,10 @@ class JudgedGenre:
 
     def is_unknown(self) -> bool:
         """Whether the model disagrees with most: that says more of the model than of the labels."""
-        enough = self.n_tracks >= ENOUGH_TRACKS and len(self.artists) >= ENOUGH_ARTISTS
+        from genre_model.data.artists import named_artists
+
+        n_artists = len(named_artists(self.artists))
+        enough = self.n_tracks >= ENOUGH_TRACKS and n_artists >= ENOUGH_ARTISTS
         return enough and 2 * self.n_errors > self.n_tracks
 
 
@@ -77,7 +80,7 @@ class LabelErrors:
             family = vocabulary.root(labels[0])
             genre = judged.setdefault(family, JudgedGenre())
             genre.n_tracks += 1
-            genre.artists.add(item.artist.casefold())
+            genre.artists.add(item.artist or "")
             disagreement = disagreement_of(song, labels, vocabulary)
             if disagreement is not None and disagreement.firmness >= self.firm:
                 genre.n_errors += 1

@@ -13,7 +13,7 @@ from typing import Any
 from beets.library import Album, Item
 
 from beetsplug.cnngenre.fields import DECIDED, DECIDED_OF_ALBUM
-from beetsplug.cnngenre.library import stored_genres
+from beetsplug.cnngenre.library import store_unless_edited, stored_genres
 from beetsplug.cnngenre.tagging.apply import set_in_library, store_planned, store_written
 from beetsplug.cnngenre.tagging.fields import genres_of, own_field, restore_fields
 from beetsplug.cnngenre.tagging.file.genre_tag import GenreTag
@@ -132,7 +132,7 @@ def file_back(item: Item, plan: TagPlan, change: Change) -> TagPlan:
 
 def restore_album(album: Album, state: AlbumState, after: AlbumState | None) -> None:
     """Give an album back what it had, unless somebody has changed it since; not its tracks."""
-    if album_state(album) != after:
+    if after is None or album_state(album) != after:
         return
     album.genres = list(state.genres)
     for name, value in state.fields.items():
@@ -140,4 +140,4 @@ def restore_album(album: Album, state: AlbumState, after: AlbumState | None) -> 
             album[name] = value
         elif album.get(name) is not None:
             del album[name]
-    album.store(inherit=False)
+    store_unless_edited(album, after.genres)

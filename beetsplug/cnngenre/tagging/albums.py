@@ -59,7 +59,7 @@ def set_album_genres(
         Whether the album has changed.
     """
     before = tuple(stored_genres(album))
-    ours = tuple(album.get("cnngenre_written") or ()) == before
+    ours = has_given(album, "cnngenre_written")
     if before and not (force or ours):
         return False
     song = album_genre(album.items(), vocabulary, policy, bundle_id)
@@ -106,12 +106,18 @@ def album_genre(
 def respell_album(album: Album, genres: tuple[str, ...]) -> None:
     """Give an album its genres in another spelling; whose they are stays."""
     before = tuple(stored_genres(album))
-    given = [name for name in GIVEN if tuple(album.get(name) or ()) == before]
+    given = [name for name in GIVEN if has_given(album, name)]
     if not given:
         album["cnngenre_previous"] = list(before)
     album[given[0] if given else "cnngenre_respelled"] = list(genres)
     album.genres = list(genres)
     store_unless_edited(album, before)
+
+
+def has_given(album: Album, name: str) -> bool:
+    """Whether an album's genres are those that one of the fields of ours says."""
+    given = album.get(name)
+    return bool(given) and list(given) == stored_genres(album)
 
 
 def undo_album(album: Album) -> None:
@@ -120,7 +126,7 @@ def undo_album(album: Album) -> None:
     if previous is None:
         return
     before = tuple(stored_genres(album))
-    if any(tuple(album.get(name) or ()) == before for name in GIVEN):
+    if any(has_given(album, name) for name in GIVEN):
         album.genres = list(previous)
     for name in DECIDED_OF_ALBUM:
         if album.get(name) is not None:

@@ -67,7 +67,7 @@ def memorable(probabilities: Mapping[str, float]) -> dict[str, float]:
 
 def is_number(text: str) -> bool:
     """Whether a text is a plain decimal, as we write them."""
-    return text.replace(".", "", 1).isdigit()
+    return text.replace(".", "", 1).isdecimal()
 
 
 def note(

@@ -127,8 +127,9 @@ class Reader:
                 continue
             found = message.values.setdefault(number, [])
             if kind.kind in ("ints", "floats"):
-                found += unpacked(kind.kind, wire, value)
-                self.n_fields += len(found)
+                new = unpacked(kind.kind, wire, value)
+                found += new
+                self.n_fields += len(new)
             elif wire != WIRES.get(kind.kind, BYTES) or (found and not kind.repeated):
                 raise ValueError(NO_FILE)
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -10,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
@@ -28,16 +26,12 @@ from genre_model.model.bundle.store import (
 )
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.model.head import arrays_of
-from genre_model.model.music_detector import MUSIC_THRESHOLD
 from genre_model.training.head.comparison import Rival, extracts_alike, rival_of
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.report import make_report
 from genre_model.training.head.start import starting_from
 from genre_model.training.job import MIN_TRACKS, TrainingJob
 from genre_model.training.training_set import TrainingSet, make_training_set
-
-# If the detector of music rejects more of the tracks of a genre, that is music to the user.
-MOST_REJECTED = 1 / 5
 
 
 def train_head_bundle(
@@ -63,7 +57,8 @@ def train_head_bundle(
     head = fit(training_set, everything, job.options, cross_validated.strength)
     rivals, not_compared = rivals_of(job, backbone, training_set)
     slices = backbone.arrays(PROBE)["slices"]
-    weights = npz(**arrays_of(head), **music_arrays(backbone, extracted))
+    detector = training_set.music_detector
+    weights = npz(**arrays_of(head), **(detector.arrays() if detector else {}))
     network = backbone.read(backbone.manifest.network.file)
     bundle_id = new_bundle_id(created, network, weights)
     stamp = created.isoformat(timespec="seconds")
@@ -131,24 +126,3 @@ def rivals_of(
             f"{name}, the model in use, has another network or other slices and was not compared"
         )
     return [*rivals, rival_of(name, job.in_use, training_set, job.tree)], ""
-
-
-def music_arrays(
-    backbone: Bundle, extracted: Sequence[tuple[LabelledTrack, SongFeatures]]
-) -> dict[str, NDArray[np.float32]]:
-    """The backbone's detector of music, unless it rejects too much of a genre of the user's.
-
-    Who labels audiobooks, field recordings or noise wants them answered.
-    """
-    detector = backbone.music_detector()
-    if detector is None:
-        return {}
-    tracks, rejected = Counter[str](), Counter[str]()
-    for track, sound in extracted:
-        if len(sound.features):
-            other = detector.probability(sound.features) < MUSIC_THRESHOLD
-            tracks.update(track.labels)
-            rejected.update(track.labels if other else ())
-    if any(rejected[label] > n * MOST_REJECTED for label, n in tracks.items()):
-        return {}
-    return detector.arrays()

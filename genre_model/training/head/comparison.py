@@ -64,11 +64,12 @@ def rival_of(
     name: str, bundle: Bundle, training_set: TrainingSet, tree: Mapping[str, str]
 ) -> Rival:
     """What a model on the same network says of the tracks, as it would be used."""
-    manifest, head = bundle.manifest, bundle.head()
+    manifest, head, detector = bundle.manifest, bundle.head(), bundle.music_detector()
     vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, None)
     own = np.array(
         [
             song_probabilities(extracted.features, head, manifest.aggregation)
+            * (detector.share(extracted.features) if detector else 1)
             for extracted in training_set.extracted
         ]
     )

@@ -7,13 +7,13 @@ model does not know (Bebop) gets a part of what it gives to the nearest genre th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.data.genre_names import canonical, parts_of
+from genre_model.data.genre_names import canonical, parts_of, with_ancestors
 
 Float32 = NDArray[np.float32]
 
@@ -64,7 +64,7 @@ def correspond(
         tree: Any other tree of genres, child -> parent, canonical.
         others: Whether the model's genres that belong to none of the user's stay answerable.
     """
-    parents = {**tree, **{key(child): key(parent) for child, parent in own_parents.items()}}
+    parents = {**by_keys(tree), **by_keys(own_parents)}
     known = {key(genre) for genre in own}
     owners = [owners_of(genre, labelled, parents, known) for genre in own]
     covering = {name for found in owners for name in found}
@@ -111,7 +111,7 @@ def owners_of(
     genre: str, labelled: Sequence[str], parents: Mapping[str, str], known: Set[str]
 ) -> list[str]:
     """The user's genres that one of the model's belongs to: its own name's, else its ancestors'."""
-    for name in ancestry(key(genre), parents):
+    for name in with_ancestors(key(genre), parents):
         whole = [mine for mine in labelled if key(mine) == name]
         if whole:
             return whole
@@ -125,7 +125,7 @@ def nearest(name: str, own: Sequence[str], parents: Mapping[str, str]) -> int | 
     """The place of the model's genre above a name: by the tree, or by its last words."""
     places = {key(genre): index for index, genre in enumerate(own)}
     plain = key(name)
-    for ancestor in ancestry(plain, parents):
+    for ancestor in with_ancestors(plain, parents):
         if ancestor in places:
             return places[ancestor]
     words = plain.split()
@@ -133,15 +133,11 @@ def nearest(name: str, own: Sequence[str], parents: Mapping[str, str]) -> int | 
     return next((places[ending] for ending in endings if ending in places), None)
 
 
-def ancestry(name: str, parents: Mapping[str, str]) -> Iterable[str]:
-    """A name and its ancestors, as far as they do not come round."""
-    seen: list[str] = []
-    node: str | None = name
-    while node is not None and node not in seen:
-        seen.append(node)
-        above = parents.get(node)
-        node = None if above is None else key(above)
-    return seen
+def by_keys(parents: Mapping[str, str]) -> dict[str, str]:
+    """A tree, child -> parent, by keys; a name's own place goes before that of its synonyms."""
+    own_last = sorted(parents, key=lambda child: key(child) == canonical(child))
+    edges = {key(child): key(parents[child]) for child in own_last}
+    return {child: parent for child, parent in edges.items() if child != parent}
 
 
 def key(name: str) -> str:

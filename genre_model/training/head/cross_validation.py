@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError
-from genre_model.core.specs import AggregationSpec
+from genre_model.core.specs import AggregationSpec, reaches
 from genre_model.data.folds import Split, context_group, group_of, split_tracks
 from genre_model.evaluation.metrics import numbered
 from genre_model.model.head import CorrectedHead
@@ -253,7 +253,7 @@ def evaluate_out_of_fold(training_set: TrainingSet, options: HeadOptions) -> Cro
         inside = split.fold == fold
         _, songs, others = choose(~inside)
         probabilities[inside] = others.apply(songs)[inside]
-        accepted[inside] = probabilities[inside].max(axis=1) >= others.threshold
+        accepted[inside] = reaches(probabilities[inside].max(axis=1), others.threshold)
     strength, _, final = choose(np.ones_like(accepted))
     cross_validated = CrossValidated(
         split,
@@ -303,7 +303,7 @@ def add_play_history(
         threshold = choose_threshold(
             after[~inside], training_set.candidates[~inside], names, options.target_precision
         )
-        accepted[inside] = after[inside].max(axis=1) >= threshold
+        accepted[inside] = reaches(after[inside].max(axis=1), threshold)
     return replace(
         cross_validated,
         probabilities=after,

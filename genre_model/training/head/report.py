@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError
 from genre_model.core.text import writable
-from genre_model.data.artists import lead_artist
+from genre_model.data.artists import named_artists
 from genre_model.evaluation.metrics import (
     N_BINS,
     Interval,
@@ -67,7 +67,6 @@ def make_report(
     confidence = probabilities.max(axis=1)
     labels = [training_set.genres[index] for index in counted_as(training_set, probabilities)]
     groups = cross_validated.split.groups
-    names = {lead_artist(track.artist) for track in training_set.tracks} - {""}
     per_genre = genre_figures(training_set, probabilities)
     accepted = cross_validated.accepted
     context = cross_validated.context
@@ -80,7 +79,7 @@ def make_report(
         architecture=architecture,
         genres=tuple(training_set.genres[index] for index in shown),
         n_tracks=len(labels),
-        n_artists=len(names),
+        n_artists=len(named_artists(track.artist for track in training_set.tracks)),
         n_folds=cross_validated.split.n_folds,
         group_by=cross_validated.split.group_by,
         split_reason=cross_validated.split.reason,
@@ -168,12 +167,12 @@ def genre_figures(training_set: TrainingSet, probabilities: Float64) -> tuple[Ge
     truths = counted_as(training_set, probabilities).tolist()
     artists: dict[int, set[str]] = {}
     for track, truth in zip(training_set.tracks, truths, strict=True):
-        artists.setdefault(truth, set()).add(lead_artist(track.artist))
+        artists.setdefault(truth, set()).add(track.artist)
     return tuple(
         GenreFigures(
             training_set.genres[index],
             of_genre.tracks,
-            len(artists[index] - {""}),
+            len(named_artists(artists[index])),
             of_genre.precision,
             of_genre.recall,
             of_genre.f1,
@@ -228,7 +227,8 @@ def learning_curve(
     """
     points: list[LearningPoint] = []
     assert cross_validated.strength is not None
-    plain = replace(options, strengths=(cross_validated.strength,))
+    split_by = cross_validated.split.group_by  # of the fewest tracks too
+    plain = replace(options, strengths=(cross_validated.strength,), split_by=split_by)
     rng = np.random.default_rng(abs(options.seed))
     order = rng.permutation(len(training_set.tracks))
     rank = np.zeros(len(order))

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from genre_model.core.errors import GenreModelError
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.head import Head, StartingModel
+from genre_model.model.music_detector import MUSIC_THRESHOLD, MusicDetector
 from genre_model.training.head.correspondence import correspond
-from genre_model.training.training_set import TrainingSet, with_start
+from genre_model.training.training_set import TrainingSet, with_music_detector, with_start
+
+# If the detector of music rejects more of the tracks of a genre, that is music to the user.
+MOST_REJECTED = 1 / 5
 
 
 def starting_from(
     training_set: TrainingSet, backbone: Bundle, tree: Mapping[str, str], *, others: bool
 ) -> TrainingSet:
-    """The training set with what a bundle says of its tracks.
+    """The training set with what a bundle says of its tracks, and with its detector of music.
 
     Args:
         training_set: Tracks with the features of the bundle's network.
@@ -39,4 +45,21 @@ def starting_from(
         head.weights * aggregation.inverse_temperature, head.bias * aggregation.inverse_temperature
     )
     start = StartingModel(sharpened, aggregation.other_logit, found.shares)
+    training_set = with_music_detector(training_set, music_detector_for(training_set, backbone))
     return with_start(training_set, found.genres, start, closed=not others)
+
+
+def music_detector_for(training_set: TrainingSet, backbone: Bundle) -> MusicDetector | None:
+    """The backbone's detector of music, unless it rejects too much of a genre of the user's.
+
+    Who labels audiobooks, field recordings or noise wants them answered.
+    """
+    detector = backbone.music_detector()
+    if detector is None:
+        return None
+    rejected = [
+        detector.probability(song.features) < MUSIC_THRESHOLD for song in training_set.extracted
+    ]
+    of_genres = training_set.candidates.astype(np.float64)
+    too_many = rejected @ of_genres > MOST_REJECTED * of_genres.sum(axis=0)
+    return None if too_many.any() else detector

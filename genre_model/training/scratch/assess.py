@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from genre_model.core.errors import GenreModelError
+from genre_model.core.specs import reaches
 from genre_model.data.folds import Split, context_group, split_tracks
 from genre_model.data.tracks import LabelledTrack
 from genre_model.extraction.workers import extract_locally
@@ -59,7 +60,7 @@ def assess_network(
     cross_validated = CrossValidated(
         tested,
         probabilities,
-        probabilities.max(axis=1) >= calibration.threshold,
+        reaches(probabilities.max(axis=1), calibration.threshold),
         accuracy_of_slices([song.features for song in unknown.extracted], unknown.candidates),
         calibration.alone,
         calibration.context,
@@ -98,7 +99,7 @@ def apply_play_history(
     return replace(
         cross_validated,
         probabilities=after,
-        accepted=after.max(axis=1) >= spec.threshold,
+        accepted=reaches(after.max(axis=1), spec.threshold),
         play_history=spec,
         without_play_history=before,
     )

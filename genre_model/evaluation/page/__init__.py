@@ -1,0 +1,1 @@
+"""Reports as a page, with charts, and as sentences for a terminal."""
