@@ -14,7 +14,7 @@ Genres = tuple[str, ...]
 
 
 def chosen(tracks: Tracks, noted: str, fits: Callable[[Genres, Genres], bool]) -> Tracks:
-    """The tracks whose genres, and the genres that a field of ours has noted, fit."""
+    """The tracks whose genres, and those that the field ``noted`` of ours has, fit."""
     decided: dict[tuple[str | None, str | None], bool] = {}  # most of a library is alike
     found = set[int]()
     for rows in tracks.rows(f"id, genres, {flexible(noted)}"):

@@ -1,4 +1,4 @@
-"""What each command makes its session of.
+"""Creates the session of a command from the configuration and the log.
 
 Every ``beet`` command imports this, so its own imports come late.
 """

@@ -55,7 +55,7 @@ N_TIME_STAMPS = 8
 RESAMPLER_CONTEXT_S = 0.02
 
 
-# A file may hold damaged packets; one with more of them than this is not worth an opinion.
+# A file may hold damaged packets; one with a larger share of them is not classified.
 MAX_DAMAGED_SHARE = 0.5
 
 

@@ -13,17 +13,17 @@ from genre_model.core.errors import AudioError
 # No more of a song is decoded from its start: a megabyte can hold days of silence.
 MAX_SONG_S = 24 * 3600.0
 
-# How long a track may take, and beside that it has a second for each ten of music that are decoded.
+# How long a track may take; it has more time as long as it is decoded at ``MIN_SPEED``.
 TIME_LIMIT_S = 60.0
 
-LEAST_SPEED = 10.0
+MIN_SPEED = 10.0  # seconds of music decoded in a second
 
 
 @dataclass(slots=True)
 class Deadline:
     """How long a track may take from now on: ``limit_s``, and longer while decoding gets on.
 
-    A slow disk, a slow machine and a long song are no fault of the file; to stand still is.
+    A slow disk, a slow machine or a long song gets more time, a decoder that stands still does not.
     """
 
     limit_s: float
@@ -44,7 +44,7 @@ class Deadline:
     @property
     def ends_s(self) -> float:
         """When time is up, by the monotonic clock."""
-        return self.began_s + self.limit_s + min(self.decoded_s, MAX_SONG_S) / LEAST_SPEED
+        return self.began_s + self.limit_s + min(self.decoded_s, MAX_SONG_S) / MIN_SPEED
 
     def exhausted(self) -> AudioError:
         """What to raise when time is up."""

@@ -12,30 +12,30 @@ from typing import IO
 from genre_model.core.errors import GenreModelError, reason
 
 
-def answered(question: Callable[[], bool], *, otherwise: bool) -> bool:
-    """The answer of a path to a question about it.
+def path_test(test: Callable[[], bool], *, on_error: bool) -> bool:
+    """The result of a test of a path, or ``on_error`` where the path cannot be reached.
 
-    Path raises where a folder on the way may not be searched, or a name is too long.
+    A folder on the way may not be searched, or a name is too long.
     """
     try:
-        return question()
+        return test()
     except OSError:
-        return otherwise
+        return on_error
 
 
 def is_folder(path: Path) -> bool:
     """Whether it is a folder that can be reached."""
-    return answered(path.is_dir, otherwise=False)
+    return path_test(path.is_dir, on_error=False)
 
 
 def may_be_file(path: Path) -> bool:
     """Whether it is a regular file, or cannot be looked at: opening it says why."""
-    return answered(path.is_file, otherwise=True)
+    return path_test(path.is_file, on_error=True)
 
 
 def is_there(path: Path) -> bool:
     """Whether there is something that can be reached."""
-    return answered(path.exists, otherwise=False)
+    return path_test(path.exists, on_error=False)
 
 
 def why_no_folder(path: Path) -> str:

@@ -11,10 +11,10 @@ KEPT_BYTES, LARGE_BYTES = 2**26, 2**24
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what a slice's arrays were in for those of the next one.
+    """Make glibc keep freed memory, so that the next slice uses it again.
 
     By itself it returns a few megabytes to the system after each slice, and to get them back, page
-    by page, takes as long as making its spectrogram.  Elsewhere than on Linux this does nothing.
+    by page, takes as long as making its spectrogram.  On other systems this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -51,7 +51,7 @@ def split_tracks(
     """Folds by artist; by album, then by song, where classes have too few artists for that.
 
     They are by artist all the same where no more than the share ``tolerated`` of the tracks is in
-    such classes.  With ``group_by`` they are by that, come what may.
+    such classes.  With ``group_by`` they are always by that.
 
     Groups are dealt to the fold that has the fewest of their class's tracks so far, the largest
     first, so that every fold sees every class as far as its groups allow.  Groups of several

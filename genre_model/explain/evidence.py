@@ -1,4 +1,4 @@
-"""Why a song got its verdict: what each of its slices says, and which say it loudest."""
+"""Why a song got its verdict: what each of its slices says, and which say it strongest."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Evidence:
     ``votes`` (n_slices, n_names) are probabilities of the written ``names``, each without that of
     its subgenres; rows sum to 1, or to less where something else takes part.  ``with_subgenres``
     (n_slices, n_names) are the same with them.  ``starts_s`` (n_slices,) and the ``length_s`` of a
-    slice are in seconds.  ``loudest``: the slices that speak most for the leading genre, the first
-    most of all.  ``note``: that it is probably not music, or why the verdict
+    slice are in seconds.  ``strongest``: the slices that speak most for the leading genre, in
+    order.  ``note``: that it is probably not music, or why the verdict
     is not what most votes are for.
     """
 
@@ -43,7 +43,7 @@ class Evidence:
     with_subgenres: Float64
     starts_s: Float64
     length_s: float
-    loudest: tuple[int, ...]
+    strongest: tuple[int, ...]
     note: str = ""
 
     def vote(self, name: str) -> Float64:
@@ -93,7 +93,7 @@ def evidence_of(
 ) -> Evidence | None:
     """The evidence in what was extracted; None of a song without sound.
 
-    ``leading`` is the written name of the genre whose loudest slices are wanted.
+    ``leading`` is the written name of the genre whose strongest slices are wanted.
     """
     if len(extracted.features) == 0:
         return None
@@ -126,7 +126,7 @@ def evidence_of(
         with_subgenres,
         starts_s,
         slice_seconds(manifest.spectrogram, manifest.slices, starts_s),
-        loudest(with_subgenres[:, names.index(leading)]),
+        strongest(with_subgenres[:, names.index(leading)]),
         " ".join(filter(None, notes)),
     )
 
@@ -155,7 +155,7 @@ def ruled_out(
     return f"Most votes are for {most}, which other slices rule out."
 
 
-def loudest(leading: Float64) -> tuple[int, ...]:
+def strongest(leading: Float64) -> tuple[int, ...]:
     """Which slices give a genre the highest of its probabilities (n_slices,); a third at most."""
     n = min(MAX_MARKED, max(1, len(leading) // SLICES_PER_MARK))
     return tuple(np.argsort(-leading, kind="stable")[:n].tolist())

@@ -1,7 +1,7 @@
 """An explanation as a picture: spectrogram above, the slices' votes below, the verdict over both.
 
 It is read at two sizes.  A fifth of it, in a file manager, still shows the verdict, the colours of
-the votes and where the loudest evidence is; at full size there are axes, names and numbers.
+the votes and where the strongest evidence is; at full size there are axes, names and numbers.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ N_LEGEND = 2 * N_LEGEND_COLUMNS
 
 FRAME_LINE = 6
 
-MIN_FRAME = 14  # columns of the loudest evidence
+MIN_FRAME = 14  # columns of the strongest evidence
 
 MIN_SEPARATED = 3
 
@@ -73,7 +73,7 @@ MAX_REACH = 1.0  # of the usual distance between slices: how far one speaks for 
 # From silence to loud, without any colour: colours are for genres.
 SHADES = ((16, 16, 18), (50, 50, 54), (104, 104, 110), (176, 176, 180), (255, 255, 255))
 
-DIMMED = 0.7  # of its brightness, where the evidence is not the loudest
+DIMMED = 0.7  # of its brightness, where the evidence is not the strongest
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +160,9 @@ def worth_showing(explanation: Explanation) -> list[str]:
 
 
 def loudest_columns(evidence: Evidence | None, scale: Scale) -> NDArray[np.bool_]:
-    """(width,) whether a column of the upper plot is of the loudest evidence."""
+    """(width,) whether a column of the upper plot is of the strongest evidence."""
     columns = np.zeros(RIGHT - LEFT, np.bool_)
-    frames = [frame_of(evidence, index, scale) for index in evidence.loudest] if evidence else []
+    frames = [frame_of(evidence, index, scale) for index in evidence.strongest] if evidence else []
     for left, right in frames:
         columns[left - LEFT : right - LEFT] = True
     return columns
@@ -286,7 +286,7 @@ def frame_of(evidence: Evidence, index: int, scale: Scale) -> tuple[int, int]:
 def draw_loudest(draw: ImageDraw, evidence: Evidence, scale: Scale, colour: Colour) -> None:
     """Frames around the slices that speak most for the leading genre, and flags with their rank."""
     top, bottom = SPECTRUM
-    for rank, index in reversed(list(enumerate(evidence.loudest, 1))):
+    for rank, index in reversed(list(enumerate(evidence.strongest, 1))):
         left, right = frame_of(evidence, index, scale)
         line = FRAME_LINE if right - left > 3 * FRAME_LINE else FRAME_LINE // 2
         draw.rectangle((left - 4, top - 4, right + 3, bottom + 1), outline=PAPER, width=2)

@@ -38,7 +38,7 @@ def explanation_lines(explanation: Explanation, encoding: str | None) -> list[st
 
 def loudest_line(explanation: Explanation, evidence: Evidence) -> str:
     """Where the slices are that speak most for the leading genre."""
-    times = ", ".join(clock(evidence.starts_s[index]) for index in evidence.loudest)
+    times = ", ".join(clock(evidence.starts_s[index]) for index in evidence.strongest)
     leading = explanation.song.best.genre if explanation.song.best else ""
     n = len(evidence.votes)
     return f"Most like {leading} at {times}, of {n} slice{'' if n == 1 else 's'} analysed."

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from genre_model.core.errors import GenreModelError
 
-PATIENCE_S = 2  # an opener that finds no program ends at once; some stay until theirs has ended
+MAX_WAIT_S = 2  # an opener that finds no program ends at once; some stay until theirs has ended
 
 
 def show(target: Path | str) -> None:
@@ -32,7 +32,7 @@ def show(target: Path | str) -> None:
                 start_new_session=True,
             )
             with suppress(subprocess.TimeoutExpired):
-                if process.wait(PATIENCE_S):
+                if process.wait(MAX_WAIT_S):
                     raise GenreModelError(f"{opener} finds no program for {target}")
     except OSError as error:
         raise GenreModelError(f"cannot open {target}: {error.strerror or error}") from error

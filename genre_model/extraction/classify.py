@@ -18,7 +18,7 @@ from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
 
-ENOUGH = Effort(until_stable=True)
+UNTIL_STABLE = Effort(until_stable=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +44,7 @@ def classify(
     *,
     vocabulary: Vocabulary | None = None,
     policy: Policy | None = None,
-    effort: Effort = ENOUGH,
+    effort: Effort = UNTIL_STABLE,
     n_workers: int | None = None,
     dask: str | None = None,
 ) -> Iterator[Classified]:

@@ -115,7 +115,7 @@ class DaskExtractorPool:
         self._wait(self._submit(ExtractionSpec.check, self._extraction))
 
     def submit(self, path: Path) -> Future[Answer]:
-        """Begin with a file, unless enough of its features is in the cache."""
+        """Start the extraction of a file, unless enough of its features is in the cache."""
         known = attempt(self._extractor.recall, path)
         if known is not None:
             return completed(known)

@@ -19,7 +19,7 @@ KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class KeyOf:
+class CacheKeys:
     """Finds the key of a file in the cache, for one network; can be sent to another process."""
 
     front_end: bytes
@@ -34,9 +34,9 @@ class KeyOf:
             return self.front_end + audio_fingerprint(path)
 
 
-def key_finder(manifest: Manifest, time_limit_s: float | None) -> KeyOf:
+def key_finder(manifest: Manifest, time_limit_s: float | None) -> CacheKeys:
     """Finds keys for the network of a model, whose songs are sampled."""
-    return KeyOf(front_end_hash(manifest, thorough=False), time_limit_s)
+    return CacheKeys(front_end_hash(manifest, thorough=False), time_limit_s)
 
 
 def mean_embedding(features: SongFeatures | None) -> NDArray[np.float16] | None:

@@ -43,7 +43,7 @@ class ExtractorPool(Protocol):
         """
 
     def submit(self, path: Path) -> Future[Answer]:
-        """Begin with a file."""
+        """Start the extraction of a file."""
 
     def claim(self, path: Path, future: Future[Answer]) -> Answer:
         """The features of the file that a future is about, or why there are none.
@@ -74,7 +74,7 @@ class LocalExtractorPool:
         self._workers.check(ExtractionSpec.check, self._extraction)
 
     def submit(self, path: Path) -> Future[Answer]:
-        """Begin with a file."""
+        """Start the extraction of a file."""
         return self._workers.submit(self._extraction, path)
 
     def claim(self, path: Path, future: Future[Answer]) -> Answer:

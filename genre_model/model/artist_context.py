@@ -56,16 +56,16 @@ def informed(
 def in_context(probabilities: Float64, groups: Sequence[str], spec: ContextSpec) -> Float64:
     """Probabilities (n_tracks, n_genres) after each track has looked at its group's.
 
-    A group of one is sharpened only.  Rows keep their sum: what belongs to "something else" takes
-    part as a genre of its own.
+    A group of one gets its temperature only.  Rows keep their sum: what belongs to "something
+    else" takes part as a genre of its own.
     """
     mixed = mixed_logs(probabilities, groups, spec.weight)
     n_genres = probabilities.shape[1]
-    changed: Float64 = softmax(mixed * sharpness(groups, spec))[:, :n_genres]
+    changed: Float64 = softmax(mixed * inverse_temperatures(groups, spec))[:, :n_genres]
     return changed
 
 
-def sharpness(groups: Sequence[str], spec: ContextSpec) -> Float64:
+def inverse_temperatures(groups: Sequence[str], spec: ContextSpec) -> Float64:
     """(n_tracks, 1) the inverse temperature of each track, by the size of its group."""
     members, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)[1:]
     found: Float64 = spec.inverse_temperature * (1 + spec.evidence * (1 - 1 / sizes[members]))

@@ -330,13 +330,13 @@ def in_order_of_time(in_order: list[SongFeatures], n_available: int) -> SongFeat
         len(in_order),
         n_available,
     )
-    loud = [one_slice for one_slice in in_order if len(one_slice.features)] or in_order[:1]
-    starts_s = np.concatenate([one_slice.starts_s for one_slice in loud])
+    with_sound = [one_slice for one_slice in in_order if len(one_slice.features)] or in_order[:1]
+    starts_s = np.concatenate([one_slice.starts_s for one_slice in with_sound])
     rows = np.argsort(starts_s, kind="stable")
     return SongFeatures(
-        np.concatenate([one_slice.features for one_slice in loud])[rows],
+        np.concatenate([one_slice.features for one_slice in with_sound])[rows],
         starts_s[rows],
-        np.concatenate([one_slice.tags for one_slice in loud])[rows],
+        np.concatenate([one_slice.tags for one_slice in with_sound])[rows],
         replace(sample, places=sample.places[rows]),
     )
 

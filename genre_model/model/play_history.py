@@ -22,7 +22,7 @@ from genre_model.data.play_history import LARGEST, Float64, PlayHistory
 
 SMALLEST = 1e-4  # probabilities are kept with four digits
 
-# No track is told by how very much more it was played than all others, in standard deviations.
+# The features, in standard deviations, are cut off here: a few tracks are played very often.
 FARTHEST = 4.0
 
 N_FEATURES = 3

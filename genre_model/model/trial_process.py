@@ -1,4 +1,4 @@
-"""What a trial's process does; see :mod:`genre_model.model.trial`."""
+"""What a trial's process does; see :mod:`genre_model.model.bundle.trial`."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from genre_model.core.specs import UNREACHED_THRESHOLD, AggregationSpec, ContextSpec
 from genre_model.evaluation.metrics import FEWEST_ANSWERS, numbered
 from genre_model.model.aggregation import aggregate, calibrated, softmax
-from genre_model.model.artist_context import in_context, informed, mixed_logs, sharpness
+from genre_model.model.artist_context import in_context, informed, inverse_temperatures, mixed_logs
 from genre_model.training.training_set import (
     Bools,
     Float64,
@@ -30,7 +30,7 @@ CONTEXT_WEIGHTS = (0.25, 0.5, 0.75, 0.9)
 CONTEXT_TEMPERATURES = INVERSE_TEMPERATURES[::2]
 CONTEXTS = tuple((w, t) for w in CONTEXT_WEIGHTS for t in CONTEXT_TEMPERATURES)
 
-# A context must earn its place: so much log-likelihood a track.
+# A context is used only if it gains this much log-likelihood a track.
 CONTEXT_GAIN = 0.005
 
 HIGHEST_THRESHOLD = 0.999  # of one that is reached
@@ -86,8 +86,9 @@ class Songs:
             for weight in CONTEXT_WEIGHTS:
                 mixed = mixed_logs(own, self.groups, weight)
                 for inverse_temperature in CONTEXT_TEMPERATURES:
-                    sharp = sharpness(self.groups, ContextSpec(weight, inverse_temperature, 0.0))
-                    mine = softmax(mixed * sharp)[:, : own.shape[1]]
+                    spec_of_context = ContextSpec(weight, inverse_temperature, 0.0)
+                    scales = inverse_temperatures(self.groups, spec_of_context)
+                    mine = softmax(mixed * scales)[:, : own.shape[1]]
                     found.append(losses_of(mine, self.candidates))
             self._in_context[spec] = np.array(found)
         return self._in_context[spec]
@@ -145,7 +146,7 @@ class Calibration:
 
 
 def choose_context(own: Float64, of_contexts: Float64, members: Indices) -> ContextSpec | None:
-    """The likeliest context, its threshold still open; None where it does not earn its place.
+    """The likeliest context, its threshold still open; None where it gains too little.
 
     Args:
         own: (n_tracks,) losses of the tracks by themselves.

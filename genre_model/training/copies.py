@@ -23,5 +23,5 @@ def without_copies(
         first.setdefault(number if fingerprint is None else fingerprint, item)
     n_left_out = len(items) - len(first)
     if n_left_out:
-        on_failure(f"{count(n_left_out, 'track')} with the same audio as another, left out")
+        on_failure(f"{count(n_left_out, 'track')} with the same audio as another")
     return list(first.values())

@@ -28,7 +28,7 @@ from genre_model.training.experiments.division import (
     shuffled,
 )
 from genre_model.training.experiments.fusion import fusion
-from genre_model.training.experiments.protocol import Judge
+from genre_model.training.experiments.protocol import BroaderClasses
 from genre_model.training.experiments.relabel import relabelled
 from genre_model.training.experiments.results.figures import (
     area_under_curve,
@@ -230,7 +230,7 @@ def test_segments_and_rules_are_compared_on_long_songs_alone():
 
 def test_broad_genres_are_judged_by_the_sums_of_what_was_learned():
     paths = [Path("a"), Path("b")]
-    judge = Judge(
+    judge = BroaderClasses(
         ("Bebop", "Swing", "Punk"),
         {paths[0]: "Jazz", paths[1]: "Rock"},
         {"Bebop": "Jazz", "Swing": "Jazz", "Punk": "Rock"},

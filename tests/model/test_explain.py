@@ -12,7 +12,7 @@ from PIL import Image
 from genre_model.cli.main import main
 from genre_model.core.errors import AudioError
 from genre_model.core.text import clock, harmless
-from genre_model.explain.evidence import Evidence, Explanation, loudest, reason_of, ruled_out
+from genre_model.explain.evidence import Evidence, Explanation, reason_of, ruled_out, strongest
 from genre_model.explain.fonts import fitted, typeface
 from genre_model.explain.log_spectrum import MAX_COLUMNS, Columns, LogSpectrum, log_spectrum
 from genre_model.explain.palette import GREY, MAX_COLOURS, PALETTE, genre_colours
@@ -42,7 +42,7 @@ def explanation(votes=VOTES, title="A title", starts_s=(0, 10, 20, 30), names=NA
     with_subgenres[:, 0] += votes[:, 1]
     leading = with_subgenres[:, names.index(song.best.genre)]
     evidence = Evidence(
-        names, votes, with_subgenres, np.array(starts_s, float), 3.0, loudest(leading)
+        names, votes, with_subgenres, np.array(starts_s, float), 3.0, strongest(leading)
     )
     return Explanation(title, song, "Because.", evidence, "model-1", names)
 
@@ -100,9 +100,9 @@ def test_in_a_model_of_more_genres_than_colours_no_picture_has_one_colour_twice(
 
 
 def test_a_third_of_the_slices_at_most_is_the_loudest_evidence():
-    assert loudest(np.array([0.2])) == (0,)
-    assert loudest(np.array([0.2, 0.9, 0.9, 0.1, 0.3, 0.0])) == (1, 2)
-    assert len(loudest(np.linspace(0, 1, 50))) == 3
+    assert strongest(np.array([0.2])) == (0,)
+    assert strongest(np.array([0.2, 0.9, 0.9, 0.1, 0.3, 0.0])) == (1, 2)
+    assert len(strongest(np.linspace(0, 1, 50))) == 3
 
 
 def test_reasons_are_sentences():

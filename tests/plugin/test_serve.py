@@ -597,7 +597,7 @@ def test_a_decision_that_has_waited_too_long_is_not_made_later(doubtful, serve, 
         "class Short:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'beetsplug.cnngenre.review.web.routes':\n"
-        "            sys.modules['beetsplug.cnngenre.review.web.server'].PATIENCE_S = 1.0\n"
+        "            sys.modules['beetsplug.cnngenre.review.web.server'].MAX_WAIT_S = 1.0\n"
         "sys.meta_path.insert(0, Short())\n"
     )
     beet = doubtful()

@@ -78,7 +78,7 @@ def test_a_copy_under_another_name_is_left_out(labelled, tmp_path):
     labelled("import", "-A", "-s", copied)
     output = labelled("cnntrain")
     assert "24 tracks of 12 artists" in output
-    assert labelled.errors == "cnngenre: 1 track with the same audio as another, left out\n"
+    assert labelled.errors == "cnngenre: not used: 1 track with the same audio as another\n"
 
 
 def test_tracks_that_cannot_be_read_are_warned_of_and_the_others_teach(labelled, tmp_path):

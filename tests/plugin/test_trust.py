@@ -203,12 +203,12 @@ def test_label_errors_can_be_printed_and_made_a_playlist_of(library, tmp_path):
         "--playlist",
         playlist,
         "--format",
-        "$title $cnngenre_suggestion $cnngenre_doubt",
+        "$title $cnngenre_suggestion $cnngenre_firmness",
     ).splitlines()
     assert [line.rsplit(" ", 1)[0] for line in lines] == ["Rock Rock"]
     assert float(lines[0].rsplit(" ", 1)[1]) > 0.9
     assert playlist.read_text().splitlines() == [str(beet.paths()["Rock"])]
-    assert beet("ls", "cnngenre_doubt::.") == ""
+    assert beet("ls", "cnngenre_firmness::.") == ""
 
 
 @pytest.mark.parametrize("name", ["song.mp3", "nowhere/wrong.m3u"])

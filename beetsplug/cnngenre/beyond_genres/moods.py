@@ -65,7 +65,7 @@ class Moods(Run):
             for key, mtime, words, memory, now in rows:
                 in_file = mtime != 0 or not self.options.write
                 if words is not None and (
-                    tag is None or is_settled(tag, words, memory, now or "", in_file=in_file)
+                    tag is None or has_moods(tag, words, memory, now or "", in_file=in_file)
                 ):
                     noted.add(key)
         self.counts[Action.KEEP] += len(noted)
@@ -138,7 +138,7 @@ class UndoMoods(Moods):
         return now, TagPlan(Action.WRITE, before, (), "undo")
 
 
-def is_settled(tag: str, words: str, memory: str | None, now: str, *, in_file: bool) -> bool:
+def has_moods(tag: str, words: str, memory: str | None, now: str, *, in_file: bool) -> bool:
     """Whether a tag has a track's moods, or a value of the user's; by the library's columns.
 
     ``in_file``: what the library has is in the file too, or need not be.

@@ -21,7 +21,7 @@ from beetsplug.cnngenre.session import Session
 from genre_model.core.errors import GenreModelError
 from genre_model.core.files import whole_file
 from genre_model.extraction.cache import Cache
-from genre_model.extraction.recall import KEY_BYTES, KeyOf, recall_embedding
+from genre_model.extraction.recall import KEY_BYTES, CacheKeys, recall_embedding
 
 MAGIC = b"cnngenre similar 2\n"
 N_FEATURES = 224  # of the shipped network
@@ -115,7 +115,7 @@ def carried_over(
     return Index(tracks, vectors, sums), same
 
 
-def update(session: Session, lib: Library, finder: KeyOf, cache: Cache) -> Index:
+def update(session: Session, lib: Library, finder: CacheKeys, cache: Cache) -> Index:
     """The index of the library as it is now, with what the cache has; it is stored.
 
     Raises:
@@ -148,7 +148,7 @@ def changeable(tracks: NDArray[np.void], kept: Set[bytes]) -> bool:
 
 
 def new_keys(
-    session: Session, lib: Library, finder: KeyOf, index: Index, places: NDArray[np.intp]
+    session: Session, lib: Library, finder: CacheKeys, index: Index, places: NDArray[np.intp]
 ) -> Iterator[tuple[int, bytes]]:
     """The keys of tracks that are new; files that cannot be read have none.
 

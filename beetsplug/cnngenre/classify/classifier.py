@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING
 
 from beets.library import Album, Item, Library
 
-from beetsplug.cnngenre.classify.context import Classified, classified_before, group_of, grouped
+from beetsplug.cnngenre.classify.context import (
+    ClassifiedBefore,
+    classified_before,
+    group_of,
+    grouped,
+)
+from beetsplug.cnngenre.classify.further_genres import FurtherGenres
 from beetsplug.cnngenre.classify.judge import Judge
-from beetsplug.cnngenre.classify.several import Several
 from beetsplug.cnngenre.classify.tasks import Outcome, Task, file_of, look_ahead
 from beetsplug.cnngenre.classify.upcoming import AheadPool, Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
@@ -82,7 +87,7 @@ class TrackClassifier:
         self._lasting = lasting
         self._upcoming = upcoming or Upcoming()
         self._pool: AheadPool | None = None
-        self._before: Classified | None = None
+        self._before: ClassifiedBefore | None = None
         try:
             bundle = find_bundle(
                 session.options.model,
@@ -110,8 +115,8 @@ class TrackClassifier:
         self._context = manifest.context
         options = session.options
         threshold = manifest.threshold if options.threshold is None else options.threshold
-        self.several = Several(manifest, self.vocabulary, options, spellings)
-        for name in self.several.unknown_ignored():
+        self.further_genres = FurtherGenres(manifest, self.vocabulary, options, spellings)
+        for name in self.further_genres.unknown_ignored():
             session.warn(f"ignore: no genre is called {name}")
         self.policy = Policy(threshold, options.count, options.second_threshold)
         self.judge = Judge(lib, manifest, self.vocabulary, self.policy)
@@ -155,7 +160,7 @@ class TrackClassifier:
 
     def still_unsure(self, tracks: Tracks) -> Iterator[list[PassedOver]]:
         """Those of some tracks without genres to which nothing would be done; none is loaded."""
-        if self.several.wants_tags:  # further genres need more than the probabilities
+        if self.further_genres.wants_tags:  # further genres need more than the probabilities
             return
         for noted in self.judge.still_unsure(tracks):
             yield [
@@ -188,7 +193,10 @@ class TrackClassifier:
             outcomes = extract_many(pool, chain(ahead, tasks), file_of, self._session.report_bug)
             with closing(outcomes):
                 for task, extracted in outcomes:
-                    yield self.several.with_tags(task, extracted), self._outcome(task, extracted)
+                    yield (
+                        self.further_genres.with_tags(task, extracted),
+                        self._outcome(task, extracted),
+                    )
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
         finally:
@@ -244,7 +252,12 @@ class TrackClassifier:
         Genres that are not ours are replaced only with ``force``.
         """
         return set_album_genres(
-            album, self.vocabulary, self.policy, self.bundle_id, self.several.arrange, force=force
+            album,
+            self.vocabulary,
+            self.policy,
+            self.bundle_id,
+            self.further_genres.arrange,
+            force=force,
         )
 
     def close(self) -> None:
@@ -283,7 +296,11 @@ class TrackClassifier:
             protected=is_reviewed(item) and not self._options.include_reviewed,
         )
         known = None if force or plan else remembered(item, self.bundle_id)
-        tags = remembered_tags(item, self.bundle_id) if known and self.several.wants_tags else {}
+        tags = (
+            remembered_tags(item, self.bundle_id)
+            if known and self.further_genres.wants_tags
+            else {}
+        )
         if tags is None:
             known = None  # the cache has them
         return Task(item, Path(item.filepath), plan, known, tags or {})
@@ -298,14 +315,14 @@ class TrackClassifier:
             return Verdict(task.item, TagPlan(Action.FAIL, before, before, outcome))
         if song is None:
             song = self.judge.alone(self.judge.known_of(task.item, outcome))
-        song = self.several.with_further(song, task.tags)
+        song = self.further_genres.with_further(song, task.tags)
         keep = self._options.keep_existing and self.target == GENRES
         plan = plan_tags(
             before,
             song,
             keep_existing=keep,
-            arrange=self.several.arrange,
+            arrange=self.further_genres.arrange,
             own=own_genres(task.item) if self.target == GENRES else None,
         )
-        tags = task.tags if self.several.wants_tags else None
+        tags = task.tags if self.further_genres.wants_tags else None
         return Verdict(task.item, plan, song, outcome, tags)

@@ -24,7 +24,7 @@ MIN_AGREEING = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Classified:
+class ClassifiedBefore:
     """The ids of the tracks that a model classified before, by group."""
 
     by_group: dict[str, list[int]]
@@ -61,7 +61,7 @@ def are_by_one(artists: Iterable[str]) -> bool:
     return len(set(artists)) == 1
 
 
-def classified_before(lib: Library, bundle_id: str) -> Classified:
+def classified_before(lib: Library, bundle_id: str) -> ClassifiedBefore:
     """The tracks of the library that this model has classified."""
     statement = (
         "SELECT items.id, artist, albumartist, comp FROM item_attributes "
@@ -73,7 +73,7 @@ def classified_before(lib: Library, bundle_id: str) -> Classified:
             group = group_name(artist, albumartist, compilation=bool(comp))
             if group:
                 found.setdefault(group, []).append(key)
-    return Classified(found)
+    return ClassifiedBefore(found)
 
 
 def grouped(items: Iterable[Item]) -> Iterable[Item]:

@@ -105,7 +105,7 @@ class AheadPool:
             self._checked = True
 
     def submit(self, path: Path) -> Future[Answer]:
-        """Begin with a file, unless that has happened."""
+        """Start the extraction of a file, unless that has happened."""
         future = self._upcoming.future_of(path) or self._pool.submit(path)
         self._asked.append(future)
         return future

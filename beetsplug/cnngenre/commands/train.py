@@ -81,57 +81,14 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     Raises:
         UserError: There is nothing to learn, or the bundle cannot be written.
     """
-    from beetsplug.cnngenre.classify.labels import labelled_tracks
-    from beetsplug.cnngenre.classify.trees import genre_parents
-    from beetsplug.cnngenre.models.adoption import adopt, model_in_use
-    from beetsplug.cnngenre.models.bundles import backbone_bundle
+    from beetsplug.cnngenre.models.adoption import adopt
     from genre_model.core.errors import GenreModelError
-    from genre_model.core.text import count
-    from genre_model.data.labels import LabelPolicy
-    from genre_model.data.tracks import overview
     from genre_model.evaluation.page.sentences import summary
-    from genre_model.training.flow import plan_training
 
-    options = session.options
-    policy = LabelPolicy(
-        which=train_options.labels,
-        renamed=train_options.map,
-        parents=genre_parents() if train_options.field == GENRES else {},
-        wanted=train_options.classes,
-        consolidate=train_options.consolidate,
-        min_tracks=train_options.min_tracks,
-    )
-    from beetsplug.cnngenre.tagging.fields import check_target
-
-    check_target(train_options.field)
-    items = lib.items(query)
-    if query and not items:
-        raise UserError("cnntrain: no track matches the query")
     try:
-        tracks, labelling, n_ours = labelled_tracks(
-            items,
-            label_reader(lib, train_options),
-            train_options.field,
-            policy,
-            to_show=bool(options.pretend),
-        )
-        in_use = model_in_use(session, train_options.field)
-        plan = plan_training(
-            tracks,
-            engine_options(train_options),
-            dropped=labelling.dropped,
-            target=train_options.field,
-            backbone=backbone_bundle(),
-            tree=policy.parents,
-            in_use=in_use,
-            name=free_name(session, train_options.name),
-        )
-        for line in overview(tracks, labelling.dropped):
-            say(line)
-        if n_ours:
-            ui.print_(f"not used, as cnngenre labelled them: {count(n_ours, 'track')}")
-        if options.pretend:
-            if len(labelling.classes) < MIN_GENRES:
+        plan = plan_from_library(session, train_options, lib, query)
+        if session.options.pretend:
+            if len({label for track in plan.job.tracks for label in track.labels}) < MIN_GENRES:
                 ui.print_("with fewer than two genres there is nothing to tell apart")
             return
         result = run(session, plan)
@@ -142,6 +99,57 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     ui.print_(f"report: {result.page.as_uri()}")
     restricted = bool(query) or not plan.job.others
     ui.print_(adopt(session, plan.job, result, restricted=restricted))
+
+
+def plan_from_library(
+    session: Session, train_options: TrainOptions, lib: Library, query: list[str]
+) -> TrainingPlan:
+    """What is to be trained on the labelled tracks; prints a table of their genres.
+
+    Raises:
+        UserError: No track matches the query, or there is no such field.
+        GenreModelError: There is nothing to learn.
+    """
+    from beetsplug.cnngenre.classify.labels import labelled_tracks
+    from beetsplug.cnngenre.classify.trees import genre_parents
+    from beetsplug.cnngenre.models.adoption import model_in_use
+    from beetsplug.cnngenre.models.bundles import backbone_bundle
+    from beetsplug.cnngenre.tagging.fields import check_target
+    from genre_model.core.text import count
+    from genre_model.data.labels import LabelPolicy
+    from genre_model.data.tracks import overview
+    from genre_model.training.flow import plan_training
+
+    field = train_options.field
+    check_target(field)
+    policy = LabelPolicy(
+        which=train_options.labels,
+        renamed=train_options.map,
+        parents=genre_parents() if field == GENRES else {},
+        wanted=train_options.classes,
+        consolidate=train_options.consolidate,
+        min_tracks=train_options.min_tracks,
+    )
+    items = lib.items(query)
+    if query and not items:
+        raise UserError("cnntrain: no track matches the query")
+    labels_of, to_show = label_reader(lib, train_options), bool(session.options.pretend)
+    tracks, labelling, n_ours = labelled_tracks(items, labels_of, field, policy, to_show=to_show)
+    plan = plan_training(
+        tracks,
+        engine_options(train_options),
+        dropped=labelling.dropped,
+        target=field,
+        backbone=backbone_bundle(),
+        tree=policy.parents,
+        in_use=model_in_use(session, field),
+        name=free_name(session, train_options.name),
+    )
+    for line in overview(tracks, labelling.dropped):
+        say(line)
+    if n_ours:
+        ui.print_(f"not used, as cnngenre labelled them: {count(n_ours, 'track')}")
+    return plan
 
 
 def engine_options(chosen: TrainOptions) -> TrainingOptions:
@@ -170,7 +178,7 @@ def free_name(session: Session, name: str | None) -> str | None:
     Raises:
         UserError: The name is taken, or cannot be a folder's name.
     """
-    from beetsplug.cnngenre.models.bundles import SHIPPED_NAME
+    from beetsplug.cnngenre.models.in_use import SHIPPED_NAME
     from genre_model.model.bundle.audit import is_file_name
 
     if name is None:
@@ -193,7 +201,8 @@ def run(session: Session, plan: TrainingPlan) -> TrainingResult:
         session.folders.models,
         lambda tracks, classifier: extract(session, tracks, classifier),
         TrainingEvents(
-            on_epoch=lambda report: ui.print_(epoch_line(report)), on_failure=session.warn
+            on_epoch=lambda report: ui.print_(epoch_line(report)),
+            on_failure=lambda failure: session.warn(f"not used: {failure}"),
         ),
         work=session.folders.work,
     )

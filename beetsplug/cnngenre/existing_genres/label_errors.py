@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 # Fields that `cnnerrors --format` may name; they are set for the printing and never stored.
-DISAGREEMENT, SUGGESTION = "cnngenre_doubt", "cnngenre_suggestion"
+DISAGREEMENT, SUGGESTION = "cnngenre_firmness", "cnngenre_suggestion"
 
 # So many tracks by so many artists show whether the model knows a genre at all.
 ENOUGH_TRACKS, ENOUGH_ARTISTS = 5, 3

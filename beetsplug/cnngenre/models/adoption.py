@@ -45,8 +45,7 @@ def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restric
     Raises:
         UserError: What is in use cannot be written down.
     """
-    from beetsplug.cnngenre.models.bundles import SHIPPED_NAME
-    from beetsplug.cnngenre.models.in_use import history, use
+    from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, history, use
     from genre_model.core.errors import GenreModelError
     from genre_model.evaluation.adoption import fewer_answers, named
 

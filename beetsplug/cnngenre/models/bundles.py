@@ -7,13 +7,11 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from beetsplug.cnngenre.models.in_use import history
+from beetsplug.cnngenre.config import GENRES
+from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, history
 from genre_model.core.errors import BundleError
 from genre_model.core.files import may_be_file
 from genre_model.model.bundle.store import MANIFEST, SHIPPED, Bundle, load_bundle
-
-SHIPPED_NAME = "shipped"
-
 
 # The clocks of two machines differ by so much.
 CLOCK_S = 300.0
@@ -34,7 +32,7 @@ def find_bundle(
         threshold: The user's own, which also a model serves that has none at which to answer.
 
     Raises:
-        BundleError: There is no such bundle, or it cannot be read.
+        GenreModelError: There is no such bundle, or it or the list of models cannot be read.
     """
     if name == SHIPPED_NAME:
         return backbone_bundle()
@@ -79,7 +77,7 @@ def bundle_in_use(models: Path, complain: Complain, threshold: float | None) -> 
         if name == SHIPPED_NAME:
             return None
         bundle = readable_bundle(models / name, complain)
-        if bundle and bundle.manifest.target == "genres" and is_whole(bundle, complain):
+        if bundle and bundle.manifest.target == GENRES and is_whole(bundle, complain):
             return bundle
     return None
 
@@ -89,7 +87,7 @@ def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> 
     wanted = [
         bundle
         for bundle in own_bundles(models, complain)
-        if bundle.manifest.target == "genres" and answers(bundle, threshold)
+        if bundle.manifest.target == GENRES and answers(bundle, threshold)
     ]
     newest_first = sorted(wanted, key=age_key, reverse=True)
     return next((bundle for bundle in newest_first if is_whole(bundle, complain)), None)

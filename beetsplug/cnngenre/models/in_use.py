@@ -15,6 +15,8 @@ from genre_model.core.files import whole_file, writing
 
 IN_USE = "in-use.json"
 
+SHIPPED_NAME = "shipped"
+
 MOST_NAMES = 100
 MAX_BYTES = 2**20
 
@@ -69,7 +71,7 @@ def back(models: Path) -> str:
     Raises:
         GenreModelError: There is no earlier model, or the list of models cannot be read or written.
     """
-    before = [n for n in history(models)[:-1] if n == "shipped" or (models / n).is_dir()]
+    before = [n for n in history(models)[:-1] if n == SHIPPED_NAME or (models / n).is_dir()]
     if not before:
         raise GenreModelError("there is no earlier model to go back to")
     keep(models, before, [])

@@ -8,7 +8,6 @@ from typing import Any
 
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.models.bundles import (
-    SHIPPED_NAME,
     Complain,
     age_key,
     backbone_bundle,
@@ -16,7 +15,7 @@ from beetsplug.cnngenre.models.bundles import (
     names_in,
     own_bundles,
 )
-from beetsplug.cnngenre.models.in_use import back, use
+from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, back, use
 from beetsplug.cnngenre.session import Session
 from genre_model.core.errors import BundleError, GenreModelError
 from genre_model.model.bundle.store import REPORT_JSON, SHIPPED, Bundle

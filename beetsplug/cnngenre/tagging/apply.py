@@ -29,7 +29,7 @@ from beetsplug.cnngenre.tagging.file_state import (
     OLDER,
     OUTSIDE,
     FileState,
-    Memory,
+    FormerTag,
     OutsideError,
     check_known,
     has_ours,
@@ -122,7 +122,7 @@ def apply(
         if state is None or before_us is None:
             return store_planned(item, plan)
         wish = Wish(genres_of(item), before=state.tag)
-        return write_and_store(item, plan, wish, Memory(before_us, wish.genres), state)
+        return write_and_store(item, plan, wish, FormerTag(before_us, wish.genres), state)
     except (NotWrittenError, OutsideError) as why:
         item.genres = list(plan.before)
         restore_fields(item, old)
@@ -149,7 +149,7 @@ def known_state(item: Item) -> FileState:
 
 
 def write_and_store(
-    item: Item, plan: TagPlan, wish: Wish, memory: Memory, state: FileState
+    item: Item, plan: TagPlan, wish: Wish, memory: FormerTag, state: FileState
 ) -> TagPlan:
     """Write a track's file, then store what was set on the track.
 
@@ -192,7 +192,7 @@ def write_missing(item: Item) -> TagPlan | None:
         if state.tag.genres == plan.after:
             item.mtime = state.mtime if state.in_step else item.mtime  # not to be looked at again
             return None
-        memory = Memory(tag_before_us(item, state), plan.after)
+        memory = FormerTag(tag_before_us(item, state), plan.after)
         return write_and_store(item, plan, Wish(plan.after, before=state.tag), memory, state)
     except (NotWrittenError, OutsideError) as why:
         return failed(plan, why)
@@ -214,7 +214,7 @@ def apply_in_library(item: Item, plan: TagPlan) -> TagPlan:
         with suppress(NotWrittenError):  # the importer will say so
             state = look(item)
             if in_library(state.tag.genres) == plan.before or has_ours(item, state):
-                set_memory(item, Memory(tag_before_us(item, state), plan.after))
+                set_memory(item, FormerTag(tag_before_us(item, state), plan.after))
             else:  # without us, the import would have written other genres than the file has
                 restore_fields(item, {"cnngenre_file": None})
         set_genres(item, plan)

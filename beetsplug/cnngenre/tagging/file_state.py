@@ -56,7 +56,7 @@ class FileState:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class FormerTag:
     """What a file had before we ever wrote its genre, and the genres that we gave it last."""
 
     before: GenreTag
@@ -120,19 +120,19 @@ def has_ours(item: Item, state: FileState) -> bool:
     return any(state.tag.genres in (genres, ("/".join(genres),)) for genres in given)
 
 
-def memory_of(item: Item) -> Memory | None:
+def memory_of(item: Item) -> FormerTag | None:
     """What is remembered of a file."""
     text = own_field(item, "cnngenre_file")
     if not text:
         return None
     try:
         found = json.loads(text)
-        return Memory(from_json(found["before"]), tuple(found["after"]))
+        return FormerTag(from_json(found["before"]), tuple(found["after"]))
     except (ValueError, KeyError, TypeError):  # somebody has changed it
         return None
 
 
-def set_memory(item: Item, memory: Memory) -> None:
+def set_memory(item: Item, memory: FormerTag) -> None:
     """Remember on the track.  Stores nothing."""
     found = {"before": to_json(memory.before), "after": list(memory.after)}
     item["cnngenre_file"] = json.dumps(found, ensure_ascii=False)
@@ -144,7 +144,7 @@ def tag_before_us(item: Item, state: FileState) -> GenreTag:
     return memory.before if memory is not None and has_ours(item, state) else state.tag
 
 
-def store_memory(item: Item, memory: Memory, genres: tuple[str, ...]) -> bool:
+def store_memory(item: Item, memory: FormerTag, genres: tuple[str, ...]) -> bool:
     """Store what a file has before it is written: a run may die right after that.
 
     Args:

@@ -33,7 +33,7 @@ class MoodTag:
     after: str
 
 
-def memory_of(item: Item) -> MoodTag | None:
+def mood_tag_of(item: Item) -> MoodTag | None:
     """What is remembered of a track's tag."""
     return parsed_memory(own_field(item, MEMORY))
 
@@ -53,9 +53,9 @@ def value_of(item: Item, field: str) -> str:
     return str(own_field(item, field) or "")
 
 
-def is_ours(item: Item, field: str) -> bool:
+def has_our_moods(item: Item, field: str) -> bool:
     """Whether a tag has what we gave it."""
-    memory = memory_of(item)
+    memory = mood_tag_of(item)
     return memory is not None and memory.field == field and memory.after == value_of(item, field)
 
 
@@ -70,18 +70,18 @@ def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: b
             it was.
     """
     item[MOODS] = list(moods)
-    if field is None or not (moods or is_ours(item, field)):
+    if field is None or not (moods or has_our_moods(item, field)):
         store_unless_edited(item, genres_of(item))
         return None
     if not value_of(item, field) and (in_file := file_value(item, field)):
         item[field] = in_file  # beets read the file before it knew the tag
-    if value_of(item, field) and not is_ours(item, field):
+    if value_of(item, field) and not has_our_moods(item, field):
         store_unless_edited(item, genres_of(item))
         return f"{field} has a value of yours"
-    memory = memory_of(item)
+    memory = mood_tag_of(item)
     if memory is not None and memory.field != field:
         give_back(item, memory, write=write)
-    before = memory.before if memory and is_ours(item, field) else value_of(item, field)
+    before = memory.before if memory and has_our_moods(item, field) else value_of(item, field)
     exchange(item, MoodTag(field, before, "; ".join(moods)), write=write)
     return None
 
@@ -92,8 +92,8 @@ def write_missing_moods(item: Item, field: str) -> None:
     Raises:
         NotWrittenError, OutsideError: The file cannot be written, or is left alone.
     """
-    memory = memory_of(item)
-    if memory is not None and is_ours(item, field):
+    memory = mood_tag_of(item)
+    if memory is not None and has_our_moods(item, field):
         exchange(item, memory, write=True)
 
 
@@ -104,7 +104,7 @@ def take_back(item: Item, *, write: bool) -> None:
         NotWrittenError, OutsideError: The file cannot be written, or is left alone; nothing has
             changed.
     """
-    memory = memory_of(item)
+    memory = mood_tag_of(item)
     if memory is not None:
         give_back(item, memory, write=write)
     restore_fields(item, {MOODS: None, MEMORY: None})
@@ -118,7 +118,7 @@ def give_back(item: Item, memory: MoodTag, *, write: bool) -> None:
         NotWrittenError, OutsideError: The file cannot be written, or is left alone; nothing has
             changed.
     """
-    if is_ours(item, memory.field):
+    if has_our_moods(item, memory.field):
         exchange(item, MoodTag(memory.field, memory.before, memory.before), write=write)
 
 
@@ -128,7 +128,7 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
     Raises:
         NotWrittenError, OutsideError: The file cannot be written, or is left alone.
     """
-    known = value_of(item, tag.field) == tag.after and memory_of(item) == tag
+    known = value_of(item, tag.field) == tag.after and mood_tag_of(item) == tag
     if known and not (write and file_lacks(item, tag)):
         store_unless_edited(item, genres_of(item))
         return
@@ -136,7 +136,7 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
     former = {name: own_field(item, name) for name in (tag.field, MEMORY)}
     mtime = item.mtime
     item[MEMORY] = json.dumps({"field": tag.field, "before": tag.before, "after": tag.after})
-    store_memory(item)
+    store_mood_tag(item)
     if tag.after or tag.field in Item._fields:
         item[tag.field] = tag.after
     else:
@@ -179,7 +179,7 @@ def file_value(item: Item, field: str) -> str:
         raise NotWrittenError(reason_of(error.reason)) from error
 
 
-def store_memory(item: Item) -> None:
+def store_mood_tag(item: Item) -> None:
     """Store what a tag will have before its file is written: a run may die right after that."""
     now = current(item)
     if now is not None:

@@ -1,6 +1,6 @@
 """The first time that a stranger's network is used on a machine, a process of its own tries it.
 
-ONNX Runtime is a large program in C++: a network that nothing speaks against may still end the
+ONNX Runtime is a large program in C++: a network that passes the audit may still end the
 process that loads it, take hours to load, or fill the memory.  Such a trial has limits of time and
 memory, and ends with a sentence.  How it went is noted, for the network, the probe, and the version
 of ONNX Runtime; the network that is shipped needs no trial.

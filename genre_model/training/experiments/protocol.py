@@ -120,16 +120,16 @@ def train_and_test(
             stored_tracks(other, [t.track for t in part], genres, folder, events.on_step)[0]
             for part in parts
         ]
-    judge = judge_of(condition, given, genres)
+    classes = broader_classes(condition, given, genres)
     began = time.perf_counter()
     validation, test, untouched = (
-        answers_to(learned.logits, part, judge) if part else None for part in parts
+        answers_to(learned.logits, part, classes) if part else None for part in parts
     )
     if validation is None or test is None:
         raise GenreModelError("no song of the test can be used")
     n_tested = sum(map(len, parts))
     facts = Facts(
-        genres=judge.genres,
+        genres=classes.genres,
         n_weights=learned.n_weights,
         n_training_slices=sum(len(track.indices) for track in trained_on),
         n_training_songs=len(trained_on),
@@ -182,8 +182,8 @@ def accuracy_on(logits_of: Logits, tracks: Sequence[StoredTrack]) -> float:
     return float(np.concatenate(right).mean())
 
 
-class Judge:
-    """By which classes answers are judged: those that were learned, or broader ones."""
+class BroaderClasses:
+    """The classes by which answers are judged: those that were learned, or broader ones."""
 
     def __init__(
         self, genres: Sequence[str], truth: Mapping[Path, str], classes: Mapping[str, str]
@@ -206,27 +206,31 @@ class Judge:
         return self.genres.index(self.truth[track.track.path])
 
 
-def judge_of(condition: Condition, given: Sequence[LabelledTrack], genres: Sequence[str]) -> Judge:
-    """The judge of a condition; songs without a class that is judged are judged by none."""
+def broader_classes(
+    condition: Condition, given: Sequence[LabelledTrack], genres: Sequence[str]
+) -> BroaderClasses:
+    """The classes that judge a condition's answers; songs without one of them are left out."""
     if condition.judged is None or condition.liked is not None:
         named = relabelled(given, condition.labels, condition.liked)
-        return Judge(genres, {t.path: t.label for t in named}, {name: name for name in genres})
+        return BroaderClasses(
+            genres, {t.path: t.label for t in named}, {name: name for name in genres}
+        )
     classes = classes_of(given, condition.labels, condition.judged)
     truth = {t.path: label_of(t, condition.judged) for t in given}
-    return Judge(genres, {path: name for path, name in truth.items() if name}, classes)
+    return BroaderClasses(genres, {path: name for path, name in truth.items() if name}, classes)
 
 
 def answers_to(
     logits_of: Callable[[NDArray[np.floating]], Float32],
     tracks: Sequence[StoredTrack],
-    judge: Judge,
+    classes: BroaderClasses,
 ) -> Answers:
     """The votes of a trained system on tracks."""
-    judged = [track for track in tracks if track.track.path in judge.truth]
-    votes = [judge.logits(logits_of(track.slices())) for track in judged]
+    judged = [track for track in tracks if track.track.path in classes.truth]
+    votes = [classes.logits(logits_of(track.slices())) for track in judged]
     return Answers(
         np.concatenate(votes),
         np.repeat(np.arange(len(judged)), [len(logits) for logits in votes]),
-        np.array([judge.number(track) for track in judged]),
+        np.array([classes.number(track) for track in judged]),
         tuple(group_of(track.track, "artist") for track in judged),
     )

@@ -33,7 +33,7 @@ def minimise(
     Args:
         function: The value and the gradient (n,) at a point (n,).
         start: (n,).
-        max_steps: Enough is enough.
+        max_steps: The most steps.
         tolerance: The relative decrease below which a step is the last.
     """
     x: Float64 = start

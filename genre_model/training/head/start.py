@@ -41,10 +41,10 @@ def starting_from(
         others = False
         found = correspond(labelled, manifest.genres, manifest.parents, tree, others=False)
     aggregation = manifest.aggregation
-    sharpened = Head(
+    scaled = Head(
         head.weights * aggregation.inverse_temperature, head.bias * aggregation.inverse_temperature
     )
-    start = StartingModel(sharpened, aggregation.other_logit, found.shares)
+    start = StartingModel(scaled, aggregation.other_logit, found.shares)
     training_set = with_music_detector(training_set, music_detector_for(training_set, backbone))
     return with_start(training_set, found.genres, start, closed=not others)
 

@@ -6,7 +6,8 @@ directions.  Every zone has its own classifier; thirty votes are counted, by a r
 ``AggregationSpec``.  The paper tried the sum, product, max and majority rules.
 
 Ours are the picture (SoX', 128 rows up to 22 kHz), 64 grey levels, that a zone has one classifier
-for all three parts of a song, and the grid of its C and gamma; see ``texture`` and ``svm``.
+for all three parts of a song, and the grid of its C and gamma; see ``features.textures``
+and ``zone_svm``.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def fit_both(slices: Float32, candidates: Bools, songs: Ints, seed: int) -> byte
     Beyond ``MAX_SLICES`` segments, the same number of every song is used.
 
     Args:
-        slices: (n, values) of ``texture.picture_and_lbp``.
+        slices: (n, values) of ``textures.picture_and_lbp``.
         candidates: (n, n_genres), the genres that the labels leave open.
         songs: (n,), whose segments these are.
         seed: Of all that is random; sets those of Python, NumPy and TensorFlow.

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 Bools = NDArray[np.bool_]
 Float32 = NDArray[np.float32]
 
-PREFETCHED_PARTS = 4
+PREFETCHED_MICROBATCHES = 4
 
 # A song's genre in validation: the mean of its slices' probabilities.
 SONG_RULE = AggregationSpec(rule="mean")
@@ -163,7 +163,7 @@ class Trainer:
         n_all = sum(len(track.indices) for track in tracks)
         n_slices, gathered = 0, 0
         self._loss.assign(0.0)
-        for slices, candidates, ends_batch in dataset.prefetch(PREFETCHED_PARTS):
+        for slices, candidates, ends_batch in dataset.prefetch(PREFETCHED_MICROBATCHES):
             add(slices, candidates)
             n_slices += len(slices)
             gathered += len(slices)

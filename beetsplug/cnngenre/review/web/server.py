@@ -32,7 +32,7 @@ IDLE_S = 30.0
 
 
 # How long a decision may wait for the library before it is given up, and the page says so.
-PATIENCE_S = 15.0
+MAX_WAIT_S = 15.0
 REDIRECT = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="referrer" content="no-referrer">
@@ -83,7 +83,7 @@ class Serve:
             return True
         assert self.socket is not None
         guard = Guard(HOST, self.socket.getsockname()[1])
-        library = OneThread("cnngenre-library", PATIENCE_S)
+        library = OneThread("cnngenre-library", MAX_WAIT_S)
         pictures = Pictures(self.session, self.lib)
         app = make_app(Page(self.review), guard, library, pictures)
         server = make_server(

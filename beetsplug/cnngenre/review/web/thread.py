@@ -29,16 +29,16 @@ class OneThread:
     paths through a context variable.
     """
 
-    def __init__(self, name: str, patience_s: float | None = None) -> None:
+    def __init__(self, name: str, max_wait_s: float | None = None) -> None:
         """Begin with the context of the caller.
 
         Args:
             name: Of the thread.
-            patience_s: How long something may wait for its turn; None: as long as it takes.
+            max_wait_s: How long something may wait for its turn; None: as long as it takes.
         """
         self._executor = ThreadPoolExecutor(1, name)
         self._context = copy_context()
-        self._patience_s = patience_s
+        self._max_wait_s = max_wait_s
 
     def do(self, work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Wait for the thread to do something; what it raises is raised here.
@@ -54,7 +54,7 @@ class OneThread:
             future = self._executor.submit(self._context.run, partial(work, *args, **kwargs))
         except RuntimeError as error:
             raise ClosedError from error
-        if not wait([future], self._patience_s).done and future.cancel():
+        if not wait([future], self._max_wait_s).done and future.cancel():
             raise BusyError
         try:
             return future.result()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from genre_model.model.classifier import SongFeatures
 
 
-class Several:
+class FurtherGenres:
     """What the user's wishes make of a model's answers."""
 
     def __init__(
