@@ -16,7 +16,7 @@ import numpy as np
 
 from genre_model.cli.common import add_fast, names, positive, progress_bar, say
 from genre_model.cli.music import MUSIC_HELP, music_for_testing
-from genre_model.core.errors import GenreModelError
+from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.core.processor import processor_has_bfloat16
 from genre_model.data.artists import named_artists
 from genre_model.data.folds import SplitBy
@@ -40,7 +40,10 @@ FAST_GAIN = 1.9
 # Of those that a training may have, where it ends when nothing gets better.
 LIKELY_EPOCHS = 12
 
-SLICES_OF_A_SONG = 12  # a clip of half a minute
+# Of the systems that differ little; and a song's length where it cannot be read, as of notes.
+SLICE_S, CLIP_S = 2.5, 30.0
+
+N_MEASURED = 10  # songs, for a mean length
 
 
 def add_experiment(parser: argparse.ArgumentParser) -> None:
@@ -129,12 +132,14 @@ def wishes_of(options: argparse.Namespace) -> Wishes:
 def run_experiment(options: argparse.Namespace) -> int:
     """Train what has not been trained yet, then write the results."""
     from genre_model.training.experiments.catalogue import EXPERIMENTS, conditions_of
-    from genre_model.training.experiments.write import Music, write_results
+    from genre_model.training.experiments.write import Music, paths_of, write_results
 
     experiment = EXPERIMENTS[options.name]
     tracks = labelled(options.music)
     seeds = range(options.seeds)
     conditions = conditions_of(experiment, tracks, wishes_of(options))
+    paths = paths_of(experiment, options.output, options.architecture)
+    check_replaceable(paths["json"], command_of(options))
     outcomes = run_all(conditions, tracks, seeds, options.output)
     music = Music(
         options.music.stem,
@@ -142,13 +147,37 @@ def run_experiment(options: argparse.Namespace) -> int:
         len(named_artists(track.artist for track in tracks)),
         tuple(sorted({track.label for track in tracks})),
         tuple(seeds),
+        max(outcome.facts.n_not_extracted for found in outcomes.values() for outcome in found),
     )
-    paths = write_results(
-        experiment, music, outcomes, command_of(options), options.output, options.architecture
-    )
-    sys.stdout.write(paths[-1].read_text(encoding="utf-8"))
-    say([f"written: {', '.join(str(path) for path in paths)}"], error=True)
+    write_results(experiment, music, outcomes, command_of(options), paths)
+    sys.stdout.write(paths["md"].read_text(encoding="utf-8"))
+    say([f"written: {', '.join(map(str, paths.values()))}"], error=True)
     return 0
+
+
+def check_replaceable(path: Path, command: str) -> None:
+    """See to it that results of other music, or with other options, are not replaced.
+
+    Raises:
+        GenreModelError: They would be.
+    """
+    import msgspec
+
+    try:
+        found = msgspec.json.decode(path.read_bytes())["command"]
+    except FileNotFoundError:
+        return
+    except (OSError, KeyError, TypeError, msgspec.MsgspecError) as error:
+        raise GenreModelError(f"{path} is no result of an experiment: use another -o") from error
+    if without_seeds(found) != without_seeds(command):
+        raise GenreModelError(f"{path} is the result of `{found}`: name another folder with -o")
+
+
+def without_seeds(command: str) -> list[str]:
+    """A command but for its number of seeds: more of them continue an experiment."""
+    words = shlex.split(command)
+    place = words.index("--seeds")
+    return words[:place] + words[place + 2 :]
 
 
 def command_of(options: argparse.Namespace) -> str:
@@ -168,15 +197,25 @@ def command_of(options: argparse.Namespace) -> str:
 
 
 def labelled(music: Path) -> list[LabelledTrack]:
-    """The tracks of a folder or a list that have a label.
+    """The tracks of a folder or a list that have a label, each audio once.
 
     Raises:
         GenreModelError: There is nothing to tell apart.
     """
+    from genre_model.evaluation.out_of_fold import fingerprint_of
+    from genre_model.training.copies import without_copies
+
     tracks = [track for track in music_for_testing(music) if track.labels]
+    fingerprints = [fingerprint_of(track.path) for track in tracks]
+    tracks = without_copies(tracks, fingerprints, not_used)
     if len({track.label for track in tracks}) < 2:
         raise GenreModelError(f"{music}: fewer than two genres: nothing to tell apart")
     return tracks
+
+
+def not_used(what: str) -> None:
+    """Say that something is left out."""
+    say([f"not used: {what}"], error=True)
 
 
 def run_all(
@@ -203,14 +242,21 @@ def run_all(
     done = len(pairs) - len(left)
     say([f"{len(pairs)} trainings, {done} of them done before"], error=True)
     if left:
-        minutes = sum(expected_s(condition, len(tracks)) for condition, _ in left) / 60
+        length_s = mean_length_s([track.path for track in tracks])
+        minutes = sum(expected_s(condition, len(tracks), length_s) for condition, _ in left) / 60
         say([f"about {minutes:.0f} min, if nothing else is running"], error=True)
     keys = Counter(condition.training_key(seed, tracks) for condition, seed in left)
     outcomes: dict[str, list[Outcome]] = {condition.name: [] for condition in conditions}
+    say_once = cache(not_used)  # each training finds the same
     for condition, seed in pairs:
         start = time.monotonic()
         with progress_bar() as on_step:
-            events = TrainingEvents(lambda report: say([epoch_line(report)], error=True), on_step)
+            events = TrainingEvents(
+                lambda report: say([epoch_line(report)], error=True),
+                on_step,
+                say_once,
+                lambda note: say([note], error=True),
+            )
             outcome = outcome_of(condition, tracks, seed, folder, events)
         outcomes[condition.name].append(outcome)
         if (condition, seed) in left:
@@ -230,7 +276,32 @@ def one_line(condition: Condition, seed: int, outcome: Outcome, seconds: float) 
     return f"{condition.name}, seed {seed}: {share:.1%} of songs right, {seconds:.0f} s"
 
 
-def expected_s(condition: Condition, n_tracks: int) -> float:
+def mean_length_s(paths: Sequence[Path]) -> float:
+    """The mean length of some songs, by a few of them."""
+    from genre_model.core.processes import call_in_worker
+
+    lengths = []
+    for path in paths[:: max(1, len(paths) // N_MEASURED)]:
+        try:
+            lengths.append(call_in_worker(stated_length_s, path))
+        except AudioError:  # it will be said of the song
+            lengths.append(CLIP_S)
+    return float(np.mean(lengths))
+
+
+def stated_length_s(path: Path) -> float:
+    """The length that a file states.
+
+    Raises:
+        AudioError: It is no audio.
+    """
+    from genre_model.audio.decode import open_audio
+
+    with open_audio(path, 16_000) as audio:
+        return audio.duration_s or CLIP_S
+
+
+def expected_s(condition: Condition, n_tracks: int, length_s: float = CLIP_S) -> float:
     """How long a training may take, from the arithmetic that it takes; a rough guess."""
     from genre_model.training.networks.base import Network
 
@@ -240,7 +311,7 @@ def expected_s(condition: Condition, n_tracks: int) -> float:
         return UNKNOWN_S
     spec = learner.training
     epochs = spec.epochs if spec.keep == "last" else min(spec.epochs, LIKELY_EPOCHS)
-    n_slices = 0.7 * n_tracks * min(architecture.slices.max_slices, SLICES_OF_A_SONG)
+    n_slices = 0.7 * n_tracks * min(architecture.slices.max_slices, length_s / SLICE_S)
     operations = 2 * 3 * architecture.cost.multiply_adds * n_slices * condition.share * epochs
     repeats = 3 if condition.select is not None else 1
     gain = 1.0 if spec.exact or not processor_has_bfloat16() else FAST_GAIN

@@ -195,10 +195,17 @@ def check_options(options: argparse.Namespace, architecture: Architecture | None
     """
     if architecture is not None and options.dask:
         raise GenreModelError(f"{architecture.name} is trained on this machine alone: no --dask")
-    if architecture is None and (options.epochs or options.fast):
+    if (options.epochs or options.fast) and not learns_in_epochs(architecture):
         raise GenreModelError("--epochs and --fast are for networks from scratch: --architecture")
     if options.consolidate == "roots" and options.tree is None:
         raise GenreModelError("--consolidate roots needs a --tree")
+
+
+def learns_in_epochs(architecture: Architecture | None) -> bool:
+    """Whether it is a network that is trained from scratch."""
+    from genre_model.training.networks.base import Network
+
+    return architecture is not None and isinstance(architecture.learner, Network)
 
 
 def training_options(options: argparse.Namespace) -> TrainingOptions:
@@ -244,6 +251,7 @@ def train(plan: TrainingPlan, options: argparse.Namespace) -> tuple[TrainingResu
             lambda report: print(epoch_line(report), file=sys.stderr),
             on_step,
             lambda failure: say([f"not used: {failure}"], error=True),
+            lambda note: say([note], error=True),
         )
         return run_training(plan, options.output, extract, events), failures
 

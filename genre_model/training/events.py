@@ -9,6 +9,7 @@ from genre_model.evaluation.report import EpochReport
 
 OnEpoch = Callable[[EpochReport], None]
 OnFailure = Callable[[str], None]
+OnNote = Callable[[str], None]
 OnStep = Callable[[str, int, int], None]
 
 
@@ -26,12 +27,14 @@ class TrainingEvents:
 
     ``on_epoch`` gets the report of each epoch of this call, from scratch, when its checkpoint is on
     disk; ``on_step``, from scratch, what is being done, how much of it is done, and how much there
-    is; ``on_failure`` a sentence about each track that cannot be used.
+    is; ``on_failure`` a sentence about each track that cannot be used; ``on_note`` a sentence about
+    where an interrupted training goes on, or why it begins anew.
     """
 
     on_epoch: OnEpoch = ignore
     on_step: OnStep = ignore_step
     on_failure: OnFailure = ignore
+    on_note: OnNote = ignore
 
 
 SILENT = TrainingEvents()

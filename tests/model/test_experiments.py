@@ -49,7 +49,7 @@ from genre_model.training.experiments.results.outcome import (
 )
 from genre_model.training.experiments.results.tables import compared, side_by_side, votes
 from genre_model.training.experiments.wishes import Wishes
-from genre_model.training.experiments.write import Music, as_svg, write_results
+from genre_model.training.experiments.write import Music, as_svg, paths_of, write_results
 from genre_model.training.scratch.slice_store import StoredTrack
 
 GENRES = ("Folk", "Jazz", "Rock")
@@ -256,8 +256,9 @@ def test_results_are_written_in_four_ways(tmp_path):
     experiment = replace(EXPERIMENTS["activation"], tabulate=side_by_side)
     music = Music("songs <&>", 90, 30, GENRES, (0, 1))
     outcomes = {"<ELU>": [outcome(0.3), outcome(0.3)], "ReLU": [outcome(2.0), outcome(2.0)]}
-    paths = write_results(experiment, music, outcomes, "genre-model experiment x y", tmp_path)
-    assert [path.suffix for path in paths] == [".json", ".csv", ".svg", ".md"]
+    of_suffix = paths_of(experiment, tmp_path / "results")
+    write_results(experiment, music, outcomes, "genre-model experiment x y", of_suffix)
+    paths = [of_suffix[suffix] for suffix in ("json", "csv", "svg", "md")]
     record = json.loads(paths[0].read_text())
     assert record["figures"]["ReLU"]["song"]["value"] > record["figures"]["<ELU>"]["song"]["value"]
     rows = list(csv.reader(io.StringIO(paths[1].read_text())))
@@ -270,7 +271,7 @@ def test_results_are_written_in_four_ways(tmp_path):
     assert len(record["figures"]["ReLU"]["slices_by_seed"]) == 2
     text = as_text(record)
     assert all(cell in text for row in record["rows"] for cell in row)
-    others = write_results(experiment, music, outcomes, "genre-model", tmp_path, "crnn")
+    others = paths_of(experiment, tmp_path, "crnn").values()
     assert [path.stem for path in others] == ["activation-crnn"] * 4
 
 

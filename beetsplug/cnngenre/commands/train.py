@@ -203,6 +203,7 @@ def run(session: Session, plan: TrainingPlan) -> TrainingResult:
         TrainingEvents(
             on_epoch=lambda report: ui.print_(epoch_line(report)),
             on_failure=lambda failure: session.warn(f"not used: {failure}"),
+            on_note=ui.print_,
         ),
         work=session.folders.work,
     )

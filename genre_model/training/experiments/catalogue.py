@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from genre_model.core.errors import GenreModelError
 from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack
 from genre_model.training.experiments.condition import Condition
@@ -53,7 +54,7 @@ from genre_model.training.experiments.wishes import (
     crossed,
     wished,
 )
-from genre_model.training.networks.base import Architecture
+from genre_model.training.networks.base import Architecture, Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,4 +250,28 @@ def conditions_of(
     """
     setting = Setting(tracks, base_network(wishes, experiment.base))
     found = crossed(experiment.conditions(setting), wishes.splits or experiment.splits)
+    check_wishes(experiment, setting, found, wishes)
     return [wished(condition, wishes) for condition in found]
+
+
+def check_wishes(
+    experiment: Experiment, setting: Setting, conditions: Sequence[Condition], wishes: Wishes
+) -> None:
+    """Find out before the trainings what would have no effect, or no meaning.
+
+    Raises:
+        GenreModelError: A wish does not fit the experiment.
+    """
+    of_base = [c for c in conditions if c.architecture.name.startswith(setting.base.name)]
+    if wishes.architecture is not None and not of_base:
+        raise GenreModelError(f"{experiment.name} has systems of its own: no --architecture")
+    learners = [condition.architecture.learner for condition in conditions]
+    if (wishes.epochs or wishes.batch) and not any(isinstance(one, Network) for one in learners):
+        raise GenreModelError(
+            f"{experiment.name} trains nothing in epochs: no --epochs, no --batch"
+        )
+    by_slice = [condition for condition in conditions if condition.split_by == "slice"]
+    slices = {condition.architecture.slices for condition in by_slice}
+    varied = len(slices) > 1 and experiment.tabulate is compared
+    if varied or any(condition.extracted for condition in by_slice):
+        raise GenreModelError(f"{experiment.name} varies the slices: they cannot be split")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genre_model.core.errors import GenreModelError
 from genre_model.core.files import whole_file, writing
-from genre_model.data.folds import group_of
+from genre_model.data.folds import MIN_GROUPS, group_of
 from genre_model.data.tracks import LabelledTrack
 from genre_model.training.events import SILENT, OnStep, TrainingEvents
 from genre_model.training.experiments.condition import Condition
@@ -104,6 +104,8 @@ def train_and_test(
     tracks = relabelled(given, condition.labels, condition.liked)
     genres = tuple(sorted({track.label for track in tracks}))
     stored, skipped = stored_tracks(architecture, tracks, genres, folder, events.on_step)
+    for track in skipped:
+        events.on_failure(f"{track.path.name}: {track.reason}")
     division = divided(condition, stored, seed)
     learners = [*division.training, *(replace(t, validation=True) for t in division.validation)]
     start = time.perf_counter()
@@ -151,6 +153,8 @@ def divided(condition: Condition, stored: Sequence[StoredTrack], seed: int) -> D
     Raises:
         GenreModelError: There are too few.
     """
+    if len(stored) < MIN_GROUPS:
+        raise GenreModelError("fewer than two songs can be used")
     division = divide(stored, condition.split_by, seed, condition.shares)
     division = replace(division, training=share_of(division.training, condition.share, seed))
     if condition.order == "shuffled":

@@ -70,13 +70,15 @@ def base_network(wishes: Wishes, own: Architecture) -> Architecture:
 def wished(condition: Condition, wishes: Wishes) -> Condition:
     """A condition as the user wants it.
 
-    A condition that varies the number of slices itself keeps its own.
+    A condition that varies the number of slices itself keeps its own; so does one whose slices
+    overlap (Costa's), as more of them would be the same music again.
     """
     if wishes.as_in_the_paper:
         condition = replace(condition, shares=AS_IN_THE_PAPER)
     architecture = condition.architecture
     slices = wishes.slices or (MOST_SLICES if wishes.as_in_the_paper else None)
-    if slices is not None and not condition.varies_slices:
+    own = condition.varies_slices or architecture.slices.hop_frames < architecture.slices.frames
+    if slices is not None and not own:
         architecture = replace(architecture, slices=replace(architecture.slices, max_slices=slices))
     return replace(condition, architecture=trained_as_wished(architecture, wishes))
 

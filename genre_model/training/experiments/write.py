@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class Music:
     n_artists: int
     genres: tuple[str, ...]
     seeds: tuple[int, ...]
+    n_not_extracted: int = 0
 
 
 def write_results(
@@ -47,13 +48,9 @@ def write_results(
     music: Music,
     outcomes: Outcomes,
     command: str,
-    folder: Path,
-    architecture: str | None = None,
-) -> list[Path]:
-    """Write the four files, and return their paths.
-
-    They have the experiment's name, with that of the ``architecture`` where it is not the
-    experiment's own.
+    paths: Mapping[str, Path],
+) -> None:
+    """Write the files, by their suffixes.
 
     Raises:
         GenreModelError: The folder cannot be written.
@@ -67,13 +64,20 @@ def write_results(
         "svg": as_svg(experiment.question, table.bars).encode(),
         "md": as_markdown(msgspec.json.decode(encoded)).encode(),
     }
+    for suffix, content in contents.items():
+        with writing(paths[suffix].parent), whole_file(paths[suffix]) as file:
+            file.write(content)
+
+
+def paths_of(
+    experiment: Experiment, folder: Path, architecture: str | None = None
+) -> dict[str, Path]:
+    """The files of an experiment's results, by their suffixes.
+
+    They have its name, with that of the ``architecture`` where it is not the experiment's own.
+    """
     stem = "-".join(filter(None, [experiment.name, architecture]))
-    paths = [folder / f"{stem}.{suffix}" for suffix in contents]
-    with writing(folder):
-        for path, content in zip(paths, contents.values(), strict=True):
-            with whole_file(path) as file:
-                file.write(content)
-    return paths
+    return {suffix: folder / f"{stem}.{suffix}" for suffix in ("json", "csv", "svg", "md")}
 
 
 def record_of(

@@ -65,9 +65,15 @@ def save(work: Path, progress: Progress, weights: Iterable[Any], everything: Ite
 
 
 def restore(
-    work: Path, settings: dict[str, str], everything: Sequence[Any]
+    work: Path, settings: dict[str, str], everything: Sequence[Any], most_epochs: int
 ) -> tuple[Progress, str]:
     """Set the variables of a training to the checkpoint in the folder.
+
+    Args:
+        work: The folder.
+        settings: What the checkpoint must agree in.
+        everything: The variables.
+        most_epochs: A checkpoint of more epochs is not used.
 
     Returns:
         The progress, and why it is none although there is a checkpoint.
@@ -82,6 +88,8 @@ def restore(
     others = [name for name in settings if progress.settings.get(name) != settings[name]]
     if others:
         return fresh, f"the checkpoint is of a training with other {' and '.join(others)}"
+    if len(progress.history) > most_epochs:
+        return fresh, f"the checkpoint is of {len(progress.history)} epochs already"
     best = best_file(work, progress.best_epoch)
     if not best.exists() or read_progress(best) is None:
         return fresh, "the checkpoint lacks its best weights, or they are damaged"

@@ -147,8 +147,13 @@ def train_by_gradients(
     shape = slice_shape(architecture.spectrogram, architecture.slices)
     trainer = Trainer(network, shape, len(tracks[0].candidates), seed, work / PACK)
     settings = settings_of(architecture, network, tracks, seed, trainer)
-    progress, fresh_reason = restore(work, settings, trainer.variables)
+    most_epochs = network.training.epochs if epochs is None else epochs
+    progress, fresh_reason = restore(work, settings, trainer.variables, most_epochs)
     resumed_epochs = len(progress.history)
+    if resumed_epochs:
+        events.on_note(f"the training goes on after epoch {resumed_epochs}")
+    elif fresh_reason:
+        events.on_note(f"the training begins anew: {fresh_reason}")
     if not resumed_epochs:
         trainer.pretrain([track for track in tracks if not track.validation])
     for report in run_epochs(trainer, tracks, progress, epochs, events.on_step):

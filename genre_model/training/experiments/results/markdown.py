@@ -30,10 +30,13 @@ def origin(record: Record) -> str:
     """The music, the number of seeds, the machines, and what else is to be known."""
     music = record["music"]
     n = len(music["seeds"])
+    n_not_used = music.get("n_not_extracted", 0)
+    not_used = f", {n_not_used} of them not usable" * bool(n_not_used)
+    over = " Intervals over artists alone." * (n == 1)
     machines = "; ".join(record["machines"])
     return (
-        f"{music['name']}: {music['n_songs']} songs, {music['n_artists']} artists, {n} "
-        f"seed{'s' * (n != 1)}. {machines}. {record.get('note', '')}"
+        f"{music['name']}: {music['n_songs']} songs{not_used}, {music['n_artists']} artists, {n} "
+        f"seed{'s' * (n != 1)}.{over} {machines}. {record.get('note', '')}"
     ).strip()
 
 
