@@ -120,12 +120,14 @@ def make_training_set(
     genres: tuple[str, ...] | None = None,
     now_s: float = 0.0,
 ) -> TrainingSet:
-    """Put tracks and their features together; tracks without sound are left out.
+    """Put tracks and their features together; tracks without sound, or numbers, are left out.
 
     ``genres`` are those of the tracks where None.  ``now_s`` as in :class:`TrainingSet`.
     """
     pairs = [
-        (track, song) for track, song in zip(tracks, extracted, strict=True) if len(song.features)
+        (track, song)
+        for track, song in zip(tracks, extracted, strict=True)
+        if len(song.features) and np.isfinite(song.features).all()
     ]
     kept = [track for track, _ in pairs]
     if genres is None:

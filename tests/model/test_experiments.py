@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genre_model.cli.experiment import FAST_GAIN, expected_s
+from genre_model.cli.experiment import FAST_GAIN, check_replaceable, expected_s
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import Interval, label_figures, macro_f1
@@ -206,7 +206,8 @@ def test_a_sweep_compares_within_a_split_and_tells_of_songs_put_aside():
     table = compared(found)
     assert [bool(row[-1]) for row in table.rows] == [False, True, False, True]
     assert table.conclusion.startswith("Against “weak, split by slice” and “weak, split by artist”")
-    assert "On the 40 songs that nothing was chosen by, “weak, split by slice”" in table.conclusion
+    assert "On the slices of 40 songs that nothing was chosen by, “weak" in table.conclusion
+    assert "On the 40 songs that nothing was chosen by, “weak, split by artist”" in table.conclusion
     assert "“strong, split by slice”, the best of the folds" in table.conclusion
 
 
@@ -290,6 +291,40 @@ def test_conditions_have_names_and_keys_of_their_own(name):
     assert len({c.name for c in conditions}) == len(conditions)
     assert len({c.key(0, TRACKS) for c in conditions}) == len(conditions)
     assert EXPERIMENTS[name].question.endswith("?")
+
+
+@pytest.mark.parametrize(
+    ("name", "wishes", "sentence"),
+    [
+        ("length", Wishes(splits=("slice",)), "length varies the slices: they cannot be split"),
+        ("slices", Wishes(splits=("slice",)), "slices varies the slices: they cannot be split"),
+        ("fusion", Wishes(epochs=3), "fusion has no epochs"),
+        ("fusion", Wishes(architecture="crnn"), "fusion has systems of its own"),
+        ("midi", Wishes(architecture="crnn"), "midi has systems of its own"),
+    ],
+)
+def test_wishes_that_have_no_effect_or_no_meaning_are_refused(name, wishes, sentence):
+    with pytest.raises(GenreModelError, match=sentence):
+        conditions_of(EXPERIMENTS[name], TRACKS, wishes)
+
+
+def test_segments_that_overlap_do_not_become_more():
+    [wished] = conditions_of(EXPERIMENTS["fusion"], TRACKS, Wishes(as_in_the_paper=True))
+    [own] = conditions_of(EXPERIMENTS["fusion"], TRACKS)
+    assert wished.architecture.slices == own.architecture.slices
+
+
+def test_a_result_with_other_options_is_not_replaced_and_one_of_fewer_seeds_is(tmp_path):
+    file = tmp_path / "split.json"
+    check_replaceable(file, "genre-model experiment split a.csv --seeds 5")
+    file.write_text('{"command": "genre-model experiment split a.csv --seeds 1 --fast"}')
+    check_replaceable(file, "genre-model experiment split a.csv --seeds 5 --fast")
+    for command in ("split b.csv --seeds 1 --fast", "split a.csv --seeds 1"):
+        with pytest.raises(GenreModelError, match="name another folder with -o"):
+            check_replaceable(file, f"genre-model experiment {command}")
+    file.write_text("{}")
+    with pytest.raises(GenreModelError, match="is no result of an experiment"):
+        check_replaceable(file, "genre-model experiment split a.csv --seeds 5")
 
 
 def test_the_papers_three_runs_are_trained_as_in_the_paper():

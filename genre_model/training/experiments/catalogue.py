@@ -267,9 +267,7 @@ def check_wishes(
         raise GenreModelError(f"{experiment.name} has systems of its own: no --architecture")
     learners = [condition.architecture.learner for condition in conditions]
     if (wishes.epochs or wishes.batch) and not any(isinstance(one, Network) for one in learners):
-        raise GenreModelError(
-            f"{experiment.name} trains nothing in epochs: no --epochs, no --batch"
-        )
+        raise GenreModelError(f"{experiment.name} has no epochs: no --epochs, no --batch")
     by_slice = [condition for condition in conditions if condition.split_by == "slice"]
     slices = {condition.architecture.slices for condition in by_slice}
     varied = len(slices) > 1 and experiment.tabulate is compared

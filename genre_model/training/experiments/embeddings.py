@@ -1,4 +1,4 @@
-"""The default training as a system among the others: a head on the shipped network's embeddings."""
+"""A head on the shipped network's embeddings, fitted from nothing, as a system among the others."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def with_head(network: bytes, features: str, head: Head) -> bytes:
 
 EMBEDDINGS_SYSTEM = Architecture(
     name=EMBEDDINGS,
-    summary="The default: linear classifiers on the embeddings of the shipped network.",
+    summary="Linear classifiers on the embeddings of the shipped network, from nothing.",
     source="J. Pons, X. Serra: musicnn, 2019; the head is ours",
     spectrogram=SpectrogramSpec(),
     slices=SliceSpec(),

@@ -85,7 +85,7 @@ def train_head_bundle(
         description=f"A head for {', '.join(report.genres)}, trained on "
         f"{report.n_tracks} tracks of {report.n_artists} artists, "
         f"on the network of {backbone.manifest.bundle_id}.",
-        licence=f"Network: {backbone.manifest.licence} Head: yours.",
+        licence=f"{backbone.manifest.licence} Head: yours.",
         created_utc=stamp,
         package_version=version("beets-cnngenre"),
         provenance={"network": backbone.manifest.bundle_id},

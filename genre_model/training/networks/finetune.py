@@ -3,7 +3,7 @@
 The front end's convolutions, most of the arithmetic and few of the weights, stay as they
 were trained on the Million Song Dataset; what is on top of them starts from there.  Taking the
 learned layers over and letting the later ones adapt is after Yosinski et al., *How transferable are
-features in deep neural networks?*, NIPS 2014.  What it brings is in docs/training.md.
+features in deep neural networks?*, NIPS 2014.  What it brings is in docs/paper.md.
 """
 
 from __future__ import annotations

@@ -75,7 +75,8 @@ def compared(outcomes: Outcomes) -> Table:
     rows, bars = plain_rows(outcomes)
     gains = [gain(differences[name]) if name in differences else "" for name in outcomes]
     lines = [verdict(differences, firsts)]
-    lines += [line for line in [untouched(outcomes, firsts)] if line]
+    for first in dict.fromkeys(firsts.values()):
+        lines += untouched(first, {n: found for n, found in outcomes.items() if firsts[n] == first})
     return Table(
         (*PLAIN, "songs against the first"),
         tuple((*row, difference) for row, difference in zip(rows, gains, strict=True)),
@@ -114,24 +115,22 @@ def verdict(differences: Mapping[str, Interval], firsts: Mapping[str, str]) -> s
     return f"Against {bases}, song accuracy differs with {'; '.join(clear)}{rest}.  {power}"
 
 
-def untouched(outcomes: Outcomes, firsts: Mapping[str, str]) -> str:
-    """The best condition against the first, on the songs that are in no fold; empty without any."""
-    first = next(iter(outcomes))
+def untouched(first: str, outcomes: Outcomes) -> list[str]:
+    """The best condition of a split against the first, on what is in no fold, if there is any."""
     asides = {name: [o.untouched for o in found] for name, found in outcomes.items()}
-    same = [name for name in outcomes if firsts[name] == first]
-    best = max(same, key=lambda name: songs_right_of(outcomes[name]))
+    best = max(outcomes, key=lambda name: songs_right_of(outcomes[name]))
     ours = [answers for answers in asides[first] if answers is not None]
     theirs = [answers for answers in asides[best] if answers is not None]
     if not ours or len(ours) != len(outcomes[first]) or len(theirs) != len(ours):
-        return ""
+        return []
     if best == first:
-        return f"No condition has more songs right than “{first}”."
+        return [f"No condition has more songs right than “{first}”."]
     shares = [percent(float(np.mean([songs_right(a).mean() for a in s]))) for s in (ours, theirs)]
-    return (
-        f"On the {len(ours[0].truth)} songs that nothing was chosen by, “{first}” has "
-        f"{shares[0]} % right and “{best}”, the best of the folds, {shares[1]} % "
-        f"({gain(difference(ours, theirs))})."
-    )
+    part = "slices of " if first.endswith("split by slice") else ""  # songs are on all sides
+    found = f"“{first}” has {shares[0]} % right and “{best}”, the best of the folds, {shares[1]} %"
+    against = gain(difference(ours, theirs))
+    n_songs = len(ours[0].truth)
+    return [f"On the {part}{n_songs} songs that nothing was chosen by, {found} ({against})."]
 
 
 def songs_right_of(found: Sequence[Outcome]) -> float:
