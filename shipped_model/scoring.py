@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genre_model.core.specs import AggregationSpec
-from genre_model.evaluation.metrics import Interval, accuracy, artist_interval
+from genre_model.evaluation.metrics import Interval, share_interval
 from genre_model.model.aggregation import calibrated
 from genre_model.model.vocabulary import Policy, Vocabulary, judge
 from shipped_model.choice import THRESHOLD
@@ -51,9 +51,7 @@ class Scored:
         accepted, right = self.confidence[tracks] >= threshold, self.right[tracks]
         if not accepted.any():
             return Interval(np.nan, np.nan, np.nan)
-        return artist_interval(
-            lambda i: accuracy(right[i[accepted[i]]]), self.artists[tracks].tolist()
-        )
+        return share_interval(right, accepted, self.artists[tracks].tolist())
 
 
 def score(

@@ -32,7 +32,7 @@ from tqdm import tqdm
 from genre_model.core.specs import NotesSpec, reaches
 from genre_model.data.folds import split_tracks
 from genre_model.data.tracks import LabelledTrack
-from genre_model.evaluation.metrics import Interval, artist_interval
+from genre_model.evaluation.metrics import Interval, exact_interval, ratio_interval
 from genre_model.extraction.cache import front_end_hash
 from genre_model.features.log_mel import hz_to_mel, mel_to_hz
 from genre_model.features.slices import read_slices
@@ -432,10 +432,10 @@ def share(hits: NDArray[np.generic], of: Bools, artists: Sequence[str]) -> Inter
         return "-"
     within, total = np.where(of, hits, 0).sum(axis=0), of.sum(axis=0)
 
-    def figure(i: NDArray[np.intp]) -> float:
-        return float(within[i].sum() / total[i].sum()) if total[i].any() else float("nan")
-
-    return artist_interval(figure, artists)
+    if within.sum() in {0, total.sum()}:
+        n_artists = len(set(np.array(artists)[total > 0].tolist()))
+        return exact_interval(float(within.sum() > 0), n_artists)
+    return ratio_interval(within, total, artists)
 
 
 def balanced(right: Bools, labels: Sequence[str]) -> float:

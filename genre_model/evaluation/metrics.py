@@ -202,11 +202,14 @@ def share_interval(hits: Bools, among: Bools, artists: Sequence[str]) -> Interva
         artists: One a song.
     """
     found = ratio_interval(hits & among, among, artists)
-    if found.value not in {0, 1}:
-        return found
-    n_artists = len({artist for artist, counts in zip(artists, among, strict=True) if counts})
+    counted = [artist for artist, counts in zip(artists, among, strict=True) if counts]
+    return found if found.value not in {0, 1} else exact_interval(found.value, len(set(counted)))
+
+
+def exact_interval(value: float, n_artists: int) -> Interval:
+    """95 % interval of a share of 0 or 1, of so many artists, by Clopper and Pearson."""
     bound = 0.025 ** (1 / n_artists)
-    return Interval(1.0, bound, 1.0) if found.value else Interval(0.0, 0.0, 1 - bound)
+    return Interval(1.0, bound, 1.0) if value else Interval(0.0, 0.0, 1 - bound)
 
 
 def sum_by(members: NDArray[np.intp], n_groups: int, values: Floats) -> Floats:
