@@ -15,7 +15,7 @@ from beets.plugins import BeetsPlugin
 
 from beetsplug.cnngenre.config import DEFAULTS, UserError, check_auto, forget_empty_keys
 from beetsplug.cnngenre.console import Harmless
-from beetsplug.cnngenre.fields import DECIDED_OF_ALBUM, FIELDS
+from beetsplug.cnngenre.fields import ALBUM_FIELDS, FIELDS
 from beetsplug.cnngenre.setup import Setup
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class CnnGenrePlugin(BeetsPlugin):
         forget_empty_keys()
         self.config.add(DEFAULTS)
         self.item_types = FIELDS
-        self.album_types = {name: FIELDS[name] for name in DECIDED_OF_ALBUM}
+        self.album_types = ALBUM_FIELDS
         if self.config["moods_tag"].get() == "mood":
             from beetsplug.cnngenre.mood_field import add_mood_field
 

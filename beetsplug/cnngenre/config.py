@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -136,18 +137,22 @@ def drop_empty(section: dict[str, Any], keys: Iterable[str]) -> None:
 
 
 def check_keys(config: confuse.Subview) -> None:
-    """Make sure that every key is one of ours.
+    """Make sure that every key is one of ours, and every number finite.
 
     Raises:
-        UserError: A key is unknown; the message names a similar key, if there is one.
+        UserError: One is not; the message names a similar key, if there is one.
     """
     for view, known in ((config, DEFAULTS), (config["train"], DEFAULTS["train"])):
         for key in view.keys() - known.keys():
             from difflib import get_close_matches
 
-            near = get_close_matches(key, known, 1)
+            near = get_close_matches(str(key), known, 1)
             hint = f"; is it {near[0]}?" if near else ""
             raise UserError(f"{view.name}: there is no key {key}{hint}")
+        for key in known:
+            value = view[key].get()
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UserError(f"{view[key].name} must be a finite number, not {value}")
 
 
 def check_auto(config: confuse.Subview) -> bool:

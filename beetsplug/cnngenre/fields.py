@@ -38,6 +38,11 @@ GENRE_FIELDS: dict[str, types.Type[Any, Any]] = {
 }
 FIELDS = GENRE_FIELDS | MOOD_FIELDS
 
-# Who gave a track its genres, and what it had before; of an album, likewise.
+# Who gave a track its genres, and what it had before; of an album, likewise.  A track of an album
+# shows the fields of the album as its own, so they have other names.
 DECIDED = ("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed", "cnngenre_respelled")
-DECIDED_OF_ALBUM = ("cnngenre_previous", "cnngenre_written", "cnngenre_respelled")
+ALBUM_FIELDS: dict[str, types.Type[Any, Any]] = {
+    "cnngenre_album_written": types.MULTI_VALUE_DSV,
+    "cnngenre_album_respelled": types.MULTI_VALUE_DSV,
+    "cnngenre_album_previous": types.MULTI_VALUE_DSV,
+}

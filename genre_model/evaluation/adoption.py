@@ -5,9 +5,11 @@ from __future__ import annotations
 from math import inf, isfinite
 
 from genre_model.evaluation.metrics import Interval
-from genre_model.evaluation.report import Report
+from genre_model.evaluation.report import ModelFigures, Report
 
 NOTICEABLE = 0.1  # of coverage
+
+FEWEST = 0.2  # of the tracks that another answers
 
 
 def why_not(report: Report) -> str | None:
@@ -16,7 +18,7 @@ def why_not(report: Report) -> str | None:
     It has to be compared on artists that it has not seen, and to be better than each of the others
     on the very same tracks: to say what the user would say more often, while no more is wrong by
     the music, beyond chance.  Its answers have to reach the target precision, or that of each of
-    the others, whose answers would otherwise go on being written.
+    the others, whose answers would otherwise go on being written; and they must not be few.
     """
     if report.not_compared:
         return report.not_compared
@@ -24,13 +26,22 @@ def why_not(report: Report) -> str | None:
         return "it was not compared with other models"
     if report.group_by != "artist":
         return f"its figures flatter it ({report.split_reason})"
-    for other in report.models[1:]:
-        if is_worse(other.gain) or is_worse(other.balanced_gain):
-            return f"it is right less often than {named(other.name)}"
-        if not is_better(other.gain_in_names, other.balanced_gain_in_names):
-            return f"it is not right more often than {named(other.name)}"
-    if not is_precise(report):
+    against = (speaks_against(report.coverage, other) for other in report.models[1:])
+    reason = next(filter(None, against), None)
+    if reason is None and not is_precise(report):
         return "its answers do not reach the target precision: more labels may help"
+    return reason
+
+
+def speaks_against(coverage: float, other: ModelFigures) -> str | None:
+    """What speaks against a new model of that coverage beside another one, if anything does."""
+    if is_worse(other.gain) or is_worse(other.balanced_gain):
+        return f"it is right less often than {named(other.name)}"
+    if not is_better(other.gain_in_names, other.balanced_gain_in_names):
+        return f"it is not right more often than {named(other.name)}"
+    if coverage < FEWEST * other.coverage:
+        shares = f"{coverage:.0%} of the tracks, {named(other.name)} {other.coverage:.0%}"
+        return f"it would answer {shares}: more labels may help"
     return None
 
 

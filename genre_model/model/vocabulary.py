@@ -20,6 +20,10 @@ NO_SPELLINGS: Mapping[str, str] = {}
 
 # Below this probability the leading genre is no guess: it is no music, or of another genre.
 LEAST = 0.05
+# A subgenre is answered if it has so much of its parent's probability: with a low threshold, one
+# that is unlikely would reach that.
+MIN_SUBGENRE_SHARE = 0.5
+
 NONE_OF_THESE = "no music, or none of the model's genres"
 
 
@@ -220,6 +224,7 @@ def judge(probabilities: Mapping[str, float], vocabulary: Vocabulary, policy: Po
             score
             for score in ranked
             if reaches(score.probability, policy.threshold)
+            and score.probability >= MIN_SUBGENRE_SHARE * best.probability
             and vocabulary.related(score.genre, best.genre)
         ),
         key=lambda score: (-depth(score.genre, vocabulary), -score.probability, score.genre),

@@ -5,7 +5,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from genre_model.core.errors import GenreModelError
-from genre_model.model.vocabulary import Policy, Vocabulary, find_genre, judge, make_vocabulary
+from genre_model.model.vocabulary import (
+    MIN_SUBGENRE_SHARE,
+    Policy,
+    Vocabulary,
+    find_genre,
+    judge,
+    make_vocabulary,
+)
 
 GENRES = ("Rock", "Metal", "Doom", "Punk", "Jazz", "Pop", "Electronic", "Ambient")
 PARENTS = {"Metal": "Rock", "Doom": "Metal", "Punk": "Rock", "Ambient": "Electronic"}
@@ -105,7 +112,7 @@ def test_a_verdict_keeps_its_promises(probabilities, selection, policy):
     assert verdict.accepted == bool(verdict.genres)
     assert len(verdict.genres) <= policy.count
     assert len(set(verdict.genres)) == len(verdict.genres)
-    assert verdict.accepted == (max(scores.values()) >= policy.threshold)
+    assert verdict.accepted == (max(scores.values()) >= policy.threshold < 1)
     if verdict.accepted:
         assert verdict.genres[0] == verdict.best.genre
         assert scores[verdict.genres[0]] >= policy.threshold
@@ -121,7 +128,15 @@ def test_no_kind_of_the_answer_would_have_been_sure_enough_too(probabilities, po
     scores = EVERYTHING.scores(probabilities)
     if verdict.accepted:
         kinds = [genre for genre, parent in PARENTS.items() if parent == verdict.genres[0]]
-        assert all(scores[kind] < policy.threshold for kind in kinds)
+        root = max(scores[name] for name in EVERYTHING.roots())
+        enough = max(policy.threshold, MIN_SUBGENRE_SHARE * root)
+        assert all(scores[kind] < enough for kind in kinds)
+
+
+def test_with_a_low_threshold_an_unlikely_kind_is_not_answered():
+    probabilities = {"Rock": 0.8, "Metal": 0.15, "Jazz": 0.05}
+    assert judge(probabilities, EVERYTHING, Policy(0.1)).genres == ("Rock",)
+    assert judge({"Rock": 0.3, "Metal": 0.6}, EVERYTHING, Policy(0.1)).genres == ("Metal",)
 
 
 @pytest.mark.parametrize(

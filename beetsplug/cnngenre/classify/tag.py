@@ -12,8 +12,9 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.console import say
-from beetsplug.cnngenre.library import Tracks, flexible, unedited
+from beetsplug.cnngenre.library import Tracks, unedited
 from beetsplug.cnngenre.session import Session
+from beetsplug.cnngenre.tagging.albums import unlike_their_tracks
 from beetsplug.cnngenre.tagging.apply import apply, apply_field, would_write_missing, write_missing
 from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
 from beetsplug.cnngenre.tagging.journal import Journal, begin, has_run
@@ -33,6 +34,13 @@ class Tag(Run):
     def __init__(self, session: Session, lib: Library) -> None:
         super().__init__(session, lib)
         self.track_classifier = TrackClassifier(session, lib)
+        self.changed_albums: set[int] = set()
+
+    def note(self, item: Item, plan: TagPlan | None, journal: Journal | None) -> None:
+        """Remember the albums of changed tracks, too."""
+        super().note(item, plan, journal)
+        if plan is not None and plan.action is Action.WRITE and item.album_id is not None:
+            self.changed_albums.add(item.album_id)
 
     def run(self, items: Tracks) -> None:
         """Go over the tracks; the first run says what there is."""
@@ -127,10 +135,9 @@ class Tag(Run):
         return now, write_missing(now) or apply(now, plan, write=False)
 
     def finish(self) -> None:
-        """Albums without genres get that of their tracks."""
+        """Albums without genres get that of their tracks, where these changed or others have it."""
         if not self.options.album_genre or self.track_classifier.target != GENRES:
             return
-        written = flexible("cnngenre_written", "album")
-        where = f"COALESCE(genres, '') = '' OR {written} IS NOT NULL"
-        for album in self.albums("1" if self.options.force else where):
+        behind = unlike_their_tracks(self.lib) | self.changed_albums
+        for album in self.albums("id", behind.__contains__):
             self.track_classifier.set_album_genres(album, force=self.options.force)

@@ -12,7 +12,7 @@ from typing import Any
 
 from beets.library import Album, Item
 
-from beetsplug.cnngenre.fields import DECIDED, DECIDED_OF_ALBUM
+from beetsplug.cnngenre.fields import ALBUM_FIELDS, DECIDED
 from beetsplug.cnngenre.library import store_unless_edited, stored_genres
 from beetsplug.cnngenre.tagging.apply import set_in_library, store_planned, store_written
 from beetsplug.cnngenre.tagging.fields import genres_of, own_field, restore_fields
@@ -81,7 +81,7 @@ def is_in_step(item: Item) -> bool:
 
 def album_state(album: Album) -> AlbumState:
     """What there is now of an album."""
-    fields = {name: album.get(name) for name in DECIDED_OF_ALBUM}
+    fields = {name: album.get(name) for name in ALBUM_FIELDS}
     return AlbumState(tuple(stored_genres(album)), fields)
 
 

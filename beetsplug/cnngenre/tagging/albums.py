@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from beets.library import Album, Item
+from beets.library import Album, Item, Library
 
-from beetsplug.cnngenre.fields import DECIDED_OF_ALBUM
+from beetsplug.cnngenre.fields import ALBUM_FIELDS
 from beetsplug.cnngenre.library import current, store_unless_edited, stored_genres
 from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, own_field, remembered
 from beetsplug.cnngenre.tagging.plan import Arrange
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
 
-GIVEN = ("cnngenre_written", "cnngenre_respelled")  # an album has the genres that one of these says
+WRITTEN, RESPELLED, PREVIOUS = ALBUM_FIELDS
+GIVEN = (WRITTEN, RESPELLED)  # an album has the genres that one of these says
 
 
 def albums_of(items: Iterable[Item]) -> list[Album]:
@@ -27,18 +28,27 @@ def albums_of(items: Iterable[Item]) -> list[Album]:
     return list(albums.values())
 
 
+def unlike_their_tracks(lib: Library) -> set[int]:
+    """The ids of albums whose genres none of their tracks has."""
+    like = "SELECT album_id FROM items JOIN albums AS a ON a.id = album_id"
+    where = "COALESCE(items.genres, '') = COALESCE(a.genres, '')"
+    with lib.transaction() as transaction:
+        rows = transaction.query(f"SELECT id FROM albums EXCEPT {like} WHERE {where}")
+    return {key for (key,) in rows}
+
+
 def note_copied(album: Album) -> None:
     """Note on a new album that its genres are ours, which beets has copied from its first track."""
     first = next(iter(album.items()), None)
     genres = tuple(stored_genres(album))
     if (
         first is not None
-        and album.get("cnngenre_written") is None
+        and album.get(WRITTEN) is None
         and is_ours(first)
         and genres_of(first) == genres
     ):
-        album["cnngenre_written"] = list(genres)
-        album["cnngenre_previous"] = list(own_field(first, "cnngenre_previous") or ())
+        album[WRITTEN] = list(genres)
+        album[PREVIOUS] = list(own_field(first, "cnngenre_previous") or ())
         store_unless_edited(album, genres)
 
 
@@ -59,18 +69,18 @@ def set_album_genres(
         Whether the album has changed.
     """
     before = tuple(stored_genres(album))
-    ours = has_given(album, "cnngenre_written")
+    ours = has_given(album, WRITTEN)
     if before and not (force or ours):
         return False
     song = album_genre(album.items(), vocabulary, policy, bundle_id)
-    previous = album.get("cnngenre_previous") or ()
+    previous = album.get(PREVIOUS) or ()
     own = tuple(genre for genre in before if genre in previous) if ours else before
     genres = arrange(own, song.genres)
     if not song.accepted or genres == before:
         return False
-    if not ours or album.get("cnngenre_previous") is None:
-        album["cnngenre_previous"] = list(before)
-    album["cnngenre_written"] = list(genres)
+    if not ours or album.get(PREVIOUS) is None:
+        album[PREVIOUS] = list(before)
+    album[WRITTEN] = list(genres)
     album.genres = list(genres)
     if store_unless_edited(album, before):
         return True
@@ -108,8 +118,8 @@ def respell_album(album: Album, genres: tuple[str, ...]) -> None:
     before = tuple(stored_genres(album))
     given = [name for name in GIVEN if has_given(album, name)]
     if not given:
-        album["cnngenre_previous"] = list(before)
-    album[given[0] if given else "cnngenre_respelled"] = list(genres)
+        album[PREVIOUS] = list(before)
+    album[given[0] if given else RESPELLED] = list(genres)
     album.genres = list(genres)
     store_unless_edited(album, before)
 
@@ -122,13 +132,13 @@ def has_given(album: Album, name: str) -> bool:
 
 def undo_album(album: Album) -> None:
     """Take back what we did to an album's genres, unless they were edited since."""
-    previous = album.get("cnngenre_previous")
+    previous = album.get(PREVIOUS)
     if previous is None:
         return
     before = tuple(stored_genres(album))
     if any(has_given(album, name) for name in GIVEN):
         album.genres = list(previous)
-    for name in DECIDED_OF_ALBUM:
+    for name in ALBUM_FIELDS:
         if album.get(name) is not None:
             del album[name]
     store_unless_edited(album, before)

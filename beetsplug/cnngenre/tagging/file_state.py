@@ -30,7 +30,8 @@ from beetsplug.cnngenre.tagging.file.genre_tag import (
 )
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, reason_of
 
-OUTSIDE = "changed outside beets: run `beet update` first"
+OUTSIDE = "its genre was changed outside beets: run `beet update` first"
+EITHER = "`beet update` reads it, `beet write` removes it"
 OLDER = "an older file has taken its place: run `beet write`, or touch it and run `beet update`"
 
 
@@ -97,13 +98,16 @@ def check_known(item: Item, state: FileState) -> None:
     memory, genres = memory_of(item), in_library(state.tag.genres)
     known = [genres_of(item), *([memory.after] if memory else [])]  # a run may have died
     if item.mtime:
-        if state.differing or genres not in known:
-            raise OutsideError(OUTSIDE if state.mtime > item.mtime else OLDER)
+        is_older = state.mtime < item.mtime
+        if genres not in known or (is_older and state.differing):
+            raise OutsideError(OLDER if is_older else OUTSIDE)
         return
     known += [tuple(own_field(item, "cnngenre_previous") or ())]
     known += [memory.before.genres] if memory else []
-    if is_from_here(item) and genres not in known:
+    if genres not in known and is_from_here(item):
         raise OutsideError(OUTSIDE)
+    if genres not in known and not genres_of(item):
+        raise OutsideError(f"its file has {'; '.join(genres)}, which the library lacks: {EITHER}")
 
 
 def in_library(genres: Sequence[str]) -> tuple[str, ...]:
@@ -115,7 +119,7 @@ def has_ours(item: Item, state: FileState) -> bool:
     """Whether a file has the genres that we, or a review, gave it."""
     memory = memory_of(item)
     ours = genres_of(item) if is_from_here(item) else None
-    given = [genres for genres in (memory and memory.after, ours) if genres]
+    given = [genres for genres in (ours, memory.after if memory else None) if genres is not None]
     # With `id3v23: yes` beets' own writing makes one genre of several.
     return any(state.tag.genres in (genres, ("/".join(genres),)) for genres in given)
 

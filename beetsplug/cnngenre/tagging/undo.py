@@ -82,10 +82,9 @@ class Undo(Run):
 
     def finish(self) -> None:
         """The same for their albums, where no track has a genre of ours any more."""
-        from beetsplug.cnngenre.tagging.albums import undo_album
+        from beetsplug.cnngenre.tagging.albums import PREVIOUS, undo_album
 
         spared = {item.album_id for item in self.reviewed}
-        previous = flexible("cnngenre_previous", "album")
-        for album in self.albums(f"{previous} IS NOT NULL"):
+        for album in self.albums(f"{flexible(PREVIOUS, 'album')} IS NOT NULL"):
             if album.id not in spared and not any(map(is_ours, album.items())):
                 undo_album(album)

@@ -71,7 +71,10 @@ def summary(report: Report) -> list[str]:
     if report.threshold == UNREACHED_THRESHOLD:
         answering = f"it answers nothing: {unreached(report.target_precision)}"
     else:
-        answering = f"at a threshold of {report.threshold:.2f} it answers {answers}"
+        answering = (
+            f"with thresholds chosen by the other folds it answers {answers}; with all, the "
+            f"threshold is {report.threshold:.2f}"
+        )
     lines = [
         f"{split}, {report.split_reason}",
         f"right: {accuracy.value:.1%} of songs ({accuracy.bounds()})",
