@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -27,6 +27,7 @@ from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
 
 from beetsplug.cnngenre.config import wants_id3v23
+from beetsplug.cnngenre.tagging.file.ape_items import ApeItems
 from beetsplug.cnngenre.tagging.file.digests import digest_of
 from beetsplug.cnngenre.tagging.file.genre_entries import (
     APE_KEY,
@@ -39,6 +40,7 @@ from beetsplug.cnngenre.tagging.file.genre_entries import (
     asf_entry,
 )
 from beetsplug.cnngenre.tagging.file.id3_frames import RawTag, frames_of_id3v1, new_frame
+from beetsplug.cnngenre.tagging.file.raw_entries import RawEntries
 from beetsplug.cnngenre.tagging.file.tag_size import too_large
 
 ID3V1_BYTES = 128
@@ -53,7 +55,7 @@ class GenreTag:
 
     Attributes:
         kind: The family of tags: id3, comments, mp4, asf, ape.
-        version: Of ID3v2; 0 for the others.
+        version: Of ID3v2; of the others the form of their entries.
         entries: Its values, which JSON can hold, with what the format keeps beside them; in ID3
             whole frames in hexadecimal.
         genres: As beets reads them.
@@ -113,6 +115,10 @@ def read_tags(path: Path) -> Tags:
     if created:
         file.add_tags()
     kind, genres = kind_of(file.tags), genres_in(path)
+    if kind in RAW:
+        tag = RAW[kind](path)
+        genre = GenreTag(kind, RAW_VERSION, tag.genres(), genres, created=tag.created)
+        return Tags(genre, tag.others())
     if kind != "id3":
         entries = tuple(ENTRIES[kind](file.tags))
         genre = GenreTag(kind, 0, entries, genres, created=created)
@@ -164,6 +170,11 @@ def write_genres(path: Path, genres: Sequence[str]) -> None:
         raw.save(name_of(path))
         return
     kind = kind_of(file.tags)
+    if kind in RAW:
+        tag = RAW[kind](path)
+        tag.give(genres)
+        save_raw(path, tag, whole=tag.created)
+        return
     old = ENTRIES[kind](file.tags)
     save(path, file, NEW[kind](old, genres) if genres else [])
 
@@ -187,10 +198,21 @@ def write_tag(path: Path, tag: GenreTag) -> None:
             else:
                 file.delete()
             return
-    elif kind_of(file.tags) == tag.kind:
+    elif kind_of(file.tags) == tag.kind and tag.kind not in RAW:
         save(path, file, list(tag.entries), whole=tag.created)
         return
-    write_genres(path, tag.genres)  # another program has made another kind of file of it
+    elif kind_of(file.tags) == tag.kind and tag.version == RAW_VERSION:
+        raw_entries = RAW[tag.kind](path)
+        raw_entries.give_back(tag.entries)
+        save_raw(path, raw_entries, whole=tag.created)
+        return
+    write_genres(path, tag.genres)  # another program, or an older form of this one, has kept it
+
+
+def save_raw(path: Path, tag: RawEntries, *, whole: bool = False) -> None:
+    """Write a tag of raw entries; a new one comes before a tag of ID3v1."""
+    with without_id3v1(path) if tag.created else nullcontext():
+        tag.save(path, whole=whole)
 
 
 def save(path: Path, file: Any, entries: list[Any], *, whole: bool = False) -> None:
@@ -322,3 +344,6 @@ KINDS: dict[type, str] = {
     APEv2: "ape",
     VComment: "comments",
 }
+
+RAW: dict[str, type[RawEntries]] = {"ape": ApeItems}
+RAW_VERSION = 1  # of the form in which their genres are kept
