@@ -26,7 +26,6 @@ def parts_of(value: Any) -> Iterator[bytes]:
     if isinstance(value, bytes):
         yield f"{kind} {len(value)} ".encode()
         yield value
-        yield from parts_of(vars(value) if hasattr(value, "__dict__") else None)
     elif isinstance(value, str):
         content = value.encode("utf-8", "surrogatepass")
         yield f"{kind} {len(content)} ".encode()

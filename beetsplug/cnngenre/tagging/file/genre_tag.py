@@ -40,6 +40,7 @@ from beetsplug.cnngenre.tagging.file.genre_entries import (
     asf_entry,
 )
 from beetsplug.cnngenre.tagging.file.id3_frames import RawTag, frames_of_id3v1, new_frame
+from beetsplug.cnngenre.tagging.file.mp4_atoms import Mp4Atoms
 from beetsplug.cnngenre.tagging.file.raw_entries import RawEntries
 from beetsplug.cnngenre.tagging.file.tag_size import too_large
 
@@ -345,5 +346,5 @@ KINDS: dict[type, str] = {
     VComment: "comments",
 }
 
-RAW: dict[str, type[RawEntries]] = {"ape": ApeItems}
+RAW: dict[str, type[RawEntries]] = {"mp4": Mp4Atoms, "ape": ApeItems}
 RAW_VERSION = 1  # of the form in which their genres are kept
