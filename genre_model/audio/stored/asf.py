@@ -52,9 +52,10 @@ def objects(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     Raises:
         EOFError: An object is shorter than its header, or longer than the content.
     """
-    while content:
-        n_bytes = int.from_bytes(content[16:24], "little")
-        if not 24 <= n_bytes <= len(content):
+    place = 0
+    while place < len(content):
+        n_bytes = int.from_bytes(content[place + 16 : place + 24], "little")
+        if not 24 <= n_bytes <= len(content) - place:
             raise EOFError
-        yield content[:16], content[24:n_bytes]
-        content = content[n_bytes:]
+        yield content[place : place + 16], content[place + 24 : place + n_bytes]
+        place += n_bytes

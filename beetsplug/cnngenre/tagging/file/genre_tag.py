@@ -28,16 +28,13 @@ from mutagen.mp4 import MP4Tags
 
 from beetsplug.cnngenre.config import wants_id3v23
 from beetsplug.cnngenre.tagging.file.ape_items import ApeItems
+from beetsplug.cnngenre.tagging.file.asf_attributes import AsfAttributes
 from beetsplug.cnngenre.tagging.file.digests import digest_of
 from beetsplug.cnngenre.tagging.file.genre_entries import (
-    APE_KEY,
-    ASF_KEY,
     COMMENT_KEY,
-    ENTRIES,
-    MP4_KEY,
-    NEW,
-    REPLACE,
-    asf_entry,
+    comment_entries,
+    new_comments,
+    replace_comments,
 )
 from beetsplug.cnngenre.tagging.file.id3_frames import RawTag, frames_of_id3v1, new_frame
 from beetsplug.cnngenre.tagging.file.mp4_atoms import Mp4Atoms
@@ -57,8 +54,8 @@ class GenreTag:
     Attributes:
         kind: The family of tags: id3, comments, mp4, asf, ape.
         version: Of ID3v2; of the others the form of their entries.
-        entries: Its values, which JSON can hold, with what the format keeps beside them; in ID3
-            whole frames in hexadecimal.
+        entries: Its values, which JSON can hold, with what the format keeps beside them; but for
+            Vorbis comments all their bytes, in hexadecimal.
         genres: As beets reads them.
         created: Whether the file had no tags at all, so that those there are came with the genre.
     """
@@ -120,10 +117,10 @@ def read_tags(path: Path) -> Tags:
         tag = RAW[kind](path)
         genre = GenreTag(kind, RAW_VERSION, tag.genres(), genres, created=tag.created)
         return Tags(genre, tag.others())
-    if kind != "id3":
-        entries = tuple(ENTRIES[kind](file.tags))
+    if kind == "comments":
+        entries = tuple(comment_entries(file.tags))
         genre = GenreTag(kind, 0, entries, genres, created=created)
-        return Tags(genre, others_in(file, kind))
+        return Tags(genre, others_in(file))
     raw = raw_tag(path, file)
     frames = () if raw.created else tuple(frame.hex() for frame in raw.genre_frames())
     genre = GenreTag(kind, raw.version, frames, genres, created=raw.created)
@@ -176,8 +173,7 @@ def write_genres(path: Path, genres: Sequence[str]) -> None:
         tag.give(genres)
         save_raw(path, tag, whole=tag.created)
         return
-    old = ENTRIES[kind](file.tags)
-    save(path, file, NEW[kind](old, genres) if genres else [])
+    save(path, file, new_comments(comment_entries(file.tags), genres) if genres else [])
 
 
 @contained
@@ -199,7 +195,7 @@ def write_tag(path: Path, tag: GenreTag) -> None:
             else:
                 file.delete()
             return
-    elif kind_of(file.tags) == tag.kind and tag.kind not in RAW:
+    elif kind_of(file.tags) == tag.kind == "comments":
         save(path, file, list(tag.entries), whole=tag.created)
         return
     elif kind_of(file.tags) == tag.kind and tag.version == RAW_VERSION:
@@ -217,8 +213,8 @@ def save_raw(path: Path, tag: RawEntries, *, whole: bool = False) -> None:
 
 
 def save(path: Path, file: Any, entries: list[Any], *, whole: bool = False) -> None:
-    """Exchange the genre in tags that are no ID3; ``whole``: no empty tags are to be left."""
-    REPLACE[kind_of(file.tags)](file.tags, entries)
+    """Exchange the genre in Vorbis comments; ``whole``: no empty tags are to be left."""
+    replace_comments(file.tags, entries)
     with without_id3v1(path):
         file.save()
         if whole and not file.tags:
@@ -243,25 +239,10 @@ def without_id3v1(path: Path) -> Iterator[None]:
             file.write(end)
 
 
-def others_in(file: Any, kind: str) -> dict[str, str]:
-    """Digests of all tags but the genre of a file whose tags are not ID3."""
+def others_in(file: Any) -> dict[str, str]:
+    """Digests of all tags but the genre of a file that has Vorbis comments."""
     tags = file.tags
-    found: dict[str, str] = {}
-    if kind == "comments":
-        found["comments"] = digest_of([pair for pair in tags if pair[0].upper() != COMMENT_KEY])
-    elif kind == "mp4":
-        found = {key: digest_of(value) for key, value in tags.items() if key != MP4_KEY}
-        found["unknown"] = digest_of(dict(tags._failed_atoms))
-    elif kind == "asf":
-        others = ((key, value) for key, value in tags if key != ASF_KEY)
-        attributes = [digest_of((key, asf_entry(0, value))) for key, value in others]
-        found["attributes"] = digest_of(sorted(attributes))
-    else:
-        found = {
-            key: digest_of((value.kind, value._write()))
-            for key, value in tags.items()
-            if key.casefold() != APE_KEY.casefold()
-        }
+    found = {"comments": digest_of([pair for pair in tags if pair[0].upper() != COMMENT_KEY])}
     if isinstance(file, FLAC):
         blocks = (b for b in file.metadata_blocks if not isinstance(b, Padding) and b is not tags)
         found["blocks"] = digest_of([digest_of((block.code, block.write())) for block in blocks])
@@ -346,5 +327,5 @@ KINDS: dict[type, str] = {
     VComment: "comments",
 }
 
-RAW: dict[str, type[RawEntries]] = {"mp4": Mp4Atoms, "ape": ApeItems}
+RAW: dict[str, type[RawEntries]] = {"mp4": Mp4Atoms, "asf": AsfAttributes, "ape": ApeItems}
 RAW_VERSION = 1  # of the form in which their genres are kept
