@@ -111,7 +111,7 @@ def field_section() -> str:
     shown = [(f"`{name}`", meaning) for name, meaning in rows]
     return (
         "## Fields of a track\n\nFor queries and templates: `beet ls cnngenre_probability:..0.5`. "
-        "Albums\nhave `cnngenre_written`, `cnngenre_respelled` and `cnngenre_previous`.\n\n"
+        "Albums\nhave `cnngenre_album_written`, `cnngenre_album_respelled` and `cnngenre_album_previous`.\n\n"
         + table("field | content", shown)
     )
 
