@@ -127,6 +127,33 @@ def test_a_file_that_was_changed_outside_is_left_alone(in_place, tone, command):
     assert file_genres(path) == (["Polka"] if "cnnundo" in command else ["Rock"])
 
 
+def test_another_tag_that_was_changed_outside_stays_and_beets_still_sees_it(in_place, tone):
+    path = tone("Rock", kind="flac", genres=["Ska"])
+    beet = in_place()
+    file = mutagen.File(path)
+    file["COMMENT"] = ["edited elsewhere"]
+    file.save()
+    make_newer(path)
+    assert "tagged 1" in beet("cnngenre")
+    assert (file_genres(path), mutagen.File(path)["COMMENT"]) == (["Rock"], ["edited elsewhere"])
+    assert "edited elsewhere" in beet("update", "-p")
+    assert "restored 1" in beet("cnnundo")
+    assert (file_genres(path), mutagen.File(path)["COMMENT"]) == (["Ska"], ["edited elsewhere"])
+    assert "edited elsewhere" in beet("update", "-p")
+
+
+def test_a_genre_that_the_library_has_lost_stays_in_the_file(in_place, tone):
+    path = tone("Rock", kind="flac", genres=["Ska"])
+    beet = in_place()
+    beet("modify", "-y", "-W", "-M", "title:Rock", "genres=")
+    assert "failed 1" in beet("cnngenre")
+    assert "its file has Ska, which the library lacks" in beet.errors
+    assert file_genres(path) == ["Ska"]
+    beet("write")
+    assert "tagged 1" in beet("cnngenre")
+    assert file_genres(path) == ["Rock"]
+
+
 def test_undo_leaves_a_genre_alone_that_was_edited_in_the_file(in_place, tone):
     """Even where the file is as old as before."""
     path = tone("Rock", kind="mp3")

@@ -141,6 +141,9 @@ def test_album_genre_can_be_turned_off(beet, tone, tmp_path):
         ({"model": "/nowhere"}, "there is no model /nowhere"),
         ({"threshold": 2}, "threshold must be from 0 to 1"),
         ({"count": "many"}, "count"),
+        ({"count": float("inf")}, "count must be a finite number"),
+        ({"cache_megabytes": float("nan")}, "cache_megabytes must be a finite number"),
+        ({1: "x"}, "there is no key 1"),
         ({"genres": ["Polka"]}, "has no Polka"),
     ],
 )
