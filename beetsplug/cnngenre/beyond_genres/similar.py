@@ -12,7 +12,7 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.beyond_genres.similar_index import Index, update
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.console import progress
-from beetsplug.cnngenre.library import Tracks
+from beetsplug.cnngenre.library import Tracks, track_name
 from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
 from genre_model.core.text import count
@@ -54,9 +54,9 @@ def find_similar(
             index = update(session, lib, finder, cache)
     n_missing = int((~index.tracks["found"]).sum())
     if n_missing:
-        session.warn(
-            f"{count(n_missing, 'track')} not analysed yet: cnnsimilar --extract does that first"
-        )
+        what = "cannot be" if wanted.extract else "not"
+        advice = "" if wanted.extract else " yet: cnnsimilar --extract does that first"
+        session.warn(f"{count(n_missing, 'track')} {what} analysed{advice}")
     return nearest_tracks(lib, index, ids, wanted)
 
 
@@ -70,7 +70,7 @@ def extract_missing(session: Session, lib: Library, index: Index) -> None:
         for item, found in shipped_features(session, tracks, len(missing)):
             bar.update()
             if isinstance(found, str):
-                session.warn(f"{item}: {found}")
+                session.warn(f"{track_name(item)}: {found}")
 
 
 def nearest_tracks(

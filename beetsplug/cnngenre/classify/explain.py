@@ -13,7 +13,7 @@ from beets import ui, util
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
-from beetsplug.cnngenre.library import short_name
+from beetsplug.cnngenre.library import short_name, track_name
 from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Explain:
         explanation = self.explanation(verdict)
         if isinstance(explanation, str):
             self.counts["failed"] += 1
-            self.log.warning("{}: {}", verdict.item, explanation)
+            self.log.warning("{}: {}", track_name(verdict.item), explanation)
             return None
         self.counts["explained"] += 1
         for line in explanation_lines(explanation, getattr(sys.stdout, "encoding", None)):
@@ -125,7 +125,7 @@ class Explain:
         try:
             save_explanation(explanation, Path(item.filepath), spec, file)
         except GenreModelError as error:
-            self.log.warning("{}: {}", item, error)
+            self.log.warning("{}: {}", track_name(item), error)
             return None
         return file
 

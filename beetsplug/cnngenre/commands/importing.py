@@ -157,12 +157,12 @@ class ImportStage:
             return
         plan = write_missing(now) if tagged else None
         if plan is not None and plan.action is Action.FAIL:
-            self._log.warning("{}: {}", item, plan.reason)
+            self._log.warning("{}: {}", track_name(item), plan.reason)
         elif moods_tag is not None:
             try:
                 write_missing_moods(now, moods_tag)
             except (NotWrittenError, OutsideError) as error:
-                self._log.warning("{}: {}", item, error)
+                self._log.warning("{}: {}", track_name(item), error)
         item.load()
 
     def _prepared(self, lib: Library) -> tuple[TrackClassifier, Session] | None:

@@ -12,7 +12,7 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import progress
-from beetsplug.cnngenre.library import Tracks
+from beetsplug.cnngenre.library import Tracks, track_name
 from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class LabelledVerdicts:
         for verdict in self.track_classifier.verdicts(rest):
             if verdict.song is None:
                 self.counts["failed"] += 1
-                self.log.warning("{}: {}", verdict.item, verdict.plan.reason)
+                self.log.warning("{}: {}", track_name(verdict.item), verdict.plan.reason)
             else:
                 yield verdict.item, verdict.song, False
 

@@ -15,7 +15,7 @@ from beetsplug.cnngenre.models.bundles import (
     names_in,
     own_bundles,
 )
-from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, back, use
+from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, back, history, use
 from beetsplug.cnngenre.session import Session
 from genre_model.core.errors import BundleError, GenreModelError
 from genre_model.model.bundle.store import REPORT_JSON, SHIPPED, Bundle
@@ -169,4 +169,6 @@ def advice(session: Session, used: Bundle | None) -> list[str]:
         return ["cnngenre cannot use the model that is configured"]
     if session.options.model is not None:
         return ["* is the one in use, as configured; cnngenre --model NAME uses another once"]
-    return ["* is the one in use; beet cnnmodels --use NAME uses another, --back the one before"]
+    has_earlier = len(history(session.folders.models)) > 1
+    back = ", --back the one before" if has_earlier else ""
+    return [f"* is the one in use; beet cnnmodels --use NAME uses another{back}"]

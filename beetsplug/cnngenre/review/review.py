@@ -16,7 +16,7 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import conclude, progress, uninterrupted
-from beetsplug.cnngenre.library import Tracks, has_genres, same, store_unless_edited
+from beetsplug.cnngenre.library import Tracks, has_genres, same, store_unless_edited, track_name
 from beetsplug.cnngenre.review.rollback import (
     Change,
     go_back,
@@ -112,7 +112,7 @@ class Review:
         item, song = verdict.item, verdict.song
         if song is None or verdict.probabilities is None:
             self.found_counts["failed"] += 1
-            self.log.warning("{}: {}", item, verdict.plan.reason)
+            self.log.warning("{}: {}", track_name(item), verdict.plan.reason)
             return None
         if not self.options.pretend:
             bundle_id = self.track_classifier.bundle_id
@@ -201,7 +201,7 @@ class Review:
         if plan.action is Action.KEEP:
             return self.leave_alone(uncertain, State.GONE)
         if plan.action is Action.FAIL:
-            self.log.warning("{}: {}", item, plan.reason)
+            self.log.warning("{}: {}", track_name(item), plan.reason)
             return self.leave_alone(uncertain, State.FAILED)
         self.set_album(item)
         tags = None if tag is None else (tag, look(item).tag)
@@ -263,7 +263,7 @@ class Review:
             return Action.KEEP
         plan = go_back(item, change)
         if plan.action is Action.FAIL:
-            self.log.warning("{}: {}", item, plan.reason)
+            self.log.warning("{}: {}", track_name(item), plan.reason)
         return plan.action
 
     def set_album(self, item: Item) -> None:
