@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -39,9 +38,13 @@ from beetsplug.cnngenre.tagging.file.genre_entries import (
     asf_entry,
 )
 from beetsplug.cnngenre.tagging.file.id3_frames import RawTag, frames_of_id3v1, new_frame
+from beetsplug.cnngenre.tagging.file.id3v1 import (
+    NO_GENRE,
+    number_of_genre,
+    set_number_of_genre,
+    without_id3v1,
+)
 from beetsplug.cnngenre.tagging.file.tag_size import too_large
-
-ID3V1_BYTES = 128
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -58,6 +61,8 @@ class GenreTag:
             whole frames in hexadecimal.
         genres: As beets reads them.
         created: Whether the file had no tags at all, so that those there are came with the genre.
+        id3v1: The number of the genre in ID3v1, which mutagen writes anew with the other tag; None
+            where there is no such tag, or it was not noted.
     """
 
     kind: str
@@ -65,6 +70,7 @@ class GenreTag:
     entries: tuple[Any, ...]
     genres: tuple[str, ...]
     created: bool = False
+    id3v1: int | None = None
 
 
 class UnknownTagsError(Exception):
@@ -119,7 +125,8 @@ def read_tags(path: Path) -> Tags:
         return Tags(genre, others_in(file, kind))
     raw = raw_tag(path, file)
     frames = () if raw.created else tuple(frame.hex() for frame in raw.genre_frames())
-    genre = GenreTag(kind, raw.version, frames, genres, created=raw.created)
+    number = number_of_genre(path) if type(file.tags) is ID3 else None
+    genre = GenreTag(kind, raw.version, frames, genres, raw.created, number)
     others = {key: digest_of(frame) for key, frame in dict(file.tags).items() if key != "TCON"}
     if not raw.created and raw.other_frames():
         others["frames"] = digest_of((raw.version, raw.other_frames()))
@@ -162,6 +169,8 @@ def write_genres(path: Path, genres: Sequence[str]) -> None:
         raw = raw_tag(path, file)
         raw.replace_genres([new_frame(raw.version, genres)] if genres else [])
         raw.save(name_of(path))
+        if not genres and type(file.tags) is ID3:
+            set_number_of_genre(path, NO_GENRE)  # which is read where the other tag has none
         return
     kind = kind_of(file.tags)
     old = ENTRIES[kind](file.tags)
@@ -177,20 +186,28 @@ def write_tag(path: Path, tag: GenreTag) -> None:
     """
     file = opened(path)
     if isinstance(file.tags, ID3) and tag.kind == "id3":
-        raw = raw_tag(path, file)
-        if raw.version == tag.version:
-            raw.replace_genres([bytes.fromhex(entry) for entry in tag.entries])
-            if not tag.created or raw.frames != frames_of_id3v1(name_of(path), raw.version):
-                raw.save(name_of(path))
-            elif type(file.tags) is ID3:
-                file.tags.delete(name_of(path), delete_v1=False)
-            else:
-                file.delete()
-            return
+        write_id3(path, file, tag)
     elif kind_of(file.tags) == tag.kind:
         save(path, file, list(tag.entries), whole=tag.created)
-        return
-    write_genres(path, tag.genres)  # another program has made another kind of file of it
+    else:  # another program has made another kind of file of it
+        write_genres(path, tag.genres)
+
+
+def write_id3(path: Path, file: Any, tag: GenreTag) -> None:
+    """Give a file with ID3 back the genre tag that it had, in place."""
+    raw = raw_tag(path, file)
+    raw.replace_genres([bytes.fromhex(entry) for entry in tag.entries])
+    if raw.version != tag.version:  # beets has written it since
+        write_genres(path, tag.genres)
+    elif not tag.created or raw.frames != frames_of_id3v1(name_of(path), raw.version):
+        raw.save(name_of(path))
+    elif type(file.tags) is ID3:
+        file.tags.delete(name_of(path), delete_v1=False)
+    else:
+        file.delete()
+    number = NO_GENRE if tag.id3v1 is None and not tag.genres else tag.id3v1
+    if number is not None and type(file.tags) is ID3:
+        set_number_of_genre(path, number)
 
 
 def save(path: Path, file: Any, entries: list[Any], *, whole: bool = False) -> None:
@@ -200,24 +217,6 @@ def save(path: Path, file: Any, entries: list[Any], *, whole: bool = False) -> N
         file.save()
         if whole and not file.tags:
             file.delete()
-
-
-@contextmanager
-def without_id3v1(path: Path) -> Iterator[None]:
-    """Take a tag of ID3v1 from a file's end, and put it back; mutagen would lose or cover it."""
-    place = max(0, path.stat().st_size - ID3V1_BYTES)
-    with path.open("rb") as file:
-        file.seek(place)
-        end = file.read()
-    if not end.startswith(b"TAG"):
-        yield
-        return
-    os.truncate(path, place)
-    try:
-        yield
-    finally:
-        with path.open("ab") as file:
-            file.write(end)
 
 
 def others_in(file: Any, kind: str) -> dict[str, str]:
@@ -253,6 +252,7 @@ def to_json(tag: GenreTag) -> dict[str, Any]:
         "entries": list(tag.entries),
         "genres": list(tag.genres),
         "created": tag.created,
+        "id3v1": tag.id3v1,
     }
 
 
@@ -264,7 +264,9 @@ def from_json(found: Mapping[str, Any]) -> GenreTag:
     """
     entries = tuple(tuple(e) if isinstance(e, list) else e for e in found["entries"])
     genres, created = tuple(found["genres"]), bool(found["created"])
-    return GenreTag(found["kind"], int(found["version"]), entries, genres, created)
+    number = found.get("id3v1")
+    number = None if number is None else int(number)
+    return GenreTag(found["kind"], int(found["version"]), entries, genres, created, number)
 
 
 def opened(path: Path) -> Any:

@@ -1,0 +1,43 @@
+"""The 128 bytes of ID3v1 at a file's end: put back where mutagen would lose or change them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from genre_model.audio.stored.plain import id3v1
+
+NO_GENRE = 255
+
+
+@contextmanager
+def without_id3v1(path: Path) -> Iterator[None]:
+    """Take a tag of ID3v1 from a file's end, and put it back; mutagen would lose or cover it."""
+    with path.open("rb") as file:
+        old_tag = id3v1(file)
+    if not old_tag:
+        yield
+        return
+    os.truncate(path, path.stat().st_size - len(old_tag))
+    try:
+        yield
+    finally:
+        with path.open("ab") as file:
+            file.write(old_tag)
+
+
+def number_of_genre(path: Path) -> int | None:
+    """The number of the genre in a file's tag of ID3v1; None where it has no such tag."""
+    with path.open("rb") as file:
+        old_tag = id3v1(file)
+    return old_tag[-1] if old_tag else None
+
+
+def set_number_of_genre(path: Path, number: int) -> None:
+    """Exchange the number of the genre in a tag of ID3v1, if there is one."""
+    if number_of_genre(path) not in (None, number):
+        with path.open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(bytes([number]))
