@@ -13,31 +13,38 @@ from mutagen.apev2 import BINARY, TEXT, APEValue
 from mutagen.asf import ASFTags
 from mutagen.asf._attrs import ASFBaseAttribute, ASFUnicodeAttribute
 
-MP4_KEY, ASF_KEY, COMMENT_KEY, APE_KEY = "\xa9gen", "WM/Genre", "GENRE", "Genre"
+from beetsplug.cnngenre.tagging.file.raw_comments import RawComments, key_of
+
+MP4_KEY, ASF_KEY, COMMENT_KEY, APE_KEY = "\xa9gen", "WM/Genre", "genre", "Genre"
 
 Entries = list[Any]
 
 
-def comment_entries(tags: Any) -> Entries:
+def comment_entries(tags: RawComments) -> Entries:
     """(place, key, value) of each Vorbis comment."""
-    return [(n, key, text) for n, (key, text) in enumerate(tags) if key.upper() == COMMENT_KEY]
+    return [
+        (place, *comment.split("=", 1))
+        for place, comment in enumerate(tags)
+        if key_of(comment) == COMMENT_KEY
+    ]
 
 
 def new_comments(old: Entries, genres: Sequence[str]) -> Entries:
     """Comments where the first one was, or at the end."""
-    place, key = old[0][:2] if old else (None, COMMENT_KEY)
+    place, key = old[0][:2] if old else (None, COMMENT_KEY.upper())
     return [(None if place is None else place + n, key, genre) for n, genre in enumerate(genres)]
 
 
-def replace_comments(tags: Any, entries: Entries) -> None:
+def replace_comments(tags: RawComments, entries: Entries) -> None:
     """Exchange the comments."""
-    replace_in_list(tags, [pair for pair in tags if pair[0].upper() != COMMENT_KEY], entries)
+    others = [comment for comment in tags if key_of(comment) != COMMENT_KEY]
+    replace_in_list(tags, others, [(place, f"{key}={text}") for place, key, text in entries])
 
 
-def replace_in_list(tags: Any, others: list[Any], entries: Entries) -> None:
-    """Fill a list with other tags, and with entries at their places."""
-    for place, *pair in entries:
-        others.insert(len(others) if place is None else place, tuple(pair))
+def replace_in_list(tags: Any, others: list[Any], placed: Sequence[tuple[int | None, Any]]) -> None:
+    """Fill a list with other tags, and with some at their places."""
+    for place, tag in placed:
+        others.insert(len(others) if place is None else place, tag)
     tags[:] = others
 
 
@@ -84,7 +91,7 @@ def replace_asf(tags: ASFTags, entries: Entries) -> None:
     for place, kind, data, language, stream in entries:
         attribute = ASFBaseAttribute._get_type(kind)  # type: ignore[no-untyped-call]
         value = attribute(data=bytes.fromhex(data), language=language, stream=stream)
-        pairs.append((place, ASF_KEY, value))
+        pairs.append((place, (ASF_KEY, value)))
     replace_in_list(tags, [pair for pair in list(tags) if pair[0] != ASF_KEY], pairs)
 
 

@@ -44,6 +44,7 @@ from beetsplug.cnngenre.tagging.file.id3v1 import (
     set_number_of_genre,
     without_id3v1,
 )
+from beetsplug.cnngenre.tagging.file.raw_comments import key_of, with_raw_comments
 from beetsplug.cnngenre.tagging.file.tag_size import too_large
 
 P = ParamSpec("P")
@@ -122,7 +123,10 @@ def read_tags(path: Path) -> Tags:
     if kind != "id3":
         entries = tuple(ENTRIES[kind](file.tags))
         genre = GenreTag(kind, 0, entries, genres, created=created)
-        return Tags(genre, others_in(file, kind))
+        others = others_in(file, kind)
+        if kind == "comments" and not created:
+            others["vendor"] = digest_of(file.tags.vendor)
+        return Tags(genre, others)
     raw = raw_tag(path, file)
     frames = () if raw.created else tuple(frame.hex() for frame in raw.genre_frames())
     number = number_of_genre(path) if type(file.tags) is ID3 else None
@@ -224,7 +228,9 @@ def others_in(file: Any, kind: str) -> dict[str, str]:
     tags = file.tags
     found: dict[str, str] = {}
     if kind == "comments":
-        found["comments"] = digest_of([pair for pair in tags if pair[0].upper() != COMMENT_KEY])
+        found["comments"] = digest_of(
+            [comment for comment in tags if key_of(comment) != COMMENT_KEY]
+        )
     elif kind == "mp4":
         found = {key: digest_of(value) for key, value in tags.items() if key != MP4_KEY}
         found["unknown"] = digest_of(dict(tags._failed_atoms))
@@ -292,7 +298,7 @@ def mutagen_file(path: Path) -> Any:
     file = mutagen.File(name_of(path))
     if file is None:
         raise UnknownTagsError("not a format whose tags are known")
-    return file
+    return with_raw_comments(name_of(path), file)
 
 
 def name_of(path: Path) -> str:

@@ -23,6 +23,7 @@ from mediafile import MediaFile, UnreadableFileError
 
 from beetsplug.cnngenre.config import wants_id3v23, wants_write_in_place
 from beetsplug.cnngenre.tagging.file.checking import (
+    OF_A_FIRST_TAG,
     ChangedTooMuchError,
     check_audio,
     check_others,
@@ -162,9 +163,9 @@ def change(file: Path, wish: Wish, original: Path) -> GenreTag:
     else:
         write_tag(file, wish.tag)
     after = read_tags(file)
-    others = dict(before.others)
-    if wish.tag is not None and wish.tag.created and "frames" not in after.others:
-        others.pop("frames", None)  # of a tag that repeated an ID3v1 tag, which is there still
+    others = before.others
+    if wish.tag is not None and wish.tag.created:  # the tag that came with the genre may go
+        others = {k: v for k, v in others.items() if k not in OF_A_FIRST_TAG or k in after.others}
     check_others(others, after.others)
     check_audio(original, file)
     found = after.genre
