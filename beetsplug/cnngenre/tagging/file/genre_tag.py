@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -21,7 +21,7 @@ from mediafile import MediaFile
 from mutagen._vorbis import VComment
 from mutagen.apev2 import APEv2
 from mutagen.asf import ASFTags
-from mutagen.flac import FLAC, Padding
+from mutagen.flac import FLAC, Padding, Picture
 from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
 
@@ -46,6 +46,8 @@ from beetsplug.cnngenre.tagging.file.id3v1 import (
 )
 from beetsplug.cnngenre.tagging.file.raw_comments import key_of, with_raw_comments
 from beetsplug.cnngenre.tagging.file.tag_size import too_large
+
+PICTURES = "=pictures"  # of a FLAC, beside its comments, whose keys have no such sign
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -106,8 +108,12 @@ class Tags:
 
 
 @contained
-def read_tags(path: Path) -> Tags:
+def read_tags(path: Path, but: Collection[str] = ()) -> Tags:
     """The tags of a file.
+
+    Args:
+        path: The file's.
+        but: Keys of tags that are left out of the others.
 
     Raises:
         UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: The tags cannot be
@@ -123,7 +129,7 @@ def read_tags(path: Path) -> Tags:
     if kind != "id3":
         entries = tuple(ENTRIES[kind](file.tags))
         genre = GenreTag(kind, 0, entries, genres, created=created)
-        others = others_in(file, kind)
+        others = others_in(file, kind, but)
         if kind == "comments" and not created:
             others["vendor"] = digest_of(file.tags.vendor)
         return Tags(genre, others)
@@ -131,9 +137,10 @@ def read_tags(path: Path) -> Tags:
     frames = () if raw.created else tuple(frame.hex() for frame in raw.genre_frames())
     number = number_of_genre(path) if type(file.tags) is ID3 else None
     genre = GenreTag(kind, raw.version, frames, genres, raw.created, number)
-    others = {key: digest_of(frame) for key, frame in dict(file.tags).items() if key != "TCON"}
-    if not raw.created and raw.other_frames():
-        others["frames"] = digest_of((raw.version, raw.other_frames()))
+    left_out = {"TCON", *but}
+    others = {k: digest_of(frame) for k, frame in dict(file.tags).items() if k not in left_out}
+    if not raw.created and (frames_left := raw.other_frames(but)):
+        others["frames"] = digest_of((raw.version, frames_left))
     return Tags(genre, others)
 
 
@@ -205,37 +212,47 @@ def write_id3(path: Path, file: Any, tag: GenreTag) -> None:
         write_genres(path, tag.genres)
     elif not tag.created or raw.frames != frames_of_id3v1(name_of(path), raw.version):
         raw.save(name_of(path))
-    elif type(file.tags) is ID3:
-        file.tags.delete(name_of(path), delete_v1=False)
     else:
-        file.delete()
+        delete_id3v2(path, file)
     number = NO_GENRE if tag.id3v1 is None and not tag.genres else tag.id3v1
     if number is not None and type(file.tags) is ID3:
         set_number_of_genre(path, number)
 
 
+def delete_id3v2(path: Path, file: Any) -> None:
+    """Remove a tag of ID3v2."""
+    if type(file.tags) is ID3:
+        file.tags.delete(name_of(path), delete_v1=False)
+    else:
+        file.delete()
+
+
 def save(path: Path, file: Any, entries: list[Any], *, whole: bool = False) -> None:
     """Exchange the genre in tags that are no ID3; ``whole``: no empty tags are to be left."""
     REPLACE[kind_of(file.tags)](file.tags, entries)
+    store(path, file, whole=whole)
+
+
+def store(path: Path, file: Any, *, whole: bool = False) -> None:
+    """Write tags that are no ID3; ``whole``: no empty ones are to be left."""
     with without_id3v1(path):
         file.save()
         if whole and not file.tags:
             file.delete()
 
 
-def others_in(file: Any, kind: str) -> dict[str, str]:
-    """Digests of all tags but the genre of a file whose tags are not ID3."""
+def others_in(file: Any, kind: str, but: Collection[str]) -> dict[str, str]:
+    """Digests of all tags but the genre, and some keys, of a file whose tags are not ID3."""
     tags = file.tags
     found: dict[str, str] = {}
     if kind == "comments":
-        found["comments"] = digest_of(
-            [comment for comment in tags if key_of(comment) != COMMENT_KEY]
-        )
+        left_out = {COMMENT_KEY, *but}
+        found["comments"] = digest_of([text for text in tags if key_of(text) not in left_out])
     elif kind == "mp4":
         found = {key: digest_of(value) for key, value in tags.items() if key != MP4_KEY}
         found["unknown"] = digest_of(dict(tags._failed_atoms))
     elif kind == "asf":
-        others = ((key, value) for key, value in tags if key != ASF_KEY)
+        others = ((key, value) for key, value in tags if key not in {ASF_KEY, *but})
         attributes = [digest_of((key, asf_entry(0, value))) for key, value in others]
         found["attributes"] = digest_of(sorted(attributes))
     else:
@@ -245,9 +262,10 @@ def others_in(file: Any, kind: str) -> dict[str, str]:
             if key.casefold() != APE_KEY.casefold()
         }
     if isinstance(file, FLAC):
-        blocks = (b for b in file.metadata_blocks if not isinstance(b, Padding) and b is not tags)
+        codes = {Padding.code, *([Picture.code] if PICTURES in but else [])}
+        blocks = (b for b in file.metadata_blocks if b.code not in codes and b is not tags)
         found["blocks"] = digest_of([digest_of((block.code, block.write())) for block in blocks])
-    return found
+    return {key: digest for key, digest in found.items() if key not in but}
 
 
 def to_json(tag: GenreTag) -> dict[str, Any]:

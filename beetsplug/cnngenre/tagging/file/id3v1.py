@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from genre_model.audio.stored.plain import id3v1
 
 NO_GENRE = 255
+
+# Where mutagen finds what another tag, which comes first, does not say.
+PLACES = {"TIT2": (3, 33), "TPE1": (33, 63), "TALB": (63, 93), "TDRC": (93, 97)}
+TRACK_MARK, TRACK = 125, 126  # behind a byte that is zero
 
 
 @contextmanager
@@ -41,3 +45,18 @@ def set_number_of_genre(path: Path, number: int) -> None:
         with path.open("r+b") as file:
             file.seek(-1, os.SEEK_END)
             file.write(bytes([number]))
+
+
+def blank_fields(path: Path, keys: Collection[str]) -> None:
+    """Remove fields, by their keys in ID3v2, from a tag of ID3v1, if there is one."""
+    with path.open("r+b") as file:
+        tag = bytearray(id3v1(file))
+        if not tag:
+            return
+        for key, (start, end) in PLACES.items():
+            if key in keys:
+                tag[start:end] = bytes(end - start)
+        if "TRCK" in keys and not tag[TRACK_MARK]:
+            tag[TRACK] = 0
+        file.seek(-len(tag), os.SEEK_END)
+        file.write(tag)
