@@ -316,7 +316,11 @@ def mutagen_file(path: Path) -> Any:
     file = mutagen.File(name_of(path))
     if file is None:
         raise UnknownTagsError("not a format whose tags are known")
-    return with_raw_comments(name_of(path), file)
+    raw = with_raw_comments(type(file))
+    if raw is None:
+        return file
+    del file  # which may have large pictures
+    return raw(name_of(path))
 
 
 def name_of(path: Path) -> str:

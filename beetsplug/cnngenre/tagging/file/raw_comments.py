@@ -108,16 +108,11 @@ class RawFLAC(FLAC):
         self.metadata_blocks.append(self.tags)
 
 
-def with_raw_comments(name: str, file: Any) -> Any:
-    """A file that mutagen has read, with its comments as they are, if it is of a kind with some.
-
-    Raises:
-        mutagen.MutagenError: The file cannot be read.
-    """
-    kind = type(file)
-    if isinstance(file, FLAC):
-        return RawFLAC(name)  # type: ignore[no-untyped-call]
-    if not isinstance(file, OggFileType):
-        return file
+def with_raw_comments(kind: type[Any]) -> type[Any] | None:
+    """What reads a kind of file with its comments as they are; None for one that has none."""
+    if issubclass(kind, FLAC):
+        return RawFLAC
+    if not issubclass(kind, OggFileType):
+        return None
     tags = type("RawComments", (kind._Tags, RawComments), {})
-    return type(kind.__name__, (kind,), {"_Tags": tags})(name)
+    return type(kind.__name__, (kind,), {"_Tags": tags})
