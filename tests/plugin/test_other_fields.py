@@ -184,6 +184,19 @@ def test_what_another_plugin_removes_is_removed_and_nothing_else(tagged_mp3s, in
     assert paths["v1"].read_bytes()[-128:] == POLKA_V1[:63] + bytes(34) + POLKA_V1[97:]
 
 
+def test_what_is_removed_from_id3v1_is_no_audio(tagged_mp3s, in_place):
+    """FFmpeg takes it for the end of a frame that is cut."""
+    path = tagged_mp3s()["v1"]
+    path.write_bytes(path.read_bytes()[:-228] + POLKA_V1)
+    beet = in_place()
+    beet.config["plugins"].append("zero")
+    beet.config["zero"] = {"fields": "year track", "auto": True}
+    assert "tagged 1, kept 0, unsure 0, failed 0" in beet("cnngenre", "path::v1")
+    assert path.read_bytes()[-128:] == POLKA_V1[:93] + bytes(4) + POLKA_V1[97:126] + b"\0K"
+    assert "restored 1" in beet("cnnundo")
+    assert (MediaFile(path).year, MediaFile(path).track) == (None, None)
+
+
 def test_what_another_plugin_changes_is_changed_and_nothing_else(tagged_mp3s, in_place):
     paths = tagged_mp3s()
     before = {name: frames_of(path) for name, path in paths.items()}

@@ -36,10 +36,7 @@ def flac(file: BinaryIO, size: int) -> Stored | None:
 
 
 def with_tag_before(file: BinaryIO, size: int) -> Stored | None:
-    """Frames of MPEG or of True Audio behind a tag of ID3v2: all that comes after that one.
-
-    The last byte of a tag of ID3v1 is the genre.
-    """
+    """Frames of MPEG or of True Audio between a tag of ID3v2 and one of ID3v1."""
     start = after_id3v2(file, 0)
     frames = start
     while frames is not None and read_at(file, frames, 3) == b"ID3":
@@ -50,7 +47,7 @@ def with_tag_before(file: BinaryIO, size: int) -> Stored | None:
     is_mpeg = first[0] == 0xFF and first[1] & 0xE0 == 0xE0 and first[2] & 0xF0 != 0xF0
     if not is_mpeg and first != b"TTA1":
         return None
-    return Stored(("frames",), ((start, size - 1 if id3v1(file) else size),))
+    return Stored(("frames",), ((start, size - len(id3v1(file))),))
 
 
 def after_id3v2(file: BinaryIO, place: int) -> int | None:

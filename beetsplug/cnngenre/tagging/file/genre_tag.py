@@ -40,6 +40,7 @@ from beetsplug.cnngenre.tagging.file.genre_entries import (
 from beetsplug.cnngenre.tagging.file.id3_frames import RawTag, frames_of_id3v1, new_frame
 from beetsplug.cnngenre.tagging.file.id3v1 import (
     NO_GENRE,
+    fields_but,
     number_of_genre,
     set_number_of_genre,
     without_id3v1,
@@ -141,6 +142,8 @@ def read_tags(path: Path, but: Collection[str] = ()) -> Tags:
     others = {k: digest_of(frame) for k, frame in dict(file.tags).items() if k not in left_out}
     if not raw.created and (frames_left := raw.other_frames(but)):
         others["frames"] = digest_of((raw.version, frames_left))
+    if number is not None:
+        others["id3v1"] = digest_of(fields_but(path, but))
     return Tags(genre, others)
 
 

@@ -50,13 +50,27 @@ def set_number_of_genre(path: Path, number: int) -> None:
 def blank_fields(path: Path, keys: Collection[str]) -> None:
     """Remove fields, by their keys in ID3v2, from a tag of ID3v1, if there is one."""
     with path.open("r+b") as file:
-        tag = bytearray(id3v1(file))
-        if not tag:
-            return
-        for key, (start, end) in PLACES.items():
-            if key in keys:
-                tag[start:end] = bytes(end - start)
-        if "TRCK" in keys and not tag[TRACK_MARK]:
-            tag[TRACK] = 0
-        file.seek(-len(tag), os.SEEK_END)
-        file.write(tag)
+        old_tag = id3v1(file)
+        new_tag = blanked(old_tag, keys)
+        if new_tag != old_tag:
+            file.seek(-len(old_tag), os.SEEK_END)
+            file.write(new_tag)
+
+
+def fields_but(path: Path, keys: Collection[str]) -> bytes:
+    """A tag of ID3v1 without the genre and some fields; nothing where there is none."""
+    with path.open("rb") as file:
+        return blanked(id3v1(file), keys)[:-1]
+
+
+def blanked(old_tag: bytes, keys: Collection[str]) -> bytes:
+    """A tag of ID3v1 without some fields."""
+    tag = bytearray(old_tag)
+    if not tag:
+        return b""
+    for key, (start, end) in PLACES.items():
+        if key in keys:
+            tag[start:end] = bytes(end - start)
+    if "TRCK" in keys and not tag[TRACK_MARK]:
+        tag[TRACK] = 0
+    return bytes(tag)
