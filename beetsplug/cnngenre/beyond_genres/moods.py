@@ -135,7 +135,7 @@ class UndoMoods(Moods):
                 take_back(now, write=self.options.write)
             except (NotWrittenError, OutsideError) as error:
                 return now, planned(now, before, Action.FAIL, str(error))
-        return now, TagPlan(Action.WRITE, before, (), "undo")
+        return now, TagPlan(Action.WRITE, before, (), "undo") if before else None
 
 
 def has_moods(tag: str, words: str, memory: str | None, now: str, *, in_file: bool) -> bool:

@@ -139,7 +139,7 @@ def memory_of(item: Item) -> FormerTag | None:
 def set_memory(item: Item, memory: FormerTag) -> None:
     """Remember on the track.  Stores nothing."""
     found = {"before": to_json(memory.before), "after": list(memory.after)}
-    item["cnngenre_file"] = json.dumps(found, ensure_ascii=False)
+    item["cnngenre_file"] = json.dumps(found)
 
 
 def tag_before_us(item: Item, state: FileState) -> GenreTag:

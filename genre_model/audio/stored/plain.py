@@ -12,7 +12,8 @@ from genre_model.audio.stored.layout import Stored, hashed_at, read_at
 
 STREAMINFO, FLAC_TAGS = 0, (1, 4, 6)  # padding, Vorbis comments, pictures
 TAGGED_BEHIND = (b"wvpk", b"MAC ", b"MP+", b"MPCK", b"OFR ", b"TTA1")
-APE_FOOTER_BYTES, ID3V1_BYTES = 32, 128
+APE, APE_FOOTER_BYTES = b"APETAGEX", 32
+ID3V1_BYTES = 128
 HAS_HEADER = 1 << 31
 
 
@@ -35,7 +36,7 @@ def flac(file: BinaryIO, size: int) -> Stored | None:
 
 
 def with_tag_before(file: BinaryIO, size: int) -> Stored | None:
-    """Frames of MPEG or of True Audio behind a tag of ID3v2: all that comes after that one."""
+    """Frames of MPEG or of True Audio between a tag of ID3v2 and one of ID3v1."""
     start = after_id3v2(file, 0)
     frames = start
     while frames is not None and read_at(file, frames, 3) == b"ID3":
@@ -44,7 +45,9 @@ def with_tag_before(file: BinaryIO, size: int) -> Stored | None:
         return None
     first = read_at(file, frames, 4)
     is_mpeg = first[0] == 0xFF and first[1] & 0xE0 == 0xE0 and first[2] & 0xF0 != 0xF0
-    return Stored(("frames",), ((start, size),)) if is_mpeg or first == b"TTA1" else None
+    if not is_mpeg and first != b"TTA1":
+        return None
+    return Stored(("frames",), ((start, size - len(id3v1(file))),))
 
 
 def after_id3v2(file: BinaryIO, place: int) -> int | None:
@@ -64,16 +67,25 @@ def with_tag_behind(file: BinaryIO, size: int) -> Stored | None:
     first = read_at(file, 0, 4)
     if not first.startswith(TAGGED_BEHIND):
         return None
-    file.seek(max(0, size - ID3V1_BYTES))
-    id3v1 = file.read()
-    end = size
-    if id3v1.startswith(b"TAG"):
-        end -= ID3V1_BYTES
-    else:
-        id3v1 = b""
+    old_tag = id3v1(file)
+    end = size - len(old_tag)
     footer = read_at(file, max(0, end - APE_FOOTER_BYTES), APE_FOOTER_BYTES)
-    if footer.startswith(b"APETAGEX"):
+    if footer.startswith(APE):
         flags = int.from_bytes(footer[20:24], "little")
         end -= int.from_bytes(footer[12:16], "little")
         end -= APE_FOOTER_BYTES if flags & HAS_HEADER else 0
-    return Stored((first, id3v1), ((0, end),)) if end > 0 else None
+    return Stored((first, old_tag), ((0, end),)) if end > 0 else None
+
+
+def id3v1(file: BinaryIO) -> bytes:
+    """A tag of ID3v1 at a file's end; nothing where there is none.
+
+    One of APEv2 may have the same three letters there: in its own name, or in a value.
+    """
+    size = file.seek(0, 2)
+    before = APE.index(b"TAG")
+    file.seek(max(0, size - ID3V1_BYTES - before))
+    end = file.read()
+    tag = end[-ID3V1_BYTES:]
+    of_ape = end.startswith(APE) or tag[-APE_FOOTER_BYTES:].startswith(APE)
+    return tag if len(tag) == ID3V1_BYTES and tag.startswith(b"TAG") and not of_ape else b""

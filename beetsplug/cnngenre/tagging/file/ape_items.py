@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mutagen._util import resize_bytes
-from mutagen.apev2 import HAS_HEADER, IS_HEADER, _APEv2Data, is_valid_apev2_key
+from mutagen.apev2 import HAS_HEADER, IS_HEADER, APEv2, _APEv2Data, is_valid_apev2_key
 
 from beetsplug.cnngenre.tagging.file.raw_entries import Entry, RawEntries
 
@@ -46,6 +46,14 @@ class ApeItems(RawEntries):
             key = former.raw[8 : former.raw.index(b"\0", 8)]
         value = "\0".join(genres).encode()
         return [Entry(self.names[0], struct.pack("<2I", len(value), flags) + key + b"\0" + value)]
+
+    @staticmethod
+    def rendered(tags: APEv2, key: str) -> Entry:
+        """What mutagen makes of a tag."""
+        value = tags[key]
+        data = value._write()
+        raw = struct.pack("<2I", len(data), value.kind << 1) + key.encode() + b"\0" + data
+        return Entry(key.lower(), raw)
 
     def save(self, path: Path, *, whole: bool = False) -> None:
         """Write it where it was; a new one at the file's end."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -105,9 +105,9 @@ class AsfAttributes(RawEntries):
             place += len(entry.raw)
         return Part(name, content[place:], home)
 
-    def others(self) -> dict[str, str]:
+    def others(self, but: Collection[str] = ()) -> dict[str, str]:
         """Digests of all other attributes, and of the objects that are none."""
-        found = super().others()
+        found = super().others(but)
         found["objects"] = digest_of([(p.name, p.content) for p in flat(self.parts) if is_fixed(p)])
         return found
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 MAX_SECONDS = 120.0  # to read a file's packets; a day of music takes a few
 
 
+# What comes with a file's first tag: frames, which take over what ID3v1 says, and a vendor.
+OF_A_FIRST_TAG = frozenset({"frames", "vendor"})
+
+
 class ChangedTooMuchError(Exception):
     """A written file is not what it should be; the message says in what."""
 
@@ -29,8 +33,7 @@ def check_others(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     Raises:
         ChangedTooMuchError: Other tags have changed.
     """
-    # Frames are compared where there were some: a first tag of ID3v2 takes over what ID3v1 says.
-    others = {k: v for k, v in after.items() if k != "frames" or k in before}
+    others = {k: v for k, v in after.items() if k not in OF_A_FIRST_TAG or k in before}
     changed = sorted(
         key for key in {**before, **others} if before.get(key, others) != others.get(key, before)
     )

@@ -9,25 +9,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-COMMENT_KEY = "GENRE"
+from beetsplug.cnngenre.tagging.file.raw_comments import RawComments, key_of
+
+COMMENT_KEY = "genre"
 
 Entries = list[Any]
 
 
-def comment_entries(tags: Any) -> Entries:
+def comment_entries(tags: RawComments) -> Entries:
     """(place, key, value) of each Vorbis comment."""
-    return [(n, key, text) for n, (key, text) in enumerate(tags) if key.upper() == COMMENT_KEY]
+    return [
+        (place, *comment.split("=", 1))
+        for place, comment in enumerate(tags)
+        if key_of(comment) == COMMENT_KEY
+    ]
 
 
 def new_comments(old: Entries, genres: Sequence[str]) -> Entries:
     """Comments where the first one was, or at the end."""
-    place, key = old[0][:2] if old else (None, COMMENT_KEY)
+    place, key = old[0][:2] if old else (None, COMMENT_KEY.upper())
     return [(None if place is None else place + n, key, genre) for n, genre in enumerate(genres)]
 
 
-def replace_comments(tags: Any, entries: Entries) -> None:
+def replace_comments(tags: RawComments, entries: Entries) -> None:
     """Exchange the comments."""
-    others = [pair for pair in tags if pair[0].upper() != COMMENT_KEY]
-    for place, *pair in entries:
-        others.insert(len(others) if place is None else place, tuple(pair))
+    others = [comment for comment in tags if key_of(comment) != COMMENT_KEY]
+    for place, key, text in entries:
+        others.insert(len(others) if place is None else place, f"{key}={text}")
     tags[:] = others

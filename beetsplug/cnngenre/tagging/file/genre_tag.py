@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -22,7 +22,7 @@ from mediafile import MediaFile
 from mutagen._vorbis import VComment
 from mutagen.apev2 import APEv2
 from mutagen.asf import ASFTags
-from mutagen.flac import FLAC, Padding
+from mutagen.flac import FLAC, Padding, Picture
 from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
 
@@ -37,11 +37,19 @@ from beetsplug.cnngenre.tagging.file.genre_entries import (
     replace_comments,
 )
 from beetsplug.cnngenre.tagging.file.id3_frames import RawTag, frames_of_id3v1, new_frame
+from beetsplug.cnngenre.tagging.file.id3v1 import (
+    NO_GENRE,
+    fields_but,
+    number_of_genre,
+    set_number_of_genre,
+    without_id3v1,
+)
 from beetsplug.cnngenre.tagging.file.mp4_atoms import Mp4Atoms
+from beetsplug.cnngenre.tagging.file.raw_comments import key_of, with_raw_comments
 from beetsplug.cnngenre.tagging.file.raw_entries import RawEntries
 from beetsplug.cnngenre.tagging.file.tag_size import too_large
 
-ID3V1_BYTES = 128
+PICTURES = "=pictures"  # of a FLAC, beside its comments, whose keys have no such sign
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -58,6 +66,8 @@ class GenreTag:
             Vorbis comments all their bytes, in hexadecimal.
         genres: As beets reads them.
         created: Whether the file had no tags at all, so that those there are came with the genre.
+        id3v1: The number of the genre in ID3v1, which mutagen writes anew with the other tag; None
+            where there is no such tag, or it was not noted.
     """
 
     kind: str
@@ -65,6 +75,7 @@ class GenreTag:
     entries: tuple[Any, ...]
     genres: tuple[str, ...]
     created: bool = False
+    id3v1: int | None = None
 
 
 class UnknownTagsError(Exception):
@@ -99,8 +110,12 @@ class Tags:
 
 
 @contained
-def read_tags(path: Path) -> Tags:
+def read_tags(path: Path, but: Collection[str] = ()) -> Tags:
     """The tags of a file.
+
+    Args:
+        path: The file's.
+        but: Keys of tags that are left out of the others.
 
     Raises:
         UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: The tags cannot be
@@ -116,17 +131,26 @@ def read_tags(path: Path) -> Tags:
     if kind in RAW:
         tag = RAW[kind](path)
         genre = GenreTag(kind, RAW_VERSION, tag.genres(), genres, created=tag.created)
-        return Tags(genre, tag.others())
+        return Tags(
+            genre, values_of_asf(file.tags, but) if kind == "asf" and but else tag.others(but)
+        )
     if kind == "comments":
         entries = tuple(comment_entries(file.tags))
         genre = GenreTag(kind, 0, entries, genres, created=created)
-        return Tags(genre, others_in(file))
+        others = others_in(file, but)
+        if not created:
+            others["vendor"] = digest_of(file.tags.vendor)
+        return Tags(genre, others)
     raw = raw_tag(path, file)
     frames = () if raw.created else tuple(frame.hex() for frame in raw.genre_frames())
-    genre = GenreTag(kind, raw.version, frames, genres, created=raw.created)
-    others = {key: digest_of(frame) for key, frame in dict(file.tags).items() if key != "TCON"}
-    if not raw.created and raw.other_frames():
-        others["frames"] = digest_of((raw.version, raw.other_frames()))
+    number = number_of_genre(path) if type(file.tags) is ID3 else None
+    genre = GenreTag(kind, raw.version, frames, genres, raw.created, number)
+    left_out = {"TCON", *but}
+    others = {k: digest_of(frame) for k, frame in dict(file.tags).items() if k not in left_out}
+    if not raw.created and (frames_left := raw.other_frames(but)):
+        others["frames"] = digest_of((raw.version, frames_left))
+    if number is not None:
+        others["id3v1"] = digest_of(fields_but(path, but))
     return Tags(genre, others)
 
 
@@ -166,6 +190,8 @@ def write_genres(path: Path, genres: Sequence[str]) -> None:
         raw = raw_tag(path, file)
         raw.replace_genres([new_frame(raw.version, genres)] if genres else [])
         raw.save(name_of(path))
+        if not genres and type(file.tags) is ID3:
+            set_number_of_genre(path, NO_GENRE)  # which is read where the other tag has none
         return
     kind = kind_of(file.tags)
     if kind in RAW:
@@ -185,25 +211,38 @@ def write_tag(path: Path, tag: GenreTag) -> None:
     """
     file = opened(path)
     if isinstance(file.tags, ID3) and tag.kind == "id3":
-        raw = raw_tag(path, file)
-        if raw.version == tag.version:
-            raw.replace_genres([bytes.fromhex(entry) for entry in tag.entries])
-            if not tag.created or raw.frames != frames_of_id3v1(name_of(path), raw.version):
-                raw.save(name_of(path))
-            elif type(file.tags) is ID3:
-                file.tags.delete(name_of(path), delete_v1=False)
-            else:
-                file.delete()
-            return
+        write_id3(path, file, tag)
     elif kind_of(file.tags) == tag.kind == "comments":
         save(path, file, list(tag.entries), whole=tag.created)
-        return
     elif kind_of(file.tags) == tag.kind and tag.version == RAW_VERSION:
-        raw_entries = RAW[tag.kind](path)
-        raw_entries.give_back(tag.entries)
-        save_raw(path, raw_entries, whole=tag.created)
-        return
-    write_genres(path, tag.genres)  # another program, or an older form of this one, has kept it
+        raw = RAW[tag.kind](path)
+        raw.give_back(tag.entries)
+        save_raw(path, raw, whole=tag.created)
+    else:  # another program, or an older form of this one, has kept it
+        write_genres(path, tag.genres)
+
+
+def write_id3(path: Path, file: Any, tag: GenreTag) -> None:
+    """Give a file with ID3 back the genre tag that it had, in place."""
+    raw = raw_tag(path, file)
+    raw.replace_genres([bytes.fromhex(entry) for entry in tag.entries])
+    if raw.version != tag.version:  # beets has written it since
+        write_genres(path, tag.genres)
+    elif not tag.created or raw.frames != frames_of_id3v1(name_of(path), raw.version):
+        raw.save(name_of(path))
+    else:
+        delete_id3v2(path, file)
+    number = NO_GENRE if tag.id3v1 is None and not tag.genres else tag.id3v1
+    if number is not None and type(file.tags) is ID3:
+        set_number_of_genre(path, number)
+
+
+def delete_id3v2(path: Path, file: Any) -> None:
+    """Remove a tag of ID3v2."""
+    if type(file.tags) is ID3:
+        file.tags.delete(name_of(path), delete_v1=False)
+    else:
+        file.delete()
 
 
 def save_raw(path: Path, tag: RawEntries, *, whole: bool = False) -> None:
@@ -215,38 +254,37 @@ def save_raw(path: Path, tag: RawEntries, *, whole: bool = False) -> None:
 def save(path: Path, file: Any, entries: list[Any], *, whole: bool = False) -> None:
     """Exchange the genre in Vorbis comments; ``whole``: no empty tags are to be left."""
     replace_comments(file.tags, entries)
+    store(path, file, whole=whole)
+
+
+def store(path: Path, file: Any, *, whole: bool = False) -> None:
+    """Let mutagen write tags that are no ID3; ``whole``: no empty ones are to be left."""
     with without_id3v1(path):
         file.save()
         if whole and not file.tags:
             file.delete()
 
 
-@contextmanager
-def without_id3v1(path: Path) -> Iterator[None]:
-    """Take a tag of ID3v1 from a file's end, and put it back; mutagen would lose or cover it."""
-    place = max(0, path.stat().st_size - ID3V1_BYTES)
-    with path.open("rb") as file:
-        file.seek(place)
-        end = file.read()
-    if not end.startswith(b"TAG"):
-        yield
-        return
-    os.truncate(path, place)
-    try:
-        yield
-    finally:
-        with path.open("ab") as file:
-            file.write(end)
-
-
-def others_in(file: Any) -> dict[str, str]:
-    """Digests of all tags but the genre of a file that has Vorbis comments."""
-    tags = file.tags
-    found = {"comments": digest_of([pair for pair in tags if pair[0].upper() != COMMENT_KEY])}
+def others_in(file: Any, but: Collection[str]) -> dict[str, str]:
+    """Digests of all tags but the genre, and some keys, of a file that has Vorbis comments."""
+    tags, left_out = file.tags, {COMMENT_KEY, *but}
+    found = {"comments": digest_of([text for text in tags if key_of(text) not in left_out])}
     if isinstance(file, FLAC):
-        blocks = (b for b in file.metadata_blocks if not isinstance(b, Padding) and b is not tags)
+        codes = {Padding.code, *([Picture.code] if PICTURES in but else [])}
+        blocks = (b for b in file.metadata_blocks if b.code not in codes and b is not tags)
         found["blocks"] = digest_of([digest_of((block.code, block.write())) for block in blocks])
     return found
+
+
+def values_of_asf(tags: Any, but: Collection[str]) -> dict[str, str]:
+    """Digests of a WMA's tags but the genre and some keys, wherever in its header they are."""
+    left_out = {*AsfAttributes.names, *but}
+    values = [
+        digest_of((key, value.TYPE, value._render(), value.language or 0, value.stream or 0))
+        for key, value in tags
+        if key not in left_out
+    ]
+    return {"attributes": digest_of(sorted(values))}
 
 
 def to_json(tag: GenreTag) -> dict[str, Any]:
@@ -257,6 +295,7 @@ def to_json(tag: GenreTag) -> dict[str, Any]:
         "entries": list(tag.entries),
         "genres": list(tag.genres),
         "created": tag.created,
+        "id3v1": tag.id3v1,
     }
 
 
@@ -268,7 +307,9 @@ def from_json(found: Mapping[str, Any]) -> GenreTag:
     """
     entries = tuple(tuple(e) if isinstance(e, list) else e for e in found["entries"])
     genres, created = tuple(found["genres"]), bool(found["created"])
-    return GenreTag(found["kind"], int(found["version"]), entries, genres, created)
+    number = found.get("id3v1")
+    number = None if number is None else int(number)
+    return GenreTag(found["kind"], int(found["version"]), entries, genres, created, number)
 
 
 def opened(path: Path) -> Any:
@@ -294,7 +335,11 @@ def mutagen_file(path: Path) -> Any:
     file = mutagen.File(name_of(path))
     if file is None:
         raise UnknownTagsError("not a format whose tags are known")
-    return file
+    raw = with_raw_comments(type(file))
+    if raw is None:
+        return file
+    del file  # which may have large pictures
+    return raw(name_of(path))
 
 
 def name_of(path: Path) -> str:

@@ -9,17 +9,18 @@ they were read.  Format: https://id3.org/id3v2.4.0-structure and its older versi
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from mutagen.id3 import ID3, Frames, ID3NoHeaderError
+from mutagen.id3 import ID3, Frame, Frames, ID3NoHeaderError
 from mutagen.id3._id3v1 import find_id3v1
 from mutagen.id3._tags import determine_bpi
 from mutagen.id3._util import ID3SaveConfig, unsynch
 
+from beetsplug.cnngenre.tagging.file.id3_translation import UNSYNCHRONISED, frames_of, keys_of
+
 GENRE_FRAMES = (b"TCON", b"TCO", b"TCO\0")
-UNSYNCHRONISED = 0x80
 LATIN_1, UTF_16, UTF_8 = 0, 1, 3
 
 
@@ -76,18 +77,32 @@ class RawTag:
         """The frames that hold genres."""
         return [frame for frame in self.frames if is_genre(frame, self.version)]
 
-    def other_frames(self) -> list[bytes]:
-        """All other frames."""
-        return [frame for frame in self.frames if not is_genre(frame, self.version)]
+    def other_frames(self, but: Collection[str] = ()) -> list[bytes]:
+        """All other frames; ``but``: those with these keys are left out, too."""
+        others = [frame for frame in self.frames if not is_genre(frame, self.version)]
+        return [frame for frame in others if not self.has_key(frame, but)] if but else others
+
+    def has_key(self, frame: bytes, keys: Collection[str]) -> bool:
+        """Whether mutagen knows a frame by one of some keys."""
+        return not keys_of(frame, self.version, self.flags).isdisjoint(keys)
 
     def replace_genres(self, new: Sequence[bytes]) -> None:
         """Put frames where the present genre is; at the end where there is none."""
-        places = [n for n, frame in enumerate(self.frames) if is_genre(frame, self.version)]
+        self.replace(lambda frame: is_genre(frame, self.version), new)
+
+    def replace_others(self, keys: Collection[str], new: Iterable[Frame]) -> None:
+        """Put frames where those with some keys are; at the end where there are none."""
+        frames = frames_of(new, self.version, self.flags)
+        self.replace(lambda frame: self.has_key(frame, keys), frames)
+
+    def replace(self, is_old: Callable[[bytes], bool], new: Sequence[bytes]) -> None:
+        """Put frames where the first old one is; at the end where there is none."""
+        are_old = [is_old(frame) for frame in self.frames]
         whole = not self.frames or is_whole(self.frames[-1], self.version)
-        place = places[0] if places else len(self.frames) - (not whole)
-        before = [f for f in self.frames[:place] if not is_genre(f, self.version)]
-        after = [f for f in self.frames[place:] if not is_genre(f, self.version)]
-        self.frames = [*before, *new, *after]
+        place = are_old.index(True) if True in are_old else len(self.frames) - (not whole)
+        kept = [(n, frame) for n, frame in enumerate(self.frames) if not are_old[n]]
+        before = [frame for n, frame in kept if n < place]
+        self.frames = [*before, *new, *(frame for n, frame in kept if n >= place)]
 
 
 def reader_of(kind: type[ID3]) -> type[Any]:

@@ -12,6 +12,7 @@ from mutagen.mp4._atom import Atom, Atoms
 
 from beetsplug.cnngenre.tagging.file.raw_entries import Entry, MalformedTagError, RawEntries
 
+FREEFORM = b"----"
 PATH = (b"moov", b"udta", b"meta", b"ilst")
 
 
@@ -32,6 +33,11 @@ class Mp4Atoms(RawEntries):
         values = [Atom.render(b"data", head + genre.encode()) for genre in genres]
         name = self.names[0]
         return [Entry(name, Atom.render(name.encode("latin-1"), b"".join(values)))]
+
+    @staticmethod
+    def rendered(tags: MP4Tags, key: str) -> Entry:
+        """What mutagen makes of a tag."""
+        return entry_of(tags._render(key, tags[key]))  # type: ignore[no-untyped-call]
 
     def save(self, path: Path, *, whole: bool = False) -> None:
         """Let mutagen write them, which moves the audio where they need more room."""
@@ -84,6 +90,16 @@ def children_of(found: Any, file: BinaryIO) -> list[Entry]:
     if not whole or ends[-1] != start + len(content):
         raise MalformedTagError("the atoms of its tags do not have the size that they say")
     return [
-        Entry(atom.name.decode("latin-1"), content[atom.offset - start : end - start])
+        entry_of(content[atom.offset - start : end - start])
         for atom, end in zip(found.children, ends[1:], strict=True)
     ]
+
+
+def entry_of(raw: bytes) -> Entry:
+    """An atom, which has the name that mutagen gives it."""
+    name, content = raw[4:8], raw[8:]
+    while name.startswith(FREEFORM) and content[4:8] in (b"mean", b"name"):
+        size = int.from_bytes(content[:4], "big")
+        name += b":" + content[12:size]
+        content = content[max(size, 12) :]
+    return Entry(name.decode("latin-1"), raw)

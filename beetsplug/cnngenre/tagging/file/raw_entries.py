@@ -7,7 +7,7 @@ looks the same before and after, so that a comparison of its objects cannot see 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -77,13 +77,20 @@ class RawEntries(ABC):
         places = enumerate(self.entries)
         return tuple((n, e.home, e.raw.hex()) for n, e in places if e.name in self.names)
 
-    def others(self) -> dict[str, str]:
-        """Digests of all other entries, by name."""
+    def others(self, but: Collection[str] = ()) -> dict[str, str]:
+        """Digests of all other entries, by name, some names left out."""
         found: dict[str, list[tuple[str, bytes]]] = {}
         for entry in self.entries:
-            if entry.name not in self.names:
+            if entry.name not in {*self.names, *but}:
                 found.setdefault(entry.name, []).append((entry.home, entry.raw))
         return {name: digest_of(entries) for name, entries in found.items()}
+
+    def replace(self, name: str, new: Sequence[Entry]) -> None:
+        """Put entries of a name where the first one is; at the end where there is none."""
+        places = [n for n, entry in enumerate(self.entries) if entry.name == name]
+        place = places[0] if places else len(self.entries)
+        kept = [entry for entry in self.entries[place:] if entry.name != name]
+        self.entries[place:] = [*new, *kept]
 
     def give(self, genres: Sequence[str]) -> None:
         """Put genres where the first one is; at the end where there is none."""

@@ -19,10 +19,11 @@ from typing import Any
 import mutagen
 from beets import logging, plugins
 from beets.library import FileOperationError, Item
-from mediafile import MediaFile, UnreadableFileError
+from mediafile import UnreadableFileError
 
-from beetsplug.cnngenre.config import wants_id3v23, wants_write_in_place
+from beetsplug.cnngenre.config import wants_write_in_place
 from beetsplug.cnngenre.tagging.file.checking import (
+    OF_A_FIRST_TAG,
     ChangedTooMuchError,
     check_audio,
     check_others,
@@ -37,11 +38,11 @@ from beetsplug.cnngenre.tagging.file.genre_tag import (
     GenreTag,
     UnknownTagsError,
     as_in_library,
-    name_of,
     read_tags,
     write_genres,
     write_tag,
 )
+from beetsplug.cnngenre.tagging.file.other_fields import write_fields
 from genre_model.core.errors import AudioError
 
 log = logging.getLogger("beets.cnngenre")
@@ -154,38 +155,30 @@ def change(file: Path, wish: Wish, original: Path) -> GenreTag:
     before = read_tags(original)
     if wish.before is not None and before.genre != wish.before:
         raise OSError(errno.EAGAIN, MEANWHILE)
-    if wish.others:
-        save_fields(file, wish.others)
-        before = read_tags(file)
+    changed = write_fields(file, wish.others) if wish.others else frozenset()
+    if changed:
+        before = read_tags(original, changed)
     if wish.tag is None:
         write_genres(file, wish.genres)
-    else:
+    elif wish.tag != before.genre:
         write_tag(file, wish.tag)
-    after = read_tags(file)
-    others = dict(before.others)
-    if wish.tag is not None and wish.tag.created and "frames" not in after.others:
-        others.pop("frames", None)  # of a tag that repeated an ID3v1 tag, which is there still
+    after = read_tags(file, changed)
+    others = before.others
+    if wish.tag is not None and wish.tag.created:  # the tag that came with the genre may go
+        others = {k: v for k, v in others.items() if k not in OF_A_FIRST_TAG or k in after.others}
     check_others(others, after.others)
     check_audio(original, file)
     found = after.genre
-    if found.genres != wished(wish) and not (wish.tag and found.entries == wish.tag.entries):
+    if found.genres != wished(wish) and not is_given_back(wish.tag, found):
         raise ChangedTooMuchError("the genre cannot be read back")
     return found
+
+
+def is_given_back(tag: GenreTag | None, found: GenreTag) -> bool:
+    """Whether a file has all of a former genre tag; it may read otherwise with another beets."""
+    return tag is not None and replace(tag, genres=found.genres, created=found.created) == found
 
 
 def wished(wish: Wish) -> tuple[str, ...]:
     """The genres that are to be read back."""
     return wish.genres if wish.tag is None else wish.tag.genres
-
-
-def save_fields(file: Path, values: Mapping[str, Any]) -> None:
-    """Write other fields, in place, as beets does; the version of ID3v2 stays.
-
-    Raises:
-        UnreadableFileError: mutagen cannot read or write it.
-    """
-    tags = mutagen.File(name_of(file)).tags
-    id3v23 = getattr(tags, "version", None) == (2, 3, 0)
-    media = MediaFile(name_of(file), id3v23=id3v23 or wants_id3v23())
-    media.update(values)
-    media.save()

@@ -1,0 +1,130 @@
+"""Fields of the library other than the genre, written so that nothing else of a file changes.
+
+mediafile says what they are in the tags of a format.  Its own way to save them writes all tags
+anew, and loses those that mutagen does not know or that another version of ID3 does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mediafile import MediaFile
+from mutagen._vorbis import VComment
+from mutagen.apev2 import APEv2
+from mutagen.flac import FLAC, Picture
+from mutagen.id3 import ID3
+from mutagen.mp4 import MP4Tags
+
+from beetsplug.cnngenre.tagging.file.ape_items import ApeItems
+from beetsplug.cnngenre.tagging.file.digests import digest_of
+from beetsplug.cnngenre.tagging.file.genre_tag import (
+    PICTURES,
+    contained,
+    delete_id3v2,
+    name_of,
+    opened,
+    raw_tag,
+    save_raw,
+    store,
+)
+from beetsplug.cnngenre.tagging.file.id3v1 import blank_fields
+from beetsplug.cnngenre.tagging.file.mp4_atoms import Mp4Atoms
+from beetsplug.cnngenre.tagging.file.raw_comments import RawComments, key_of
+from beetsplug.cnngenre.tagging.file.raw_entries import Entry
+
+GENRE_FIELDS = ("genre", "genres")
+
+
+@contained
+def write_fields(path: Path, values: Mapping[str, Any]) -> frozenset[str]:
+    """Write fields in place; those that are None are removed.
+
+    Returns:
+        The keys of the tags that have changed, which :func:`read_tags` can leave out.
+
+    Raises:
+        UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: They cannot be
+            written.
+    """
+    file, media = opened(path), MediaFile(name_of(path))
+    if not isinstance(file.tags, (ID3, VComment)):
+        media.mgfile = file
+    before = contents(media.mgfile)
+    media.update({name: value for name, value in values.items() if name not in GENRE_FIELDS})
+    after = contents(media.mgfile)
+    changed = frozenset(key for key in {**before, **after} if before.get(key) != after.get(key))
+    if not changed:
+        return changed
+    if isinstance(file.tags, ID3):
+        exchange_frames(path, file, changed, media.mgfile.tags)
+        return changed
+    if isinstance(file.tags, (MP4Tags, APEv2)):
+        return exchange_entries(path, changed, media.mgfile.tags)
+    if isinstance(file.tags, RawComments):
+        exchange_comments(file.tags, changed, media.mgfile.tags)
+        if PICTURES in changed:
+            exchange_pictures(file, media.mgfile.pictures)
+    store(path, file)
+    return changed
+
+
+def contents(file: Any) -> dict[str, str]:
+    """A digest of what a file has under each key of its tags; Vorbis comments ignore case."""
+    pairs = list(file.tags) if isinstance(file.tags, list) else list(file.tags.items())
+    found: dict[str, list[Any]] = {}
+    for key, value in pairs:
+        found.setdefault(key.lower() if isinstance(file.tags, VComment) else key, []).append(value)
+    if isinstance(file, FLAC) and file.pictures:
+        found[PICTURES] = [vars(picture) for picture in file.pictures]
+    return {key: digest_of(values) for key, values in found.items()}
+
+
+def exchange_frames(path: Path, file: Any, changed: frozenset[str], new: Any) -> None:
+    """Put the frames of some keys where the present ones are, or at the end; no empty tag stays."""
+    raw = raw_tag(path, file)
+    raw.replace_others(changed, [frame for key, frame in new.items() if key in changed])
+    if raw.frames:
+        raw.save(name_of(path))
+    else:
+        delete_id3v2(path, file)
+    if type(file.tags) is ID3:
+        blank_fields(path, changed - {*new.keys()})
+
+
+def exchange_entries(path: Path, changed: frozenset[str], new: Any) -> frozenset[str]:
+    """Put the items of APE, or the atoms of MP4, of some keys where the present ones are.
+
+    Returns:
+        Their names as the raw entries have them.
+    """
+    raw = ApeItems(path) if isinstance(new, APEv2) else Mp4Atoms(path)
+    names: dict[str, list[Entry]] = {}
+    for key in sorted(changed):
+        found = [raw.rendered(new, key)] if key in new else []
+        name = key.lower() if isinstance(new, APEv2) else key
+        names[name] = [*names.get(name, []), *found]
+    for name, entries in names.items():
+        raw.replace(name, entries)
+    save_raw(path, raw, whole=True)
+    return frozenset(names)
+
+
+def exchange_comments(
+    tags: RawComments, changed: frozenset[str], new: list[tuple[str, str]]
+) -> None:
+    """Put the comments of some keys where the present ones are, or at the end."""
+    for key in sorted(changed):
+        places = [place for place, text in enumerate(tags) if key_of(text) == key]
+        others = [text for text in tags if key_of(text) != key]
+        given = [f"{name}={value}" for name, value in new if name.lower() == key]
+        place = places[0] if places else len(others)
+        tags[:] = [*others[:place], *given, *others[place:]]
+
+
+def exchange_pictures(file: Any, pictures: list[Picture]) -> None:
+    """Put a FLAC's pictures in the place of the present ones."""
+    file.clear_pictures()
+    for picture in pictures:
+        file.add_picture(picture)
