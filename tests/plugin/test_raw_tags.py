@@ -371,3 +371,40 @@ def test_any_attributes_of_wma_stay(tones, folder, some, genres):
         (new, new_objects), (old, objects) = map(raw.attributes_in, (written, before))
         assert new_objects == objects
         assert [a for a in new if a[1] != "WM/Genre"] == [a for a in old if a[1] != "WM/Genre"]
+
+
+@pytest.mark.parametrize("field", ["mood", "grouping", "comments"])
+def test_moods_change_their_own_entries(library_of, tones, field):
+    """Titles name the files: their sounds are the same."""
+    items = [
+        raw.item(b"Title", b"ape"),
+        raw.item(b"Composer", b"1", raw.READ_ONLY),
+        raw.item(b"COMPOSER", b"2"),
+    ]
+    tags = [
+        raw.atom(b"\xa9nam", raw.data(b"mp4")),
+        raw.atom(b"gnre", raw.data(b"\0\x12", kind=0)),
+        raw.atom(b"trkn", raw.data(b"\0\1\0\2\0\3\0\4\0\5", kind=0)),
+        raw.freeform(b"com.apple.iTunes", b"MOOD", raw.data(b"old"), version=1),
+        raw.freeform(b"com.apple.iTunes", b"OTHER", raw.data(b"old", locale=5), version=1),
+    ]
+    attributes = [
+        (raw.EXTENDED, raw.attribute(raw.EXTENDED, "WM/Year", raw.wide("1999"))),
+        (raw.LIBRARY, raw.attribute(raw.LIBRARY, "X", raw.wide("y"), language=0, stream=1)),
+    ]
+    files = {
+        "a.wv": raw.with_items(tones["wavpack"], items),
+        "a.m4a": raw.with_atoms(tones["aac"], tags),
+        "a.wma": raw.with_attributes(tones["wma"], "wma", attributes),
+    }
+    paths, beet = library_of(files)
+    output = beet("cnnmoods", "--tag", field)
+    assert "changed 3, kept 0, failed 0" in output, beet.errors
+    assert output.count("mood has a value of yours") == (field == "mood")
+    assert set(items) < set(raw.items_in(paths["a.wv"].read_bytes()))
+    assert set(tags) <= set(raw.atoms_in(paths["a.m4a"].read_bytes()))
+    beet("cnnmoods", "--undo")
+    assert raw.items_in(paths["a.wv"].read_bytes()) == items
+    assert raw.atoms_in(paths["a.m4a"].read_bytes()) == tags
+    found = {(name, value) for _, name, value in raw.attributes_in(paths["a.wma"].read_bytes())[0]}
+    assert {name for name, _ in found} >= {"WM/Year", "X"}
