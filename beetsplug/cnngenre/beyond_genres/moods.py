@@ -144,7 +144,7 @@ def has_moods(tag: str, words: str, memory: str | None, now: str, *, in_file: bo
     ``in_file``: what the library has is in the file too, or need not be.
     """
     ours = parsed_memory(memory)
-    if ours is None or ours.field != tag or ours.after != now:
+    if ours is None or ours.field != tag or not ours.has_given(now):
         return bool(now or not words)
     return in_file and now == "; ".join(Item._type(MOODS).from_sql(words))
 

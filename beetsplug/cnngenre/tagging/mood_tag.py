@@ -6,7 +6,7 @@ A value that is not ours stays as it is.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from beets.library import Item, ReadError
 
@@ -19,6 +19,7 @@ from beetsplug.cnngenre.tagging.file.safe_write import (
     reason_of,
     write_file,
 )
+from beetsplug.cnngenre.tagging.file_state import OutsideError
 
 MEMORY = "cnngenre_mood_tag"
 MOODS = "cnngenre_moods"
@@ -26,11 +27,20 @@ MOODS = "cnngenre_moods"
 
 @dataclass(frozen=True, slots=True)
 class MoodTag:
-    """What a tag of a track had before, and what we gave it."""
+    """What a tag of a track had before, and what we gave it.
+
+    ``earlier`` is what we had given it before that, as long as it may still be there: a run may
+    have died, or have changed the library alone.
+    """
 
     field: str
     before: str
     after: str
+    earlier: str = ""
+
+    def has_given(self, value: str) -> bool:
+        """Whether a value is ours."""
+        return value == self.after or bool(value and value == self.earlier)
 
 
 def mood_tag_of(item: Item) -> MoodTag | None:
@@ -56,7 +66,7 @@ def value_of(item: Item, field: str) -> str:
 def has_our_moods(item: Item, field: str) -> bool:
     """Whether a tag has what we gave it."""
     memory = mood_tag_of(item)
-    return memory is not None and memory.field == field and memory.after == value_of(item, field)
+    return memory is not None and memory.field == field and memory.has_given(value_of(item, field))
 
 
 def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: bool) -> str | None:
@@ -104,10 +114,12 @@ def take_back(item: Item, *, write: bool) -> None:
         NotWrittenError, OutsideError: The file cannot be written, or is left alone; nothing has
             changed.
     """
-    memory = mood_tag_of(item)
+    memory, is_left = mood_tag_of(item), False
     if memory is not None:
+        ours = {memory.after, memory.earlier} - {"", memory.before}
         give_back(item, memory, write=write)
-    restore_fields(item, {MOODS: None, MEMORY: None})
+        is_left = not write and file_value(item, memory.field) in ours
+    restore_fields(item, {MOODS: None, MEMORY: own_field(item, MEMORY) if is_left else None})
     store_unless_edited(item, genres_of(item))
 
 
@@ -128,14 +140,24 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
     Raises:
         NotWrittenError, OutsideError: The file cannot be written, or is left alone.
     """
-    known = value_of(item, tag.field) == tag.after and mood_tag_of(item) == tag
+    present, memory = value_of(item, tag.field), mood_tag_of(item)
+    known = present == tag.after and memory == tag
     if known and not (write and file_lacks(item, tag)):
         store_unless_edited(item, genres_of(item))
         return
+    if memory is not None and has_our_moods(item, tag.field):
+        earlier = next((v for v in (present, memory.earlier) if v not in ("", tag.after)), "")
+        tag = replace(tag, earlier=earlier)
     state = known_state(item) if write else None
+    if state is not None and tag.field in state.differing:
+        given = {present, tag.before, tag.after, tag.earlier}
+        if file_value(item, tag.field) not in given:
+            raise OutsideError(
+                f"its {tag.field} was changed outside beets: run `beet update` first"
+            )
     former = {name: own_field(item, name) for name in (tag.field, MEMORY)}
     mtime = item.mtime
-    item[MEMORY] = json.dumps({"field": tag.field, "before": tag.before, "after": tag.after})
+    item[MEMORY] = json.dumps(asdict(tag))
     store_mood_tag(item)
     if tag.after or tag.field in Item._fields:
         item[tag.field] = tag.after
@@ -148,6 +170,7 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
                 genre.genres, tag=genre, before=genre, others={tag.field: tag.after or None}
             )
             write_file(item, wish, mtime=None if state.in_step else 0)
+            item[MEMORY] = json.dumps(asdict(replace(tag, earlier="")))
     except NotWrittenError:
         restore_fields(item, former)
         item.mtime = mtime
