@@ -1,10 +1,12 @@
 """What the shipped network's tags add: further genres, moods; by the real command and network."""
 
+import subprocess
+
 import mutagen
 import pytest
 from audio_files import write_audio
 from conftest import only_import
-from plugin_files import file_genres, tag
+from plugin_files import file_genres, make_newer, tag
 
 from demo.make_music import RATE, beat_tape, club
 
@@ -119,3 +121,52 @@ def test_an_as_is_import_writes_moods_where_it_writes_genres(electronic, genres)
     assert "changed 0, kept 1" in beet("cnnmoods", "--tag", "grouping")
     beet("cnnmoods", "--undo")
     assert "grouping" not in mutagen.File(beet.paths()["flac"])
+
+
+def test_moods_that_are_removed_from_the_library_alone_can_be_removed_from_the_file_later(
+    electronic,
+):
+    beet = electronic(beat_tape(), "flac")
+    beet("cnnmoods", "--tag", "grouping")
+    assert "removed 1, failed 0" in beet("cnnmoods", "--undo", "-W")
+    assert "grouping" in mutagen.File(beet.paths()["flac"])
+    beet("cnnmoods", "--undo")
+    assert "grouping" not in mutagen.File(beet.paths()["flac"])
+
+
+DEATH = """
+import os, sys
+from beetsplug.cnngenre.tagging import mood_tag
+mood_tag.write_file = lambda *_, **__: os._exit(9)
+from beets.ui import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("killed", [["--undo"], ["--tag", "comments"]])
+def test_moods_are_still_known_after_a_run_that_died_at_the_file(electronic, tmp_path, killed):
+    beet = electronic(beat_tape(), "flac")
+    path = beet.paths()["flac"]
+    before = dict(mutagen.File(path))
+    beet("cnnmoods", "--tag", "grouping")
+    (tmp_path / "death.py").write_text(DEATH)
+    python, *_ = beet.command()
+    command = [python, tmp_path / "death.py", "cnnmoods", *killed]
+    done = subprocess.run(command, env=beet.environment(), capture_output=True, text=True)
+    assert done.returncode == 9
+    beet("cnnmoods", "--undo")
+    assert dict(mutagen.File(path)) == before
+    assert beet("ls", "-f", "[$grouping$cnngenre_mood_tag]") == "[$cnngenre_mood_tag]\n"
+
+
+def test_a_tag_that_was_changed_outside_is_not_written_over(electronic):
+    beet = electronic(beat_tape(), "flac")
+    path = beet.paths()["flac"]
+    beet("cnnmoods", "--tag", "grouping")
+    file = mutagen.File(path)
+    file["grouping"] = ["mine"]
+    file.save()
+    make_newer(path)
+    assert "failed 1" in beet("cnnmoods", "--undo")
+    assert "grouping was changed outside beets: run `beet update` first" in beet.errors
+    assert mutagen.File(path)["grouping"] == ["mine"]
