@@ -13,11 +13,12 @@ from beetsplug.cnngenre.library import Tracks, flexible
 Genres = tuple[str, ...]
 
 
-def chosen(tracks: Tracks, noted: str, fits: Callable[[Genres, Genres], bool]) -> Tracks:
-    """The tracks whose genres, and those that the field ``noted`` of ours has, fit."""
+def chosen(tracks: Tracks, noted: str | None, fits: Callable[[Genres, Genres], bool]) -> Tracks:
+    """The tracks whose genres, and those that the field ``noted`` of ours has, if any, fit."""
     decided: dict[tuple[str | None, str | None], bool] = {}  # most of a library is alike
     found = set[int]()
-    for rows in tracks.rows(f"id, genres, {flexible(noted)}"):
+    other = "NULL" if noted is None else flexible(noted)
+    for rows in tracks.rows(f"id, genres, {other}"):
         for key, *values in rows:
             kind = (values[0], values[1])
             if kind not in decided:

@@ -100,9 +100,8 @@ def evidence_of(
     manifest = classifier.manifest
     share = classifier.music_share(extracted)
     rows = share * calibrated(classifier.slice_logits(extracted), manifest.aggregation)
-    known = len(extracted.starts_s) == len(
-        rows
-    )  # a network may say one thing of all slices together
+    # A network may say one thing of all slices together.
+    known = len(extracted.starts_s) == len(rows)
     starts_s, slice_of = np.unique(
         extracted.starts_s if known else np.zeros(len(rows)), return_inverse=True
     )

@@ -44,11 +44,11 @@ class PlayHistorySpec:
     now_s: float = 0.0
     threshold: float = 0.0
 
-    def fault(self, n_genres: int) -> bool:
-        """Whether this cannot be applied to so many genres."""
+    def fits(self, n_genres: int) -> bool:
+        """Whether this can be applied to so many genres."""
         n_features = 2 * N_FEATURES
         weights = [weight for row in self.weights for weight in row]
-        return not (
+        return (
             len(self.means) == len(self.scales) == len(self.weights) == n_features
             and all(len(row) == n_genres for row in self.weights)
             and all(abs(value) < LARGEST for value in (*self.means, *weights, self.now_s))

@@ -128,7 +128,10 @@ def test_albums_that_have_lost_a_field_of_ours_are_undone_too(library):
     beet = library(Rock=None)
     beet("modify", "-a", "-y", "-I", "genres=Tango", "cnngenre_album_previous=Polka")
     beet("cnnundo")
-    assert beet("ls", "-a", "-f", "$genres $cnngenre_album_previous") == "Tango $cnngenre_album_previous\n"
+    assert (
+        beet("ls", "-a", "-f", "$genres $cnngenre_album_previous")
+        == "Tango $cnngenre_album_previous\n"
+    )
 
 
 def test_an_albums_genre_counts_what_the_user_labelled(library):

@@ -62,7 +62,7 @@ class Spell(Run):
     def to_respell(self, items: Tracks) -> Tracks:
         """The tracks whose genres are spelled otherwise."""
         spellings = self.spellings
-        return chosen(items, "cnngenre_respelled", lambda now, _: respelled(now, spellings) != now)
+        return chosen(items, None, lambda now, _: respelled(now, spellings) != now)
 
     def is_misspelled(self, genres: str | None) -> bool:
         """Whether the genres of a row are spelled otherwise."""

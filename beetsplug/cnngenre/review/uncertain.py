@@ -150,14 +150,9 @@ def read_genres(
     Raises:
         ValueError: There is no such number.
     """
-    from genre_model.data.genre_names import cleaned
-
-    spelling = {name.casefold(): name for name in own}
-    spelling |= {score.genre.casefold(): score.genre for score in ranked}
-    genres: list[str] = []
-    for word in filter(None, map(cleaned, text.split(";"))):
+    words = []
+    for word in map(str.strip, text.split(";")):
         if word.isdecimal() and not 1 <= int(word) <= len(ranked):
             raise ValueError(f"there is no number {word}")
-        name = ranked[int(word) - 1].genre if word.isdecimal() else word
-        genres.append(spelling.get(name.casefold(), name))
-    return tuple(dict.fromkeys(genres))
+        words.append(ranked[int(word) - 1].genre if word.isdecimal() else word)
+    return named_genres(";".join(words), (*(score.genre for score in ranked), *own))

@@ -267,7 +267,7 @@ def fault_of_answers(manifest: Manifest) -> str | None:
             and 0 <= context.threshold <= 1
         ),
         "impossible play_history settings": history is not None
-        and bool(history.fault(len(manifest.genres))),
+        and not history.fits(len(manifest.genres)),
     }
     return first_of(faults)
 
