@@ -33,7 +33,7 @@ class CnnGenrePlugin(BeetsPlugin):
         self._log.addFilter(Harmless())
         forget_empty_keys()
         self.config.add(DEFAULTS)
-        self.item_types = FIELDS
+        self.item_types = FIELDS | ALBUM_FIELDS  # beets passes an album's fields on to its tracks
         self.album_types = ALBUM_FIELDS
         if self.config["moods_tag"].get() == "mood":
             from beetsplug.cnngenre.mood_field import add_mood_field

@@ -7,7 +7,7 @@ import beets
 import mutagen
 import pytest
 from audio_files import FORMATS
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from mutagen.ogg import OggPage
 from plugin_files import file_genres
@@ -150,6 +150,8 @@ def test_any_comments_come_back(tmp_path, kind):
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.binary(max_size=9) | st.binary(max_size=9).map(b"genre=".__add__)))
     def check(comments):
+        # mutagen tells the kinds of Ogg by such marks anywhere near a file's beginning.
+        assume(not any(mark in one for one in comments for mark in (b"vorbis", b"Opus", b"fLaC")))
         put(path, kind, comments)
         before = stored(path, kind)
         assert before[1] == comments
