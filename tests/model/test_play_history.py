@@ -177,8 +177,8 @@ def test_what_is_not_there_or_makes_no_sense_is_absent(nothing):
 
 def test_the_settings_can_be_kept():
     spec = fit_play_history(*library(50))
-    assert not spec.fault(N_GENRES)
-    assert spec.fault(N_GENRES + 1)
+    assert spec.fits(N_GENRES)
+    assert not spec.fits(N_GENRES + 1)
     assert msgspec.json.decode(msgspec.json.encode(spec), type=PlayHistorySpec) == spec
 
 
