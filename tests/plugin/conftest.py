@@ -81,3 +81,17 @@ def only_import(beet):
     path = beet.home / "only_import.yaml"
     path.write_text(yaml.safe_dump(beet.config | {"cnngenre": {"auto": False}}))
     return path
+
+
+@pytest.fixture
+def in_place(beet, tmp_path):
+    """Imports the files of the folder where they are, without extracting; the ``beet``."""
+
+    def make(**config):
+        beet.config["directory"] = str(tmp_path / "music")
+        beet.config["import"] = {"copy": False, "quiet": True, "duplicate_action": "keep"}
+        beet.config["cnngenre"] |= {"auto": False, "force": True, "threshold": 0, **config}
+        beet("import", "-A", "-s", tmp_path / "music")
+        return beet
+
+    return make

@@ -13,20 +13,6 @@ from real_beet import write_tone
 from beetsplug.cnngenre.tagging.file.genre_tag import read_tags
 
 
-@pytest.fixture
-def in_place(beet, tmp_path):
-    """Imports files of the folder where they are, without extracting; the ``beet``."""
-
-    def make(**config):
-        beet.config["directory"] = str(tmp_path / "music")
-        beet.config["import"] = {"copy": False, "write": True, "quiet": True}
-        beet.config["cnngenre"] |= {"auto": False, "force": True, "threshold": 0, **config}
-        beet("import", "-A", "-s", tmp_path / "music")
-        return beet
-
-    return make
-
-
 def all_files(tmp_path, kinds):
     """A file of each of some formats and of each kind of genre; the tones are made once."""
     for kind in kinds:

@@ -31,29 +31,15 @@ def behind(tmp_path):
     return make
 
 
-@pytest.fixture
-def imported(beet, tmp_path):
-    """Imports the files of the folder where they are, without extracting; the ``beet``."""
-
-    def make():
-        beet.config["directory"] = str(tmp_path / "music")
-        beet.config["import"] = {"copy": False, "quiet": True, "duplicate_action": "keep"}
-        beet.config["cnngenre"] |= {"auto": False, "force": True}
-        beet("import", "-A", "-s", tmp_path / "music")
-        return beet
-
-    return make
-
-
 @pytest.mark.parametrize("written", [["modify", "-y", "year=2001"], ["cnngenre", "-f"], None])
-def test_undo_after_a_write_of_beets_gives_its_genre_back(behind, imported, written):
+def test_undo_after_a_write_of_beets_gives_its_genre_back(behind, in_place, written):
     files = {
         behind(number, id3v2=id3v2): number
         for number in (NONE, TRIP_HOP, 200)
         for id3v2 in (True, False)
     }
     before = {path: file_genres(path) for path in files}
-    beet = imported()
+    beet = in_place()
     known = beet.genres()
     beet("cnngenre")
     if written:
@@ -81,12 +67,12 @@ def test_undo_after_an_import_that_writes(beet, behind, number):
     assert file_genres(path) == before
 
 
-def test_undo_after_beets_has_made_another_version_of_the_other_tag(behind, imported):
+def test_undo_after_beets_has_made_another_version_of_the_other_tag(behind, in_place):
     path = behind(NONE)
     tags = mutagen.File(path).tags
     tags.update_to_v23()
     tags.save(path, v1=1, v2_version=3)
-    beet = imported()
+    beet = in_place()
     beet("cnngenre")
     beet("modify", "-y", "year=2001")
     assert path.read_bytes()[3] == 4
@@ -95,9 +81,9 @@ def test_undo_after_beets_has_made_another_version_of_the_other_tag(behind, impo
     assert path.read_bytes()[-1] == NONE
 
 
-def test_what_was_noted_without_it_can_be_undone(behind, imported):
+def test_what_was_noted_without_it_can_be_undone(behind, in_place):
     path = behind(NONE)
-    beet = imported()
+    beet = in_place()
     beet("cnngenre")
     with closing(sqlite3.connect(beet.config["library"])) as connection, connection:
         query = "SELECT value FROM item_attributes WHERE key = 'cnngenre_file'"
@@ -113,7 +99,7 @@ def test_what_was_noted_without_it_can_be_undone(behind, imported):
     assert file_genres(path) == []
 
 
-def test_tags_of_apev2_that_look_like_it(tmp_path, imported):
+def test_tags_of_apev2_that_look_like_it(tmp_path, in_place):
     """One of 131 bytes has the letters TAG, of its own name, where ID3v1 begins."""
     sound = write_tone(tmp_path / "music", "Rock", kind="wavpack")
     mutagen.File(sound).delete()
@@ -131,7 +117,7 @@ def test_tags_of_apev2_that_look_like_it(tmp_path, imported):
     genres = {path: file_genres(path) for path in before}
     audio = sound.read_bytes() + b"APETAGEX"
     sound.unlink()
-    beet = imported()
+    beet = in_place()
     assert "tagged 28, kept 0, unsure 0, failed 0" in beet("cnngenre")
     assert all(path.read_bytes().startswith(audio) for path in before)
     assert "restored 28, kept 0, failed 0" in beet("cnnundo")

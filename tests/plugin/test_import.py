@@ -128,6 +128,19 @@ def test_album_without_a_leading_genre_gets_none(beet, tone, tmp_path):
     assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
 
 
+def test_an_album_without_genres_gets_that_of_tracks_which_have_theirs_already(
+    beet, tone, tmp_path
+):
+    beet.config["cnngenre"]["album_genre"] = False
+    for number, genre in enumerate(["Jazz", "Jazz", "Jazz", "Unsure"]):
+        tone(genre, f"{number}-{genre}")
+    beet("import", tmp_path / "music")
+    assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
+    beet.config["cnngenre"]["album_genre"] = True
+    assert "tagged 0" in beet("cnngenre")
+    assert beet("ls", "-a", "-f", "$genres") == "Jazz\n"
+
+
 def test_album_genre_can_be_turned_off(beet, tone, tmp_path):
     beet.config["cnngenre"]["album_genre"] = False
     tone("Jazz")

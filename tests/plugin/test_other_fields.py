@@ -99,20 +99,6 @@ def tagged_mp3s(tmp_path):
     return make
 
 
-@pytest.fixture
-def in_place(beet, tmp_path):
-    """Imports files where they are, without extracting, for the shipped model; the ``beet``."""
-
-    def make():
-        beet.config["directory"] = str(tmp_path / "music")
-        beet.config["import"] = {"copy": False, "quiet": True, "duplicate_action": "keep"}
-        beet.config["cnngenre"] |= {"auto": False, "force": True}
-        beet("import", "-A", "-s", tmp_path / "music")
-        return beet
-
-    return make
-
-
 @pytest.mark.parametrize("tag", ["mood", "grouping", "comments"])
 def test_moods_change_their_own_frames(tagged_mp3s, in_place, tag):
     paths = tagged_mp3s(beat_tape().T)

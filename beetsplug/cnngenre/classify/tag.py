@@ -135,9 +135,10 @@ class Tag(Run):
         return now, write_missing(now) or apply(now, plan, write=False)
 
     def finish(self) -> None:
-        """Albums without genres get that of their tracks, where these changed or others have it."""
+        """Albums without genres get that of their tracks; so do ours whose tracks have changed."""
         if not self.options.album_genre or self.track_classifier.target != GENRES:
             return
-        behind = unlike_their_tracks(self.lib) | self.changed_albums
-        for album in self.albums("id", behind.__contains__):
-            self.track_classifier.set_album_genres(album, force=self.options.force)
+        force = self.options.force
+        behind = set() if force else unlike_their_tracks(self.lib) | self.changed_albums
+        for album in self.albums("id", lambda key: force or key in behind):
+            self.track_classifier.set_album_genres(album, force=force)

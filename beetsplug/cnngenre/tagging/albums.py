@@ -29,9 +29,9 @@ def albums_of(items: Iterable[Item]) -> list[Album]:
 
 
 def unlike_their_tracks(lib: Library) -> set[int]:
-    """The ids of albums whose genres none of their tracks has."""
+    """The ids of albums that have no genres, or genres that none of their tracks has."""
     like = "SELECT album_id FROM items JOIN albums AS a ON a.id = album_id"
-    where = "COALESCE(items.genres, '') = COALESCE(a.genres, '')"
+    where = "a.genres <> '' AND items.genres = a.genres"
     with lib.transaction() as transaction:
         rows = transaction.query(f"SELECT id FROM albums EXCEPT {like} WHERE {where}")
     return {key for (key,) in rows}

@@ -72,8 +72,8 @@ def summary(report: Report) -> list[str]:
         answering = f"it answers nothing: {unreached(report.target_precision)}"
     else:
         answering = (
-            f"with thresholds chosen by the other folds it answers {answers}; with all, the "
-            f"threshold is {report.threshold:.2f}"
+            f"it answers {answers}, by a threshold that each fold gets from the others; the "
+            f"model's threshold is {report.threshold:.2f}"
         )
     lines = [
         f"{split}, {report.split_reason}",
