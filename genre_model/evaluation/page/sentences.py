@@ -70,6 +70,8 @@ def summary(report: Report) -> list[str]:
     answers = f"{report.coverage:.1%}" if report.coverage else "none of them"
     if report.threshold == UNREACHED_THRESHOLD:
         answering = f"it answers nothing: {unreached(report.target_precision)}"
+    elif report.n_folds == 1:  # the threshold was chosen on other tracks
+        answering = f"at a threshold of {report.threshold:.2f} it answers {answers}"
     else:
         answering = (
             f"it answers {answers}, by a threshold that each fold gets from the others; the "
