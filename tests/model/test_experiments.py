@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -47,7 +48,12 @@ from genre_model.training.experiments.results.outcome import (
     packed,
     read_outcome,
 )
-from genre_model.training.experiments.results.tables import compared, side_by_side, votes
+from genre_model.training.experiments.results.tables import (
+    compared,
+    probabilities,
+    side_by_side,
+    votes,
+)
 from genre_model.training.experiments.wishes import Wishes
 from genre_model.training.experiments.write import Music, as_svg, paths_of, write_results
 from genre_model.training.scratch.slice_store import StoredTrack
@@ -248,9 +254,21 @@ def test_one_condition_has_a_name_and_no_range():
     assert table.conclusion.endswith(" % (split by slice).")
 
 
-def test_more_votes_are_better():
-    bars = dict(votes({"x": [outcome(skill=1.0)]}).bars)
+def low_and_high(conclusion):
+    return [float(end) for end in re.search(r"\[(\S+), (\S+)\]", conclusion).groups()]
+
+
+def test_more_votes_are_better_and_the_interval_says_whether_by_chance():
+    table = votes({"x": [outcome(skill=1.0)]})
+    bars = dict(table.bars)
     assert bars["all slices, mean"].value > bars["1 slice, mean"].value
+    assert low_and_high(table.conclusion)[0] > 0
+
+
+@pytest.mark.parametrize("skill", [1.0, 0.0])
+def test_being_sure_helps_only_who_knows_something(skill):
+    table = probabilities({"x": [outcome(skill, seed) for seed in range(5)]})
+    assert (low_and_high(table.conclusion)[0] > 0) == (skill > 0)
 
 
 def test_results_are_written_in_four_ways(tmp_path):

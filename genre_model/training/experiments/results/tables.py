@@ -6,9 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genre_model.core.specs import AggregationRule, AggregationSpec
-from genre_model.evaluation.metrics import Interval, calibration_error, two_way_interval
+from genre_model.evaluation.metrics import (
+    Interval,
+    calibration_error,
+    two_way_interval,
+    two_way_ratio,
+)
 from genre_model.model.aggregation import aggregate
 from genre_model.training.experiments.results.figures import (
     Figures,
@@ -216,6 +222,7 @@ def side_by_side(outcomes: Outcomes) -> Table:
 def probabilities(outcomes: Outcomes) -> Table:
     """What the probabilities are worth, as they come and with a fitted temperature."""
     (found,) = outcomes.values()
+    tests = [outcome.test for outcome in found]
     rows: list[tuple[str, ...]] = []
     errors: list[float] = []
     for title, is_fitted in (("as they come", False), ("temperature fitted", True)):
@@ -225,16 +232,17 @@ def probabilities(outcomes: Outcomes) -> Table:
             )
             for o in found
         ]
-        p, truth = np.concatenate(songs), np.concatenate([o.test.truth for o in found])
+        p, truth = np.concatenate(songs), np.concatenate([test.truth for test in tests])
         right = p.argmax(axis=1) == truth
         errors.append(calibration_error(p.max(axis=1), right))
         sure = p.max(axis=1) >= np.median(p.max(axis=1))
+        surer = two_way_ratio(right & sure, sure, *groups_of(tests))
         rows.append(
             (
                 title,
                 percent(float(right.mean())),
                 percent(top_two(p, truth)),
-                percent(float(right[sure].mean())),
+                span(surer),
                 f"{errors[-1]:.3f}",
                 f"{brier_score(p, truth):.3f}",
                 f"{negative_log_likelihood(p, truth):.3f}",
@@ -251,27 +259,47 @@ def probabilities(outcomes: Outcomes) -> Table:
     )
     conclusion = (
         f"The calibration error is {errors[0]:.3f} as they come and {errors[1]:.3f} with a "
-        f"temperature fitted on the validation's songs; of the surer half of the songs "
-        f"{rows[1][3]} % are right, of all {rows[1][1]} %."
+        f"temperature fitted on the validation's songs; with it, of the surer half of the songs "
+        f"{percent(surer.value)} % are right, "
+        f"{gain(against_the_rest(right, sure, tests))} against the other half."
     )
     bars = tuple((name, figures_of(list(o)).song) for name, o in outcomes.items())
     return Table(columns, tuple(rows), bars, conclusion)
 
 
+def against_the_rest(
+    right: NDArray[np.bool_], some: NDArray[np.bool_], tests: Sequence[Answers]
+) -> Interval:
+    """The share that is right of some songs, less that of the others; both are (n_songs,)."""
+
+    def less(i: NDArray[np.intp]) -> float:
+        both = some[i].any() and not some[i].all()
+        return float(right[i][some[i]].mean() - right[i][~some[i]].mean()) if both else np.nan
+
+    return two_way_interval(less, *groups_of(tests))
+
+
 def votes(outcomes: Outcomes) -> Table:
     """Song accuracy by the number of slices that vote, and the rule."""
     (found,) = outcomes.values()
+    tests = [outcome.test for outcome in found]
+    right = {
+        (n_votes, rule): votes_right(tests, n_votes, rule)
+        for n_votes in (*N_VOTES, None)
+        for rule in RULES
+    }
     rows: list[tuple[str, ...]] = []
     bars: list[tuple[str, Interval]] = []
     for n_votes in (*N_VOTES, None):
-        cells = [votes_right([o.test for o in found], n_votes, rule) for rule in RULES]
+        cells = [share_right(right[n_votes, rule], tests) for rule in RULES]
         title = "all slices" if n_votes is None else f"{n_votes} slice{'s' * (n_votes > 1)}"
         rows.append((title, *(span(cell) for cell in cells)))
         bars.append((f"{title}, mean", cells[0]))
     first, last = bars[0][1].value, bars[-1][1].value
+    more = share_right(right[None, "mean"] - right[1, "mean"], tests)
     conclusion = (
         f"By the mean, {percent(first)} % of songs are right with one slice and {percent(last)} % "
-        "with all."
+        f"with all ({gain(more)})."
     )
     return Table(
         ("slices that vote", *(f"{rule}, %" for rule in RULES)),
@@ -281,8 +309,10 @@ def votes(outcomes: Outcomes) -> Table:
     )
 
 
-def votes_right(tests: Sequence[Answers], n_votes: int | None, rule: AggregationRule) -> Interval:
-    """Song accuracy when so many slices vote, spread over the song."""
+def votes_right(
+    tests: Sequence[Answers], n_votes: int | None, rule: AggregationRule
+) -> NDArray[np.intp]:
+    """(n_songs,): 1 where a song is right when so many slices vote, spread over it, else 0."""
     right: list[bool] = []
     for test in tests:
         for number, truth in enumerate(test.truth.tolist()):
@@ -291,7 +321,7 @@ def votes_right(tests: Sequence[Answers], n_votes: int | None, rule: Aggregation
                 places = (np.arange(n_votes) + 0.5) * len(logits) / n_votes
                 logits = logits[places.astype(np.intp)]
             right.append(bool(aggregate(logits, AggregationSpec(rule)).argmax() == truth))
-    return share_right(np.array(right, dtype=np.bool_), tests)
+    return np.array(right, dtype=np.intp)
 
 
 def likes(outcomes: Outcomes) -> Table:
