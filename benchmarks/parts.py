@@ -15,11 +15,9 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np
-from numpy.typing import NDArray
-
 from benchmarks.measuring import full_length, here, in_turn, median, parser_of, publish
 from genre_model.audio.decode import open_audio
+from genre_model.core.arrays import Float32
 from genre_model.core.specs import SpectrogramSpec
 from genre_model.features.log_mel import log_mel
 from genre_model.features.slices import count_slices, slice_span, spread
@@ -42,8 +40,8 @@ def main() -> None:
             chosen = spread(count_slices(audio, spectrogram, slices), options.slices)
         spans[song] = [slice_span(index, spectrogram, slices) for index in chosen]
 
-    def decoded() -> list[NDArray[np.float32]]:
-        found: list[NDArray[np.float32] | None] = []
+    def decoded() -> list[Float32]:
+        found: list[Float32 | None] = []
         for song, places in spans.items():
             with open_audio(song, spectrogram.sample_rate_hz) as audio:
                 found += [audio.window(*place) for place in places]

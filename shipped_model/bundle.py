@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from genre_model.core.arrays import Float32, Ints
 from genre_model.core.specs import (
     AggregationSpec,
     ContextSpec,
@@ -28,9 +29,9 @@ from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import HEAD, PROBE, Bundle, write_bundle
 from genre_model.model.classifier import Classifier
 from genre_model.model.head import Head
-from shipped_model.clips import Clips, Float32
+from shipped_model.clips import Clips
 from shipped_model.groups import WITH_GROUPS
-from shipped_model.head import N_FOLDS, HeadSettings, Indices
+from shipped_model.head import N_FOLDS, HeadSettings
 from shipped_model.settings import Settings
 
 LINE_LENGTH = 100
@@ -42,7 +43,7 @@ MODEL_CARD = "MODEL_CARD.md"
 
 
 def provenance_of(
-    clips: Clips, fit: Indices, settings: Settings, chosen: HeadSettings
+    clips: Clips, fit: Ints, settings: Settings, chosen: HeadSettings
 ) -> dict[str, Any]:
     """Where the numbers come from, for the manifest and the model card."""
     return {

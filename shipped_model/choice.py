@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from genre_model.core.arrays import Float32, Ints
 from genre_model.core.specs import AggregationSpec
 from genre_model.model.aggregation import calibrated
-from shipped_model.clips import Clips, Float32
-from shipped_model.head import HeadSettings, Indices, LeftOut, Prior, leave_out, out_of_fold
+from shipped_model.clips import Clips
+from shipped_model.head import HeadSettings, LeftOut, Prior, leave_out, out_of_fold
 
 RIDGES = (0.3, 1.0, 3.0)
 BALANCES = (0.5, 0.75, 1.0)
@@ -23,7 +24,7 @@ LEFT_OUT = ("Classical", "Jazz", "Blues", "Country", "Hip Hop", "Reggae", "Latin
 THRESHOLD = 0.65
 
 
-def choose_head_settings(clips: Clips, fit: Indices, prior: Prior) -> HeadSettings:
+def choose_head_settings(clips: Clips, fit: Ints, prior: Prior) -> HeadSettings:
     """The settings with the best likelihood of the labels; the sets count alike."""
     results = []
     for values in itertools.product(RIDGES, BALANCES, GROUP_WEIGHTS):
@@ -38,7 +39,7 @@ def choose_head_settings(clips: Clips, fit: Indices, prior: Prior) -> HeadSettin
     return HeadSettings(*best)
 
 
-def label_loss(clips: Clips, tracks: Indices, logits: Float32, spec: AggregationSpec) -> float:
+def label_loss(clips: Clips, tracks: Ints, logits: Float32, spec: AggregationSpec) -> float:
     """The log-loss of the labels, its mean over the sets."""
     probability = (calibrated(logits, spec) * clips.candidates[tracks]).sum(axis=1)
     losses = -np.log(probability + 1e-12)
@@ -46,7 +47,7 @@ def label_loss(clips: Clips, tracks: Indices, logits: Float32, spec: Aggregation
     return float(np.mean([losses[sets == name].mean() for name in sorted(set(sets))]))
 
 
-def calibrate(clips: Clips, fit: Indices, prior: Prior, settings: HeadSettings) -> AggregationSpec:
+def calibrate(clips: Clips, fit: Ints, prior: Prior, settings: HeadSettings) -> AggregationSpec:
     """The temperature and the logit of "something else" that make confidences true.
 
     It is proper scoring of what the user sees: the log-loss of the leading genre's confidence
@@ -73,7 +74,7 @@ def possible_specs() -> list[AggregationSpec]:
 
 def calibration_loss(
     clips: Clips,
-    fit: Indices,
+    fit: Ints,
     known: Float32,
     foreign: Sequence[LeftOut],
     spec: AggregationSpec,
@@ -84,7 +85,7 @@ def calibration_loss(
     return float((1 - FOREIGN_SHARE) * of_known + FOREIGN_SHARE * np.mean(of_foreign))
 
 
-def confidence_loss(clips: Clips, tracks: Indices, logits: Float32, spec: AggregationSpec) -> float:
+def confidence_loss(clips: Clips, tracks: Ints, logits: Float32, spec: AggregationSpec) -> float:
     """The log-loss of the leading genre's confidence against whether it is right."""
     nodes = calibrated(logits, spec) @ clips.tree
     leading = nodes.argmax(axis=1)

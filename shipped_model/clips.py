@@ -12,14 +12,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float32, Float64, Ints
 from genre_model.core.specs import SliceSpec, SpectrogramSpec
 from genre_model.features.slices import read_slices
 from shipped_model.groups import WITH_GROUPS
 from shipped_model.settings import Settings, read_settings, vocabulary_of
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Float32 = NDArray[np.float32]
 # The set of the rendered scores, which every head is fitted on beside its clips.
 RENDERINGS = "renderings"
 
@@ -41,7 +39,7 @@ class Clips:
     """
 
     genres: list[str]
-    tree: Floats
+    tree: Float64
     features: Sequence[Float32]
     candidates: Bools
     strict: Bools
@@ -49,13 +47,13 @@ class Clips:
     artists: list[str]
 
     @property
-    def families(self) -> Floats:
+    def families(self) -> Float64:
         """(n_genres, n_families): 1 where a genre belongs to a family, named after its root."""
         roots = self.tree.sum(axis=1) == 1
         return self.tree[:, roots]
 
     @property
-    def means(self) -> Floats:
+    def means(self) -> Float64:
         """(n_clips, n_features): the mean features of each clip."""
         return np.array([slices.mean(axis=0) for slices in self.features], dtype=np.float64)
 
@@ -65,7 +63,7 @@ class Clips:
         return np.array([label.split("/")[0] for label in self.labels])
 
     @property
-    def renderings(self) -> NDArray[np.intp]:
+    def renderings(self) -> Ints:
         """The rendered scores among the clips, of those genres that there are."""
         return np.flatnonzero((self.sets == RENDERINGS) & self.candidates.any(axis=1))
 

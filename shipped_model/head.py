@@ -12,20 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from genre_model.core.arrays import Float32, Float64, Ints
 from genre_model.model.head import Head
 from genre_model.training.head.fit import fit_head
-from shipped_model.clips import Clips, Float32, Floats
+from shipped_model.clips import Clips
 from shipped_model.groups import GROUPS, group_genres
 from shipped_model.settings import Settings
 
 N_FOLDS = 5
 RENDERING_WEIGHT = 0.25  # of a rendered score, against a clip: docs/measurements.md
 SMALLEST_DEVIATION = 1e-6  # some features are the same in all clips
-
-Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +52,9 @@ class Prior:
             parent, over the number of such groups.
     """
 
-    all_tags: Floats
-    leading_tag: Floats
-    groups: Floats
+    all_tags: Float64
+    leading_tag: Float64
+    groups: Float64
 
     def without(self, column: int) -> Prior:
         """The prior of the other genres."""
@@ -72,7 +70,7 @@ def tag_prior(network: Path, settings: Settings) -> Prior:
     layer = np.insert(layer, [len(layer) - 1] * len(of_groups), 0, axis=0)
     none = np.zeros(len(layer))
 
-    def column(tags: list[str]) -> Floats:
+    def column(tags: list[str]) -> Float64:
         places = [settings.msd_tags.index(tag) for tag in tags]
         return layer[:, places].mean(axis=1) if places else none
 
@@ -84,7 +82,7 @@ def tag_prior(network: Path, settings: Settings) -> Prior:
     )
 
 
-def group_columns(of_groups: list[str], settings: Settings, n_rows: int) -> Floats:
+def group_columns(of_groups: list[str], settings: Settings, n_rows: int) -> Float64:
     """(n_rows, n_genres): the share of each group in its genre and that genre's kinds.
 
     The groups are the last features; the last row of all has the biases.
@@ -98,7 +96,7 @@ def group_columns(of_groups: list[str], settings: Settings, n_rows: int) -> Floa
     return columns
 
 
-def fit_on(clips: Clips, tracks: Indices, prior: Prior, settings: HeadSettings) -> Head:
+def fit_on(clips: Clips, tracks: Ints, prior: Prior, settings: HeadSettings) -> Head:
     """A head that learns families (Rock, with all its kinds) from the labels of some clips.
 
     A kind's logit is its family's, plus its lead over the family's average kind.  The rendered
@@ -130,7 +128,7 @@ def fit_on(clips: Clips, tracks: Indices, prior: Prior, settings: HeadSettings) 
 
 
 def out_of_fold(
-    clips: Clips, tracks: Indices, prior: Prior, settings: HeadSettings, seed: int = 0
+    clips: Clips, tracks: Ints, prior: Prior, settings: HeadSettings, seed: int = 0
 ) -> Float32:
     """Logits of each clip, (n_tracks, n_genres), by a head that was not fitted on its artist."""
     artists = np.array(clips.artists)[tracks]
@@ -156,12 +154,12 @@ class LeftOut:
 
     genre: str
     clips: Clips
-    tracks: Indices
+    tracks: Ints
     logits: Float32
 
 
 def leave_out(
-    clips: Clips, fit: Indices, asked: Indices, prior: Prior, genre: str, settings: HeadSettings
+    clips: Clips, fit: Ints, asked: Ints, prior: Prior, genre: str, settings: HeadSettings
 ) -> LeftOut:
     """Fit without a genre, then ask about those of its clips that are among ``asked``."""
     column = clips.genres.index(genre)

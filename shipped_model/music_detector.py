@@ -26,12 +26,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from genre_model.core.arrays import Bools, Float32, Float64
 from genre_model.core.errors import AudioError
 from genre_model.model.aggregation import aggregate
 from genre_model.model.bundle.arrays import npz
@@ -40,10 +40,6 @@ from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.model.music_detector import MusicDetector, log_spread
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from shipped_model.other_sound import fitted_sounds, unknown_sounds
-
-Bools = NDArray[np.bool_]
-Float32 = NDArray[np.float32]
-Floats = NDArray[np.float64]
 
 N_SOUNDS, N_UNKNOWN = 600, 100
 MAX_FILES = 120  # of a folder, drawn at random
@@ -120,20 +116,20 @@ class Examples:
         artists: Rows of one artist are never in two folds.
     """
 
-    means: Floats
-    spreads: Floats
+    means: Float64
+    spreads: Float64
     is_music: Bools
     is_whole_clip: Bools
     artists: list[str]
 
     @property
-    def typical_spread(self) -> Floats:
+    def typical_spread(self) -> Float64:
         """(n_features,), the median over the labelled clips."""
-        typical: Floats = np.median(self.spreads[self.is_whole_clip], axis=0)
+        typical: Float64 = np.median(self.spreads[self.is_whole_clip], axis=0)
         return typical
 
     @property
-    def x(self) -> Floats:
+    def x(self) -> Float64:
         """(n, 2 * n_features)."""
         return np.concatenate([self.means, self.spreads], axis=1)
 
@@ -184,7 +180,7 @@ def pipeline(strength: float) -> Pipeline:
     )
 
 
-def choose_strength(examples: Examples) -> tuple[float, Floats]:
+def choose_strength(examples: Examples) -> tuple[float, Float64]:
     """The strength with the least log-loss out of fold, and the log-odds of each row there."""
     results = []
     for strength in STRENGTHS:
@@ -197,9 +193,9 @@ def choose_strength(examples: Examples) -> tuple[float, Floats]:
     return strength, log_odds
 
 
-def out_of_fold(examples: Examples, strength: float) -> Floats:
+def out_of_fold(examples: Examples, strength: float) -> Float64:
     """The log-odds of music of each row, by a detector that did not see its artist."""
-    found: Floats = cross_val_predict(
+    found: Float64 = cross_val_predict(
         pipeline(strength),
         examples.x,
         examples.is_music,
@@ -210,7 +206,7 @@ def out_of_fold(examples: Examples, strength: float) -> Floats:
     return found
 
 
-def choose_prior(log_odds: Floats, answered: Bools) -> float:
+def choose_prior(log_odds: Float64, answered: Bools) -> float:
     """The first of ``PRIOR_ODDS`` that loses few enough of the answered clips, as log-odds."""
     for odds in PRIOR_ODDS:
         prior = float(np.log(odds))

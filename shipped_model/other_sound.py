@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from genre_model.core.arrays import Float64
+
 Rng = np.random.Generator
-Sound = Callable[[Rng, int], Floats]
+Sound = Callable[[Rng, int], Float64]
 
 RATE_HZ = 16_000
 SHORTEST_S, LONGEST_S = 8.0, 40.0
@@ -48,7 +48,7 @@ def write_sounds(folder: Path, kinds: Sequence[Sound], n_files: int, seed: int) 
         yield path
 
 
-def times_s(n_samples: int) -> Floats:
+def times_s(n_samples: int) -> Float64:
     """(n_samples,)."""
     return np.arange(n_samples) / RATE_HZ
 
@@ -56,7 +56,7 @@ def times_s(n_samples: int) -> Floats:
 # Envelopes, (n_samples,)
 
 
-def envelope(rng: Rng, n_samples: int) -> Floats:
+def envelope(rng: Rng, n_samples: int) -> Float64:
     """One of: steady, switched on and off, tremolo, decaying again and again, swelling."""
     repeats_hz = 10 ** rng.uniform(-0.7, 1.2)
     place = times_s(n_samples) * repeats_hz % 1
@@ -72,17 +72,17 @@ def envelope(rng: Rng, n_samples: int) -> Floats:
     return swell(rng, n_samples, knots_a_second=rng.uniform(0.5, 5))
 
 
-def swell(rng: Rng, n_samples: int, knots_a_second: float) -> Floats:
+def swell(rng: Rng, n_samples: int, knots_a_second: float) -> Float64:
     """A level that comes and goes, as that of wind and waves does."""
     knots = np.abs(rng.standard_normal(int(n_samples / RATE_HZ * knots_a_second) + 3))
-    level: Floats = np.interp(np.linspace(0, 1, n_samples), np.linspace(0, 1, len(knots)), knots)
+    level: Float64 = np.interp(np.linspace(0, 1, n_samples), np.linspace(0, 1, len(knots)), knots)
     return level + 0.1
 
 
 # Fitted kinds
 
 
-def coloured(rng: Rng, n_samples: int) -> Floats:
+def coloured(rng: Rng, n_samples: int) -> Float64:
     """Noise with a power spectrum of f^-a, a from -2 (violet) to 2.5 (deeper than brown)."""
     spectrum = np.fft.rfft(rng.standard_normal(n_samples))
     lowest = n_samples / RATE_HZ * rng.uniform(0.1, 30)  # below it the spectrum is flat
@@ -90,12 +90,12 @@ def coloured(rng: Rng, n_samples: int) -> Floats:
     return np.fft.irfft(spectrum * frequencies ** (-rng.uniform(-2, 2.5) / 2), n_samples)
 
 
-def noise(rng: Rng, n_samples: int) -> Floats:
+def noise(rng: Rng, n_samples: int) -> Float64:
     """Coloured noise under an envelope."""
     return coloured(rng, n_samples) * envelope(rng, n_samples)
 
 
-def banded(rng: Rng, n_samples: int) -> Floats:
+def banded(rng: Rng, n_samples: int) -> Float64:
     """Coloured noise of one band of frequencies, under an envelope."""
     spectrum = np.fft.rfft(coloured(rng, n_samples))
     low, high = sorted(rng.integers(0, len(spectrum) - 100, 2))
@@ -103,7 +103,7 @@ def banded(rng: Rng, n_samples: int) -> Floats:
     return np.fft.irfft(spectrum, n_samples) * envelope(rng, n_samples)
 
 
-def tone(rng: Rng, n_samples: int) -> Floats:
+def tone(rng: Rng, n_samples: int) -> Float64:
     """A tone under an envelope, often in some noise: beeps, alarms, sirens, sweeps."""
     first_hz, last_hz = 10 ** rng.uniform(*TONE_LOG_HZ, 2)
     steady = np.full(n_samples, first_hz)
@@ -118,25 +118,25 @@ def tone(rng: Rng, n_samples: int) -> Floats:
     return samples
 
 
-def waveform(rng: Rng, phase: Floats) -> Floats:
+def waveform(rng: Rng, phase: Float64) -> Float64:
     """A sine, square or sawtooth wave, or two sines, of a phase in cycles."""
     sine = np.sin(2 * np.pi * phase)
     second = np.sin(2 * np.pi * phase * rng.uniform(1.1, 3))
-    waves: list[Floats] = [sine, np.sign(sine), 2 * (phase % 1) - 1, sine + second]
+    waves: list[Float64] = [sine, np.sign(sine), 2 * (phase % 1) - 1, sine + second]
     return waves[rng.integers(4)]
 
 
-def hum(rng: Rng, n_samples: int) -> Floats:
+def hum(rng: Rng, n_samples: int) -> Float64:
     """Mains hum with its harmonics, in a little noise."""
     phase = times_s(n_samples) * rng.choice([50, 60])
     tones = [np.sin(2 * np.pi * phase * k) / k for k in range(1, 9)]
-    total: Floats = np.sum(tones, axis=0) + 0.02 * rng.standard_normal(n_samples)
+    total: Float64 = np.sum(tones, axis=0) + 0.02 * rng.standard_normal(n_samples)
     return total
 
 
-def clicks(rng: Rng, n_samples: int) -> Floats:
+def clicks(rng: Rng, n_samples: int) -> Float64:
     """Clicks at random times, one or so to a hundred a second."""
-    samples: Floats = rng.standard_normal(n_samples)
+    samples: Float64 = rng.standard_normal(n_samples)
     samples *= rng.random(n_samples) < 10 ** rng.uniform(-4.5, -2.5)
     samples[0] = 1.0
     return samples
@@ -148,7 +148,7 @@ FITTED: tuple[Sound, ...] = (noise, noise, noise, banded, tone, tone, hum, click
 # Kinds that are not fitted
 
 
-def dial_tones(rng: Rng, n_samples: int) -> Floats:
+def dial_tones(rng: Rng, n_samples: int) -> Float64:
     """The pairs of tones of a telephone's keys, one after another, with pauses."""
     low, high = np.array([697, 770, 852, 941]), np.array([1209, 1336, 1477])
     keys_a_second = rng.uniform(2, 6)
@@ -159,7 +159,7 @@ def dial_tones(rng: Rng, n_samples: int) -> Floats:
     return np.asarray(pair * (place % 1 < 0.5))
 
 
-def modem(rng: Rng, n_samples: int) -> Floats:
+def modem(rng: Rng, n_samples: int) -> Float64:
     """Bits as two tones (frequency-shift keying)."""
     bits_a_second = rng.choice([50, 300, 1200])
     bits = rng.integers(0, 2, int(n_samples / RATE_HZ * bits_a_second) + 1)
@@ -167,16 +167,16 @@ def modem(rng: Rng, n_samples: int) -> Floats:
     return np.asarray(np.sin(2 * np.pi * np.cumsum(np.where(bit, 1200, 2200)) / RATE_HZ))
 
 
-def engine(rng: Rng, n_samples: int) -> Floats:
+def engine(rng: Rng, n_samples: int) -> Float64:
     """A motor: a low sawtooth wave whose speed varies, and its noise."""
     turns_hz = rng.uniform(25, 120) * (1 + 0.4 * np.sin(2 * np.pi * times_s(n_samples) * 0.1))
     saw = 2 * (np.cumsum(turns_hz) / RATE_HZ % 1) - 1
     kernel = 0.97 ** np.arange(400)  # a first-order low pass
-    filtered: Floats = np.convolve(saw + 0.5 * rng.standard_normal(n_samples), kernel)[:n_samples]
+    filtered: Float64 = np.convolve(saw + 0.5 * rng.standard_normal(n_samples), kernel)[:n_samples]
     return filtered
 
 
-def static(rng: Rng, n_samples: int) -> Floats:
+def static(rng: Rng, n_samples: int) -> Float64:
     """A radio between stations: noise of the speech band that breaks off at random."""
     spectrum = np.fft.rfft(rng.standard_normal(n_samples))
     hz = np.fft.rfftfreq(n_samples, 1 / RATE_HZ)
@@ -186,7 +186,7 @@ def static(rng: Rng, n_samples: int) -> Floats:
     return np.asarray(np.fft.irfft(spectrum, n_samples) * gate)
 
 
-def surf(rng: Rng, n_samples: int) -> Floats:
+def surf(rng: Rng, n_samples: int) -> Float64:
     """Waves on a beach: pink noise that swells every few seconds."""
     spectrum = np.fft.rfft(rng.standard_normal(n_samples))
     spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1))

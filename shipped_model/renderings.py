@@ -29,9 +29,9 @@ from typing import Any
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from genre_model.core.arrays import Float32
 from shipped_model.clips import RENDERINGS
 
 GENRE = "Classical"
@@ -183,11 +183,11 @@ def play(score: Path, soundfont: Path, target: Path, fluidsynth: str) -> None:
     begun.replace(target)
 
 
-def read_mono(sound: Path) -> NDArray[np.float32]:
+def read_mono(sound: Path) -> Float32:
     """The beginning of a file of 16 bits and two channels, their mean: (n_samples,)."""
     with wave.open(str(sound), "rb") as file:
         content = file.readframes(int(LENGTH_S * SAMPLE_RATE_HZ))
-    mean: NDArray[np.float32] = np.frombuffer(content, "<i2").reshape(-1, 2).mean(1, np.float32)
+    mean: Float32 = np.frombuffer(content, "<i2").reshape(-1, 2).mean(1, np.float32)
     return mean
 
 

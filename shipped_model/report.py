@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from genre_model.core.arrays import Ints
 from genre_model.core.specs import AggregationSpec
 from genre_model.evaluation.metrics import accuracy, balanced_accuracy, calibration_error
 from genre_model.model.head import Head
 from shipped_model.choice import LEFT_OUT, THRESHOLD
 from shipped_model.clips import Clips
-from shipped_model.head import HeadSettings, Indices, LeftOut, Prior, leave_out
+from shipped_model.head import HeadSettings, LeftOut, Prior, leave_out
 from shipped_model.scoring import Scored, score
 from shipped_model.settings import Settings, vocabulary_of
 
@@ -21,8 +22,8 @@ THRESHOLDS = (0.5, 0.6, 0.65, 0.7, 0.8, 0.9)
 
 def make_report(
     clips: Clips,
-    fit: Indices,
-    kept_out: Indices,
+    fit: Ints,
+    kept_out: Ints,
     head: Head,
     spec: AggregationSpec,
     settings: Settings,
@@ -60,7 +61,7 @@ def make_report(
 
 
 def introduction(
-    clips: Clips, fit: Indices, kept_out: Indices, spec: AggregationSpec, chosen: HeadSettings
+    clips: Clips, fit: Ints, kept_out: Ints, spec: AggregationSpec, chosen: HeadSettings
 ) -> list[str]:
     """What was measured on, and what "right" means."""
     n_fit = len({clips.artists[index] for index in fit})

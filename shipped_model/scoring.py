@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genre_model.core.arrays import Bools, Float32, Float64, Ints
 from genre_model.core.specs import AggregationSpec
 from genre_model.evaluation.metrics import Interval, share_interval
 from genre_model.model.aggregation import calibrated
 from genre_model.model.vocabulary import Policy, Vocabulary, judge
 from shipped_model.choice import THRESHOLD
-from shipped_model.clips import Bools, Clips, Float32, Floats
-from shipped_model.head import Indices
+from shipped_model.clips import Clips
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class Scored:
     """
 
     answers: list[str]
-    confidence: Floats
+    confidence: Float64
     right: Bools
     right_strict: Bools
     labels: np.ndarray
@@ -42,11 +42,11 @@ class Scored:
         """What is at the threshold or above it."""
         return self.confidence >= THRESHOLD
 
-    def inside(self, name: str) -> Indices:
+    def inside(self, name: str) -> Ints:
         """The clips of a set; of all sets for ``all``."""
         return np.flatnonzero((self.sets == name) | (name == "all"))
 
-    def precision(self, tracks: Indices, threshold: float) -> Interval:
+    def precision(self, tracks: Ints, threshold: float) -> Interval:
         """The share of right answers among some clips' accepted ones, resampled by artist."""
         accepted, right = self.confidence[tracks] >= threshold, self.right[tracks]
         if not accepted.any():
@@ -55,14 +55,14 @@ class Scored:
 
 
 def score(
-    clips: Clips, tracks: Indices, logits: Float32, spec: AggregationSpec, vocabulary: Vocabulary
+    clips: Clips, tracks: Ints, logits: Float32, spec: AggregationSpec, vocabulary: Vocabulary
 ) -> Scored:
     """Score answers to clips, or to slices of them: ``tracks`` has the clip of each row."""
     return score_probabilities(clips, tracks, calibrated(logits, spec), vocabulary)
 
 
 def score_probabilities(
-    clips: Clips, tracks: Indices, probabilities: Floats, vocabulary: Vocabulary
+    clips: Clips, tracks: Ints, probabilities: Float64, vocabulary: Vocabulary
 ) -> Scored:
     """The same of probabilities, (n_tracks, n_genres)."""
     policy = Policy(THRESHOLD)

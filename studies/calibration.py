@@ -20,8 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float64, Ints
 from genre_model.evaluation.metrics import calibration_error
 from genre_model.model.aggregation import calibrated
 from genre_model.model.artist_context import informed, roots_of
@@ -32,8 +32,6 @@ from shipped_model.scoring import Scored, score_probabilities
 from shipped_model.settings import read_settings, vocabulary_of
 from studies.context import logits_of_unseen
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 N_DRAWS, N_SAMPLES, N_DRAWS_OF_SAMPLE = 1_000, 400, 20
 
 
@@ -74,14 +72,14 @@ def main() -> None:
             print(f"| {' | '.join(cells)} | {mended:.3f} |", flush=True)
 
 
-def log_loss(scored: Scored, clips: Indices) -> float:
+def log_loss(scored: Scored, clips: Ints) -> float:
     """Of the leading confidence against whether it is right, by the clip."""
     confidence = np.clip(scored.confidence[clips], 1e-6, 1 - 1e-6)
     right = scored.right[clips]
     return float(-np.log(np.where(right, confidence, 1 - confidence)).mean())
 
 
-def errors(scored: Scored, clips: Indices) -> list[str]:
+def errors(scored: Scored, clips: Ints) -> list[str]:
     """The calibration error, that of chance, and what it is above chance."""
     confidence, right = scored.confidence[clips], scored.right[clips]
     members = np.unique(scored.artists[clips], return_inverse=True)[1]
@@ -101,15 +99,13 @@ def errors(scored: Scored, clips: Indices) -> list[str]:
     ]
 
 
-def perfect_errors(
-    confidence: Floats, members: Indices, rng: np.random.Generator, n: int
-) -> Floats:
+def perfect_errors(confidence: Float64, members: Ints, rng: np.random.Generator, n: int) -> Float64:
     """(n,) errors of clips that are right as often as is said, an artist's as one."""
     luck = rng.random((n, members.max() + 1))[:, members]
     return np.array([calibration_error(confidence, one < confidence) for one in luck])
 
 
-def samples(members: Indices, rng: np.random.Generator) -> Iterator[tuple[Indices, Indices]]:
+def samples(members: Ints, rng: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
     """The clips of artists drawn with replacement, and the number of each one's artist."""
     of_artist = [np.flatnonzero(members == artist) for artist in range(members.max() + 1)]
     for _ in range(N_SAMPLES):

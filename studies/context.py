@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beetsplug.cnngenre.classify.context import agreed_genre, filled
+from genre_model.core.arrays import Bools, Float32, Float64
 from genre_model.core.specs import ContextSpec
 from genre_model.model.aggregation import calibrated
 from genre_model.model.artist_context import in_context, informed, roots_of
@@ -33,8 +34,6 @@ from shipped_model.clips import Clips, fitted_half, label_clips, read_features, 
 from shipped_model.head import HeadSettings, fit_on, tag_prior
 from shipped_model.scoring import is_right
 from shipped_model.settings import read_settings, vocabulary_of
-
-Floats = NDArray[np.float64]
 
 COLUMNS = (
     *("weight", "evidence", "all", "filled", "music", "clips"),
@@ -107,7 +106,7 @@ def main() -> None:
 
 
 def songs_by(
-    clips: Clips, alone: Floats, way: ContextSpec, vocabulary: Vocabulary, *, all_pooled: bool
+    clips: Clips, alone: Float64, way: ContextSpec, vocabulary: Vocabulary, *, all_pooled: bool
 ) -> list[SongGenre]:
     """The songs in the light of their artists' others."""
     if all_pooled:
@@ -120,9 +119,7 @@ def songs_by(
     ]
 
 
-def wrong_answers(
-    clips: Clips, songs: list[SongGenre], vocabulary: Vocabulary
-) -> NDArray[np.bool_]:
+def wrong_answers(clips: Clips, songs: list[SongGenre], vocabulary: Vocabulary) -> Bools:
     """(n_clips,) which are answered, and wrongly."""
     answers = [song.genres[0] if song.genres else "" for song in songs]
     right = is_right(answers, clips.genres, clips.candidates, vocabulary)
@@ -132,8 +129,8 @@ def wrong_answers(
 def of_albums(
     songs: list[SongGenre],
     albums: list[str],
-    wrong: NDArray[np.bool_],
-    wrong_alone: NDArray[np.bool_],
+    wrong: Bools,
+    wrong_alone: Bools,
     vocabulary: Vocabulary,
 ) -> str:
     """The cells of the larger albums."""
@@ -155,13 +152,13 @@ def of_albums(
     )
 
 
-def probabilities_of_unseen(clips: Clips, network: Path) -> Floats:
+def probabilities_of_unseen(clips: Clips, network: Path) -> Float64:
     """(n_clips, n_genres) by a head that was fitted on the other half of the artists."""
     logits = logits_of_unseen(clips, network)
     return calibrated(logits, load_bundle(SHIPPED).manifest.aggregation)
 
 
-def logits_of_unseen(clips: Clips, network: Path) -> NDArray[np.float32]:
+def logits_of_unseen(clips: Clips, network: Path) -> Float32:
     """(n_clips, n_genres) by a head that was fitted on the other half of the artists."""
     manifest = load_bundle(SHIPPED).manifest
     fitted = manifest.provenance["fit"]
@@ -196,7 +193,7 @@ def fill(
 
 
 def row_of(
-    clips: Clips, songs: list[SongGenre], mask: NDArray[np.bool_], name: str, vocabulary: Vocabulary
+    clips: Clips, songs: list[SongGenre], mask: Bools, name: str, vocabulary: Vocabulary
 ) -> str:
     """The cells of one set's clips, of artists with more than one."""
     leading = [song.best for song in songs]

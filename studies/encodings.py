@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from genre_model.core.arrays import Bools, Float32, Float64, Ints, UInt8
 from genre_model.core.specs import NotesSpec, reaches
 from genre_model.data.folds import split_tracks
 from genre_model.data.tracks import LabelledTrack
@@ -60,9 +61,6 @@ BAND_ENCODINGS = (FLAC, "MP3 128", "Opus 48")  # changed bands are tried on thes
 N_SEEDS = 3
 SAVE_EVERY = 40
 
-Bools = NDArray[np.bool_]
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 Rows = list[dict[str, str]]
 Features = dict[str, Float32]  # "path|encoding" or "path|encoding|change" -> (n_slices, n_features)
 
@@ -215,7 +213,7 @@ def extract_all(options: argparse.Namespace, rows: Rows, classifier: Classifier)
     return features
 
 
-def load(path: Path | None, network: NDArray[np.uint8]) -> Features:
+def load(path: Path | None, network: UInt8) -> Features:
     if path is None or not path.exists():
         return {}
     with np.load(path) as stored:
@@ -225,7 +223,7 @@ def load(path: Path | None, network: NDArray[np.uint8]) -> Features:
         return dict(zip(stored["keys"].tolist(), np.split(stored["values"], ends), strict=True))
 
 
-def save(path: Path, features: Features, network: NDArray[np.uint8]) -> None:
+def save(path: Path, features: Features, network: UInt8) -> None:
     pieces = list(features.values())
     ends = np.cumsum([len(piece) for piece in pieces])
     partial = path.with_suffix(".part.npz")
@@ -340,7 +338,7 @@ def answer(
 def fit_on(
     materials: dict[str, TrainingSet],
     condition: Condition,
-    tracks: NDArray[np.intp],
+    tracks: Ints,
     settings: HeadOptions,
 ) -> Head:
     """A head without a prior, on some of the tracks in FLAC or in every encoding."""
@@ -353,9 +351,7 @@ def fit_on(
     )
 
 
-def out_of_fold(
-    heads: Sequence[Head], folds: NDArray[np.intp], training_set: TrainingSet
-) -> Float64:
+def out_of_fold(heads: Sequence[Head], folds: Ints, training_set: TrainingSet) -> Float64:
     logits = np.zeros(training_set.candidates.shape)
     for fold, head in enumerate(heads):
         inside = folds == fold

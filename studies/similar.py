@@ -19,7 +19,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from beetsplug.cnngenre.beyond_genres.similar_index import (
     N_FEATURES,
@@ -29,6 +28,7 @@ from beetsplug.cnngenre.beyond_genres.similar_index import (
     write_index,
 )
 from benchmarks.measuring import median, run
+from genre_model.core.arrays import Float16
 from genre_model.extraction.recall import KEY_BYTES, key_finder
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.nearest import similarities
@@ -53,7 +53,7 @@ def main() -> None:
         print(row_of(clips, vectors, name))
 
 
-def row_of(clips: Analysed, vectors: NDArray[np.float16], name: str) -> str:
+def row_of(clips: Analysed, vectors: Float16, name: str) -> str:
     """A line for one set."""
     chosen = np.array([row["set"] == name for row in clips.rows])
     artists = np.array([row["artist"] for row in clips.rows])[chosen]

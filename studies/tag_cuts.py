@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float32, Float64
 from genre_model.core.specs import SliceSpec, SpectrogramSpec
 from genre_model.features.slices import read_slices
 from genre_model.model.bundle.store import SHIPPED, load_bundle
@@ -32,7 +32,6 @@ from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from shipped_model.clips import Rows, fitted_half, read_rows, without_features
 from shipped_model.settings import read_settings
 
-Bools = NDArray[np.bool_]
 ROCK = ("emotify/Rock", "allmusic/Pop-Rock")
 FAMILIES = {
     **dict.fromkeys(("House", "Electro", "Ambient"), ("emotify/Electronic", "allmusic/Electronic")),
@@ -50,8 +49,8 @@ class Analysed:
     """The clips, the slices' embeddings of each, and its tags, (n_clips, n_tags)."""
 
     rows: Rows
-    features: list[NDArray[np.float32]]
-    tags: NDArray[np.float64]
+    features: list[Float32]
+    tags: Float64
     names: tuple[str, ...]
 
     def has(self, tag: str, cut: Cut) -> Bools:

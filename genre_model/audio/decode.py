@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genre_model.audio.guards import MAX_TAGS, count_tags, open_options
-from genre_model.audio.samples import BLOCK_S, Float32, SampleQueue, first_frames
+from genre_model.audio.samples import BLOCK_S, SampleQueue, first_frames
+from genre_model.core.arrays import Float32
 from genre_model.core.deadline import DEADLINE, MAX_SONG_S, Deadline
 from genre_model.core.errors import AudioError, reason
 

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32
 from genre_model.core.errors import AudioError
 
 if TYPE_CHECKING:
     from av.audio.fifo import AudioFifo
     from av.audio.frame import AudioFrame
-
-
-Float32 = NDArray[np.float32]
 
 
 MAX_AMPLITUDE = 1e6

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genre_model.audio.decode import open_audio
 from genre_model.cli.common import png_file, say
+from genre_model.core.arrays import Float32, UInt8
 from genre_model.core.errors import AudioError, GenreModelError, TooShortError
 from genre_model.core.files import is_there
 from genre_model.core.processes import call_in_worker
@@ -115,14 +115,14 @@ def song_folders(
     return zip(files, folders, strict=True)
 
 
-def song_picture(path: Path, rate_hz: int) -> NDArray[np.uint8]:
+def song_picture(path: Path, rate_hz: int) -> UInt8:
     """The whole picture of a song that is on disk, (129, width); SoX's greatest width at most.
 
     Raises:
         AudioError: The file cannot be read as audio, or is too short.
     """
     n_wanted = (MAX_COLUMNS + 1) * SoxSpec(sample_rate_hz=rate_hz).hop
-    blocks: list[NDArray[np.float32]] = []
+    blocks: list[Float32] = []
     n_samples = 0
     with open_audio(path, rate_hz) as audio:
         for block in audio.blocks():

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Ints
 from genre_model.core.text import first_and_rest
 from genre_model.data.artists import is_nobody, lead_artist
 from genre_model.data.tracks import LabelledTrack
@@ -30,7 +30,7 @@ N_NAMED = 5  # genres in a sentence
 class Split:
     """``fold`` (n_tracks,) of each track; tracks of one group are always in the same."""
 
-    fold: NDArray[np.intp]
+    fold: Ints
     groups: tuple[str, ...]
     group_by: GroupBy
     reason: str

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from genre_model.core.arrays import Float64
 
 SECONDS_PER_YEAR = 365.25 * 24 * 3600
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
+from genre_model.core.arrays import Float64
 from genre_model.data.folds import context_group
 from genre_model.data.tracks import LabelledTrack
 from genre_model.model.artist_context import informed, roots_of
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.play_history import with_play_history
 from genre_model.model.vocabulary import Vocabulary
-
-Float64 = NDArray[np.float64]
 
 
 def probabilities_in_use(

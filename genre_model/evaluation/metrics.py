@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
+from genre_model.core.arrays import Bools, Float64, Ints
 
 Label = TypeVar("Label", str, int)
 
@@ -62,7 +61,7 @@ def balanced_accuracy(right: Bools, truths: Sequence[str]) -> float:
     return float(np.mean([right[labels == label].mean() for label in sorted(set(truths))]))
 
 
-def calibration_error(confidence: Floats, right: Bools) -> float:
+def calibration_error(confidence: Float64, right: Bools) -> float:
     """Expected calibration error over ten equal bins (Naeini, Cooper & Hauskrecht, AAAI 2015)."""
     bins = np.clip((confidence * N_BINS).astype(int), 0, N_BINS - 1)
     gaps = [
@@ -73,7 +72,7 @@ def calibration_error(confidence: Floats, right: Bools) -> float:
 
 
 def two_way_interval(
-    figure: Callable[[NDArray[np.intp]], float],
+    figure: Callable[[Ints], float],
     artists: Sequence[str],
     trainings: Sequence[int],
     seed: int = 0,
@@ -122,15 +121,15 @@ def two_way_ratio(
     return Interval(float(upper.sum() / lower.sum()), float(low), float(high))
 
 
-def numbered(names: Sequence[str] | Sequence[int]) -> NDArray[np.intp]:
+def numbered(names: Sequence[str] | Sequence[int]) -> Ints:
     """The number of each name among the different ones."""
-    numbers: NDArray[np.intp] = np.unique(np.array(names), return_inverse=True)[1]
+    numbers: Ints = np.unique(np.array(names), return_inverse=True)[1]
     return numbers
 
 
 def drawn_together(
-    rng: np.random.Generator, artist: NDArray[np.intp], training: NDArray[np.intp]
-) -> Iterator[tuple[Floats, Floats]]:
+    rng: np.random.Generator, artist: Ints, training: Ints
+) -> Iterator[tuple[Float64, Float64]]:
     """How often each artist, and each training, is drawn; ``N_RESAMPLES`` times."""
     sizes = [int(numbers.max()) + 1 for numbers in (artist, training)]
     pairs = [np.concatenate(list(resamplings(rng, n, N_RESAMPLES))) for n in sizes]
@@ -138,7 +137,7 @@ def drawn_together(
 
 
 def artist_interval(
-    figure: Callable[[NDArray[np.intp]], float], artists: Sequence[str], seed: int = 0
+    figure: Callable[[Ints], float], artists: Sequence[str], seed: int = 0
 ) -> Interval:
     """95 % interval of a figure, from resampling whole artists with replacement.
 
@@ -161,7 +160,10 @@ def artist_interval(
 
 
 def ratio_interval(
-    numerators: Floats | Bools, denominators: Floats | Bools, artists: Sequence[str], seed: int = 0
+    numerators: Float64 | Bools,
+    denominators: Float64 | Bools,
+    artists: Sequence[str],
+    seed: int = 0,
 ) -> Interval:
     """95 % interval of the mean of k ratios of sums over songs, from resampling whole artists.
 
@@ -212,14 +214,14 @@ def exact_interval(value: float, n_artists: int) -> Interval:
     return Interval(1.0, bound, 1.0) if value else Interval(0.0, 0.0, 1 - bound)
 
 
-def sum_by(members: NDArray[np.intp], n_groups: int, values: Floats) -> Floats:
+def sum_by(members: Ints, n_groups: int, values: Float64) -> Float64:
     """(n_groups, k) sums of (n, k) by the group of each row."""
     sums = np.zeros((n_groups, values.shape[1]))
     np.add.at(sums, members, values)
     return sums
 
 
-def resamplings(rng: np.random.Generator, n_groups: int, n_draws: int) -> Iterator[Floats]:
+def resamplings(rng: np.random.Generator, n_groups: int, n_draws: int) -> Iterator[Float64]:
     """How often each group is drawn, (some draws, n_groups) at a time."""
     at_once = max(1, MAX_DRAWN // n_groups)
     for start in range(0, n_draws, at_once):
@@ -229,19 +231,19 @@ def resamplings(rng: np.random.Generator, n_groups: int, n_draws: int) -> Iterat
         yield counts.reshape(n, n_groups).astype(np.float64)
 
 
-def mean_ratio(upper: Floats, lower: Floats) -> Floats:
+def mean_ratio(upper: Float64, lower: Float64) -> Float64:
     """(n,) the mean over k of (n, k) ratios, as far as they are defined; else NaN."""
     defined = lower > 0
     ratios = np.where(defined, upper / np.where(defined, lower, 1.0), 0.0)
     n_defined = defined.sum(axis=1)
-    means: Floats = np.where(n_defined, ratios.sum(axis=1) / np.maximum(n_defined, 1), np.nan)
+    means: Float64 = np.where(n_defined, ratios.sum(axis=1) / np.maximum(n_defined, 1), np.nan)
     return means
 
 
-def one_hot(truths: Sequence[str]) -> Floats:
+def one_hot(truths: Sequence[str]) -> Float64:
     """(n, n_labels): 1 in the column of each song's label, in the labels' order."""
     labels, column = np.unique(np.array(truths), return_inverse=True)
-    columns: Floats = np.eye(len(labels))[column]
+    columns: Float64 = np.eye(len(labels))[column]
     return columns
 
 

@@ -9,8 +9,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float64
 from genre_model.core.errors import GenreModelError
 from genre_model.data.artists import named_artists
 from genre_model.data.folds import group_of
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from genre_model.model.bundle.manifest import Manifest
     from genre_model.model.classifier import Classifier, SongFeatures
     from genre_model.model.play_history import PlayHistorySpec
-
-Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float64
 from genre_model.core.specs import FrontEndSpec, NotesSpec, SliceSpec
 from genre_model.core.text import percent as report_percent
 from genre_model.model.aggregation import calibrated
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary
-
-Float64 = NDArray[np.float64]
 
 MAX_MARKED = 3
 

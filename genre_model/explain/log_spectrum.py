@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.audio.decode import open_audio
+from genre_model.core.arrays import Float32, Float64
 from genre_model.core.errors import AudioError
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 LOWEST_HZ = 40.0
 

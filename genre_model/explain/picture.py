@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float64, UInt8
 from genre_model.core.errors import GenreModelError, reason
 from genre_model.core.processes import call_in_worker
 from genre_model.core.specs import FrontEndSpec, NotesSpec
@@ -159,7 +159,7 @@ def worth_showing(explanation: Explanation) -> list[str]:
     return list(dict.fromkeys([best.genre, *names]))
 
 
-def loudest_columns(evidence: Evidence | None, scale: Scale) -> NDArray[np.bool_]:
+def loudest_columns(evidence: Evidence | None, scale: Scale) -> Bools:
     """(width,) whether a column of the upper plot is of the strongest evidence."""
     columns = np.zeros(RIGHT - LEFT, np.bool_)
     frames = [frame_of(evidence, index, scale) for index in evidence.strongest] if evidence else []
@@ -168,7 +168,7 @@ def loudest_columns(evidence: Evidence | None, scale: Scale) -> NDArray[np.bool_
     return columns
 
 
-def spectrum_pixels(spectrum: LogSpectrum, bright: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def spectrum_pixels(spectrum: LogSpectrum, bright: Bools) -> UInt8:
     """(height, width, 3) pixels of the upper plot; columns that are not ``bright`` are dimmed."""
     width, height = RIGHT - LEFT, SPECTRUM[1] - SPECTRUM[0]
     images = pillow()
@@ -177,7 +177,7 @@ def spectrum_pixels(spectrum: LogSpectrum, bright: NDArray[np.bool_]) -> NDArray
     steps = np.linspace(0, 1, len(SHADES))
     channels = [np.interp(levels, steps, channel) for channel in np.array(SHADES).T]
     light = np.where(bright | ~bright.any(), 1.0, DIMMED)[:, None]
-    pixels: NDArray[np.uint8] = (np.stack(channels, axis=-1) * light).round().astype(np.uint8)
+    pixels: UInt8 = (np.stack(channels, axis=-1) * light).round().astype(np.uint8)
     return pixels
 
 
@@ -249,10 +249,10 @@ def draw_stack(
             draw.line((columns[0], y_end, columns[1], y_end), PAPER, 1)
 
 
-def votes_of_others(evidence: Evidence, colours: Container[str]) -> NDArray[np.float64]:
+def votes_of_others(evidence: Evidence, colours: Container[str]) -> Float64:
     """(n_slices,) the votes of all genres that have no colour."""
     others = [index for index, name in enumerate(evidence.names) if name not in colours]
-    total: NDArray[np.float64] = evidence.votes[:, others].sum(axis=1)
+    total: Float64 = evidence.votes[:, others].sum(axis=1)
     return total
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genre_model.audio.fingerprint import audio_fingerprint
+from genre_model.core.arrays import Float16
 from genre_model.core.deadline import time_limit
 from genre_model.extraction.cache import Cache, front_end_hash
 from genre_model.extraction.tasks import Failure, attempt
@@ -39,14 +39,14 @@ def key_finder(manifest: Manifest, time_limit_s: float | None) -> CacheKeys:
     return CacheKeys(front_end_hash(manifest, thorough=False), time_limit_s)
 
 
-def mean_embedding(features: SongFeatures | None) -> NDArray[np.float16] | None:
+def mean_embedding(features: SongFeatures | None) -> Float16 | None:
     """The mean of a song's slices, (n_features,); None where there is none."""
     if features is None or not len(features.features):
         return None
-    mean: NDArray[np.float16] = features.features.mean(axis=0).astype(np.float16)
+    mean: Float16 = features.features.mean(axis=0).astype(np.float16)
     return mean
 
 
-def recall_embedding(cache: Cache, key: bytes) -> NDArray[np.float16] | None:
+def recall_embedding(cache: Cache, key: bytes) -> Float16 | None:
     """The mean embedding of a song in the cache; None where it is not there."""
     return mean_embedding(cache.get(key))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32
 from genre_model.core.specs import FrontEndSpec, NotesSpec, SliceSpec, SoxSpec, Transform
 from genre_model.features.png_songs import is_picture, read_picture_slices
 from genre_model.features.slices import Slice, read_slices
@@ -50,9 +51,6 @@ def slice_shape(spec: FrontEndSpec, slices: SliceSpec) -> tuple[int, ...]:
         ramp = np.add.outer(np.arange(slices.frames), np.arange(spec.n_bins)).astype(np.float32)
         shape = transform_of(slices.transform)(4 + ramp % 250).shape
     return shape
-
-
-Float32 = NDArray[np.float32]
 
 
 def transform_of(name: Transform) -> Callable[[Float32], NDArray[Any]]:

@@ -6,12 +6,9 @@ import math
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32, Float64
 from genre_model.core.specs import SpectrogramSpec
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 MEL_GROUP = 12
 

@@ -17,14 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32, Float64
 from genre_model.core.errors import AudioError, GenreModelError, TooShortError, reason
 from genre_model.core.specs import NotesSpec, SliceSpec
 from genre_model.features.slices import Slice, choose
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 # A song has some hundred kilobytes; reading a file takes 250 times its size in memory.
 MAX_BYTES = 1_000_000

@@ -8,9 +8,8 @@ a bounded density.  The neighbourhood of 9 frames by 9 bins, the levels and the 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
+from genre_model.core.arrays import Float32, Ints
 
 # Pixel values of SoX' pictures: 4 + level, of 120 dB in 249 levels below full scale.
 DARKEST, BRIGHTEST = 4.0, 254.0
@@ -50,7 +49,7 @@ def constellation(picture: Float32) -> Float32:
     return amplitudes.reshape(picture.shape)
 
 
-def loudness_order(picture: Float32) -> NDArray[np.intp]:
+def loudness_order(picture: Float32) -> Ints:
     """Each value's place among all, from 0 for the softest; the first of equal ones is higher."""
     falling = np.argsort(-picture, axis=None, kind="stable")
     order = np.empty(picture.size, np.intp)
@@ -58,7 +57,7 @@ def loudness_order(picture: Float32) -> NDArray[np.intp]:
     return order.reshape(picture.shape)
 
 
-def running_maximum(values: NDArray[np.intp], reach: int) -> NDArray[np.intp]:
+def running_maximum(values: Ints, reach: int) -> Ints:
     """The largest of the square of values within ``reach`` cells of each one, along both axes."""
     for _ in range(values.ndim):
         padded = np.pad(values, [(reach, reach), (0, 0)], constant_values=-1)

@@ -7,15 +7,11 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32, UInt8
 from genre_model.core.errors import GenreModelError, reason
 from genre_model.core.files import is_folder
 from genre_model.features.sox import FIRST_LEVEL
-
-Float32 = NDArray[np.float32]
-
-UInt8 = NDArray[np.uint8]
 
 SLICE_PIXELS = 128
 

@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from genre_model.core.arrays import Float32
 from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.core.files import is_folder, may_be_file, why_no_folder
 from genre_model.core.specs import FrontEndSpec, SliceSpec, SoxSpec
@@ -129,7 +127,7 @@ def read_picture_slices(
     return found
 
 
-def is_silent(frames: NDArray[np.float32]) -> bool:
+def is_silent(frames: Float32) -> bool:
     """Whether no pixel is as loud as ``SILENCE_DB``."""
     return float(frames.max()) < FIRST_LEVEL + 1 + (1 + SILENCE_DB / RANGE_DB) * N_LEVELS
 

@@ -14,9 +14,9 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genre_model.audio.decode import AudioFile, open_audio
+from genre_model.core.arrays import Float32, Float64
 from genre_model.core.errors import AudioError, SeekError, TooShortError
 from genre_model.core.specs import BANDS_HZ, AudioSpec, Band, SliceSpec, SoxSpec
 from genre_model.features.log_mel import log_mel, mel_centres_hz
@@ -40,8 +40,6 @@ def order(n_available: int) -> Iterator[int]:
             yield index
         place = (place + GOLDEN) % 1
 
-
-Float32 = NDArray[np.float32]
 
 # Below this peak (-80 dB of full scale) a slice counts as silent.
 SILENCE_PEAK = 1e-4
@@ -255,7 +253,7 @@ def in_band(values: Float32, spectrogram: AudioSpec, band: Band) -> Float32:
     return np.where(wanted, values, np.float32(0))
 
 
-def centres_hz(spectrogram: AudioSpec) -> NDArray[np.float64]:
+def centres_hz(spectrogram: AudioSpec) -> Float64:
     """The frequency in Hz that each bin stands for, (n_bins,)."""
     if isinstance(spectrogram, SoxSpec):
         return np.arange(spectrogram.n_bins) * spectrogram.sample_rate_hz / spectrogram.n_fft

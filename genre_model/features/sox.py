@@ -13,14 +13,9 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32, Float64, UInt8
 from genre_model.core.specs import SoxSpec
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
-
-UInt8 = NDArray[np.uint8]
 
 RANGE_DB = 120
 

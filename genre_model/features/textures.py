@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32, Float64, UInt8
 from genre_model.core.errors import GenreModelError
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-UInt8 = NDArray[np.uint8]
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 # Pixel values of SoX' pictures.
 DARKEST, BRIGHTEST = 4, 254

@@ -7,10 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32, Float64
 from genre_model.core.specs import AggregationRule, AggregationSpec
 from genre_model.model.head import AnyHead
-
-Float64 = NDArray[np.float64]
 
 
 def softmax(logits: NDArray[np.floating]) -> Float64:
@@ -38,9 +37,7 @@ def aggregate(slice_logits: NDArray[np.floating], spec: AggregationSpec) -> Floa
     return song[: slice_logits.shape[1]]
 
 
-def song_probabilities(
-    features: NDArray[np.float32], head: AnyHead | None, spec: AggregationSpec
-) -> Float64:
+def song_probabilities(features: Float32, head: AnyHead | None, spec: AggregationSpec) -> Float64:
     """Probabilities of the song, (n_genres,), from its slices' features and the model's head.
 
     Without a head the features (n_slices, n_genres) are logits.

@@ -10,14 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float64
 from genre_model.core.specs import ContextSpec
 from genre_model.model.aggregation import softmax
 from genre_model.model.vocabulary import Vocabulary
 
-Bools = NDArray[np.bool_]
-Float64 = NDArray[np.float64]
 Key = TypeVar("Key")
 
 SMALLEST = 1e-4  # probabilities are kept with four digits

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32, Float64
 from genre_model.core.errors import AudioError, BundleError, SeekError
 from genre_model.core.specs import SamplingSpec, SpectrogramSpec
 from genre_model.features.frontend import slices_of
@@ -30,7 +31,6 @@ from genre_model.model.stop_rule import is_sampled, stop_rule
 if TYPE_CHECKING:
     import onnxruntime
 
-Float32 = NDArray[np.float32]
 
 # How far the probe may be from the stored answer: other processors round differently.
 PROBE_TOLERANCE = 1e-3
@@ -59,7 +59,7 @@ class SongFeatures:
     """
 
     features: Float32
-    starts_s: NDArray[np.float64]
+    starts_s: Float64
     tags: Float32
     sample: Sample | None = None
     fingerprint: bytes | None = None
@@ -201,7 +201,7 @@ class Classifier:
         slices, sampling = self.manifest.slices, self.manifest.sampling or SamplingSpec()
         most = min(n_available, sampling.max_slices if until_stable else slices.max_slices)
         found: list[SongFeatures] = []
-        logits, starts_s = list[Float32](), list[NDArray[np.float64]]()
+        logits, starts_s = list[Float32](), list[Float64]()
         for one_slice in in_order:
             found.append(one_slice)
             if len(one_slice.features):
@@ -228,7 +228,7 @@ class Classifier:
         """Genre logits of each slice, (n_slices, n_genres)."""
         return extracted.features if self._head is None else self._head.logits(extracted.features)
 
-    def slice_probabilities(self, extracted: SongFeatures) -> NDArray[np.float64]:
+    def slice_probabilities(self, extracted: SongFeatures) -> Float64:
         """Genre probabilities of each slice by itself, (n_slices, n_genres).
 
         Columns are in the order of ``manifest.genres``.  A row sums to 1, or to less where the

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+from genre_model.core.arrays import Float32, Float64
 
 SMALLEST = 1e-9  # of a probability whose logarithm is taken
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
+from genre_model.core.arrays import Float32
 
 # Below this probability a file is treated as something else than music.
 MUSIC_THRESHOLD = 0.5

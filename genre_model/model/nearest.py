@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
+from genre_model.core.arrays import Float16, Float32, Ints
+
 BLOCK = 4_096  # songs at once: 3 MB in single precision
 
 
-def centre_of(vectors: NDArray[np.float16]) -> Float32:
+def centre_of(vectors: Float16) -> Float32:
     """The mean of vectors (n_songs, n_features), which are in half precision, (n_features,)."""
     total = np.zeros(vectors.shape[1])
     for start in range(0, len(vectors), BLOCK):
@@ -22,7 +22,7 @@ def centre_of(vectors: NDArray[np.float16]) -> Float32:
     return (total / max(1, len(vectors))).astype(np.float32)
 
 
-def similarities(vectors: NDArray[np.float16], wanted: Sequence[int]) -> Float32:
+def similarities(vectors: Float16, wanted: Sequence[int]) -> Float32:
     """How similar each song is to some of them, -1 to 1, (n_songs,).
 
     The cosine, after the mean of all songs is taken away, to the mean direction of the wanted.
@@ -48,6 +48,6 @@ def normal(vectors: Float32) -> Float32:
     return found
 
 
-def best_first(scores: Float32) -> NDArray[np.intp]:
+def best_first(scores: Float32) -> Ints:
     """The rows of scores (n,), the largest first; equal ones in their order."""
     return np.argsort(-scores, kind="stable")

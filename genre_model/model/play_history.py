@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genre_model.data.play_history import LARGEST, Float64, PlayHistory
+from genre_model.core.arrays import Float64
+from genre_model.data.play_history import LARGEST, PlayHistory
 
 SMALLEST = 1e-4  # probabilities are kept with four digits
 

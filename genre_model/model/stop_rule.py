@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float64
 from genre_model.core.specs import AggregationSpec, SamplingSpec, SpectrogramSpec
 from genre_model.model.aggregation import aggregate, can_be_sampled, influence
 from genre_model.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from genre_model.model.bundle.manifest import Manifest
-
-Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,11 +33,9 @@ class StopRule:
     sampling: SamplingSpec
     aggregation: AggregationSpec
     families: Float64
-    is_root: NDArray[np.bool_]
+    is_root: Bools
 
-    def is_stable(
-        self, logits: NDArray[np.floating], starts_s: NDArray[np.float64], n_available: int
-    ) -> bool:
+    def is_stable(self, logits: NDArray[np.floating], starts_s: Float64, n_available: int) -> bool:
         """Whether the slices' logits (n_slices, n_genres) tell what ``n_available`` would.
 
         A slice's influence is how far it moves the song's probabilities.  From the influences come

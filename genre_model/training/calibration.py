@@ -8,18 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.core.specs import UNREACHED_THRESHOLD, AggregationSpec, ContextSpec
 from genre_model.evaluation.metrics import FEWEST_ANSWERS, numbered
 from genre_model.model.aggregation import aggregate, calibrated, softmax
 from genre_model.model.artist_context import in_context, informed, inverse_temperatures, mixed_logs
-from genre_model.training.training_set import (
-    Bools,
-    Float64,
-    HeadOptions,
-    Indices,
-    TrainingSet,
-    is_right,
-)
+from genre_model.training.training_set import HeadOptions, TrainingSet, is_right
 
 INVERSE_TEMPERATURES = tuple(round(float(value), 3) for value in np.geomspace(0.5, 4.0, 25))
 
@@ -145,7 +139,7 @@ class Calibration:
         return Calibration(alone, replace(context, threshold=reached))
 
 
-def choose_context(own: Float64, of_contexts: Float64, members: Indices) -> ContextSpec | None:
+def choose_context(own: Float64, of_contexts: Float64, members: Ints) -> ContextSpec | None:
     """The likeliest context, its threshold still open; None where it gains too little.
 
     Args:
@@ -163,13 +157,13 @@ def choose_context(own: Float64, of_contexts: Float64, members: Indices) -> Cont
     return ContextSpec(*CONTEXTS[best], 0.0)
 
 
-def steadied(losses: Float64, inverse_temperature: float, members: Indices) -> float:
+def steadied(losses: Float64, inverse_temperature: float, members: Ints) -> float:
     """The loss with a Gaussian prior on the logarithm of the inverse temperature, around 1."""
     penalty = 0.5 * (np.log(inverse_temperature) / LOG_DEVIATION) ** 2
     return mean_over_artists(losses, members) + float(penalty) / (int(members.max()) + 1)
 
 
-def mean_over_artists(losses: Float64, members: Indices) -> float:
+def mean_over_artists(losses: Float64, members: Ints) -> float:
     """The mean over artists of the mean over their tracks.
 
     Artists are labelled one way or the other as a whole: those with many tracks are not to decide
@@ -210,7 +204,7 @@ def choose_threshold(
     return reached
 
 
-def group_means(values: Float64, members: Indices) -> Float64:
+def group_means(values: Float64, members: Ints) -> Float64:
     """The mean of each group that has a value, by the groups' numbers."""
     counts = np.bincount(members)
     means: Float64 = np.bincount(members, values)[counts > 0] / counts[counts > 0]

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float64
 from genre_model.model.aggregation import softmax
-
-Bools = NDArray[np.bool_]
-Float64 = NDArray[np.float64]
 
 # Slices are judged by what has learned from the other parts of so many.
 SELECTION_FOLDS = 3

@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32
 from genre_model.core.errors import GenreModelError
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-Bools = NDArray[np.bool_]
-Float16 = NDArray[np.float16]
-Float32 = NDArray[np.float32]
 
 INPUT = "slices"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.core.specs import AggregationRule, AggregationSpec, ContextSpec
 from genre_model.data.folds import Split, SplitBy
 from genre_model.data.tracks import LabelledTrack
@@ -16,10 +17,6 @@ from genre_model.model.classifier import SongFeatures
 from genre_model.model.head import Head, StartingModel
 from genre_model.model.music_detector import MusicDetector
 from genre_model.model.play_history import PlayHistorySpec
-
-Float64 = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Indices = NDArray[np.intp]
 
 # How many tracks the starting model weighs against the labels, descending; folds choose.  With the
 # first it stays as it is.
@@ -68,7 +65,7 @@ class TrainingSet:
     music_detector: MusicDetector | None = None
 
     @property
-    def truth(self) -> Indices:
+    def truth(self) -> Ints:
         """(n_tracks,) index of the first class of each track."""
         index = {genre: i for i, genre in enumerate(self.genres)}
         return np.array([index[track.label] for track in self.tracks], np.intp)
@@ -78,7 +75,7 @@ class TrainingSet:
         """(n_tracks, 3) of each track's play history."""
         return np.array([track.play_history.features(self.now_s) for track in self.tracks])
 
-    def part(self, tracks: Indices) -> TrainingSet:
+    def part(self, tracks: Ints) -> TrainingSet:
         """The same for some of the tracks."""
         return replace(
             self,

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+
+from genre_model.core.arrays import Float32
 
 MODEL = "MSD_musicnn"
 SLICE_FRAMES, N_MELS, N_TAGS = 187, 96, 50
 BN_EPSILON = 1e-3  # tf.layers.batch_normalization's default
 
-Array = NDArray[np.float32]
+Array = Float32
 Variables = dict[str, Array]  # by their names in the checkpoint
 
 

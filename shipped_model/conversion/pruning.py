@@ -8,8 +8,8 @@ arithmetic.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools
 from shipped_model.conversion.checkpoint import Array, Variables, batch_norm, layer
 
 N_BRANCHES = 5
@@ -36,7 +36,7 @@ def without_dead(variables: Variables) -> Variables:
     return smaller | smaller_dense(variables, live, answer)
 
 
-def branch_filters(variables: Variables, index: int) -> tuple[NDArray[np.bool_], Array]:
+def branch_filters(variables: Variables, index: int) -> tuple[Bools, Array]:
     """Which of a branch's filters have weights, and the constant answer of each."""
     kernel, bias = layer(variables, "conv2d", index)
     scale, shift = batch_norm(variables, index + 1)
@@ -44,9 +44,7 @@ def branch_filters(variables: Variables, index: int) -> tuple[NDArray[np.bool_],
     return gain > DEAD_GAIN, scale * np.maximum(bias, 0) + shift
 
 
-def smaller_branch(
-    variables: Variables, index: int, live: NDArray[np.bool_], *, always_one: bool
-) -> Variables:
+def smaller_branch(variables: Variables, index: int, live: Bools, *, always_one: bool) -> Variables:
     """A branch's live filters, followed by one that is always 1 where that is wanted."""
     norm, conv = f"batch_normalization_{index + 1}", "conv2d" + (f"_{index}" if index else "")
     names = [f"{conv}/kernel", f"{conv}/bias"]
@@ -60,7 +58,7 @@ def smaller_branch(
     return found
 
 
-def smaller_dense(variables: Variables, live: NDArray[np.bool_], answer: Array) -> Variables:
+def smaller_dense(variables: Variables, live: Bools, answer: Array) -> Variables:
     """The first dense layer, with the constant filters' answers moved to its bias.
 
     Its input has the maximum and the mean of each channel by turns; the front end comes first.

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, numpy_helper
 
+from genre_model.core.arrays import Float64, Ints
 from shipped_model.clips import fitted_half, read_rows, without_features
 from shipped_model.distillation.linear import RIDGE, LinearLayer, fit_layer, sums_of
 from shipped_model.distillation.student_features import NETWORK
@@ -59,7 +59,7 @@ def parse() -> argparse.Namespace:
     return with_teachers(parser)
 
 
-def layer_of(name: str, clips: Material, packages: Material, fit: NDArray[np.intp]) -> LinearLayer:
+def layer_of(name: str, clips: Material, packages: Material, fit: Ints) -> LinearLayer:
     """The layer to one teacher's groups, from all packages and some of the clips."""
     of_packages, of_clips = SOURCES["both"]
     return fit_layer(
@@ -77,7 +77,7 @@ def joined(layers: Sequence[LinearLayer]) -> LinearLayer:
     )
 
 
-def scaled(layer: LinearLayer, inputs: NDArray[np.float64], spread: float) -> LinearLayer:
+def scaled(layer: LinearLayer, inputs: Float64, spread: float) -> LinearLayer:
     """The layer with outputs of mean 0 and standard deviation ``spread`` over some inputs."""
     said = layer(inputs)
     scale = spread / said.std(axis=0)

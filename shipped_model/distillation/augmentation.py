@@ -9,11 +9,9 @@ from fractions import Fraction
 import av
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32
 from shipped_model.distillation.teachers import RATE_HZ
-
-Float32 = NDArray[np.float32]
 
 # Encoder, container, sample rate, and bit rates of one channel: half of what a stereo file has.
 CODECS: dict[str, tuple[str, int, tuple[int, ...]]] = {

@@ -20,8 +20,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32, Float64, Ints
 from genre_model.core.specs import AggregationSpec
 from genre_model.evaluation.metrics import accuracy
 from shipped_model.choice import (
@@ -37,11 +37,9 @@ from shipped_model.distillation.add_groups import TEACHERS_GROUPS, joined, layer
 from shipped_model.distillation.tag_layer import Material, clips_and_packages
 from shipped_model.distillation.teachers import with_teachers
 from shipped_model.groups import EMBEDDING
-from shipped_model.head import HeadSettings, Indices, Prior, fit_on, out_of_fold, tag_prior
+from shipped_model.head import HeadSettings, Prior, fit_on, out_of_fold, tag_prior
 from shipped_model.scoring import Scored, score
 from shipped_model.settings import read_settings, vocabulary_of
-
-Float64 = NDArray[np.float64]
 
 NOTHING_ELSE = -1.25  # the shipped logit of something else; it hardly moves what is surest
 COVERAGES = (0.4, 0.5, 0.56, 0.6, 0.7, 0.8)
@@ -77,8 +75,8 @@ class Study:
     clips: Clips
     inputs: Mapping[str, Float64]
     prior: Prior
-    fit: Indices
-    asked: Indices
+    fit: Ints
+    asked: Ints
 
     def with_inputs(self, names: Sequence[str]) -> tuple[Clips, Prior]:
         """The clips with some inputs as their features, and the prior of these."""
@@ -107,8 +105,8 @@ class Study:
 class Answered:
     """The logits of one head on the fitted clips, by folds, and on the others."""
 
-    fit: NDArray[np.float32]
-    asked: NDArray[np.float32]
+    fit: Float32
+    asked: Float32
 
 
 def main() -> None:
@@ -171,7 +169,7 @@ def study_of(rows: Rows, material: Material, packages: Material, prior: Prior) -
     )
 
 
-def scaled(values: Float64, fit: Indices, spread: float) -> Float64:
+def scaled(values: Float64, fit: Ints, spread: float) -> Float64:
     """Inputs with mean 0 and one deviation over the fitted clips."""
     deviation = np.maximum(values[fit].std(axis=0), 1e-6)
     standard: Float64 = (values - values[fit].mean(axis=0)) / deviation * spread
@@ -199,14 +197,14 @@ def spec(inverse_temperature: float) -> AggregationSpec:
     return AggregationSpec("product", float(inverse_temperature), NOTHING_ELSE, THRESHOLD)
 
 
-def fitted_spec(study: Study, logits: NDArray[np.float32]) -> AggregationSpec:
+def fitted_spec(study: Study, logits: Float32) -> AggregationSpec:
     """The temperature that the fitted half likes best."""
     return min(
         map(spec, INVERSE_TEMPERATURES), key=lambda s: label_loss(study.clips, study.fit, logits, s)
     )
 
 
-def row(scored: Scored, inside: Indices) -> str:
+def row(scored: Scored, inside: Ints) -> str:
     """What the surest answers are worth."""
     order = inside[np.argsort(-scored.confidence[inside], kind="stable")]
     right = scored.right[order]
@@ -223,7 +221,7 @@ def row(scored: Scored, inside: Indices) -> str:
     return " | ".join(cells)
 
 
-def at_coverage(scored: Scored, inside: Indices, coverage: float) -> str:
+def at_coverage(scored: Scored, inside: Ints, coverage: float) -> str:
     """The share of right ones among the surest, with its interval for the goal's coverage."""
     confidence = scored.confidence[inside]
     threshold = np.sort(confidence)[::-1][round(coverage * len(inside)) - 1]

@@ -5,11 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32
 from genre_model.features.log_mel import hann_window
-
-Float32 = NDArray[np.float32]
 
 MN04_RATE_HZ, MN04_FFT, MN04_WINDOW, MN04_HOP = 32_000, 1024, 800, 320
 PRE_EMPHASIS = 0.97

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float64
 from shipped_model.groups import group_classes
 from shipped_model.settings import Settings
 
-Float64 = NDArray[np.float64]
 Groups = Mapping[str, Sequence[int]]  # genre to the places of its tags
 
 

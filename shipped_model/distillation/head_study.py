@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float64, Ints
 from genre_model.core.specs import AggregationSpec
 from genre_model.evaluation.metrics import one_hot, ratio_interval
 from genre_model.model.vocabulary import Vocabulary
@@ -33,11 +33,9 @@ from shipped_model.distillation.tag_layer import (
 )
 from shipped_model.distillation.teachers import with_teachers
 from shipped_model.groups import EMBEDDING
-from shipped_model.head import HeadSettings, Indices, Prior, fit_on, tag_prior
+from shipped_model.head import HeadSettings, Prior, fit_on, tag_prior
 from shipped_model.scoring import score
 from shipped_model.settings import read_settings, vocabulary_of
-
-Float64 = NDArray[np.float64]
 
 SPEC = AggregationSpec("product", 1.0, -1.75, THRESHOLD)  # no matter which, for what leads
 BALANCE = 0.5
@@ -138,7 +136,7 @@ class Study:
         shares: Float64 = found.mean(axis=0)
         return shares
 
-    def extended(self, variant: Variant, train: Indices) -> tuple[Clips, Prior]:
+    def extended(self, variant: Variant, train: Ints) -> tuple[Clips, Prior]:
         """The clips with standardised groups among their features, and the prior of these."""
         clips, prior = self.clips, self.prior
         for name in variant.groups:

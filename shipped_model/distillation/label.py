@@ -20,9 +20,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from genre_model.core.arrays import Float32
 from genre_model.core.errors import AudioError
 from shipped_model.clips import kept_out_artists
 from shipped_model.distillation.augmentation import Recipe, apply, draw_recipe
@@ -124,7 +124,7 @@ def generator(piece: Piece, number: int) -> np.random.Generator:
     return np.random.default_rng([zlib.crc32(name.encode()), number])
 
 
-def sound_of(labelled: Labelled) -> NDArray[np.float32]:
+def sound_of(labelled: Labelled) -> Float32:
     """The samples that the teachers are given.
 
     Raises:

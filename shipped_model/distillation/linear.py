@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from genre_model.core.arrays import Float64
 
 # Chosen by how much is explained on clips of other artists, without genres: docs/distillation.md.
 RIDGE = 100.0

@@ -11,16 +11,14 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from genre_model.audio.decode import open_audio
+from genre_model.core.arrays import Float32
 from genre_model.core.errors import AudioError
 from genre_model.features.slices import order
 from shipped_model.clips import read_rows
 from shipped_model.distillation.teachers import PIECE_SAMPLES, RATE_HZ
-
-Float32 = NDArray[np.float32]
 
 PIECE_S = PIECE_SAMPLES / RATE_HZ
 LEAST_S = 1.0

@@ -16,13 +16,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 
+from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.evaluation.metrics import Interval, one_hot, ratio_interval
 
-Float64 = NDArray[np.float64]
-Indices = NDArray[np.intp]
 # The features of all clips, (n_clips, n), made without the clips of the artists under test: from
 # the indices of the clips that may be used.
-Features = Callable[[Indices], Float64]
+Features = Callable[[Ints], Float64]
 
 N_FOLDS, N_INNER_FOLDS = 5, 3
 STRENGTHS = (0.003, 0.01, 0.03, 0.1)
@@ -38,16 +37,16 @@ class Task:
         artists: (n,).
     """
 
-    clips: Indices
+    clips: Ints
     labels: NDArray[np.str_]
     artists: NDArray[np.str_]
 
-    def part(self, places: Indices) -> Task:
+    def part(self, places: Ints) -> Task:
         """Some of the clips."""
         return Task(self.clips[places], self.labels[places], self.artists[places])
 
 
-def artist_folds(task: Task, seed: int, n_folds: int) -> Iterator[tuple[Indices, Indices]]:
+def artist_folds(task: Task, seed: int, n_folds: int) -> Iterator[tuple[Ints, Ints]]:
     """For each fold what is trained on and what is tested: every artist in one, labels spread."""
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     yield from folds.split(task.labels, task.labels, task.artists)
@@ -102,7 +101,7 @@ class Answers:
     """
 
     task: Task
-    right: NDArray[np.bool_]
+    right: Bools
 
     @property
     def accuracy(self) -> float:

@@ -14,14 +14,11 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float16, Float64
 from shipped_model.distillation.augmentation import Recipe
 from shipped_model.distillation.pieces import Piece
 from shipped_model.distillation.teachers import Answers
-
-Float16 = NDArray[np.float16]
-Float64 = NDArray[np.float64]
 
 PIECES = "pieces.json"
 LARGEST = float(np.finfo(np.float16).max)

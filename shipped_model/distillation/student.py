@@ -13,9 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from genre_model.core.arrays import Float32
 from genre_model.training.networks.finetune import embedding_of
 from shipped_model.distillation.teachers import SLICE_FRAMES, SPECTROGRAM
 
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     import keras
 
 Kind = Literal["branch", "whole"]
-Float32 = NDArray[np.float32]
 
 N_SLICES = 5  # of a piece's ten at once: slices of twice as many pieces teach more
 N_FROZEN = 714  # the shipped network's pooled layer and its embedding

@@ -13,14 +13,12 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from genre_model.core.arrays import Float32, Float64
 from genre_model.training.keras_export import export_onnx, require_tensorflow
 from shipped_model.distillation.store import open_labels
 from shipped_model.distillation.teachers import N_SLICES
-
-Float32 = NDArray[np.float32]
 
 FEATURES, NETWORK = "features.npy", "student.onnx"
 
@@ -45,7 +43,7 @@ def main() -> None:
     (options.run / NETWORK).write_bytes(export_onnx(student))
 
 
-def read_student_features(run: Path, n_pieces: int) -> NDArray[np.float64]:
+def read_student_features(run: Path, n_pieces: int) -> Float64:
     """(n_pieces, n_features).
 
     Raises:

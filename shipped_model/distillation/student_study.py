@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float64, Ints
 from genre_model.training.keras_export import require_tensorflow
 from shipped_model.clips import Rows, kept_out_artists, read_rows
 from shipped_model.distillation.groups import audioset_groups, class_names
@@ -42,8 +42,6 @@ from shipped_model.distillation.training_data import (
     open_pieces,
     read_scales,
 )
-
-Float64 = NDArray[np.float64]
 
 BATCH = 8
 HALVES = np.arange(PIECE_SLICES).reshape(N_SLICES, -1).T  # of a piece's slices, what fits at once
@@ -104,12 +102,12 @@ def parse() -> argparse.Namespace:
     return with_teachers(parser)
 
 
-def of_teacher(pieces: Pieces, clips: NDArray[np.intp]) -> dict[str, Float64]:
+def of_teacher(pieces: Pieces, clips: Ints) -> dict[str, Float64]:
     """The targets themselves."""
     return {name: mean_of_piece(values[clips]) for name, values in pieces.targets.items()}
 
 
-def of_student(pieces: Pieces, clips: NDArray[np.intp], run: Path) -> dict[str, Float64]:
+def of_student(pieces: Pieces, clips: Ints, run: Path) -> dict[str, Float64]:
     """What the student of a run says."""
     import keras
 
@@ -125,9 +123,7 @@ def of_student(pieces: Pieces, clips: NDArray[np.intp], run: Path) -> dict[str, 
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
-def of_layer(
-    pieces: Pieces, clips: NDArray[np.intp], kept_out: frozenset[str]
-) -> dict[str, Float64]:
+def of_layer(pieces: Pieces, clips: Ints, kept_out: frozenset[str]) -> dict[str, Float64]:
     """What a linear layer on the frozen network says, learned from the pieces of the training."""
     training, _ = divided(pieces.labelled, kept_out)
     asked = mean_of_piece(pieces.frozen[clips])

@@ -17,9 +17,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from genre_model.core.arrays import Float64, Ints
 from shipped_model.clips import Rows, read_rows
 from shipped_model.distillation.groups import (
     audioset_groups,
@@ -33,7 +33,6 @@ from shipped_model.distillation.protocol import (
     N_FOLDS,
     Answers,
     Features,
-    Indices,
     Task,
     answers_of,
     artist_folds,
@@ -45,8 +44,6 @@ from shipped_model.distillation.student_features import read_student_features
 from shipped_model.distillation.teachers import with_teachers
 from shipped_model.groups import EMBEDDING
 from shipped_model.settings import read_settings
-
-Float64 = NDArray[np.float64]
 
 # What a layer is learned from: the weight of a piece of the packages, and of a development clip.
 SOURCES = {"clips": (0.0, 1.0), "packages": (1.0, 0.0), "both": (0.3, 1.0)}
@@ -179,7 +176,7 @@ class Layers:
         self.clips, self.packages = clips, packages
         self.sums_of_packages = cache(lambda name: sums_of(packages.inputs, packages.outputs[name]))
 
-    def said(self, name: str, source: str, usable: Indices) -> Float64:
+    def said(self, name: str, source: str, usable: Ints) -> Float64:
         """(n_clips, n_outputs): an output as a layer says it."""
         of_packages, of_clips = SOURCES[source]
         x, y = self.clips.inputs[usable], self.clips.outputs[name][usable]
@@ -199,7 +196,7 @@ class Layers:
     def features(self, names: str, source: str) -> Features:
         """Inputs of a regression: outputs joined by "+", themselves (``true``) or as they are said."""
 
-        def of(usable: Indices) -> Float64:
+        def of(usable: Ints) -> Float64:
             parts = [
                 self.clips.outputs[name]
                 if source == "true" or name in OWN

@@ -18,8 +18,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import soxr
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32
 from genre_model.core.specs import SpectrogramSpec
 from genre_model.features.log_mel import log_mel
 from shipped_model.distillation.front_ends import (
@@ -30,7 +30,6 @@ from shipped_model.distillation.front_ends import (
     mn04_log_mel,
 )
 
-Float32 = NDArray[np.float32]
 Answers = dict[str, Float32]
 
 TEACHERS_VARIABLE = "CNNGENRE_TEACHERS"

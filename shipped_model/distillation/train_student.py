@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genre_model.core.arrays import Ints
 from genre_model.training.keras_export import require_tensorflow
 from shipped_model.clips import kept_out_artists
 from shipped_model.distillation.groups import audioset_groups, class_names
@@ -31,7 +32,6 @@ from shipped_model.distillation.training_data import (
     FROZEN,
     TARGETS,
     Arrays,
-    Indices,
     Pieces,
     divided,
     open_pieces,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-Asked = tuple[int, Indices]  # a piece and its slices
+Asked = tuple[int, Ints]  # a piece and its slices
 STUDENT, SCALES = "student.keras", "scales.npz"
 CLIPS_SHARE = 0.5  # of what is drawn: they are most like the music that the student will meet
 CLIP_NORM, WEIGHT_DECAY = 1.0, 1e-4
@@ -102,9 +102,7 @@ def parse() -> argparse.Namespace:
     return with_teachers(parser)
 
 
-def kept_scales(
-    run: Path, start: Path | None, pieces: Pieces, training: Indices
-) -> dict[str, Scale]:
+def kept_scales(run: Path, start: Path | None, pieces: Pieces, training: Ints) -> dict[str, Scale]:
     """Those of the first start, so that a student goes on with what it knows."""
     file = run / SCALES
     if not file.exists():
@@ -128,13 +126,13 @@ def compiled(model: keras.Model, kind: Kind, n_steps: int) -> keras.Model:
     return model
 
 
-def by_source(labelled: Sequence[Labelled], places: Indices) -> tuple[Indices, Indices]:
+def by_source(labelled: Sequence[Labelled], places: Ints) -> tuple[Ints, Ints]:
     """The development clips among some pieces, and those of the packages."""
     is_clip = np.array([labelled[place].piece.source == CLIPS for place in places], np.bool_)
     return places[is_clip], places[~is_clip]
 
 
-def drawn(clips: Indices, packages: Indices, rng: np.random.Generator) -> Iterator[Asked]:
+def drawn(clips: Ints, packages: Ints, rng: np.random.Generator) -> Iterator[Asked]:
     """Pieces for ever, in a new order each time round, and each time other slices of them."""
     of_clips, of_packages = shuffled(clips, rng), shuffled(packages, rng)
     share = CLIPS_SHARE if len(clips) and len(packages) else float(len(clips) > 0)
@@ -143,13 +141,13 @@ def drawn(clips: Indices, packages: Indices, rng: np.random.Generator) -> Iterat
         yield place, rng.permutation(PIECE_SLICES)[:N_SLICES]
 
 
-def shuffled(places: Indices, rng: np.random.Generator) -> Iterator[int]:
+def shuffled(places: Ints, rng: np.random.Generator) -> Iterator[int]:
     """The places for ever."""
     while True:
         yield from rng.permutation(places).tolist()
 
 
-def evenly(places: Indices) -> Iterator[Asked]:
+def evenly(places: Ints) -> Iterator[Asked]:
     """Each piece once, with slices from all of it."""
     for place in places.tolist():
         yield place, np.arange(0, PIECE_SLICES, PIECE_SLICES // N_SLICES)

@@ -10,15 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float16, Float32, Float64, Ints
 from genre_model.model.bundle.arrays import npz
 from shipped_model.distillation.groups import Groups
-from shipped_model.distillation.linear import RIDGE, Float64, LinearLayer, fit_layer, sums_of
+from shipped_model.distillation.linear import RIDGE, LinearLayer, fit_layer, sums_of
 from shipped_model.distillation.pieces import CLIPS
-from shipped_model.distillation.store import Float16, Labelled, Labels
+from shipped_model.distillation.store import Labelled, Labels
 from shipped_model.distillation.student import Scale, Target
 
-Float32 = NDArray[np.float32]
-Indices = NDArray[np.intp]
 Arrays = dict[str, Float32]
 
 # AudioSet's classes about music: speech, the human voice as an instrument, all of music.
@@ -50,7 +49,7 @@ class Pieces:
     targets: Mapping[str, Float16]
     labelled: Sequence[Labelled]
 
-    def inputs(self, piece: int, slices: Indices) -> Arrays:
+    def inputs(self, piece: int, slices: Ints) -> Arrays:
         """What a student is given of some of a piece's slices."""
         shard, place = self.place(piece)
         return {
@@ -66,9 +65,7 @@ class Pieces:
             piece -= len(arrays)
         raise IndexError(piece)
 
-    def standardised_targets(
-        self, piece: int, slices: Indices, scales: Mapping[str, Scale]
-    ) -> Arrays:
+    def standardised_targets(self, piece: int, slices: Ints, scales: Mapping[str, Scale]) -> Arrays:
         """What a student is to say of some of a piece's slices, or of the piece."""
         found = {}
         for name, values in self.targets.items():
@@ -102,7 +99,7 @@ def open_pieces(labels: Labels, yamnet_groups: Groups) -> Pieces:
     )
 
 
-def divided(labelled: Sequence[Labelled], barred: frozenset[str]) -> tuple[Indices, Indices]:
+def divided(labelled: Sequence[Labelled], barred: frozenset[str]) -> tuple[Ints, Ints]:
     """What is trained on, and what of the packages is kept for validation.
 
     Args:
@@ -120,7 +117,7 @@ def divided(labelled: Sequence[Labelled], barred: frozenset[str]) -> tuple[Indic
     return np.array(training, np.intp), np.array(validation, np.intp)
 
 
-def scales_of(pieces: Pieces, places: Indices) -> dict[str, Scale]:
+def scales_of(pieces: Pieces, places: Ints) -> dict[str, Scale]:
     """Of each target and of the frozen features, over some pieces and all their slices."""
     found = {}
     for name, values in {**pieces.targets, FROZEN: pieces.frozen}.items():
@@ -135,7 +132,7 @@ def mean_of_piece(values: NDArray[np.generic]) -> Float64:
     return whole.mean(axis=1) if whole.ndim == 3 else whole
 
 
-def layers_of(pieces: Pieces, places: Indices) -> dict[str, LinearLayer]:
+def layers_of(pieces: Pieces, places: Ints) -> dict[str, LinearLayer]:
     """What the shipped network's features say of each target, fitted on the means of some pieces."""
     x = mean_of_piece(pieces.frozen[places])
     return {

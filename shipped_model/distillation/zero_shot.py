@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float64
 from shipped_model.clips import read_rows
 from shipped_model.distillation.add_groups import TEACHERS_GROUPS
 from shipped_model.distillation.groups import tag_groups
@@ -25,7 +26,6 @@ from shipped_model.distillation.teachers import with_teachers
 from shipped_model.groups import group_classes
 from shipped_model.settings import Settings, read_settings
 
-Float64 = NDArray[np.float64]
 Strings = NDArray[np.str_]
 
 TAG_GROUPS = "tag groups"

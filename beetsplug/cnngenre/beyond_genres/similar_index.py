@@ -18,6 +18,7 @@ from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.console import progress
 from beetsplug.cnngenre.library import Tracks
 from beetsplug.cnngenre.session import Session
+from genre_model.core.arrays import Bools, Float16, Float64, Ints
 from genre_model.core.errors import GenreModelError
 from genre_model.core.files import whole_file
 from genre_model.extraction.cache import Cache
@@ -33,7 +34,6 @@ TRACK = np.dtype(
 SUMS = "COUNT(*), TOTAL(id), TOTAL(added), TOTAL(length)"
 N_SUMS = 4
 NO_KEY = np.void(bytes(KEY_BYTES))
-Vectors = NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,8 +41,8 @@ class Index:
     """Tracks, in the order of their ids, (n_tracks, N_FEATURES) their vectors, and their sums."""
 
     tracks: NDArray[np.void]
-    vectors: Vectors
-    sums: NDArray[np.float64]
+    vectors: Float16
+    sums: Float64
 
 
 def read_index(file: Path, front_end: bytes) -> Index:
@@ -82,7 +82,7 @@ def write_index(file: Path, front_end: bytes, index: Index) -> None:
         raise UserError(f"cnnsimilar: cannot write {file}: {error.strerror}") from error
 
 
-def sums_of(lib: Library) -> NDArray[np.float64]:
+def sums_of(lib: Library) -> Float64:
     """The sums of the library's tracks, (4,)."""
     with lib.transaction() as transaction:
         [row] = transaction.query(f"SELECT {SUMS} FROM items")
@@ -99,9 +99,7 @@ def tracks_in(lib: Library) -> NDArray[np.void]:
     return found
 
 
-def carried_over(
-    tracks: NDArray[np.void], sums: NDArray[np.float64], old: Index
-) -> tuple[Index, NDArray[np.bool_]]:
+def carried_over(tracks: NDArray[np.void], sums: Float64, old: Index) -> tuple[Index, Bools]:
     """The library's tracks with what an older index has of them, and which of them that has."""
     places = np.searchsorted(old.tracks["id"], tracks["id"])
     places = np.minimum(places, max(0, len(old.tracks) - 1))
@@ -148,7 +146,7 @@ def changeable(tracks: NDArray[np.void], kept: Set[bytes]) -> bool:
 
 
 def new_keys(
-    session: Session, lib: Library, finder: CacheKeys, index: Index, places: NDArray[np.intp]
+    session: Session, lib: Library, finder: CacheKeys, index: Index, places: Ints
 ) -> Iterator[tuple[int, bytes]]:
     """The keys of tracks that are new; files that cannot be read have none.
 

@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32
 from genre_model.core.deadline import DEADLINE, Deadline
 from genre_model.core.errors import AudioError, NetworkError
 
 if TYPE_CHECKING:
     import onnxruntime
-
-
-Float32 = NDArray[np.float32]
 
 
 # Weights of larger networks are not kept a second time, in the order that suits the processor.

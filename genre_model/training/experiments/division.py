@@ -13,11 +13,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Ints
 from genre_model.data.folds import SplitBy, split_tracks
 from genre_model.training.scratch.slice_store import StoredTrack
-
-Ints = NDArray[np.intp]
-Bools = NDArray[np.bool_]
 
 N_TENTHS = 10
 

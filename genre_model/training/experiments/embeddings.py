@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float32, Ints
 from genre_model.core.specs import SliceSpec, SpectrogramSpec
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.head import Head
@@ -12,10 +12,6 @@ from genre_model.model.onnx.session import open_network
 from genre_model.training.head.fit import fit_from_nothing
 from genre_model.training.networks.base import Architecture, Estimator
 from genre_model.training.networks.registry import EMBEDDINGS
-
-Bools = NDArray[np.bool_]
-Float32 = NDArray[np.float32]
-Ints = NDArray[np.intp]
 
 
 def fit(slices: Float32, candidates: Bools, songs: Ints, seed: int) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32
 from genre_model.core.errors import GenreModelError
 from genre_model.core.files import whole_file, writing
 from genre_model.data.folds import MIN_GROUPS, group_of
@@ -37,8 +38,6 @@ from genre_model.training.scratch.slice_store import (
     store_tracks,
 )
 from genre_model.training.scratch.train import select_slices
-
-Float32 = NDArray[np.float32]
 
 
 def outcome_of(

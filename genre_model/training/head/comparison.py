@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from genre_model.core.arrays import Bools, Float64
 from genre_model.data.folds import context_group
 from genre_model.evaluation.in_use import probabilities_in_use
 from genre_model.evaluation.metrics import Interval, one_hot, ratio_interval, share_interval
@@ -20,13 +21,7 @@ from genre_model.model.aggregation import song_probabilities
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from genre_model.training.head.correspondence import correspond, key
-from genre_model.training.training_set import (
-    Bools,
-    CrossValidated,
-    Float64,
-    TrainingSet,
-    is_right,
-)
+from genre_model.training.training_set import CrossValidated, TrainingSet, is_right
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,14 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float32, Float64, Ints
 from genre_model.model.head import Head
 from genre_model.training.head.lbfgs import minimise
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 # How strongly the trust and the constants are pulled, against a weight of a feature.
 PULL_ON_TRUST, PULL_ON_BIAS = 1.0, 0.3
@@ -117,9 +113,7 @@ class Objective:
     double precision.
     """
 
-    def __init__(
-        self, x: Float32, examples: Examples, learned: NDArray[np.intp], strength: float
-    ) -> None:
+    def __init__(self, x: Float32, examples: Examples, learned: Ints, strength: float) -> None:
         self._x, self._closed = x, examples.closed
         self._start = examples.start.astype(np.float32)
         self._songs, self._answers = np.nonzero(examples.candidates)

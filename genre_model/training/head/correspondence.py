@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32
 from genre_model.data.genre_names import canonical, parts_of, with_ancestors
-
-Float32 = NDArray[np.float32]
 
 # Names of the same music that are no spellings of each other.
 SAME: Mapping[str, str] = {

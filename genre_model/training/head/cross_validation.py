@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationSpec, reaches
 from genre_model.data.folds import Split, context_group, group_of, split_tracks
@@ -29,11 +30,8 @@ from genre_model.training.head.correction import Correction, Examples, fit_corre
 from genre_model.training.head.play_history import fit_play_history
 from genre_model.training.instance_selection import SELECTION_FOLDS, ease_of, easiest
 from genre_model.training.training_set import (
-    Bools,
     CrossValidated,
-    Float64,
     HeadOptions,
-    Indices,
     TrainingSet,
     accuracy_of_slices,
     is_right,
@@ -54,7 +52,7 @@ SELECTION_STRENGTH = 300.0
 
 
 def fit(
-    training_set: TrainingSet, tracks: Indices, options: HeadOptions, strength: float
+    training_set: TrainingSet, tracks: Ints, options: HeadOptions, strength: float
 ) -> CorrectedHead:
     """A head fitted on some of the tracks, or on the easiest of their slices."""
     assert training_set.start is not None
@@ -63,7 +61,7 @@ def fit(
 
 
 def fit_corrections(
-    training_set: TrainingSet, tracks: Indices, options: HeadOptions, strengths: Sequence[float]
+    training_set: TrainingSet, tracks: Ints, options: HeadOptions, strengths: Sequence[float]
 ) -> list[Correction]:
     """The corrections by some of the tracks, one a strength."""
     if options.select is not None:
@@ -85,7 +83,7 @@ def weights_of(training_set: TrainingSet) -> Float64:
 
 
 def with_easiest_slices(
-    training_set: TrainingSet, tracks: Indices, options: HeadOptions
+    training_set: TrainingSet, tracks: Ints, options: HeadOptions
 ) -> TrainingSet:
     """The training set with the means of the tracks over their slices that are easy to tell.
 
@@ -314,7 +312,7 @@ def add_play_history(
 
 
 def play_history_out_of_fold(
-    training_set: TrainingSet, probabilities: Float64, fold: Indices
+    training_set: TrainingSet, probabilities: Float64, fold: Ints
 ) -> Float64:
     """Probabilities with the play history, by additions that do not know the track's fold."""
     features, candidates = training_set.play_history, training_set.candidates

@@ -15,12 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.model.head import Head
-
-Float64 = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 N_STEPS = 400
 
@@ -41,7 +38,7 @@ MIN_VARIANCE = 0.01
 
 def fit_head(
     features: Float64,
-    candidates: NDArray[np.bool_],
+    candidates: Bools,
     track_weights: Float64,
     ridge: float,
     prior: Float64 | None = None,
@@ -68,7 +65,7 @@ def fit_head(
 
 
 def minimise(
-    x: Float64, candidates: NDArray[np.bool_], weight: Float64, ridge: float, anchor: Float64
+    x: Float64, candidates: Bools, weight: Float64, ridge: float, anchor: Float64
 ) -> tuple[Float64, Float64]:
     """The likeliest weights (n_features, n_genres), bias (n_genres,)."""
     ones = np.concatenate([x, np.ones((len(x), 1))], axis=1)  # the last row of `w` is the bias
@@ -103,7 +100,7 @@ def accelerated_descent(
     return w
 
 
-def slope(logits: Float64, candidates: NDArray[np.bool_]) -> Float64:
+def slope(logits: Float64, candidates: Bools) -> Float64:
     """Gradient of the negative log-likelihood by the logits, (n_tracks, n_genres)."""
     log_absent = -np.logaddexp(0, logits)  # log of 1 - sigmoid
     present = 1 - np.exp(log_absent)
@@ -159,7 +156,7 @@ def mixture(parts: list[tuple[float, Head]]) -> Head:
     )
 
 
-def fit_from_nothing(x: Float64, candidates: Bools, truth: NDArray[np.intp]) -> Head:
+def fit_from_nothing(x: Float64, candidates: Bools, truth: Ints) -> Head:
     """The mean of three linear classifiers, for songs' means (n, n_features), without a prior.
 
     Args:

@@ -9,9 +9,8 @@ from collections import deque
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from genre_model.core.arrays import Float64
 
 MEMORY = 10
 

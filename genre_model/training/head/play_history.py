@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from genre_model.data.play_history import Float64
+from genre_model.core.arrays import Bools, Float64
 from genre_model.model.aggregation import softmax
 from genre_model.model.play_history import SMALLEST, PlayHistorySpec, bounded_scores, with_absences
 from genre_model.training.head.fit import accelerated_descent
-
-Bools = NDArray[np.bool_]
-
 
 RIDGE = 0.01
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.core.errors import GenreModelError
 from genre_model.core.text import writable
 from genre_model.data.artists import named_artists
@@ -34,11 +34,6 @@ from genre_model.training.head.comparison import Rival, compare
 from genre_model.training.head.cross_validation import right_out_of_fold
 from genre_model.training.networks.registry import EMBEDDINGS
 from genre_model.training.training_set import CrossValidated, HeadOptions, TrainingSet, is_right
-
-Bools = NDArray[np.bool_]
-Indices = NDArray[np.intp]
-Float64 = NDArray[np.float64]
-
 
 N_MISTAKES = 50
 
@@ -153,7 +148,7 @@ def accuracy_interval(right: Bools, groups: Sequence[str]) -> Interval:
     return share_interval(right, np.ones_like(right), groups)
 
 
-def counted_as(training_set: TrainingSet, probabilities: Float64) -> Indices:
+def counted_as(training_set: TrainingSet, probabilities: Float64) -> Ints:
     """(n_tracks,) the genre under which each track is counted: its first.
 
     A track that may be several counts under the one that was answered, if that is one of them.

@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from genre_model.core.arrays import Bools, Float32, Ints
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import FrontEndSpec, SliceSpec
 from genre_model.training.keras_export import require_tensorflow
@@ -17,9 +15,6 @@ from genre_model.training.keras_export import require_tensorflow
 if TYPE_CHECKING:
     import keras
 
-Bools = NDArray[np.bool_]
-Float32 = NDArray[np.float32]
-Ints = NDArray[np.intp]
 
 # Gives the training's slices, (n, *shape) at a time, anew with every call.
 Batches = Callable[[], Iterator[Float32]]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float32, Ints
 from genre_model.core.specs import SliceSpec, SoxSpec
 from genre_model.features.textures import BRIGHTEST, DARKEST, N_PATTERNS, N_ZONES, SHRINK
 from genre_model.training.networks.base import Architecture, Cost, Estimator, Network, TrainingSpec
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     import keras
     import onnx
 
-Bools = NDArray[np.bool_]
-Float32 = NDArray[np.float32]
-Ints = NDArray[np.intp]
 
 FILTERS = (16, 32, 64)
 

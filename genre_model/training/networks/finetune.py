@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from genre_model.core.arrays import Float32
 from genre_model.core.specs import SliceSpec, SpectrogramSpec
 from genre_model.training.networks.base import Architecture, Cost, Network, TrainingSpec
 
 if TYPE_CHECKING:
     import keras
 
-Weights = dict[str, NDArray[np.float32]]
+Weights = dict[str, Float32]
 
 N_FRONT_ENDS, MID_LAYERS = 5, (5, 6, 7)
 
@@ -95,7 +93,7 @@ def front_end(image: Any, weights: Weights, index: int) -> Any:
     return affine(keras.ops.relu(signed), weights, name)
 
 
-def filters_of(weights: Weights, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def filters_of(weights: Weights, name: str) -> tuple[Float32, Float32]:
     """A front end's kernel (n_filters, 1, frames, mels) and bias (n_filters,).
 
     In the network each filter is followed by copies of it, moved:

@@ -16,12 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.intp]
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+from genre_model.core.arrays import Bools, Float32, Float64, Ints
 
 # Of so many and ten genres, a fit takes a minute or so and 0.4 GB; both grow with the square.
 MAX_SLICES = 3000

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
+from genre_model.core.arrays import Float64
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import reaches
 from genre_model.data.folds import Split, context_group, split_tracks
@@ -22,7 +23,6 @@ from genre_model.training.job import TrainingJob
 from genre_model.training.scratch.parts import TEST_FOLD, VALIDATION_FOLD, Parts
 from genre_model.training.training_set import (
     CrossValidated,
-    Float64,
     TrainingSet,
     accuracy_of_slices,
     make_training_set,

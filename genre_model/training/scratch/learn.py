@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Float32, Ints
 from genre_model.core.files import digest, writing
 from genre_model.evaluation.report import EpochReport
 from genre_model.features.frontend import slice_shape
@@ -24,9 +25,6 @@ from genre_model.training.networks.zone_svm import evenly
 from genre_model.training.scratch.checkpoint import best_file, read_variables, restore, save
 from genre_model.training.scratch.loop import Trainer, run_epochs
 from genre_model.training.scratch.slice_store import SkippedTrack, StoredTrack
-
-Float32 = NDArray[np.float32]
-Ints = NDArray[np.intp]
 
 # The folder of the one file that a network learns from, below that of the checkpoint.
 PACK = "pack"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float32, Float64
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationSpec
 from genre_model.evaluation.report import EpochReport
@@ -44,8 +45,6 @@ from genre_model.training.scratch.slice_store import (
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Bools = NDArray[np.bool_]
-Float32 = NDArray[np.float32]
 
 PREFETCHED_MICROBATCHES = 4
 
@@ -292,7 +291,7 @@ def judge_epoch(
     """
     if not tracks:
         return EpochReport(epoch, loss, loss, 0.0, 0.0)
-    losses: list[NDArray[np.float64]] = []
+    losses: list[Float64] = []
     right_slices: list[Bools] = []
     right_songs: list[bool] = []
     for track in tracks:

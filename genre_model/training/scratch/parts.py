@@ -9,16 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Ints
 from genre_model.core.errors import GenreModelError
 from genre_model.data.folds import N_FOLDS, Split, split_tracks
 from genre_model.data.tracks import LabelledTrack
 from genre_model.model.classifier import SongFeatures
 from genre_model.training.job import TrainingJob
 from genre_model.training.scratch.slice_store import StoredTrack
-
-Ints = NDArray[np.intp]
 
 TEST_FOLD, VALIDATION_FOLD = 0, 1
 

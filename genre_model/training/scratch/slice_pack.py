@@ -13,11 +13,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, UInt8
 from genre_model.core.files import digest, whole_file, writing
 from genre_model.training.scratch.slice_store import StoredTrack
 
-Bools = NDArray[np.bool_]
-Slices = NDArray[np.floating] | NDArray[np.uint8]
+Slices = NDArray[np.floating] | UInt8
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Ints
 from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import AudioError, GenreModelError, reason
 from genre_model.core.files import digest, whole_file
@@ -23,11 +24,6 @@ from genre_model.features.frontend import slices_of
 from genre_model.features.png_songs import song_files
 from genre_model.training.events import OnStep, ignore_step
 from genre_model.training.networks.base import Architecture, Estimator
-
-Bools = NDArray[np.bool_]
-Float16 = NDArray[np.float16]
-Float32 = NDArray[np.float32]
-Ints = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float64
 from genre_model.core.errors import GenreModelError
 from genre_model.core.files import writing
 from genre_model.data.folds import split_tracks
@@ -28,8 +28,6 @@ from genre_model.training.scratch.slice_store import (
     check_parts,
     store_tracks,
 )
-
-Bools = NDArray[np.bool_]
 
 MOST_EPOCHS = 1_000_000
 
@@ -122,7 +120,7 @@ def select_slices(
     training = [track for track in tracks if not track.validation]
     validation = [track for track in tracks if track.validation]
     split = split_tracks([track.track for track in training], seed, SELECTION_FOLDS)
-    ease: list[NDArray[np.float64]] = [np.zeros(0)] * len(training)
+    ease: list[Float64] = [np.zeros(0)] * len(training)
     for fold in range(split.n_folds):
         others = [track for track, f in zip(training, split.fold, strict=True) if f != fold]
         if not others:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationRule, AggregationSpec
 from genre_model.evaluation.metrics import (
@@ -19,9 +19,6 @@ from genre_model.evaluation.metrics import (
 )
 from genre_model.model.aggregation import aggregate
 from genre_model.training.experiments.results.outcome import Answers, Outcome
-
-Float64 = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 INVERSE_TEMPERATURES = np.geomspace(0.2, 5.0, 33)
 
@@ -99,7 +96,7 @@ def figures_of(outcomes: Sequence[Outcome]) -> Figures:
     )
 
 
-def share_right(right: Bools | NDArray[np.intp], tests: Sequence[Answers]) -> Interval:
+def share_right(right: Bools | Ints, tests: Sequence[Answers]) -> Interval:
     """The mean over the songs of all tests, (n_songs,), with its interval."""
     return two_way_ratio(right, np.ones(len(right)), *groups_of(tests))
 
@@ -119,7 +116,7 @@ def song_probabilities(
     return np.array([aggregate(answers.of_song(n), spec) for n in range(len(answers.truth))])
 
 
-def slice_counts(answers: Answers) -> NDArray[np.intp]:
+def slice_counts(answers: Answers) -> Ints:
     """(2, n_songs): how many votes of each song are right, and how many there are."""
     n_songs = len(answers.truth)
     right = answers.logits.argmax(axis=1) == answers.truth[answers.song]
@@ -142,7 +139,7 @@ def paired_difference(first: Sequence[Outcome], second: Sequence[Outcome]) -> In
 
 def difference(first: Sequence[Answers], second: Sequence[Answers]) -> Interval:
     """As :func:`paired_difference`, of the answers of trainings that are paired."""
-    gains: list[NDArray[np.intp]] = []
+    gains: list[Ints] = []
     for a, b in zip(first, second, strict=True):
         if a.group != b.group or not np.array_equal(a.truth, b.truth):
             raise GenreModelError(
@@ -172,7 +169,7 @@ def songs_right(answers: Answers) -> Bools:
     return right
 
 
-def negative_log_likelihood(probabilities: Float64, truth: NDArray[np.intp]) -> float:
+def negative_log_likelihood(probabilities: Float64, truth: Ints) -> float:
     """The mean of -log of what the truth was given."""
     given = probabilities[np.arange(len(truth)), truth]
     return float(-np.log(np.maximum(given, 1e-12)).mean())
@@ -189,13 +186,13 @@ def fitted_inverse_temperature(validation: Answers, rule: AggregationRule = "mea
     )
 
 
-def brier_score(probabilities: Float64, truth: NDArray[np.intp]) -> float:
+def brier_score(probabilities: Float64, truth: Ints) -> float:
     """The mean squared distance from certainty of the truth (Brier 1950), 0 to 2."""
     certain = np.eye(probabilities.shape[1])[truth]
     return float(((probabilities - certain) ** 2).sum(axis=1).mean())
 
 
-def top_two(probabilities: Float64, truth: NDArray[np.intp]) -> float:
+def top_two(probabilities: Float64, truth: Ints) -> float:
     """How often the truth is among the two that lead."""
     leading = np.argsort(-probabilities, axis=1)[:, :2]
     return float((leading == truth[:, None]).any(axis=1).mean())

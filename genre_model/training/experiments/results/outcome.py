@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.training.experiments.division import Ints
+from genre_model.core.arrays import Float32, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class Answers:
     ``truth`` and ``group`` (n_songs,) are the songs' genres and artists, by number and name.
     """
 
-    logits: NDArray[np.float32]
+    logits: Float32
     song: Ints
     truth: Ints
     group: tuple[str, ...]
 
-    def of_song(self, number: int) -> NDArray[np.float32]:
+    def of_song(self, number: int) -> Float32:
         """The votes on a song, (n, n_genres)."""
-        votes: NDArray[np.float32] = self.logits[self.song == number]
+        votes: Float32 = self.logits[self.song == number]
         return votes
 
 

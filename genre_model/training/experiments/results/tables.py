@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genre_model.core.arrays import Bools, Ints
 from genre_model.core.specs import AggregationRule, AggregationSpec
 from genre_model.evaluation.metrics import (
     Interval,
@@ -267,12 +267,10 @@ def probabilities(outcomes: Outcomes) -> Table:
     return Table(columns, tuple(rows), bars, conclusion)
 
 
-def against_the_rest(
-    right: NDArray[np.bool_], some: NDArray[np.bool_], tests: Sequence[Answers]
-) -> Interval:
+def against_the_rest(right: Bools, some: Bools, tests: Sequence[Answers]) -> Interval:
     """The share that is right of some songs, less that of the others; both are (n_songs,)."""
 
-    def less(i: NDArray[np.intp]) -> float:
+    def less(i: Ints) -> float:
         both = some[i].any() and not some[i].all()
         return float(right[i][some[i]].mean() - right[i][~some[i]].mean()) if both else np.nan
 
@@ -309,9 +307,7 @@ def votes(outcomes: Outcomes) -> Table:
     )
 
 
-def votes_right(
-    tests: Sequence[Answers], n_votes: int | None, rule: AggregationRule
-) -> NDArray[np.intp]:
+def votes_right(tests: Sequence[Answers], n_votes: int | None, rule: AggregationRule) -> Ints:
     """(n_songs,): 1 where a song is right when so many slices vote, spread over it, else 0."""
     right: list[bool] = []
     for test in tests:
