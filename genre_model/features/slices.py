@@ -41,6 +41,10 @@ def order(n_available: int) -> Iterator[int]:
         place = (place + GOLDEN) % 1
 
 
+# The mean of three seconds of music was at most 0.0024 of full scale (2,248 slices).  What is more
+# is an offset of the recording, which the lowest mel bands would take for bass.
+DC_OFFSET = 0.003
+
 # Below this peak (-80 dB of full scale) a slice counts as silent.
 SILENCE_PEAK = 1e-4
 
@@ -218,6 +222,7 @@ def short_slice(samples: Float32, spectrogram: AudioSpec, slices: SliceSpec) -> 
         picture = sox_picture(samples, spectrogram.sample_rate_hz)
         frames = picture[:0:-1].T.astype(np.float32)
     else:
+        samples = without_offset(samples)
         frames = log_mel(np.pad(samples, spectrogram.pad), spectrogram)
     repeats = -(-slices.frames // len(frames))
     values = np.tile(frames, (repeats, 1))[: slices.frames]
@@ -238,6 +243,7 @@ def make_slice(samples: Float32, index: int, spectrogram: AudioSpec, slices: Sli
 
         values = sox_columns(samples, spectrogram, at_start=index == 0)
     else:
+        samples = without_offset(samples)
         values = log_mel(samples, spectrogram)
     return Slice(in_band(values, spectrogram, slices.band), start_s, is_silent(samples))
 
@@ -258,6 +264,20 @@ def centres_hz(spectrogram: AudioSpec) -> Float64:
     if isinstance(spectrogram, SoxSpec):
         return np.arange(spectrogram.n_bins) * spectrogram.sample_rate_hz / spectrogram.n_fft
     return mel_centres_hz(spectrogram)
+
+
+def without_offset(samples: Float32) -> Float32:
+    """The samples about zero, where their mean is more than ``DC_OFFSET``.
+
+    Zeros at either end stay, as they are padding.
+    """
+    if abs(samples.mean()) <= DC_OFFSET:
+        return samples
+    places = np.flatnonzero(samples)
+    recorded = slice(places[0], places[-1] + 1)
+    centred: Float32 = samples.copy()
+    centred[recorded] -= samples[recorded].mean()
+    return centred
 
 
 def is_silent(samples: Float32) -> bool:
