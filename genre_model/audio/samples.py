@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MAX_AMPLITUDE = 1e6
 
 
-# The power of the channels' sum is the sum of their powers where they have nothing to do with each
-# other.  Where one is another upside down, lossy codecs leave up to 0.002 of it.
+# Of the channels' powers, which is what the power of their sum is if they are uncorrelated.  Where
+# one has the polarity of another inverted, lossy codecs leave up to 0.002.
 CANCELLED = 0.01
 
 
@@ -105,7 +105,7 @@ def drained(fifo: AudioFifo) -> Iterator[Float32]:
 def mono(frame: AudioFrame) -> Float32:
     """The mean of a frame's channels, (n_samples,) float32 in [-1, 1].
 
-    The first channel alone where they cancel each other out, as music would be silence.
+    The first channel alone where they cancel each other out: their mean would be silence.
     """
     channels = list(map(as_float, channels_of(frame)))
     with np.errstate(over="ignore", invalid="ignore"):  # `checked` refuses what comes of it

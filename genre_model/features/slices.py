@@ -41,8 +41,8 @@ def order(n_available: int) -> Iterator[int]:
         place = (place + GOLDEN) % 1
 
 
-# The mean of three seconds of music was at most 0.0024 of full scale (2,248 slices).  What is more
-# is an offset of the recording, which the lowest mel bands would take for bass.
+# The mean of three seconds of music is less, of full scale.  What is more is a DC offset, which the
+# window spreads over the lowest mel bands, as if it were bass.
 DC_OFFSET = 0.003
 
 # Below this peak (-80 dB of full scale) a slice counts as silent.
@@ -267,9 +267,9 @@ def centres_hz(spectrogram: AudioSpec) -> Float64:
 
 
 def without_offset(samples: Float32) -> Float32:
-    """The samples about zero, where their mean is more than ``DC_OFFSET``.
+    """The samples without their DC offset, if it is more than ``DC_OFFSET``.
 
-    Zeros at either end stay, as they are padding.
+    Zeros at either end are padding and stay.
     """
     if abs(samples.mean()) <= DC_OFFSET:
         return samples

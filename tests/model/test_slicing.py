@@ -83,7 +83,7 @@ def test_cut_does_not_depend_on_the_sizes_of_blocks(spec, n_samples, edges):
 @given(spec=slice_specs, n_samples=st.integers(RATE_HZ // 2, len(NOISE)))
 @quick
 def test_cut_gives_all_complete_slices_of_the_padded_spectrogram(spec, n_samples):
-    samples = NOISE[:n_samples] / 50  # a short piece of louder noise has an offset by chance
+    samples = NOISE[:n_samples] / 50  # a short piece of louder noise has a DC offset by chance
     frames = log_mel(np.pad(samples, SPECTROGRAM.pad), SPECTROGRAM)
     n_slices = spec.n_slices(len(frames))
     pieces = list(cut([samples], SPECTROGRAM, spec))
@@ -253,7 +253,7 @@ def test_silence_is_told_slice_by_slice():
 
 @pytest.mark.parametrize("offset", [-0.5, -0.01, 0.05, 0.5])
 @pytest.mark.parametrize("n_seconds", [2, 3])
-def test_an_offset_of_a_recording_is_taken_away(offset, n_seconds):
+def test_a_dc_offset_is_removed(offset, n_seconds):
     music = NOISE[: n_seconds * RATE_HZ] / 50
     music -= music.mean()
     [piece] = cut([music + np.float32(offset)], SPECTROGRAM, SliceSpec())
