@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from importlib.metadata import version
 
 import mutagen
 import pytest
@@ -11,6 +12,8 @@ from plugin_files import file_genres, make_newer, tag
 from real_beet import write_tone
 
 from beetsplug.cnngenre.tagging.file.genre_tag import read_tags
+
+BEETS = tuple(map(int, version("beets").split(".")[:2]))
 
 
 def all_files(tmp_path, kinds):
@@ -41,7 +44,8 @@ def test_undo_gives_every_format_every_odd_genre_back(in_place, tmp_path, part):
     assert beet("update", "-p") == ""
     beet("cnnundo")
     assert [path.name for path in paths if dump(path) != before[path]] == []
-    assert beet("update", "-p") == ""
+    if BEETS >= (2, 9):  # those before read "Rock; Pop" from a file otherwise than from the library
+        assert beet("update", "-p") == ""
 
 
 @pytest.mark.parametrize("version", [2, 3, 4])
@@ -164,6 +168,7 @@ def test_where_only_the_database_had_changed_undo_writes_nothing(in_place, tone)
     assert beet.genres() == {"Rock": "Ska; Polka"}
 
 
+@pytest.mark.skipif(BEETS < (2, 9), reason="beets' rewrite knew no lists before 2.9")
 def test_rewritten_genres_are_taken_back(in_place, tone):
     path = tone("Rock", genres=["Polka"])
     beet = in_place()
