@@ -4,12 +4,15 @@ import csv
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import mutagen
 import numpy as np
 import pytest
+from audio_files import write_song
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -389,6 +392,19 @@ def test_a_key_knows_what_matters():
     extracted = replace(base, extracted=replace(SWEPT.slices, max_slices=9))
     assert extracted.key(0, tracks) != base.key(0, tracks)
     assert extracted.training_key(0, tracks) == base.training_key(0, tracks)
+
+
+def test_a_training_is_known_again_where_its_music_was_moved_or_tagged(tmp_path):
+    path, other = (write_song(tmp_path, "flac", seed=seed)[0] for seed in (0, 1))
+    moved = shutil.copy(path, tmp_path / "moved.flac")
+    tags = mutagen.File(moved)
+    tags["TITLE"] = ["Another"]
+    tags.save()
+    base = Condition("x", SWEPT)
+    first, same, different = (
+        base.key(0, [LabelledTrack(file, ("Rock",))]) for file in (path, moved, other)
+    )
+    assert first == same != different
 
 
 @pytest.mark.parametrize(("flags", "gain"), [("fpu avx512_bf16", FAST_GAIN), ("fpu avx2", 1.0)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from genre_model.core.files import digest
 from genre_model.core.specs import SliceSpec
 from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.out_of_fold import fingerprint_of
 from genre_model.training.experiments.division import HERE, Shares
 from genre_model.training.experiments.relabel import Labels
 from genre_model.training.networks.base import Architecture, Network
@@ -62,16 +64,21 @@ class Condition:
             (self.split_by, self.shares, self.share, self.select, self.order),
             (self.labels, self.liked),
             seed,
-            [(str(t.path), t.labels, t.style, t.artist, t.album) for t in tracks],
-            [stamp(track.path) for track in tracks],
+            [(content_of(t.path), t.labels, t.style, t.artist, t.album) for t in tracks],
         )
         return digest(msgspec.json.encode(parts))
 
 
-def stamp(path: Path) -> tuple[int, int] | None:
-    """A file's size and time of change; None where there is none."""
+@cache
+def content_of(path: Path) -> str:
+    """What a file contains, wherever it is and whatever its tags: the audio's fingerprint.
+
+    The file's hash where it is no audio; its name where it cannot be read.
+    """
+    fingerprint = fingerprint_of(path)
+    if fingerprint is not None:
+        return fingerprint.hex()
     try:
-        status = path.stat()
+        return digest(path.read_bytes())
     except OSError:  # it cannot be used
-        return None
-    return status.st_size, status.st_mtime_ns
+        return path.name
