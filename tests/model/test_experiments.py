@@ -298,9 +298,10 @@ def test_results_are_written_in_four_ways(tmp_path):
 
 
 def test_the_picture_marks_shares():
-    drawing = ElementTree.fromstring(as_svg("Title", [("one", Interval(0.5, 0.25, 0.75))]))
+    drawing = ElementTree.fromstring(as_svg("Title", [("one", Interval(0.5, 0.25, 0.75))], "right"))
     circle = drawing.find("{*}circle")
     assert circle.find("{*}title").text == "50.0 %"
+    assert "right" in [words.text for words in drawing.iterfind("{*}text")]
 
 
 TRACKS = [track.track for track in SONGS]

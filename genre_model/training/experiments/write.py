@@ -61,7 +61,7 @@ def write_results(
     contents = {
         "json": msgspec.json.format(encoded, indent=2),
         "csv": as_csv(table).encode(),
-        "svg": as_svg(experiment.question, table.bars).encode(),
+        "svg": as_svg(experiment.question, table.bars, table.measure).encode(),
         "md": as_markdown(msgspec.json.decode(encoded)).encode(),
     }
     for suffix, content in contents.items():
@@ -108,14 +108,18 @@ def as_csv(table: Table) -> str:
     return text.getvalue()
 
 
-def as_svg(title: str, bars: Sequence[tuple[str, Interval]]) -> str:
-    """Shares with their intervals, one below the other, on a line from 0 to 100 %."""
+def as_svg(title: str, bars: Sequence[tuple[str, Interval]], measure: str) -> str:
+    """Shares with their intervals, one below the other, on a line from 0 to 100 %.
+
+    ``measure``: what the shares are of.
+    """
     bottom = TOP + ROW * len(bars)
     height = bottom + 34
     parts = [
         element("style", "text { font: 12px sans-serif }"),
         element("rect", width=WIDTH, height=height, fill="#fff"),
         *(vertical_line(share, bottom) for share in (0.0, 0.25, 0.5, 0.75, 1.0)),
+        words(LEFT - 20, bottom + 16, measure, text_anchor="end", fill="#555"),
         *(
             interval_bar(TOP + ROW * number + ROW / 2, name, interval)
             for number, (name, interval) in enumerate(bars)

@@ -44,12 +44,16 @@ N_VOTES = (1, 2, 4, 8)
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells as they are printed, bars for the picture, and what is to be said."""
+    """Cells as they are printed, bars for the picture, and what is to be said.
+
+    ``measure`` is what the bars show.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     bars: tuple[tuple[str, Interval], ...]
     conclusion: str
+    measure: str = "songs right"
 
 
 Tabulate = Callable[[Outcomes], Table]
@@ -343,6 +347,6 @@ def likes(outcomes: Outcomes) -> Table:
         f"{percent(worst[1].value)} % or more of the pairs ({worst[0]}).  These people are made "
         "up; real likes are less simple."
     )
-    return Table(
-        ("person", "liked, %", "area under the curve, %"), tuple(rows), tuple(bars), conclusion
-    )
+    measure = "area under the curve"
+    columns = ("person", "liked, %", f"{measure}, %")
+    return Table(columns, tuple(rows), tuple(bars), conclusion, measure)
