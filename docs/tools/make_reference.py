@@ -14,7 +14,10 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beets.ui import Subcommand
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference.md"
@@ -23,7 +26,7 @@ OPENING = """\
 
 # Reference
 
-Every option, configuration key and field. What they are for, and examples, are in
+Every option, configuration key and field. Explanations and examples are in
 [Configuration](configuration.md), [Training](training.md) and [Trusting the numbers](trust.md).
 """
 
@@ -44,10 +47,7 @@ def reference() -> str:
     setup = Setup(beets.config["cnngenre"], getLogger("beets.cnngenre"))
     parts = [
         OPENING,
-        *(
-            beet_section(f"`beet {command.name}`: {command.help}", command.parser)
-            for command in all_commands(setup)
-        ),
+        *(beet_section(titled(command), command.parser) for command in all_commands(setup)),
         key_section(),
         field_section(),
         *engine_sections(),
@@ -65,6 +65,12 @@ def table(heading: str, rows: Iterable[tuple[str, ...]]) -> str:
 
 def flags(names: Iterable[str], value: str) -> str:
     return ", ".join(f"`{name}{' ' + value if value else ''}`" for name in names)
+
+
+def titled(command: Subcommand) -> str:
+    """A command's names and what it is for."""
+    names = " or ".join(f"`beet {name}`" for name in (command.name, *command.aliases))
+    return f"{names}: {command.help}"
 
 
 def beet_section(title: str, parser: optparse.OptionParser) -> str:
@@ -151,7 +157,7 @@ def argument(action: argparse.Action) -> tuple[str, str, str]:
     meaning = (action.help or "") % {"default": action.default, "prog": ""}
     meaning = meaning.removesuffix(f"; default: {action.default}")
     if choices:
-        meaning = f"{meaning}: {choices}" if meaning else f"one of: {choices}"
+        meaning = f"{meaning} (one of: {choices})" if meaning else f"one of: {choices}"
     return names, default_of(action), meaning
 
 

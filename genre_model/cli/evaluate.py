@@ -27,7 +27,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Give the subcommand its options."""
     parser.description = (
         "An answer that is a subgenre of the label, Metal for Rock, is right; its parent is not. "
-        "Tracks that the bundle was trained on flatter it."
+        "Tracks it was trained on make figures too good."
     )
     parser.add_argument(
         "bundle", type=bundle_folder, metavar="BUNDLE", help="a folder, or: shipped"

@@ -65,8 +65,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
         "--seeds",
         type=positive,
         default=5,
-        help="the number of trainings of each condition, of which five test every song once; "
-        "default: %(default)s",
+        help="trainings of each condition; five of them test every song once; default: %(default)s",
     )
     add_wishes(parser)
     parser.add_argument(

@@ -59,7 +59,9 @@ def make_parser() -> argparse.ArgumentParser:
     inspect = commands.add_parser(
         "inspect", help="print what a model says of itself and check its files"
     )
-    inspect.add_argument("bundle", nargs="?", type=Path, default=SHIPPED, metavar="BUNDLE")
+    inspect.add_argument(
+        "bundle", nargs="?", type=Path, default=SHIPPED, metavar="BUNDLE", help="its folder"
+    )
     inspect.set_defaults(run=run_inspect)
     return parser
 

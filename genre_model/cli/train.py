@@ -84,7 +84,7 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
         "--min-tracks",
         type=positive,
         default=2,
-        help="leave out a genre with fewer tracks; default: %(default)s",
+        help="a genre with fewer tracks joins its parent, or is left out; default: %(default)s",
     )
     parser.add_argument(
         "--tree",
@@ -105,7 +105,7 @@ def add_fit_options(parser: argparse.ArgumentParser) -> None:
         "--target-precision",
         type=fraction,
         default=0.9,
-        help="the share of answers that the threshold is to make right; default: %(default)s",
+        help="the precision that the threshold is chosen for; default: %(default)s",
     )
     parser.add_argument(
         "--seed",
@@ -134,7 +134,7 @@ def add_fit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split",
         choices=get_args(SplitBy),
-        help="what may not be on two sides of the test; default: artist, if there are enough",
+        help="what the split keeps apart; default: artist, if there are enough",
     )
 
 

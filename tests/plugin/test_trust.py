@@ -253,7 +253,7 @@ def test_a_model_from_scratch_leaves_out_what_it_has_only_learned(labelled):
     [model] = bundles(beet)
     output = beet("cnnerrors", "--firmness", "0", "--model", model.name)
     n_judged = int(re.search(r" in (\d+) tracks", output)[1])
-    n_learned = int(re.search(r"(\d+) learned from, without an honest verdict", output)[1])
+    n_learned = int(re.search(r"(\d+) trained on, no out-of-fold answer", output)[1])
     assert n_judged == 24
     assert 12 <= n_learned < 24
     assert all(line.endswith("out of fold)") for line in output.splitlines()[:-1])

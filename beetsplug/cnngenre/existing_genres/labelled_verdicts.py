@@ -127,7 +127,7 @@ class LabelledVerdicts:
     def left_out(self) -> str:
         """The tracks without a verdict, as the end of a sentence."""
         words = {
-            "learned": "learned from, without an honest verdict",
+            "learned": "trained on, no out-of-fold answer",
             "unknown": "of genres that the model does not know",
             "unlabelled": f"without {self.track_classifier.target}",
             "failed": "failed",

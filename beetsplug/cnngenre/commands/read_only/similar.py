@@ -37,7 +37,7 @@ def command(setup: Setup) -> ui.Subcommand:
     )
     parser.add_option("--other-artists", **FLAG, help="none of the same artist")
     parser.add_option("--other-albums", **FLAG, help="none of the same album")
-    parser.add_option("--extract", **FLAG, help="first analyse the tracks that have not been")
+    parser.add_option("--extract", **FLAG, help="first analyse what is not analysed yet")
     add_playlist(parser)
     parser.add_option("-f", "--format", metavar="FORMAT", help="how beets prints each track")
     parser.add_option("-p", "--path", **FLAG, help="print the paths")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def command(setup: Setup) -> ui.Subcommand:
     """The command with its options."""
-    cnnstats = new_command("cnnstats", "count what cnngenre has done, and how surely")
+    cnnstats = new_command("cnnstats", "count what cnngenre has done, by confidence")
     parser = cnnstats.parser
     parser.add_option("--runs", **FLAG, help="list the past runs")
     parser.add_option("--run", metavar="NAME", help="count one past run: its name, or last")
