@@ -227,12 +227,12 @@ def run_training(
         models: The folder that gets the bundle; it is made where there is none.
         extract: Extracts the features of tracks, for a head.
         events: What to call on the way.
-        work: Where slices and checkpoints of a training from scratch are, in a folder for each
+        work: Where slices and checkpoints of trainings from scratch are, in a folder for each
             architecture; ``models/.work`` where None.
 
     Raises:
-        GenreModelError: Too few tracks can be used, a library is missing, or the bundle cannot be
-            written.
+        GenreModelError: Too few tracks can be used, a library is missing, the bundle cannot be
+            written, or the same training from scratch is in progress.
     """
     if isinstance(plan.system, Bundle):
         from genre_model.training.head.bundle import train_head_bundle

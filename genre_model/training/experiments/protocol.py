@@ -38,6 +38,7 @@ from genre_model.training.scratch.slice_store import (
     store_tracks,
 )
 from genre_model.training.scratch.train import select_slices
+from genre_model.training.scratch.workplace import sole_use
 
 
 def outcome_of(
@@ -52,14 +53,15 @@ def outcome_of(
     The checkpoint stays, for conditions that share the training; see :func:`forget_training`.
 
     Raises:
-        GenreModelError: A library is missing, too few tracks can be used, or the folder cannot be
-            written.
+        GenreModelError: A library is missing, too few tracks can be used, the folder cannot be
+            written, or the same training is in progress.
     """
     file = answers_file(condition, tracks, seed, folder)
     if file.exists():
         return read_outcome(file)
     work = work_folder(condition, tracks, seed, folder)
-    outcome = train_and_test(condition, tracks, seed, work, folder, events)
+    with sole_use(work):
+        outcome = train_and_test(condition, tracks, seed, work, folder, events)
     with writing(file.parent), whole_file(file) as target:
         target.write(packed(outcome))
     return outcome
