@@ -65,7 +65,6 @@ def fit(
     Raises:
         GenreModelError: There are too few tracks to select slices from.
     """
-    assert training_set.start is not None
     correction = fit_corrections(training_set, tracks, options, (strength,))[0]
     return CorrectedHead(training_set.start, correction.trust, correction.head)
 
@@ -81,7 +80,6 @@ def fit_corrections(
     if options.select is not None:
         training_set = with_easiest_slices(training_set, tracks, options)
     part = training_set.part(tracks)
-    assert part.start_logits is not None
     weights = weights_of(part)
     examples = Examples(part.means, part.start_logits, part.candidates, weights, part.closed)
     return fit_correction(examples, strengths)
@@ -121,8 +119,6 @@ def with_easiest_slices(
             logits = head.logits(inside.extracted[index].features)
             ease[index] = ease_of(logits, inside.candidates[index], len(logits))
     kept = easiest(ease, [track.label for track in inside.tracks], options.select or 1.0)
-    assert training_set.start is not None
-    assert training_set.start_logits is not None
     means, said = training_set.means.copy(), training_set.start_logits.copy()
     for place, extracted, keep in zip(tracks.tolist(), inside.extracted, kept, strict=True):
         if keep.any():
@@ -149,7 +145,6 @@ class OutOfFoldLogits:
     def of_slices(self, strength: int) -> list[NDArray[np.floating]]:
         """(n_slices, n_genres) logits of each track, by the strength's place."""
         start = self.training_set.start
-        assert start is not None
         found = []
         for extracted, fold in zip(
             self.training_set.extracted, self.split.fold.tolist(), strict=True
@@ -174,7 +169,6 @@ def out_of_fold_logits(
     Raises:
         GenreModelError: There are too few tracks to select slices from.
     """
-    assert training_set.start_logits is not None
     everything = np.arange(len(training_set.tracks))
     songs = np.zeros((len(options.strengths), *training_set.candidates.shape))
     corrections = []
