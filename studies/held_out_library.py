@@ -22,7 +22,8 @@ import numpy as np
 
 from benchmarks.temporary_library import Clip, TemporaryLibrary, clips_of, genre_in
 from genre_model.data.artists import lead_artist
-from genre_model.evaluation.metrics import accuracy, artist_interval
+from genre_model.evaluation.metrics import accuracy
+from studies.intervals import artist_interval
 
 MIN_TRACKS = "5"  # the smallest genre has ten clips, and a part of them is held out
 

@@ -24,12 +24,12 @@ import numpy as np
 
 from beetsplug.cnngenre.tagging.fields import numbers_in
 from benchmarks.temporary_library import TemporaryLibrary, genre_in
-from genre_model.evaluation.metrics import artist_interval
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.vocabulary import Policy, Vocabulary, judge
 from shipped_model.clips import Rows, fitted_half, label_clips, read_rows
 from shipped_model.scoring import is_right
 from shipped_model.settings import read_settings, vocabulary_of
+from studies.intervals import artist_interval
 
 SMALLEST_ALBUM = 3
 

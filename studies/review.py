@@ -24,10 +24,10 @@ from genre_model.core.specs import AggregationSpec
 from genre_model.data.artists import lead_artist
 from genre_model.data.folds import context_group, split_tracks
 from genre_model.evaluation.active_learning import review_order
-from genre_model.evaluation.metrics import artist_interval
 from genre_model.model.aggregation import calibrated
 from genre_model.training.head.fit import fit_from_nothing
 from genre_model.training.training_set import TrainingSet
+from studies.intervals import artist_interval
 from studies.training import material_of
 
 N_PARTS = 3

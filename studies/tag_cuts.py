@@ -27,7 +27,15 @@ from genre_model.core.specs import SliceSpec, SpectrogramSpec
 from genre_model.features.slices import read_slices
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
-from genre_model.model.tags import GENRE_CUTS, MOOD_CUTS, Cut, further_genres, song_tags
+from genre_model.model.tags import (
+    DECADES,
+    GENRE_CUTS,
+    MOODS,
+    VOICES,
+    Cut,
+    further_genres,
+    song_tags,
+)
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from shipped_model.clips import Rows, fitted_half, read_rows, without_features
 from shipped_model.settings import read_settings
@@ -72,7 +80,7 @@ def main() -> None:
         print(line)
     print("\n| tag | cut | clips | known | right | same artist | same genre |")
     print("|---|---|---|---|---|---|---|")
-    for tag, cut in MOOD_CUTS.items():
+    for tag, cut in {**MOODS, **VOICES, **DECADES}.items():
         print(mood_row(clips, tag, cut))
 
 

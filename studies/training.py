@@ -30,7 +30,6 @@ from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import (
     Interval,
     accuracy,
-    artist_interval,
     balanced_accuracy,
     calibration_error,
 )
@@ -46,6 +45,7 @@ from genre_model.training.head.start import starting_from
 from genre_model.training.training_set import HeadOptions, TrainingSet, is_right, make_training_set
 from shipped_model.clips import fitted_half, read_rows, without_features
 from shipped_model.settings import read_settings
+from studies.intervals import artist_interval
 
 
 def main() -> None:

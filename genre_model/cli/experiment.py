@@ -227,15 +227,21 @@ def run_all(
 
     The seeds come one after the other, so that a first impression is there soon.  A checkpoint is
     removed when no condition to come goes on from it.
+
+    Raises:
+        GenreModelError: There is too little music, a library is missing, or the folder cannot be
+            written.
     """
     from genre_model.evaluation.page.sentences import epoch_line
     from genre_model.training.events import TrainingEvents
     from genre_model.training.experiments.protocol import (
         answers_file,
+        check_divisions,
         forget_training,
         outcome_of,
     )
 
+    check_divisions(conditions, tracks, seeds)
     pairs = [(condition, seed) for seed in seeds for condition in conditions]
     left = [(c, seed) for c, seed in pairs if not answers_file(c, tracks, seed, folder).exists()]
     done = len(pairs) - len(left)

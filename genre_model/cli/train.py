@@ -73,7 +73,10 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
         help="take genres from the names of the folders in FOLDER (the default), or from the tags",
     )
     parser.add_argument(
-        "--genres", type=names, metavar="A,B", help="learn these genres only, separated by commas"
+        "--genres",
+        type=names,
+        metavar="A,B",
+        help="learn these genres only, separated by commas, however few tracks they have",
     )
     parser.add_argument(
         "--consolidate",
@@ -84,7 +87,8 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
         "--min-tracks",
         type=positive,
         default=2,
-        help="a genre with fewer tracks joins its parent, or is left out; default: %(default)s",
+        help="a genre with fewer tracks joins its parent, or is left out, unless --genres names "
+        "it; default: %(default)s",
     )
     parser.add_argument(
         "--tree",
@@ -195,6 +199,8 @@ def check_options(options: argparse.Namespace, architecture: Architecture | None
     """
     if architecture is not None and options.dask:
         raise GenreModelError(f"{architecture.name} is trained on this machine alone: no --dask")
+    if architecture is not None and options.cache is not None:
+        raise GenreModelError(f"{architecture.name} keeps slices in the output folder: no --cache")
     if (options.epochs or options.fast) and not learns_in_epochs(architecture):
         raise GenreModelError("--epochs and --fast are for networks from scratch: --architecture")
     if options.consolidate == "roots" and options.tree is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from genre_model.core.arrays import Float64
 from genre_model.data.folds import context_group
 from genre_model.data.tracks import LabelledTrack
@@ -16,7 +18,6 @@ from genre_model.model.vocabulary import Vocabulary
 def probabilities_in_use(
     alone: Float64,
     tracks: Sequence[LabelledTrack],
-    play_features: Float64,
     manifest: Manifest,
     vocabulary: Vocabulary,
 ) -> Float64:
@@ -25,8 +26,8 @@ def probabilities_in_use(
     Args:
         alone: (n_tracks, n_genres) of each track by its audio.
         tracks: The tracks.
-        play_features: (n_tracks, n_features) of their play histories.
-        manifest: The model's; without a context or a play history, that does not count.
+        manifest: The model's; without a context or a play history, that does not count.  A play
+            history is read as of the time that the model was trained at.
         vocabulary: What it may say.
     """
     probabilities = alone
@@ -35,5 +36,7 @@ def probabilities_in_use(
         roots = roots_of(manifest.genres, vocabulary)
         probabilities = informed(probabilities, artists, manifest.context, roots)
     if manifest.play_history is not None:
-        probabilities = with_play_history(probabilities, play_features, manifest.play_history)
+        spec = manifest.play_history
+        features = np.array([track.play_history.features(spec.now_s) for track in tracks])
+        probabilities = with_play_history(probabilities, features, spec)
     return probabilities

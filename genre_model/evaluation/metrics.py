@@ -136,29 +136,6 @@ def drawn_together(
     yield from zip(*pairs, strict=True)
 
 
-def artist_interval(
-    figure: Callable[[Ints], float], artists: Sequence[str], seed: int = 0
-) -> Interval:
-    """95 % interval of a figure, from resampling whole artists with replacement.
-
-    Args:
-        figure: Takes the indices of the songs to be scored; NaN where it is undefined.
-        artists: One a song.
-        seed: Of the resampling.
-    """
-    names, groups = np.unique(np.array(artists), return_inverse=True)
-    members = [np.flatnonzero(groups == index) for index in range(len(names))]
-    rng = np.random.default_rng(seed)
-    draws = [
-        figure(
-            np.concatenate([members[index] for index in rng.integers(0, len(names), len(names))])
-        )
-        for _ in range(N_RESAMPLES)
-    ]
-    low, high = np.nanpercentile(draws, [2.5, 97.5])
-    return Interval(figure(np.arange(len(artists))), float(low), float(high))
-
-
 def ratio_interval(
     numerators: Float64 | Bools,
     denominators: Float64 | Bools,

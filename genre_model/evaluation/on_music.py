@@ -121,9 +121,7 @@ def evaluate(
         return Answer(shown, song.best.probability, song.accepted, right is not None)
 
     alone = np.array([list(classifier.probabilities(sound).values()) for _, sound in extracted])
-    now_s = play_history.now_s if play_history else 0.0
-    play_features = np.array([track.play_history.features(now_s) for track in tracks])
-    rows = probabilities_in_use(alone, tracks, play_features, manifest, vocabulary)
+    rows = probabilities_in_use(alone, tracks, manifest, vocabulary)
     songs = [answer(track, row) for track, row in zip(tracks, rows, strict=True)]
     slices = [
         answer(track, row).right

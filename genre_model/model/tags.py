@@ -68,7 +68,6 @@ MOODS: Mapping[str, Cut] = {
     "easy listening": Cut("easy listening", 0.0252),
     "acoustic": Cut("acoustic", 0.0660),
 }
-MOOD_CUTS: Mapping[str, Cut] = {**MOODS, **VOICES, **DECADES}
 
 
 def has_measured_tags(manifest: Manifest, shipped: Manifest) -> bool:

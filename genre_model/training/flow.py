@@ -18,6 +18,7 @@ from genre_model.data.genre_names import cleaned
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.out_of_fold import fingerprint_of
 from genre_model.evaluation.report import Report
+from genre_model.model.bundle.audit import MAX_GENRES, MAX_NAME
 from genre_model.model.bundle.store import REPORT_HTML, SHIPPED, Bundle, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.training.copies import without_copies
@@ -38,6 +39,8 @@ Extract = Callable[[Sequence[LabelledTrack], Classifier], Extracted]
 
 AS_MADE = SlicingOverrides()
 
+MAX_SEED = 2**32 - 1  # as Keras takes it
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
@@ -50,7 +53,7 @@ class TrainingOptions:
             where None.
         play_history: Whether plays, rating and age are features beside the audio.
         target_precision: The share of the accepted answers that are to be right, 0 to 1.
-        seed: Of the folds and, from scratch, of the weights.
+        seed: Of the folds and, from scratch, of the weights; 0 to ``MAX_SEED``.
         epochs: At most so many, from scratch; the architecture's number where None.
         slicing: Which slices of a song are used, where not the system's own.
         split_by: What may not be on two sides of a test; by artist, if there are enough, where
@@ -198,19 +201,26 @@ def check_choices(options: TrainingOptions) -> None:
         raise GenreModelError("select_instances must be above 0 and at most 1")
     if not 0 <= options.target_precision <= 1:
         raise GenreModelError("target_precision must be from 0 to 1")
+    if not 0 <= options.seed <= MAX_SEED:
+        raise GenreModelError(f"seed must be from 0 to {MAX_SEED}")
 
 
 def check_labels(tracks: Sequence[LabelledTrack]) -> None:
     """Find out before the work whether the labels can be learned.
 
     Raises:
-        GenreModelError: A track has none, or one that a bundle cannot hold.
+        GenreModelError: A track has none, or one that a bundle cannot hold, or there are too many.
     """
     for track in tracks:
-        wrong = [label for label in track.labels if not label or label != cleaned(label)]
-        if wrong or not track.labels:
-            what = f"the label {wrong[0]!r} cannot be kept" if wrong else "it has no label"
-            raise GenreModelError(f"{track.path}: {what}")
+        if not track.labels:
+            raise GenreModelError(f"{track.path}: it has no label")
+        for label in track.labels:
+            if len(label) > MAX_NAME:
+                raise GenreModelError(f"{track.path}: its label has more than {MAX_NAME} letters")
+            if not label or label != cleaned(label):
+                raise GenreModelError(f"{track.path}: the label {label!r} cannot be kept")
+    if len({label for track in tracks for label in track.labels}) > MAX_GENRES:
+        raise GenreModelError(f"more than {MAX_GENRES} genres cannot be learned")
 
 
 def run_training(
@@ -227,12 +237,12 @@ def run_training(
         models: The folder that gets the bundle; it is made where there is none.
         extract: Extracts the features of tracks, for a head.
         events: What to call on the way.
-        work: Where slices and checkpoints of a training from scratch are, in a folder for each
+        work: Where slices and checkpoints of trainings from scratch are, in a folder for each
             architecture; ``models/.work`` where None.
 
     Raises:
-        GenreModelError: Too few tracks can be used, a library is missing, or the bundle cannot be
-            written.
+        GenreModelError: Too few tracks can be used, a library is missing, the bundle cannot be
+            written, or the same training from scratch is in progress.
     """
     if isinstance(plan.system, Bundle):
         from genre_model.training.head.bundle import train_head_bundle

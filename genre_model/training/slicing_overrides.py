@@ -26,8 +26,10 @@ def override_slicing(architecture: Architecture, overrides: SlicingOverrides) ->
     """An architecture with other slices.
 
     Raises:
-        GenreModelError: As :func:`overridden`.
+        GenreModelError: As :func:`overridden`, or the length is overridden and cannot be.
     """
+    if architecture.fixed_length and overrides.slice_seconds is not None:
+        raise GenreModelError(f"the slices of {architecture.name} cannot have another length")
     slices = overridden(architecture.slices, architecture.spectrogram, overrides)
     return replace(architecture, slices=slices)
 

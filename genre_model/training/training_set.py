@@ -45,11 +45,11 @@ class TrainingSet:
     """Labelled tracks and their features.
 
     ``means`` (n_tracks, n_features) over each track's slices; ``candidates`` (n_tracks, n_genres).
-    ``now_s`` is the time of the training, for ages in the play history.  ``start`` is the
-    model that the training starts from, and ``start_logits`` (n_tracks, n_genres) what
-    it says of the means; None where there is none.  Where they are ``closed``, there is nothing
-    but ``genres``.  ``music_shares`` (n_tracks,) is what the ``music_detector`` multiplies their
-    probabilities with; 1 where there is none.
+    ``music_shares`` (n_tracks,) is what the ``music_detector`` multiplies their probabilities
+    with; 1 where there is none.  ``start`` is the model that the training starts from, and
+    ``start_logits`` (n_tracks, n_genres) what it says of the means.  ``now_s`` is the time of the
+    training, for ages in the play history.  Where they are ``closed``, there is nothing but
+    ``genres``.
     """
 
     tracks: Sequence[LabelledTrack]
@@ -58,9 +58,9 @@ class TrainingSet:
     means: Float64
     candidates: Bools
     music_shares: Float64
+    start: StartingModel
+    start_logits: Float64
     now_s: float = 0.0
-    start: StartingModel | None = None
-    start_logits: Float64 | None = None
     closed: bool = True
     music_detector: MusicDetector | None = None
 
@@ -84,7 +84,7 @@ class TrainingSet:
             means=self.means[tracks],
             candidates=self.candidates[tracks],
             music_shares=self.music_shares[tracks],
-            start_logits=None if self.start_logits is None else self.start_logits[tracks],
+            start_logits=self.start_logits[tracks],
         )
 
 
@@ -134,7 +134,7 @@ def make_training_set(
     candidates = np.array([[genre in track.labels for genre in genres] for track in kept])
     start = knowing_nothing(means.shape[-1], len(genres))
     said, shares = np.zeros(candidates.shape), np.ones(len(kept))
-    return TrainingSet(kept, genres, songs, means, candidates, shares, now_s, start, said)
+    return TrainingSet(kept, genres, songs, means, candidates, shares, start, said, now_s)
 
 
 def knowing_nothing(n_features: int, n_genres: int) -> StartingModel:

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 
 from genre_model.core.specs import AggregationSpec
+from genre_model.data.play_history import SECONDS_PER_YEAR, PlayHistory
 from genre_model.data.tracks import LabelledTrack
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import SongFeatures
+from genre_model.model.play_history import PlayHistorySpec
 from genre_model.training.head.comparison import rival_of
 from genre_model.training.training_set import make_training_set
 
@@ -39,3 +41,23 @@ def test_a_model_with_a_tree_answers_what_tagging_would_write(tmp_path):
     # No single genre reaches the threshold, and Pop has the most; Rock with its kinds has .67.
     assert rival.accepted.tolist() == [True, True, True]
     assert rival.in_names.tolist() == [True, False, False]
+
+
+def test_a_model_in_use_reads_the_play_history_as_of_its_own_time(tmp_path):
+    """It would say the same today as when it was trained, however long ago that is."""
+    bundle = shipped_that_takes_logits(0.5)
+    genres = bundle.manifest.genres
+    years = np.zeros((6, len(genres)))
+    years[2, genres.index("Rock")], years[2, genres.index("Jazz")] = 1, -1
+    then_s, year_s = 1.5e9, SECONDS_PER_YEAR
+    spec = PlayHistorySpec((0, 0, 3, 0, 0, 0), (1,) * 6, tuple(map(tuple, years)), then_s)
+    bundle.manifest = replace(bundle.manifest, play_history=spec)
+    shares = {"Rock": 0.45, "Jazz": 0.45}
+    logits = np.log([[shares.get(genre, 0.1 / 15) for genre in genres]]).astype(np.float32)
+    sound = SongFeatures(logits, np.zeros(1), np.zeros((1, 0), np.float32))
+    tracks = [
+        LabelledTrack(tmp_path / label, (label,), label, play_history=PlayHistory(added_s=added_s))
+        for label, added_s in (("Rock", then_s - 4 * year_s), ("Jazz", then_s - 2 * year_s))
+    ]
+    training_set = make_training_set(tracks, [sound, sound], now_s=then_s + 10 * year_s)
+    assert rival_of("in use", bundle, training_set, {}).in_names.tolist() == [True, True]

@@ -16,10 +16,12 @@ from audio_files import write_song
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genre_model.cli import main as cli
 from genre_model.cli.experiment import FAST_GAIN, check_replaceable, expected_s
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import Interval, label_figures, macro_f1
+from genre_model.training.experiments import protocol
 from genre_model.training.experiments.catalogue import EXPERIMENTS, conditions_of
 from genre_model.training.experiments.condition import Condition
 from genre_model.training.experiments.conditions import SWEPT
@@ -110,6 +112,34 @@ def test_slices_that_are_split_leave_songs_on_all_sides():
     division = divide(SONGS, "slice", 0)
     shared = {t.file for t in division.training} & {t.file for t in division.test}
     assert len(shared) > 60
+
+
+@pytest.mark.parametrize(
+    ("artists", "why"),
+    [
+        (range(24), None),
+        ([n % 8 for n in range(24)], "with seed 2, no validation track can be used"),
+        ([0] * 23 + [1], "with seed 0, fewer than two songs can be used"),
+    ],
+)
+def test_music_that_a_seed_cannot_divide_is_found_before_the_first_training(
+    artists, why, tmp_path, monkeypatch, capsys
+):
+    rows = [f"{n}.flac,{GENRES[n % 2]},artist {artist}" for n, artist in enumerate(artists)]
+    music, results = tmp_path / "music.csv", tmp_path / "results"
+    music.write_text("\n".join(["path,genre,artist", *rows]))
+    monkeypatch.setattr(protocol, "train_and_test", fails_with("this is the first training"))
+    assert cli.main(["experiment", "songs", str(music), "-o", str(results)]) == 1
+    too_few = f"too few artists to train, validate and test: {why}"
+    expected = too_few if why else "this is the first training"
+    assert capsys.readouterr().err.splitlines()[-1] == f"genre-model: {expected}"
+
+
+def fails_with(sentence):
+    def fail(*_):
+        raise GenreModelError(sentence)
+
+    return fail
 
 
 def test_a_share_is_of_each_genre():

@@ -8,7 +8,12 @@ from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import NotesSpec, SliceSpec, SoxSpec
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.training.networks.registry import ARCHITECTURES
-from genre_model.training.slicing_overrides import SlicingOverrides, overridden, override_bundle
+from genre_model.training.slicing_overrides import (
+    SlicingOverrides,
+    overridden,
+    override_bundle,
+    override_slicing,
+)
 
 SLICES = SliceSpec(frames=128, hop_frames=64, max_slices=40)
 
@@ -56,6 +61,13 @@ def test_the_shipped_network_wants_its_own_length():
     assert few.manifest.slices.max_slices == 3
     assert few.manifest.sampling is None  # so many and no more
     assert few.read(few.manifest.network.file) == shipped.read("network.onnx")
+
+
+def test_what_is_made_of_whole_pieces_wants_its_own_length():
+    costa = ARCHITECTURES["costa2017"]
+    with pytest.raises(GenreModelError, match="slices of costa2017 cannot have another length"):
+        override_slicing(costa, SlicingOverrides(slice_seconds=2.56))
+    assert override_slicing(costa, SlicingOverrides(slices_per_song=2)).slices.max_slices == 2
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -7,7 +7,7 @@ from genre_model.data.genre_tree import node_of
 from genre_model.model.tags import (
     DECADES,
     GENRE_CUTS,
-    MOOD_CUTS,
+    MOODS,
     VOICES,
     further_genres,
     moods,
@@ -16,7 +16,7 @@ from genre_model.model.vocabulary import GenreScore, SongGenre, make_vocabulary
 
 GENRES = ("Rock", "Metal", "Alternative", "Electronic", "Ambient", "Jazz")
 WORDS = make_vocabulary(GENRES, {"Metal": "Rock", "Alternative": "Rock"}, {}, None)
-values = st.dictionaries(st.sampled_from([*GENRE_CUTS, *MOOD_CUTS]), st.floats(0, 1))
+values = st.dictionaries(st.sampled_from([*GENRE_CUTS, *MOODS, *VOICES, *DECADES]), st.floats(0, 1))
 
 
 def song(*genres):

@@ -247,12 +247,24 @@ def test_an_artist_of_many_tracks_has_one_voice_and_the_tracks_have_theirs():
         ({"target_precision": 2.0}, ["Rock"], "target_precision must be from 0 to 1"),
         ({}, [], "it has no label"),
         ({}, ["Rock\nand Roll"], "cannot be kept"),
+        ({}, ["Rock" * 251], "its label has more than 1000 letters"),
+        ({}, [f"genre {n}" for n in range(2_001)], "more than 2000 genres cannot be learned"),
+        ({"seed": -1}, ["Rock"], "seed must be from 0 to 4294967295"),
+        ({"seed": 5_000_000_000}, ["Rock"], "seed must be from 0 to 4294967295"),
     ],
 )
 def test_what_a_caller_may_not_choose_is_one_sentence(choices, labels, sentence):
     track = LabelledTrack(Path("a.flac"), tuple(labels))
     with pytest.raises(GenreModelError, match=sentence):
         plan_training([track], TrainingOptions(**choices))
+
+
+def test_slices_of_a_single_track_cannot_be_selected_and_it_is_said():
+    tracks, extracted = library(n_artists=2, n_songs=1, genres=("Jazz", "Rock"))
+    artists = [replace(t, artist=name) for t, name in zip(tracks, "AAAB", strict=True)]
+    training_set = make_training_set(artists, extracted)
+    with pytest.raises(GenreModelError, match="too few tracks to select slices from"):
+        evaluate_out_of_fold(training_set, HeadOptions(split_by="artist", select=0.5))
 
 
 def test_few_answers_are_no_evidence():

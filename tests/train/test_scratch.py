@@ -93,14 +93,20 @@ def slices_folder(tmp_path_factory):
 
 @pytest.fixture
 def train(tracks, slices_folder, tmp_path):
-    """``train_system`` with what most of these tests have in common."""
+    """``train_system`` with what most of these tests have in common; ``notes`` of the last call."""
 
     def run(work=tmp_path / "work", tracks=tracks, architecture=TINY, **options):
         options = {"seed": 1, "slices_folder": slices_folder, **options}
+        run.notes = []
+        events = replace(options.pop("events", TrainingEvents()), on_note=run.notes.append)
         held_out = validation(tracks)
-        return train_system(architecture, tracks, GENRES, held_out, work, **options)
+        return train_system(architecture, tracks, GENRES, held_out, work, events=events, **options)
 
     return run
+
+
+def goes_on_after(epoch):
+    return [f"the training goes on after epoch {epoch}"]
 
 
 def validation(tracks):
@@ -175,11 +181,7 @@ def test_learns_to_tell_tones_apart(train, tracks):
     assert best.slice_accuracy > 0.6
     assert reports[-1].loss < reports[0].loss
     assert trained.n_weights == (4 * 4 + 4) + (256 * 16 + 16) + (16 * 3 + 3)
-    assert (trained.skipped, trained.resumed_epochs, trained.fresh_reason) == (
-        (),
-        0,
-        "",
-    )
+    assert (trained.skipped, train.notes) == ((), [])
     right = 0
     for track in tracks:
         slices = read_slices(track.path, TINY.spectrogram, TINY.slices)
@@ -220,7 +222,7 @@ def test_goes_on_after_an_interruption_as_if_there_had_been_none(train, tmp_path
         train(tmp_path / "cut", epochs=5, events=TrainingEvents(stop_after(3)))
     later = []
     resumed = train(tmp_path / "cut", epochs=5, events=TrainingEvents(later.append))
-    assert resumed.resumed_epochs == 3
+    assert train.notes == goes_on_after(3)
     assert [report.epoch for report in later] == [4, 5]
     assert resumed.history == whole.history
     assert resumed.best_epoch == whole.best_epoch
@@ -230,7 +232,7 @@ def test_goes_on_after_an_interruption_as_if_there_had_been_none(train, tmp_path
 def test_a_training_that_is_over_is_not_repeated(train):
     first = train(epochs=2)
     again = train(epochs=2, events=TrainingEvents(pytest.fail))
-    assert again.resumed_epochs == 2
+    assert train.notes == goes_on_after(2)
     assert again.history == first.history
     assert len(train(epochs=3).history) == 3  # more epochs go on from there
 
@@ -273,7 +275,7 @@ def test_goes_on_after_being_killed_amid_an_epoch(train, tracks, tmp_path):
         child.kill()
     assert (line, child.returncode) == ("inside\n", -signal.SIGKILL)
     resumed = train(tmp_path / "killed", epochs=4)
-    assert resumed.resumed_epochs == 2
+    assert train.notes == goes_on_after(2)
     assert resumed.history == train(tmp_path / "whole", epochs=4).history
 
 
@@ -290,14 +292,16 @@ def test_goes_on_after_being_killed_amid_an_epoch(train, tracks, tmp_path):
 def test_other_settings_start_afresh_and_it_is_said(train, change, named):
     train(epochs=2)
     other = train(epochs=1, **change)
-    assert other.resumed_epochs == 0
     assert len(other.history) == 1
-    assert other.fresh_reason == f"the checkpoint is of a training with other {named}"
+    reason = f"the checkpoint is of a training with other {named}"
+    assert train.notes == [f"the training begins anew: {reason}"]
 
 
 def test_other_tracks_start_afresh(train, tracks):
     train(epochs=1)
-    assert "other tracks" in train(epochs=1, tracks=tracks[:-1]).fresh_reason
+    train(epochs=1, tracks=tracks[:-1])
+    assert "begins anew" in train.notes[0]
+    assert "other tracks" in train.notes[0]
 
 
 def cut_off(content):
@@ -316,9 +320,8 @@ def test_a_damaged_checkpoint_starts_afresh(train, tmp_path, name, damage):
     file = tmp_path / "work" / name
     file.write_bytes(damage(file.read_bytes()))
     again = train(epochs=1)
-    assert again.fresh_reason.startswith("the checkpoint")
-    assert again.fresh_reason.endswith("damaged")
-    assert again.resumed_epochs == 0
+    assert train.notes[0].startswith("the training begins anew: the checkpoint")
+    assert train.notes[0].endswith("damaged")
     assert again.history == whole.history
 
 
@@ -379,7 +382,8 @@ def test_without_any_good_file_it_is_said(train, tmp_path):
 def test_slices_are_computed_once(train, monkeypatch):
     train(epochs=1)
     monkeypatch.setattr(slice_store, "slices_of", pytest.fail)
-    assert train(epochs=2).resumed_epochs == 1
+    train(epochs=2)
+    assert train.notes == goes_on_after(1)
 
 
 def test_stored_slices_are_those_that_the_classifier_gets(train, tracks, slices_folder):

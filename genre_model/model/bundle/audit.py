@@ -217,7 +217,9 @@ def fault_of_names(manifest: Manifest) -> str | None:
         "a file name is not plain": not all(map(is_file_name, manifest.files)),
         "fewer than two genres": len(genres) < 2,
         "a genre is named twice or not at all": len(set(genres)) < len(genres) or "" in genres,
-        "a genre holds a separator or control character": not all(map(is_plain, genres)),
+        "a genre is too long, or holds a separator or control character": not all(
+            map(is_plain, genres)
+        ),
         "its own name is not plain": not manifest.bundle_id or not is_plain(manifest.bundle_id),
         "the name of a selection is not plain": not all(map(is_plain, manifest.presets)),
         "a name in the network is not plain": not all(map(is_plain, names_in(manifest.network))),

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.arrays import Bools, Ints
-from genre_model.data.folds import SplitBy, split_tracks
+from genre_model.core.errors import GenreModelError
+from genre_model.data.folds import MIN_GROUPS, SplitBy, split_tracks
 from genre_model.training.scratch.slice_store import StoredTrack
 
 N_TENTHS = 10
@@ -58,7 +59,11 @@ class Division:
 def divide(
     tracks: Sequence[StoredTrack], split_by: SplitBy, seed: int, shares: Shares = HERE
 ) -> Division:
-    """Tenths of the slices, or of the tracks by what may not be on two sides."""
+    """Tenths of the slices, or of the tracks by what may not be on two sides.
+
+    Raises:
+        GenreModelError: As :func:`folds_of`.
+    """
     aside: list[StoredTrack] = []
     if shares.untouched:
         folds = folds_of(tracks, split_by, UNTOUCHED_SEED, N_UNTOUCHED_FOLDS)
@@ -91,7 +96,13 @@ def purposes(tenth: Ints, shares: Shares) -> NDArray[np.str_]:
 def folds_of(
     tracks: Sequence[StoredTrack], split_by: SplitBy, seed: int, n_folds: int
 ) -> list[Ints]:
-    """The fold of each slice of each track."""
+    """The fold of each slice of each track.
+
+    Raises:
+        GenreModelError: There are fewer than two tracks.
+    """
+    if len(tracks) < MIN_GROUPS:
+        raise GenreModelError("fewer than two songs can be used")
     sizes = [len(track.indices) for track in tracks]
     if split_by == "slice":
         return folds_of_slices(sizes, seed, n_folds)

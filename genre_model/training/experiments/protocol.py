@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +14,17 @@ from numpy.typing import NDArray
 from genre_model.core.arrays import Float32
 from genre_model.core.errors import GenreModelError
 from genre_model.core.files import whole_file, writing
-from genre_model.data.folds import MIN_GROUPS, group_of
+from genre_model.data.folds import group_of
 from genre_model.data.tracks import LabelledTrack
 from genre_model.training.events import SILENT, OnStep, TrainingEvents
 from genre_model.training.experiments.condition import Condition
-from genre_model.training.experiments.division import Division, divide, share_of, shuffled
+from genre_model.training.experiments.division import (
+    N_TENTHS,
+    Division,
+    divide,
+    share_of,
+    shuffled,
+)
 from genre_model.training.experiments.machine import machine
 from genre_model.training.experiments.relabel import classes_of, label_of, relabelled
 from genre_model.training.experiments.results.outcome import (
@@ -38,6 +44,7 @@ from genre_model.training.scratch.slice_store import (
     store_tracks,
 )
 from genre_model.training.scratch.train import select_slices
+from genre_model.training.scratch.workplace import sole_use
 
 
 def outcome_of(
@@ -52,14 +59,15 @@ def outcome_of(
     The checkpoint stays, for conditions that share the training; see :func:`forget_training`.
 
     Raises:
-        GenreModelError: A library is missing, too few tracks can be used, or the folder cannot be
-            written.
+        GenreModelError: A library is missing, too few tracks can be used, the folder cannot be
+            written, or the same training is in progress.
     """
     file = answers_file(condition, tracks, seed, folder)
     if file.exists():
         return read_outcome(file)
     work = work_folder(condition, tracks, seed, folder)
-    outcome = train_and_test(condition, tracks, seed, work, folder, events)
+    with sole_use(work):
+        outcome = train_and_test(condition, tracks, seed, work, folder, events)
     with writing(file.parent), whole_file(file) as target:
         target.write(packed(outcome))
     return outcome
@@ -152,8 +160,6 @@ def divided(condition: Condition, stored: Sequence[StoredTrack], seed: int) -> D
     Raises:
         GenreModelError: There are too few.
     """
-    if len(stored) < MIN_GROUPS:
-        raise GenreModelError("fewer than two songs can be used")
     division = divide(stored, condition.split_by, seed, condition.shares)
     division = replace(division, training=share_of(division.training, condition.share, seed))
     if condition.order == "shuffled":
@@ -162,6 +168,34 @@ def divided(condition: Condition, stored: Sequence[StoredTrack], seed: int) -> D
     if not division.test:
         raise GenreModelError("there is too little music to keep some of it for a test")
     return division
+
+
+def check_divisions(
+    conditions: Iterable[Condition], given: Sequence[LabelledTrack], seeds: Sequence[int]
+) -> None:
+    """Find out before the first training whether the music can be divided for all seeds.
+
+    Songs have as many slices here as it takes to divide those.
+
+    Raises:
+        GenreModelError: There is too little of it, as in :func:`divided`.
+    """
+    done = set()
+    for condition in conditions:
+        parts = (condition.labels, condition.liked, condition.split_by, condition.shares)
+        if parts in done:
+            continue
+        done.add(parts)
+        tracks = relabelled(given, condition.labels, condition.liked)
+        songs = [StoredTrack(t, t.path, np.arange(N_TENTHS), np.ones(1, bool)) for t in tracks]
+        for seed in seeds:
+            try:
+                divided(condition, songs, seed)
+            except GenreModelError as error:
+                raise GenreModelError(
+                    f"too few {condition.split_by}s to train, validate and test: "
+                    f"with seed {seed}, {error}"
+                ) from error
 
 
 def stored_tracks(

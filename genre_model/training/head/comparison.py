@@ -18,8 +18,9 @@ from genre_model.evaluation.metrics import Interval, one_hot, ratio_interval, sh
 from genre_model.evaluation.out_of_fold import read_out_of_fold
 from genre_model.evaluation.report import ModelFigures
 from genre_model.model.aggregation import song_probabilities
+from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import Bundle
-from genre_model.model.vocabulary import Policy, judge, make_vocabulary
+from genre_model.model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
 from genre_model.training.head.correspondence import correspond, key
 from genre_model.training.training_set import CrossValidated, TrainingSet, is_right
 
@@ -59,19 +60,41 @@ def rival_of(
     name: str, bundle: Bundle, training_set: TrainingSet, tree: Mapping[str, str]
 ) -> Rival:
     """What a model on the same network says of the tracks, as it would be used."""
-    manifest, head, detector = bundle.manifest, bundle.head(), bundle.music_detector()
+    manifest = bundle.manifest
     vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, None)
-    own = np.array(
+    own = answers_in_use(bundle, training_set, vocabulary)
+    policy = Policy(manifest.threshold)
+    songs = [
+        judge(dict(zip(manifest.genres, row, strict=True)), vocabulary, policy)
+        for row in own.tolist()
+    ]
+    return Rival(
+        name,
+        in_genres_of(training_set, own, manifest, tree),
+        manifest.threshold,
+        np.array([song.accepted for song in songs]),
+        named_like_labels([song.best.genre if song.best else "" for song in songs], training_set),
+    )
+
+
+def answers_in_use(bundle: Bundle, training_set: TrainingSet, vocabulary: Vocabulary) -> Float64:
+    """(n_tracks, n_own_genres) of a model's own genres, with all that it knows of the tracks."""
+    manifest, head, detector = bundle.manifest, bundle.head(), bundle.music_detector()
+    alone = np.array(
         [
             song_probabilities(extracted.features, head, manifest.aggregation)
             * (detector.share(extracted.features) if detector else 1)
             for extracted in training_set.extracted
         ]
     )
-    own = probabilities_in_use(
-        own, training_set.tracks, training_set.play_history, manifest, vocabulary
-    )
-    own = with_out_of_fold(own, bundle, training_set)
+    own = probabilities_in_use(alone, training_set.tracks, manifest, vocabulary)
+    return with_out_of_fold(own, bundle, training_set)
+
+
+def in_genres_of(
+    training_set: TrainingSet, own: Float64, manifest: Manifest, tree: Mapping[str, str]
+) -> Float64:
+    """(n_tracks, n_genres or more): in the user's genres, then in those that only it answers."""
     labelled = [g for g, n in zip(training_set.genres, n_tracks_of(training_set), strict=True) if n]
     found = correspond(labelled, manifest.genres, manifest.parents, tree, others=True)
     ours = np.zeros((len(own), len(training_set.genres)))
@@ -80,22 +103,16 @@ def rival_of(
         values = own @ found.answers[:, column].astype(np.float64)
         if genre in training_set.genres:
             ours[:, training_set.genres.index(genre)] = values
-        else:  # what only this model answers
+        else:
             more.append(values)
-    policy = Policy(manifest.threshold)
-    songs = [
-        judge(dict(zip(manifest.genres, row, strict=True)), vocabulary, policy)
-        for row in own.tolist()
-    ]
-    answers = [song.best.genre if song.best else "" for song in songs]
-    same_name = np.array([[key(a) == key(b) for b in training_set.genres] for a in answers])
-    return Rival(
-        name,
-        np.column_stack([ours, *more]),
-        manifest.threshold,
-        np.array([song.accepted for song in songs]),
-        np.any(same_name & training_set.candidates, axis=1),
-    )
+    return np.column_stack([ours, *more])
+
+
+def named_like_labels(answers: Sequence[str], training_set: TrainingSet) -> Bools:
+    """(n_tracks,): whether an answer has the name of one of the track's labels."""
+    same = np.array([[key(a) == key(b) for b in training_set.genres] for a in answers])
+    found: Bools = np.any(same & training_set.candidates, axis=1)
+    return found
 
 
 def n_tracks_of(training_set: TrainingSet) -> list[int]:

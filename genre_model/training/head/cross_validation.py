@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import AggregationSpec, reaches
-from genre_model.data.folds import Split, context_group, group_of, split_tracks
+from genre_model.data.folds import (
+    MIN_GROUPS,
+    Split,
+    context_group,
+    group_of,
+    split_tracks,
+)
 from genre_model.evaluation.metrics import numbered
 from genre_model.model.head import CorrectedHead
 from genre_model.model.play_history import PlayHistorySpec, with_play_history
@@ -54,8 +60,11 @@ SELECTION_STRENGTH = 300.0
 def fit(
     training_set: TrainingSet, tracks: Ints, options: HeadOptions, strength: float
 ) -> CorrectedHead:
-    """A head fitted on some of the tracks, or on the easiest of their slices."""
-    assert training_set.start is not None
+    """A head fitted on some of the tracks, or on the easiest of their slices.
+
+    Raises:
+        GenreModelError: There are too few tracks to select slices from.
+    """
     correction = fit_corrections(training_set, tracks, options, (strength,))[0]
     return CorrectedHead(training_set.start, correction.trust, correction.head)
 
@@ -63,11 +72,14 @@ def fit(
 def fit_corrections(
     training_set: TrainingSet, tracks: Ints, options: HeadOptions, strengths: Sequence[float]
 ) -> list[Correction]:
-    """The corrections by some of the tracks, one a strength."""
+    """The corrections by some of the tracks, one a strength.
+
+    Raises:
+        GenreModelError: There are too few tracks to select slices from.
+    """
     if options.select is not None:
         training_set = with_easiest_slices(training_set, tracks, options)
     part = training_set.part(tracks)
-    assert part.start_logits is not None
     weights = weights_of(part)
     examples = Examples(part.means, part.start_logits, part.candidates, weights, part.closed)
     return fit_correction(examples, strengths)
@@ -89,7 +101,14 @@ def with_easiest_slices(
 
     What says so is a head that was fitted on others of the tracks.  A track without any such slice
     keeps them all.
+
+    Raises:
+        GenreModelError: There are too few tracks for that.
     """
+    if len(tracks) < MIN_GROUPS:
+        raise GenreModelError(
+            "too few tracks to select slices from: one fold leaves a single track to learn from"
+        )
     inside = training_set.part(tracks)
     plain = replace(options, select=None)
     split = split_tracks(inside.tracks, options.seed, SELECTION_FOLDS)
@@ -100,8 +119,6 @@ def with_easiest_slices(
             logits = head.logits(inside.extracted[index].features)
             ease[index] = ease_of(logits, inside.candidates[index], len(logits))
     kept = easiest(ease, [track.label for track in inside.tracks], options.select or 1.0)
-    assert training_set.start is not None
-    assert training_set.start_logits is not None
     means, said = training_set.means.copy(), training_set.start_logits.copy()
     for place, extracted, keep in zip(tracks.tolist(), inside.extracted, kept, strict=True):
         if keep.any():
@@ -128,7 +145,6 @@ class OutOfFoldLogits:
     def of_slices(self, strength: int) -> list[NDArray[np.floating]]:
         """(n_slices, n_genres) logits of each track, by the strength's place."""
         start = self.training_set.start
-        assert start is not None
         found = []
         for extracted, fold in zip(
             self.training_set.extracted, self.split.fold.tolist(), strict=True
@@ -148,8 +164,11 @@ class OutOfFoldLogits:
 def out_of_fold_logits(
     training_set: TrainingSet, split: Split, options: HeadOptions
 ) -> OutOfFoldLogits:
-    """Fit on all folds but one, for each fold and strength."""
-    assert training_set.start_logits is not None
+    """Fit on all folds but one, for each fold and strength.
+
+    Raises:
+        GenreModelError: There are too few tracks to select slices from.
+    """
     everything = np.arange(len(training_set.tracks))
     songs = np.zeros((len(options.strengths), *training_set.candidates.shape))
     corrections = []
@@ -228,7 +247,11 @@ def outer_split(training_set: TrainingSet, options: HeadOptions) -> Split:
 
 
 def evaluate_out_of_fold(training_set: TrainingSet, options: HeadOptions) -> CrossValidated:
-    """Song probabilities by heads, and calibrations, that have not seen the song's artist."""
+    """Song probabilities by heads, and calibrations, that have not seen the song's artist.
+
+    Raises:
+        GenreModelError: All tracks are of one group, or too few to select slices from.
+    """
     split = outer_split(training_set, options)
     logits = out_of_fold_logits(training_set, split, options)
     with_context = options.context and split.group_by == "artist"

@@ -107,7 +107,7 @@ class Cost:
 class Architecture:
     """A system: the slices that it is made for and the way it learns from them.
 
-    ``source`` says where it comes from.
+    ``source`` says where it comes from.  With a ``fixed_length`` its slices cannot have another.
     """
 
     name: str
@@ -117,6 +117,7 @@ class Architecture:
     slices: SliceSpec
     learner: Network | Estimator
     cost: Cost | None = None
+    fixed_length: bool = False
 
 
 def inexact(architecture: Architecture) -> Architecture:

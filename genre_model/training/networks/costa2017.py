@@ -303,4 +303,5 @@ COSTA2017 = Architecture(
     spectrogram=SPECTROGRAM,
     slices=replace(SEGMENTS, transform="picture_and_lbp"),
     learner=Estimator(fit_both, (*WITHOUT_KERAS, "tensorflow", "keras", "tf2onnx"), MAX_SLICES),
+    fixed_length=True,  # a whole number of the network's pieces
 )

@@ -35,23 +35,30 @@ from genre_model.training.networks.base import Architecture, Network
 from genre_model.training.scratch.assess import assess_network
 from genre_model.training.scratch.parts import Parts, three_parts
 from genre_model.training.scratch.train import train_system
+from genre_model.training.scratch.workplace import (
+    SLICES,
+    folder_name,
+    forget_abandoned,
+    sole_use,
+)
 from genre_model.training.training_set import CrossValidated, TrainingSet
 
-SLICES, ON_ALL = "slices", "on-all"
+ON_ALL = "on-all"
 
 
 @dataclass(frozen=True, slots=True)
 class ScratchRun:
     """A training from scratch: what is trained on what, where it works, and what it calls.
 
-    ``epochs`` are the most; the architecture's number where None.  ``fingerprints`` are of the
-    tracks' audio.
+    ``work`` is its own folder, that of the ``slices`` is shared.  ``epochs`` are the most; the
+    architecture's number where None.  ``fingerprints`` are of the tracks' audio.
     """
 
     job: TrainingJob
     architecture: Architecture
     parts: Parts
     work: Path
+    slices: Path
     events: TrainingEvents
     epochs: int | None
     fingerprints: Mapping[Path, bytes | None]
@@ -72,25 +79,35 @@ def train_network_bundle(
         architecture: The network.
         models: The folder that gets the bundle.
         work: Where slices and checkpoints are; the same call goes on from there after it was
-            interrupted.  Only the slices stay when it is done.
+            interrupted.  The slices stay when it is done, for the next training, and so do the
+            checkpoints of other trainings.
         events: What is called on the way.
         epochs: At most so many; the architecture's number where None.
 
     Raises:
-        GenreModelError: A library is missing, there are too few tracks, or a folder cannot be
-            written.
+        GenreModelError: A library is missing, there are too few tracks, a folder cannot be
+            written, or the same training is in progress.
     """
     fingerprints = {track.path: fingerprint_of(track.path) for track in job.tracks}
     found = [fingerprints[track.path] for track in job.tracks]
     job = replace(job, tracks=without_copies(job.tracks, found, events.on_failure))
-    run = ScratchRun(job, architecture, three_parts(job), work, events, epochs, fingerprints)
+    own, slices = work / folder_name(job, architecture), work / SLICES
+    parts = three_parts(job)
+    run = ScratchRun(job, architecture, parts, own, slices, events, epochs, fingerprints)
+    with sole_use(own):
+        finished = train_and_write(run, models)
+        shutil.rmtree(own, ignore_errors=True)  # Windows keeps the lock's file
+    forget_abandoned(work)
+    return finished
+
+
+def train_and_write(run: ScratchRun, models: Path) -> tuple[Bundle, Report]:
+    """As :func:`train_network_bundle`, in the training's own folder."""
     with tempfile.TemporaryDirectory() as folder:
         draft, kept_epoch = train_draft(run, Path(folder) / "draft")
-        training_set, tested = assess_network(job, run.parts, draft, events.on_failure)
+        training_set, tested = assess_network(run.job, run.parts, draft, run.events.on_failure)
     network = train_on_all(run, kept_epoch)
-    finished = finish_bundle(run, network, training_set, tested, models)
-    tidy(work)
-    return finished
+    return finish_bundle(run, network, training_set, tested, models)
 
 
 def train_draft(run: ScratchRun, directory: Path) -> tuple[Bundle, int]:
@@ -112,6 +129,7 @@ def train_draft(run: ScratchRun, directory: Path) -> tuple[Bundle, int]:
         seed=job.options.seed,
         events=run.events,
         epochs=run.epochs,
+        slices_folder=run.slices,
         select=job.options.select,
         parts=run.parts,
     )
@@ -134,7 +152,7 @@ def train_on_all(run: ScratchRun, epochs: int) -> bytes:
         seed=job.options.seed,
         events=replace(run.events, on_epoch=ignore),
         epochs=epochs or None,
-        slices_folder=run.work / SLICES,
+        slices_folder=run.slices,
         select=job.options.select,
     )
     return trained.onnx
@@ -206,10 +224,3 @@ def probe(architecture: Architecture, network: bytes) -> bytes:
     shape = (1, *slice_shape(architecture.spectrogram, architecture.slices))
     slices = np.random.default_rng(0).gamma(2.0, 0.6, shape).astype(np.float32)
     return npz(slices=slices, logits=onnx_logits(open_network(network), slices))
-
-
-def tidy(work: Path) -> None:
-    """Remove the checkpoints; the slices may be wanted again."""
-    for path in work.iterdir():
-        if path.name != SLICES:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()

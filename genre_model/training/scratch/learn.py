@@ -39,8 +39,7 @@ class TrainedNetwork:
     ``logits`` takes the slices of one song, (n, *shape), and gives its votes, (n * votes,
     n_genres).  ``export`` gives the ONNX network; use ``onnx``, which calls it once.
     ``kept_epoch`` is the network's, ``best_epoch`` the one that judged the validation best.
-    ``resumed_epochs`` of the ``history`` were trained by an earlier call; ``fresh_reason`` says why
-    a checkpoint that was there was not used.  ``skipped`` are the tracks that could not be used.
+    ``skipped`` are the tracks that could not be used.
     """
 
     logits: Logits
@@ -49,8 +48,6 @@ class TrainedNetwork:
     best_epoch: int = 0
     kept_epoch: int = 0
     n_weights: int | None = None
-    resumed_epochs: int = 0
-    fresh_reason: str = ""
     skipped: tuple[SkippedTrack, ...] = ()
 
     @cached_property
@@ -183,8 +180,6 @@ def train_by_gradients(
         progress.best_epoch,
         kept_epoch,
         n_weights,
-        resumed_epochs,
-        fresh_reason,
     )
 
 

@@ -1,0 +1,51 @@
+"""The folder of a training: what is left behind, and who may use it."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from genre_model.core.errors import GenreModelError
+from genre_model.training.scratch.workplace import ABANDONED_S, forget_abandoned, sole_use
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from genre_model.training.scratch.workplace import sole_use
+with sole_use(Path(sys.argv[1])):
+    print("in", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_folder_is_in_use_until_its_process_dies(tmp_path):
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "in\n"
+        with pytest.raises(GenreModelError, match="in progress"), sole_use(tmp_path):
+            pytest.fail("two at once")
+        holder.kill()
+    with sole_use(tmp_path):
+        pass
+
+
+def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "lock").mkdir()
+    for folder in (tmp_path / "file", tmp_path):
+        with pytest.raises(GenreModelError, match="cannot work in"), sole_use(folder):
+            pytest.fail("it was used")
+
+
+def test_what_was_abandoned_long_ago_is_removed_and_nothing_else(tmp_path):
+    ages = {"old": 60, "in use": 60, "slices": 60, "young": -60}
+    for name, more in ages.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "checkpoint.zip").write_bytes(b"half")
+        long_ago = time.time() - ABANDONED_S - more
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    with sole_use(tmp_path / "in use"):
+        forget_abandoned(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"in use", "slices", "young"}
