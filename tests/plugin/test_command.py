@@ -430,6 +430,7 @@ def test_an_answer_of_a_review_outlasts_force_and_undo_unless_told(library):
         ({"zzz": 1}, "cnngenre: there is no key zzz"),
         ({"train": {"eposhs": 3}}, "cnngenre.train: there is no key eposhs; is it epochs?"),
         ({"ignore": 5}, "cnngenre: ignore must be a list of genres, not 5"),
+        ({"write_in_place": "yes"}, "cnngenre.write_in_place: must be a bool, not str"),
         ({"auto": "maybe"}, "cnngenre: auto must be yes or no, not maybe"),
         ({"model": "nosuch"}, "there is no model nosuch; there are: shipped"),
     ],

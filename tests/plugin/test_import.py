@@ -158,6 +158,7 @@ def test_album_genre_can_be_turned_off(beet, tone, tmp_path):
         ({"cache_megabytes": float("nan")}, "cache_megabytes must be a finite number"),
         ({1: "x"}, "there is no key 1"),
         ({"genres": ["Polka"]}, "has no Polka"),
+        ({"write_asis": True, "write_in_place": "yes"}, "write_in_place: must be a bool"),
     ],
 )
 def test_a_broken_set_up_is_one_warning_and_the_import_goes_on(
@@ -166,11 +167,34 @@ def test_a_broken_set_up_is_one_warning_and_the_import_goes_on(
     beet.config["cnngenre"] |= wrong
     for album in ("One", "Two"):
         tone("Jazz", album, folder=f"music/{album}", album=album)
-    beet("import", tmp_path / "music")
+    beet("import", "-A", tmp_path / "music")
     warnings = beet.errors
+    assert all(path.is_relative_to(tmp_path / "library") for path in beet.paths().values())
     assert beet.genres() == {"One": "", "Two": ""}
     assert warnings.count("no genres in this import") == 1
     assert sentence in warnings
+
+
+def test_a_file_of_lastgenre_that_cannot_be_named_is_one_warning(beet, tone, tmp_path):
+    """It is asked for when the first answer is arranged, after the model was loaded."""
+    beet.config["cnngenre"]["parents"] = "after"
+    beet.config["lastgenre"] = {"canonical": str(tmp_path / "nowhere.yaml")}
+    for album in ("One", "Two"):
+        tone("Jazz", album, folder=f"music/{album}", album=album)
+    beet("import", "-A", tmp_path / "music")
+    assert beet.errors.count("no genres in this import") == 1
+    assert beet.genres() == {"One": "", "Two": ""}
+
+
+@pytest.mark.parametrize("section", [None, [], "yes"])
+def test_a_section_of_lastgenre_without_keys_is_none(beet, tone, tmp_path, section):
+    """All below it is commented out, say, and the plugin is not loaded."""
+    beet.config["cnngenre"]["parents"] = "after"
+    beet.config["lastgenre"] = section
+    tone("Jazz")
+    beet("import", "-A", tmp_path / "music")
+    assert beet.genres() == {"Jazz": "Jazz"}
+    assert "respelled 0, kept 1" in beet("cnnspelling")
 
 
 def test_lastgenre_style_order_fills_only_what_is_left(beet, tone, tmp_path):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import confuse
@@ -58,32 +59,37 @@ class ImportStage:
 
         The importer writes them to the files later, where it writes tags at all.
         """
-        prepared = self._prepared(session.lib)
-        if prepared is None:
-            return
-        track_classifier, ours = prepared
+        with self._or_without_genres():
+            prepared = self._prepared(session.lib)
+            if prepared is not None:
+                self._classify(task, *prepared)
+
+    def _classify(self, task: ImportTask, track_classifier: TrackClassifier, ours: Session) -> None:
+        """Classify the task's tracks and set their genres in the database.
+
+        Raises:
+            UserError, confuse.ConfigError: The rest of the import has to go on without genres.
+        """
         options = ours.options
         if self._journal is None:
             self._journal = begin(
                 ours, "import", track_classifier.bundle_id, track_classifier.target
             )
         self._upcoming.reached(task.imported_items())
-        try:
-            done: list[tuple[Verdict, TagPlan]] = []
-            for verdict in track_classifier.verdicts(task.imported_items()):
-                plan = self._take(verdict, track_classifier)
-                self._journal.add(verdict.item, plan)
-                self._counts[plan.action] += 1
-                done.append((verdict, plan))
-        except UserError as error:
-            self._disable(error)
-            return
+        done: list[tuple[Verdict, TagPlan]] = []
+        for verdict in track_classifier.verdicts(task.imported_items()):
+            plan = self._take(verdict, track_classifier)
+            self._journal.add(verdict.item, plan)
+            self._counts[plan.action] += 1
+            done.append((verdict, plan))
         if not options.quiet and any(plan.action is not Action.KEEP for _, plan in done):
             say(f"{name_of(task)}: {outcome(done)}")
-        if options.moods:
-            self._give_moods(ours, task)
         if task.is_album and track_classifier.target == GENRES:
             self._set_album_genres(task.album, track_classifier, options)
+        if options.moods:
+            from beetsplug.cnngenre.beyond_genres.moods import give_moods
+
+            give_moods(ours, task.imported_items())
 
     def _set_album_genres(
         self, album: Album, track_classifier: TrackClassifier, options: Options
@@ -92,15 +98,6 @@ class ImportStage:
         note_copied(album)
         if options.album_genre:
             track_classifier.set_album_genres(album, force=options.force)
-
-    def _give_moods(self, session: Session, task: ImportTask) -> None:
-        """The task's tracks get their moods, in the library."""
-        from beetsplug.cnngenre.beyond_genres.moods import give_moods
-
-        try:
-            give_moods(session, task.imported_items())
-        except UserError as error:
-            self._disable(error)
 
     def _take(self, verdict: Verdict, track_classifier: TrackClassifier) -> TagPlan:
         """Do in the database what a verdict says of an imported track; what became of that."""
@@ -138,6 +135,15 @@ class ImportStage:
         """Write what an as-is import got, which beets itself leaves unwritten, if asked to."""
         if self._disabled and not self._tagged:  # the configuration may be what is wrong
             return
+        with self._or_without_genres():
+            self._write_or_note(task)
+
+    def _write_or_note(self, task: ImportTask) -> None:
+        """Write the files of a task that beets leaves as they are, or note which they are.
+
+        Raises:
+            UserError, confuse.ConfigError: A value of the configuration cannot be used.
+        """
         known = self._track_classifier
         options = (known[1] if known is not None else self._setup.session()).options
         as_is = task.choice_flag is Choice.ASIS and options.write
@@ -166,18 +172,29 @@ class ImportStage:
         item.load()
 
     def _prepared(self, lib: Library) -> tuple[TrackClassifier, Session] | None:
-        """The model for this import, or None, with one warning, where it cannot be used."""
+        """The model for this import, or None where it was found that it cannot be used.
+
+        Raises:
+            UserError, confuse.ConfigError: The model, or a value, cannot be used.
+        """
         if self._track_classifier is None and not self._disabled:
-            try:
-                ours = self._setup.session()
-                track_classifier = TrackClassifier(ours, lib, lasting=True, upcoming=self._upcoming)
-                self._track_classifier = track_classifier, ours
-            except (UserError, confuse.ConfigError) as error:
-                self._disable(error)
+            ours = self._setup.session()
+            track_classifier = TrackClassifier(ours, lib, lasting=True, upcoming=self._upcoming)
+            self._track_classifier = track_classifier, ours
         return self._track_classifier
+
+    @contextmanager
+    def _or_without_genres(self) -> Iterator[None]:
+        """Where something cannot be used, the import goes on without genres."""
+        try:
+            yield
+        except (UserError, confuse.ConfigError) as error:
+            self._disable(error)
 
     def _disable(self, error: Exception) -> None:
         """Let the rest of the import go on without genres, after one warning."""
+        if self._disabled:
+            return
         self._disabled = True
         if self._track_classifier is not None:
             self._track_classifier[0].close()
