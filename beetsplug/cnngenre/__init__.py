@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 from beets import ui
 from beets.plugins import BeetsPlugin
 
-from beetsplug.cnngenre.config import DEFAULTS, UserError, check_auto, forget_empty_keys
+from beetsplug.cnngenre.config import (
+    DEFAULTS,
+    UserError,
+    check_auto,
+    forget_empty_keys,
+    has_keys,
+)
 from beetsplug.cnngenre.console import Harmless
 from beetsplug.cnngenre.fields import ALBUM_FIELDS, FIELDS
 from beetsplug.cnngenre.setup import Setup
@@ -35,7 +41,7 @@ class CnnGenrePlugin(BeetsPlugin):
         self.config.add(DEFAULTS)
         self.item_types = FIELDS | ALBUM_FIELDS  # beets passes an album's fields on to its tracks
         self.album_types = ALBUM_FIELDS
-        if self.config["moods_tag"].get() == "mood":
+        if has_keys(self.config) and self.config["moods_tag"].get() == "mood":
             from beetsplug.cnngenre.mood_field import add_mood_field
 
             add_mood_field()

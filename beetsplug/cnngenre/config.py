@@ -136,11 +136,17 @@ def drop_empty(section: dict[str, Any], keys: Iterable[str]) -> None:
             del section[key]
 
 
+def has_keys(config: confuse.Subview) -> bool:
+    """Whether the section is a mapping in each of beets' configuration files."""
+    return all(isinstance(section, Mapping) for section, _ in config.resolve())
+
+
 def check_keys(config: confuse.Subview) -> None:
     """Make sure that every key is one of ours, and every number finite.
 
     Raises:
         UserError: One is not; the message names a similar key, if there is one.
+        confuse.ConfigError: The section ``train`` is no mapping.
     """
     for view, known in ((config, DEFAULTS), (config["train"], DEFAULTS["train"])):
         for key in view.keys() - known.keys():
@@ -159,8 +165,10 @@ def check_auto(config: confuse.Subview) -> bool:
     """Whether imports are to be classified.
 
     Raises:
-        UserError: The option ``auto`` is neither yes nor no.
+        UserError: The option ``auto`` is neither yes nor no, or the section is no mapping.
     """
+    if not has_keys(config):
+        raise UserError("cnngenre: the section must have keys, such as auto: yes")
     value = config["auto"].get()
     if not isinstance(value, bool):
         raise UserError(f"cnngenre: auto must be yes or no, not {value}")
@@ -229,8 +237,8 @@ def read_options(config: confuse.Subview) -> Options:
         UserError: A value is out of its range.
         confuse.ConfigError: A value is of the wrong type; beets prints where it stands.
     """
-    check_keys(config)
     check_auto(config)
+    check_keys(config)
     check_writing()
     write = config["write"].get(confuse.Optional(bool))
     return Options(

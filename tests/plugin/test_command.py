@@ -443,6 +443,18 @@ def test_a_setting_that_is_wrong_is_one_sentence(library, settings, sentence):
     assert beet.genres() == {"Rock": ""}
 
 
+@pytest.mark.parametrize("section", [True, "yes", ["auto"]])
+def test_a_section_without_keys_is_one_sentence(library, section):
+    beet = library(Rock=None)
+    beet.config["cnngenre"] = section
+    sentence = "cnngenre: the section must have keys, such as auto: yes"
+    assert beet.genres() == {"Rock": ""}  # other commands are as ever
+    assert beet.errors == f"{sentence}; imports go without it\n"
+    for command in ("cnngenre", "cnntrain", "cnnmodels"):
+        beet(command, status=1)
+        assert beet.errors.splitlines()[1:] == [f"error: {sentence}"]
+
+
 @pytest.mark.parametrize(("names", "warned"), [("Jaz,rock", True), ("jazz,Hip-Hop", False)])
 def test_a_genre_to_ignore_that_nobody_knows_is_named(library, names, warned):
     beet = library(Ambient=None)
