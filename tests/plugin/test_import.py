@@ -186,6 +186,44 @@ def test_a_file_of_lastgenre_that_cannot_be_named_is_one_warning(beet, tone, tmp
     assert beet.genres() == {"One": "", "Two": ""}
 
 
+@pytest.fixture
+def imports(beet, tone, tmp_path):
+    """Imports a track as it is, once for each of some wishes, in one process; what is printed."""
+
+    def run(*wishes):
+        beet.config["plugins"] = ["cnngenre", "imports"]
+        beet.config["import"]["autotag"] = False
+        beet.config["imports"] = [*wishes]
+        for number in range(len(wishes)):
+            tone("Jazz", f"Jazz {number}", folder=f"music/{number}", album=f"Album {number}")
+        lines = beet("imports", *sorted((tmp_path / "music").iterdir())).splitlines()
+        return [line for line in lines if line.startswith(("genres", "broken"))]
+
+    return run
+
+
+IN_LIBRARY = "1 in the library only: beet cnngenre writes the files"
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+def test_each_import_of_a_process_counts_its_own(beet, imports, threaded):
+    beet.config["threaded"] = threaded
+    found = imports({}, {"write_asis": True}, {"write_asis": False})
+    one = f"genres: tagged 1; {IN_LIBRARY}"
+    assert found == [one, "genres: tagged 1", one]
+    assert len(list((beet.home / "cnngenre" / "runs").iterdir())) == 3
+
+
+def test_an_import_after_one_that_went_without_genres_has_them(beet, imports):
+    assert imports({"threshold": 2}, {"threshold": 0.6}) == [f"genres: tagged 1; {IN_LIBRARY}"]
+    assert beet.errors.count("no genres in this import") == 1
+    assert beet.genres() == {"Jazz 0": "", "Jazz 1": "Jazz"}
+
+
+def test_an_import_after_one_that_was_broken_off_begins_anew(beet, imports):
+    assert imports({"breaks": True}, {}) == ["broken off", f"genres: tagged 1; {IN_LIBRARY}"]
+
+
 @pytest.mark.parametrize("section", [None, [], "yes"])
 def test_a_section_of_lastgenre_without_keys_is_none(beet, tone, tmp_path, section):
     """All below it is commented out, say, and the plugin is not loaded."""

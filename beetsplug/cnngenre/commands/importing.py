@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import confuse
@@ -27,31 +28,38 @@ from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
-    from beets.library import Album, Item, Library
+    from beets.library import Item, Library
 
-    from beetsplug.cnngenre.config import Options
     from beetsplug.cnngenre.session import Session
 
 N_NAMED = 4
 
 
-class ImportStage:
-    """One model for the whole import; where it cannot be used, the import goes on without."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What an import works with, once it has come to its first task."""
+
+    session: Session
+    track_classifier: TrackClassifier
+    journal: Journal
+
+
+class RunningImport:
+    """One import, with one model; where that cannot be used, it goes on without genres."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup, self._log = setup, setup.log
-        self._track_classifier: tuple[TrackClassifier, Session] | None = None
-        self._disabled = False
-        self._journal: Journal | None = None
-        self._tagged: set[int | None] = set()
+        self._means: Means | None = None
+        self._goes_without = False
+        self._upcoming = Upcoming()
         self._counts = Counter[Action]()
+        self._tagged: set[int | None] = set()  # tracks whose files are not in place yet
         self._n_unwritten = 0  # tagged in the library, while their files are not
         self._not_in_step: list[int] = []  # tracks whose files beets has left as they were
-        self._upcoming = Upcoming()
 
     def found(self, task: ImportTask) -> None:
         """The importer will come to a task, sooner or later, unless it is skipped."""
-        if not self._disabled:
+        if not self._goes_without:
             self._upcoming.add(task.items)
 
     def imported(self, session: ImportSession, task: ImportTask) -> None:
@@ -59,45 +67,48 @@ class ImportStage:
 
         The importer writes them to the files later, where it writes tags at all.
         """
+        if self._goes_without:
+            return
         with self._or_without_genres():
-            prepared = self._prepared(session.lib)
-            if prepared is not None:
-                self._classify(task, *prepared)
+            if self._means is None:
+                self._means = self._prepared(session.lib)
+            self._classify(task, self._means)
 
-    def _classify(self, task: ImportTask, track_classifier: TrackClassifier, ours: Session) -> None:
+    def _prepared(self, lib: Library) -> Means:
+        """The options, the model and the journal of this import.
+
+        Raises:
+            UserError, confuse.ConfigError: The model, or a value, cannot be used.
+        """
+        session = self._setup.session()
+        track_classifier = TrackClassifier(session, lib, lasting=True, upcoming=self._upcoming)
+        journal = begin(session, "import", track_classifier.bundle_id, track_classifier.target)
+        return Means(session, track_classifier, journal)
+
+    def _classify(self, task: ImportTask, means: Means) -> None:
         """Classify the task's tracks and set their genres in the database.
 
         Raises:
             UserError, confuse.ConfigError: The rest of the import has to go on without genres.
         """
-        options = ours.options
-        if self._journal is None:
-            self._journal = begin(
-                ours, "import", track_classifier.bundle_id, track_classifier.target
-            )
+        track_classifier, options = means.track_classifier, means.session.options
         self._upcoming.reached(task.imported_items())
         done: list[tuple[Verdict, TagPlan]] = []
         for verdict in track_classifier.verdicts(task.imported_items()):
             plan = self._take(verdict, track_classifier)
-            self._journal.add(verdict.item, plan)
+            means.journal.add(verdict.item, plan)
             self._counts[plan.action] += 1
             done.append((verdict, plan))
         if not options.quiet and any(plan.action is not Action.KEEP for _, plan in done):
             say(f"{name_of(task)}: {outcome(done)}")
         if task.is_album and track_classifier.target == GENRES:
-            self._set_album_genres(task.album, track_classifier, options)
+            note_copied(task.album)
+            if options.album_genre:
+                track_classifier.set_album_genres(task.album, force=options.force)
         if options.moods:
             from beetsplug.cnngenre.beyond_genres.moods import give_moods
 
-            give_moods(ours, task.imported_items())
-
-    def _set_album_genres(
-        self, album: Album, track_classifier: TrackClassifier, options: Options
-    ) -> None:
-        """An album without genres of its own gets that of its tracks, where that is wanted."""
-        note_copied(album)
-        if options.album_genre:
-            track_classifier.set_album_genres(album, force=options.force)
+            give_moods(means.session, task.imported_items())
 
     def _take(self, verdict: Verdict, track_classifier: TrackClassifier) -> TagPlan:
         """Do in the database what a verdict says of an imported track; what became of that."""
@@ -116,45 +127,21 @@ class ImportStage:
             self._tagged.add(item.id)
         return plan
 
-    def end(self, lib: Library) -> None:
-        """The import's workers end, and its journal; the last line says what to do next."""
-        for item in map(lib.get_item, self._not_in_step):
-            # beets' plugin importadded may have set it since: later runs would pass the file over.
-            if item is not None and item.mtime != 0 and is_ours(item):
-                item.mtime = 0
-                item.store(["mtime"])
-        if self._track_classifier is not None:
-            self._track_classifier[0].close()
-            if self._counts and not self._track_classifier[1].options.quiet:
-                say(f"genres: {summary(self._counts, self._n_unwritten)}")
-        if self._journal is not None:
-            self._journal.end(whole=not self._disabled)
-            self._journal = None
-
     def files_are_in_place(self, task: ImportTask) -> None:
         """Write what an as-is import got, which beets itself leaves unwritten, if asked to."""
-        if self._disabled and not self._tagged:  # the configuration may be what is wrong
+        if self._means is None or (self._goes_without and not self._tagged):
             return
-        with self._or_without_genres():
-            self._write_or_note(task)
-
-    def _write_or_note(self, task: ImportTask) -> None:
-        """Write the files of a task that beets leaves as they are, or note which they are.
-
-        Raises:
-            UserError, confuse.ConfigError: A value of the configuration cannot be used.
-        """
-        known = self._track_classifier
-        options = (known[1] if known is not None else self._setup.session()).options
+        options = self._means.session.options
         as_is = task.choice_flag is Choice.ASIS and options.write
-        for item in task.imported_items():
-            tagged = item.id in self._tagged
-            self._tagged.discard(item.id)
-            if as_is and not options.write_asis:
-                self._n_unwritten += tagged
-                self._not_in_step.append(item.id or 0)
-            if as_is and options.write_asis:
-                self._write(item, tagged=tagged, moods_tag=options.moods_tag)
+        with self._or_without_genres():
+            for item in task.imported_items():
+                tagged = item.id in self._tagged
+                self._tagged.discard(item.id)
+                if as_is and not options.write_asis:
+                    self._n_unwritten += tagged
+                    self._not_in_step.append(item.id or 0)
+                if as_is and options.write_asis:
+                    self._write(item, tagged=tagged, moods_tag=options.moods_tag)
 
     def _write(self, item: Item, *, tagged: bool, moods_tag: str | None) -> None:
         """Write to a file the genres, where it was tagged, and the moods that the library has."""
@@ -171,35 +158,34 @@ class ImportStage:
                 self._log.warning("{}: {}", track_name(item), error)
         item.load()
 
-    def _prepared(self, lib: Library) -> tuple[TrackClassifier, Session] | None:
-        """The model for this import, or None where it was found that it cannot be used.
+    def end(self, lib: Library) -> None:
+        """The last line says what to do next."""
+        for item in map(lib.get_item, self._not_in_step):
+            # beets' plugin importadded may have set it since: later runs would pass the file over.
+            if item is not None and item.mtime != 0 and is_ours(item):
+                item.mtime = 0
+                item.store(["mtime"])
+        self.close(whole=not self._goes_without)
+        if self._means is not None and self._counts and not self._means.session.options.quiet:
+            say(f"genres: {summary(self._counts, self._n_unwritten)}")
 
-        Raises:
-            UserError, confuse.ConfigError: The model, or a value, cannot be used.
-        """
-        if self._track_classifier is None and not self._disabled:
-            ours = self._setup.session()
-            track_classifier = TrackClassifier(ours, lib, lasting=True, upcoming=self._upcoming)
-            self._track_classifier = track_classifier, ours
-        return self._track_classifier
+    def close(self, *, whole: bool) -> None:
+        """The workers end, and the journal."""
+        if self._means is not None:
+            self._means.track_classifier.close()
+            self._means.journal.end(whole=whole)
 
     @contextmanager
     def _or_without_genres(self) -> Iterator[None]:
-        """Where something cannot be used, the import goes on without genres."""
+        """Where something cannot be used, the import goes on without genres, after one warning."""
         try:
             yield
         except (UserError, confuse.ConfigError) as error:
-            self._disable(error)
-
-    def _disable(self, error: Exception) -> None:
-        """Let the rest of the import go on without genres, after one warning."""
-        if self._disabled:
-            return
-        self._disabled = True
-        if self._track_classifier is not None:
-            self._track_classifier[0].close()
-        self._track_classifier = None
-        self._log.warning("no genres in this import: {}", error)
+            if not self._goes_without:
+                more = "more " if self._counts else ""
+                self._log.warning("no {}genres in this import: {}", more, error)
+            self._goes_without = True
+            self.close(whole=False)
 
 
 def name_of(task: ImportTask) -> str:
