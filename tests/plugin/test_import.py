@@ -5,6 +5,7 @@ import hashlib
 import mediafile
 import mutagen
 import pytest
+from PIL import Image
 from plugin_files import file_genres
 
 KINDS = ["mp3", "aac", "alac", "flac", "vorbis", "opus", "wav16", "aiff", "wma", "wavpack"]
@@ -289,6 +290,21 @@ def test_files_that_an_import_left_are_written_later_also_beside_importadded(bee
     assert file_genres(beet.paths()["Jazz"]) == []
     assert "Jazz (was in the library only)" in beet("cnngenre")
     assert file_genres(beet.paths()["Jazz"]) == ["Jazz"]
+
+
+@pytest.mark.parametrize("others", [["scrub"], ["scrub", "importadded"], ["fetchart", "embedart"]])
+def test_what_another_plugin_writes_in_an_import_is_in_the_files(beet, tone, tmp_path, others):
+    """These write all tags, also of what is imported as it is."""
+    beet.config["plugins"] = [*beet.config["plugins"], *others]
+    beet.config["fetchart"] = {"sources": "filesystem"}
+    beet.config["importadded"] = {"preserve_mtimes": True}
+    tone("Jazz", kind="mp3")
+    Image.new("RGB", (8, 8)).save(tmp_path / "music" / "cover.jpg")
+    assert "genres: tagged 1\n" in beet("import", "-A", tmp_path / "music")
+    assert file_genres(beet.paths()["Jazz"]) == ["Jazz"]
+    [(_, mtime)] = beet.fields("mtime")
+    assert mtime.startswith("1970") == ("importadded" not in others)  # which alone notes it
+    assert "tagged 0, kept 1" in beet("cnngenre")
 
 
 def test_an_album_of_tracks_that_were_tagged_before_loses_our_genre_with_them(beet, tone, tmp_path):

@@ -18,7 +18,12 @@ from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import track_name, unedited
 from beetsplug.cnngenre.setup import Setup
 from beetsplug.cnngenre.tagging.albums import note_copied
-from beetsplug.cnngenre.tagging.apply import apply_field, apply_in_library, write_missing
+from beetsplug.cnngenre.tagging.apply import (
+    apply_field,
+    apply_in_library,
+    would_write_missing,
+    write_missing,
+)
 from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.file_state import OutsideError
@@ -54,8 +59,8 @@ class RunningImport:
         self._upcoming = Upcoming()
         self._counts = Counter[Action]()
         self._tagged: set[int | None] = set()  # tracks whose files are not in place yet
-        self._n_unwritten = 0  # tagged in the library, while their files are not
-        self._not_in_step: list[int] = []  # tracks whose files beets has left as they were
+        # Tracks of ours whose files beets has left as they were -> whether they were tagged here.
+        self._left: dict[int | None, bool] = {}
 
     def found(self, task: ImportTask) -> None:
         """The importer will come to a task, sooner or later, unless it is skipped."""
@@ -137,9 +142,8 @@ class RunningImport:
             for item in task.imported_items():
                 tagged = item.id in self._tagged
                 self._tagged.discard(item.id)
-                if as_is and not options.write_asis:
-                    self._n_unwritten += tagged
-                    self._not_in_step.append(item.id or 0)
+                if as_is and not options.write_asis and is_ours(item):
+                    self._left[item.id] = tagged
                 if as_is and options.write_asis:
                     self._write(item, tagged=tagged, moods_tag=options.moods_tag)
 
@@ -160,14 +164,23 @@ class RunningImport:
 
     def end(self, lib: Library) -> None:
         """The last line says what to do next."""
-        for item in map(lib.get_item, self._not_in_step):
-            # beets' plugin importadded may have set it since: later runs would pass the file over.
-            if item is not None and item.mtime != 0 and is_ours(item):
-                item.mtime = 0
-                item.store(["mtime"])
+        n_unwritten = sum(self._remains_unwritten(lib.get_item(key)) for key in self._left)
         self.close(whole=not self._goes_without)
         if self._means is not None and self._counts and not self._means.session.options.quiet:
-            say(f"genres: {summary(self._counts, self._n_unwritten)}")
+            say(f"genres: {summary(self._counts, n_unwritten)}")
+
+    def _remains_unwritten(self, item: Item | None) -> bool:
+        """Whether a track was tagged here in the library only; later runs look at its file.
+
+        Other plugins may have written all tags since, as scrub and embedart do in imports.
+        """
+        plan = would_write_missing(item) if item is not None and is_ours(item) else None
+        if item is None or plan is None:
+            return False
+        if item.mtime != 0:  # importadded may have set it: a later run would pass the file over
+            item.mtime = 0
+            item.store(["mtime"])
+        return self._left[item.id] and plan.action is Action.WRITE
 
     def close(self, *, whole: bool) -> None:
         """The workers end, and the journal."""
