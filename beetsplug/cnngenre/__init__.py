@@ -83,7 +83,7 @@ class CnnGenrePlugin(BeetsPlugin):
 
     def files_are_in_place(self, session: ImportSession, task: ImportTask) -> None:
         """Event: the importer has moved a task's files, and written them where it does."""
-        self.this_import().files_are_in_place(task)
+        self.this_import().files_are_in_place(session, task)
 
     def import_is_over(self, lib: Library, **_: Any) -> None:
         """Event: the import's end."""

@@ -9,6 +9,7 @@ from PIL import Image
 from plugin_files import file_genres
 
 KINDS = ["mp3", "aac", "alac", "flac", "vorbis", "opus", "wav16", "aiff", "wma", "wavpack"]
+IN_LIBRARY = "1 in the library only: beet cnngenre writes the files"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -92,6 +93,22 @@ def test_as_is_imports_write_tags_only_if_asked_to(beet, tone, tmp_path, write_a
     assert file_genres(beet.paths()["Jazz"]) == (["Jazz"] if write_asis else [])
     assert digest(original) == before
     assert ("1 in the library only: beet cnngenre writes the files" in output) is not write_asis
+
+
+@pytest.mark.parametrize("beets_writes", [True, False])
+@pytest.mark.parametrize("write", [True, False])
+def test_a_matched_import_says_which_files_are_still_to_be_written(
+    beet, tone, tmp_path, beets_writes, write
+):
+    """beets writes what it has matched as `import.write` says, whatever `write` says."""
+    beet.config["import"]["write"] = beets_writes
+    beet.config["cnngenre"]["write"] = write
+    tone("Jazz")
+    output = beet("import", tmp_path / "music")
+    assert file_genres(beet.paths()["Jazz"]) == (["Jazz"] if beets_writes else [])
+    assert (IN_LIBRARY in output) == (write and not beets_writes)
+    beet("cnngenre")
+    assert file_genres(beet.paths()["Jazz"]) == (["Jazz"] if beets_writes or write else [])
 
 
 def test_as_is_with_write_off_leaves_files_alone(beet, tone, tmp_path):
@@ -201,9 +218,6 @@ def imports(beet, tone, tmp_path):
         return [line for line in lines if line.startswith(("genres", "broken"))]
 
     return run
-
-
-IN_LIBRARY = "1 in the library only: beet cnngenre writes the files"
 
 
 @pytest.mark.parametrize("threaded", [True, False])

@@ -60,7 +60,7 @@ class RunningImport:
         self._counts = Counter[Action]()
         self._tagged: set[int | None] = set()  # tracks whose files are not in place yet
         # Tracks of ours whose files beets has left as they were -> whether they were tagged here.
-        self._left: dict[int | None, bool] = {}
+        self._left: dict[int, bool] = {}
 
     def found(self, task: ImportTask) -> None:
         """The importer will come to a task, sooner or later, unless it is skipped."""
@@ -132,20 +132,24 @@ class RunningImport:
             self._tagged.add(item.id)
         return plan
 
-    def files_are_in_place(self, task: ImportTask) -> None:
-        """Write what an as-is import got, which beets itself leaves unwritten, if asked to."""
+    def files_are_in_place(self, session: ImportSession, task: ImportTask) -> None:
+        """Write what beets itself leaves unwritten of an as-is import, if asked to; note the rest.
+
+        beets writes the genres with the other tags of a match, whatever ``write`` says.
+        """
         if self._means is None or (self._goes_without and not self._tagged):
             return
         options = self._means.session.options
-        as_is = task.choice_flag is Choice.ASIS and options.write
+        leaves = options.write and not writes_tags(session, task)
+        to_write = options.write_asis and task.choice_flag is Choice.ASIS
         with self._or_without_genres():
             for item in task.imported_items():
                 tagged = item.id in self._tagged
                 self._tagged.discard(item.id)
-                if as_is and not options.write_asis and is_ours(item):
-                    self._left[item.id] = tagged
-                if as_is and options.write_asis:
+                if leaves and to_write:
                     self._write(item, tagged=tagged, moods_tag=options.moods_tag)
+                elif leaves and is_ours(item):
+                    self._left[item.id or 0] = tagged
 
     def _write(self, item: Item, *, tagged: bool, moods_tag: str | None) -> None:
         """Write to a file the genres, where it was tagged, and the moods that the library has."""
@@ -180,7 +184,7 @@ class RunningImport:
         if item.mtime != 0:  # importadded may have set it: a later run would pass the file over
             item.mtime = 0
             item.store(["mtime"])
-        return self._left[item.id] and plan.action is Action.WRITE
+        return self._left[item.id or 0] and plan.action is Action.WRITE
 
     def close(self, *, whole: bool) -> None:
         """The workers end, and the journal."""
@@ -199,6 +203,12 @@ class RunningImport:
                 self._log.warning("no {}genres in this import: {}", more, error)
             self._goes_without = True
             self.close(whole=False)
+
+
+def writes_tags(session: ImportSession, task: ImportTask) -> bool:
+    """Whether beets itself writes the tags of a task's tracks."""
+    matched = task.apply or task.choice_flag is Choice.RETAG
+    return matched and bool(session.config["write"].get(bool))
 
 
 def name_of(task: ImportTask) -> str:
