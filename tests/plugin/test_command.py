@@ -9,6 +9,7 @@ from pathlib import Path
 
 import mutagen
 import pytest
+from audio_files import write_silence
 from plugin_files import file_genres, tag, with_bug
 
 
@@ -375,6 +376,26 @@ def test_retagged_outside_and_updated_counts_as_the_users_own(library):
     beet("update")
     assert summary(beet("cnnundo")) == "restored 0, kept 1, failed 0"
     assert beet.genres() == {"Rock": "Stoner"}
+
+
+def test_a_review_of_tracks_that_have_genres_is_recommended_as_it_asks_about_them(library):
+    beet = library(Unsure=["Polka"], Rock=["Ska"], Jazz=None)
+    assert beet("genre", "-f").rstrip().endswith("; 1 unsure: beet cnnreview -f")
+    assert beet("cnnreview", "-p").startswith("pretended: ")
+    [question, last] = beet("cnnreview", "-p", "-f").splitlines()
+    assert question.startswith("Artist - Album - Unsure: 1. ")
+    assert "left 1" in last
+    assert "sure of" not in last  # Rock and Jazz have genres by now, which beet cnngenre keeps
+
+
+def test_no_review_is_recommended_for_tracks_without_sound(library, tmp_path):
+    (tmp_path / "music").mkdir()
+    path = write_silence(tmp_path / "music" / "silent.wav")
+    tag(path, title="silent")
+    beet = library()
+    for _ in range(2):
+        assert re.search(r"unsure 1, failed 0 in [\d:]+$", beet("genre").rstrip())
+    assert beet("cnnreview", "-p").startswith("pretended: ")
 
 
 def test_an_unsure_line_names_the_guess_and_the_end_what_to_do_next(library):

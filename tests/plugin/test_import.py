@@ -5,6 +5,7 @@ import hashlib
 import mediafile
 import mutagen
 import pytest
+from audio_files import write_silence
 from PIL import Image
 from plugin_files import file_genres
 
@@ -56,6 +57,19 @@ def test_an_import_prints_a_line_for_each_album_and_what_to_do_next(beet, tone, 
     tone("Unsure", "again", folder="more", album="Four")
     beet("-v", "import", "-q", tmp_path / "more")
     assert f"again: unsure ({guess[1]} 0." in beet.errors
+
+
+@pytest.mark.parametrize(
+    ("genres", "hint"),
+    [(None, "; beet cnnreview asks about the unsure"), (["Polka"], "; beet cnnreview -f asks")],
+)
+def test_an_import_recommends_the_review_that_asks(beet, tone, tmp_path, genres, hint):
+    beet.config["cnngenre"]["force"] = True
+    (tmp_path / "music").mkdir()
+    write_silence(tmp_path / "music" / "silent.wav")
+    assert beet("import", "-A", tmp_path / "music").endswith("genres: unsure 1\n")
+    tone("Unsure", folder="more", genres=genres)
+    assert f"genres: unsure 1{hint}" in beet("import", "-A", tmp_path / "more")
 
 
 def test_a_doubtful_track_gets_no_genre_and_its_confidence_is_noted(beet, tone, tmp_path):

@@ -12,6 +12,7 @@ import confuse
 from beets.importer import Action as Choice
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
+from beetsplug.cnngenre.classify.to_review import ToReview
 from beetsplug.cnngenre.classify.upcoming import Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import say
@@ -58,6 +59,7 @@ class RunningImport:
         self._goes_without = False
         self._upcoming = Upcoming()
         self._counts = Counter[Action]()
+        self._to_review = ToReview()
         self._tagged: set[int | None] = set()  # tracks whose files are not in place yet
         # Tracks of ours whose files beets has left as they were -> whether they were tagged here.
         self._left: dict[int, bool] = {}
@@ -126,6 +128,7 @@ class RunningImport:
         if track_classifier.target != GENRES:
             apply_field(item, track_classifier.target, verdict.song, plan)
             return plan
+        self._to_review.add(verdict)
         note(item, verdict.song, verdict.probabilities, track_classifier.bundle_id, verdict.tags)
         plan = apply_in_library(item, plan)
         if plan.action is Action.WRITE:
@@ -171,7 +174,7 @@ class RunningImport:
         n_unwritten = sum(self._remains_unwritten(lib.get_item(key)) for key in self._left)
         self.close(whole=not self._goes_without)
         if self._means is not None and self._counts and not self._means.session.options.quiet:
-            say(f"genres: {summary(self._counts, n_unwritten)}")
+            say(f"genres: {summary(self._counts, self._to_review, n_unwritten)}")
 
     def _remains_unwritten(self, item: Item | None) -> bool:
         """Whether a track was tagged here in the library only; later runs look at its file.
@@ -242,14 +245,12 @@ def counted(names: Counter[str]) -> str:
     return ", ".join([*found, *(["..."] if len(names) > N_NAMED else [])])
 
 
-def summary(counts: Counter[Action], n_unwritten: int = 0) -> str:
+def summary(counts: Counter[Action], to_review: ToReview, n_unwritten: int) -> str:
     """The counts of an import, and what to do next."""
     line = ", ".join(f"{action.value} {counts[action]}" for action in Action if counts[action])
     steps = {
-        Action.UNSURE: "beet cnnreview asks about the unsure",
-        Action.KEEP: "beet cnncompare compares those that were tagged already",
+        f"{n_unwritten} in the library only: beet cnngenre writes the files": n_unwritten,
+        f"{to_review.command} asks about the unsure": to_review.n_tracks,
+        "beet cnncompare compares those that were tagged already": counts[Action.KEEP],
     }
-    found = [step for action, step in steps.items() if counts[action]]
-    if n_unwritten:
-        found.insert(0, f"{n_unwritten} in the library only: beet cnngenre writes the files")
-    return "; ".join([line, *found])
+    return "; ".join([line, *(step for step, n in steps.items() if n)])
