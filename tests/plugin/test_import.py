@@ -324,7 +324,7 @@ def test_files_that_an_import_left_are_written_later_also_beside_importadded(bee
 def test_what_another_plugin_writes_in_an_import_is_in_the_files(beet, tone, tmp_path, others):
     """These write all tags, also of what is imported as it is."""
     beet.config["plugins"] = [*beet.config["plugins"], *others]
-    beet.config["fetchart"] = {"sources": "filesystem"}
+    beet.config["fetchart"] = {"sources": ["filesystem"]}
     beet.config["importadded"] = {"preserve_mtimes": True}
     tone("Jazz", kind="mp3")
     Image.new("RGB", (8, 8)).save(tmp_path / "music" / "cover.jpg")
