@@ -7,13 +7,18 @@ Nothing heavy is imported here: every ``beet`` command imports this module.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from beets import ui
 from beets.plugins import BeetsPlugin
 
-from beetsplug.cnngenre.config import DEFAULTS, UserError, check_auto, forget_empty_keys
+from beetsplug.cnngenre.config import (
+    DEFAULTS,
+    UserError,
+    check_auto,
+    forget_empty_keys,
+    has_keys,
+)
 from beetsplug.cnngenre.console import Harmless
 from beetsplug.cnngenre.fields import ALBUM_FIELDS, FIELDS
 from beetsplug.cnngenre.setup import Setup
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
     from beets.library import Library
 
-    from beetsplug.cnngenre.commands.importing import ImportStage
+    from beetsplug.cnngenre.commands.importing import RunningImport
 
 
 class CnnGenrePlugin(BeetsPlugin):
@@ -35,12 +40,14 @@ class CnnGenrePlugin(BeetsPlugin):
         self.config.add(DEFAULTS)
         self.item_types = FIELDS | ALBUM_FIELDS  # beets passes an album's fields on to its tracks
         self.album_types = ALBUM_FIELDS
-        if self.config["moods_tag"].get() == "mood":
+        if has_keys(self.config) and self.config["moods_tag"].get() == "mood":
             from beetsplug.cnngenre.mood_field import add_mood_field
 
             add_mood_field()
+        self.running_import: RunningImport | None = None
         if self.runs_in_imports():
             self.import_stages = [self.imported]
+            self.register_listener("import_begin", self.import_begins)
             self.register_listener("import_task_created", self.found)
             self.register_listener("import_task_files", self.files_are_in_place)
             self.register_listener("import", self.import_is_over)
@@ -60,25 +67,34 @@ class CnnGenrePlugin(BeetsPlugin):
 
         return all_commands(Setup(self.config, self._log))
 
+    def import_begins(self, session: ImportSession) -> None:
+        """Event: an import begins; the one before it may have been broken off."""
+        if self.running_import is not None:
+            self.running_import.close(whole=False)
+        self.running_import = None
+
     def imported(self, session: ImportSession, task: ImportTask) -> None:
         """Import stage: classify the task's tracks and set their genres in the database."""
-        self.import_stage.imported(session, task)
+        self.this_import().imported(session, task)
 
     def found(self, session: ImportSession, task: ImportTask) -> None:
         """Event: the importer has found an album or a track, and comes to it later."""
-        self.import_stage.found(task)
+        self.this_import().found(task)
 
     def files_are_in_place(self, session: ImportSession, task: ImportTask) -> None:
         """Event: the importer has moved a task's files, and written them where it does."""
-        self.import_stage.files_are_in_place(task)
+        self.this_import().files_are_in_place(session, task)
 
     def import_is_over(self, lib: Library, **_: Any) -> None:
         """Event: the import's end."""
-        self.import_stage.end(lib)
+        if self.running_import is not None:
+            self.running_import.end(lib)
+        self.running_import = None
 
-    @cached_property
-    def import_stage(self) -> ImportStage:
-        """What the import's stage and its listeners have in common."""
-        from beetsplug.cnngenre.commands.importing import ImportStage
+    def this_import(self) -> RunningImport:
+        """What the stage and the listeners of one import have in common; it begins with a find."""
+        if self.running_import is None:
+            from beetsplug.cnngenre.commands.importing import RunningImport
 
-        return ImportStage(Setup(self.config, self._log))
+            self.running_import = RunningImport(Setup(self.config, self._log))
+        return self.running_import

@@ -136,11 +136,17 @@ def drop_empty(section: dict[str, Any], keys: Iterable[str]) -> None:
             del section[key]
 
 
+def has_keys(config: confuse.Subview) -> bool:
+    """Whether the section is a mapping in each of beets' configuration files."""
+    return all(isinstance(section, Mapping) for section, _ in config.resolve())
+
+
 def check_keys(config: confuse.Subview) -> None:
     """Make sure that every key is one of ours, and every number finite.
 
     Raises:
         UserError: One is not; the message names a similar key, if there is one.
+        confuse.ConfigError: The section ``train`` is no mapping.
     """
     for view, known in ((config, DEFAULTS), (config["train"], DEFAULTS["train"])):
         for key in view.keys() - known.keys():
@@ -159,8 +165,10 @@ def check_auto(config: confuse.Subview) -> bool:
     """Whether imports are to be classified.
 
     Raises:
-        UserError: The option ``auto`` is neither yes nor no.
+        UserError: The option ``auto`` is neither yes nor no, or the section is no mapping.
     """
+    if not has_keys(config):
+        raise UserError("cnngenre: the section must have keys, such as auto: yes")
     value = config["auto"].get()
     if not isinstance(value, bool):
         raise UserError(f"cnngenre: auto must be yes or no, not {value}")
@@ -182,6 +190,16 @@ def wants_write_in_place() -> bool:
     return bool(beets.config["cnngenre"]["write_in_place"].get(bool))
 
 
+def check_writing() -> None:
+    """Make sure of what is read again for each file, so that no run stops at its first one.
+
+    Raises:
+        confuse.ConfigError: A value is of the wrong type.
+    """
+    wants_id3v23()
+    wants_write_in_place()
+
+
 def sort_fields() -> set[str]:
     """The fields by which beets lists tracks."""
     return {name.rstrip("+-") for name in beets.config["sort_item"].as_str_seq()}
@@ -189,15 +207,27 @@ def sort_fields() -> set[str]:
 
 def lastgenre_file(key: str) -> Path | None:
     """A file that the user has given to lastgenre, as its tree or its list of genres."""
-    view = beets.config["lastgenre"][key]
-    value = view.get() if view.exists() else None
-    return Path(view.as_filename()) if isinstance(value, str) and value else None
+    view = text_of("lastgenre", key)
+    return None if view is None else Path(view.as_filename())
 
 
 def play_command() -> str | None:
     """The command of beets' plugin ``play``; None where there is none."""
-    command = beets.config["play"]["command"]
-    return command.get(confuse.Optional(str)) if command.exists() else None
+    view = text_of("play", "command")
+    return None if view is None else view.as_str()
+
+
+def text_of(section: str, key: str) -> confuse.Subview | None:
+    """A text that another plugin's section has; None without it, or without keys at all.
+
+    All below ``play:`` may be commented out.  What is wrong there is not ours to complain about.
+    """
+    view = beets.config[section][key]
+    try:
+        value = view.get() if view.exists() else None
+    except confuse.ConfigTypeError:
+        return None
+    return view if isinstance(value, str) and value else None
 
 
 def read_options(config: confuse.Subview) -> Options:
@@ -207,8 +237,9 @@ def read_options(config: confuse.Subview) -> Options:
         UserError: A value is out of its range.
         confuse.ConfigError: A value is of the wrong type; beets prints where it stands.
     """
-    check_keys(config)
     check_auto(config)
+    check_keys(config)
+    check_writing()
     write = config["write"].get(confuse.Optional(bool))
     return Options(
         force=config["force"].get(bool),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import mutagen
 import pytest
+from audio_files import write_silence
 from plugin_files import file_genres, tag, with_bug
 
 
@@ -377,6 +378,26 @@ def test_retagged_outside_and_updated_counts_as_the_users_own(library):
     assert beet.genres() == {"Rock": "Stoner"}
 
 
+def test_a_review_of_tracks_that_have_genres_is_recommended_as_it_asks_about_them(library):
+    beet = library(Unsure=["Polka"], Rock=["Ska"], Jazz=None)
+    assert beet("genre", "-f").rstrip().endswith("; 1 unsure: beet cnnreview -f")
+    assert beet("cnnreview", "-p").startswith("pretended: ")
+    [question, last] = beet("cnnreview", "-p", "-f").splitlines()
+    assert question.startswith("Artist - Album - Unsure: 1. ")
+    assert "left 1" in last
+    assert "sure of" not in last  # Rock and Jazz have genres by now, which beet cnngenre keeps
+
+
+def test_no_review_is_recommended_for_tracks_without_sound(library, tmp_path):
+    (tmp_path / "music").mkdir()
+    path = write_silence(tmp_path / "music" / "silent.wav")
+    tag(path, title="silent")
+    beet = library()
+    for _ in range(2):
+        assert re.search(r"unsure 1, failed 0 in [\d:]+$", beet("genre").rstrip())
+    assert beet("cnnreview", "-p").startswith("pretended: ")
+
+
 def test_an_unsure_line_names_the_guess_and_the_end_what_to_do_next(library):
     beet = library(Unsure=None, Rock=None, Jazz=["Polka"])
     output = beet("genre", "-p")
@@ -430,6 +451,7 @@ def test_an_answer_of_a_review_outlasts_force_and_undo_unless_told(library):
         ({"zzz": 1}, "cnngenre: there is no key zzz"),
         ({"train": {"eposhs": 3}}, "cnngenre.train: there is no key eposhs; is it epochs?"),
         ({"ignore": 5}, "cnngenre: ignore must be a list of genres, not 5"),
+        ({"write_in_place": "yes"}, "cnngenre.write_in_place: must be a bool, not str"),
         ({"auto": "maybe"}, "cnngenre: auto must be yes or no, not maybe"),
         ({"model": "nosuch"}, "there is no model nosuch; there are: shipped"),
     ],
@@ -440,6 +462,18 @@ def test_a_setting_that_is_wrong_is_one_sentence(library, settings, sentence):
     beet("genre", status=1)
     assert sentence in beet.errors.splitlines()[-1]
     assert beet.genres() == {"Rock": ""}
+
+
+@pytest.mark.parametrize("section", [True, "yes", ["auto"]])
+def test_a_section_without_keys_is_one_sentence(library, section):
+    beet = library(Rock=None)
+    beet.config["cnngenre"] = section
+    sentence = "cnngenre: the section must have keys, such as auto: yes"
+    assert beet.genres() == {"Rock": ""}  # other commands are as ever
+    assert beet.errors == f"{sentence}; imports go without it\n"
+    for command in ("cnngenre", "cnntrain", "cnnmodels"):
+        beet(command, status=1)
+        assert beet.errors.splitlines()[1:] == [f"error: {sentence}"]
 
 
 @pytest.mark.parametrize(("names", "warned"), [("Jaz,rock", True), ("jazz,Hip-Hop", False)])

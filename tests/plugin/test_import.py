@@ -5,9 +5,12 @@ import hashlib
 import mediafile
 import mutagen
 import pytest
+from audio_files import write_silence
+from PIL import Image
 from plugin_files import file_genres
 
 KINDS = ["mp3", "aac", "alac", "flac", "vorbis", "opus", "wav16", "aiff", "wma", "wavpack"]
+IN_LIBRARY = "1 in the library only: beet cnngenre writes the files"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -56,6 +59,19 @@ def test_an_import_prints_a_line_for_each_album_and_what_to_do_next(beet, tone, 
     assert f"again: unsure ({guess[1]} 0." in beet.errors
 
 
+@pytest.mark.parametrize(
+    ("genres", "hint"),
+    [(None, "; beet cnnreview asks about the unsure"), (["Polka"], "; beet cnnreview -f asks")],
+)
+def test_an_import_recommends_the_review_that_asks(beet, tone, tmp_path, genres, hint):
+    beet.config["cnngenre"]["force"] = True
+    (tmp_path / "music").mkdir()
+    write_silence(tmp_path / "music" / "silent.wav")
+    assert beet("import", "-A", tmp_path / "music").endswith("genres: unsure 1\n")
+    tone("Unsure", folder="more", genres=genres)
+    assert f"genres: unsure 1{hint}" in beet("import", "-A", tmp_path / "more")
+
+
 def test_a_doubtful_track_gets_no_genre_and_its_confidence_is_noted(beet, tone, tmp_path):
     tone("Unsure")
     beet("import", tmp_path / "music")
@@ -91,6 +107,22 @@ def test_as_is_imports_write_tags_only_if_asked_to(beet, tone, tmp_path, write_a
     assert file_genres(beet.paths()["Jazz"]) == (["Jazz"] if write_asis else [])
     assert digest(original) == before
     assert ("1 in the library only: beet cnngenre writes the files" in output) is not write_asis
+
+
+@pytest.mark.parametrize("beets_writes", [True, False])
+@pytest.mark.parametrize("write", [True, False])
+def test_a_matched_import_says_which_files_are_still_to_be_written(
+    beet, tone, tmp_path, beets_writes, write
+):
+    """beets writes what it has matched as `import.write` says, whatever `write` says."""
+    beet.config["import"]["write"] = beets_writes
+    beet.config["cnngenre"]["write"] = write
+    tone("Jazz")
+    output = beet("import", tmp_path / "music")
+    assert file_genres(beet.paths()["Jazz"]) == (["Jazz"] if beets_writes else [])
+    assert (IN_LIBRARY in output) == (write and not beets_writes)
+    beet("cnngenre")
+    assert file_genres(beet.paths()["Jazz"]) == (["Jazz"] if beets_writes or write else [])
 
 
 def test_as_is_with_write_off_leaves_files_alone(beet, tone, tmp_path):
@@ -158,6 +190,7 @@ def test_album_genre_can_be_turned_off(beet, tone, tmp_path):
         ({"cache_megabytes": float("nan")}, "cache_megabytes must be a finite number"),
         ({1: "x"}, "there is no key 1"),
         ({"genres": ["Polka"]}, "has no Polka"),
+        ({"write_asis": True, "write_in_place": "yes"}, "write_in_place: must be a bool"),
     ],
 )
 def test_a_broken_set_up_is_one_warning_and_the_import_goes_on(
@@ -166,11 +199,69 @@ def test_a_broken_set_up_is_one_warning_and_the_import_goes_on(
     beet.config["cnngenre"] |= wrong
     for album in ("One", "Two"):
         tone("Jazz", album, folder=f"music/{album}", album=album)
-    beet("import", tmp_path / "music")
+    beet("import", "-A", tmp_path / "music")
     warnings = beet.errors
+    assert all(path.is_relative_to(tmp_path / "library") for path in beet.paths().values())
     assert beet.genres() == {"One": "", "Two": ""}
     assert warnings.count("no genres in this import") == 1
     assert sentence in warnings
+
+
+def test_a_file_of_lastgenre_that_cannot_be_named_is_one_warning(beet, tone, tmp_path):
+    """It is asked for when the first answer is arranged, after the model was loaded."""
+    beet.config["cnngenre"]["parents"] = "after"
+    beet.config["lastgenre"] = {"canonical": str(tmp_path / "nowhere.yaml")}
+    for album in ("One", "Two"):
+        tone("Jazz", album, folder=f"music/{album}", album=album)
+    beet("import", "-A", tmp_path / "music")
+    assert beet.errors.count("no genres in this import") == 1
+    assert beet.genres() == {"One": "", "Two": ""}
+
+
+@pytest.fixture
+def imports(beet, tone, tmp_path):
+    """Imports a track as it is, once for each of some wishes, in one process; what is printed."""
+
+    def run(*wishes):
+        beet.config["plugins"] = ["cnngenre", "imports"]
+        beet.config["import"]["autotag"] = False
+        beet.config["imports"] = [*wishes]
+        for number in range(len(wishes)):
+            tone("Jazz", f"Jazz {number}", folder=f"music/{number}", album=f"Album {number}")
+        lines = beet("imports", *sorted((tmp_path / "music").iterdir())).splitlines()
+        return [line for line in lines if line.startswith(("genres", "broken"))]
+
+    return run
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+def test_each_import_of_a_process_counts_its_own(beet, imports, threaded):
+    beet.config["threaded"] = threaded
+    found = imports({}, {"write_asis": True}, {"write_asis": False})
+    one = f"genres: tagged 1; {IN_LIBRARY}"
+    assert found == [one, "genres: tagged 1", one]
+    assert len(list((beet.home / "cnngenre" / "runs").iterdir())) == 3
+
+
+def test_an_import_after_one_that_went_without_genres_has_them(beet, imports):
+    assert imports({"threshold": 2}, {"threshold": 0.6}) == [f"genres: tagged 1; {IN_LIBRARY}"]
+    assert beet.errors.count("no genres in this import") == 1
+    assert beet.genres() == {"Jazz 0": "", "Jazz 1": "Jazz"}
+
+
+def test_an_import_after_one_that_was_broken_off_begins_anew(beet, imports):
+    assert imports({"breaks": True}, {}) == ["broken off", f"genres: tagged 1; {IN_LIBRARY}"]
+
+
+@pytest.mark.parametrize("section", [None, [], "yes"])
+def test_a_section_of_lastgenre_without_keys_is_none(beet, tone, tmp_path, section):
+    """All below it is commented out, say, and the plugin is not loaded."""
+    beet.config["cnngenre"]["parents"] = "after"
+    beet.config["lastgenre"] = section
+    tone("Jazz")
+    beet("import", "-A", tmp_path / "music")
+    assert beet.genres() == {"Jazz": "Jazz"}
+    assert "respelled 0, kept 1" in beet("cnnspelling")
 
 
 def test_lastgenre_style_order_fills_only_what_is_left(beet, tone, tmp_path):
@@ -227,6 +318,21 @@ def test_files_that_an_import_left_are_written_later_also_beside_importadded(bee
     assert file_genres(beet.paths()["Jazz"]) == []
     assert "Jazz (was in the library only)" in beet("cnngenre")
     assert file_genres(beet.paths()["Jazz"]) == ["Jazz"]
+
+
+@pytest.mark.parametrize("others", [["scrub"], ["scrub", "importadded"], ["fetchart", "embedart"]])
+def test_what_another_plugin_writes_in_an_import_is_in_the_files(beet, tone, tmp_path, others):
+    """These write all tags, also of what is imported as it is."""
+    beet.config["plugins"] = [*beet.config["plugins"], *others]
+    beet.config["fetchart"] = {"sources": ["filesystem"]}
+    beet.config["importadded"] = {"preserve_mtimes": True}
+    tone("Jazz", kind="mp3")
+    Image.new("RGB", (8, 8)).save(tmp_path / "music" / "cover.jpg")
+    assert "genres: tagged 1\n" in beet("import", "-A", tmp_path / "music")
+    assert file_genres(beet.paths()["Jazz"]) == ["Jazz"]
+    [(_, mtime)] = beet.fields("mtime")
+    assert mtime.startswith("1970") == ("importadded" not in others)  # which alone notes it
+    assert "tagged 0, kept 1" in beet("cnngenre")
 
 
 def test_an_album_of_tracks_that_were_tagged_before_loses_our_genre_with_them(beet, tone, tmp_path):

@@ -328,6 +328,19 @@ def test_playing_uses_the_command_of_beet_play(doubtful, tmp_path):
     assert "cannot play" in session.output
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="opened by another program there")
+@pytest.mark.parametrize("section", [None, "vlc", {"command": None}, {"command": ["vlc"]}])
+def test_without_a_command_of_beet_play_another_player_is_used(doubtful, tmp_path, section):
+    beet = doubtful(Unsure=None)
+    beet.config["play"] = section
+    opener, log = tmp_path / "bin" / "xdg-open", tmp_path / "opened"
+    opener.parent.mkdir()
+    opener.write_text(f"#!{sys.executable}\n{NOTES.format(file=str(log))}")
+    opener.chmod(0o755)
+    path = f"{opener.parent}{os.pathsep}{os.environ['PATH']}"
+    assert Session(beet, "cnnreview", PATH=path).say("p", "s").end().startswith("accepted 0")
+
+
 def test_ctrl_c_ends_a_player_alone(doubtful, tmp_path):
     beet = doubtful(Unsure=None)
     player = tmp_path / "player.py"

@@ -56,6 +56,12 @@ class Verdict:
     probabilities: Mapping[str, float] | None = None
     tags: Mapping[str, float] | None = None
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a review would ask about the track: it is unsure, and has sound."""
+        unsure = self.plan.action is Action.UNSURE
+        return unsure and self.song is not None and self.song.best is not None
+
 
 class TrackClassifier:
     """A model with the user's wishes about its answers."""
@@ -159,7 +165,10 @@ class TrackClassifier:
                     yield from self._verdicts_in_context([member], "", ())
 
     def still_unsure(self, tracks: Tracks) -> Iterator[list[PassedOver]]:
-        """Those of some tracks without genres to which nothing would be done; none is loaded."""
+        """Those of some tracks without genres to which nothing would be done; none is loaded.
+
+        Without sound, a track is not among them: about these few a review would not ask.
+        """
         if self.further_genres.wants_tags:  # further genres need more than the probabilities
             return
         for noted in self.judge.still_unsure(tracks):
@@ -168,6 +177,7 @@ class TrackClassifier:
                     one.id, absolute_path(one.path), (), self.bundle_id, rounded(one.probability)
                 )
                 for one in noted
+                if one.label
             ]
 
     def _outcomes(self, items: Iterable[Item]) -> Iterator[tuple[Task, Outcome]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
+from beetsplug.cnngenre.classify.to_review import ToReview
 from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import Tracks, unedited
@@ -35,6 +36,7 @@ class Tag(Run):
         super().__init__(session, lib)
         self.track_classifier = TrackClassifier(session, lib)
         self.changed_albums: set[int] = set()
+        self.to_review = ToReview()
 
     def note(self, item: Item, plan: TagPlan | None, journal: Journal | None) -> None:
         """Remember the albums of changed tracks, too."""
@@ -57,9 +59,9 @@ class Tag(Run):
 
     def what_next(self) -> str:
         """What decides about the unsure tracks."""
-        n = self.counts[Action.UNSURE]
+        n = self.to_review.n_tracks
         reviewable = n and self.track_classifier.target == GENRES
-        return f"; {n} unsure: beet cnnreview" if reviewable else ""
+        return f"; {n} unsure: {self.to_review.command}" if reviewable else ""
 
     def journal(self) -> Journal:
         """Where what was done is kept."""
@@ -80,6 +82,7 @@ class Tag(Run):
         unsure = set[int]()
         for some in self.track_classifier.still_unsure(items.only(left)):
             self.pass_over_all(Action.UNSURE, some, journal, bar)
+            self.to_review.add_passed_over(len(some))
             unsure.update(track.id for track in some)
         return items.only([key for key in left if key not in unsure])
 
@@ -98,6 +101,7 @@ class Tag(Run):
     def carry_out(self, verdict: Verdict) -> tuple[Item, TagPlan]:
         """Do what a verdict says with the track as it is now: extracting it may have taken long."""
         plan, song, target = verdict.plan, verdict.song, self.track_classifier.target
+        self.to_review.add(verdict)
         if self.options.write and self.is_missing(verdict):
             return self.complete(verdict)
         if self.options.pretend or song is None or verdict.probabilities is None:

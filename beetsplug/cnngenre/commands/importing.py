@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import confuse
 from beets.importer import Action as Choice
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
+from beetsplug.cnngenre.classify.to_review import ToReview
 from beetsplug.cnngenre.classify.upcoming import Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import track_name, unedited
 from beetsplug.cnngenre.setup import Setup
 from beetsplug.cnngenre.tagging.albums import note_copied
-from beetsplug.cnngenre.tagging.apply import apply_field, apply_in_library, write_missing
+from beetsplug.cnngenre.tagging.apply import (
+    apply_field,
+    apply_in_library,
+    would_write_missing,
+    write_missing,
+)
 from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.file_state import OutsideError
@@ -26,31 +34,39 @@ from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
-    from beets.library import Album, Item, Library
+    from beets.library import Item, Library
 
-    from beetsplug.cnngenre.config import Options
     from beetsplug.cnngenre.session import Session
 
 N_NAMED = 4
 
 
-class ImportStage:
-    """One model for the whole import; where it cannot be used, the import goes on without."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What an import works with, once it has come to its first task."""
+
+    session: Session
+    track_classifier: TrackClassifier
+    journal: Journal
+
+
+class RunningImport:
+    """One import, with one model; where that cannot be used, it goes on without genres."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup, self._log = setup, setup.log
-        self._track_classifier: tuple[TrackClassifier, Session] | None = None
-        self._disabled = False
-        self._journal: Journal | None = None
-        self._tagged: set[int | None] = set()
-        self._counts = Counter[Action]()
-        self._n_unwritten = 0  # tagged in the library, while their files are not
-        self._not_in_step: list[int] = []  # tracks whose files beets has left as they were
+        self._prepared: Prepared | None = None
+        self._goes_without = False
         self._upcoming = Upcoming()
+        self._counts = Counter[Action]()
+        self._to_review = ToReview()
+        self._tagged: set[int | None] = set()  # tracks whose files are not in place yet
+        # Tracks of ours whose files beets has left as they were -> whether they were tagged here.
+        self._left: dict[int, bool] = {}
 
     def found(self, task: ImportTask) -> None:
         """The importer will come to a task, sooner or later, unless it is skipped."""
-        if not self._disabled:
+        if not self._goes_without:
             self._upcoming.add(task.items)
 
     def imported(self, session: ImportSession, task: ImportTask) -> None:
@@ -58,49 +74,48 @@ class ImportStage:
 
         The importer writes them to the files later, where it writes tags at all.
         """
-        prepared = self._prepared(session.lib)
-        if prepared is None:
+        if self._goes_without:
             return
-        track_classifier, ours = prepared
-        options = ours.options
-        if self._journal is None:
-            self._journal = begin(
-                ours, "import", track_classifier.bundle_id, track_classifier.target
-            )
+        with self._or_without_genres():
+            if self._prepared is None:
+                self._prepared = self._prepare(session.lib)
+            self._classify(task, self._prepared)
+
+    def _prepare(self, lib: Library) -> Prepared:
+        """The options, the model and the journal of this import.
+
+        Raises:
+            UserError, confuse.ConfigError: The model, or a value, cannot be used.
+        """
+        session = self._setup.session()
+        track_classifier = TrackClassifier(session, lib, lasting=True, upcoming=self._upcoming)
+        journal = begin(session, "import", track_classifier.bundle_id, track_classifier.target)
+        return Prepared(session, track_classifier, journal)
+
+    def _classify(self, task: ImportTask, prepared: Prepared) -> None:
+        """Classify the task's tracks and set their genres in the database.
+
+        Raises:
+            UserError, confuse.ConfigError: The rest of the import has to go on without genres.
+        """
+        track_classifier, options = prepared.track_classifier, prepared.session.options
         self._upcoming.reached(task.imported_items())
-        try:
-            done: list[tuple[Verdict, TagPlan]] = []
-            for verdict in track_classifier.verdicts(task.imported_items()):
-                plan = self._take(verdict, track_classifier)
-                self._journal.add(verdict.item, plan)
-                self._counts[plan.action] += 1
-                done.append((verdict, plan))
-        except UserError as error:
-            self._disable(error)
-            return
+        done: list[tuple[Verdict, TagPlan]] = []
+        for verdict in track_classifier.verdicts(task.imported_items()):
+            plan = self._take(verdict, track_classifier)
+            prepared.journal.add(verdict.item, plan)
+            self._counts[plan.action] += 1
+            done.append((verdict, plan))
         if not options.quiet and any(plan.action is not Action.KEEP for _, plan in done):
             say(f"{name_of(task)}: {outcome(done)}")
-        if options.moods:
-            self._give_moods(ours, task)
         if task.is_album and track_classifier.target == GENRES:
-            self._set_album_genres(task.album, track_classifier, options)
+            note_copied(task.album)
+            if options.album_genre:
+                track_classifier.set_album_genres(task.album, force=options.force)
+        if options.moods:
+            from beetsplug.cnngenre.beyond_genres.moods import give_moods
 
-    def _set_album_genres(
-        self, album: Album, track_classifier: TrackClassifier, options: Options
-    ) -> None:
-        """An album without genres of its own gets that of its tracks, where that is wanted."""
-        note_copied(album)
-        if options.album_genre:
-            track_classifier.set_album_genres(album, force=options.force)
-
-    def _give_moods(self, session: Session, task: ImportTask) -> None:
-        """The task's tracks get their moods, in the library."""
-        from beetsplug.cnngenre.beyond_genres.moods import give_moods
-
-        try:
-            give_moods(session, task.imported_items())
-        except UserError as error:
-            self._disable(error)
+            give_moods(prepared.session, task.imported_items())
 
     def _take(self, verdict: Verdict, track_classifier: TrackClassifier) -> TagPlan:
         """Do in the database what a verdict says of an imported track; what became of that."""
@@ -113,42 +128,31 @@ class ImportStage:
         if track_classifier.target != GENRES:
             apply_field(item, track_classifier.target, verdict.song, plan)
             return plan
+        self._to_review.add(verdict)
         note(item, verdict.song, verdict.probabilities, track_classifier.bundle_id, verdict.tags)
         plan = apply_in_library(item, plan)
         if plan.action is Action.WRITE:
             self._tagged.add(item.id)
         return plan
 
-    def end(self, lib: Library) -> None:
-        """The import's workers end, and its journal; the last line says what to do next."""
-        for item in map(lib.get_item, self._not_in_step):
-            # beets' plugin importadded may have set it since: later runs would pass the file over.
-            if item is not None and item.mtime != 0 and is_ours(item):
-                item.mtime = 0
-                item.store(["mtime"])
-        if self._track_classifier is not None:
-            self._track_classifier[0].close()
-            if self._counts and not self._track_classifier[1].options.quiet:
-                say(f"genres: {summary(self._counts, self._n_unwritten)}")
-        if self._journal is not None:
-            self._journal.end(whole=not self._disabled)
-            self._journal = None
+    def files_are_in_place(self, session: ImportSession, task: ImportTask) -> None:
+        """Write what beets itself leaves unwritten of an as-is import, if asked to; note the rest.
 
-    def files_are_in_place(self, task: ImportTask) -> None:
-        """Write what an as-is import got, which beets itself leaves unwritten, if asked to."""
-        if self._disabled and not self._tagged:  # the configuration may be what is wrong
+        beets writes the genres with the other tags of a match, whatever ``write`` says.
+        """
+        if self._prepared is None or (self._goes_without and not self._tagged):
             return
-        known = self._track_classifier
-        options = (known[1] if known is not None else self._setup.session()).options
-        as_is = task.choice_flag is Choice.ASIS and options.write
-        for item in task.imported_items():
-            tagged = item.id in self._tagged
-            self._tagged.discard(item.id)
-            if as_is and not options.write_asis:
-                self._n_unwritten += tagged
-                self._not_in_step.append(item.id or 0)
-            if as_is and options.write_asis:
-                self._write(item, tagged=tagged, moods_tag=options.moods_tag)
+        options = self._prepared.session.options
+        leaves = options.write and not writes_tags(session, task)
+        to_write = options.write_asis and task.choice_flag is Choice.ASIS
+        with self._or_without_genres():
+            for item in task.imported_items():
+                tagged = item.id in self._tagged
+                self._tagged.discard(item.id)
+                if leaves and to_write:
+                    self._write(item, tagged=tagged, moods_tag=options.moods_tag)
+                elif leaves and is_ours(item):
+                    self._left[item.id or 0] = tagged
 
     def _write(self, item: Item, *, tagged: bool, moods_tag: str | None) -> None:
         """Write to a file the genres, where it was tagged, and the moods that the library has."""
@@ -165,24 +169,49 @@ class ImportStage:
                 self._log.warning("{}: {}", track_name(item), error)
         item.load()
 
-    def _prepared(self, lib: Library) -> tuple[TrackClassifier, Session] | None:
-        """The model for this import, or None, with one warning, where it cannot be used."""
-        if self._track_classifier is None and not self._disabled:
-            try:
-                ours = self._setup.session()
-                track_classifier = TrackClassifier(ours, lib, lasting=True, upcoming=self._upcoming)
-                self._track_classifier = track_classifier, ours
-            except (UserError, confuse.ConfigError) as error:
-                self._disable(error)
-        return self._track_classifier
+    def end(self, lib: Library) -> None:
+        """The last line says what to do next."""
+        n_unwritten = sum(self._remains_unwritten(lib.get_item(key)) for key in self._left)
+        self.close(whole=not self._goes_without)
+        if self._prepared is not None and self._counts and not self._prepared.session.options.quiet:
+            say(f"genres: {summary(self._counts, self._to_review, n_unwritten)}")
 
-    def _disable(self, error: Exception) -> None:
-        """Let the rest of the import go on without genres, after one warning."""
-        self._disabled = True
-        if self._track_classifier is not None:
-            self._track_classifier[0].close()
-        self._track_classifier = None
-        self._log.warning("no genres in this import: {}", error)
+    def _remains_unwritten(self, item: Item | None) -> bool:
+        """Whether a track was tagged here in the library only; later runs look at its file.
+
+        Other plugins may have written all tags since, as scrub and embedart do in imports.
+        """
+        plan = would_write_missing(item) if item is not None and is_ours(item) else None
+        if item is None or plan is None:
+            return False
+        if item.mtime != 0:  # importadded may have set it: a later run would pass the file over
+            item.mtime = 0
+            item.store(["mtime"])
+        return self._left[item.id or 0] and plan.action is Action.WRITE
+
+    def close(self, *, whole: bool) -> None:
+        """The workers end, and the journal."""
+        if self._prepared is not None:
+            self._prepared.track_classifier.close()
+            self._prepared.journal.end(whole=whole)
+
+    @contextmanager
+    def _or_without_genres(self) -> Iterator[None]:
+        """Where something cannot be used, the import goes on without genres, after one warning."""
+        try:
+            yield
+        except (UserError, confuse.ConfigError) as error:
+            if not self._goes_without:
+                more = "more " if self._counts else ""
+                self._log.warning("no {}genres in this import: {}", more, error)
+            self._goes_without = True
+            self.close(whole=False)
+
+
+def writes_tags(session: ImportSession, task: ImportTask) -> bool:
+    """Whether beets itself writes the tags of a task's tracks."""
+    matched = task.apply or task.choice_flag is Choice.RETAG
+    return matched and bool(session.config["write"].get(bool))
 
 
 def name_of(task: ImportTask) -> str:
@@ -216,14 +245,12 @@ def counted(names: Counter[str]) -> str:
     return ", ".join([*found, *(["..."] if len(names) > N_NAMED else [])])
 
 
-def summary(counts: Counter[Action], n_unwritten: int = 0) -> str:
+def summary(counts: Counter[Action], to_review: ToReview, n_unwritten: int) -> str:
     """The counts of an import, and what to do next."""
     line = ", ".join(f"{action.value} {counts[action]}" for action in Action if counts[action])
     steps = {
-        Action.UNSURE: "beet cnnreview asks about the unsure",
-        Action.KEEP: "beet cnncompare compares those that were tagged already",
+        f"{n_unwritten} in the library only: beet cnngenre writes the files": n_unwritten,
+        f"{to_review.command} asks about the unsure": to_review.n_tracks,
+        "beet cnncompare compares those that were tagged already": counts[Action.KEEP],
     }
-    found = [step for action, step in steps.items() if counts[action]]
-    if n_unwritten:
-        found.insert(0, f"{n_unwritten} in the library only: beet cnngenre writes the files")
-    return "; ".join([line, *found])
+    return "; ".join([line, *(step for step, n in steps.items() if n)])

@@ -63,7 +63,7 @@ class Review:
                 f"cnngenre: a review is for genres; the model is for {self.track_classifier.target}"
             )
         self.uncertain_tracks: list[UncertainTrack] = []
-        self.found_counts = Counter[str]()  # "sure", "failed"
+        self.found_counts = Counter[str]()  # "sure", of those without genres; "failed"
         self.new_names: set[str] = set()
         self.decisions: list[Decision] = []
         self.batch = 0  # of the last decisions
@@ -118,8 +118,8 @@ class Review:
             bundle_id = self.track_classifier.bundle_id
             if note(item, song, verdict.probabilities, bundle_id, verdict.tags):
                 store_unless_edited(item, genres_of(item))  # if it was, it is passed over later
-        self.found_counts["sure"] += song.accepted
-        if song.accepted or song.best is None:
+        self.found_counts["sure"] += song.accepted and not verdict.plan.before
+        if not verdict.is_doubtful:
             return None
         return UncertainTrack.of(item, verdict.plan, song, verdict.probabilities)
 
