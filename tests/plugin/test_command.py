@@ -116,6 +116,58 @@ def test_album_queries_and_the_albums_own_genre(library):
     assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
 
 
+ALBUM = "$genres | $cnngenre_album_previous"
+
+
+@pytest.mark.parametrize(("flags", "genres"), [("-f", "Jazz"), ("-fk", "Tango; Jazz")])
+def test_a_change_of_an_albums_own_genre_is_shown_and_can_keep_it(library, flags, genres):
+    beet = library(Jazz=["Tango"])
+    line = rf"(?m)^album .*Album: Tango -> {genres} \(1\.00\)$"
+    assert re.search(line, beet("genre", flags, "-p"))
+    assert beet("ls", "-a", "-f", "$genres") == "Tango\n"
+    assert re.search(line, beet("genre", flags))
+    assert beet("ls", "-a", "-f", ALBUM) == f"{genres} | Tango\n"
+    assert "album" not in beet("genre", flags)  # the same again
+    line = rf"(?m)^album .*Album: {genres} -> Tango \(undo\)$"
+    assert re.search(line, beet("cnnundo", "-p"))
+    assert beet("ls", "-a", "-f", "$genres") == f"{genres}\n"
+    assert re.search(line, beet("cnnundo"))
+    assert beet("ls", "-a", "-f", "$genres") == "Tango\n"
+
+
+def test_an_albums_own_genre_alone_is_replaced_with_a_line(library):
+    beet = library(Jazz=None)
+    beet("genre")
+    beet("modify", "-a", "-y", "-I", "genres=Tango")
+    assert "album" not in beet("genre")
+    assert "Album: Tango -> Jazz" in beet("genre", "-f")
+    assert "Album: Jazz -> Tango" in beet("cnnundo")
+
+
+def test_what_an_album_keeps_stays_without_force(library):
+    beet = library(Jazz_1=["Tango"])
+    beet("genre", "-fk")
+    beet("modify", "-y", "genres=")
+    beet("genre", "--genres", "Rock", "--threshold", "0")
+    assert beet("ls", "-a", "-f", "$genres") == "Tango; Rock\n"
+
+
+def test_a_pretended_run_shows_what_albums_without_genres_get(library):
+    beet = library(Jazz=None)
+    lines = [beet("genre", *pretend).splitlines()[:2] for pretend in (["-p"], [])]
+    assert lines[0] == lines[1]
+    assert lines[0][1].startswith("album ")
+    assert "no genre -> Jazz" in lines[0][1]
+
+
+def test_the_spelling_of_an_albums_genre_is_shown(library):
+    beet = library(Jazz_1=["Tango"], Jazz_2=["Tango"], Jazz_3=["tango"])
+    beet("modify", "-a", "-y", "-I", "genres=tango")
+    for pretend in (["-p"], []):
+        assert "Album: tango -> Tango (spelling)" in beet("cnnspelling", *pretend)
+    assert "Album: Tango -> tango (undo)" in beet("cnnundo")
+
+
 def test_a_track_with_an_empty_genre_among_others_is_like_any(library):
     beet = library(Rock=["Polka"])
     beet("modify", "-y", "-W", "genres=Polka; ")

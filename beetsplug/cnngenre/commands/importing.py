@@ -13,7 +13,7 @@ from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.classify.upcoming import Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import say
-from beetsplug.cnngenre.library import track_name, unedited
+from beetsplug.cnngenre.library import album_name, track_name, unedited
 from beetsplug.cnngenre.setup import Setup
 from beetsplug.cnngenre.tagging.albums import note_copied
 from beetsplug.cnngenre.tagging.apply import apply_field, apply_in_library, write_missing
@@ -91,7 +91,7 @@ class ImportStage:
         """An album without genres of its own gets that of its tracks, where that is wanted."""
         note_copied(album)
         if options.album_genre:
-            track_classifier.set_album_genres(album, force=options.force)
+            track_classifier.set_album_genres(album)
 
     def _give_moods(self, session: Session, task: ImportTask) -> None:
         """The task's tracks get their moods, in the library."""
@@ -189,7 +189,7 @@ def name_of(task: ImportTask) -> str:
     """What was imported: an album, or a track."""
     if not task.is_album:
         return track_name(next(iter(task.imported_items())))
-    return " - ".join(filter(None, (task.album.albumartist, task.album.album))) or "an album"
+    return album_name(task.album)
 
 
 def outcome(done: Sequence[tuple[Verdict, TagPlan]]) -> str:

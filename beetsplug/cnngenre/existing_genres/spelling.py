@@ -94,4 +94,7 @@ class Spell(Run):
             before = tuple(named(stored_genres(album)))
             after = respelled(before, self.spellings)
             if after != before:
-                respell_album(album, after)
+                plan = TagPlan(Action.WRITE, before, after, "spelling")
+                if not self.options.pretend:
+                    respell_album(album, plan)
+                self.show_album(album, plan)

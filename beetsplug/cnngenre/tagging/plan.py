@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # A track's present genres and those that the model answers -> the genres to write.
 Arrange = Callable[[Sequence[str], Sequence[str]], tuple[str, ...]]
 MEANWHILE = "edited or removed meanwhile"
+EDITED, UNDO = "edited since", "undo"
 
 
 class Action(Enum):
@@ -83,12 +84,17 @@ def plan_tags(
         return TagPlan(Action.UNSURE, before, before, song.reason)
     after = arrange(before if own is None else own, song.genres)
     if keep_existing:
-        known = set(map(spelling_key, before))
-        after = before + tuple(genre for genre in after if spelling_key(genre) not in known)
+        after = after_own(before, after)
     if after == before:
         finer = "" if set(song.genres) <= set(before) else f"finer than {'; '.join(song.genres)}"
         return TagPlan(Action.KEEP, before, before, f"{finer or 'the same again'}, {song.reason}")
     return TagPlan(Action.WRITE, before, after, song.reason)
+
+
+def after_own(own: tuple[str, ...], genres: tuple[str, ...]) -> tuple[str, ...]:
+    """The user's genres, and after them those others that they lack."""
+    known = set(map(spelling_key, own))
+    return own + tuple(genre for genre in genres if spelling_key(genre) not in known)
 
 
 def kept_meanwhile(plan: TagPlan) -> TagPlan:
@@ -124,5 +130,5 @@ def plan_undo(item: Item, *, include_reviewed: bool, write: bool) -> TagPlan | N
     if is_reviewed(item) and not include_reviewed:
         return TagPlan(Action.KEEP, before, before, REVIEWED)
     if not is_from_here(item):
-        return TagPlan(Action.KEEP, before, before, "edited since")
-    return TagPlan(Action.WRITE, before, tuple(previous), "undo")
+        return TagPlan(Action.KEEP, before, before, EDITED)
+    return TagPlan(Action.WRITE, before, tuple(previous), UNDO)

@@ -32,7 +32,14 @@ class Undo(Run):
     def __init__(self, session: Session, lib: Library) -> None:
         super().__init__(session, lib)
         self.reviewed: list[Item] = []  # kept, as the user decided on them in a review
+        self.restored: set[int | None] = set()
         self.n_in_files = 0  # restored, but their files still have what we wrote
+
+    def note(self, item: Item, plan: TagPlan | None, journal: Journal | None) -> None:
+        """Remember the restored tracks, too: one that is pretended to be still has our genres."""
+        super().note(item, plan, journal)
+        if plan is not None and plan.action is Action.WRITE:
+            self.restored.add(item.id)
 
     def journal(self) -> Journal:
         """Where what was done is kept."""
@@ -82,9 +89,15 @@ class Undo(Run):
 
     def finish(self) -> None:
         """The same for their albums, where no track has a genre of ours any more."""
-        from beetsplug.cnngenre.tagging.albums import PREVIOUS, undo_album
+        from beetsplug.cnngenre.tagging.albums import PREVIOUS, plan_undo_album, undo_album
 
         spared = {item.album_id for item in self.reviewed}
         for album in self.albums(f"{flexible(PREVIOUS, 'album')} IS NOT NULL"):
-            if album.id not in spared and not any(map(is_ours, album.items())):
-                undo_album(album)
+            plan = plan_undo_album(album)
+            left = any(is_ours(item) and item.id not in self.restored for item in album.items())
+            if plan is None or left or album.id in spared:
+                continue
+            if not self.options.pretend:
+                undo_album(album, plan)
+            if plan.action is Action.WRITE:
+                self.show_album(album, plan)
