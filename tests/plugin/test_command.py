@@ -1,5 +1,6 @@
 """``beet cnngenre``: the genres of tracks that are in the library already."""
 
+import json
 import os
 import re
 import signal
@@ -253,6 +254,45 @@ def test_undo_leaves_alone_what_the_user_edited_since(library):
     beet("modify", "-y", "title:Rock", "genres=Stoner Rock")
     assert summary(beet("cnnundo")) == "restored 1, kept 1, failed 0"
     assert beet.genres() == {"Rock": "Stoner Rock", "Jazz": ""}
+
+
+def test_an_edit_that_is_taken_back_can_still_be_undone(library):
+    beet = library(Rock=["Polka"])
+    beet("genre", "-f")
+    noted = beet.fields("cnngenre_previous", "cnngenre_file", "cnngenre_probability")
+    for kind in ([], ["-a", "-I"]):
+        beet("modify", "-y", *kind, "genres=Ska")
+    for flag in ("-w", "-W"):
+        output = beet("cnnundo", flag)
+        assert summary(output) == "restored 0, kept 1, failed 0"
+        assert "in the library only" not in output
+    assert beet.fields("cnngenre_previous", "cnngenre_file", "cnngenre_probability") == noted
+    assert json.loads(beet("cnnstats", "--json"))["edited_since"] == 1
+    for kind in ([], ["-a", "-I"]):
+        beet("modify", "-y", *kind, "genres=Rock")
+    assert summary(beet("cnnundo")) == "restored 1, kept 0, failed 0"
+    assert (beet.genres(), files(beet)) == ({"Rock": "Polka"}, {"Rock": ["Polka"]})
+    assert beet("ls", "-a", "-f", "$genres") == "Polka\n"
+    assert beet("ls", "cnngenre_previous::.") == ""
+
+
+def test_of_an_edit_that_gave_back_what_was_before_nothing_is_remembered(library):
+    beet = library(Rock=["Polka"])
+    beet("genre", "-f")
+    beet("modify", "-y", "genres=Polka")
+    assert summary(beet("cnnundo")) == "restored 0, kept 1, failed 0"
+    assert beet("ls", "cnngenre_previous::.") == ""
+    assert summary(beet("cnnundo")) == "restored 0, kept 0, failed 0"
+
+
+def test_after_an_edit_that_was_kept_another_run_remembers_the_edit(library):
+    beet = library(Rock=["Polka"])
+    beet("genre", "-f")
+    beet("modify", "-y", "genres=Ska")
+    beet("cnnundo")
+    beet("genre", "-f")
+    assert summary(beet("cnnundo")) == "restored 1, kept 0, failed 0"
+    assert (beet.genres(), files(beet)) == ({"Rock": "Ska"}, {"Rock": ["Ska"]})
 
 
 def test_undo_can_be_pretended(library):

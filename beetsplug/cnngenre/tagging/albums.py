@@ -150,7 +150,14 @@ def plan_undo_album(album: Album) -> TagPlan | None:
 
 
 def undo_album(album: Album, plan: TagPlan) -> None:
-    """Carry out a plan of :func:`plan_undo_album`, and forget what we noted on the album."""
+    """Carry out a plan of :func:`plan_undo_album`, and forget what we noted on the album.
+
+    Of an album that was edited nothing is forgotten, unless it has what it had before, or has lost
+    what we gave it.
+    """
+    is_known = any(album.get(name) is not None for name in GIVEN)
+    if plan.action is Action.KEEP and is_known and plan.before != tuple(album[PREVIOUS]):
+        return
     album.genres = list(plan.after)
     for name in ALBUM_FIELDS:
         if album.get(name) is not None:

@@ -74,7 +74,8 @@ class Undo(Run):
             self.reviewed.append(item)
             return item, plan
         done = plan and undo(item, plan, write=write)
-        self.n_in_files += own_field(item, "cnngenre_file") is not None
+        restored = done is not None and done.action is Action.WRITE
+        self.n_in_files += restored and own_field(item, "cnngenre_file") is not None
         return item, done
 
     def what_next(self) -> str:
