@@ -10,7 +10,7 @@ from beets.library import Album, Item, Library
 
 from beetsplug.cnngenre.fields import ALBUM_FIELDS
 from beetsplug.cnngenre.library import current, store_unless_edited, stored_genres
-from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, own_field, remembered
+from beetsplug.cnngenre.tagging.fields import among, genres_of, is_ours, own_field, remembered
 from beetsplug.cnngenre.tagging.plan import EDITED, UNDO, Action, Arrange, TagPlan, after_own
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
 
@@ -76,8 +76,7 @@ def plan_album(album: Album, tracks: Iterable[Item], rules: AlbumRules) -> TagPl
     if before and not (rules.force or ours):
         return None
     song = album_genre(tracks, rules)
-    previous = album.get(PREVIOUS) or ()
-    own = tuple(genre for genre in before if genre in previous) if ours else before
+    own = among(before, album.get(PREVIOUS) or ()) if ours else before
     after = rules.arrange(own, song.genres)
     if rules.keep_existing or not rules.force:
         after = after_own(own, after)

@@ -75,16 +75,17 @@ def plan_tags(
     Args:
         before: The genres that it has.
         song: The answer for the track.
-        keep_existing: Whether ``before`` stays, with the new genres after it.
+        keep_existing: Whether ``own`` stays, with the new genres after it.
         arrange: What becomes of finer genres that the track has, and of parents.
         own: Those of ``before`` that are the user's, all where None; an earlier answer is not
             spared.
     """
     if not song.accepted:
         return TagPlan(Action.UNSURE, before, before, song.reason)
-    after = arrange(before if own is None else own, song.genres)
+    own = before if own is None else own
+    after = arrange(own, song.genres)
     if keep_existing:
-        after = after_own(before, after)
+        after = after_own(own, after)
     if after == before:
         finer = "" if set(song.genres) <= set(before) else f"finer than {'; '.join(song.genres)}"
         return TagPlan(Action.KEEP, before, before, f"{finer or 'the same again'}, {song.reason}")
