@@ -433,7 +433,7 @@ def test_ctrl_c_does_not_come_between_a_file_and_the_library(library, command, e
         beet("genre")
     beet.config["plugins"] = ["cnngenre", "ctrlc"]
     assert re.search(r"interrupted: (tagged|restored) 1, kept 0", beet(*command.split()))
-    assert re.search(r"tagged +1 +100%", beet("cnnstats", "--run", "last"))
+    assert re.search(r"(tagged|restored) +1 +100%", beet("cnnstats", "--run", "last"))
     both = [("; ".join(files(beet)[title]), genre) for title, genre in beet.genres().items()]
     other = "" if ends else "Rock"
     assert sorted(both) == sorted([(ends, ends), (other, other)])
@@ -532,6 +532,14 @@ def test_a_setting_that_is_wrong_is_one_sentence(library, settings, sentence):
     beet("genre", status=1)
     assert sentence in beet.errors.splitlines()[-1]
     assert beet.genres() == {"Rock": ""}
+
+
+@pytest.mark.parametrize("names", ["", " , "])
+def test_a_restriction_to_no_genre_is_one_sentence(library, names):
+    beet = library(Rock=None)
+    for command, key in (("cnngenre", "--genres"), ("cnntrain", "train.classes")):
+        beet(command, "-p", "--genres", names, status=1)
+        assert beet.errors.endswith(f"cnngenre: {key} names no genre\n")
 
 
 @pytest.mark.parametrize(("names", "warned"), [("Jaz,rock", True), ("jazz,Hip-Hop", False)])

@@ -25,7 +25,7 @@ from beetsplug.cnngenre.tagging.apply import (
 from beetsplug.cnngenre.tagging.fields import as_entries, genres_of, is_ours, note
 from beetsplug.cnngenre.tagging.journal import Journal, begin, has_run
 from beetsplug.cnngenre.tagging.kept import split_kept
-from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile
+from beetsplug.cnngenre.tagging.plan import TAGGING, Action, TagPlan, kept_meanwhile
 from beetsplug.cnngenre.tagging.run import Run, Step
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class Tag(Run):
     """Extract, classify, decide, write."""
 
-    words: Mapping[Action, str] = {action: action.value for action in Action}
+    words = TAGGING
 
     def __init__(self, session: Session, lib: Library) -> None:
         super().__init__(session, lib)
@@ -71,7 +71,13 @@ class Tag(Run):
     def journal(self) -> Journal:
         """Where what was done is kept."""
         track_classifier = self.track_classifier
-        return begin(self.session, "cnngenre", track_classifier.bundle_id, track_classifier.target)
+        return begin(
+            self.session,
+            "cnngenre",
+            self.words,
+            track_classifier.bundle_id,
+            track_classifier.target,
+        )
 
     def pass_over(self, items: Tracks, journal: Journal | None, bar: Bar) -> Tracks:
         """Tracks that keep their genres are counted and noted, and never loaded."""

@@ -22,7 +22,7 @@ from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.file_state import OutsideError
 from beetsplug.cnngenre.tagging.journal import Journal, begin
 from beetsplug.cnngenre.tagging.mood_tag import write_missing_moods
-from beetsplug.cnngenre.tagging.plan import Action, TagPlan
+from beetsplug.cnngenre.tagging.plan import TAGGING, Action, TagPlan
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
@@ -65,7 +65,7 @@ class ImportStage:
         options = ours.options
         if self._journal is None:
             self._journal = begin(
-                ours, "import", track_classifier.bundle_id, track_classifier.target
+                ours, "import", TAGGING, track_classifier.bundle_id, track_classifier.target
             )
         self._upcoming.reached(task.imported_items())
         try:
@@ -105,7 +105,7 @@ class ImportStage:
     def _take(self, verdict: Verdict, track_classifier: TrackClassifier) -> TagPlan:
         """Do in the database what a verdict says of an imported track; what became of that."""
         item, plan = verdict.item, verdict.plan
-        self._log.info("{}: {} ({})", track_name(item), plan.action.value, plan.reason)
+        self._log.info("{}: {} ({})", track_name(item), TAGGING[plan.action], plan.reason)
         if plan.action is Action.FAIL:
             self._log.warning("{}: {}", track_name(item), plan.reason)
         if verdict.song is None or verdict.probabilities is None:
@@ -205,7 +205,7 @@ def outcome(done: Sequence[tuple[Verdict, TagPlan]]) -> str:
     for action in (Action.KEEP, Action.UNSURE, Action.FAIL):
         if counts[action]:
             guess = f" (perhaps {counted(guesses)})" if action is Action.UNSURE and guesses else ""
-            parts.append(f"{action.value} {counts[action]}{guess}")
+            parts.append(f"{TAGGING[action]} {counts[action]}{guess}")
     return ", ".join(parts)
 
 
@@ -218,7 +218,9 @@ def counted(names: Counter[str]) -> str:
 
 def summary(counts: Counter[Action], n_unwritten: int = 0) -> str:
     """The counts of an import, and what to do next."""
-    line = ", ".join(f"{action.value} {counts[action]}" for action in Action if counts[action])
+    line = ", ".join(
+        f"{word} {counts[action]}" for action, word in TAGGING.items() if counts[action]
+    )
     steps = {
         Action.UNSURE: "beet cnnreview asks about the unsure",
         Action.KEEP: "beet cnncompare compares those that were tagged already",

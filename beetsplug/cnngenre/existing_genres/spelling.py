@@ -42,7 +42,7 @@ class Spell(Run):
 
     def journal(self) -> Journal:
         """Where what was done is kept."""
-        return begin(self.session, "spelling")
+        return begin(self.session, "cnnspelling", self.words)
 
     def pass_over(self, items: Tracks, journal: Journal | None, bar: Bar) -> Tracks:
         """Tracks whose genres are spelled so already are not loaded."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from beets.library import Item
@@ -24,12 +24,20 @@ EDITED, UNDO = "edited since", "undo"
 
 
 class Action(Enum):
-    """What becomes of a track; the value is the word in the summary line."""
+    """What becomes of a track; each command has its own words for it."""
 
-    WRITE = "tagged"
-    KEEP = "kept"
-    UNSURE = "unsure"
-    FAIL = "failed"
+    WRITE = auto()
+    KEEP = auto()
+    UNSURE = auto()
+    FAIL = auto()
+
+
+TAGGING = {
+    Action.WRITE: "tagged",
+    Action.KEEP: "kept",
+    Action.UNSURE: "unsure",
+    Action.FAIL: "failed",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Step:
 class Run:
     """What tagging and taking back have in common: progress, lines, counts, a summary."""
 
-    words: Mapping[Action, str]
+    words: Mapping[Action, str]  # for what becomes of tracks: in the summary, and in the journal
     nothing = NO_GENRE
 
     def __init__(self, session: Session, lib: Library) -> None:
@@ -141,7 +141,7 @@ class Run:
         name = track_name(item)
         muted = plan.action is Action.UNSURE and not self.options.pretend
         if plan.action is Action.KEEP or muted:
-            self.log.debug("{}: {} ({})", name, plan.action.value, plan.reason)
+            self.log.debug("{}: {} ({})", name, self.words[plan.action], plan.reason)
             return
         with bar.external_write_mode():
             if plan.action is Action.FAIL:
@@ -149,7 +149,7 @@ class Run:
             elif plan.action is Action.WRITE:
                 say(f"{name}: {change_of(plan, self.nothing)} ({plan.reason})")
             else:
-                say(f"{name}: {plan.action.value} ({plan.reason})")
+                say(f"{name}: {self.words[plan.action]} ({plan.reason})")
 
     def show_album(self, album: Album, plan: TagPlan) -> None:
         """Print what was, or would be, done to an album."""

@@ -43,7 +43,7 @@ class Undo(Run):
 
     def journal(self) -> Journal:
         """Where what was done is kept."""
-        return begin(self.session, "undo")
+        return begin(self.session, "cnnundo", self.words)
 
     def pass_over(self, items: Tracks, _journal: Journal | None, bar: Bar) -> Tracks:
         """Tracks that we never touched are not loaded."""
