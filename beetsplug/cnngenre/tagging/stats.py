@@ -45,8 +45,9 @@ class ModelFigures:
 class Stats:
     """A library's figures, in tracks.
 
-    ``reviewed`` were decided on by the user in a review, ``edited_since`` by other means.
-    ``unsure`` were classified and have no genres; ``never_classified`` have neither.  ``before``
+    ``reviewed`` were decided on by the user in a review, ``edited_since`` by other means, who may
+    have removed all genres.  Of the others without genres, ``unsure`` were classified, and
+    ``never_classified`` were not.  ``before``
     and ``after`` count each of a track's genres.  ``confidence``: tracks by their leading genre's
     probability, in ten bins from 0 to 1.
     """
@@ -129,8 +130,9 @@ def stats_of(items: Tracks) -> Stats:
         counts["with_genres"] += n * bool(genres)
         counts["written"] += n * ours
         counts["reviewed"] += n * reviewed
-        counts["edited_since"] += n * (previous is not None and not is_from_here(item))
-        counts["unsure" if model else "never_classified"] += n * (not genres)
+        edited = previous is not None and not is_from_here(item)
+        counts["edited_since"] += n * edited
+        counts["unsure" if model else "never_classified"] += n * (not genres and not edited)
         for genre in genres or [NONE]:
             after[genre] += n
         for genre in (genres if previous is None else previous) or [NONE]:
