@@ -280,6 +280,20 @@ def names_in(value: Any, key: str) -> tuple[str, ...]:
     return tuple(name for name in (str(one).strip() for one in value) if name)
 
 
+def only_names(value: Any, key: str) -> tuple[str, ...] | None:
+    """The names that alone are wanted, as in :func:`names_in`; None where all are.
+
+    Raises:
+        UserError: The value is neither a list nor a text, or there is no name in it.
+    """
+    if value is None:
+        return None
+    names = names_in(value, key)
+    if not names:
+        raise UserError(f"cnngenre: {key} names no genre")
+    return names
+
+
 def parents_order(value: Any) -> ParentsOrder | None:
     """Where the parents of a genre go.
 

@@ -210,6 +210,11 @@ def track_name(item: Item) -> str:
     return " - ".join(part for part in parts if part)
 
 
+def album_name(album: Album) -> str:
+    """An album's artist and title, as far as it has them."""
+    return " - ".join(filter(None, (album.albumartist, album.album))) or "an album"
+
+
 def short_name(item: Item) -> str:
     """Artist and title of a track, or the name of its file where it has neither."""
     return " - ".join(filter(None, (item.artist, item.title))) or item.filepath.name

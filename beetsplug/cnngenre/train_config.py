@@ -18,8 +18,8 @@ from beetsplug.cnngenre.config import (
     at_least_one,
     fraction,
     genres_wish,
-    names_in,
     one_of,
+    only_names,
     share,
 )
 from genre_model.core.specs import AggregationRule, Band, Position
@@ -63,7 +63,6 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
         UserError: A value is out of its range.
         confuse.ConfigError: A value is of the wrong type.
     """
-    classes = config["classes"].get()
     renamed = genres_wish(config["map"].get() or {})
     positive = config["positive"].get(confuse.Optional(str))
     if not isinstance(renamed, Mapping):
@@ -73,7 +72,7 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
     if play_history:
         check_apart(field, positive)
     return TrainOptions(
-        classes=names_in(classes, "train.classes") or None,
+        classes=only_names(config["classes"].get(), "train.classes"),
         min_tracks=at_least_one(config, "min_tracks"),
         others=config["others"].get(bool),
         name=config["name"].get(confuse.Optional(str)),

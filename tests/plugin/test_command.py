@@ -1,5 +1,6 @@
 """``beet cnngenre``: the genres of tracks that are in the library already."""
 
+import json
 import os
 import re
 import signal
@@ -117,6 +118,58 @@ def test_album_queries_and_the_albums_own_genre(library):
     assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
 
 
+ALBUM = "$genres | $cnngenre_album_previous"
+
+
+@pytest.mark.parametrize(("flags", "genres"), [("-f", "Jazz"), ("-fk", "Tango; Jazz")])
+def test_a_change_of_an_albums_own_genre_is_shown_and_can_keep_it(library, flags, genres):
+    beet = library(Jazz=["Tango"])
+    line = rf"(?m)^album .*Album: Tango -> {genres} \(1\.00\)$"
+    assert re.search(line, beet("genre", flags, "-p"))
+    assert beet("ls", "-a", "-f", "$genres") == "Tango\n"
+    assert re.search(line, beet("genre", flags))
+    assert beet("ls", "-a", "-f", ALBUM) == f"{genres} | Tango\n"
+    assert "album" not in beet("genre", flags)  # the same again
+    line = rf"(?m)^album .*Album: {genres} -> Tango \(undo\)$"
+    assert re.search(line, beet("cnnundo", "-p"))
+    assert beet("ls", "-a", "-f", "$genres") == f"{genres}\n"
+    assert re.search(line, beet("cnnundo"))
+    assert beet("ls", "-a", "-f", "$genres") == "Tango\n"
+
+
+def test_an_albums_own_genre_alone_is_replaced_with_a_line(library):
+    beet = library(Jazz=None)
+    beet("genre")
+    beet("modify", "-a", "-y", "-I", "genres=Tango")
+    assert "album" not in beet("genre")
+    assert "Album: Tango -> Jazz" in beet("genre", "-f")
+    assert "Album: Jazz -> Tango" in beet("cnnundo")
+
+
+def test_what_an_album_keeps_stays_without_force(library):
+    beet = library(Jazz_1=["Tango"])
+    beet("genre", "-fk")
+    beet("modify", "-y", "genres=")
+    beet("genre", "--genres", "Rock", "--threshold", "0")
+    assert beet("ls", "-a", "-f", "$genres") == "Tango; Rock\n"
+
+
+def test_a_pretended_run_shows_what_albums_without_genres_get(library):
+    beet = library(Jazz=None)
+    lines = [beet("genre", *pretend).splitlines()[:2] for pretend in (["-p"], [])]
+    assert lines[0] == lines[1]
+    assert lines[0][1].startswith("album ")
+    assert "no genre -> Jazz" in lines[0][1]
+
+
+def test_the_spelling_of_an_albums_genre_is_shown(library):
+    beet = library(Jazz_1=["Tango"], Jazz_2=["Tango"], Jazz_3=["tango"])
+    beet("modify", "-a", "-y", "-I", "genres=tango")
+    for pretend in (["-p"], []):
+        assert "Album: tango -> Tango (spelling)" in beet("cnnspelling", *pretend)
+    assert "Album: Tango -> tango (undo)" in beet("cnnundo")
+
+
 def test_a_track_with_an_empty_genre_among_others_is_like_any(library):
     beet = library(Rock=["Polka"])
     beet("modify", "-y", "-W", "genres=Polka; ")
@@ -202,6 +255,45 @@ def test_undo_leaves_alone_what_the_user_edited_since(library):
     beet("modify", "-y", "title:Rock", "genres=Stoner Rock")
     assert summary(beet("cnnundo")) == "restored 1, kept 1, failed 0"
     assert beet.genres() == {"Rock": "Stoner Rock", "Jazz": ""}
+
+
+def test_an_edit_that_is_taken_back_can_still_be_undone(library):
+    beet = library(Rock=["Polka"])
+    beet("genre", "-f")
+    noted = beet.fields("cnngenre_previous", "cnngenre_file", "cnngenre_probability")
+    for kind in ([], ["-a", "-I"]):
+        beet("modify", "-y", *kind, "genres=Ska")
+    for flag in ("-w", "-W"):
+        output = beet("cnnundo", flag)
+        assert summary(output) == "restored 0, kept 1, failed 0"
+        assert "in the library only" not in output
+    assert beet.fields("cnngenre_previous", "cnngenre_file", "cnngenre_probability") == noted
+    assert json.loads(beet("cnnstats", "--json"))["edited_since"] == 1
+    for kind in ([], ["-a", "-I"]):
+        beet("modify", "-y", *kind, "genres=Rock")
+    assert summary(beet("cnnundo")) == "restored 1, kept 0, failed 0"
+    assert (beet.genres(), files(beet)) == ({"Rock": "Polka"}, {"Rock": ["Polka"]})
+    assert beet("ls", "-a", "-f", "$genres") == "Polka\n"
+    assert beet("ls", "cnngenre_previous::.") == ""
+
+
+def test_of_an_edit_that_gave_back_what_was_before_nothing_is_remembered(library):
+    beet = library(Rock=["Polka"])
+    beet("genre", "-f")
+    beet("modify", "-y", "genres=Polka")
+    assert summary(beet("cnnundo")) == "restored 0, kept 1, failed 0"
+    assert beet("ls", "cnngenre_previous::.") == ""
+    assert summary(beet("cnnundo")) == "restored 0, kept 0, failed 0"
+
+
+def test_after_an_edit_that_was_kept_another_run_remembers_the_edit(library):
+    beet = library(Rock=["Polka"])
+    beet("genre", "-f")
+    beet("modify", "-y", "genres=Ska")
+    beet("cnnundo")
+    beet("genre", "-f")
+    assert summary(beet("cnnundo")) == "restored 1, kept 0, failed 0"
+    assert (beet.genres(), files(beet)) == ({"Rock": "Ska"}, {"Rock": ["Ska"]})
 
 
 def test_undo_can_be_pretended(library):
@@ -342,7 +434,7 @@ def test_ctrl_c_does_not_come_between_a_file_and_the_library(library, command, e
         beet("genre")
     beet.config["plugins"] = ["cnngenre", "ctrlc"]
     assert re.search(r"interrupted: (tagged|restored) 1, kept 0", beet(*command.split()))
-    assert re.search(r"tagged +1 +100%", beet("cnnstats", "--run", "last"))
+    assert re.search(r"(tagged|restored) +1 +100%", beet("cnnstats", "--run", "last"))
     both = [("; ".join(files(beet)[title]), genre) for title, genre in beet.genres().items()]
     other = "" if ends else "Rock"
     assert sorted(both) == sorted([(ends, ends), (other, other)])
@@ -474,6 +566,14 @@ def test_a_section_without_keys_is_one_sentence(library, section):
     for command in ("cnngenre", "cnntrain", "cnnmodels"):
         beet(command, status=1)
         assert beet.errors.splitlines()[1:] == [f"error: {sentence}"]
+
+
+@pytest.mark.parametrize("names", ["", " , "])
+def test_a_restriction_to_no_genre_is_one_sentence(library, names):
+    beet = library(Rock=None)
+    for command, key in (("cnngenre", "--genres"), ("cnntrain", "train.classes")):
+        beet(command, "-p", "--genres", names, status=1)
+        assert beet.errors.endswith(f"cnngenre: {key} names no genre\n")
 
 
 @pytest.mark.parametrize(("names", "warned"), [("Jaz,rock", True), ("jazz,Hip-Hop", False)])

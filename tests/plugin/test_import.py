@@ -153,6 +153,18 @@ def test_album_genre_sums_up_the_tracks_and_never_overwrites_them(beet, tone, tm
     }
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_an_import_with_force_keeps_genres_of_albums_as_those_of_tracks(beet, tone, tmp_path, keep):
+    tone("Rock", genres=["Tango"])
+    beet.config["cnngenre"] |= {"force": True, "keep_existing": keep}
+    beet("import", "-A", tmp_path / "music")
+    expected = "Tango; Rock" if keep else "Rock"
+    assert beet.genres() == {"Rock": expected}
+    assert beet("ls", "-a", "-f", "$genres") == f"{expected}\n"
+    beet("cnnundo")
+    assert beet("ls", "-a", "-f", "$genres") == "Tango\n"
+
+
 def test_album_without_a_leading_genre_gets_none(beet, tone, tmp_path):
     for genre in ("Rock", "Jazz", "Electronic"):
         tone(genre)

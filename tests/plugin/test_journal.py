@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_runs_are_listed_and_found_by_the_beginning_of_their_name(library):
     beet("cnnundo", "title:Rock")
     first, second = beet("cnnstats", "--runs").splitlines()
     assert first.split()[1:] == ["cnngenre", "1", "tracks", "pitch-1"]
-    assert second.split()[1:] == ["undo", "1", "tracks"]
+    assert second.split()[1:] == ["cnnundo", "1", "tracks"]
     assert stats(beet, first.split()[0])["actions"] == {"tagged": 1}
     undone = stats(beet, second.split()[0])
     assert (undone["before"], undone["after"], undone["models"]) == ({"Rock": 1}, {"(none)": 1}, {})
@@ -200,3 +201,38 @@ def test_a_run_is_counted_without_a_query(library):
     beet = library(Rock=None)
     beet("cnnstats", "--run", "last", "title:Rock", status=1)
     assert "without a QUERY" in beet.errors
+
+
+def test_a_past_run_is_told_in_the_words_of_its_command(library):
+    beet = library(Rock=["Ska"], Jazz_1=["Polka"], Jazz_2=["polka"], Jazz_3=["polka"])
+    commands = {
+        "cnnspelling": {"kept": 3, "respelled": 1},
+        "cnngenre -f": {"tagged": 4},
+        "cnnundo": {"restored": 3, "kept": 1},
+    }
+    for command, actions in commands.items():
+        if command == "cnnundo":
+            beet("modify", "-y", "title:Rock", "genres=Drone")
+        last_line = beet(*command.split()).splitlines()[-1]
+        assert stats(beet)["actions"] == actions
+        assert stats(beet)["command"] == command.split()[0]
+        told = beet("cnnstats", "--run", "last")
+        for word, n in actions.items():
+            assert f"{word} {n}" in last_line
+            assert re.search(rf"(?m)^{word} +{n} ", told)
+    names = [line.split()[1] for line in beet("cnnstats", "--runs").splitlines()]
+    assert names == [command.split()[0] for command in commands]
+
+
+def test_a_run_that_classified_nothing_has_no_mean_confidence(library):
+    beet = library(Rock=["Ska"])
+    beet("genre")
+    assert stats(beet)["models"] == {}
+    assert "mean confidence" not in beet("cnnstats", "--run", "last")
+
+
+def test_an_empty_name_is_no_run(library):
+    beet = library(Rock=None)
+    beet("genre")
+    beet("cnnstats", "--run", "", status=1)
+    assert beet.errors.endswith("--run needs the name of a run, or last; --runs lists them\n")

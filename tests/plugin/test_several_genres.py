@@ -1,5 +1,6 @@
 """More than one genre: parents, finer genres that stay, lists, spelling."""
 
+import pytest
 from plugin_files import file_genres
 
 
@@ -19,6 +20,21 @@ def test_a_finer_genre_stays_and_parents_come_where_they_are_wanted(library):
     assert beet.genres() == before
     beet("cnngenre", "--parents", "above", status=1)
     assert beet.errors == "error: cnngenre: parents must be before, after or no, not above\n"
+
+
+@pytest.mark.parametrize("spelled", [False, True])
+def test_genres_that_are_kept_are_the_users_and_no_earlier_answer(library, spelled):
+    beet = library(Jazz_1=["post-rock"], Jazz_2=["Post Rock"], Jazz_3=["Post Rock"])
+    beet("cnngenre", "-fk", "title:Jazz_1")
+    if spelled:
+        beet("cnnspelling")
+    kept = "Post Rock" if spelled else "post-rock"
+    assert beet.genres()["Jazz_1"] == f"{kept}; Jazz"
+    other = ("--genres", "Electronic", "--threshold", "0")
+    beet("cnngenre", "-fk", *other, "title:Jazz_1")
+    assert beet.genres()["Jazz_1"] == f"{kept}; Electronic"
+    beet("cnnundo")
+    assert beet.genres()["Jazz_1"] == "post-rock"
 
 
 def test_a_second_run_changes_nothing(library):

@@ -339,6 +339,18 @@ def test_stats_count_what_was_done(library):
     assert "####" in output
 
 
+def test_a_genre_that_the_user_removed_is_no_doubt_and_a_query_keeps_it_so(library):
+    beet = library(Rock=None, Jazz=None, Unsure=None)
+    beet("cnngenre")
+    beet("modify", "-y", "title:Rock", "genres=", "nogenre=1")
+    found = json.loads(beet("cnnstats", "--json"))
+    counts = ("tracks", "with_genres", "edited_since", "unsure", "never_classified")
+    assert [found[name] for name in counts] == [3, 1, 1, 1, 0]
+    assert "tagged 0, kept 1, unsure 1" in beet("cnngenre", "^nogenre:1")
+    assert "tagged 1" in beet("cnngenre")
+    assert json.loads(beet("cnnstats", "--json"))["edited_since"] == 0
+
+
 def test_stats_know_what_was_edited_since(library):
     beet = library(Rock=None)
     beet("genre")

@@ -231,6 +231,41 @@ def test_only_where_no_copy_is_permitted_it_is_written_in_place(library):
     assert file_genres(path) == ["Rock"]
 
 
+@pytest.mark.parametrize(
+    ("refused", "code"),
+    [
+        ("chmod", errno.EPERM),
+        ("chmod", errno.ENOSYS),
+        ("utime", errno.EPERM),
+        ("replace", errno.EXDEV),
+        ("replace", errno.EBUSY),
+    ],
+)
+def test_on_a_share_that_refuses_a_copy_it_is_written_in_place(library, tmp_path, refused, code):
+    beet = library(Rock=None)
+    [path] = beet.paths().values()
+    beet.config["plugins"].append("nocopy")
+    beet.config |= {"refused": refused, "nocopy": code}
+    old_number = number(path)
+    beet("cnngenre")
+    assert file_genres(path) == ["Rock"]
+    assert number(path) == old_number
+    assert hidden(tmp_path) == []
+    beet("cnnundo")
+    assert file_genres(path) == []
+
+
+@pytest.mark.parametrize("refused", ["chmod", "replace"])
+def test_a_disk_that_fails_at_the_copy_is_not_written_to_in_place(library, refused):
+    beet = library(Rock=None)
+    [path] = beet.paths().values()
+    before = path.read_bytes()
+    beet.config["plugins"].append("nocopy")
+    beet.config |= {"refused": refused, "nocopy": errno.EIO}
+    assert "failed 1" in beet("cnngenre")
+    assert path.read_bytes() == before
+
+
 @posix
 def test_locks_that_are_always_refused_have_an_end(library, tmp_path):
     beet = library(Rock=None)

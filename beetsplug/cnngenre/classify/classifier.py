@@ -26,7 +26,7 @@ from beetsplug.cnngenre.library import Tracks, spellings_of
 from beetsplug.cnngenre.models.bundles import find_bundle
 from beetsplug.cnngenre.rows import absolute_path
 from beetsplug.cnngenre.session import Session
-from beetsplug.cnngenre.tagging.albums import set_album_genres
+from beetsplug.cnngenre.tagging.albums import AlbumRules, plan_album, set_album_genres
 from beetsplug.cnngenre.tagging.fields import (
     check_target,
     field_values,
@@ -256,19 +256,23 @@ class TrackClassifier:
         assert extracted is not None
         return extracted
 
-    def set_album_genres(self, album: Album, *, force: bool) -> bool:
-        """Give an album the genre of its tracks; whether it has changed.
-
-        Genres that are not ours are replaced only with ``force``.
-        """
-        return set_album_genres(
-            album,
+    def plan_album(self, album: Album, tracks: Iterable[Item]) -> TagPlan | None:
+        """The plan for an album of these tracks; None where its genres stay."""
+        rules = AlbumRules(
             self.vocabulary,
             self.policy,
             self.bundle_id,
             self.further_genres.arrange,
-            force=force,
+            self._options.force,
+            self._options.keep_existing,
         )
+        return plan_album(album, tracks, rules)
+
+    def set_album_genres(self, album: Album) -> None:
+        """Give an album the genre of its tracks."""
+        plan = self.plan_album(album, album.items())
+        if plan is not None:
+            set_album_genres(album, plan)
 
     def close(self) -> None:
         """End the workers, if there are any."""

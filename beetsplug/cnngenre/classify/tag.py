@@ -15,12 +15,18 @@ from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import Tracks, unedited
 from beetsplug.cnngenre.session import Session
-from beetsplug.cnngenre.tagging.albums import unlike_their_tracks
-from beetsplug.cnngenre.tagging.apply import apply, apply_field, would_write_missing, write_missing
-from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
+from beetsplug.cnngenre.tagging.albums import set_album_genres, unlike_their_tracks
+from beetsplug.cnngenre.tagging.apply import (
+    apply,
+    apply_field,
+    set_genres,
+    would_write_missing,
+    write_missing,
+)
+from beetsplug.cnngenre.tagging.fields import as_entries, genres_of, is_ours, note
 from beetsplug.cnngenre.tagging.journal import Journal, begin, has_run
 from beetsplug.cnngenre.tagging.kept import split_kept
-from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile
+from beetsplug.cnngenre.tagging.plan import TAGGING, Action, TagPlan, kept_meanwhile
 from beetsplug.cnngenre.tagging.run import Run, Step
 
 if TYPE_CHECKING:
@@ -30,13 +36,14 @@ if TYPE_CHECKING:
 class Tag(Run):
     """Extract, classify, decide, write."""
 
-    words: Mapping[Action, str] = {action: action.value for action in Action}
+    words = TAGGING
 
     def __init__(self, session: Session, lib: Library) -> None:
         super().__init__(session, lib)
         self.track_classifier = TrackClassifier(session, lib)
         self.changed_albums: set[int] = set()
         self.to_review = ToReview()
+        self.pretended: dict[int | None, tuple[TagPlan, Mapping[str, float]]] = {}
 
     def note(self, item: Item, plan: TagPlan | None, journal: Journal | None) -> None:
         """Remember the albums of changed tracks, too."""
@@ -66,7 +73,13 @@ class Tag(Run):
     def journal(self) -> Journal:
         """Where what was done is kept."""
         track_classifier = self.track_classifier
-        return begin(self.session, "cnngenre", track_classifier.bundle_id, track_classifier.target)
+        return begin(
+            self.session,
+            "cnngenre",
+            self.words,
+            track_classifier.bundle_id,
+            track_classifier.target,
+        )
 
     def pass_over(self, items: Tracks, journal: Journal | None, bar: Bar) -> Tracks:
         """Tracks that keep their genres are counted and noted, and never loaded."""
@@ -89,6 +102,8 @@ class Tag(Run):
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """The verdicts, carried out in this thread, the only one that writes."""
         for verdict in self.track_classifier.verdicts(items):
+            if self.options.pretend and verdict.probabilities is not None:
+                self.pretended[verdict.item.id] = verdict.plan, verdict.probabilities
             writes_file = verdict.plan.action is Action.WRITE or self.is_missing(verdict)
             yield Step(partial(self.carry_out, verdict), self.options.write and writes_file)
 
@@ -142,7 +157,20 @@ class Tag(Run):
         """Albums without genres get that of their tracks; so do ours whose tracks have changed."""
         if not self.options.album_genre or self.track_classifier.target != GENRES:
             return
-        force = self.options.force
+        force, pretend = self.options.force, self.options.pretend
         behind = set() if force else unlike_their_tracks(self.lib) | self.changed_albums
         for album in self.albums("id", lambda key: force or key in behind):
-            self.track_classifier.set_album_genres(album, force=force)
+            tracks = map(self.as_pretended, album.items())
+            plan = self.track_classifier.plan_album(album, tracks)
+            if plan is not None and (pretend or set_album_genres(album, plan)):
+                self.show_album(album, plan)
+
+    def as_pretended(self, item: Item) -> Item:
+        """A track as it would be after the run; nothing is stored."""
+        if item.id in self.pretended:
+            plan, probabilities = self.pretended[item.id]
+            item["cnngenre_model"] = self.track_classifier.bundle_id
+            item["cnngenre_all"] = as_entries(probabilities)
+            if plan.action is Action.WRITE:
+                set_genres(item, plan)
+        return item

@@ -19,7 +19,7 @@ from beetsplug.cnngenre.commands.options import (
     new_command,
     usable_library,
 )
-from beetsplug.cnngenre.config import names_in
+from beetsplug.cnngenre.config import only_names
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.setup import Setup
 
@@ -55,7 +55,7 @@ def command(setup: Setup) -> ui.Subcommand:
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session(**configured(opts)).with_options(
-            include_reviewed=bool(opts.reviewed), only=names_in(opts.only, "--only") or None
+            include_reviewed=bool(opts.reviewed), only=only_names(opts.only, "--genres")
         )
         from beetsplug.cnngenre.classify.tag import Tag
         from beetsplug.cnngenre.library import find_tracks

@@ -16,7 +16,7 @@ from beetsplug.cnngenre.classify.to_review import ToReview
 from beetsplug.cnngenre.classify.upcoming import Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import say
-from beetsplug.cnngenre.library import track_name, unedited
+from beetsplug.cnngenre.library import album_name, track_name, unedited
 from beetsplug.cnngenre.setup import Setup
 from beetsplug.cnngenre.tagging.albums import note_copied
 from beetsplug.cnngenre.tagging.apply import (
@@ -30,7 +30,7 @@ from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.file_state import OutsideError
 from beetsplug.cnngenre.tagging.journal import Journal, begin
 from beetsplug.cnngenre.tagging.mood_tag import write_missing_moods
-from beetsplug.cnngenre.tagging.plan import Action, TagPlan
+from beetsplug.cnngenre.tagging.plan import TAGGING, Action, TagPlan
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
@@ -89,7 +89,8 @@ class RunningImport:
         """
         session = self._setup.session()
         track_classifier = TrackClassifier(session, lib, lasting=True, upcoming=self._upcoming)
-        journal = begin(session, "import", track_classifier.bundle_id, track_classifier.target)
+        bundle_id, target = track_classifier.bundle_id, track_classifier.target
+        journal = begin(session, "import", TAGGING, bundle_id, target)
         return Prepared(session, track_classifier, journal)
 
     def _classify(self, task: ImportTask, prepared: Prepared) -> None:
@@ -111,7 +112,7 @@ class RunningImport:
         if task.is_album and track_classifier.target == GENRES:
             note_copied(task.album)
             if options.album_genre:
-                track_classifier.set_album_genres(task.album, force=options.force)
+                track_classifier.set_album_genres(task.album)
         if options.moods:
             from beetsplug.cnngenre.beyond_genres.moods import give_moods
 
@@ -120,7 +121,7 @@ class RunningImport:
     def _take(self, verdict: Verdict, track_classifier: TrackClassifier) -> TagPlan:
         """Do in the database what a verdict says of an imported track; what became of that."""
         item, plan = verdict.item, verdict.plan
-        self._log.info("{}: {} ({})", track_name(item), plan.action.value, plan.reason)
+        self._log.info("{}: {} ({})", track_name(item), TAGGING[plan.action], plan.reason)
         if plan.action is Action.FAIL:
             self._log.warning("{}: {}", track_name(item), plan.reason)
         if verdict.song is None or verdict.probabilities is None:
@@ -218,7 +219,7 @@ def name_of(task: ImportTask) -> str:
     """What was imported: an album, or a track."""
     if not task.is_album:
         return track_name(next(iter(task.imported_items())))
-    return " - ".join(filter(None, (task.album.albumartist, task.album.album))) or "an album"
+    return album_name(task.album)
 
 
 def outcome(done: Sequence[tuple[Verdict, TagPlan]]) -> str:
@@ -234,7 +235,7 @@ def outcome(done: Sequence[tuple[Verdict, TagPlan]]) -> str:
     for action in (Action.KEEP, Action.UNSURE, Action.FAIL):
         if counts[action]:
             guess = f" (perhaps {counted(guesses)})" if action is Action.UNSURE and guesses else ""
-            parts.append(f"{action.value} {counts[action]}{guess}")
+            parts.append(f"{TAGGING[action]} {counts[action]}{guess}")
     return ", ".join(parts)
 
 
@@ -247,7 +248,9 @@ def counted(names: Counter[str]) -> str:
 
 def summary(counts: Counter[Action], to_review: ToReview, n_unwritten: int) -> str:
     """The counts of an import, and what to do next."""
-    line = ", ".join(f"{action.value} {counts[action]}" for action in Action if counts[action])
+    line = ", ".join(
+        f"{word} {counts[action]}" for action, word in TAGGING.items() if counts[action]
+    )
     steps = {
         f"{n_unwritten} in the library only: beet cnngenre writes the files": n_unwritten,
         f"{to_review.command} asks about the unsure": to_review.n_tracks,

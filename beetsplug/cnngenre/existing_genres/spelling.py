@@ -42,7 +42,7 @@ class Spell(Run):
 
     def journal(self) -> Journal:
         """Where what was done is kept."""
-        return begin(self.session, "spelling")
+        return begin(self.session, "cnnspelling", self.words)
 
     def pass_over(self, items: Tracks, journal: Journal | None, bar: Bar) -> Tracks:
         """Tracks whose genres are spelled so already are not loaded."""
@@ -94,4 +94,7 @@ class Spell(Run):
             before = tuple(named(stored_genres(album)))
             after = respelled(before, self.spellings)
             if after != before:
-                respell_album(album, after)
+                plan = TagPlan(Action.WRITE, before, after, "spelling")
+                if not self.options.pretend:
+                    respell_album(album, plan)
+                self.show_album(album, plan)

@@ -271,7 +271,7 @@ class Review:
         from beetsplug.cnngenre.tagging.albums import albums_of
 
         for album in albums_of([item]) if self.options.album_genre else []:
-            self.track_classifier.set_album_genres(album, force=self.options.force)
+            self.track_classifier.set_album_genres(album)
 
     def own_genres(self) -> list[str]:
         """The genres that the library has, each spelling once."""

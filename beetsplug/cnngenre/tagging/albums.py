@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from beets.library import Album, Item, Library
 
 from beetsplug.cnngenre.fields import ALBUM_FIELDS
 from beetsplug.cnngenre.library import current, store_unless_edited, stored_genres
-from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, own_field, remembered
-from beetsplug.cnngenre.tagging.plan import Arrange
+from beetsplug.cnngenre.tagging.fields import among, genres_of, is_ours, own_field, remembered
+from beetsplug.cnngenre.tagging.plan import EDITED, UNDO, Action, Arrange, TagPlan, after_own
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
 
 WRITTEN, RESPELLED, PREVIOUS = ALBUM_FIELDS
 GIVEN = (WRITTEN, RESPELLED)  # an album has the genres that one of these says
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumRules:
+    """What a model and the user's wishes make of the genres of an album's tracks.
+
+    Genres of an album that are not ours are replaced only with ``force``, and with
+    ``keep_existing`` they stay in front.
+    """
+
+    vocabulary: Vocabulary
+    policy: Policy
+    bundle_id: str
+    arrange: Arrange
+    force: bool
+    keep_existing: bool
 
 
 def albums_of(items: Iterable[Item]) -> list[Album]:
@@ -52,46 +69,36 @@ def note_copied(album: Album) -> None:
         store_unless_edited(album, genres)
 
 
-def set_album_genres(
-    album: Album,
-    vocabulary: Vocabulary,
-    policy: Policy,
-    bundle_id: str,
-    arrange: Arrange,
-    *,
-    force: bool,
-) -> bool:
-    """Give an album the genre of its tracks.
-
-    Genres that are not ours are replaced only with ``force``.
-
-    Returns:
-        Whether the album has changed.
-    """
+def plan_album(album: Album, tracks: Iterable[Item], rules: AlbumRules) -> TagPlan | None:
+    """The plan for an album, which may get the genre of its tracks; None where its genres stay."""
     before = tuple(stored_genres(album))
     ours = has_given(album, WRITTEN)
-    if before and not (force or ours):
-        return False
-    song = album_genre(album.items(), vocabulary, policy, bundle_id)
-    previous = album.get(PREVIOUS) or ()
-    own = tuple(genre for genre in before if genre in previous) if ours else before
-    genres = arrange(own, song.genres)
-    if not song.accepted or genres == before:
-        return False
-    if not ours or album.get(PREVIOUS) is None:
-        album[PREVIOUS] = list(before)
-    album[WRITTEN] = list(genres)
-    album.genres = list(genres)
-    if store_unless_edited(album, before):
+    if before and not (rules.force or ours):
+        return None
+    song = album_genre(tracks, rules)
+    own = among(before, album.get(PREVIOUS) or ()) if ours else before
+    after = rules.arrange(own, song.genres)
+    if rules.keep_existing or not rules.force:
+        after = after_own(own, after)
+    if not song.accepted or after == before:
+        return None
+    return TagPlan(Action.WRITE, before, after, song.reason)
+
+
+def set_album_genres(album: Album, plan: TagPlan) -> bool:
+    """Give an album the planned genres, and remember those it had; whether it has changed."""
+    if not has_given(album, WRITTEN) or album.get(PREVIOUS) is None:
+        album[PREVIOUS] = list(plan.before)
+    album[WRITTEN] = list(plan.after)
+    album.genres = list(plan.after)
+    if store_unless_edited(album, plan.before):
         return True
     if current(album) is not None:
         album.load()  # an import goes on with it, and must not store it
     return False
 
 
-def album_genre(
-    items: Iterable[Item], vocabulary: Vocabulary, policy: Policy, bundle_id: str
-) -> SongGenre:
+def album_genre(tracks: Iterable[Item], rules: AlbumRules) -> SongGenre:
     """The verdict on an album: the mean of its tracks' probabilities.
 
     A track that the user labelled counts with its first genre, one without any opinion not at all.
@@ -99,29 +106,29 @@ def album_genre(
     totals: Counter[str] = Counter()
     labels: set[str] = set()
     n_tracks = 0
-    for item in items:
+    for item in tracks:
         genres = genres_of(item)
         if genres and not is_ours(item):
             labels.add(genres[0])
             opinion = {genres[0]: 1.0}
         else:
-            opinion = remembered(item, bundle_id) or {}
+            opinion = remembered(item, rules.bundle_id) or {}
         n_tracks += bool(opinion)
         totals.update(opinion)
     mean = {genre: total / n_tracks for genre, total in totals.items()}
+    vocabulary = rules.vocabulary
     own = {label: label for label in labels if not vocabulary.ancestry(label)}
-    return judge(mean, Vocabulary({**vocabulary.names, **own}, vocabulary.parents), policy)
+    return judge(mean, Vocabulary({**vocabulary.names, **own}, vocabulary.parents), rules.policy)
 
 
-def respell_album(album: Album, genres: tuple[str, ...]) -> None:
+def respell_album(album: Album, plan: TagPlan) -> None:
     """Give an album its genres in another spelling; whose they are stays."""
-    before = tuple(stored_genres(album))
     given = [name for name in GIVEN if has_given(album, name)]
     if not given:
-        album[PREVIOUS] = list(before)
-    album[given[0] if given else RESPELLED] = list(genres)
-    album.genres = list(genres)
-    store_unless_edited(album, before)
+        album[PREVIOUS] = stored_genres(album)
+    album[given[0] if given else RESPELLED] = list(plan.after)
+    album.genres = list(plan.after)
+    store_unless_edited(album, plan.before)
 
 
 def has_given(album: Album, name: str) -> bool:
@@ -130,15 +137,28 @@ def has_given(album: Album, name: str) -> bool:
     return bool(given) and list(given) == stored_genres(album)
 
 
-def undo_album(album: Album) -> None:
-    """Take back what we did to an album's genres, unless they were edited since."""
+def plan_undo_album(album: Album) -> TagPlan | None:
+    """The plan that takes back what we did to an album; None where nothing is remembered."""
     previous = album.get(PREVIOUS)
     if previous is None:
-        return
+        return None
     before = tuple(stored_genres(album))
-    if any(has_given(album, name) for name in GIVEN):
-        album.genres = list(previous)
+    if not any(has_given(album, name) for name in GIVEN):
+        return TagPlan(Action.KEEP, before, before, EDITED)
+    return TagPlan(Action.WRITE, before, tuple(previous), UNDO)
+
+
+def undo_album(album: Album, plan: TagPlan) -> None:
+    """Carry out a plan of :func:`plan_undo_album`, and forget what we noted on the album.
+
+    Of an album that was edited nothing is forgotten, unless it has what it had before, or has lost
+    what we gave it.
+    """
+    is_known = any(album.get(name) is not None for name in GIVEN)
+    if plan.action is Action.KEEP and is_known and plan.before != tuple(album[PREVIOUS]):
+        return
+    album.genres = list(plan.after)
     for name in ALBUM_FIELDS:
         if album.get(name) is not None:
             del album[name]
-    store_unless_edited(album, before)
+    store_unless_edited(album, plan.before)

@@ -319,8 +319,11 @@ def undo_in_library(item: Item, plan: TagPlan) -> TagPlan:
 def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
     """Carry out :func:`plan_undo`, and forget everything that we noted on the track.
 
-    The file gets back what it had; where we never wrote it, it is left alone.
+    The file gets back what it had; where we never wrote it, it is left alone.  Of a track that was
+    edited nothing is forgotten, unless it has what it had before: the edit may be taken back.
     """
+    if plan.action is Action.KEEP and plan.before != tuple(own_field(item, "cnngenre_previous")):
+        return plan
     if plan.action is not Action.WRITE or not write:
         return undo_in_library(item, plan)
     mtime = item.mtime

@@ -10,6 +10,7 @@ from beets.library import Item
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.fields import FIELDS, GENRE_FIELDS
 from beetsplug.cnngenre.library import stored_genres
+from genre_model.data.spelling import spelling_key
 
 if TYPE_CHECKING:
     from genre_model.model.vocabulary import SongGenre
@@ -109,8 +110,13 @@ def own_genres(item: Item) -> tuple[str, ...]:
     genres = genres_of(item)
     if not is_ours(item):
         return genres
-    previous = own_field(item, "cnngenre_previous") or ()
-    return tuple(genre for genre in genres if genre in previous)
+    return among(genres, own_field(item, "cnngenre_previous") or ())
+
+
+def among(genres: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    """Those genres that are among others, in any spelling."""
+    known = set(map(spelling_key, others))
+    return tuple(genre for genre in genres if spelling_key(genre) in known)
 
 
 def is_reviewed(item: Item) -> bool:

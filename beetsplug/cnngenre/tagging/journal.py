@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -34,7 +34,7 @@ LAST = "last"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What ran.  ``command`` is ``cnngenre``, ``undo``, ``spelling`` or ``import``."""
+    """What ran.  ``command`` is ``cnngenre``, ``cnnundo``, ``cnnspelling`` or ``import``."""
 
     format: int
     command: str
@@ -49,8 +49,8 @@ class Header:
 class Entry:
     """What became of a track, ``seconds`` after the run's beginning.
 
-    ``path`` is where the file was then.  ``probability`` is the leading genre's; None where this
-    model has not classified the track.
+    ``path`` is where the file was then.  ``action`` is the run's word for it.  ``probability`` is
+    the leading genre's; None where this model has not classified the track.
     """
 
     id: int | None
@@ -94,15 +94,22 @@ class PastRun:
 class Journal:
     """The journal of a run that is going on.  Used in one thread, the one that writes."""
 
-    def __init__(self, folder: Path, header: Header, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        header: Header,
+        words: Mapping[Action, str],
+        warn: Callable[[str], None],
+    ) -> None:
         """Nothing is written before the first track.
 
         Args:
             folder: Of all journals.
             header: What runs.
+            words: What it calls that which becomes of tracks.
             warn: Told, once, that the journal cannot be written.
         """
-        self._folder, self._header, self._warn = folder, header, warn
+        self._folder, self._header, self._words, self._warn = folder, header, words, warn
         self._start = time.monotonic()
         self._file: IO[bytes] | None = None
         self._closed = False
@@ -113,7 +120,7 @@ class Journal:
             Entry(
                 item.id,
                 name_of(os.fsencode(item.filepath)),
-                plan.action.value,
+                self._words[plan.action],
                 plan.before,
                 plan.after,
                 None if plan.action is Action.FAIL else self._probability(item),
@@ -129,7 +136,7 @@ class Journal:
                 Entry(
                     track.id,
                     name_of(track.path),
-                    action.value,
+                    self._words[action],
                     track.genres,
                     track.genres,
                     track.probability if track.model == self._header.model else None,
@@ -183,10 +190,16 @@ def rounded(probability: Any) -> float | None:
     return None if probability in (None, "") else round(float(probability), 3)
 
 
-def begin(session: Session, command: str, model: str = "", target: str = GENRES) -> Journal:
+def begin(
+    session: Session,
+    command: str,
+    words: Mapping[Action, str],
+    model: str = "",
+    target: str = GENRES,
+) -> Journal:
     """The journal of a run that begins now."""
     header = header_of(command, session.options, model, target)
-    return Journal(session.folders.runs, header, session.warn)
+    return Journal(session.folders.runs, header, words, session.warn)
 
 
 @contextmanager
@@ -273,8 +286,10 @@ def find_run(folder: Path, name: str) -> Path:
     """The journal of a name, of a name that begins so, or the last one.
 
     Raises:
-        UserError: No journal fits the name, or several do.
+        UserError: No journal fits the name, or several do, or it is empty.
     """
+    if not name:
+        raise UserError("cnnstats: --run needs the name of a run, or last; --runs lists them")
     paths = journals(folder)
     if not paths:
         raise UserError(f"cnngenre: no run has been kept yet in {folder}")

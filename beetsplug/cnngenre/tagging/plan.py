@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from beets.library import Item
@@ -20,15 +20,24 @@ if TYPE_CHECKING:
 # A track's present genres and those that the model answers -> the genres to write.
 Arrange = Callable[[Sequence[str], Sequence[str]], tuple[str, ...]]
 MEANWHILE = "edited or removed meanwhile"
+EDITED, UNDO = "edited since", "undo"
 
 
 class Action(Enum):
-    """What becomes of a track; the value is the word in the summary line."""
+    """What becomes of a track; each command has its own words for it."""
 
-    WRITE = "tagged"
-    KEEP = "kept"
-    UNSURE = "unsure"
-    FAIL = "failed"
+    WRITE = auto()
+    KEEP = auto()
+    UNSURE = auto()
+    FAIL = auto()
+
+
+TAGGING = {
+    Action.WRITE: "tagged",
+    Action.KEEP: "kept",
+    Action.UNSURE: "unsure",
+    Action.FAIL: "failed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +83,27 @@ def plan_tags(
     Args:
         before: The genres that it has.
         song: The answer for the track.
-        keep_existing: Whether ``before`` stays, with the new genres after it.
+        keep_existing: Whether ``own`` stays, with the new genres after it.
         arrange: What becomes of finer genres that the track has, and of parents.
         own: Those of ``before`` that are the user's, all where None; an earlier answer is not
             spared.
     """
     if not song.accepted:
         return TagPlan(Action.UNSURE, before, before, song.reason)
-    after = arrange(before if own is None else own, song.genres)
+    own = before if own is None else own
+    after = arrange(own, song.genres)
     if keep_existing:
-        known = set(map(spelling_key, before))
-        after = before + tuple(genre for genre in after if spelling_key(genre) not in known)
+        after = after_own(own, after)
     if after == before:
         finer = "" if set(song.genres) <= set(before) else f"finer than {'; '.join(song.genres)}"
         return TagPlan(Action.KEEP, before, before, f"{finer or 'the same again'}, {song.reason}")
     return TagPlan(Action.WRITE, before, after, song.reason)
+
+
+def after_own(own: tuple[str, ...], genres: tuple[str, ...]) -> tuple[str, ...]:
+    """The user's genres, and after them those others that they lack."""
+    known = set(map(spelling_key, own))
+    return own + tuple(genre for genre in genres if spelling_key(genre) not in known)
 
 
 def kept_meanwhile(plan: TagPlan) -> TagPlan:
@@ -124,5 +139,5 @@ def plan_undo(item: Item, *, include_reviewed: bool, write: bool) -> TagPlan | N
     if is_reviewed(item) and not include_reviewed:
         return TagPlan(Action.KEEP, before, before, REVIEWED)
     if not is_from_here(item):
-        return TagPlan(Action.KEEP, before, before, "edited since")
-    return TagPlan(Action.WRITE, before, tuple(previous), "undo")
+        return TagPlan(Action.KEEP, before, before, EDITED)
+    return TagPlan(Action.WRITE, before, tuple(previous), UNDO)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from beets.library import Album, Item, Library
 
 from beetsplug.cnngenre.console import conclude, progress, say, uninterrupted
-from beetsplug.cnngenre.library import Tracks, rows_of, track_name
+from beetsplug.cnngenre.library import Tracks, album_name, rows_of, track_name
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.journal import Journal, PassedOver, ended
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
@@ -37,7 +37,7 @@ class Step:
 class Run:
     """What tagging and taking back have in common: progress, lines, counts, a summary."""
 
-    words: Mapping[Action, str]
+    words: Mapping[Action, str]  # for what becomes of tracks: in the summary, and in the journal
     nothing = NO_GENRE
 
     def __init__(self, session: Session, lib: Library) -> None:
@@ -65,8 +65,7 @@ class Run:
                             if plan is not None:
                                 self.show(item, plan, bar)
                             bar.update()
-                if not self.options.pretend:
-                    self.finish()
+                self.finish()
             whole = True
         finally:
             if whole or self.counts:
@@ -132,7 +131,7 @@ class Run:
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Do what is left when all tracks are done."""
+        """Do, or with ``pretend`` show, what is left when all tracks are done."""
         raise NotImplementedError
 
     def show(self, item: Item, plan: TagPlan, bar: Bar) -> None:
@@ -142,7 +141,7 @@ class Run:
         name = track_name(item)
         muted = plan.action is Action.UNSURE and not self.options.pretend
         if plan.action is Action.KEEP or muted:
-            self.log.debug("{}: {} ({})", name, plan.action.value, plan.reason)
+            self.log.debug("{}: {} ({})", name, self.words[plan.action], plan.reason)
             return
         with bar.external_write_mode():
             if plan.action is Action.FAIL:
@@ -150,7 +149,12 @@ class Run:
             elif plan.action is Action.WRITE:
                 say(f"{name}: {change_of(plan, self.nothing)} ({plan.reason})")
             else:
-                say(f"{name}: {plan.action.value} ({plan.reason})")
+                say(f"{name}: {self.words[plan.action]} ({plan.reason})")
+
+    def show_album(self, album: Album, plan: TagPlan) -> None:
+        """Print what was, or would be, done to an album."""
+        if not self.options.quiet:
+            say(f"album {album_name(album)}: {change_of(plan, self.nothing)} ({plan.reason})")
 
     def summarise(self, seconds: float, *, whole: bool) -> None:
         """The one line at the end."""

@@ -19,7 +19,7 @@ from beetsplug.cnngenre.tagging.fields import (
     own_field,
 )
 from beetsplug.cnngenre.tagging.journal import PastRun
-from beetsplug.cnngenre.tagging.plan import Action
+from beetsplug.cnngenre.tagging.plan import TAGGING, Action
 
 N_BINS = 10
 N_GENRES = 15
@@ -45,8 +45,9 @@ class ModelFigures:
 class Stats:
     """A library's figures, in tracks.
 
-    ``reviewed`` were decided on by the user in a review, ``edited_since`` by other means.
-    ``unsure`` were classified and have no genres; ``never_classified`` have neither.  ``before``
+    ``reviewed`` were decided on by the user in a review, ``edited_since`` by other means, who may
+    have removed all genres.  Of the others without genres, ``unsure`` were classified, and
+    ``never_classified`` were not.  ``before``
     and ``after`` count each of a track's genres.  ``confidence``: tracks by their leading genre's
     probability, in ten bins from 0 to 1.
     """
@@ -129,8 +130,9 @@ def stats_of(items: Tracks) -> Stats:
         counts["with_genres"] += n * bool(genres)
         counts["written"] += n * ours
         counts["reviewed"] += n * reviewed
-        counts["edited_since"] += n * (previous is not None and not is_from_here(item))
-        counts["unsure" if model else "never_classified"] += n * (not genres)
+        edited = previous is not None and not is_from_here(item)
+        counts["edited_since"] += n * edited
+        counts["unsure" if model else "never_classified"] += n * (not genres and not edited)
         for genre in genres or [NONE]:
             after[genre] += n
         for genre in (genres if previous is None else previous) or [NONE]:
@@ -164,9 +166,10 @@ def stats_of_run(run: PastRun) -> RunStats:
         before.update(entry.before or [NONE])
         after.update(entry.after or [NONE])
     actions = Counter(entry.action for entry in run.entries)
-    n_tagged = actions[Action.WRITE.value]
-    mean = sum(known) / len(known) if known else 0.0
-    model = run.header.model
+    models = {}
+    if known:
+        n_tagged, mean = actions[TAGGING[Action.WRITE]], sum(known) / len(known)
+        models = {run.header.model: ModelFigures(len(known), n_tagged, mean)}
     times = [run.end.seconds] if run.end else [entry.seconds for entry in run.entries[-1:]]
     return RunStats(
         run=run.name,
@@ -181,7 +184,7 @@ def stats_of_run(run: PastRun) -> RunStats:
         before=dict(before.most_common()),
         after=dict(after.most_common()),
         confidence=tuple(bins),
-        models={model: ModelFigures(len(known), n_tagged, mean)} if model else {},
+        models=models,
     )
 
 
@@ -290,7 +293,7 @@ def list_lines(runs: Iterable[PastRun]) -> list[str]:
     from genre_model.core.text import harmless
 
     return [
-        f"{harmless(run.name)}  {run.header.command:<8} {len(run.entries):>7} tracks  "
+        f"{harmless(run.name)}  {run.header.command:<11} {len(run.entries):>7} tracks  "
         f"{harmless(run.header.model)}".rstrip()
         for run in runs
     ]

@@ -32,11 +32,18 @@ class Undo(Run):
     def __init__(self, session: Session, lib: Library) -> None:
         super().__init__(session, lib)
         self.reviewed: list[Item] = []  # kept, as the user decided on them in a review
+        self.restored: set[int | None] = set()
         self.n_in_files = 0  # restored, but their files still have what we wrote
+
+    def note(self, item: Item, plan: TagPlan | None, journal: Journal | None) -> None:
+        """Remember the restored tracks, too: one that is pretended to be still has our genres."""
+        super().note(item, plan, journal)
+        if plan is not None and plan.action is Action.WRITE:
+            self.restored.add(item.id)
 
     def journal(self) -> Journal:
         """Where what was done is kept."""
-        return begin(self.session, "undo")
+        return begin(self.session, "cnnundo", self.words)
 
     def pass_over(self, items: Tracks, _journal: Journal | None, bar: Bar) -> Tracks:
         """Tracks that we never touched are not loaded."""
@@ -67,7 +74,8 @@ class Undo(Run):
             self.reviewed.append(item)
             return item, plan
         done = plan and undo(item, plan, write=write)
-        self.n_in_files += own_field(item, "cnngenre_file") is not None
+        restored = done is not None and done.action is Action.WRITE
+        self.n_in_files += restored and own_field(item, "cnngenre_file") is not None
         return item, done
 
     def what_next(self) -> str:
@@ -82,9 +90,15 @@ class Undo(Run):
 
     def finish(self) -> None:
         """The same for their albums, where no track has a genre of ours any more."""
-        from beetsplug.cnngenre.tagging.albums import PREVIOUS, undo_album
+        from beetsplug.cnngenre.tagging.albums import PREVIOUS, plan_undo_album, undo_album
 
         spared = {item.album_id for item in self.reviewed}
         for album in self.albums(f"{flexible(PREVIOUS, 'album')} IS NOT NULL"):
-            if album.id not in spared and not any(map(is_ours, album.items())):
-                undo_album(album)
+            plan = plan_undo_album(album)
+            left = any(is_ours(item) and item.id not in self.restored for item in album.items())
+            if plan is None or left or album.id in spared:
+                continue
+            if not self.options.pretend:
+                undo_album(album, plan)
+            if plan.action is Action.WRITE:
+                self.show_album(album, plan)

@@ -1,9 +1,22 @@
-"""No copy of a file can be made: ``nocopy`` is the number of the error, or "locked"."""
+"""No copy can take a file's place: ``nocopy`` is the number of the error, or "locked".
+
+``refused`` is the call that fails: making the copy, unless it is ``chmod``, ``utime`` or
+``replace`` of it.
+"""
 
 import os
 import tempfile
+from pathlib import Path
 
+from beets import config
 from beets.plugins import BeetsPlugin
+
+CALLS = {
+    "mkstemp": (tempfile, "mkstemp"),
+    "chmod": (os, "chmod"),
+    "utime": (os, "utime"),
+    "replace": (Path, "replace"),
+}
 
 
 class NoCopyPlugin(BeetsPlugin):
@@ -18,11 +31,12 @@ class NoCopyPlugin(BeetsPlugin):
 
             fcntl.flock = refuse
             return
-        mkstemp = tempfile.mkstemp
+        place, name = CALLS[config["refused"].get(str) if config["refused"].exists() else "mkstemp"]
+        call = getattr(place, name)
 
-        def fail(suffix=None, prefix=None, folder=None, **named):
-            if prefix == ".cnngenre-":
+        def fail(*arguments, **named):
+            if any(".cnngenre-" in str(argument) for argument in arguments):
                 raise OSError(number, os.strerror(number))
-            return mkstemp(suffix, prefix, folder, **named)
+            return call(*arguments, **named)
 
-        tempfile.mkstemp = fail
+        setattr(place, name, fail)

@@ -33,7 +33,8 @@ def command(setup: Setup) -> ui.Subcommand:
         if opts.runs:
             list_runs(session)
             return
-        figures = run_figures(session, opts.run) if opts.run else library_figures(lib, opts, args)
+        of_run = opts.run is not None
+        figures = run_figures(session, opts.run) if of_run else library_figures(lib, opts, args)
         show(figures, as_json=bool(opts.json))
 
     cnnstats.func = run

@@ -24,9 +24,13 @@ except ImportError:  # Windows, where a file that is open cannot be removed
 
 PREFIX = ".cnngenre-"  # of the copies; beets ignores names that begin with a dot
 
-# Where no copy may be made the file itself may still be written.  Any other error is the disk's, or
-# a want of room, memory or descriptors: writing in place would run into it half-way.
-NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
+# Where there may be no copy the file itself may still be written: shares refuse chmod, and pooled
+# disks a rename.  Any other error is the disk's, or a want of room, memory or descriptors: writing
+# in place would run into it half-way.
+NOT_PERMITTED = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG),
+    *(errno.ENOSYS, errno.ENOTSUP, errno.EXDEV, errno.EBUSY),
+)
 
 MEANWHILE = "something else has written it meanwhile"
 
@@ -54,18 +58,36 @@ def replacement(file: Path) -> Iterator[Path]:
         try:
             copy_bytes(file, descriptor)
             copy_owner(before, copy)
-            shutil.copystat(file, copy)
+            with permitted("it would have other permissions"):
+                shutil.copystat(file, copy)
             yield copy
             os.fsync(descriptor)
         finally:
             os.close(descriptor)  # Windows renames no file that is open
         if version(file.stat()) != version(before):
             raise OSError(errno.EAGAIN, MEANWHILE)
-        copy.replace(file)
+        with permitted("no copy can take its place"):
+            copy.replace(file)
     except BaseException:
         copy.unlink(missing_ok=True)
         raise
     sync_folder(file.parent)
+
+
+@contextmanager
+def permitted(otherwise: str) -> Iterator[None]:
+    """A step on the way to a copy; where it is refused, it is said what there would be otherwise.
+
+    Raises:
+        CannotReplaceError: The system refuses the step.
+        OSError: The disk is full or broken.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NOT_PERMITTED:
+            raise
+        raise CannotReplaceError(f"{otherwise}: {error.strerror}") from error
 
 
 @contextmanager
@@ -103,12 +125,8 @@ def new_file(file: Path) -> tuple[int, Path]:
         OSError: The disk is full or broken, or no file can be locked.
     """
     for _ in range(MAX_TRIES):
-        try:
+        with permitted("no file can be made beside it"):
             descriptor, name = tempfile.mkstemp(file.suffix, PREFIX, file.parent)
-        except OSError as error:
-            if error.errno not in NOT_PERMITTED:
-                raise
-            raise CannotReplaceError(f"no file can be made beside it: {error.strerror}") from error
         if lock(descriptor):
             return descriptor, Path(name)
         os.close(descriptor)  # another run was faster, and removes it
@@ -145,12 +163,8 @@ def copy_owner(before: os.stat_result, copy: Path) -> None:
     """
     mine = copy.stat()
     if (mine.st_uid, mine.st_gid) != (before.st_uid, before.st_gid):
-        try:
+        with permitted("it would have another owner"):
             os.chown(copy, before.st_uid, before.st_gid)
-        except OSError as error:
-            if error.errno not in NOT_PERMITTED:
-                raise
-            raise CannotReplaceError("it would have another owner") from error
 
 
 def version(status: os.stat_result) -> tuple[int, ...]:
