@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
 
 import audio_files
 import pytest
@@ -48,6 +50,19 @@ def test_a_folder_is_searched_for_audio_files_and_classified(run, music):
     assert names == sorted(names)
     assert [line.split()[0] for line in lines] == ["(failed)", "Bebop", "Dub", "Jazz", "(silent)"]
     assert "cover.jpg" not in out
+
+
+@pytest.mark.parametrize("form", ["--csv", None])
+def test_a_name_that_the_terminal_cannot_write_is_escaped(music, tiny_bundle, form):
+    """As on Windows, where what is piped has the old encoding of the system."""
+    (music / "deeper" / "Dub.FLAC").rename(music / "deeper" / "\u591c\u66f2.FLAC")
+    command = [sys.executable, "-m", "genre_model.cli.main", "classify", "--model", tiny_bundle]
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    arguments = [*map(str, command), *filter(None, [form]), str(music)]
+    done = subprocess.run(arguments, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u591c\\u66f2.FLAC" in done.stdout
+    assert len(done.stdout.splitlines()) == 6
 
 
 def test_json_is_a_list_of_verdicts(run, music):
