@@ -33,6 +33,10 @@ Result = TypeVar("Result")
 PRELOADED = ["av", "soxr", "onnxruntime", "genre_model.extraction.extractor"]
 
 
+# Windows waits for no more at once; with more Python starts no pool.
+MOST_ON_WINDOWS = 61
+
+
 CRASHED = "the decoder crashed"
 
 
@@ -129,6 +133,8 @@ class Executor:
     """A ``ProcessPoolExecutor`` whose workers die with their parent, or when they are told to."""
 
     def __init__(self, n_workers: int) -> None:
+        if sys.platform == "win32":
+            n_workers = min(n_workers, MOST_ON_WINDOWS)
         context = start_method(n_workers)
         reader, self._writer = context.Pipe(duplex=False)
         _writers.add(self._writer)

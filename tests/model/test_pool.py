@@ -1,5 +1,6 @@
 """Many at once: in order, bounded, nothing is swallowed, and a decoder that crashes fails alone."""
 
+import concurrent.futures.process
 import os
 import pickle
 import platform
@@ -9,6 +10,7 @@ import threading
 from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -135,6 +137,13 @@ def test_an_interrupt_is_no_bug():
 
 
 # --- Worker processes ----------------------------------------------------------------------------
+
+
+def test_windows_gets_as_many_workers_as_it_can_wait_for(monkeypatch):
+    windows = SimpleNamespace(**{**vars(sys), "platform": "win32"})
+    for module in (processes, concurrent.futures.process):
+        monkeypatch.setattr(module, "sys", windows)
+    processes.Executor(64).close()  # none is started before it has something to do
 
 
 def alone(monkeypatch, n_workers):
