@@ -9,7 +9,7 @@ import sys
 
 import audio_files
 import pytest
-from bundle_files import TONES_HZ
+from bundle_files import TONES_HZ, put
 
 from genre_model.cli.main import main
 from genre_model.model.bundle.store import SHIPPED, load_bundle
@@ -279,6 +279,12 @@ def test_inspect_prints_the_card_of_a_bundle_that_is_whole(capsys, tiny_bundle):
     out = capsys.readouterr().out
     for fact in ("tiny-1", "Dub, Jazz, Bebop", "Three bands of mel.", "MIT", "network.onnx"):
         assert fact in out
+
+
+def test_inspect_says_how_many_slices_are_used_also_where_all_are(capsys, tiny_bundle):
+    put("slices", "position", value="all")(tiny_bundle)
+    assert main(["inspect", str(tiny_bundle)]) == 0
+    assert "up to 10000 a song" in capsys.readouterr().out
 
 
 def test_inspect_shows_the_shipped_bundle_by_default(capsys):
