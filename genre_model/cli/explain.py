@@ -45,12 +45,7 @@ def run_explain(options: argparse.Namespace) -> int:
     from genre_model.model.classifier import Classifier
 
     output: Path | None = options.output
-    if options.open and output is None:
-        raise GenreModelError("--open shows the picture that -o makes")
-    if output is not None:
-        pillow()
-        if is_there(output) and not options.force:
-            raise GenreModelError(f"{output} is there already; --force overwrites it")
+    check_picture(options)
     classifier = Classifier(load_bundle(options.model), lazily=True)
     manifest = classifier.manifest
     vocabulary = wished_vocabulary(manifest, options.genres)
@@ -71,11 +66,29 @@ def run_explain(options: argparse.Namespace) -> int:
             save_explanation(explanation, options.file, manifest.spectrogram, output)
     except AudioError as error:
         raise GenreModelError(f"{options.file}: {error}") from error
-    if output is not None and song.best:
-        say([f"  {output}"])
-        if options.open:
-            show(output)
+    if output is None:
+        return 0
+    if not song.best:
+        raise GenreModelError(f"{output} is not drawn, as nothing is to be heard")
+    say([f"  {output}"])
+    if options.open:
+        show(output)
     return 0
+
+
+def check_picture(options: argparse.Namespace) -> None:
+    """See to it that a picture that is asked for can be drawn.
+
+    Raises:
+        GenreModelError: It cannot, or there is none to be shown.
+    """
+    output: Path | None = options.output
+    if options.open and output is None:
+        raise GenreModelError("--open shows the picture that -o makes")
+    if output is not None:
+        pillow()
+        if is_there(output) and not options.force:
+            raise GenreModelError(f"{output} is there already; --force overwrites it")
 
 
 def features_of(options: argparse.Namespace, classifier: Classifier) -> SongFeatures:
