@@ -218,7 +218,10 @@ class Classifier:
         return None
 
     def _one_slice(self, cut: Slice) -> SongFeatures:
-        """One slice, as precise as the cache is: with and without it the answer is the same."""
+        """One slice, as precise as the cache is: with and without it the answer is the same.
+
+        Only of a song that is not sampled, as it has few slices, it differs by the rounding.
+        """
         extracted = self._run([] if cut.silent else [cut])
         return SongFeatures(
             as_half(extracted.features), extracted.starts_s, as_half(extracted.tags)
