@@ -23,7 +23,7 @@ from genre_model.explain.picture import save_explanation
 from genre_model.explain.text import explanation_lines
 from genre_model.explain.viewer import show
 from genre_model.features.png import pillow
-from genre_model.model.vocabulary import judge
+from genre_model.model.vocabulary import Policy, judge
 
 if TYPE_CHECKING:
     from genre_model.model.classifier import Classifier, SongFeatures
@@ -51,7 +51,7 @@ def run_explain(options: argparse.Namespace) -> int:
     vocabulary = wished_vocabulary(manifest, options.genres)
     policy = wished_policy(manifest, options.threshold, options.count)
     try:
-        extracted = features_of(options, classifier)
+        extracted = features_of(options, classifier, policy)
         song = judge(classifier.probabilities(extracted), vocabulary, policy)
         explanation = Explanation(
             title_of(options.file),
@@ -91,7 +91,9 @@ def check_picture(options: argparse.Namespace) -> None:
             raise GenreModelError(f"{output} is there already; --force overwrites it")
 
 
-def features_of(options: argparse.Namespace, classifier: Classifier) -> SongFeatures:
+def features_of(
+    options: argparse.Namespace, classifier: Classifier, policy: Policy
+) -> SongFeatures:
     """The features of the file.
 
     Raises:
@@ -103,7 +105,12 @@ def features_of(options: argparse.Namespace, classifier: Classifier) -> SongFeat
     from genre_model.extraction.workers import extract_many, local_pool
     from genre_model.model.classifier import SongFeatures
 
-    effort = Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit)
+    effort = Effort(
+        options.thorough,
+        until_stable=True,
+        threshold=policy.threshold,
+        time_limit_s=options.time_limit,
+    )
     with closing(local_pool(classifier, None, effort, n_workers=1, n_files=1)) as pool:
         pool.check()
         [(_, found)] = extract_many(pool, [options.file], lambda path: path, log_bug)

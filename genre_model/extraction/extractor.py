@@ -39,11 +39,12 @@ class Effort:
     """How much of each file is decoded, and how long that may take.
 
     ``thorough``: all slices, not ``max_slices``.  ``until_stable``: as many slices as it takes to
-    know the answer.
+    know the answer, where a genre is accepted from ``threshold`` on (None: the model's own).
     """
 
     thorough: bool = False
     until_stable: bool = False
+    threshold: float | None = None
     time_limit_s: float | None = TIME_LIMIT_S
 
 
@@ -92,7 +93,10 @@ class Extractor:
         effort = self._effort
         known = self._cache.get(self._front_end + fingerprint)
         found = self._classifier.recall(
-            known, thorough=effort.thorough, until_stable=effort.until_stable
+            known,
+            thorough=effort.thorough,
+            until_stable=effort.until_stable,
+            threshold=effort.threshold,
         )
         return None if found is None else replace(found, fingerprint=fingerprint)
 
@@ -128,7 +132,11 @@ class Extractor:
     def _extract(self, path: Path, known: SongFeatures | None) -> SongFeatures:
         effort = self._effort
         return self._classifier.extract(
-            path, thorough=effort.thorough, until_stable=effort.until_stable, known=known
+            path,
+            thorough=effort.thorough,
+            until_stable=effort.until_stable,
+            threshold=effort.threshold,
+            known=known,
         )
 
     def _keep(self, cache: Cache, key: bytes, extracted: SongFeatures) -> SongFeatures:
