@@ -10,14 +10,17 @@ from pathlib import Path
 
 from genre_model.audio.decode import AudioFile, open_audio
 from genre_model.audio.stored.ogg import audio_in_ogg
+from genre_model.audio.stored.xing import stated_samples
 
-# All packets of a file up to this length are covered.  A longer one is taken by its duration, its
+# All packets of a file up to this length are covered, and of one that does not say how long it is:
+# FFmpeg then guesses by the file's size, tags included.  A longer one is taken by its duration, its
 # beginning, its end, and places at equal distances between.
 SHORT_S = 60.0
 N_PLACES = 8
 SMALL_BYTES = 2**24
 FIRST_PACKETS, PLACE_PACKETS = 48, 16
 END_S = 1.0
+PADDING_S = 2.0  # more than encoders add, less than makes FFmpeg distrust what a file says
 FINGERPRINT_RATE_HZ = 16_000  # of no matter: nothing is decoded
 
 
@@ -31,13 +34,25 @@ def audio_fingerprint(path: Path) -> bytes:
     """
     with open_audio(path, FINGERPRINT_RATE_HZ) as audio:
         duration_s = audio.duration_s
-        if duration_s is None or duration_s <= SHORT_S:
+        if duration_s is None or duration_s <= SHORT_S or is_guess(audio, path, duration_s):
             return digest(audio, ogg_parts(path) or packets(audio))
         found = spread_packets(audio, duration_s)
         if found is not None:
             return digest(audio, found)
     with open_audio(path, FINGERPRINT_RATE_HZ) as audio:
         return digest(audio, packets(audio))
+
+
+def is_guess(audio: AudioFile, path: Path, duration_s: float) -> bool:
+    """Whether a duration was guessed, as that of raw AAC and of an MP3 that does not say it."""
+    name = audio.container.format.name
+    if name != "mp3":
+        return name == "aac"
+    try:
+        n_samples = stated_samples(path)
+    except OSError:
+        return True
+    return n_samples is None or abs(n_samples / audio.native_rate_hz - duration_s) > PADDING_S
 
 
 def ogg_parts(path: Path) -> list[bytes] | None:

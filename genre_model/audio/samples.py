@@ -30,6 +30,10 @@ BLOCK_S = 10.0
 BLOCK_VALUES = 2**22
 
 
+# Of two rates in one file: AAC has 96 kHz and 8 kHz.
+MAX_RATIO = 16
+
+
 # FFmpeg's names of sample formats; a name that ends in `p` has one plane for each channel.
 PACKED: dict[str, type[np.generic]] = {
     "u8": np.uint8,
@@ -66,27 +70,30 @@ class SampleQueue:
         self._n_channels = 0
 
     def gathered(self, frames: Iterator[AudioFrame]) -> Iterator[Float32]:
-        """Mono samples in blocks of about ``BLOCK_S``."""
+        """Mono samples in blocks of about ``BLOCK_S``.
+
+        Where files were joined, a part may have another rate; it is brought to that of the first.
+        """
         fifo = self._fifo
         if fifo is None or fifo.samples:  # left over where decoding failed
             fifo, self._n_channels = self._new_fifo(), 0
         wanted = 0
         for frame in frames:
             if frame.layout.nb_channels != self._n_channels:  # the queue takes no notice
-                yield from drained(fifo)
+                yield from self._drained(fifo)
                 fifo, self._n_channels = self._new_fifo(), frame.layout.nb_channels
             frame.pts = None  # else there must be no gaps between them
             try:
                 fifo.write(frame)
             except ValueError:  # from here on samples are of another kind
-                yield from drained(fifo)
+                yield from self._drained(fifo)
                 fifo = self._new_fifo()
                 fifo.write(frame)
             wanted = wanted or min(int(BLOCK_S * self._rate_hz), BLOCK_VALUES // self._n_channels)
             if fifo.samples >= wanted:
-                yield from drained(fifo)
+                yield from self._drained(fifo)
                 wanted = 0
-        yield from drained(fifo)
+        yield from self._drained(fifo)
 
     def _new_fifo(self) -> AudioFifo:
         import av
@@ -94,12 +101,27 @@ class SampleQueue:
         self._fifo = av.AudioFifo()
         return self._fifo
 
+    def _drained(self, fifo: AudioFifo) -> Iterator[Float32]:
+        """What waits in a queue, if anything, as mono samples."""
+        frame = fifo.read()
+        if frame is not None:
+            yield at_rate(checked(mono(frame)), frame.sample_rate, self._rate_hz)
 
-def drained(fifo: AudioFifo) -> Iterator[Float32]:
-    """What waits in a queue, if anything, as mono samples."""
-    frame = fifo.read()
-    if frame is not None:
-        yield checked(mono(frame))
+
+def at_rate(samples: Float32, from_hz: int, rate_hz: int) -> Float32:
+    """Samples of one rate at another.
+
+    Raises:
+        AudioError: No music has both rates, and there would be too many samples.
+    """
+    if from_hz == rate_hz:
+        return samples
+    if not rate_hz <= from_hz * MAX_RATIO <= rate_hz * MAX_RATIO**2:
+        raise AudioError(f"a part of {from_hz} Hz in a file of {rate_hz} Hz")
+    import soxr
+
+    found: Float32 = soxr.resample(samples, from_hz, rate_hz, quality="HQ")
+    return found
 
 
 def mono(frame: AudioFrame) -> Float32:

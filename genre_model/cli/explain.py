@@ -23,7 +23,7 @@ from genre_model.explain.picture import save_explanation
 from genre_model.explain.text import explanation_lines
 from genre_model.explain.viewer import show
 from genre_model.features.png import pillow
-from genre_model.model.vocabulary import judge
+from genre_model.model.vocabulary import Policy, judge
 
 if TYPE_CHECKING:
     from genre_model.model.classifier import Classifier, SongFeatures
@@ -45,18 +45,13 @@ def run_explain(options: argparse.Namespace) -> int:
     from genre_model.model.classifier import Classifier
 
     output: Path | None = options.output
-    if options.open and output is None:
-        raise GenreModelError("--open shows the picture that -o makes")
-    if output is not None:
-        pillow()
-        if is_there(output) and not options.force:
-            raise GenreModelError(f"{output} is there already; --force overwrites it")
+    check_picture(options)
     classifier = Classifier(load_bundle(options.model), lazily=True)
     manifest = classifier.manifest
     vocabulary = wished_vocabulary(manifest, options.genres)
     policy = wished_policy(manifest, options.threshold, options.count)
     try:
-        extracted = features_of(options, classifier)
+        extracted = features_of(options, classifier, policy)
         song = judge(classifier.probabilities(extracted), vocabulary, policy)
         explanation = Explanation(
             title_of(options.file),
@@ -71,14 +66,34 @@ def run_explain(options: argparse.Namespace) -> int:
             save_explanation(explanation, options.file, manifest.spectrogram, output)
     except AudioError as error:
         raise GenreModelError(f"{options.file}: {error}") from error
-    if output is not None and song.best:
-        say([f"  {output}"])
-        if options.open:
-            show(output)
+    if output is None:
+        return 0
+    if not song.best:
+        raise GenreModelError(f"{output} is not drawn, as nothing is to be heard")
+    say([f"  {output}"])
+    if options.open:
+        show(output)
     return 0
 
 
-def features_of(options: argparse.Namespace, classifier: Classifier) -> SongFeatures:
+def check_picture(options: argparse.Namespace) -> None:
+    """See to it that a picture that is asked for can be drawn.
+
+    Raises:
+        GenreModelError: It cannot, or there is none to be shown.
+    """
+    output: Path | None = options.output
+    if options.open and output is None:
+        raise GenreModelError("--open shows the picture that -o makes")
+    if output is not None:
+        pillow()
+        if is_there(output) and not options.force:
+            raise GenreModelError(f"{output} is there already; --force overwrites it")
+
+
+def features_of(
+    options: argparse.Namespace, classifier: Classifier, policy: Policy
+) -> SongFeatures:
     """The features of the file.
 
     Raises:
@@ -90,7 +105,12 @@ def features_of(options: argparse.Namespace, classifier: Classifier) -> SongFeat
     from genre_model.extraction.workers import extract_many, local_pool
     from genre_model.model.classifier import SongFeatures
 
-    effort = Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit)
+    effort = Effort(
+        options.thorough,
+        until_stable=True,
+        threshold=policy.threshold,
+        time_limit_s=options.time_limit,
+    )
     with closing(local_pool(classifier, None, effort, n_workers=1, n_files=1)) as pool:
         pool.check()
         [(_, found)] = extract_many(pool, [options.file], lambda path: path, log_bug)

@@ -7,13 +7,14 @@ import argparse
 from genre_model.core.text import harmless
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import load_bundle
+from genre_model.model.stop_rule import is_sampled
 
 
 def how_many(manifest: Manifest) -> str:
     """How many slices of a song are used."""
     sampling = manifest.sampling
-    if sampling is None:
-        return f"up to {manifest.slices.max_slices}"
+    if sampling is None or not is_sampled(manifest):
+        return f"up to {manifest.slices.most}"
     return f"{sampling.min_slices} to {sampling.max_slices}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +19,11 @@ TIME_LIMIT_S = 60.0
 
 MIN_SPEED = 10.0  # seconds of music decoded in a second
 
+# So long after its deadline a worker is ended: what it is at never looks at the time.
+GRACE_S = 30.0
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Deadline:
     """How long a track may take from now on: ``limit_s``, and longer while decoding gets on.
 
@@ -54,16 +58,29 @@ class Deadline:
 # Of the track that this thread is at.
 DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
+# Of all threads of this process.
+RUNNING: set[Deadline] = set()
+
+
+def is_overdue() -> bool:
+    """Whether this process is at something that should have ended ``GRACE_S`` ago."""
+    now = time.monotonic()
+    return any(now > deadline.ends_s + GRACE_S for deadline in tuple(RUNNING))
+
 
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
     """Whatever is opened and decoded inside, in this thread, has so long altogether.
 
     The time is looked at whenever a packet has been read or decoded, and FFmpeg looks at it
-    whenever it wants more of a file.  A system call that does not return cannot be ended.
+    whenever it wants more of a file.  It does not while it compares tags, of which there may be
+    tens of thousands: a worker process is then ended.
     """
-    token = DEADLINE.set(None if seconds is None else Deadline(seconds))
+    deadline = Deadline(math.inf if seconds is None else seconds)
+    token = DEADLINE.set(None if seconds is None else deadline)
+    RUNNING.add(deadline)
     try:
         yield
     finally:
+        RUNNING.remove(deadline)
         DEADLINE.reset(token)

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from typing import TypeVar
 
-from genre_model.core.deadline import DEADLINE
+from genre_model.core.deadline import DEADLINE, RUNNING, is_overdue
 from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.core.memory import keep_freed_memory
 
@@ -33,7 +33,14 @@ Result = TypeVar("Result")
 PRELOADED = ["av", "soxr", "onnxruntime", "genre_model.extraction.extractor"]
 
 
+# Windows waits for no more at once; with more Python starts no pool.
+MOST_ON_WINDOWS = 61
+
+
 CRASHED = "the decoder crashed"
+
+
+LOOK_S = 1.0  # how often a worker looks whether it is late
 
 
 _main_module = threading.Lock()
@@ -129,6 +136,8 @@ class Executor:
     """A ``ProcessPoolExecutor`` whose workers die with their parent, or when they are told to."""
 
     def __init__(self, n_workers: int) -> None:
+        if sys.platform == "win32":
+            n_workers = min(n_workers, MOST_ON_WINDOWS)
         context = start_method(n_workers)
         reader, self._writer = context.Pipe(duplex=False)
         _writers.add(self._writer)
@@ -179,15 +188,20 @@ def begin_worker(reader: Connection) -> None:
     gc.freeze()  # what the parent has made, if this process was forked, is not looked at again
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     DEADLINE.set(None)  # of what the parent was at, if this process was forked from it
+    RUNNING.clear()
     while _writers:  # the parent's, if this process was forked from it
         _writers.pop().close()
     threading.Thread(target=end_with, args=(reader,), daemon=True).start()
 
 
 def end_with(reader: Connection) -> None:
-    """End this process when the other end of a pipe is closed, by death or on purpose."""
-    with suppress(EOFError, OSError):
-        reader.recv_bytes()
+    """End this process when the other end of a pipe is closed, by death or on purpose.
+
+    Or when it is hopelessly late with a file: whoever waits for it cannot end it alone.
+    """
+    with suppress(OSError):
+        while not (reader.poll(LOOK_S) or is_overdue()):
+            pass
     os._exit(0)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from genre_model.data.names import folded
+
 # What an artist tag says where there is nobody in particular; in brackets, MusicBrainz' names.
 NOBODY = frozenset(
     [
@@ -34,7 +36,7 @@ def without_guests(artist: str) -> str:
 
 def lead_artist(artist: str) -> str:
     """Who a track's artist is to splits, context and counts: the name without guests, canonical."""
-    return without_guests(artist).casefold()
+    return without_guests(folded(artist))
 
 
 def named_artists(artists: Iterable[str]) -> set[str]:

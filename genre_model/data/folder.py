@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from genre_model.audio.decode import open_audio
+from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import AudioError, GenreModelError, reason
 from genre_model.core.files import is_folder, may_be_file, why_no_folder
 from genre_model.core.processes import WorkerPool, call_in_worker
@@ -209,7 +210,7 @@ def metadata_of(path: Path) -> dict[str, str]:
     Raises:
         AudioError: The file cannot be read as audio.
     """
-    with open_audio(path, ANY_RATE_HZ) as audio:
+    with time_limit(TIME_LIMIT_S), open_audio(path, ANY_RATE_HZ) as audio:
         return {**lowered(audio.stream.metadata), **lowered(audio.container.metadata)}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from genre_model.core.arrays import Ints
 from genre_model.core.text import first_and_rest
 from genre_model.data.artists import is_nobody, lead_artist
+from genre_model.data.names import folded
 from genre_model.data.tracks import LabelledTrack
 
 GroupBy = Literal["artist", "album", "song"]
@@ -121,7 +122,7 @@ def is_tagged(track: LabelledTrack, group_by: GroupBy) -> bool:
 
 def group_of(track: LabelledTrack, group_by: GroupBy) -> str:
     """The group of a track; one that lacks the tag is a group of its own."""
-    artist, album = lead_artist(track.artist), track.album.casefold().strip()
+    artist, album = lead_artist(track.artist), folded(track.album)
     if group_by == "artist" and artist:
         return f"artist:{artist}"
     if group_by == "album" and album:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
+from genre_model.data.names import folded
+
 # Spellings that are one genre to everybody, but for those that the user's map names.
 ALIASES: Mapping[str, str] = {
     "hiphop": "hip hop",
@@ -34,7 +36,7 @@ def cleaned(name: str) -> str:
 
 def plain(name: str) -> str:
     """A genre in lower case, without hyphens."""
-    return re.sub(r"[\s\-_]+", " ", name.casefold()).strip()
+    return re.sub(r"[\s\-_]+", " ", folded(name)).strip()
 
 
 def canonical(name: str, kept: Container[str] = ()) -> str:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from genre_model.data.genre_names import title
+from genre_model.data.names import folded
 
 # Written otherwise than the rules below see.
 VARIANTS: Mapping[str, str] = {"rnb": "randb", "rhythmandblues": "randb", "dnb": "drumandbass"}
@@ -19,8 +20,7 @@ def spelling_key(name: str) -> str:
 
     Signs that stand between two genres, or around one, stay: Folk, Rock is not Folk Rock.
     """
-    text = unicodedata.normalize("NFKC", name).casefold()
-    text = re.sub(r"[&+]|(?<=[\s'\u2019])n(?=[\s'\u2019])", " and ", text)
+    text = re.sub(r"[&+]|(?<=[\s'])n(?=[\s'])", " and ", folded(name))
     key = "".join(
         c for c in text if c.isalnum() or c in BETWEEN or unicodedata.category(c)[0] == "M"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genre_model.core.errors import GenreModelError
@@ -88,6 +88,7 @@ def judged(
     dask: str | None,
 ) -> Iterator[Classified]:
     """As :func:`classify`, which checks its arguments before the first file is asked for."""
+    effort = replace(effort, threshold=policy.threshold)  # to know on which side of it a song is
     pool = pool_for(classifier, None, effort, n_workers=n_workers, n_files=len(files), dask=dask)
     with closing(pool):
         pool.check()

@@ -95,6 +95,7 @@ class DaskExtractorPool:
         self._extraction = extraction_spec(classifier.bundle, None, effort)
         self._sends: bool | None = None  # whether files have to be sent; None before the first
         self._sent: dict[Future[Answer], int] = {}
+        self._fingerprints: dict[Future[Answer], bytes | None] = {}
         self._client = connect(address)
         try:
             with answered_in_time():
@@ -116,9 +117,18 @@ class DaskExtractorPool:
 
     def submit(self, path: Path) -> Future[Answer]:
         """Start the extraction of a file, unless enough of its features is in the cache."""
-        known = attempt(self._extractor.recall, path)
+        fingerprint = attempt(self._extractor.fingerprint, path)
+        if isinstance(fingerprint, Failure):
+            return completed(fingerprint)
+        known = attempt(self._extractor.recall, fingerprint)
         if known is not None:
             return completed(known)
+        future = self._begin(path)
+        self._fingerprints[future] = fingerprint
+        return future
+
+    def _begin(self, path: Path) -> Future[Answer]:
+        """Have a worker extract the features of a file."""
         try:
             n_bytes = path.stat().st_size
         except OSError as error:
@@ -133,11 +143,14 @@ class DaskExtractorPool:
         Raises:
             GenreModelError: The cluster is gone, or the model cannot be used.
         """
+        fingerprint = self._fingerprints.pop(future, None)
         outcome = self._outcome(future)
         if outcome == NOT_HERE:
             self._sends = True
             outcome = self._outcome(self._send(path))
-        return outcome if isinstance(outcome, Failure) else self._extractor.keep(path, outcome)
+        if isinstance(outcome, Failure) or fingerprint is None:  # it is from the cache, if any
+            return outcome
+        return self._extractor.keep(path, fingerprint, outcome)
 
     def close(self) -> None:
         """Leave the cluster; what its workers are at is of no interest any more."""

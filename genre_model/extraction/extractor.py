@@ -39,11 +39,12 @@ class Effort:
     """How much of each file is decoded, and how long that may take.
 
     ``thorough``: all slices, not ``max_slices``.  ``until_stable``: as many slices as it takes to
-    know the answer.
+    know the answer, where a genre is accepted from ``threshold`` on (None: the model's own).
     """
 
     thorough: bool = False
     until_stable: bool = False
+    threshold: float | None = None
     time_limit_s: float | None = TIME_LIMIT_S
 
 
@@ -74,33 +75,50 @@ class Extractor:
             extracted = self._by_way_of(self._cache, path, self._front_end + fingerprint)
             return replace(extracted, fingerprint=fingerprint)
 
-    def recall(self, path: Path) -> SongFeatures | None:
-        """The features of a file, if enough of them are known; the network is not needed.
+    def fingerprint(self, path: Path) -> bytes | None:
+        """The fingerprint of a file, if it serves to find its features in the cache.
 
         Raises:
             AudioError: The file cannot be opened.
         """
         if self._cache is None:
             return None
+        with time_limit(self._effort.time_limit_s):
+            return audio_fingerprint(path)
+
+    def recall(self, fingerprint: bytes | None) -> SongFeatures | None:
+        """The features of a file, if enough of them are known; the network is not needed."""
+        if self._cache is None or fingerprint is None:
+            return None
         effort = self._effort
-        with time_limit(effort.time_limit_s):
-            fingerprint = audio_fingerprint(path)
-            known = self._cache.get(self._front_end + fingerprint)
+        known = self._cache.get(self._front_end + fingerprint)
         found = self._classifier.recall(
-            known, thorough=effort.thorough, until_stable=effort.until_stable
+            known,
+            thorough=effort.thorough,
+            until_stable=effort.until_stable,
+            threshold=effort.threshold,
         )
         return None if found is None else replace(found, fingerprint=fingerprint)
 
-    def keep(self, path: Path, extracted: SongFeatures) -> SongFeatures:
-        """Keep a file's features that were extracted elsewhere; they are rounded."""
+    def keep(self, path: Path, before: bytes, extracted: SongFeatures) -> SongFeatures:
+        """Keep a file's features that were extracted elsewhere; they are rounded.
+
+        Args:
+            path: The file.
+            before: Its fingerprint before that.  Where it is another one now, nobody knows which
+                of the two the features are of.
+            extracted: Its features.
+        """
         if self._cache is None:
             return extracted
         try:
-            fingerprint = audio_fingerprint(path)
+            fingerprint = self.fingerprint(path)
         except AudioError:  # the file was changed or removed meanwhile
+            fingerprint = None
+        if fingerprint != before:
             return unpack(pack(extracted))
-        kept = self._keep(self._cache, self._front_end + fingerprint, extracted)
-        return replace(kept, fingerprint=fingerprint)
+        kept = self._keep(self._cache, self._front_end + before, extracted)
+        return replace(kept, fingerprint=before)
 
     def _by_way_of(self, cache: Cache, path: Path, key: bytes) -> SongFeatures:
         known = cache.get(key)
@@ -114,7 +132,11 @@ class Extractor:
     def _extract(self, path: Path, known: SongFeatures | None) -> SongFeatures:
         effort = self._effort
         return self._classifier.extract(
-            path, thorough=effort.thorough, until_stable=effort.until_stable, known=known
+            path,
+            thorough=effort.thorough,
+            until_stable=effort.until_stable,
+            threshold=effort.threshold,
+            known=known,
         )
 
     def _keep(self, cache: Cache, key: bytes, extracted: SongFeatures) -> SongFeatures:

@@ -1,7 +1,9 @@
 """Cut a song into slices of spectrogram: all of them, or some spread over the song or a part of it.
 
 All slices lie on one grid, whichever way they are reached, so that a slice found by seeking equals
-the same slice of the song decoded from its start.
+the same slice of the song decoded from its start.  But where channels have inverted polarity in
+some parts of a song only: whether they cancel each other out is seen block by block, and the blocks
+are not the same.
 """
 
 from __future__ import annotations

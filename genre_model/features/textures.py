@@ -32,8 +32,6 @@ DISTANCE = 1
 # Forward in time; that and up in frequency; up; backward in time and up.
 ANGLES = tuple(np.deg2rad([0, 45, 90, 135]))
 
-N_DESCRIPTORS = 7
-
 NEIGHBOURS, RADIUS = 8, 2
 
 # Codes of 8 neighbours with at most two changes around the circle, and one for all others.

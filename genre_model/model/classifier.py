@@ -26,7 +26,7 @@ from genre_model.model.bundle.network import load_session
 from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, load_bundle
 from genre_model.model.bundle.trial import try_out
 from genre_model.model.onnx.session import run_network
-from genre_model.model.stop_rule import is_sampled, stop_rule
+from genre_model.model.stop_rule import StopRule, is_sampled, stop_rule
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -137,6 +137,7 @@ class Classifier:
         *,
         thorough: bool = False,
         until_stable: bool = False,
+        threshold: float | None = None,
         known: SongFeatures | None = None,
     ) -> SongFeatures:
         """Decode a file and run the network over its slices; silent slices are left out.
@@ -146,29 +147,42 @@ class Classifier:
             thorough: Extract all slices, not ``max_slices`` of them.
             until_stable: Extract as many of a long song's slices as it takes to know the answer, if
                 the model says how that is known.
+            threshold: From which probability on a genre is accepted; the model's own where None.
             known: Features that were extracted before; those slices are not extracted again.
 
         Raises:
             AudioError: The file cannot be read as audio, or is too short.
         """
-        enough = self.recall(known, thorough=thorough, until_stable=until_stable)
+        rule = self.rule.at(threshold) if until_stable else None
+        enough = self._recall(known, rule, thorough=thorough)
         if enough is not None:
             return enough
         if is_sampled(self.manifest) and not thorough:
-            extracted = self._extract_in_order(path, known, until_stable=until_stable)
+            extracted = self._extract_in_order(path, known, rule)
             if extracted is not None:
                 return extracted
         return self._extract_all(path, thorough=thorough)
 
     def recall(
-        self, known: SongFeatures | None, *, thorough: bool = False, until_stable: bool = False
+        self,
+        known: SongFeatures | None,
+        *,
+        thorough: bool = False,
+        until_stable: bool = False,
+        threshold: float | None = None,
     ) -> SongFeatures | None:
         """As many of the known slices as are needed now; None where they are not enough."""
+        rule = self.rule.at(threshold) if until_stable else None
+        return self._recall(known, rule, thorough=thorough)
+
+    def _recall(
+        self, known: SongFeatures | None, rule: StopRule | None, *, thorough: bool
+    ) -> SongFeatures | None:
         if known is None or known.sample is None:
             return known
         if thorough or not is_sampled(self.manifest):
             return None
-        return self._enough(by_place(known), known.sample.n_available, until_stable=until_stable)
+        return self._enough(by_place(known), known.sample.n_available, rule)
 
     def _extract_all(self, path: Path, *, thorough: bool) -> SongFeatures:
         manifest = self.manifest
@@ -176,7 +190,7 @@ class Classifier:
         return self._run([cut for cut in slices if not cut.silent])
 
     def _extract_in_order(
-        self, path: Path, known: SongFeatures | None, *, until_stable: bool
+        self, path: Path, known: SongFeatures | None, rule: StopRule | None
     ) -> SongFeatures | None:
         """Slices of a long song until there are enough of them.
 
@@ -190,16 +204,19 @@ class Classifier:
                 if n_available <= slices.max_slices:
                     return None
                 in_order = chain(before, (self._one_slice(cut) for cut in cuts))
-                return self._enough(in_order, n_available, until_stable=until_stable)
+                return self._enough(in_order, n_available, rule)
         except SeekError:
             return None
 
     def _enough(
-        self, in_order: Iterable[SongFeatures], n_available: int, *, until_stable: bool
+        self, in_order: Iterable[SongFeatures], n_available: int, rule: StopRule | None
     ) -> SongFeatures | None:
-        """As many of the slices, in the sampling order, as are needed; None if there are less."""
+        """As many of the slices, in the sampling order, as are needed; None if there are less.
+
+        By a rule, or as many as a training takes.
+        """
         slices, sampling = self.manifest.slices, self.manifest.sampling or SamplingSpec()
-        most = min(n_available, sampling.max_slices if until_stable else slices.max_slices)
+        most = min(n_available, sampling.max_slices if rule else slices.max_slices)
         found: list[SongFeatures] = []
         logits, starts_s = list[Float32](), list[Float64]()
         for one_slice in in_order:
@@ -208,17 +225,18 @@ class Classifier:
                 logits.append(self.slice_logits(one_slice))
                 starts_s.append(one_slice.starts_s)
             if len(found) == most or (
-                until_stable
+                rule is not None
                 and len(logits) >= sampling.min_slices
-                and self.rule.is_stable(
-                    np.concatenate(logits), np.concatenate(starts_s), n_available
-                )
+                and rule.is_stable(np.concatenate(logits), np.concatenate(starts_s), n_available)
             ):
                 return in_order_of_time(found, n_available)
         return None
 
     def _one_slice(self, cut: Slice) -> SongFeatures:
-        """One slice, as precise as the cache is: with and without it the answer is the same."""
+        """One slice, as precise as the cache is: with and without it the answer is the same.
+
+        Only of a song that is not sampled, as it has few slices, it differs by the rounding.
+        """
         extracted = self._run([] if cut.silent else [cut])
         return SongFeatures(
             as_half(extracted.features), extracted.starts_s, as_half(extracted.tags)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +34,12 @@ class StopRule:
     aggregation: AggregationSpec
     families: Float64
     is_root: Bools
+
+    def at(self, threshold: float | None) -> StopRule:
+        """The rule for who accepts genres from another threshold on than the model's own."""
+        if threshold is None:
+            return self
+        return replace(self, aggregation=replace(self.aggregation, threshold=threshold))
 
     def is_stable(self, logits: NDArray[np.floating], starts_s: Float64, n_available: int) -> bool:
         """Whether the slices' logits (n_slices, n_genres) tell what ``n_available`` would.

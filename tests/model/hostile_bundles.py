@@ -439,6 +439,10 @@ HOSTILE = {
             ("min_gain", -1),
         )
     },
+    "all slices, a frame apart": (
+        put("slices", value={"frames": 11_000, "hop_frames": 1, "position": "all"}),
+        "too large",
+    ),
     # Arrays.
     "an array that claims 4 TB": (file(HEAD, lambda: claiming((10**12,))), "no plain arrays"),
     "an array that claims less than nothing": (

@@ -1,14 +1,17 @@
 """Decoding: every format, whole and in windows; every bad file has a named outcome."""
 
+import io
 import os
 from pathlib import Path
 
 import audio_files
+import av
 import numpy as np
 import pytest
 from audio_files import FORMATS, reference, song, write_audio, write_song
 
 from genre_model.audio.decode import open_audio
+from genre_model.audio.samples import at_rate
 from genre_model.core.errors import AudioError, TooShortError
 from genre_model.core.specs import SliceSpec, SpectrogramSpec
 from genre_model.features.log_mel import log_mel
@@ -81,6 +84,34 @@ def test_channels_that_cancel_each_other_out_are_heard(tmp_path, kind):
     path = write_audio(tmp_path / "a", music * [1, -1], rate_hz, kind)
     middle = whole(path)[RATE_HZ // 2 : RATE_HZ * 3 // 2]
     assert np.sqrt(2 * np.mean(middle**2)) == pytest.approx(0.5, rel=0.1)
+
+
+def adts(rate_hz, seconds=8):
+    """A tone of 1000 Hz as raw AAC, which can be joined with others."""
+    sound = (1e4 * audio_files.tone(seconds, 1_000, rate_hz)[:, 0]).astype(np.int16)[None]
+    content = io.BytesIO()
+    with av.open(content, "w", format="adts") as file:
+        stream = file.add_stream("aac", rate=rate_hz, layout="mono")
+        frame = av.AudioFrame.from_ndarray(sound, "s16", "mono")
+        frame.sample_rate = rate_hz
+        file.mux([*stream.encode(frame), *stream.encode(None)])
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("rates_hz", [(44_100, 22_050), (22_050, 44_100), (48_000, 8_000)])
+def test_a_part_with_another_sample_rate_keeps_its_speed(tmp_path, rates_hz):
+    path = tmp_path / "joined.aac"
+    path.write_bytes(b"".join(map(adts, rates_hz)))
+    samples = whole(path)
+    assert len(samples) == pytest.approx(16 * RATE_HZ, rel=0.05)
+    for second in (2, 5, 11, 14):
+        part = samples[second * RATE_HZ : (second + 1) * RATE_HZ]
+        assert abs(np.abs(np.fft.rfft(part)).argmax() - 1_000) <= 2
+
+
+def test_parts_at_rates_that_no_music_has_are_refused():
+    with pytest.raises(AudioError, match="a part of 1 Hz in a file of 44100 Hz"):
+        at_rate(np.zeros(65_535, np.float32), 1, 44_100)
 
 
 def test_channels_may_come_and_go_in_the_middle(tmp_path):

@@ -56,6 +56,27 @@ def cache(tmp_path):
     store.close()
 
 
+def test_a_file_that_is_replaced_while_others_extract_it_gives_no_song_its_features(
+    cache, tiny_bundle, tmp_path
+):
+    """As on a Dask cluster, where the answer comes back much later."""
+    extractor = Extractor(load_classifier(tiny_bundle), cache, Effort())
+    path, other = (
+        audio_files.write_audio(tmp_path / f"{hz}.wav", audio_files.tone(3, hz), 44_100)
+        for hz in (220, 3_000)
+    )
+    before, features = extractor.fingerprint(path), extracted()
+    content = path.read_bytes()
+    shutil.copy(other, path)
+    assert extractor.keep(path, before, features).fingerprint is None
+    path.unlink()
+    assert extractor.keep(path, before, features).fingerprint is None
+    assert cache.keys() == set()
+    path.write_bytes(content)
+    assert extractor.keep(path, before, features).fingerprint == before
+    assert len(cache.keys()) == 1
+
+
 @pytest.mark.parametrize(("n", "n_features", "n_tags"), [(3, 5, 2), (1, 753, 50), (2, 4, 0)])
 def test_what_is_put_is_got_with_the_precision_of_half_floats(cache, n, n_features, n_tags):
     sound = extracted(1, n, n_features, n_tags)

@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
 
 import audio_files
 import pytest
-from bundle_files import TONES_HZ
+from bundle_files import TONES_HZ, put
 
 from genre_model.cli.main import main
 from genre_model.model.bundle.store import SHIPPED, load_bundle
@@ -48,6 +50,19 @@ def test_a_folder_is_searched_for_audio_files_and_classified(run, music):
     assert names == sorted(names)
     assert [line.split()[0] for line in lines] == ["(failed)", "Bebop", "Dub", "Jazz", "(silent)"]
     assert "cover.jpg" not in out
+
+
+@pytest.mark.parametrize("form", ["--csv", None])
+def test_a_name_that_the_terminal_cannot_write_is_escaped(music, tiny_bundle, form):
+    """As on Windows, where what is piped has the old encoding of the system."""
+    (music / "deeper" / "Dub.FLAC").rename(music / "deeper" / "\u591c\u66f2.FLAC")
+    command = [sys.executable, "-m", "genre_model.cli.main", "classify", "--model", tiny_bundle]
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    arguments = [*map(str, command), *filter(None, [form]), str(music)]
+    done = subprocess.run(arguments, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u591c\\u66f2.FLAC" in done.stdout
+    assert len(done.stdout.splitlines()) == 6
 
 
 def test_json_is_a_list_of_verdicts(run, music):
@@ -264,6 +279,12 @@ def test_inspect_prints_the_card_of_a_bundle_that_is_whole(capsys, tiny_bundle):
     out = capsys.readouterr().out
     for fact in ("tiny-1", "Dub, Jazz, Bebop", "Three bands of mel.", "MIT", "network.onnx"):
         assert fact in out
+
+
+def test_inspect_says_how_many_slices_are_used_also_where_all_are(capsys, tiny_bundle):
+    put("slices", "position", value="all")(tiny_bundle)
+    assert main(["inspect", str(tiny_bundle)]) == 0
+    assert "up to 10000 a song" in capsys.readouterr().out
 
 
 def test_inspect_shows_the_shipped_bundle_by_default(capsys):

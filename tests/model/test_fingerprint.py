@@ -1,6 +1,9 @@
 """Two files have the same fingerprint where their audio is the same, and only there."""
 
+import struct
+
 import audio_files
+import av
 import mediafile
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from genre_model.audio import fingerprint
 from genre_model.audio.decode import AudioFile, open_audio
 from genre_model.audio.fingerprint import audio_fingerprint
+from genre_model.audio.stored.xing import stated_samples
 
 LONG_S = 12.0  # so that long songs need not be
 KINDS = ["mp3", "flac", "aac", "vorbis", "opus", "wav16", "aiff", "wavpack", "alac"]
@@ -81,6 +85,62 @@ def test_other_tags_and_another_name_change_nothing(tmp_path, kind, seconds):
     tagged.save()
     moved = path.rename(tmp_path / f"another name{path.suffix}")
     assert audio_fingerprint(moved) == before
+
+
+def raw_frames(path, form, **options):
+    """Frames of MP3 or AAC that do not say how many they are."""
+    codec = {"mp3": "libmp3lame", "adts": "aac"}[form]
+    with av.open(str(path), "w", format=form, options=options) as file:
+        stream = file.add_stream(codec, rate=44_100, layout="mono")
+        sound = (1e4 * audio_files.tone(LONG_S + 3, 440)[:, 0]).astype(np.int16)[None]
+        frame = av.AudioFrame.from_ndarray(sound, "s16", "mono")
+        frame.sample_rate = 44_100
+        file.mux([*stream.encode(frame), *stream.encode(None)])
+    return path
+
+
+V1 = b"TAG" + b"title".ljust(125, b"\0")
+APE = struct.pack("<8s4I8x", b"APETAGEX", 2000, 50_032, 1, 1 << 31) + bytes(50_000)
+APE += struct.pack("<8s4I8x", b"APETAGEX", 2000, 50_032, 1, 1 << 29)
+V2 = b"ID3\x03\0\0\0\x08\0\0" + bytes(8 << 14)
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [("mp3", {"write_xing": "0", "id3v2_version": "0"}), ("mp3", {}), ("adts", {})],
+)
+def test_tags_at_the_end_change_nothing_where_the_length_is_a_guess(tmp_path, form, options):
+    path = raw_frames(tmp_path / f"song.{form}", form, **options)
+    content, found = path.read_bytes(), {audio_fingerprint(path)}
+    before = V2 if content[:3] != b"ID3" else b""
+    for tagged in (content + V1, before + content, content + APE[:2000], content + APE + V1):
+        path.write_bytes(tagged)
+        found.add(audio_fingerprint(path))
+    assert len(found) == (1 if options or form == "adts" else 2)  # FFmpeg distrusts the last
+
+
+def test_of_a_long_mp3_that_says_its_length_some_places_are_read(tmp_path):
+    wholly = raw_frames(tmp_path / "guess.mp3", "mp3", write_xing="0")
+    assert stated_samples(wholly) is None
+    told = raw_frames(tmp_path / "told.mp3", "mp3")
+    assert stated_samples(told) == pytest.approx((LONG_S + 3) * 44_100, abs=3 * 1152)
+    assert audio_fingerprint(told) != audio_fingerprint(wholly)
+
+
+@pytest.mark.parametrize("content", [b"", b"ID3", b"ID3\x03\0\0\xff\0\0\0", bytes(99)])
+def test_a_length_that_cannot_be_read_is_none(tmp_path, content):
+    (tmp_path / "odd.mp3").write_bytes(content)
+    assert stated_samples(tmp_path / "odd.mp3") is None
+
+
+@pytest.mark.parametrize("n_channels_bytes", [9, 17, 32])
+def test_every_place_where_mp3s_say_their_length_is_known(tmp_path, n_channels_bytes):
+    head, number = b"\xff\xf3\x50\xc4", struct.pack(">I", 77)
+    xing = head + bytes(n_channels_bytes) + b"Xing\0\0\0\x0f" + number
+    (tmp_path / "x.mp3").write_bytes(V2 + V2 + xing + bytes(400))
+    assert stated_samples(tmp_path / "x.mp3") == 77 * 576
+    (tmp_path / "v.mp3").write_bytes(head + bytes(32) + b"VBRI" + bytes(10) + number + bytes(400))
+    assert stated_samples(tmp_path / "v.mp3") == 77 * 576
 
 
 def test_files_that_are_shorter_than_they_say_are_covered_wholly(tmp_path):

@@ -33,6 +33,11 @@ def test_spellings_of_one_genre_are_one_class_under_the_commonest_spelling():
     assert counts(labelling) == {"Hip-Hop": 7, "Jazz": 1}
 
 
+def test_a_genre_is_one_class_however_its_accents_and_hyphens_are_encoded():
+    labelling = read("M\u00fasica*3, Mu\u0301sica*2, hip\u2010hop*1, Hip-Hop*2")
+    assert counts(labelling) == {"M\u00fasica": 5, "Hip-Hop": 3}
+
+
 def test_aliases_are_resolved():
     labelling = read("Rap*2, RnB*1, R and B*1, Electronica*1, Jazz*1")
     assert counts(labelling) == {"Hip Hop": 2, "R&B": 2, "Electronic": 1, "Jazz": 1}

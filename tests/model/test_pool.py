@@ -1,14 +1,17 @@
 """Many at once: in order, bounded, nothing is swallowed, and a decoder that crashes fails alone."""
 
+import concurrent.futures.process
 import os
 import pickle
 import platform
 import signal
 import sys
 import threading
+import time
 from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genre_model.audio.fingerprint import audio_fingerprint
-from genre_model.core import processes
+from genre_model.core import deadline, processes
 from genre_model.core.deadline import time_limit
 from genre_model.core.errors import AudioError, BundleError
 from genre_model.core.processes import CRASHED, CrashedError, WorkerPool, call_in_worker
@@ -137,6 +140,13 @@ def test_an_interrupt_is_no_bug():
 # --- Worker processes ----------------------------------------------------------------------------
 
 
+def test_windows_gets_as_many_workers_as_it_can_wait_for(monkeypatch):
+    windows = SimpleNamespace(**{**vars(sys), "platform": "win32"})
+    for module in (processes, concurrent.futures.process):
+        monkeypatch.setattr(module, "sys", windows)
+    processes.Executor(64).close()  # none is started before it has something to do
+
+
 def alone(monkeypatch, n_workers):
     """As if this process had no thread but this one; xdist and others have some."""
     monkeypatch.setattr(processes.threading, "active_count", lambda: 1)
@@ -171,6 +181,33 @@ def test_a_forked_worker_does_not_inherit_a_time_limit(monkeypatch, tmp_path):
             pool.call(os.getpid)
         with pytest.raises(AudioError, match="no such file"):
             pool.call(audio_fingerprint, tmp_path / "none")
+
+
+def never_looks_at_the_time():
+    """As FFmpeg at a file of tens of thousands of tags."""
+    deadline.GRACE_S = 0.2
+    with time_limit(0.1):
+        time.sleep(60)
+
+
+def has_no_limit():
+    deadline.GRACE_S = 0.2
+    with time_limit(0.1):
+        pass
+    with time_limit(None):
+        time.sleep(2.5)
+    return "there"
+
+
+def test_a_worker_that_is_hopelessly_late_is_ended():
+    """As one that crashes, and the others' calls go on."""
+    with closing(WorkerPool(2)) as pool:
+        late, other = pool.submit(never_looks_at_the_time), pool.submit(has_no_limit)
+        began_s = time.monotonic()
+        with pytest.raises(CrashedError):
+            pool.result(late, never_looks_at_the_time)
+        assert pool.result(other, has_no_limit) == "there"
+        assert time.monotonic() - began_s < 30
 
 
 def pages_of_many_arrays():

@@ -19,12 +19,15 @@ from genre_model.core.specs import (
     SoxSpec,
 )
 from genre_model.extraction.cache import Cache, front_end_hash, pack, unpack
+from genre_model.extraction.classify import classify
 from genre_model.extraction.extractor import Effort, Extractor
+from genre_model.extraction.workers import local_pool
 from genre_model.features import slices as slicing
 from genre_model.features.slices import order
 from genre_model.model.aggregation import aggregate, can_be_sampled, influence
 from genre_model.model.classifier import by_place, in_order_of_time, is_sampled, load_classifier
-from genre_model.model.stop_rule import stop_rule
+from genre_model.model.stop_rule import StopRule, stop_rule
+from genre_model.model.vocabulary import Policy
 
 GENRES = ("Rock", "Metal", "Jazz")
 PARENTS = {"Metal": "Rock"}
@@ -96,6 +99,13 @@ def test_a_song_at_the_threshold_is_not_settled():
     assert 0.6 < aggregate(near, AggregationSpec())[0] < 0.9
     assert not is_stable(rule(threshold=0.74), near, 60)
     assert is_stable(rule(threshold=0.2), slices_of([3.0, -3, 0], 8, 0.5), 60)
+
+
+def test_a_song_at_the_threshold_that_is_asked_for_is_not_settled():
+    near = slices_of([1.1, -3, 0], 8, 0.5)
+    assert is_stable(rule(threshold=0.2), near, 60)
+    assert not is_stable(rule(threshold=0.2).at(0.74), near, 60)
+    assert is_stable(rule(threshold=0.74).at(0.2), near, 60)
 
 
 def test_a_kind_at_the_threshold_is_not_settled_though_its_family_is():
@@ -217,6 +227,33 @@ def test_a_song_of_one_genre_is_extracted_no_longer_than_needed(classifier, sett
 def test_a_song_between_two_is_extracted_up_to_the_most(classifier, undecided, decoded):
     classifier.extract(undecided, until_stable=True)
     assert decoded == list(islice(order(N_SLICES), SAMPLING.max_slices))
+
+
+def test_the_rule_is_at_the_threshold_that_is_asked_for(classifier, settled, monkeypatch):
+    asked = []
+
+    def is_stable(rule, *_):
+        asked.append(rule.aggregation.threshold)
+        return True
+
+    monkeypatch.setattr(StopRule, "is_stable", is_stable)
+    for threshold in (None, 0.9):
+        Extractor(classifier, None, Effort(until_stable=True, threshold=threshold)).extract(settled)
+    assert asked == [0.5, 0.9]
+
+
+def test_classify_passes_on_the_threshold_that_is_asked_for(classifier, settled, monkeypatch):
+    efforts = []
+
+    def pool_for(classifier, cache, effort, **options):
+        efforts.append(effort)
+        return local_pool(classifier, cache, effort, n_workers=1, n_files=1)
+
+    monkeypatch.setattr("genre_model.extraction.classify.pool_for", pool_for)
+    for policy in (None, Policy(0.9)):
+        [found] = classify(settled, classifier, policy=policy)
+        assert found.features.sample.n_extracted == SAMPLING.min_slices
+    assert [effort.threshold for effort in efforts] == [0.5, 0.9]
 
 
 def test_a_training_extracts_as_many_of_every_song(classifier, settled, decoded):

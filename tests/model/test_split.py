@@ -1,5 +1,6 @@
 """Folds: no group in two of them, every class in as many as its groups allow."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from genre_model.data.artists import lead_artist
 from genre_model.data.folds import context_group, group_of, split_tracks
+from genre_model.data.names import folded
 from genre_model.data.tracks import LabelledTrack, overview
 
 
@@ -199,6 +201,29 @@ def test_a_name_that_only_looks_like_one_with_a_guest_stays(name):
 )
 def test_who_leads(name, lead):
     assert lead_artist(name) == lead
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("Sigur R\u00f3s", "Sigur Ro\u0301s"),
+        ("a-ha", "a\u2010ha", "a\u2011ha", "A\u2013HA"),
+        ("Guns N' Roses", "Guns N\u2019 Roses", "Guns N\u00b4 Roses", "Guns N` Roses"),
+        ("Die \u00c4rzte", "Die A\u0308rzte", "DIE \u00c4RZTE"),
+        ("AC/DC", "\uff21\uff23\uff0f\uff24\uff23"),
+    ],
+)
+def test_spellings_of_one_artist_are_never_on_both_sides(spellings):
+    tracks = tracks_of(*[("Rock", name, name) for name in spellings])
+    for group in ("artist", "album"):
+        assert len({group_of(track, group) for track in tracks}) == 1
+
+
+@given(st.text(max_size=8))
+def test_a_name_is_compared_alike_however_it_is_encoded(name):
+    assert folded(folded(name)) == folded(name)
+    for form in ("NFC", "NFD"):
+        assert folded(unicodedata.normalize(form, name)) == folded(name)
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,12 @@ def become(request, files, connection):
     sys.path[0] = request["folder"]  # as `python -m` has it
     sys.argv = [request["module"], *request["arguments"]]
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
+    for name, number in (("stdout", 1), ("stderr", 2)):  # the old ones may think they can seek
+        old = getattr(sys, name)
+        new = open(number, "w", encoding=old.encoding, errors=old.errors, closefd=False)  # noqa: SIM115
+        setattr(sys, name, new)
     sys.stdout.reconfigure(line_buffering=os.isatty(1), write_through=unbuffered)
+    sys.stderr.reconfigure(line_buffering=True)
     effects = Effects(**request["how"])
     status = 1
     try:

@@ -31,7 +31,13 @@ def social(beet, tone, tmp_path, pitch_bundle):
     return make
 
 
-@pytest.mark.parametrize("credit", ["low", "Low feat. Y", "LOW (ft. Y)"])
+@pytest.mark.parametrize(
+    "credit",
+    [
+        *("low", "Low feat. Y", "LOW (ft. Y)"),
+        "\uff2cow",  # the full width of Japanese tags
+    ],
+)
 def test_an_artists_tracks_inform_one_that_is_named_with_a_guest(social, credit):
     beet = social(Rock_1="Low", Rock_2="Low", Unsure=credit)
     beet("genre")
@@ -44,6 +50,14 @@ def test_what_was_classified_before_counts_too(social):
     beet = social(**artists, Unsure="Ólafur [ft. Y & Z]")
     beet("genre", "title:Rock")
     beet("genre", "title:Unsure")
+    assert beet.genres()["Unsure"] == "Rock"
+
+
+def test_one_artist_is_one_whatever_wrote_the_tags(social):
+    """MusicBrainz has other apostrophes and hyphens than keyboards, and macOS other accents."""
+    names = ["D\u2019A\u2010\u00f3", "d'a-\u00f3", "D\u02bcA\u2011o\u0301"]
+    beet = social(Rock_1=names[0], Rock_2=names[1], Unsure=names[2])
+    beet("genre")
     assert beet.genres()["Unsure"] == "Rock"
 
 

@@ -14,6 +14,8 @@ import time
 import pytest
 from plugin_files import file_genres
 
+from beetsplug.cnngenre.review.uncertain import named_genres
+
 pty = pytest.importorskip("pty", reason="there are no such terminals on Windows")
 
 QUESTION = "Quit?"
@@ -382,6 +384,12 @@ def test_a_genre_that_is_typed_is_taken_for_what_it_says(doubtful):
     assert session.end().startswith("accepted 0, corrected 3")
     genres = {genre for title, genre in beet.genres().items() if title != "Jazz"}
     assert genres == {"Ambient", "Soul", "Pop"}
+
+
+def test_a_typed_genre_is_spelled_as_the_library_has_it():
+    assert named_genres("mu\u0301sica; R\u2019n\u2019B", ["M\u00fasica", "R'n'B"]) == (
+        *("M\u00fasica", "R'n'B"),
+    )
 
 
 def test_one_decision_after_the_other_is_undone_also_after_the_last_track(doubtful):

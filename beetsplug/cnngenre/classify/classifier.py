@@ -232,7 +232,12 @@ class TrackClassifier:
             workers = pool_for(
                 self.classifier,
                 self._cache,
-                Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
+                Effort(
+                    options.thorough,
+                    until_stable=True,
+                    threshold=options.threshold,
+                    time_limit_s=options.time_limit,
+                ),
                 n_workers=options.threads,
                 n_files=options.threads if self._lasting else n_files,
                 dask=options.dask if n_files else None,

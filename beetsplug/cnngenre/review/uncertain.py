@@ -134,12 +134,13 @@ def candidates(scores: Sequence[GenreScore]) -> str:
 def named_genres(text: str, spellings: Iterable[str]) -> tuple[str, ...]:
     """Genres as typed, with semicolons between, in the first of the spellings that are the same."""
     from genre_model.data.genre_names import cleaned
+    from genre_model.data.names import folded
 
     spelling: dict[str, str] = {}
     for name in spellings:
-        spelling.setdefault(name.casefold(), name)
+        spelling.setdefault(folded(name), name)
     words = filter(None, map(cleaned, text.split(";")))
-    return tuple(dict.fromkeys(spelling.get(word.casefold(), word) for word in words))
+    return tuple(dict.fromkeys(spelling.get(folded(word), word) for word in words))
 
 
 def read_genres(

@@ -49,6 +49,8 @@ MAX_SAMPLES, MAX_FRAME_SAMPLES = 2**26, 2**25
 
 MAX_VALUES, MAX_SONG_VALUES = 2**24, 2**28
 
+SONG_S = 20 * 60  # long slices without overlap, all of a song, are honest
+
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 # Names that mean devices on Windows, whatever comes after a full stop.
@@ -300,12 +302,23 @@ def is_possible(spec: FrontEndSpec) -> bool:
 def too_large(spec: FrontEndSpec, slices: SliceSpec) -> bool:
     """Whether slices take more memory than a network of music needs."""
     n_values = slices.frames * spec.n_bins
-    if n_values > MAX_VALUES or n_values * slices.max_slices > MAX_SONG_VALUES:
+    if n_values > MAX_VALUES or n_values * n_slices(spec, slices) > MAX_SONG_VALUES:
         return True
     return not isinstance(spec, NotesSpec) and (
         slices.frames * spec.hop > MAX_SAMPLES
         or slices.frames * spec.frame_length > MAX_FRAME_SAMPLES
     )
+
+
+def n_slices(spec: FrontEndSpec, slices: SliceSpec) -> int:
+    """How many slices of a song are used; where all are, those of one of ``SONG_S``.
+
+    Those of a longer one take as much more memory as it is longer, up to ``MOST_SLICES``.
+    """
+    if slices.position != "all" or isinstance(spec, NotesSpec):
+        return slices.most
+    found = slices.n_slices(spec.n_frames(SONG_S * spec.sample_rate_hz))
+    return min(slices.most, max(slices.max_slices, found))
 
 
 def is_plain(name: str) -> bool:
