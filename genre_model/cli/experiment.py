@@ -316,7 +316,7 @@ def expected_s(condition: Condition, n_tracks: int, length_s: float = CLIP_S) ->
         return UNKNOWN_S
     spec = learner.training
     epochs = spec.epochs if spec.keep == "last" else min(spec.epochs, LIKELY_EPOCHS)
-    n_slices = 0.7 * n_tracks * min(architecture.slices.max_slices, length_s / SLICE_S)
+    n_slices = 0.7 * n_tracks * min(architecture.slices.most, length_s / SLICE_S)
     operations = 2 * 3 * architecture.cost.multiply_adds * n_slices * condition.share * epochs
     repeats = 3 if condition.select is not None else 1
     gain = 1.0 if spec.exact or not processor_has_bfloat16() else FAST_GAIN
