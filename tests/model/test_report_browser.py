@@ -11,6 +11,8 @@ from report_example import SECTIONS, example_report
 from genre_model.evaluation.page.render import render_html
 from genre_model.evaluation.report import GenreFigures
 
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on the PATH")
+
 WIDTHS = (360, 400, 768, 1200)
 # Measures pages in frames of several widths: Chromium's own windows cannot be as narrow as a phone.
 # The script is the ruler's own; the pages have none.
