@@ -112,10 +112,10 @@ def verdict(differences: Mapping[str, Interval], firsts: Mapping[str, str]) -> s
     """
     bases = " and ".join(f"“{name}”" for name in dict.fromkeys(firsts.values()))
     clear = [f"{name} ({gain(d)})" for name, d in differences.items() if d.low > 0 or d.high < 0]
-    seen = [100 * detectable_effect(d) for d in differences.values()]
+    seen = sorted(100 * detectable_effect(d) for d in differences.values())
+    points = " to ".join(dict.fromkeys(f"{effect:.0f}" for effect in seen[:1] + seen[-1:]))
     power = (
-        f"A true difference of {min(seen):.0f} to {max(seen):.0f} points would have been found "
-        "four times out of five."
+        f"A true difference of {points} points would have been found four times out of five."
         if seen
         else ""
     )
