@@ -92,7 +92,7 @@ class CnnGenrePlugin(BeetsPlugin):
         self.running_import = None
 
     def this_import(self) -> RunningImport:
-        """What the stage and the listeners of one import have in common; it begins with a find."""
+        """The import that is running; the first thing that the importer finds begins it."""
         if self.running_import is None:
             from beetsplug.cnngenre.commands.importing import RunningImport
 

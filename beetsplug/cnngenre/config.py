@@ -191,7 +191,7 @@ def wants_write_in_place() -> bool:
 
 
 def check_writing() -> None:
-    """Make sure of what is read again for each file, so that no run stops at its first one.
+    """Check the options that are read again for each file, before the first one.
 
     Raises:
         confuse.ConfigError: A value is of the wrong type.

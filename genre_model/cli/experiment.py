@@ -201,11 +201,11 @@ def labelled(music: Path) -> list[LabelledTrack]:
     Raises:
         GenreModelError: There is nothing to tell apart.
     """
-    from genre_model.evaluation.out_of_fold import fingerprint_of
     from genre_model.training.copies import without_copies
+    from genre_model.training.experiments.condition import fingerprint_once
 
     tracks = [track for track in music_for_testing(music) if track.labels]
-    fingerprints = [fingerprint_of(track.path) for track in tracks]
+    fingerprints = [fingerprint_once(track.path) for track in tracks]
     tracks = without_copies(tracks, fingerprints, not_used)
     if len({track.label for track in tracks}) < 2:
         raise GenreModelError(f"{music}: fewer than two genres: nothing to tell apart")

@@ -197,7 +197,7 @@ def begin_worker(reader: Connection) -> None:
 def end_with(reader: Connection) -> None:
     """End this process when the other end of a pipe is closed, by death or on purpose.
 
-    Or when it is hopelessly late with a file: whoever waits for it cannot end it alone.
+    Also when it is long past the deadline of a file: its parent cannot end a single worker.
     """
     with suppress(OSError):
         while not (reader.poll(LOOK_S) or is_overdue()):

@@ -1,4 +1,4 @@
-"""By what names of artists, albums and genres are compared; what is shown keeps its spelling."""
+"""How names of artists, albums and genres are compared; what is shown keeps its spelling."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def folded(name: str) -> str:
 
     MusicBrainz writes other apostrophes and hyphens than a keyboard, and macOS other accents.
     """
-    for _ in range(2):  # what is a ligature or a capital only at second sight
+    for _ in range(2):  # some letters become others that fold again
         name = unicodedata.normalize("NFKC", name.translate(ONE_FORM).casefold())
     return " ".join(name.split())

@@ -167,7 +167,7 @@ class TrackClassifier:
     def still_unsure(self, tracks: Tracks) -> Iterator[list[PassedOver]]:
         """Those of some tracks without genres to which nothing would be done; none is loaded.
 
-        Without sound, a track is not among them: about these few a review would not ask.
+        Silent tracks are not among them: a review would not ask about them.
         """
         if self.further_genres.wants_tags:  # further genres need more than the probabilities
             return

@@ -106,7 +106,7 @@ class Journal:
         Args:
             folder: Of all journals.
             header: What runs.
-            words: What it calls that which becomes of tracks.
+            words: The command's word for each action.
             warn: Told, once, that the journal cannot be written.
         """
         self._folder, self._header, self._words, self._warn = folder, header, words, warn

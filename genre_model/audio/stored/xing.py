@@ -1,4 +1,4 @@
-"""How long an MP3 says that it is: in the first frame, which plays nothing.
+"""The length that an MP3 states in its first frame, which plays nothing.
 
 Format: http://gabriel.mp3-tech.org/mp3infotag.html, and Fraunhofer's VBRI.
 """

@@ -69,13 +69,16 @@ class Condition:
         return digest(msgspec.json.encode(parts))
 
 
+fingerprint_once = cache(fingerprint_of)
+
+
 @cache
 def content_of(path: Path) -> str:
     """What a file contains, wherever it is and whatever its tags: the audio's fingerprint.
 
     The file's hash where it is no audio; its name where it cannot be read.
     """
-    fingerprint = fingerprint_of(path)
+    fingerprint = fingerprint_once(path)
     if fingerprint is not None:
         return fingerprint.hex()
     try:

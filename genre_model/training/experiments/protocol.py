@@ -44,7 +44,7 @@ from genre_model.training.scratch.slice_store import (
     store_tracks,
 )
 from genre_model.training.scratch.train import select_slices
-from genre_model.training.scratch.workplace import sole_use
+from genre_model.training.scratch.work_folder import locked
 
 
 def outcome_of(
@@ -66,7 +66,7 @@ def outcome_of(
     if file.exists():
         return read_outcome(file)
     work = work_folder(condition, tracks, seed, folder)
-    with sole_use(work):
+    with locked(work):
         outcome = train_and_test(condition, tracks, seed, work, folder, events)
     with writing(file.parent), whole_file(file) as target:
         target.write(packed(outcome))

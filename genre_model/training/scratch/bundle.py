@@ -35,11 +35,11 @@ from genre_model.training.networks.base import Architecture, Network
 from genre_model.training.scratch.assess import assess_network
 from genre_model.training.scratch.parts import Parts, three_parts
 from genre_model.training.scratch.train import train_system
-from genre_model.training.scratch.workplace import (
+from genre_model.training.scratch.work_folder import (
     SLICES,
     folder_name,
     forget_abandoned,
-    sole_use,
+    locked,
 )
 from genre_model.training.training_set import CrossValidated, TrainingSet
 
@@ -94,7 +94,7 @@ def train_network_bundle(
     own, slices = work / folder_name(job, architecture), work / SLICES
     parts = three_parts(job)
     run = ScratchRun(job, architecture, parts, own, slices, events, epochs, fingerprints)
-    with sole_use(own):
+    with locked(own):
         finished = train_and_write(run, models)
         shutil.rmtree(own, ignore_errors=True)  # Windows keeps the lock's file
     forget_abandoned(work)

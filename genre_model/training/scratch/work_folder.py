@@ -44,7 +44,7 @@ def folder_name(job: TrainingJob, architecture: Architecture) -> str:
 
 
 @contextmanager
-def sole_use(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep a folder from every other process, until this one is done or dies.
 
     It is a lock of SQLite's, which the system takes back by itself, and which Windows has too.
@@ -84,5 +84,5 @@ def forget_abandoned(work: Path) -> None:
         with suppress(FileNotFoundError, GenreModelError):  # removed, or in use, by another
             old = time.time() - folder.stat().st_mtime > ABANDONED_S
             if old and folder.is_dir() and folder.name != SLICES:
-                with sole_use(folder):
+                with locked(folder):
                     shutil.rmtree(folder, ignore_errors=True)
