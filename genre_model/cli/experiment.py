@@ -134,7 +134,7 @@ def run_experiment(options: argparse.Namespace) -> int:
     from genre_model.training.experiments.write import Music, paths_of, write_results
 
     experiment = EXPERIMENTS[options.name]
-    tracks = labelled(options.music)
+    tracks = labelled(options.music, experiment.min_song_s)
     seeds = range(options.seeds)
     conditions = conditions_of(experiment, tracks, wishes_of(options))
     paths = paths_of(experiment, options.output, options.architecture)
@@ -195,8 +195,8 @@ def command_of(options: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def labelled(music: Path) -> list[LabelledTrack]:
-    """The tracks of a folder or a list that have a label, each audio once.
+def labelled(music: Path, min_song_s: float = 0.0) -> list[LabelledTrack]:
+    """The tracks of a folder or a list that have a label and are long enough, each audio once.
 
     Raises:
         GenreModelError: There is nothing to tell apart.
@@ -207,9 +207,20 @@ def labelled(music: Path) -> list[LabelledTrack]:
     tracks = [track for track in music_for_testing(music) if track.labels]
     fingerprints = [fingerprint_once(track.path) for track in tracks]
     tracks = without_copies(tracks, fingerprints, not_used)
+    tracks = without_short(tracks, min_song_s)
     if len({track.label for track in tracks}) < 2:
         raise GenreModelError(f"{music}: fewer than two genres: nothing to tell apart")
     return tracks
+
+
+def without_short(tracks: Sequence[LabelledTrack], min_s: float) -> list[LabelledTrack]:
+    """The tracks that last so many seconds, by what their files state."""
+    if not min_s:
+        return list(tracks)
+    long = [track for track in tracks if length_of(track.path) >= min_s]
+    if len(long) < len(tracks):
+        not_used(f"{len(tracks) - len(long)} of {len(tracks)} songs are shorter than {min_s:.0f} s")
+    return long
 
 
 def not_used(what: str) -> None:
@@ -283,15 +294,18 @@ def one_line(condition: Condition, seed: int, outcome: Outcome, seconds: float) 
 
 def mean_length_s(paths: Sequence[Path]) -> float:
     """The mean length of some songs, by a few of them."""
+    some = paths[:: max(1, len(paths) // N_MEASURED)]
+    return float(np.mean([length_of(path) for path in some]))
+
+
+def length_of(path: Path) -> float:
+    """The length of a song, by its file; a clip's where it says none."""
     from genre_model.core.processes import call_in_worker
 
-    lengths = []
-    for path in paths[:: max(1, len(paths) // N_MEASURED)]:
-        try:
-            lengths.append(call_in_worker(stated_length_s, path))
-        except AudioError:  # it will be said of the song
-            lengths.append(CLIP_S)
-    return float(np.mean(lengths))
+    try:
+        return call_in_worker(stated_length_s, path)
+    except AudioError:  # it will be said of the song
+        return CLIP_S
 
 
 def stated_length_s(path: Path) -> float:

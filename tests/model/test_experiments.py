@@ -420,9 +420,9 @@ def test_a_key_knows_what_matters():
     assert base.key(0, tracks) == replace(base, name="y").key(0, tracks)
     assert base.key(0, tracks) != base.key(1, tracks)
     assert base.key(0, tracks) != base.key(0, tracks[1:])
-    extracted = replace(base, extracted=replace(SWEPT.slices, max_slices=9))
-    assert extracted.key(0, tracks) != base.key(0, tracks)
-    assert extracted.training_key(0, tracks) == base.training_key(0, tracks)
+    tested_on_few = replace(base, test_slices=replace(SWEPT.slices, max_slices=9))
+    assert tested_on_few.key(0, tracks) != base.key(0, tracks)
+    assert tested_on_few.training_key(0, tracks) == base.training_key(0, tracks)
 
 
 def test_a_training_is_known_again_where_its_music_was_moved_or_tagged(tmp_path):

@@ -7,10 +7,12 @@ import pytest
 from audio_files import tone, write_audio
 
 from genre_model.cli import main as cli
+from genre_model.cli.experiment import labelled
 from genre_model.model.bundle.store import PROBE, SHIPPED, load_bundle
 from genre_model.model.head import Head
 from genre_model.model.onnx.session import onnx_logits, open_network
 from genre_model.training.experiments.embeddings import fit, with_head
+from genre_model.training.experiments.fusion import SEGMENTS_S
 
 pytestmark = pytest.mark.tensorflow
 
@@ -64,6 +66,16 @@ def test_nothing_to_tell_apart_is_a_sentence(music, tmp_path, capsys):
     assert run("split", tmp_path / "one", "-o", tmp_path / "results") == 1
     assert "fewer than two genres" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
+
+
+def test_three_segments_are_of_songs_that_have_room_for_them(music, tmp_path, capsys):
+    for genre, hz in (("Low", 150), ("High", 2_000)):
+        write_audio(music / genre / "long.wav", tone(91.0, hz, 16_000, 1), 16_000)
+    assert [track.path.name for track in labelled(music, SEGMENTS_S)] == ["long.wav"] * 2
+    assert "40 of 42 songs are shorter than 90 s" in capsys.readouterr().err
+    (music / "Low" / "long.wav").unlink()
+    assert run("fusion", music, "-o", tmp_path / "results") == 1
+    assert "fewer than two genres" in capsys.readouterr().err
 
 
 def test_the_default_joins_in_with_its_own_embeddings():

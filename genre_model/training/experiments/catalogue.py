@@ -38,7 +38,7 @@ from genre_model.training.experiments.conditions import (
     sweep,
     textures,
 )
-from genre_model.training.experiments.fusion import fusion
+from genre_model.training.experiments.fusion import SEGMENTS_S, fusion
 from genre_model.training.experiments.results.tables import (
     Tabulate,
     compared,
@@ -63,7 +63,7 @@ class Experiment:
 
     The first of the ``conditions`` is what the others are compared with.  ``base`` is the network
     that they vary, and ``splits`` what they are trained under, where the user has no other wish.
-    ``tabulate`` makes a table of the outcomes.
+    ``tabulate`` makes a table of the outcomes.  Songs shorter than ``min_song_s`` are not used.
     """
 
     name: str
@@ -74,6 +74,7 @@ class Experiment:
     tabulate: Tabulate = compared
     splits: tuple[SplitBy, ...] = ("artist",)
     base: Architecture = SWEPT
+    min_song_s: float = 0.0
 
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -226,6 +227,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             "Quotes 67 %, of three segments of half a minute each.",
             textures,
             fusion,
+            min_song_s=SEGMENTS_S,
         ),
         Experiment(
             "midi",
@@ -271,5 +273,5 @@ def check_wishes(
     by_slice = [condition for condition in conditions if condition.split_by == "slice"]
     slices = {condition.architecture.slices for condition in by_slice}
     varied = len(slices) > 1 and experiment.tabulate is compared
-    if varied or any(condition.extracted for condition in by_slice):
+    if varied or any(condition.test_slices for condition in by_slice):
         raise GenreModelError(f"{experiment.name} varies the slices: they cannot be split")

@@ -27,7 +27,7 @@ class Condition:
     """What is trained, on what, and what it is tested on.
 
     ``shares`` of the music are for validation and test.  ``share`` of the training songs is used,
-    ``select`` of their slices (the easiest).  ``extracted`` are the slices of the test's and the
+    ``select`` of their slices (the easiest).  ``test_slices`` are those of the test's and the
     validation's songs, where those differ.  ``labels`` says which classes are learned, ``judged``
     which are tested.  ``liked``: the classes are whether somebody likes a genre, not the genres.
     ``varies_slices``: a user's wish for another number of slices does not change this condition.
@@ -39,7 +39,7 @@ class Condition:
     shares: Shares = HERE
     share: float = 1.0
     select: float | None = None
-    extracted: SliceSpec | None = None
+    test_slices: SliceSpec | None = None
     order: Order = "as played"
     labels: Labels = "given"
     judged: Labels | None = None
@@ -51,7 +51,7 @@ class Condition:
 
         A network is known by its architecture's name; a variant has to have one of its own.
         """
-        judged = (self.extracted, self.judged)
+        judged = (self.test_slices, self.judged)
         return digest(self.training_key(seed, tracks).encode(), msgspec.json.encode(judged))
 
     def training_key(self, seed: int, tracks: Sequence[LabelledTrack]) -> str:

@@ -213,7 +213,7 @@ def slices_per_song(setting: Setting) -> list[Condition]:
         Condition(
             f"{n} slices a song",
             sliced(setting.base, max_slices=n),
-            extracted=every,
+            test_slices=every,
             varies_slices=True,
         )
         for n in (8, 4, 2)
@@ -234,13 +234,13 @@ def positions(setting: Setting) -> list[Condition]:
     part = sliced(setting.base, max_slices=6)
     return [
         Condition(
-            f"trained on the {learned}, tested on the {extracted}",
+            f"trained on the {learned}, tested on the {tested}",
             sliced(part, position=learned),
-            extracted=None if extracted == learned else replace(part.slices, position=extracted),
+            test_slices=None if tested == learned else replace(part.slices, position=tested),
             varies_slices=True,
         )
         for learned in thirds
-        for extracted in thirds
+        for tested in thirds
     ]
 
 

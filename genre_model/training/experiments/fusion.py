@@ -24,6 +24,8 @@ RULES: dict[str, AggregationRule] = {
 }
 
 N_SEGMENTS = 3
+# Of a song whose three segments of half a minute do not overlap.
+SEGMENTS_S = 90.0
 
 SEGMENTS = {
     "beginning": slice(0, N_ZONES),

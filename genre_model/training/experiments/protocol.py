@@ -123,8 +123,8 @@ def train_and_test(
     trained_on = [track for track in learners if not track.validation]
     right_in_training = accuracy_on(learned.logits, trained_on)
     parts = [division.validation, division.test, division.untouched]
-    if condition.extracted is not None:
-        other = replace(architecture, slices=condition.extracted)
+    if condition.test_slices is not None:
+        other = replace(architecture, slices=condition.test_slices)
         parts = [
             stored_tracks(other, [t.track for t in part], genres, folder, events.on_step)[0]
             for part in parts
