@@ -25,7 +25,7 @@ from typing import Any
 
 from genre_model.audio.decode import open_audio
 from genre_model.core.errors import AudioError
-from genre_model.core.processor import processor_name
+from genre_model.core.processor import n_cores, processor_name
 from genre_model.data.folder import find_audio
 
 MB = 2**20 if sys.platform == "darwin" else 2**10  # in the units of ru_maxrss
@@ -166,9 +166,7 @@ def machine() -> dict[str, object]:
     load = os.getloadavg() if hasattr(os, "getloadavg") else ()
     return {
         "processor": processor_name(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": n_cores(),
         "system": platform.system(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("beets", "numpy", "av", "onnxruntime")},

@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measuring import MB, parser_of, publish
+from genre_model.core.processor import n_cores
 from genre_model.data.tracks import LabelledTrack
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.extractor import Effort
@@ -152,9 +153,7 @@ def features_of_clips(music: Path, cache: Path, shipped: Bundle) -> Extracted:
             for row in csv.DictReader(file)
         ]
     classifier = Classifier(shipped, lazily=True)
-    pool = local_pool(
-        classifier, Cache(cache), Effort(), n_workers=os.cpu_count() or 1, n_files=len(tracks)
-    )
+    pool = local_pool(classifier, Cache(cache), Effort(), n_workers=n_cores(), n_files=len(tracks))
     with closing(pool):
         return list(extract_tracks(tracks, pool, lambda *_: None))
 

@@ -14,7 +14,6 @@ that holds nine tenths of it.
 from __future__ import annotations
 
 import argparse
-import os
 from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from genre_model.core.processor import n_cores
 from genre_model.data.folds import Split
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import (
@@ -119,9 +119,7 @@ def material_of(music: Path, rows: list[dict[str, str]], cache: Path) -> Trainin
         for r in rows
     ]
     classifier = Classifier(load_bundle(SHIPPED), lazily=True)
-    pool = local_pool(
-        classifier, Cache(cache), Effort(), n_workers=os.cpu_count() or 1, n_files=len(tracks)
-    )
+    pool = local_pool(classifier, Cache(cache), Effort(), n_workers=n_cores(), n_files=len(tracks))
     with closing(pool):
         extracted = list(extract_tracks(tracks, pool, lambda *_: None))
     return make_training_set([track for track, _ in extracted], [sound for _, sound in extracted])

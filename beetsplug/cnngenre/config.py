@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -237,6 +236,8 @@ def read_options(config: confuse.Subview) -> Options:
         UserError: A value is out of its range.
         confuse.ConfigError: A value is of the wrong type; beets prints where it stands.
     """
+    from genre_model.core.processor import n_cores
+
     check_auto(config)
     check_keys(config)
     check_writing()
@@ -258,7 +259,7 @@ def read_options(config: confuse.Subview) -> Options:
         model=config["model"].get(confuse.Optional(str)),
         thorough=config["thorough"].get(bool),
         time_limit=seconds(config, "time_limit"),
-        threads=at_least_one(config, "threads") or os.cpu_count() or 1,
+        threads=at_least_one(config, "threads") or n_cores(),
         dask=config["dask"].get(confuse.Optional(str)),
         pretend=config["pretend"].get(bool),
         quiet=config["quiet"].get(bool),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import optparse
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -163,10 +162,11 @@ def argument(action: argparse.Action) -> tuple[str, str, str]:
 
 def default_of(action: argparse.Action) -> str:
     """A default as the page has it: the same on every machine."""
+    from genre_model.core.processor import n_cores
     from genre_model.model.bundle.store import SHIPPED
 
     value: Any = action.default
-    if action.dest == "threads" and value == (os.cpu_count() or 1):
+    if action.dest == "threads" and value == n_cores():
         return "one a core"
     if value == SHIPPED:
         return "the shipped one"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from genre_model.cli.common import (
     wished_policy,
     wished_vocabulary,
 )
+from genre_model.core.processor import n_cores
 from genre_model.core.text import harmless, writable
 from genre_model.data.folder import find_audio
 
@@ -36,7 +36,7 @@ def add_classify(parser: argparse.ArgumentParser) -> None:
     add_answer_options(parser)
     add_dask(parser)
     parser.add_argument(
-        "--threads", type=positive, default=os.cpu_count() or 1, help="how many files at once"
+        "--threads", type=positive, default=n_cores(), help="how many files at once"
     )
     parser.set_defaults(run=run_classify)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from genre_model.core.deadline import TIME_LIMIT_S
 from genre_model.core.errors import GenreModelError
+from genre_model.core.processor import n_cores
 from genre_model.core.text import first_and_rest, harmless
 from genre_model.data.tracks import LabelledTrack
 from genre_model.model.bundle.store import SHIPPED
@@ -41,7 +41,7 @@ def add_extraction_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads",
         type=positive,
-        default=os.cpu_count() or 1,
+        default=n_cores(),
         help="how many files to decode at once",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Literal
 from genre_model.cli.common import N_FAILURES, say
 from genre_model.core.errors import GenreModelError
 from genre_model.core.files import is_folder
+from genre_model.core.processor import n_cores
 from genre_model.core.text import count, first_and_rest
 from genre_model.data.folder import (
     LabelsFrom,
@@ -100,7 +100,7 @@ def music_for_testing(music: Path, threads: int | None = None) -> list[LabelledT
     Raises:
         GenreModelError: There is no such list or folder, or it has no tracks.
     """
-    threads = threads or os.cpu_count() or 1
+    threads = threads or n_cores()
     if is_list(music):
         return listed_tracks(music, threads)
     return folder_tracks(music, "folder", threads)

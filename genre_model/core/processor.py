@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 
@@ -9,6 +10,13 @@ CPU_LIST = Path("/proc/cpuinfo")
 
 # Linux' names of the instructions with which an x86 processor multiplies in bfloat16.
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+
+
+def n_cores() -> int:
+    """How many cores this process may use; Linux tells it where that is not all of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def processor_name() -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genre_model.core.errors import GenreModelError
+from genre_model.core.processor import n_cores
 from genre_model.data.folder import find_audio
 from genre_model.extraction.dask_workers import pool_for
 from genre_model.extraction.extractor import Effort
@@ -74,7 +74,7 @@ def classify(
         manifest.genres, manifest.parents, manifest.presets, None
     )
     policy = policy or Policy(manifest.aggregation.threshold)
-    n_workers = n_workers or os.cpu_count() or 1
+    n_workers = n_workers or n_cores()
     return judged(files, classifier, vocabulary, policy, effort, n_workers, dask)
 
 

@@ -6,7 +6,6 @@ wherever their workers are (``dask_workers`` has those of a cluster).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
@@ -15,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from genre_model.core.errors import AudioError
 from genre_model.core.processes import WorkerPool
+from genre_model.core.processor import n_cores
 from genre_model.data.tracks import LabelledTrack
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.extractor import Effort, ExtractionSpec, extraction_spec
@@ -158,8 +158,7 @@ def extract_locally(
             on_failure(f"{track.path}: {error}")
 
     classifier.try_out()
-    n_workers = os.cpu_count() or 1
-    pool = local_pool(classifier, None, Effort(), n_workers=n_workers, n_files=len(tracks))
+    pool = local_pool(classifier, None, Effort(), n_workers=n_cores(), n_files=len(tracks))
     with closing(pool):
         return list(extract_tracks(tracks, pool, on_track))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from genre_model.core import processor
@@ -42,3 +44,14 @@ def test_where_linux_does_not_tell_python_does(monkeypatch):
     monkeypatch.setattr("platform.processor", lambda: "arm")
     assert processor.processor_name() == "arm"
     assert processor.processor_flags() == set()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux alone tells")
+def test_cores_that_a_process_may_not_use_do_not_count():
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert processor.n_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert processor.n_cores() == len(allowed)

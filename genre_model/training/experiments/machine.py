@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from genre_model.core.processor import processor_name
+from genre_model.core.processor import n_cores, processor_name
+from genre_model.core.text import count
 from genre_model.training.networks.base import Estimator, Network
 
 
@@ -17,4 +17,4 @@ def machine(learner: Network | Estimator) -> str:
         library = f"{library} {version(library)}"
     except PackageNotFoundError:
         library = f"without {library}"
-    return f"{processor_name()}, {os.cpu_count()} cores, {platform.system()}, {library}"
+    return f"{processor_name()}, {count(n_cores(), 'core')}, {platform.system()}, {library}"

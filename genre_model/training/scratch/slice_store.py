@@ -17,6 +17,7 @@ from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import AudioError, GenreModelError, reason
 from genre_model.core.files import digest, whole_file
 from genre_model.core.processes import WorkerPool
+from genre_model.core.processor import n_cores
 from genre_model.core.specs import FrontEndSpec, SliceSpec, SoxSpec
 from genre_model.data.tracks import LabelledTrack
 from genre_model.extraction.tasks import in_order
@@ -77,7 +78,7 @@ def store_tracks(
     on_step: OnStep = ignore_step,
 ) -> tuple[list[StoredTrack], tuple[SkippedTrack, ...]]:
     """Compute the slices of all tracks that are not in the folder yet."""
-    n_workers = os.cpu_count() or 1
+    n_workers = n_cores()
     paths = list(dict.fromkeys(track.path for track in tracks))
     outcomes = {}
     form = SliceForm.of(architecture)
