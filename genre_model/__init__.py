@@ -1,12 +1,12 @@
 """Classify music by genre, and train models that do: the engine, which does not need beets.
 
-What a program needs is here, and is imported when it is first used:
+These are the public names; each is imported when it is first used:
 
 - to classify: ``classify``, ``load_classifier``, ``load_bundle``, ``Classifier``, ``Bundle``,
   ``Classified``, ``SongFeatures``, ``SongGenre``
 - to train: ``train``, ``TrainingOptions``, ``TrainingResult``, ``LabelledTrack``,
   ``folder_tracks``, ``listed_tracks``
-- errors: ``GenreModelError``, and below it ``AudioError`` and ``BundleError``
+- errors: ``GenreModelError``, and its subclasses ``AudioError`` and ``BundleError``
 
 docs/python.md shows how they are used.
 """
@@ -47,7 +47,7 @@ __all__ = [
     "train",
 ]
 
-# Where each name is defined.
+# The module of each public name.
 _MODULES = {
     "core.errors": ("AudioError", "BundleError", "GenreModelError"),
     "data.folder": ("folder_tracks", "listed_tracks"),
@@ -62,8 +62,8 @@ __version__ = "0.1.0"
 
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
-# From 1.29 on ONNX Runtime reports to its maker unless it is told not to before it is imported; on
-# Windows `model.onnx.session` tells it.
+# ONNX Runtime 1.29 and later sends telemetry to its maker unless this is set before it is imported;
+# on Windows `model.onnx.session` turns it off.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 

@@ -1,8 +1,8 @@
 """Classify each track by its audio and write its genre, offline.
 
-The wiring only: ``config`` reads the configuration, ``classify`` names genres, ``tagging`` decides
-and writes, ``review`` asks the user; ``commands`` has a module for each command and for the import.
-Nothing heavy is imported here: every ``beet`` command imports this module.
+This module only connects the parts: ``config`` reads the configuration, ``classify`` names genres,
+``tagging`` decides and writes, ``review`` asks the user; ``commands`` has a module for each command
+and for the import.  It imports nothing heavy, because every ``beet`` command imports it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class CnnGenrePlugin(BeetsPlugin):
             self.register_listener("import", self.import_is_over)
 
     def runs_in_imports(self) -> bool:
-        """Whether imports are to be classified; not, with a warning, where that is unclear."""
+        """Whether to classify imports; False, with a warning, if the configuration is invalid."""
         try:
             return check_auto(self.config)
         except UserError as error:
@@ -68,7 +68,7 @@ class CnnGenrePlugin(BeetsPlugin):
         return all_commands(Setup(self.config, self._log))
 
     def import_begins(self, session: ImportSession) -> None:
-        """Event: an import begins; the one before it may have been broken off."""
+        """Event: an import begins; the previous one may have been interrupted."""
         if self.running_import is not None:
             self.running_import.close(whole=False)
         self.running_import = None
@@ -78,21 +78,21 @@ class CnnGenrePlugin(BeetsPlugin):
         self.this_import().imported(session, task)
 
     def found(self, session: ImportSession, task: ImportTask) -> None:
-        """Event: the importer has found an album or a track, and comes to it later."""
+        """Event: the importer has found an album or a track, which it imports later."""
         self.this_import().found(task)
 
     def files_are_in_place(self, session: ImportSession, task: ImportTask) -> None:
-        """Event: the importer has moved a task's files, and written them where it does."""
+        """Event: the importer has moved a task's files and, if it writes tags, written them."""
         self.this_import().files_are_in_place(session, task)
 
     def import_is_over(self, lib: Library, **_: Any) -> None:
-        """Event: the import's end."""
+        """Event: the import has ended."""
         if self.running_import is not None:
             self.running_import.end(lib)
         self.running_import = None
 
     def this_import(self) -> RunningImport:
-        """The import that is running; the first thing that the importer finds begins it."""
+        """The running import, created at the first event that needs it."""
         if self.running_import is None:
             from beetsplug.cnngenre.commands.importing import RunningImport
 

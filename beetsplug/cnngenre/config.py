@@ -73,7 +73,7 @@ PLAY_HISTORY_FIELDS = ("play_count", "rating", "added")  # what the user did wit
 MOOD_TAGS = ("mood", "grouping", "comments")
 
 
-GENRES = "genres"  # the field that tags have; a model of any other writes a flexible field
+GENRES = "genres"  # the field in file tags; a model for any other field writes a flexible field
 
 
 GenresWish = str | Sequence[str] | Mapping[str, str | None] | None
@@ -81,10 +81,11 @@ GenresWish = str | Sequence[str] | Mapping[str, str | None] | None
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user wants.
+    """The user's options.
 
-    ``threshold`` None means the model's own.  By the command line only: ``include_reviewed``, what
-    was decided in a review may be replaced, or taken back, too; ``only``, no other genres.
+    ``threshold`` None means the model's own.  Two options are not in the configuration:
+    ``include_reviewed`` also replaces or undoes what was decided in a review, and ``only`` has the
+    only genres to write.
     """
 
     force: bool
@@ -114,9 +115,10 @@ class Options:
 
 
 def forget_empty_keys() -> None:
-    """Take a key with nothing behind it as not set: the value, or all below it, is commented out.
+    """Treat a key without a value as not set: the user may have commented out all below it.
 
-    So the default holds, where confuse would refuse it.  An empty ``time_limit`` is no limit.
+    Then the default applies, instead of an error from confuse.  An empty ``time_limit`` means no
+    limit.
     """
     for source in beets.config.sources:
         section = source.get("cnngenre", {})
@@ -129,7 +131,7 @@ def forget_empty_keys() -> None:
 
 
 def drop_empty(section: dict[str, Any], keys: Iterable[str]) -> None:
-    """Remove those of some keys that have nothing behind them."""
+    """Remove those of ``keys`` that have no value."""
     for key in section.keys() & keys:
         if section[key] is None:
             del section[key]
@@ -141,11 +143,12 @@ def has_keys(config: confuse.Subview) -> bool:
 
 
 def check_keys(config: confuse.Subview) -> None:
-    """Make sure that every key is one of ours, and every number finite.
+    """Make sure that every key is known and every number is finite.
 
     Raises:
-        UserError: One is not; the message names a similar key, if there is one.
-        confuse.ConfigError: The section ``train`` is no mapping.
+        UserError: A key is unknown, or a number is not finite.  For an unknown key, the message
+            names a similar key, if there is one.
+        confuse.ConfigError: The section ``train`` is not a mapping.
     """
     for view, known in ((config, DEFAULTS), (config["train"], DEFAULTS["train"])):
         for key in view.keys() - known.keys():
@@ -161,10 +164,10 @@ def check_keys(config: confuse.Subview) -> None:
 
 
 def check_auto(config: confuse.Subview) -> bool:
-    """Whether imports are to be classified.
+    """Whether to classify imports.
 
     Raises:
-        UserError: The option ``auto`` is neither yes nor no, or the section is no mapping.
+        UserError: The option ``auto`` is neither yes nor no, or the section is not a mapping.
     """
     if not has_keys(config):
         raise UserError("cnngenre: the section must have keys, such as auto: yes")
@@ -175,7 +178,7 @@ def check_auto(config: confuse.Subview) -> bool:
 
 
 def own_folder() -> Path:
-    """The plugin's folder beside beets' configuration, which BEETSDIR moves."""
+    """The plugin's folder, in beets' configuration folder (which BEETSDIR changes)."""
     return Path(beets.config.config_dir()) / "cnngenre"
 
 
@@ -200,26 +203,26 @@ def check_writing() -> None:
 
 
 def sort_fields() -> set[str]:
-    """The fields by which beets lists tracks."""
+    """The fields by which beets sorts tracks."""
     return {name.rstrip("+-") for name in beets.config["sort_item"].as_str_seq()}
 
 
 def lastgenre_file(key: str) -> Path | None:
-    """A file that the user has given to lastgenre, as its tree or its list of genres."""
+    """The tree or genre list that the user has configured for lastgenre; None if not set."""
     view = text_of("lastgenre", key)
     return None if view is None else Path(view.as_filename())
 
 
 def play_command() -> str | None:
-    """The command of beets' plugin ``play``; None where there is none."""
+    """The command of beets' plugin ``play``; None if not set."""
     view = text_of("play", "command")
     return None if view is None else view.as_str()
 
 
 def text_of(section: str, key: str) -> confuse.Subview | None:
-    """A text that another plugin's section has; None without it, or without keys at all.
+    """A text in another plugin's section; None if it is empty, not a text or not set.
 
-    All below ``play:`` may be commented out.  What is wrong there is not ours to complain about.
+    All keys below ``play:`` may be commented out.  Errors there are for that plugin to report.
     """
     view = beets.config[section][key]
     try:
@@ -230,11 +233,11 @@ def text_of(section: str, key: str) -> confuse.Subview | None:
 
 
 def read_options(config: confuse.Subview) -> Options:
-    """The options as configured, with the command line's on top.
+    """The configured options; those of the command line override them.
 
     Raises:
         UserError: A value is out of its range.
-        confuse.ConfigError: A value is of the wrong type; beets prints where it stands.
+        confuse.ConfigError: A value is of the wrong type; beets prints its location.
     """
     from genre_model.core.processor import n_cores
 
@@ -269,7 +272,7 @@ def read_options(config: confuse.Subview) -> Options:
 
 
 def names_in(value: Any, key: str) -> tuple[str, ...]:
-    """Names that are a list, or one text with commas between them.
+    """Names from a list, or from one text that separates them by commas.
 
     Raises:
         UserError: The value is neither a list nor a text.
@@ -282,10 +285,10 @@ def names_in(value: Any, key: str) -> tuple[str, ...]:
 
 
 def only_names(value: Any, key: str) -> tuple[str, ...] | None:
-    """The names that alone are wanted, as in :func:`names_in`; None where all are.
+    """The only names to use, read as in :func:`names_in`; None for all names.
 
     Raises:
-        UserError: The value is neither a list nor a text, or there is no name in it.
+        UserError: The value is neither a list nor a text, or it has no names.
     """
     if value is None:
         return None
@@ -296,7 +299,7 @@ def only_names(value: Any, key: str) -> tuple[str, ...] | None:
 
 
 def parents_order(value: Any) -> ParentsOrder | None:
-    """Where the parents of a genre go.
+    """Where to write the parents of a genre; None to leave them out.
 
     Raises:
         UserError: The value is not ``before``, ``after`` or ``no``.
@@ -309,7 +312,7 @@ def parents_order(value: Any) -> ParentsOrder | None:
 
 
 def one_of(config: confuse.Subview, key: str, names: Sequence[str]) -> Any:
-    """One of some names, or None where that is the default."""
+    """One of ``names``, or None if that is the default."""
     value = config[key].get()
     if value is not None and value not in names:
         raise UserError(f"cnngenre: {key} must be one of {', '.join(names)}, not {value}")
@@ -317,7 +320,7 @@ def one_of(config: confuse.Subview, key: str, names: Sequence[str]) -> Any:
 
 
 def share(config: confuse.Subview, key: str) -> Any:
-    """A number above 0 and up to 1, or None where that is the default."""
+    """A number above 0 and up to 1, or None if that is the default."""
     value = fraction(config, key)
     if value == 0:
         raise UserError(f"cnngenre: {key} must be above 0")
@@ -325,7 +328,7 @@ def share(config: confuse.Subview, key: str) -> Any:
 
 
 def fraction(config: confuse.Subview, key: str) -> Any:
-    """A number from 0 to 1, or None where that is the default."""
+    """A number from 0 to 1, or None if that is the default."""
     value = config[key].get(confuse.Optional(confuse.Number()))
     if value is not None and not 0 <= value <= 1:
         raise UserError(f"cnngenre: {key} must be from 0 to 1, not {value}")
@@ -333,7 +336,7 @@ def fraction(config: confuse.Subview, key: str) -> Any:
 
 
 def seconds(config: confuse.Subview, key: str) -> float | None:
-    """A time above 0, or None where there is no limit."""
+    """A time in seconds above 0, or None for no limit."""
     value = config[key].get(confuse.Optional(confuse.Number()))
     if value is not None and not value > 0:
         raise UserError(f"cnngenre: {key} must be above 0, not {value}")
@@ -341,7 +344,7 @@ def seconds(config: confuse.Subview, key: str) -> float | None:
 
 
 def at_least_one(config: confuse.Subview, key: str) -> Any:
-    """A whole number from 1 up, or None where that is the default."""
+    """A whole number of at least 1, or None if that is the default."""
     value = config[key].get(confuse.Optional(int))
     if value is not None and value < 1:
         raise UserError(f"cnngenre: {key} must be at least 1, not {value}")
@@ -349,7 +352,7 @@ def at_least_one(config: confuse.Subview, key: str) -> Any:
 
 
 def is_name(value: object) -> bool:
-    """Whether a value is a text that beets keeps as one genre; YAML takes yes and 80 for others."""
+    """Whether a value is a text that beets keeps as one genre; for YAML, yes and 80 are not."""
     return isinstance(value, str) and "; " not in value and bool(value.strip())
 
 

@@ -1,4 +1,4 @@
-"""What gets to the terminal: no tag and no file name can move the cursor, or forge a line."""
+"""Terminal output, in which no tag or file name can move the cursor or forge a line."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
         """A progress bar."""
 
         def update(self, n: float = 1) -> object:
-            """So many tracks more are done."""
+            """Count ``n`` more tracks as done."""
 
         def external_write_mode(self) -> AbstractContextManager[object]:
-            """Something else is written meanwhile."""
+            """A context in which other lines can be printed."""
 
 
 MAX_LINE = 4000  # characters; a tag may have a million
 
 
 def say(line: str) -> None:
-    """Print a line in which there may be tags or file names; a very long one is cut off."""
+    """Print a line that may contain tags or file names; a very long line is cut off."""
     shown = line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]} ..."
     ui.print_(harmless(shown))
 
 
 def conclude(line: str, log: BeetsLogger) -> None:
-    """Print the last line of a run; where nobody reads the output any more, log it.
+    """Print the last line of a run; log it if the output pipe is closed.
 
     Raises:
-        BrokenPipeError: Nobody reads the output; beets ends quietly then.
+        BrokenPipeError: The output pipe is closed; beets then ends quietly.
     """
     try:
         ui.print_(line)
@@ -53,10 +53,10 @@ def conclude(line: str, log: BeetsLogger) -> None:
 
 
 class Harmless(logging.Filter):
-    """Lets every message of the plugin pass, on one line; the account of a bug has several."""
+    """Passes every log message of the plugin as one line; errors keep their lines (a traceback)."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Replace the message by what it says, without control characters."""
+        """Replace the message by its formatted text without control characters."""
         lines = record.getMessage().split("\n")
         between = "\n" if record.levelno >= logging.ERROR else " "
         record.msg, record.args = between.join(map(harmless, lines)), ()
@@ -64,26 +64,26 @@ class Harmless(logging.Filter):
 
 
 class NoBar:
-    """What counts nowhere."""
+    """A progress bar that shows nothing."""
 
     def update(self, n: float = 1) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def external_write_mode(self) -> AbstractContextManager[None]:
-        """Nothing."""
+        """A context that does nothing."""
         return nullcontext()
 
 
 @contextmanager
 def progress(total: int, *, quiet: bool) -> Iterator[Bar]:
-    """A progress bar on a terminal's standard error, nothing elsewhere."""
+    """A progress bar on standard error; one that shows nothing if that is not a terminal."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield NoBar()
         return
     from tqdm import tqdm
 
-    tqdm.monitor_interval = 0  # it would start a thread, and a process with threads is not forked
-    # miniters: else the rate of tracks that need no extraction decides when the next one is shown.
+    tqdm.monitor_interval = 0  # no monitor thread: a process with threads is not forked
+    # Without miniters=1, tqdm would adapt to the rate of tracks that need no extraction.
     bar: tqdm[Any] = tqdm(total=total, unit="track", leave=False, miniters=1)
     with bar:
         yield bar
@@ -91,10 +91,10 @@ def progress(total: int, *, quiet: bool) -> Iterator[Bar]:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ctrl-C takes effect after the block: one file's tags and its row in the library.
+    """Delay Ctrl-C to the end of the block, such as writing one file's tags and its library row.
 
-    Only the main thread is ever interrupted, so elsewhere there is nothing to hold back.  The third
-    Ctrl-C is not held: somebody means it, and what is waited for may never come.
+    Python interrupts only the main thread, so other threads need no delay.  The third Ctrl-C takes
+    effect at once: the user insists, and the block may be waiting for something that never comes.
     """
     former = signal.getsignal(signal.SIGINT)
     if former is None or threading.current_thread() is not threading.main_thread():

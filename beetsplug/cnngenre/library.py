@@ -1,7 +1,7 @@
-"""Tracks and albums as the library has them now: it may be large, and others work on it too.
+"""Access to a library that may be large, and that other programs may change during a run.
 
-A run can take hours.  So of the tracks of a query only the ids are kept, each is loaded when its
-turn comes, and what was planned for it is stored only where its genres are still the same.
+A run can take hours.  So only the ids of a query's tracks are kept, each track is loaded when its
+turn comes, and the plan for a track is stored only if its genres are still the same.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from genre_model.data.spelling import preferred_spellings
 
 log = logging.getLogger("beets.cnngenre")
 
-N_LOADED = 200  # at once: fewer would be more queries
+N_LOADED = 200  # ids per query; fewer would mean more queries
 
 
 Model = TypeVar("Model", Item, Album)
 
 
 class Tracks:
-    """The tracks of a query, in its order.  Those that are removed meanwhile are passed over."""
+    """The tracks of a query, in its order.  Tracks that are removed meanwhile are skipped."""
 
     def __init__(self, lib: Library, ids: Sequence[int]) -> None:
         self._lib = lib
@@ -36,26 +36,26 @@ class Tracks:
 
     @property
     def ids(self) -> Sequence[int]:
-        """Their ids."""
+        """The ids of the tracks."""
         return self._ids
 
     def __len__(self) -> int:
         return len(self._ids)
 
     def sorted(self, key: Callable[[int], str]) -> Tracks:
-        """The same tracks in the order of a key of their ids; equal ones stay in their order."""
+        """The same tracks, sorted by a key of their ids; the sort is stable."""
         return Tracks(self._lib, sorted(self._ids, key=key))
 
     def count_with_genres(self) -> int:
-        """How many of them have genres, as the library has it."""
+        """How many of the tracks have genres in the library."""
         return sum(n for [(n,)] in self.rows("COALESCE(SUM(genres != ''), 0)"))
 
     def only(self, ids: Sequence[int]) -> Tracks:
-        """Some of them."""
+        """The tracks with these ids."""
         return Tracks(self._lib, ids)
 
     def rows(self, columns: str) -> Iterator[list[Any]]:
-        """Columns of the table ``items``, in lists of many tracks, whose order is SQLite's."""
+        """Columns of the table ``items``, in batches; SQLite decides the order within a batch."""
         return rows_of(self._lib, f"SELECT {columns} FROM items", self._ids)
 
     def __iter__(self) -> Iterator[Item]:
@@ -66,7 +66,7 @@ class Tracks:
 
 
 def find_tracks(lib: Library, query: list[str], *, by_album: bool) -> Tracks:
-    """The tracks of a query, or of the albums of a query; a warning says where there are none."""
+    """The tracks of a query, or of the albums of a query; logs a warning if there are none."""
     ids = ids_of_albums(lib, ids_of(lib.albums(query))) if by_album else matching_ids(lib, query)
     if not ids:
         log.warning("no track matches the query" if query else "the library has no tracks")
@@ -74,7 +74,7 @@ def find_tracks(lib: Library, query: list[str], *, by_album: bool) -> Tracks:
 
 
 def ids_of_albums(lib: Library, album_ids: Sequence[int]) -> list[int]:
-    """The ids of the tracks of albums, album after album, each in beets' order."""
+    """The ids of the tracks of albums, album by album, each album in beets' order."""
     order = sql_order(lib)
     if order is None:
         albums = [lib.get_album(key) for key in album_ids]
@@ -91,9 +91,9 @@ def ids_of_albums(lib: Library, album_ids: Sequence[int]) -> list[int]:
 
 
 def matching_ids(lib: Library, query: list[str]) -> list[int]:
-    """The ids of the tracks of a query, in the order that beets would list them in.
+    """The ids of the tracks of a query, in the order in which beets would list them.
 
-    Where SQLite can find and sort them, nothing else of them is read.
+    If SQLite can find and sort the tracks, only their ids are read.
     """
     order, where = sql_order(lib), as_sql(query)
     if where is None or order is None:
@@ -104,7 +104,7 @@ def matching_ids(lib: Library, query: list[str]) -> list[int]:
 
 
 def sql_order(lib: Library) -> str | None:
-    """The order of tracks that beets is configured to have; None where SQLite cannot sort so."""
+    """The order of tracks that beets is configured to use, as SQL; None if SQLite cannot."""
     order = lib.get_default_item_sort()
     if order.is_slow() or not sort_fields() <= Item._fields.keys():
         return None
@@ -112,13 +112,13 @@ def sql_order(lib: Library) -> str | None:
 
 
 def as_sql(query: list[str]) -> tuple[str, Sequence[Any]] | None:
-    """A condition on tracks with its values; None where it needs more than their table.
+    """A query as an SQL condition with its values; None if the table ``items`` is not enough.
 
-    So it is with flexible fields, those of albums, a query that says how to sort, and a wrong one.
+    None if the query has flexible fields, album fields or a sort order, or if it is invalid.
     """
     try:
         parsed, wish = parse_query_parts(query, Item)
-    except InvalidQueryArgumentValueError:  # beets says why when it is asked
+    except InvalidQueryArgumentValueError:  # beets reports the reason when it runs the query
         return None
     if wish or parsed.field_names & Item.other_db_fields:
         return None
@@ -127,7 +127,7 @@ def as_sql(query: list[str]) -> tuple[str, Sequence[Any]] | None:
 
 
 def rows_of(lib: Library, select: str, ids: Sequence[int]) -> Iterator[list[Any]]:
-    """What a statement says of tracks, or albums, of some ids; many at once, not all."""
+    """The rows that a SELECT finds for ids of tracks or albums, in batches."""
     for start in range(0, len(ids), N_LOADED):
         some = ids[start : start + N_LOADED]
         marks = ",".join("?" * len(some))
@@ -137,13 +137,13 @@ def rows_of(lib: Library, select: str, ids: Sequence[int]) -> Iterator[list[Any]
 
 
 def flexible(name: str, table: str = "item") -> str:
-    """SQL for a flexible field of a track, or an album; NULL where it has none."""
+    """SQL for a flexible field of a track or an album; NULL if the field is not set."""
     of = f"FROM {table}_attributes WHERE entity_id = {table}s.id AND key = '{name}'"
     return f"(SELECT value {of})"
 
 
 def count_genres(lib: Library) -> Counter[str]:
-    """How many tracks have each genre, in each spelling; no track is loaded."""
+    """How many tracks have each genre, counted by spelling; no track is loaded."""
     counts = Counter[str]()
     with lib.transaction() as transaction:
         rows = transaction.query("SELECT genres, COUNT(*) FROM items GROUP BY genres")
@@ -154,21 +154,21 @@ def count_genres(lib: Library) -> Counter[str]:
 
 
 def spellings_of(lib: Library) -> dict[str, str]:
-    """How most tracks of the library spell each genre that it has, by the genre's key."""
+    """The spelling that most tracks of the library have of each genre, by the genre's key."""
     return preferred_spellings(count_genres(lib))
 
 
 def ids_of(found: Results[Any]) -> list[int]:
-    """The ids of what was found; models are made only where beets needs them to find or sort."""
+    """The ids of query results; objects are loaded only if beets needs them to filter or sort."""
     if found.query is None and found.sort is None:
         return [row["id"] for row in found.rows]
     return [model.id for model in found]
 
 
 def current(model: Model) -> Model | None:
-    """A track or an album as the library has it now; None where it has gone.
+    """A track or an album as the library has it now; None if it was removed.
 
-    An id may have passed to another one, which was added at another time.
+    The id may now belong to another track or album, which was added at another time.
     """
     if model.id is None:
         return None
@@ -178,12 +178,12 @@ def current(model: Model) -> Model | None:
 
 
 def same(now: Model | None, added: float) -> Model | None:
-    """What an id stands for now, if that was added at this time."""
+    """The track or album that has an id now, if it was added at this time; None otherwise."""
     return now if now is not None and now.added == added else None
 
 
 def unedited(model: Model, genres: tuple[str, ...]) -> Model | None:
-    """A track or an album as it is now; None where it has gone, or has other genres than these."""
+    """A track or an album as it is now; None if it was removed or has other genres than these."""
     now = current(model)
     return now if now is not None and has_genres(now, genres) else None
 
@@ -200,10 +200,10 @@ def stored_genres(model: Item | Album) -> list[str]:
 
 
 def track_name(item: Item) -> str:
-    """A track as beets would name it, without the separators of what it lacks."""
+    """A track as beets would name it, without the separators of empty fields."""
     try:
         parts = [part.strip() for part in str(item).split(" - ")]
-    except LookupError:  # it was removed meanwhile, and beets asks for its album
+    except LookupError:  # the track was removed meanwhile, and beets looks up its album
         parts = [str(item.get(name, "", with_album=False)) for name in ("artist", "title")]
     if not item.title:
         parts.append(item.filepath.name)
@@ -211,29 +211,29 @@ def track_name(item: Item) -> str:
 
 
 def album_name(album: Album) -> str:
-    """An album's artist and title, as far as it has them."""
+    """An album's artist and title, as far as they are set."""
     return " - ".join(filter(None, (album.albumartist, album.album))) or "an album"
 
 
 def short_name(item: Item) -> str:
-    """Artist and title of a track, or the name of its file where it has neither."""
+    """Artist and title of a track, or the name of its file if both are empty."""
     return " - ".join(filter(None, (item.artist, item.title))) or item.filepath.name
 
 
 def named(genres: Iterable[str]) -> list[str]:
-    """Genres without the empty ones, which some files have and which say nothing."""
+    """The genres that are not empty; some files have empty ones."""
     return [genre for genre in genres if genre]
 
 
 @uninterrupted()
 def store_unless_edited(model: Model, genres: tuple[str, ...]) -> bool:
-    """Store what was set on a track or an album, unless it has gone or has no longer these genres.
+    """Store a changed track or album, unless it was removed or no longer has these genres.
 
-    Nobody else can write to the library between the look and the storing, which may be part of a
-    longer transaction.  An album's tracks are left alone.
+    The check and the storing are in one transaction, which may be part of a longer one, so nobody
+    else can write to the library in between.  An album's tracks are left alone.
     """
     with model.db.transaction() as transaction:
-        # Changes nothing, but from here on SQLite lets nobody else write.
+        # Changes nothing, but from here on SQLite blocks other writers.
         transaction.mutate("UPDATE items SET id = id WHERE 0")
         if unedited(model, genres) is None:
             return False

@@ -1,4 +1,4 @@
-"""What the rows of tracks say of their genres, without loading the tracks."""
+"""The genres of tracks, read from database rows without loading the tracks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Genres = tuple[str, ...]
 
 
 def chosen(tracks: Tracks, noted: str | None, fits: Callable[[Genres, Genres], bool]) -> Tracks:
-    """The tracks whose genres, and those that the field ``noted`` of ours has, if any, fit."""
-    decided: dict[tuple[str | None, str | None], bool] = {}  # most of a library is alike
+    """The tracks whose genres, and the genres in our field ``noted`` if given, pass ``fits``."""
+    decided: dict[tuple[str | None, str | None], bool] = {}  # many tracks have the same genres
     found = set[int]()
     other = "NULL" if noted is None else flexible(noted)
     for rows in tracks.rows(f"id, genres, {other}"):
@@ -29,19 +29,19 @@ def chosen(tracks: Tracks, noted: str | None, fits: Callable[[Genres, Genres], b
 
 
 def absolute_path(path: bytes) -> bytes:
-    """A row's path, to which beets adds the music folder; once for the files of a folder."""
+    """A row's path with the music folder added; the result for each folder is cached."""
     folder, _ = os.path.split(path)
     return absolute_folder(folder) + path[len(folder) :] if folder else absolute_folder(path)
 
 
 @lru_cache(maxsize=1_000)
 def absolute_folder(path: bytes) -> bytes:
-    """A row's path, to which beets adds the music folder."""
+    """A row's path with the music folder added, as beets does."""
     found: bytes = Item._type("path").from_sql(path)
     return found
 
 
 @lru_cache(maxsize=1_000)
 def genres_in(value: str | None) -> tuple[str, ...]:
-    """The genres of a row; an empty tag is none."""
+    """The genres of a row, without empty ones."""
     return tuple(genre for genre in Item._type("genres").from_sql(value) or () if genre)

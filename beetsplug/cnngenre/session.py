@@ -1,4 +1,4 @@
-"""What one command, or one import, works with: handed round instead of the plugin."""
+"""The session of one command or import, which is passed around instead of the plugin."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Folders:
 
     @property
     def trials(self) -> Path:
-        """What is known of models that were tried before."""
+        """The results of earlier trials of models' networks."""
         return self.root / "trials"
 
     @property
@@ -65,11 +65,11 @@ class Session:
     options: Options
 
     def with_options(self, **changes: Any) -> Session:
-        """The same with other options."""
+        """The same session with other options."""
         return replace(self, options=replace(self.options, **changes))
 
     def cache(self) -> Cache | None:
-        """The features extracted before; None where the user wants none, or it cannot be used."""
+        """The feature cache; None if it is disabled or, with a warning, if it cannot be used."""
         from genre_model.core.errors import GenreModelError
         from genre_model.extraction.cache import Cache
 
@@ -82,9 +82,9 @@ class Session:
             return None
 
     def warn(self, text: str) -> None:
-        """Log a sentence that the user has to know of."""
+        """Log a warning for the user."""
         self.log.warning("{}", text)
 
     def report_bug(self, path: Path, trace: str) -> None:
-        """Log an error that nobody foresaw, and the file of the track that it was about."""
+        """Log an unexpected error with its traceback and the file of the track."""
         self.log.error("{}: internal error\n{}", path, trace)

@@ -1,6 +1,6 @@
 """Creates the session of a command from the configuration and the log.
 
-Every ``beet`` command imports this, so its own imports come late.
+Every ``beet`` command imports this module, so it imports others only when it needs them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Setup:
     def session(self, **given: Any) -> Session:
         """A session with the options as they are configured now.
 
-        Those given are put on top of beets' configuration for the rest of the process.
+        Options in ``given`` override beets' configuration for the rest of the process.
 
         Raises:
             UserError, confuse.ConfigError: A value cannot be used.
@@ -34,14 +34,14 @@ class Setup:
         from beetsplug.cnngenre.config import own_folder, read_options
         from beetsplug.cnngenre.session import Folders, Session
 
-        if not gc.get_freeze_count():  # beets' start: to look at all of it again costs 20 ms
+        if not gc.get_freeze_count():  # collecting the objects of beets' start again costs 20 ms
             gc.freeze()
-        if given:  # each layer makes every look-up slower, and imports come here for each album
+        if given:  # each layer makes every look-up slower
             self.config.set_args(given)
         return Session(self.log, Folders(own_folder()), read_options(self.config))
 
     def train_options(self, **given: Any) -> TrainOptions:
-        """The options of a training; those given come before the configured ones.
+        """The options of a training; options in ``given`` override the configured ones.
 
         Raises:
             UserError, confuse.ConfigError: A value cannot be used.

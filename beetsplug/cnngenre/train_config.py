@@ -1,6 +1,7 @@
-"""The options of a training, read from the configuration; only ``cnntrain`` and ``cnnerrors`` do.
+"""The options of a training, read from the configuration.
 
-A module of its own, since every ``beet`` command imports ``config``.
+They are not in ``config``, which every ``beet`` command imports: only ``cnntrain``, ``cnnerrors``
+and ``cnncompare`` need them.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from genre_model.data.labels import Consolidation
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """What ``cnntrain`` learns.
+    """The options of ``cnntrain``.
 
-    ``classes`` None means: every genre with enough tracks.  From ``aggregation`` to
-    ``slices_per_song``, None means: as the system does by itself.
+    ``classes`` None means every genre with enough tracks.  For the options from ``aggregation`` to
+    ``slices_per_song``, None means the default of ``genre_model``.
     """
 
     classes: tuple[str, ...] | None
@@ -96,10 +97,10 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
 
 
 def consolidation(config: confuse.Subview) -> Consolidation | None:
-    """How few classes are made of many genres; ``no`` (False in YAML) where they are not.
+    """How to reduce many genres to few classes; None for ``no`` (False in YAML).
 
     Raises:
-        UserError: There is no such way.
+        UserError: The value is unknown.
     """
     if config["consolidate"].get() in (False, None, "no"):
         return None
@@ -108,7 +109,7 @@ def consolidation(config: confuse.Subview) -> Consolidation | None:
 
 
 def field_name(config: confuse.Subview, positive: str | None) -> str:
-    """The field that is learned; with a query for the positive tracks, the name of the answer."""
+    """The field to learn; with a query for positive tracks, the field for the model's answer."""
     name = config["field"].get(confuse.Optional(str)) or ("like" if positive else GENRES)
     if not name.isidentifier() or (positive and name == GENRES):
         raise UserError(f"cnngenre: {name} is not a name for a field of its own")
@@ -116,7 +117,7 @@ def field_name(config: confuse.Subview, positive: str | None) -> str:
 
 
 def check_apart(field: str, positive: str | None) -> None:
-    """A play history cannot teach a field, or a query, that is part of it.
+    """Make sure that the learned field or query is not part of the play history.
 
     Raises:
         UserError: The field or the query is part of the play history.

@@ -1,12 +1,12 @@
-"""Decode audio files to float32 mono at the network's sample rate, wholly or in windows.
+"""Decode audio files to float32 mono at the network's sample rate, as a whole or in windows.
 
-PyAV (FFmpeg inside the wheel) decodes, NumPy takes the mean of the channels and soxr HQ changes the
-rate.  FFmpeg's own mixing and resampling are not used: its stereo-to-mono mix is 3 dB louder than
-the mean, and its filter near 8 kHz changes what the network answers.
+PyAV (its wheel contains FFmpeg) decodes, NumPy averages the channels and soxr HQ resamples.
+FFmpeg's own mixing and resampling are not used: its stereo-to-mono mix is 3 dB louder than the
+mean, and its resampling filter near 8 kHz changes the network's answers.
 
-A file may be anything.  FFmpeg gets to see no more of it than music needs: some containers, audio
-decoders, and no other file or address that it may name.  Memory is bounded by the constants below,
-time by :func:`time_limit`.
+Files are untrusted.  FFmpeg may use only the containers and audio decoders that music needs, and
+must not open any other file or address that a file names.  The constants below limit memory,
+:func:`time_limit` limits time.
 """
 
 from __future__ import annotations
@@ -36,31 +36,31 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 
-# Decoders that lean on earlier packets (MP3's bit reservoir, AAC's overlap) have settled after this
-# long; what they say before is thrown away.  Opus predicts from its past: what it lacks fades by a
-# factor of a hundred in 100 ms.
+# Decoders that depend on earlier packets (MP3's bit reservoir, AAC's overlap) have settled after
+# this long; what they output before is discarded.  Opus predicts from its past: the error from
+# missing packets fades by a factor of a hundred in 100 ms.
 PREROLL_S, OPUS_PREROLL_S = 0.12, 0.4
 PREROLL_FRAMES = 4
 
 
-# These take no more from earlier packets than that, and a seek goes up to a second farther back: to
-# the beginning of a page of Ogg.
+# Codecs that need no packets before the preroll.  A seek in Ogg goes to the beginning of a page, up
+# to a second farther back: the packets in between are not decoded.
 PREROLL_IS_ENOUGH = frozenset({"opus", "vorbis"})
 
 
-# So many frames before a window say where it begins, as one of them may say it wrongly.
+# A window's position is taken from up to this many frames, as a single time stamp may be wrong.
 N_TIME_STAMPS = 8
 
 
-# Half the length of soxr HQ's filter, generously: samples this near to a cut are not exact.
+# A generous half of the length of soxr HQ's filter: samples this close to a cut are not exact.
 RESAMPLER_CONTEXT_S = 0.02
 
 
-# A file may hold damaged packets; one with a larger share of them is not classified.
+# A file with a larger share of damaged packets is not classified.
 MAX_DAMAGED_SHARE = 0.5
 
 
-# From old telephones to the densest DSD; beyond this a header is damaged.
+# From old telephones to the densest DSD; a rate outside this range means a damaged header.
 MIN_SAMPLE_RATE_HZ, MAX_SAMPLE_RATE_HZ = 1_000, 6_144_000
 MAX_CHANNELS = 64
 
@@ -84,7 +84,7 @@ class AudioFile:
 
     @property
     def duration_s(self) -> float | None:
-        """Length that the container states, in seconds; None where it states none."""
+        """Length stated by the container, in seconds; None if it states none."""
         if self.stream.duration is not None and self.stream.time_base is not None:
             return float(self.stream.duration * self.stream.time_base)
         if self.container.duration is not None:
@@ -92,9 +92,9 @@ class AudioFile:
         return None
 
     def blocks(self) -> Iterator[Float32]:
-        """The whole song from its start, in blocks of about ``BLOCK_S`` seconds at the most.
+        """The whole song from its start, in blocks of at most about ``BLOCK_S`` seconds.
 
-        Of a song that lasts longer than ``MAX_SONG_S`` so much.
+        A song longer than ``MAX_SONG_S`` is cut off there.
 
         Raises:
             AudioError: Nothing could be decoded, or the samples are not numbers.
@@ -107,7 +107,7 @@ class AudioFile:
         import soxr
 
         resampler = soxr.ResampleStream(self.native_rate_hz, self.rate_hz, 1, quality="HQ")
-        most = int(BLOCK_S * self.native_rate_hz)  # in one frame there may be far more
+        most = int(BLOCK_S * self.native_rate_hz)  # one frame may have far more
         for block in native:
             for start in range(0, len(block), most):
                 yield resampler.resample_chunk(block[start : start + most])
@@ -116,12 +116,12 @@ class AudioFile:
     def window(self, start: int, stop: int) -> Float32 | None:
         """Samples ``start`` to ``stop`` (at ``rate_hz``), reached by seeking.
 
-        Equal to the same samples of the whole song within the accuracy of the container's time
+        They equal the same samples of the whole song within the accuracy of the container's time
         stamps.  Samples before 0 are zeros.
 
         Returns:
-            (stop - start,), or None where the song ends before ``stop`` or cannot be sought; the
-            very start can be had as the first window only.
+            (stop - start,), or None if the song ends before ``stop`` or cannot be sought.  The
+            very start of the song can only be read as the first window.
 
         Raises:
             AudioError: The samples are not numbers.
@@ -140,7 +140,7 @@ class AudioFile:
         return samples if start >= 0 else np.pad(samples, (-start, 0))
 
     def _native_span(self, start: int, stop: int) -> tuple[int, int, int]:
-        """Native samples that are needed to get ``start`` to ``stop``, and the offset therein.
+        """Native samples that a window needs, and its offset in them after resampling.
 
         The span begins where a native and a target sample coincide, so that resampling it alone
         gives the same samples as resampling the whole song.
@@ -153,7 +153,7 @@ class AudioFile:
         return units * native_unit, end, start - units * unit
 
     def _decode_span(self, begin: int, end: int) -> Float32 | None:
-        """Native mono samples ``begin`` to ``end``, or None where the seek did not get there."""
+        """Native mono samples ``begin`` to ``end``, or None if the seek did not get there."""
         if not self._seek(begin):
             return None
         frames = self._decode(begin - int(self.preroll_s * self.native_rate_hz))
@@ -166,7 +166,7 @@ class AudioFile:
             if position + frame.samples > begin:
                 break
         position = self._first_position(lead)
-        # Where a seek lands after its target, the samples in between are lost: 10 ms at the most.
+        # If a seek lands after its target, the samples in between are lost; 10 ms are tolerated.
         if position is None or position > begin + self.native_rate_hz // 100:
             return None
         while lead and position + lead[0].samples <= begin:
@@ -176,10 +176,10 @@ class AudioFile:
         return np.concatenate([before, *found])[max(0, begin - position) :][: end - begin]
 
     def _first_position(self, frames: Sequence[AudioFrame]) -> int | None:
-        """The native sample that the first of some frames starts with; None without frames.
+        """The native sample at which the first frame starts; None if no frame has a time stamp.
 
-        By the middle one of what their time stamps say: where blocks of two lengths meet at the
-        beginning of a page of Ogg, FFmpeg's stamp is some 10 ms late.
+        It is the median of what the frames' time stamps say: if blocks of two lengths meet at the
+        beginning of an Ogg page, FFmpeg's time stamp is some 10 ms late.
         """
         told, n_samples = list[int](), 0
         for frame in frames:
@@ -190,50 +190,50 @@ class AudioFile:
         return median_low(told) if told else None
 
     def _seek(self, begin: int) -> bool:
-        """Go to a little before native sample ``begin``; whether the container lets itself."""
+        """Seek to a little before native sample ``begin``; False if that is not possible."""
         import av
 
         if self.stream.time_base is None:
             return False
         seconds = begin / self.native_rate_hz - self.preroll_s
         fresh, self._fresh = self._fresh, False
-        if seconds <= 0:  # a seek to the start would pass over the packet that primes the decoder
+        if seconds <= 0:  # a seek to the start would skip the packet that primes the decoder
             return fresh
         target = (self.stream.start_time or 0) + int(seconds / self.stream.time_base)
         try:
             self.container.seek(target, stream=self.stream, backward=True)
-        except (av.FFmpegError, OverflowError):  # not there, or beyond all numbers
+        except (av.FFmpegError, OverflowError):  # no such position, or the number is too large
             return False
         return True
 
     @property
     def preroll_s(self) -> float:
-        """What is decoded before a window, in seconds."""
+        """How much is decoded before a window, in seconds."""
         context = self.stream.codec_context
         settles_s = OPUS_PREROLL_S if context.name == "opus" else PREROLL_S
         return max(settles_s, PREROLL_FRAMES * context.frame_size / self.native_rate_hz)
 
     def _position(self, frame: AudioFrame | Packet[AudioStream]) -> int | None:
-        """The native sample that a frame or a packet starts with, by its time stamp."""
+        """The native sample at which a frame or packet starts; None if it has no time stamp."""
         if frame.pts is None or self.stream.time_base is None:
             return None
         return self._samples(frame.pts - (self.stream.start_time or 0))
 
     def _samples(self, ticks: int) -> int:
-        """How many native samples last as long as some ticks of the container's clock."""
+        """Convert ticks of the stream's time base to native samples."""
         unit = self.stream.time_base
         assert unit is not None
         return round(ticks * unit.numerator * self.native_rate_hz / unit.denominator)
 
     def _ends_before(self, packet: Packet[AudioStream], sample: int) -> bool:
-        """Whether a packet is over at a native sample, by its time stamp."""
+        """Whether a packet ends at or before a native sample, by its time stamp."""
         position = self._position(packet)
         return position is not None and position + self._samples(packet.duration or 0) <= sample
 
     def _decode(self, needed: int = 0) -> Iterator[AudioFrame]:
-        """Frames from the present position on; damaged packets are passed over.
+        """Frames from the current position on; damaged packets are skipped.
 
-        Nothing is wanted of what lies before the native sample ``needed``.
+        The caller needs no samples before the native sample ``needed``.
         """
         import av
 
@@ -254,7 +254,7 @@ class AudioFile:
             raise AudioError(f"{n_damaged} of {n_packets} packets are damaged")
 
     def _packets(self, needed: int) -> Iterator[Packet[AudioStream]]:
-        """Packets from the present position on, as far as the file can be read."""
+        """Packets from the current position on, as far as the file can be read."""
         import av
 
         packets = self.container.demux(self.stream)
@@ -276,7 +276,7 @@ class AudioFile:
 
 @contextmanager
 def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
-    """Open the first audio stream of a file, whose samples come at ``rate_hz``.
+    """Open the first audio stream of a file, to be resampled to ``rate_hz``.
 
     Raises:
         AudioError: There is no such file, it is not a regular file, or FFmpeg finds no audio in it.
@@ -290,7 +290,7 @@ def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
             raise AudioError("not a regular file" if path.exists() else "no such file")
         if count_tags(path) > MAX_TAGS:
             raise AudioError(f"more than {MAX_TAGS} tags")
-        # With `file:` before it no name is an address.
+        # The prefix `file:` keeps FFmpeg from taking a file name for an address.
         container = av.open(f"file:{path}", timeout=deadline.limit_s, **open_options())
     except PermissionError as error:
         raise AudioError("no permission to read the file") from error
@@ -304,7 +304,7 @@ def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
 
 
 def opened_stream(container: InputContainer) -> tuple[AudioStream, int]:
-    """The first audio stream of an open file, whose decoder is ready, and its channels' number.
+    """The first audio stream of an open file, its decoder opened, and its number of channels.
 
     Raises:
         AudioError: The file has no audio stream, or no decoder can be opened for it.
@@ -326,13 +326,13 @@ def opened_stream(container: InputContainer) -> tuple[AudioStream, int]:
 
 
 def unname_channels(context: AudioCodecContext) -> int:
-    """Let a decoder that is not open yet know how many channels there are, not which; that number.
+    """Give a decoder that is not open yet a layout of unnamed channels; return their number.
 
-    A container can list its channels in an order of its own.  FFmpeg keeps such a list on the heap,
-    PyAV copies the pointer to it wherever it shows a layout (``context.layout``, ``channels``, each
-    decoded frame), and every copy frees it: docs/upstream/pyav-layouts.md.  What is set here has no
-    list, and the one layout that is read has the list for itself from then on.  The channels'
-    names are of no interest, as the mean is taken of all.
+    A container can list its channels in an order of its own.  FFmpeg keeps such a list on the heap.
+    PyAV copies the pointer to it whenever it returns a layout (``context.layout``, ``channels``,
+    each decoded frame), and every copy frees it: docs/upstream/pyav-layouts.md.  The layout set
+    here has no list, and the one layout that is read before becomes the only owner of the list.
+    The channels' names do not matter, as the mean of all channels is taken.
 
     Raises:
         AudioError: There are no channels, or far too many.

@@ -1,4 +1,4 @@
-"""A file's identity by its compressed audio, whatever its name and tags."""
+"""Identify a file by its compressed audio, independent of its name and tags."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from genre_model.audio.decode import AudioFile, open_audio
 from genre_model.audio.stored.ogg import audio_in_ogg
 from genre_model.audio.stored.xing import stated_samples
 
-# All packets of a file up to this length are covered, and of one that does not say how long it is:
-# FFmpeg then guesses by the file's size, tags included.  A longer one is taken by its duration, its
-# beginning, its end, and places at equal distances between.
+# All packets are hashed if a file is not longer than SHORT_S, or does not state its length: FFmpeg
+# then guesses it from the file's size, tags included.  For a longer file, the hash covers its
+# duration, its beginning, its end, and places at equal distances in between.
 SHORT_S = 60.0
 N_PLACES = 8
 SMALL_BYTES = 2**24
 FIRST_PACKETS, PLACE_PACKETS = 48, 16
 END_S = 1.0
-PADDING_S = 2.0  # more than encoders add, less than makes FFmpeg distrust what a file says
-FINGERPRINT_RATE_HZ = 16_000  # of no matter: nothing is decoded
+PADDING_S = 2.0  # more than encoders add, less than makes FFmpeg distrust a stated length
+FINGERPRINT_RATE_HZ = 16_000  # does not matter: nothing is decoded
 
 
 def audio_fingerprint(path: Path) -> bytes:
-    """16 bytes that stand for a file's audio, whatever its name and tags.
+    """16 bytes that identify a file's audio, independent of its name and tags.
 
-    A hash of the codec and of compressed packets, or of an Ogg's pages; nothing is decoded.
+    They are a hash of the codec and of compressed packets, or of Ogg pages; nothing is decoded.
 
     Raises:
         AudioError: As :func:`open_audio`.
@@ -44,7 +44,7 @@ def audio_fingerprint(path: Path) -> bytes:
 
 
 def is_guess(audio: AudioFile, path: Path, duration_s: float) -> bool:
-    """Whether a duration was guessed, as that of raw AAC and of an MP3 that does not say it."""
+    """Whether FFmpeg guessed the duration: for raw AAC, and for an MP3 that does not state it."""
     name = audio.container.format.name
     if name != "mp3":
         return name == "aac"
@@ -56,9 +56,9 @@ def is_guess(audio: AudioFile, path: Path, duration_s: float) -> bool:
 
 
 def ogg_parts(path: Path) -> list[bytes] | None:
-    """The pages of an Ogg: its many packets, by way of FFmpeg, take six times as long.
+    """The pages of an Ogg file: reading its many packets with FFmpeg takes six times as long.
 
-    None of a large file, and of other formats.
+    None for a file larger than ``SMALL_BYTES``, and for other formats.
     """
     try:
         with path.open("rb") as file:
@@ -69,7 +69,7 @@ def ogg_parts(path: Path) -> list[bytes] | None:
 
 
 def digest(audio: AudioFile, parts: Iterator[bytes] | list[bytes]) -> bytes:
-    """The hash of what an open file is, and of some of its content."""
+    """The hash of a file's codec, sample rate and channel count, and of parts of its content."""
     content = hashlib.sha256()
     name, rate = audio.stream.codec_context.name, audio.stream.rate
     content.update(f"{name} {rate} {audio.n_channels}".encode())
@@ -79,7 +79,7 @@ def digest(audio: AudioFile, parts: Iterator[bytes] | list[bytes]) -> bytes:
 
 
 def spread_packets(audio: AudioFile, duration_s: float) -> list[bytes] | None:
-    """The duration and packets of a long file; None where the file is not as long as it says."""
+    """The duration and packets of a long file; None if the file is shorter than it states."""
     found = [repr(duration_s).encode(), *itertools.islice(packets(audio), FIRST_PACKETS)]
     last_s = duration_s - END_S
     for place in range(1, N_PLACES + 1):
@@ -96,7 +96,7 @@ def spread_packets(audio: AudioFile, duration_s: float) -> list[bytes] | None:
 
 
 def packets(audio: AudioFile, seconds: float = 0.0) -> Iterator[bytes]:
-    """The compressed packets from a time on, as far as the file can be read; 0 is where it is."""
+    """The compressed packets from a time on, as far as they can be read; 0 means no seek."""
     import av
 
     try:
@@ -108,5 +108,5 @@ def packets(audio: AudioFile, seconds: float = 0.0) -> Iterator[bytes]:
                 yield bytes(packet)
     except av.error.ExitError as error:
         raise audio.deadline.exhausted() from error
-    except (av.FFmpegError, OverflowError):  # what is behind is cut off, or cannot be
+    except (av.FFmpegError, OverflowError):  # the file is cut off here, or ends before this time
         return

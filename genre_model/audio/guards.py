@@ -1,4 +1,4 @@
-"""What FFmpeg may see of a file: some containers, audio decoders, and not too many tags."""
+"""Restrict what FFmpeg opens: some containers, audio decoders, and not too many tags."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-# Containers of music, by FFmpeg's names.  Playlists are none: they would have it open other files.
+# FFmpeg's names of music containers.  Playlists are excluded: they make FFmpeg open other files.
 CONTAINERS = (
     *("aac", "ac3", "aiff", "amr", "ape", "asf", "au", "caf", "dsf", "dts", "eac3", "flac", "iff"),
     *("matroska", "mov", "mp3", "mpc", "mpc8", "ogg", "tak", "tta", "w64", "wav", "wv", "xwma"),
@@ -15,18 +15,18 @@ CONTAINERS = (
 
 
 MAX_TAGS = 20_000
-VORBIS_COMMENT = 4  # the block of a FLAC
-OGG_COMMENTS = (b"\x03vorbis", b"OpusTags")  # what the packet begins with
+VORBIS_COMMENT = 4  # block type in a FLAC file
+OGG_COMMENTS = (b"\x03vorbis", b"OpusTags")  # start of the packet with the tags
 
 
 OGG_HEAD = 8192
 
 
 def count_tags(path: Path) -> int:
-    """How many tags a FLAC, an Ogg file or an MP3 says that it has, or a little more than allowed.
+    """How many tags a FLAC, Ogg or MP3 file has by its headers; stops just above ``MAX_TAGS``.
 
-    FFmpeg compares each with all before it and cannot be stopped while it does; what reads and
-    writes tags after us takes minutes.  In other files this is 0.
+    FFmpeg compares each tag with all tags before it and cannot be stopped meanwhile; reading and
+    writing the tags afterwards takes minutes.  For other files this is 0.
 
     Raises:
         OSError: The file cannot be read.
@@ -45,26 +45,26 @@ def count_tags(path: Path) -> int:
 
 
 def count_flac_comments(file: BinaryIO) -> int:
-    """The comments in the blocks before the music; a damaged number counts as far as it can be."""
+    """The number of tags of a FLAC file; a damaged number is limited to what fits the block."""
     file.seek(4)
     while len(block := file.read(4)) == 4:
         size = int.from_bytes(block[1:], "big")
         if block[0] & 0x7F == VORBIS_COMMENT:
             return min(count_comments(file), size // 4)
         file.seek(size, io.SEEK_CUR)
-        if block[0] & 0x80:  # the last one
+        if block[0] & 0x80:  # the last block
             break
     return 0
 
 
 def count_comments(file: BinaryIO) -> int:
-    """The number that comes after the name of the program that wrote them."""
+    """The number of Vorbis comments, which follows the name of the program that wrote them."""
     file.seek(int.from_bytes(file.read(4), "little"), io.SEEK_CUR)
     return int.from_bytes(file.read(4), "little")
 
 
 def count_id3_frames(file: BinaryIO, head: bytes) -> int:
-    """The frames of an ID3v2.3 or 2.4 tag, one after the other."""
+    """The number of frames in an ID3v2.3 or 2.4 tag; counting stops above ``MAX_TAGS``."""
     bits = 7 if head[3] == 4 else 8
     end = 10 + number_of(head[6:10], 7)
     place, n_frames = 10, 0
@@ -77,7 +77,7 @@ def count_id3_frames(file: BinaryIO, head: bytes) -> int:
 
 
 def number_of(content: bytes, bits: int) -> int:
-    """A big-endian number of which each byte has so many bits."""
+    """A big-endian number with ``bits`` bits in each byte."""
     number = 0
     for byte in content:
         number = (number << bits) | byte
@@ -85,10 +85,10 @@ def number_of(content: bytes, bits: int) -> int:
 
 
 def open_options() -> dict[str, Any]:
-    """What ``av.open`` needs to be told.
+    """Arguments for ``av.open``.
 
-    Other containers and decoders are out of bounds, and tags in Latin-1 must not stop the decoding.
-    From version 19 on PyAV lets those pass by itself, and no longer has the argument.
+    They forbid other containers and decoders, and keep tags in Latin-1 from stopping the decoding.
+    From version 19 on, PyAV accepts such tags by default and no longer has the argument.
     """
     import av
 
@@ -103,14 +103,14 @@ def open_options() -> dict[str, Any]:
 
 @cache
 def audio_decoders() -> tuple[str, ...]:
-    """FFmpeg's names of what decodes sound: a cover is not to be unpacked."""
+    """FFmpeg's names of all audio decoders; others are left out so that no cover is decoded."""
     import av
 
     found = []
     for name in av.codecs_available:
         try:
             codec = av.Codec(name, "r")
-        except ValueError:  # it encodes only
+        except ValueError:  # only an encoder
             continue
         if codec.type == "audio":
             found.append(name)

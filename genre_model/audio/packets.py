@@ -1,8 +1,8 @@
-"""The audio of a file as it is stored: its packets, of which tags are no part.
+"""Digest the stored audio of a file: its packets, which do not include the tags.
 
 A program that edits tags uses this to make sure that the audio is still the same.  Packets are only
-read, not decoded; but FFmpeg may crash on a strange file all the same, so :class:`PacketReader`
-does it in a process of its own.
+read, not decoded; but FFmpeg may still crash on a strange file, so :class:`PacketReader` reads them
+in a separate process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from genre_model.core.errors import AudioError, reason
 
 
 def audio_digest(path: Path) -> str:
-    """A digest of settings, times and bytes of all packets of all audio streams of a file, in hex.
+    """Hex digest of the settings, packet times and packet bytes of all audio streams of a file.
 
     A packet that cannot be read ends the stream; the error is part of the digest.
 
@@ -40,7 +40,7 @@ def audio_digest(path: Path) -> str:
                 context = stream.codec_context
                 if context is None:
                     raise AudioError("nothing here decodes its sound")
-                # Where the music begins in the first packet: players leave out what is before.
+                # Where the music begins in the first packet: players skip what is before.
                 start = stream.start_time
                 settings = (context.name, stream.rate, stream.channels, stream.time_base, start)
                 digest.update(repr(settings).encode() + bytes(context.extradata or b""))
@@ -57,13 +57,13 @@ def audio_digest(path: Path) -> str:
 
 
 class PacketReader:
-    """A process that reads packets; one that dies is replaced.  It ends with this one."""
+    """Reads packets in a child process, which is replaced if it dies and ends with this process."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
     def digest(self, path: Path, limit_s: float) -> str:
-        """:func:`audio_digest` of a file.
+        """The :func:`audio_digest` of a file.
 
         Raises:
             AudioError: The file cannot be read, or reading it takes more than ``limit_s`` seconds.
@@ -84,7 +84,7 @@ class PacketReader:
             self._process = None
 
     def _ask(self, path: Path, limit_s: float) -> dict[str, str] | None:
-        """The answer; None where the process has died, or was ended because it took too long."""
+        """The answer; None if the process died, or was killed because it took too long."""
         self._process = self._process or started()
         process = self._process
         assert process.stdin is not None
@@ -107,7 +107,7 @@ class PacketReader:
 
 
 def started() -> subprocess.Popen[bytes]:
-    """A process that answers paths with digests.  Ctrl-C is not for it."""
+    """Start a process that answers paths with digests and does not get Ctrl-C."""
     return subprocess.Popen(
         [sys.executable, "-c", "from genre_model.audio.packets import serve; serve()"],
         stdin=subprocess.PIPE,
@@ -119,7 +119,7 @@ def started() -> subprocess.Popen[bytes]:
 
 
 def serve() -> None:
-    """Answer paths on standard input, in JSON lines, with digests or errors, until it ends."""
+    """Answer paths on standard input with digests or errors, in JSON lines, until it ends."""
     for line in sys.stdin.buffer:
         try:
             answer = {"digest": audio_digest(Path(json.loads(line)))}

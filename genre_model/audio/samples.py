@@ -1,4 +1,4 @@
-"""From FFmpeg's frames to mono samples: the mean of the channels, checked to be numbers."""
+"""Turn FFmpeg's frames into mono samples: the mean of the channels, checked to be finite."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ if TYPE_CHECKING:
 MAX_AMPLITUDE = 1e6
 
 
-# Of the channels' powers, which is what the power of their sum is if they are uncorrelated.  Where
-# one has the polarity of another inverted, lossy codecs leave up to 0.002.
+# Channels cancel each other out if the power of their sum is less than this share of the sum of
+# their powers; for uncorrelated channels the share is 1.  If one channel is another one inverted,
+# lossy codecs leave a share of up to 0.002.
 CANCELLED = 0.01
 
 
-# How much is decoded before it is handed on when a whole song streams through: so many seconds, or
-# so many samples of all channels together.
+# Size of a block when a whole song is decoded: this many seconds, or this many samples of all
+# channels together if that is less.
 BLOCK_S = 10.0
 BLOCK_VALUES = 2**22
 
 
-# Of two rates in one file: AAC has 96 kHz and 8 kHz.
+# Largest ratio of two sample rates in one file: AAC has 96 kHz and 8 kHz.
 MAX_RATIO = 16
 
 
-# FFmpeg's names of sample formats; a name that ends in `p` has one plane for each channel.
+# FFmpeg's names of sample formats; those that end in `p` have one plane for each channel.
 PACKED: dict[str, type[np.generic]] = {
     "u8": np.uint8,
     "s16": np.int16,
@@ -48,7 +49,7 @@ DTYPES: dict[str, type[np.generic]] = {**PACKED, **{f"{name}p": d for name, d in
 
 
 def first_frames(frames: Iterator[AudioFrame], n_samples: int) -> Iterator[AudioFrame]:
-    """As many frames as it takes to have so many samples."""
+    """The first frames, as many as are needed for ``n_samples`` samples."""
     for frame in frames:
         yield frame
         n_samples -= frame.samples
@@ -57,11 +58,11 @@ def first_frames(frames: Iterator[AudioFrame], n_samples: int) -> Iterator[Audio
 
 
 class SampleQueue:
-    """Puts the frames of one file together.
+    """Joins the frames of one file.
 
-    Frames are small, some 20 ms: what Python does with each of them costs as much as decoding it,
-    so FFmpeg puts them together.  The queue serves all windows: a new one asks the system for more
-    and more memory while it grows, which takes half as long as decoding.
+    Frames are short, some 20 ms: handling each of them in Python costs as much as decoding it, so
+    FFmpeg joins them.  One queue serves all windows: a new queue asks the system for more and more
+    memory while it grows, which takes half as long as decoding.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -72,20 +73,20 @@ class SampleQueue:
     def gathered(self, frames: Iterator[AudioFrame]) -> Iterator[Float32]:
         """Mono samples in blocks of about ``BLOCK_S``.
 
-        Where files were joined, a part may have another rate; it is brought to that of the first.
+        In joined files, a part may have another rate; it is resampled to the rate of the first.
         """
         fifo = self._fifo
-        if fifo is None or fifo.samples:  # left over where decoding failed
+        if fifo is None or fifo.samples:  # samples are left from decoding that failed
             fifo, self._n_channels = self._new_fifo(), 0
         wanted = 0
         for frame in frames:
-            if frame.layout.nb_channels != self._n_channels:  # the queue takes no notice
+            if frame.layout.nb_channels != self._n_channels:  # the FIFO does not check this
                 yield from self._drained(fifo)
                 fifo, self._n_channels = self._new_fifo(), frame.layout.nb_channels
-            frame.pts = None  # else there must be no gaps between them
+            frame.pts = None  # with time stamps, the FIFO allows no gaps
             try:
                 fifo.write(frame)
-            except ValueError:  # from here on samples are of another kind
+            except ValueError:  # the sample format or rate changes here
                 yield from self._drained(fifo)
                 fifo = self._new_fifo()
                 fifo.write(frame)
@@ -102,17 +103,18 @@ class SampleQueue:
         return self._fifo
 
     def _drained(self, fifo: AudioFifo) -> Iterator[Float32]:
-        """What waits in a queue, if anything, as mono samples."""
+        """The content of a queue, if any, as mono samples."""
         frame = fifo.read()
         if frame is not None:
             yield at_rate(checked(mono(frame)), frame.sample_rate, self._rate_hz)
 
 
 def at_rate(samples: Float32, from_hz: int, rate_hz: int) -> Float32:
-    """Samples of one rate at another.
+    """Resample from one rate to another.
 
     Raises:
-        AudioError: No music has both rates, and there would be too many samples.
+        AudioError: The ratio is above ``MAX_RATIO``: no music has both rates, and there would be
+            too many samples.
     """
     if from_hz == rate_hz:
         return samples
@@ -127,10 +129,10 @@ def at_rate(samples: Float32, from_hz: int, rate_hz: int) -> Float32:
 def mono(frame: AudioFrame) -> Float32:
     """The mean of a frame's channels, (n_samples,) float32 in [-1, 1].
 
-    The first channel alone where they cancel each other out: their mean would be silence.
+    If the channels cancel each other out, it is the first channel: their mean would be silence.
     """
     channels = list(map(as_float, channels_of(frame)))
-    with np.errstate(over="ignore", invalid="ignore"):  # `checked` refuses what comes of it
+    with np.errstate(over="ignore", invalid="ignore"):  # `checked` rejects the result
         total = sum(channels[1:], channels[0])
         if total @ total < CANCELLED * sum(channel @ channel for channel in channels):
             return channels[0].astype(np.float32, copy=False)
@@ -139,10 +141,10 @@ def mono(frame: AudioFrame) -> Float32:
 
 
 def channels_of(frame: AudioFrame) -> Iterator[NDArray[Any]]:
-    """A frame's samples as they were decoded, channel after channel, (n_samples,) each.
+    """A frame's samples as they were decoded, one array (n_samples,) per channel.
 
     Raises:
-        AudioError: The samples are of a kind that is not read here, such as 64-bit integers.
+        AudioError: The sample format is not supported, such as 64-bit integers.
     """
     dtype = DTYPES.get(frame.format.name)
     if dtype is None:
@@ -157,10 +159,10 @@ def channels_of(frame: AudioFrame) -> Iterator[NDArray[Any]]:
 
 
 def plane(frame: AudioFrame, index: int) -> memoryview:
-    """The bytes of one plane of a frame, which are not copied.
+    """The bytes of one plane of a frame, without a copy.
 
     PyAV's own ``frame.planes``, and ``to_ndarray`` with it, reads beyond the end of the list of
-    planes where there are eight or more: docs/upstream/pyav-planes.md.
+    planes if there are eight or more: docs/upstream/pyav-planes.md.
     """
     from av.audio.plane import AudioPlane
 
@@ -168,7 +170,7 @@ def plane(frame: AudioFrame, index: int) -> memoryview:
 
 
 def as_float(values: NDArray[Any]) -> NDArray[Any]:
-    """Integer PCM scaled to [-1, 1); floating point as it is."""
+    """Integer PCM scaled to [-1, 1); floating point unchanged."""
     if values.dtype.kind == "f":
         return values
     bits = 8 * values.dtype.itemsize
@@ -178,10 +180,10 @@ def as_float(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def checked(samples: Float32) -> Float32:
-    """The samples, if every one of them is a number.
+    """The samples, after a check that they are finite and not absurdly loud.
 
     Raises:
-        AudioError: There are NaNs or infinities, or something a million times full scale.
+        AudioError: There are NaNs or infinities, or samples above a million times full scale.
     """
     if not np.isfinite(samples).all():
         raise AudioError("the samples are not all numbers")

@@ -1,4 +1,4 @@
-"""``genre-model architectures``: what can be trained, what it weighs, where it comes from."""
+"""``genre-model architectures``: list what can be trained, with its size and its source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genre_model.core.text import aligned
 from genre_model.training.networks.base import Architecture, Cost
 from genre_model.training.networks.registry import ARCHITECTURES, EMBEDDINGS
 
-# The shipped network without its tags, and a head: one weight a feature and genre.
+# The shipped network without its tag output, and a head with one weight per feature and genre.
 EMBEDDINGS_COST = Cost(221_954, 225, 145_900_274, 224)
 
 
@@ -21,7 +21,7 @@ EMBEDDINGS_SOURCE = "J. Pons, X. Serra: musicnn, 2019; the head is ours"
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A line of the list; None where it depends on the music."""
+    """A line of the list; a number that depends on the music is None."""
 
     name: str
     weights: int | None
@@ -69,7 +69,7 @@ def of_architecture(architecture: Architecture, n_genres: int) -> Listed:
 
 
 def line(name: str, cost: Cost | None, summary: str, source: str, n_genres: int) -> Listed:
-    """A line, for so many genres."""
+    """A line of the list, for this number of genres."""
     if cost is None:
         return Listed(name, None, None, summary, source)
     weights = cost.weights + n_genres * cost.weights_per_genre

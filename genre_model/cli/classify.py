@@ -42,7 +42,7 @@ def add_classify(parser: argparse.ArgumentParser) -> None:
 
 
 def run_classify(options: argparse.Namespace) -> int:
-    """Classify files; the exit status is 1 where not one could be classified."""
+    """Classify files; the exit status is 1 if none could be classified."""
     from tqdm import tqdm
 
     from genre_model.extraction.classify import classify
@@ -68,14 +68,14 @@ def run_classify(options: argparse.Namespace) -> int:
 
 
 def counted(rows: Iterable[Classified], count: Callable[[], object]) -> Iterator[Classified]:
-    """The rows, each counted as soon as it is there."""
+    """The rows; ``count`` is called as each arrives."""
     for row in rows:
         count()
         yield row
 
 
 def write_table(rows: Iterable[Classified], out: TextIO) -> int:
-    """One line a file: genres, confidence, runners-up, name."""
+    """Write one line per file: genres, confidence, runners-up, name."""
     n_classified = 0
     out.write(f"{'genre':<20} {'conf':>4}  {'or else':<34} file\n")
     for row in rows:
@@ -94,7 +94,7 @@ def write_table(rows: Iterable[Classified], out: TextIO) -> int:
 
 
 def write_json(rows: Iterable[Classified], out: TextIO) -> int:
-    """A list of objects."""
+    """Write a JSON list with one object per file."""
     entries = [as_dict(row) for row in rows]
     json.dump(entries, out, indent=2, ensure_ascii=True)
     out.write("\n")
@@ -102,7 +102,7 @@ def write_json(rows: Iterable[Classified], out: TextIO) -> int:
 
 
 def write_csv(rows: Iterable[Classified], out: TextIO) -> int:
-    """A header, then one line a file."""
+    """Write a CSV header, then one line per file."""
     n_classified = 0
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["path", "genres", "best", "probability", "error"])
@@ -117,7 +117,7 @@ def write_csv(rows: Iterable[Classified], out: TextIO) -> int:
 
 
 def as_dict(row: Classified) -> dict[str, object]:
-    """A row as JSON has it."""
+    """A row as an object for JSON."""
     song = row.song
     best = song.best if song else None
     return {

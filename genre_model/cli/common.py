@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from genre_model.model.bundle.manifest import Manifest
     from genre_model.model.classifier import Classifier, SongFeatures
 
-N_FAILURES = 5  # as many as are named
+N_FAILURES = 5  # how many failures are listed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ def add_dask(parser: argparse.ArgumentParser) -> None:
 
 
 def add_fast(parser: argparse.ArgumentParser) -> None:
-    """The option to give up equal results for time."""
+    """The option to give up reproducible results for speed."""
     parser.add_argument(
         "--fast",
         action="store_true",
@@ -79,7 +79,7 @@ def add_answer_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_time_limit(parser: argparse.ArgumentParser) -> None:
-    """How long a file may take."""
+    """The option that limits the time for a file."""
     parser.add_argument(
         "--time-limit",
         type=positive,
@@ -114,7 +114,7 @@ def positive(text: str) -> int:
 
 
 def png_file(text: str) -> Path:
-    """The path of a picture to be made."""
+    """The path of a picture to write."""
     if Path(text).suffix.lower() != ".png":
         raise argparse.ArgumentTypeError(f"{text} does not end in .png")
     return Path(text)
@@ -137,7 +137,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def wished_vocabulary(manifest: Manifest, wish: str | None) -> Vocabulary:
-    """The vocabulary of a ``--genres`` option: a selection's name, or genres by commas.
+    """The vocabulary of a ``--genres`` option: a selection's name, or comma-separated genres.
 
     Raises:
         GenreModelError: The bundle lacks one of them.
@@ -149,19 +149,19 @@ def wished_vocabulary(manifest: Manifest, wish: str | None) -> Vocabulary:
 
 
 def wished_policy(manifest: Manifest, threshold: float | None, count: int) -> Policy:
-    """From when on to answer: as wished, or as the bundle does by the sound alone."""
+    """The policy with the user's threshold, or else the bundle's threshold for the audio alone."""
     return Policy(manifest.aggregation.threshold if threshold is None else threshold, count)
 
 
 def say(lines: Iterable[str], *, error: bool = False) -> None:
-    """Print lines; what a terminal should not get is replaced."""
+    """Print lines, with characters that may harm a terminal escaped."""
     stream = sys.stderr if error else sys.stdout
     stream.write("".join(f"{harmless(line)}\n" for line in lines))
 
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on a terminal, for steps: what is being done, how much is done, how much there is."""
+    """A progress bar; its callback gets what is being done, how much is done, and the total."""
     from tqdm import tqdm
 
     with tqdm(disable=None, leave=False) as bar:
@@ -188,7 +188,7 @@ def extract_all(
     """Extract features in parallel, with a progress bar; failures are named on standard error.
 
     Raises:
-        GenreModelError: The cache or the cluster cannot be used, or not one track could be used.
+        GenreModelError: The cache or the cluster cannot be used, or no track could be used.
     """
     from tqdm import tqdm
 

@@ -49,7 +49,7 @@ def bundle_folder(text: str) -> Path:
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
-    """Classify labelled tracks with a bundle and print what it is worth."""
+    """Classify labelled tracks with a bundle and print its figures."""
     import msgspec
 
     from genre_model.model.classifier import load_classifier
@@ -118,7 +118,7 @@ def as_lines(result: Evaluation) -> list[str]:
 def genre_table(
     per_genre: Mapping[str, LabelFigures], confusion: Mapping[str, Mapping[str, int]]
 ) -> list[str]:
-    """A line a label: tracks, precision, recall, and what was answered how often."""
+    """One line per label: tracks, precision, recall, and the answers with their counts."""
     rows = [["genre", "tracks", "precision", "recall", "answers"]]
     for label, figures in per_genre.items():
         precision = "-" if figures.precision is None else f"{figures.precision:.1%}"

@@ -1,4 +1,4 @@
-"""``genre-model experiment``: one of the paper's questions, asked of your own labelled music."""
+"""``genre-model experiment``: answer one of the paper's questions with your own labelled music."""
 
 from __future__ import annotations
 
@@ -27,23 +27,25 @@ if TYPE_CHECKING:
     from genre_model.training.experiments.results.outcome import Outcome
     from genre_model.training.experiments.wishes import Wishes
 
-# A training takes three times the arithmetic of answering, and reaches a part of what a product of
-# matrices does; where nothing is known of a system it is reckoned with a minute.
+# Speed of a training relative to a matrix product on the same machine.  A training takes three
+# times the arithmetic of inference.
 EFFICIENCY = 0.6
 
+# Guess for a training whose cost is not known.
 UNKNOWN_S = 60.0
 
-# Times the speed of float32 that bfloat16 has where the processor multiplies in it, by
+# Speed of bfloat16 relative to float32, if the processor multiplies in it; measured by
 # benchmarks.paper_training.
 FAST_GAIN = 1.9
 
-# Of those that a training may have, where it ends when nothing gets better.
+# Guess for the epochs of a training that stops when it no longer improves.
 LIKELY_EPOCHS = 12
 
-# Of the systems that differ little; and a song's length where it cannot be read, as of notes.
+# Guesses for the length of a slice, which differs little between systems, and for the length of a
+# song if it cannot be read, such as that of MIDI files.
 SLICE_S, CLIP_S = 2.5, 30.0
 
-N_MEASURED = 10  # songs, for a mean length
+N_MEASURED = 10  # songs that the mean length is estimated from, about
 
 
 def add_experiment(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +82,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
 
 
 def add_wishes(parser: argparse.ArgumentParser) -> None:
-    """How the trainings differ from the experiment's own."""
+    """Options that change the trainings of an experiment."""
     parser.add_argument(
         "--slices", type=positive, metavar="N", help="the most slices of a song to learn from"
     )
@@ -105,7 +107,7 @@ def add_wishes(parser: argparse.ArgumentParser) -> None:
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """What is kept apart, separated by commas."""
+    """The names of splits, separated by commas."""
     found, known = names(text), get_args(SplitBy)
     for name in found:
         if name not in known:
@@ -155,10 +157,10 @@ def run_experiment(options: argparse.Namespace) -> int:
 
 
 def check_replaceable(path: Path, command: str) -> None:
-    """See to it that results of other music, or with other options, are not replaced.
+    """Make sure that results of other music, or with other options, are not replaced.
 
     Raises:
-        GenreModelError: They would be.
+        GenreModelError: The file has such results, or is not a result of an experiment.
     """
     import msgspec
 
@@ -173,14 +175,14 @@ def check_replaceable(path: Path, command: str) -> None:
 
 
 def without_seeds(command: str) -> list[str]:
-    """A command but for its number of seeds: more of them continue an experiment."""
+    """A command without its number of seeds: more seeds continue an experiment."""
     words = shlex.split(command)
     place = words.index("--seeds")
     return words[:place] + words[place + 2 :]
 
 
 def command_of(options: argparse.Namespace) -> str:
-    """The command that does the same again, whatever folder the music is in."""
+    """The command that repeats this experiment, without the path to the music."""
     words = ["genre-model", "experiment", options.name, options.music.name]
     words += ["--seeds", str(options.seeds)]
     for name in ("slices", "epochs", "batch", "architecture"):
@@ -196,10 +198,10 @@ def command_of(options: argparse.Namespace) -> str:
 
 
 def labelled(music: Path, min_song_s: float = 0.0) -> list[LabelledTrack]:
-    """The tracks of a folder or a list that have a label and are long enough, each audio once.
+    """The tracks of a folder or a list that have a label and are long enough, without copies.
 
     Raises:
-        GenreModelError: There is nothing to tell apart.
+        GenreModelError: There are fewer than two genres.
     """
     from genre_model.training.copies import without_copies
     from genre_model.training.experiments.condition import fingerprint_once
@@ -214,7 +216,7 @@ def labelled(music: Path, min_song_s: float = 0.0) -> list[LabelledTrack]:
 
 
 def without_short(tracks: Sequence[LabelledTrack], min_s: float) -> list[LabelledTrack]:
-    """The tracks that last so many seconds, by what their files state."""
+    """The tracks that last at least ``min_s`` seconds, by the lengths that their files state."""
     if not min_s:
         return list(tracks)
     long = [track for track in tracks if length_of(track.path) >= min_s]
@@ -224,7 +226,7 @@ def without_short(tracks: Sequence[LabelledTrack], min_s: float) -> list[Labelle
 
 
 def not_used(what: str) -> None:
-    """Say that something is left out."""
+    """Print to standard error that something is left out."""
     say([f"not used: {what}"], error=True)
 
 
@@ -236,8 +238,8 @@ def run_all(
 ) -> dict[str, list[Outcome]]:
     """The outcomes of all conditions under all seeds, with a line on standard error for each.
 
-    The seeds come one after the other, so that a first impression is there soon.  A checkpoint is
-    removed when no condition to come goes on from it.
+    All conditions are trained with one seed before the next seed, so that first results are there
+    soon.  A checkpoint is removed when no later condition uses it.
 
     Raises:
         GenreModelError: There is too little music, a library is missing, or the folder cannot be
@@ -263,7 +265,7 @@ def run_all(
         say([f"about {minutes:.0f} min, if nothing else is running"], error=True)
     keys = Counter(condition.training_key(seed, tracks) for condition, seed in left)
     outcomes: dict[str, list[Outcome]] = {condition.name: [] for condition in conditions}
-    say_once = cache(not_used)  # each training finds the same
+    say_once = cache(not_used)  # every training reports the same tracks
     for condition, seed in pairs:
         start = time.monotonic()
         with progress_bar() as on_step:
@@ -285,7 +287,7 @@ def run_all(
 
 
 def one_line(condition: Condition, seed: int, outcome: Outcome, seconds: float) -> str:
-    """What came of one training."""
+    """The result of one training, in a line."""
     from genre_model.training.experiments.results.figures import songs_right
 
     share = songs_right(outcome.test).mean()
@@ -293,26 +295,26 @@ def one_line(condition: Condition, seed: int, outcome: Outcome, seconds: float) 
 
 
 def mean_length_s(paths: Sequence[Path]) -> float:
-    """The mean length of some songs, by a few of them."""
+    """The mean length of songs in seconds, estimated from a few of them."""
     some = paths[:: max(1, len(paths) // N_MEASURED)]
     return float(np.mean([length_of(path) for path in some]))
 
 
 def length_of(path: Path) -> float:
-    """The length of a song, by its file; a clip's where it says none."""
+    """The length of a song in seconds, as its file states it; ``CLIP_S`` if it cannot be read."""
     from genre_model.core.processes import call_in_worker
 
     try:
         return call_in_worker(stated_length_s, path)
-    except AudioError:  # it will be said of the song
+    except AudioError:  # the training reports it
         return CLIP_S
 
 
 def stated_length_s(path: Path) -> float:
-    """The length that a file states.
+    """The length that a file states; ``CLIP_S`` if it states none.
 
     Raises:
-        AudioError: It is no audio.
+        AudioError: The file cannot be read as audio.
     """
     from genre_model.audio.decode import open_audio
 
@@ -321,7 +323,7 @@ def stated_length_s(path: Path) -> float:
 
 
 def expected_s(condition: Condition, n_tracks: int, length_s: float = CLIP_S) -> float:
-    """How long a training may take, from the arithmetic that it takes; a rough guess."""
+    """A rough estimate of the seconds that a training takes, from its arithmetic."""
     from genre_model.training.networks.base import Network
 
     architecture = condition.architecture
@@ -339,7 +341,7 @@ def expected_s(condition: Condition, n_tracks: int, length_s: float = CLIP_S) ->
 
 @cache
 def operations_per_s() -> float:
-    """Floating-point operations a second of a product of matrices on this machine."""
+    """Floating-point operations per second of a matrix product on this machine."""
     size = 1024
     matrix = np.ones((size, size), np.float32)
     matrix @ matrix

@@ -77,10 +77,10 @@ def run_explain(options: argparse.Namespace) -> int:
 
 
 def check_picture(options: argparse.Namespace) -> None:
-    """See to it that a picture that is asked for can be drawn.
+    """Make sure that the picture can be drawn, if the user asks for one.
 
     Raises:
-        GenreModelError: It cannot, or there is none to be shown.
+        GenreModelError: It cannot be drawn, would replace a file, or ``--open`` has none to show.
     """
     output: Path | None = options.output
     if options.open and output is None:

@@ -1,4 +1,4 @@
-"""``genre-model inspect``: what a bundle says of itself, and whether its files are whole."""
+"""``genre-model inspect``: print facts about a bundle and check that its files are intact."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def how_many(manifest: Manifest) -> str:
 
 
 def run_inspect(options: argparse.Namespace) -> int:
-    """Print what a bundle says of itself, after checking its files and its probe."""
+    """Print facts from a bundle's manifest, after checking its files and its probe."""
     from genre_model.model.classifier import Classifier
 
     bundle = load_bundle(options.bundle)

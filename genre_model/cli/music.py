@@ -30,7 +30,7 @@ MUSIC_HELP = (
     "optionally artist, album, style, play_count, rating and added"
 )
 
-# What a track without a label is said to be, by where the labels come from.
+# The sentence about tracks without a label, by where the labels come from.
 NO_LABEL = {
     "folder": "not used, as they lie in the folder itself, not in one of a genre",
     "tags": "not used, as their tags have no genre",
@@ -67,8 +67,8 @@ def music_for_training(
 
     Args:
         music: A folder or a CSV file.
-        labels: Where the labels of a folder are; in the names of its folders where None.
-        architecture: What is to be trained; a head on embeddings where None.
+        labels: Where the labels of a folder come from; None for the names of its folders.
+        architecture: The architecture to train; None for a head on embeddings.
         threads: How many files are read at once.
 
     Raises:
@@ -115,15 +115,15 @@ def trainable(
 ) -> tuple[list[LabelledTrack], Labelling]:
     """The tracks to learn from with their classes, and how the labels were read.
 
-    The names of folders, and of a list, are taken as they are: somebody who sorts Rap and Hip Hop
-    apart has a reason.
+    The names of folders, and the genres of a list, are taken as they are: a user who keeps Rap and
+    Hip Hop apart has a reason.
 
     Args:
-        music: What was found.
-        genres: The classes; all where None.
+        music: The labelled music.
+        genres: The classes; None for all.
         min_tracks: A genre with fewer tracks joins its parent, or is left out.
         tree: Child -> parent, canonical.
-        consolidate: How few classes are made of many.
+        consolidate: How to merge many classes into few; None to keep them.
 
     Raises:
         GenreModelError: The labels leave nothing to tell apart.
@@ -136,7 +136,7 @@ def trainable(
     policy = LabelPolicy(
         wanted=None if genres is None else tuple(genres),
         min_tracks=min_tracks,
-        parents={**below, **tree},  # a tree that has Hip Hop helps Rap, too
+        parents={**below, **tree},  # a tree with Hip Hop places Rap, too
         consolidate=consolidate,
         renamed=as_they_are if music.labels_from != "tags" else {},
     )

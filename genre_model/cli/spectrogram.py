@@ -81,7 +81,7 @@ def run_spectrogram(options: argparse.Namespace) -> int:
 
 
 def run_slices(options: argparse.Namespace) -> int:
-    """Write the slices of songs; those that cannot be read are named, and make the status 1."""
+    """Write the slices of songs; name those that cannot be read, and then return 1."""
     pillow()
     n_failed = 0
     for file, folder in song_folders(options.files, options.output, force=options.force):
@@ -101,10 +101,10 @@ def run_slices(options: argparse.Namespace) -> int:
 def song_folders(
     files: Sequence[Path], output: Path, *, force: bool
 ) -> Iterator[tuple[Path, Path]]:
-    """Songs with the folders for their slices, after a look at all of them.
+    """Songs with the folders for their slices, after all folders have been checked.
 
     Raises:
-        GenreModelError: Two songs have the same name, or a folder holds slices that are to stay.
+        GenreModelError: Two songs have the same name, or a folder has slices and ``force`` is off.
     """
     folders = [output / file.stem for file in files]
     for folder in folders:
@@ -116,7 +116,7 @@ def song_folders(
 
 
 def song_picture(path: Path, rate_hz: int) -> UInt8:
-    """The whole picture of a song that is on disk, (129, width); SoX's greatest width at most.
+    """The whole picture of a song file, (129, width); at most SoX's greatest width.
 
     Raises:
         AudioError: The file cannot be read as audio, or is too short.

@@ -60,7 +60,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def add_label_options(parser: argparse.ArgumentParser) -> None:
-    """What is learned from, and which genres."""
+    """Options for the music and the genres to learn."""
     parser.add_argument(
         "music",
         type=Path,
@@ -104,7 +104,7 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_fit_options(parser: argparse.ArgumentParser) -> None:
-    """How it is learned and tested, and where the bundle goes."""
+    """Options for how the model is trained and tested, and where the bundle goes."""
     parser.add_argument(
         "--target-precision",
         type=fraction,
@@ -143,7 +143,7 @@ def add_fit_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_slicing_options(parser: argparse.ArgumentParser) -> None:
-    """Which slices of a song a system uses, and how they are combined."""
+    """Options for which slices of a song are used, and how they are combined."""
     parser.add_argument(
         "--aggregation",
         choices=get_args(AggregationRule),
@@ -166,7 +166,7 @@ def add_slicing_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_train(options: argparse.Namespace) -> int:
-    """Read labels, extract, evaluate, fit, write a bundle; print its figures and where it is."""
+    """Read labels, extract, evaluate, fit, write a bundle; print its figures and its folder."""
     from genre_model.training.flow import plan_training
     from genre_model.training.networks.registry import find_architecture
 
@@ -192,7 +192,7 @@ def run_train(options: argparse.Namespace) -> int:
 
 
 def check_options(options: argparse.Namespace, architecture: Architecture | None) -> None:
-    """Refuse what would have no effect.
+    """Refuse options that would have no effect.
 
     Raises:
         GenreModelError: An option does not go with the others.
@@ -208,7 +208,7 @@ def check_options(options: argparse.Namespace, architecture: Architecture | None
 
 
 def learns_in_epochs(architecture: Architecture | None) -> bool:
-    """Whether it is a network that is trained from scratch."""
+    """Whether the architecture is a network that is trained from scratch."""
     from genre_model.training.networks.base import Network
 
     return architecture is not None and isinstance(architecture.learner, Network)
@@ -263,7 +263,7 @@ def train(plan: TrainingPlan, options: argparse.Namespace) -> tuple[TrainingResu
 
 
 def print_json(result: TrainingResult, failures: Sequence[str]) -> None:
-    """The result as JSON."""
+    """Print the result as JSON."""
     import msgspec
 
     record = {
@@ -276,7 +276,7 @@ def print_json(result: TrainingResult, failures: Sequence[str]) -> None:
 
 
 def print_summary(result: TrainingResult) -> None:
-    """The result in a few lines."""
+    """Print the result in a few lines."""
     from genre_model.evaluation.page.sentences import summary
 
     where = [f"report: {result.page.as_uri()}", f"bundle: {result.bundle.directory}"]
@@ -284,10 +284,11 @@ def print_summary(result: TrainingResult) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Find out before hours of work whether the bundle can be written.
+    """Check before hours of work that the bundle can be written.
 
     Raises:
-        GenreModelError: The folder, or the one that it is to be made in, takes no files.
+        GenreModelError: The folder, or the existing folder that it would be created in, is not
+            writable.
     """
     existing = next(path for path in (folder, *folder.absolute().parents) if is_there(path))
     if not is_folder(existing):

@@ -1,1 +1,1 @@
-"""What everything stands on: errors, settings, files, text, time limits."""
+"""What all other packages use: errors, settings, files, text, time limits."""

@@ -1,4 +1,4 @@
-"""NumPy's arrays by what they hold; their shapes are said where they are used."""
+"""Types of NumPy arrays by dtype; shapes are documented where the arrays are used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong, in two tiers: with one track, or with the whole run."""
+"""Errors in two tiers: those of one track, and those of the whole run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TooShortError(AudioError):
 
 
 class SeekError(AudioError):
-    """A place in this track cannot be reached but by decoding all that is before it."""
+    """A position in this track can only be reached by decoding everything before it."""
 
 
 class NetworkError(GenreModelError):

@@ -1,4 +1,4 @@
-"""Write files whole, name them by content, and report what the system refuses."""
+"""Write files atomically, hash content, and report errors of the system."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from genre_model.core.errors import GenreModelError, reason
 
 
 def path_test(test: Callable[[], bool], *, on_error: bool) -> bool:
-    """The result of a test of a path, or ``on_error`` where the path cannot be reached.
+    """The result of a test of a path, or ``on_error`` if the path cannot be reached.
 
-    A folder on the way may not be searched, or a name is too long.
+    For example, there is no permission to search a folder on the way, or a name is too long.
     """
     try:
         return test()
@@ -24,22 +24,22 @@ def path_test(test: Callable[[], bool], *, on_error: bool) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether it is a folder that can be reached."""
+    """Whether a path is a folder that can be reached."""
     return path_test(path.is_dir, on_error=False)
 
 
 def may_be_file(path: Path) -> bool:
-    """Whether it is a regular file, or cannot be looked at: opening it says why."""
+    """Whether a path is a regular file, or cannot be checked: opening it then says why."""
     return path_test(path.is_file, on_error=True)
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is something that can be reached."""
+    """Whether a path exists and can be reached."""
     return path_test(path.exists, on_error=False)
 
 
 def why_no_folder(path: Path) -> str:
-    """What is wrong with a path that is no folder."""
+    """Why a path is not a folder, as a short text."""
     try:
         return "not a folder" if path.exists() else "no such folder"
     except OSError as error:
@@ -48,7 +48,7 @@ def why_no_folder(path: Path) -> str:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Turn the system's refusal to write to a folder into a sentence."""
+    """Make a folder, and turn a system error inside the block into a sentence for the user."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
@@ -64,9 +64,9 @@ def digest(*parts: bytes) -> str:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that gets its name only when it is whole and on the disk.
+    """Open a file that gets its name only when it is complete and on the disk.
 
-    Two processes may write the same one: the last to end has it.
+    Two processes may write the same file: the last one to finish replaces it.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -1,7 +1,7 @@
-"""Worker processes: whatever may crash, a decoder above all, runs in one of them.
+"""Worker processes for code that may crash, above all decoders.
 
-A worker that dies takes one call with it, never this process.  Workers end when their parent ends,
-however it does, and are not interrupted by Ctrl-C: the parent alone decides what happens then.
+A worker that dies ends one call, never this process.  Workers end when their parent ends, for
+whatever reason, and are not interrupted by Ctrl-C: the parent alone decides what happens then.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from genre_model.core.memory import keep_freed_memory
 Result = TypeVar("Result")
 
 
-# What workers need, imported once and shared by those that the fork server starts.
+# Modules that workers need: imported once by the fork server, and shared by the workers it starts.
 PRELOADED = ["av", "soxr", "onnxruntime", "genre_model.extraction.extractor"]
 
 
-# Windows waits for no more at once; with more Python starts no pool.
+# Windows cannot wait for more processes at once; Python refuses to start a larger pool.
 MOST_ON_WINDOWS = 61
 
 
 CRASHED = "the decoder crashed"
 
 
-LOOK_S = 1.0  # how often a worker looks whether it is late
+LOOK_S = 1.0  # how often a worker checks whether it is overdue
 
 
 _main_module = threading.Lock()
 
 
-# The ends of pipes whose closing ends workers.  A forked worker has a copy of each.
+# The pipe ends that are closed to end the workers.  A forked worker has a copy of each.
 _writers: set[Connection] = set()
 
 
@@ -55,20 +55,20 @@ class CrashedError(AudioError):
 
 
 class WorkerPool:
-    """Processes that call functions for this one.  To be closed."""
+    """Processes that call functions for this process.  Must be closed."""
 
     def __init__(self, n_workers: int) -> None:
-        """Nothing is started before the first call.
+        """Create the pool; no process is started before the first call.
 
         Args:
-            n_workers: How many processes there are at most.
+            n_workers: Maximum number of processes.
         """
         self._n_workers = n_workers
         self._executor: Executor | None = None
         self._lone: Executor | None = None
 
     def check(self, function: Callable[..., object], *arguments: object) -> None:
-        """Start the first worker and call something in it that does not crash.
+        """Start the first worker and call a function in it that does not crash.
 
         Raises:
             GenreModelError: No worker can be started, or the function raises it.
@@ -79,7 +79,7 @@ class WorkerPool:
             raise GenreModelError("worker processes cannot be started, or die at once") from error
 
     def submit(self, function: Callable[..., Result], *arguments: object) -> Future[Result]:
-        """Begin to call a function of a module with arguments that can be pickled."""
+        """Start a call of a module-level function with arguments that can be pickled."""
         for _ in range(2):
             try:
                 return self._running().submit(function, *arguments)
@@ -94,10 +94,10 @@ class WorkerPool:
     def result(
         self, future: Future[Result], function: Callable[..., Result], *arguments: object
     ) -> Result:
-        """What a call returned or raised, given what was submitted.
+        """Return or raise what a call did, given its future and what was submitted.
 
-        A worker's death breaks all calls that are under way.  Each of them is made once more, in a
-        process that does nothing else, so that it is certain which one is at fault.
+        A worker's death breaks all calls in progress.  Each of them is repeated once, in a process
+        that does nothing else, so that it is certain which call is at fault.
 
         Raises:
             CrashedError: The call ended its process, twice.
@@ -121,7 +121,7 @@ class WorkerPool:
         return self.result(self.submit(function, *arguments), function, *arguments)
 
     def close(self) -> None:
-        """End the workers; calls that are under way are given up."""
+        """End the workers; calls in progress are abandoned."""
         for executor in (self._executor, self._lone):
             if executor is not None:
                 executor.close()
@@ -144,9 +144,9 @@ class Executor:
         self._executor = ProcessPoolExecutor(n_workers, context, begin_worker, (reader,))
 
     def submit(self, function: Callable[..., Result], *arguments: object) -> Future[Result]:
-        """Begin to call a function in a worker, which is started if need be."""
+        """Start a call of a function in a worker, which is started if necessary."""
         with without_main_module(), without_interrupts(), warnings.catch_warnings():
-            # Python 3.12 counts the threads of NumPy's library, which stop for a fork.
+            # Python 3.12 warns of the threads of NumPy's library, but they are stopped for a fork.
             warnings.filterwarnings("ignore", "This process.*multi-threaded", DeprecationWarning)
             try:
                 return self._executor.submit(function, *arguments)
@@ -158,8 +158,8 @@ class Executor:
     def close(self) -> None:
         """End the workers at once.
 
-        Python waits for its thread that looks after them in any case, at its own end, where the
-        two sometimes close the same pipe (in 3.10).
+        This waits for the executor's thread that manages them.  Python would wait for it anyway
+        when it exits, where both sometimes close the same pipe (in 3.10).
         """
         _writers.discard(self._writer)
         self._writer.close()
@@ -167,11 +167,11 @@ class Executor:
 
 
 def start_method(n_workers: int) -> BaseContext:
-    """How workers are started.
+    """Choose how workers are started.
 
-    One alone is forked where this process has no other thread: it has NumPy then already, which
-    halves what it costs to start.  Several come from a server that has loaded what all of them
-    need.  Elsewhere than on Linux libraries do not bear to be forked, or there is no forking.
+    A single worker is forked if this process has no other thread: NumPy is then already loaded,
+    which halves the cost of starting.  Several workers come from a fork server that has loaded what
+    all of them need.  On other systems, libraries do not survive a fork, or there is no fork.
     """
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
@@ -183,21 +183,21 @@ def start_method(n_workers: int) -> BaseContext:
 
 
 def begin_worker(reader: Connection) -> None:
-    """Runs first in each worker: the parent alone is interrupted, and a worker ends with it."""
+    """Prepare a worker: it ignores Ctrl-C, and ends when its parent ends."""
     keep_freed_memory()
-    gc.freeze()  # what the parent has made, if this process was forked, is not looked at again
+    gc.freeze()  # if forked: the collector skips the parent's objects
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    DEADLINE.set(None)  # of what the parent was at, if this process was forked from it
+    DEADLINE.set(None)  # if forked: the deadline of the parent's work
     RUNNING.clear()
-    while _writers:  # the parent's, if this process was forked from it
+    while _writers:  # if forked: the parent's pipe ends
         _writers.pop().close()
     threading.Thread(target=end_with, args=(reader,), daemon=True).start()
 
 
 def end_with(reader: Connection) -> None:
-    """End this process when the other end of a pipe is closed, by death or on purpose.
+    """End this process when the other end of a pipe is closed, on purpose or by the parent's death.
 
-    Also when it is long past the deadline of a file: its parent cannot end a single worker.
+    It also ends when it is long past the deadline of a file: its parent cannot end a single worker.
     """
     with suppress(OSError):
         while not (reader.poll(LOOK_S) or is_overdue()):
@@ -207,9 +207,9 @@ def end_with(reader: Connection) -> None:
 
 @contextmanager
 def without_main_module() -> Iterator[None]:
-    """Processes that are started meanwhile do not run this one's script.
+    """Keep processes that are started inside the block from running this process's script.
 
-    They would import all of beets, say, and need nothing of it.
+    They would import all of beets, for example, and need none of it.
     """
     with _main_module:
         main = sys.modules["__main__"]
@@ -222,7 +222,7 @@ def without_main_module() -> Iterator[None]:
 
 @contextmanager
 def without_interrupts() -> Iterator[None]:
-    """Processes that are started meanwhile are not interrupted by Ctrl-C, from their beginning."""
+    """Keep Ctrl-C from interrupting processes started inside the block, from their beginning."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -240,7 +240,7 @@ _one_call = threading.Lock()
 
 
 def call_in_worker(function: Callable[..., Result], *arguments: object) -> Result:
-    """Call a function in a worker that all such calls share, and wait; for a file now and then.
+    """Call a function in a worker shared by all these calls, and wait; for occasional files.
 
     Raises:
         CrashedError: The call ended its process, twice.

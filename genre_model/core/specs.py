@@ -1,4 +1,4 @@
-"""Frozen settings that travel inside a bundle, so that training and classifying cannot differ."""
+"""Frozen settings stored in a bundle, so that training and classifying cannot differ."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import msgspec
 
 AggregationRule = Literal["mean", "product", "majority", "max", "confidence"]
 
-# What is made of a slice before the network gets it: ``features.frontend.transform_of``.
+# How a slice is transformed before the network gets it: ``features.frontend.transform_of``.
 Transform = Literal["spectrogram", "constellation", "glcm", "lbp", "picture_and_lbp"]
 
 Position = Literal["spread", "beginning", "middle", "end", "ends", "all"]
 
 Band = Literal["all", "low", "mid", "high", "no-low", "no-mid", "no-high"]
 
-MOST_SLICES = 10_000  # of a song
+MOST_SLICES = 10_000  # per song
 
 BANDS_HZ = {"low": (0.0, 1_000.0), "mid": (1_000.0, 5_000.0), "high": (5_000.0, math.inf)}
 
@@ -66,10 +66,10 @@ class SpectrogramSpec(msgspec.Struct, frozen=True, tag="log_mel", tag_field="kin
 class SoxSpec(msgspec.Struct, frozen=True, tag="sox", tag_field="kind"):
     """The picture that ``sox -n spectrogram -Y 200 -X 50 -m -r`` makes of a mono file.
 
-    The paper's, of Despois: 129 rows of a 256-point Fourier transform, of which the highest is cut
-    off.  A frame is a column of pixels, the mean of ``n_blocks`` transforms that are ``step``
-    samples apart (SoX 14.4.2, ``spectrogram.c``).  Songs are resampled first, so that a row is the
-    same frequency in all of them.
+    The paper uses it, after Despois: 129 rows of a 256-point Fourier transform, the highest of
+    which is cut off.  A frame is a column of pixels, the mean of ``n_blocks`` transforms that are
+    ``step`` samples apart (SoX 14.4.2, ``spectrogram.c``).  Songs are resampled first, so that a
+    row is the same frequency in all of them.
     """
 
     sample_rate_hz: int = 44_100
@@ -87,9 +87,9 @@ class SoxSpec(msgspec.Struct, frozen=True, tag="sox", tag_field="kind"):
 
     @property
     def step(self) -> int:
-        """Samples between transforms: half of their length, or less so that blocks come out even.
+        """Samples between transforms: half of their length, or less to divide a column evenly.
 
-        SoX takes the largest that divides a column into equal parts, to the nearest sample.
+        SoX takes the largest step that divides a column into equal parts, to the nearest sample.
         """
         column = self.sample_rate_hz // self.pixels_per_s
         return int(column / math.ceil(column / (self.n_fft // 2)) + 0.5)
@@ -116,7 +116,7 @@ class SoxSpec(msgspec.Struct, frozen=True, tag="sox", tag_field="kind"):
 
     @property
     def pad_end(self) -> int:
-        """None after it: columns that SoX makes of less sound than the others are left out."""
+        """No zeros after a song: the last column is left out if SoX makes it from less sound."""
         return 0
 
     def n_frames(self, n_samples: int) -> int:
@@ -144,12 +144,12 @@ FrontEndSpec = SpectrogramSpec | SoxSpec | NotesSpec
 class SliceSpec:
     """How a song is cut: slices of ``frames`` frames on a grid with ``hop_frames`` between starts.
 
-    ``max_slices`` of a long song are used, from its ``position``: spread over all of it, over its
-    first, middle or last third, or from one of its ends to the other with both; where the position
-    is ``all``, they are all used, ten thousand at most.  A song shorter
-    than one slice is repeated until it fills one; below ``min_seconds`` it is refused.  The
-    incomplete slice at the end of a longer song is left out.  What lies outside the ``band`` is
-    set to zero, and the network gets the slice's ``transform``.
+    At most ``max_slices`` of a song are used.  ``position`` says which: slices spread over the
+    whole song, over its first, middle or last third, or from its first to its last slice
+    (``ends``).  With ``all``, all slices are used, ten thousand at most.  A song shorter than one
+    slice is repeated until it fills one; below ``min_seconds`` it is refused.  The incomplete slice
+    at the end of a longer song is left out.  Frequencies outside the ``band`` are set to zero, and
+    the network gets the slice's ``transform``.
     """
 
     frames: int = 187
@@ -174,11 +174,11 @@ class SliceSpec:
 class SamplingSpec:
     """When enough slices of a long song have been classified.
 
-    They are taken one after the other, spread over the song, until the answer is known: at least
-    ``min_slices`` and at most ``max_slices``.  It is known when neither the leading genre nor
-    the side of the threshold that it is on could change within ``z`` standard errors, and another
-    slice is expected to bring the song's probabilities nearer to the whole song's by less than
-    ``min_gain``: half the sum of the absolute differences, the total variation.
+    Slices are taken one after the other, spread over the song, until the answer is known: at least
+    ``min_slices`` and at most ``max_slices``.  The answer is known when neither the leading genre
+    nor its side of the threshold could change within ``z`` standard errors, and one more slice is
+    expected to bring the probabilities closer to those of the whole song by less than ``min_gain``,
+    measured as total variation: half the sum of the absolute differences.
     """
 
     min_slices: int = 8
@@ -187,7 +187,7 @@ class SamplingSpec:
     min_gain: float = 0.0013
 
 
-# The threshold of a model whose answers reach the wished precision at none: it answers nothing.
+# Threshold of a model that does not reach the wanted precision at any threshold: it never answers.
 UNREACHED_THRESHOLD = 1.0
 
 
@@ -210,7 +210,7 @@ class AggregationSpec:
     ``inverse_temperature`` multiplies the logits beforehand; it is fitted so that the song's
     probabilities are calibrated (the inverse of Guo et al.'s temperature, ICML 2017).
     ``other_logit`` is the logit of "something else", which takes its share of the probability; None
-    where the genres are all there is.  ``threshold``: the confidence from which an answer is given.
+    if the genres cover all music.  ``threshold`` is the confidence from which an answer is given.
     """
 
     rule: AggregationRule = "product"
@@ -219,18 +219,19 @@ class AggregationSpec:
     threshold: float = 0.65
 
 
-# What more tracks of an artist add, at most (studies/context.py has the table).
+# How much further tracks of an artist raise the inverse temperature: at most by this share.  The
+# table is in studies/context.py.
 EVIDENCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class ContextSpec:
-    """How the tracks of one artist inform each other, where the tags say whose they are.
+    """How the tracks of one artist inform each other, if the tags name the artist.
 
-    ``weight`` of the artist's mean log-probability against the track's own;
-    ``inverse_temperature`` of the result, and the ``threshold`` that goes with it.  ``evidence``: n
-    tracks that agree say more than one, but far from n times as much, as they are alike; the
-    inverse temperature is multiplied by 1 + evidence * (1 - 1 / n).
+    ``weight`` is that of the artist's mean log-probability against the track's own;
+    ``inverse_temperature`` and ``threshold`` apply to the result.  ``evidence``: n tracks that
+    agree say more than one track, but far less than n times as much, as they are alike; the inverse
+    temperature is multiplied by 1 + evidence * (1 - 1 / n).
     """
 
     weight: float
@@ -241,12 +242,12 @@ class ContextSpec:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
-    """The ``.onnx`` file: one input of slices, and by name the outputs that are used.
+    """The ``.onnx`` file, its one input of slices, and the names of the outputs that are used.
 
     ``features`` is what the head takes, or the genre logits themselves in a bundle without a head.
     ``tags`` is an output of tag probabilities that are kept for information, with ``tag_names``.
     ``whole_song``: the slices are a sequence, and have to be given all at once and in order.  A
-    slice may have several rows of features: as many votes.
+    slice may have several rows of features: each row is one vote.
     """
 
     file: str = "network.onnx"

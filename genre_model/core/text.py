@@ -1,4 +1,4 @@
-"""Strangers' text (tags, file names, a model's own words) made fit for a terminal or a page."""
+"""Make untrusted text (tags, file names, a model's texts) and numbers fit for terminal or page."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from unicodedata import category
 
 
 def clock(seconds: float) -> str:
-    """A time as minutes and seconds, to the nearest."""
+    """A time as minutes and seconds, rounded to the nearest second."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
 
 
 def harmless(text: str) -> str:
-    """Text on one line: control characters, also bidirectional, and undecodable bytes escaped."""
+    """Text on one line: control and bidirectional characters and undecodable bytes are escaped."""
     if text.isprintable():
         return text
     return "".join(
@@ -24,7 +24,7 @@ def harmless(text: str) -> str:
 
 
 def first_and_rest(lines: Sequence[str], n: int) -> list[str]:
-    """The first lines, and how many there are beside them."""
+    """The first ``n`` lines, and how many more there are."""
     return [*lines[:n], *([f"and {len(lines) - n} more"] if len(lines) > n else [])]
 
 
@@ -32,12 +32,12 @@ JOINERS = "\u200c\u200d"  # Persian words and many emoji need them
 
 
 def visible(text: str) -> str:
-    """Text for a page: controls and direction overrides as a symbol or a code point."""
+    """Text for a page: control characters and direction overrides as a symbol or a code point."""
     return text if text.isprintable() else "".join(map(shown_character, text))
 
 
 def shown_character(character: str) -> str:
-    """A character, or what stands for one that cannot be seen."""
+    """A character, or a replacement for one that cannot be seen."""
     code = ord(character)
     if character.isprintable() or character in JOINERS or category(character) == "Zs":
         return character
@@ -47,13 +47,13 @@ def shown_character(character: str) -> str:
 
 
 def writable(text: str) -> str:
-    """Text that UTF-8 can write: the bytes of a file name that are no text are escaped."""
+    """Text that UTF-8 can encode: the undecodable bytes of a file name are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 UNKNOWN = "n/a"
 
-PERCENT = "\u00a0%"  # kept on one line with its number
+PERCENT = "\u00a0%"  # with a space that does not break the line
 
 
 def percent(share: float | None) -> str:
@@ -68,7 +68,7 @@ def percent(share: float | None) -> str:
 
 
 def decimal(figure: float, places: int = 2) -> str:
-    """A figure with so many decimal places."""
+    """A figure with ``places`` decimal places."""
     return f"{figure:.{places}f}" if math.isfinite(figure) else UNKNOWN
 
 
@@ -91,7 +91,7 @@ def count(number: int, noun: str) -> str:
 
 
 def moment(created_utc: str) -> str:
-    """A time stamp as people write it, or as it stands where it is not ISO 8601."""
+    """A time stamp in a readable form, or unchanged if it is not ISO 8601."""
     match = re.match(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)", created_utc)
     return f"{match[1]} {match[2]} UTC" if match else created_utc
 
@@ -99,7 +99,7 @@ def moment(created_utc: str) -> str:
 def aligned(rows: Sequence[Sequence[str]], alignment: str) -> list[str]:
     """Rows of cells as lines of text, the heading first.
 
-    ``alignment`` has "<" or ">" for each column that has a width; further cells follow as they are.
+    ``alignment`` has "<" or ">" for each aligned column; further cells follow unchanged.
     """
     widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(len(alignment))]
     lines = []

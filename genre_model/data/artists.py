@@ -1,4 +1,4 @@
-"""Who the artist of a track is, for splits, context and counts."""
+"""The artist of a track, for splits, context and counts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from genre_model.data.names import folded
 
-# What an artist tag says where there is nobody in particular; in brackets, MusicBrainz' names.
+# Artist tags that name nobody in particular; those in brackets are MusicBrainz' names.
 NOBODY = frozenset(
     [
         *("various artists", "various artist", "various", "va", "v.a.", "v/a", "vv.aa.", "vvaa"),
@@ -29,18 +29,18 @@ GUESTS = re.compile(
 def without_guests(artist: str) -> str:
     """The name of an artist without guests: "X" of "X feat. Y".
 
-    "X & Y" is a name of its own, for all that can be told from it.
+    "X & Y" stays as it is: it may be the name of one artist.
     """
     return GUESTS.sub("", " ".join(artist.split()))
 
 
 def lead_artist(artist: str) -> str:
-    """Who a track's artist is to splits, context and counts: the name without guests, canonical."""
+    """The artist for splits, context and counts: the name without guests, canonical."""
     return without_guests(folded(artist))
 
 
 def named_artists(artists: Iterable[str]) -> set[str]:
-    """The lead artists of some tracks, as far as they are somebody in particular."""
+    """The lead artists of some tracks, without those that are nobody in particular."""
     leads = set(map(lead_artist, artists))
     return {lead for lead in leads if lead and not is_nobody(lead)}
 

@@ -1,4 +1,4 @@
-"""Audio files in a folder, or in a list, with the labels that their place, list or tags give."""
+"""Audio files in a folder or a list, with labels from their folders, the list or their tags."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from genre_model.features.png_songs import read_slice_folder
 
 LabelsFrom = Literal["folder", "tags"]
 
-# What is picked out of a folder; a file that is named is tried whatever it is called.
+# The files that are used in a folder; a file that is named itself is tried with any suffix.
 AUDIO_SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in (
@@ -37,14 +37,14 @@ AUDIO_SUFFIXES = frozenset(
 
 MIDI_SUFFIXES = frozenset([".mid", ".midi"])
 
-ANY_RATE_HZ = 16_000  # of no matter: nothing is decoded
+ANY_RATE_HZ = 16_000  # has no effect: nothing is decoded
 
 REQUIRED_COLUMNS = ("path", "genre")
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What a file's tags say; empty where they say nothing."""
+    """The tags of a file; empty if it has none."""
 
     artist: str = ""
     album: str = ""
@@ -53,9 +53,9 @@ class Tags:
 
 
 def find_audio(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as they are named, and the audio files below folders, sorted.
+    """The named files, and the audio files below the named folders, sorted.
 
-    A folder without any is looked through for MIDI files.
+    In a folder without audio files, MIDI files are used instead.
     """
     for path in paths:
         if is_folder(path):
@@ -65,19 +65,19 @@ def find_audio(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def find_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
-    """The files below a folder that are called so, sorted."""
+    """The files below a folder that have one of the suffixes, sorted."""
     found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
     return sorted(path for path in found if may_be_file(path))
 
 
 def folder_tracks(folder: Path, labels_from: LabelsFrom, threads: int) -> list[LabelledTrack]:
-    """All audio files below a folder; the labels are raw, and empty where there are none.
+    """All audio files below a folder; the labels are raw, and empty if there are none.
 
-    With ``folder`` a track's label is the name of the folder directly below ``folder`` that it is
-    in; with ``tags`` its labels are the genres of its tags.
+    If ``labels_from`` is ``folder``, a track's label is the name of the folder directly below
+    ``folder`` that contains it; if it is ``tags``, the labels are the genres in the track's tags.
 
     Raises:
-        GenreModelError: There is no such folder, or no audio in it.
+        GenreModelError: The folder does not exist, or has no audio files.
     """
     if not is_folder(folder):
         raise GenreModelError(f"{folder}: {why_no_folder(folder)}")
@@ -99,9 +99,9 @@ def folder_tracks(folder: Path, labels_from: LabelsFrom, threads: int) -> list[L
 def listed_tracks(file: Path, threads: int) -> list[LabelledTrack]:
     """The tracks of a CSV file with the columns path, genre and perhaps artist, album and style.
 
-    Paths are relative to the file's folder.  Several genres are separated by semicolons.  What the
-    file does not say is taken from the tracks' tags.  Columns play_count, rating and added say what
-    somebody did; a cell may be empty.
+    Paths are relative to the file's folder.  Several genres are separated by semicolons.  Titles,
+    and missing artists and albums, are taken from the tracks' tags.  The optional columns
+    play_count, rating and added are the play history; a cell may be empty.
 
     Raises:
         GenreModelError: The file cannot be read, lacks a column, names a track twice, or a cell
@@ -112,7 +112,7 @@ def listed_tracks(file: Path, threads: int) -> list[LabelledTrack]:
         raise GenreModelError(f"{file}: no tracks there")
     paths = [file.parent / row["path"] for row in rows]
     [(twice, n)] = Counter(paths).most_common(1)
-    if n > 1:  # one of them would be learned from, and the other be the test
+    if n > 1:  # one could be in training, the other in the test
         raise GenreModelError(f"{file}: {twice} is there {n} times")
     return [
         LabelledTrack(
@@ -144,7 +144,7 @@ def play_history_in(file: Path, row: Mapping[str, str]) -> PlayHistory:
 
 
 def moment(text: str) -> float | None:
-    """Seconds since 1970, or an ISO date (of UTC where it does not say), as seconds since 1970."""
+    """A number of seconds since 1970, or an ISO date (UTC by default), as seconds since 1970."""
     seconds = number_in(text)
     if seconds is not None:
         return seconds
@@ -190,12 +190,12 @@ def read_all_tags(paths: Sequence[Path], threads: int) -> Iterator[Tags]:
 
 
 def read_tags(path: Path) -> Tags:
-    """The tags of a file; those that cannot be read are empty."""
+    """The tags of a file; empty if they cannot be read."""
     return tags_of(partial(call_in_worker, metadata_of, path))
 
 
 def tags_of(read: Callable[[], Mapping[str, str]]) -> Tags:
-    """The tags in a file's metadata; those that cannot be read are empty."""
+    """The tags in a file's metadata; empty if it cannot be read."""
     try:
         found = read()
     except (AudioError, UnicodeError):
@@ -205,7 +205,7 @@ def tags_of(read: Callable[[], Mapping[str, str]]) -> Tags:
 
 
 def metadata_of(path: Path) -> dict[str, str]:
-    """The tags of a file's audio and of its container, by keys in lower case.
+    """The tags of a file's audio stream and of its container, with keys in lower case.
 
     Raises:
         AudioError: The file cannot be read as audio.
@@ -215,7 +215,7 @@ def metadata_of(path: Path) -> dict[str, str]:
 
 
 def lowered(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Metadata by keys in lower case, without what is empty."""
+    """Metadata with keys in lower case, without empty values."""
     return {key.casefold(): value for key, value in metadata.items() if value.strip()}
 
 
@@ -225,10 +225,10 @@ def split_genres(text: str) -> tuple[str, ...]:
 
 
 def picture_tracks(folder: Path, threads: int) -> tuple[list[LabelledTrack], list[str]]:
-    """The songs of a folder of slices as tracks; nobody knows their artists.
+    """The songs of a folder of slices as tracks, without artists.
 
     Returns:
-        The tracks, and a sentence for each picture that is no slice and is not used.
+        The tracks, and a sentence for each picture that is not a slice and not used.
 
     Raises:
         GenreModelError: As :func:`read_slice_folder`, or Pillow is missing.

@@ -1,4 +1,4 @@
-"""Cut labelled tracks into folds, no artist in two of them; slices never come into it."""
+"""Split labelled tracks into folds, by artist if possible; slices are never split up."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from genre_model.data.tracks import LabelledTrack
 
 GroupBy = Literal["artist", "album", "song"]
 
-# By slice, as the paper's, songs are on all sides; that is for networks from scratch alone.
+# Splitting by slice, as in the paper, puts a song on all sides; only networks from scratch do it.
 SplitBy = Literal["slice", "song", "album", "artist"]
 
 N_FOLDS = 5
 
 # Fewer groups than this in a class cannot be in training and in testing at the same time.
 MIN_GROUPS = 2
-N_NAMED = 5  # genres in a sentence
+N_NAMED = 5  # genres that a sentence names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """``fold`` (n_tracks,) of each track; tracks of one group are always in the same."""
+    """The ``fold`` (n_tracks,) of each track; tracks of one group are always in the same fold."""
 
     fold: Ints
     groups: tuple[str, ...]
@@ -49,14 +49,14 @@ def split_tracks(
     group_by: GroupBy | None = None,
     tolerated: float = 0.0,
 ) -> Split:
-    """Folds by artist; by album, then by song, where classes have too few artists for that.
+    """Folds by artist; by album, or else by song, if classes have too few artists for that.
 
-    They are by artist all the same where no more than the share ``tolerated`` of the tracks is in
-    such classes.  With ``group_by`` they are always by that.
+    A grouping is kept if at most the share ``tolerated`` of the tracks is in such classes.  With
+    ``group_by``, folds are always by that.
 
-    Groups are dealt to the fold that has the fewest of their class's tracks so far, the largest
-    first, so that every fold sees every class as far as its groups allow.  Groups of several
-    classes are first of all kept out of a fold that is the only one with one of them.
+    Groups are assigned, the largest first, to the fold that has the fewest tracks of their class so
+    far, so that every fold has every class as far as the groups allow.  Before that, a group of
+    several classes avoids a fold that is the only one with one of these classes.
 
     Raises:
         ValueError: There are fewer than two tracks.
@@ -90,7 +90,7 @@ def split_tracks(
 
 
 def choose_grouping(tracks: Sequence[LabelledTrack], tolerated: float = 0.0) -> tuple[GroupBy, str]:
-    """What to split by, and why."""
+    """The grouping to split by, and the reason for it."""
     fallbacks: tuple[tuple[GroupBy, str], ...] = (("artist", "artists"), ("album", "albums"))
     complaints: list[str] = []
     for group_by, plural in fallbacks:
@@ -107,7 +107,7 @@ def choose_grouping(tracks: Sequence[LabelledTrack], tolerated: float = 0.0) -> 
 
 
 def poor_classes(tracks: Sequence[LabelledTrack], group_by: GroupBy) -> list[str]:
-    """The classes with too few groups to be split; untagged tracks count as one."""
+    """The classes with too few groups to be split; untagged tracks count as one group."""
     groups: dict[str, set[str]] = {}
     for track in tracks:
         group = group_of(track, group_by) if is_tagged(track, group_by) else ""
@@ -116,12 +116,12 @@ def poor_classes(tracks: Sequence[LabelledTrack], group_by: GroupBy) -> list[str
 
 
 def is_tagged(track: LabelledTrack, group_by: GroupBy) -> bool:
-    """Whether the track says which group it belongs to."""
+    """Whether the track has the tag that names its group."""
     return bool((track.artist if group_by == "artist" else track.album).strip())
 
 
 def group_of(track: LabelledTrack, group_by: GroupBy) -> str:
-    """The group of a track; one that lacks the tag is a group of its own."""
+    """The group of a track; a track without the tag is a group of its own."""
     artist, album = lead_artist(track.artist), folded(track.album)
     if group_by == "artist" and artist:
         return f"artist:{artist}"
@@ -131,6 +131,6 @@ def group_of(track: LabelledTrack, group_by: GroupBy) -> str:
 
 
 def context_group(track: LabelledTrack) -> str:
-    """Whose other tracks inform this one's verdict: its artist's, unless that is nobody."""
+    """The group for the artist context: the artist, or the track alone if the artist is nobody."""
     nobody = is_nobody(lead_artist(track.artist))
     return group_of(track, "song" if nobody else "artist")

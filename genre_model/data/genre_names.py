@@ -1,4 +1,4 @@
-"""Spellings of genres: cleaned, canonical, as a title, and trees of them."""
+"""Spellings of genres (cleaned, canonical, as a title), and trees of genres."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from genre_model.data.names import folded
 
-# Spellings that are one genre to everybody, but for those that the user's map names.
+# Spellings of the same genre.  Those that the user's map names are not replaced.
 ALIASES: Mapping[str, str] = {
     "hiphop": "hip hop",
     "rap": "hip hop",
@@ -29,18 +29,18 @@ SEPARATORS = re.compile(r"\s*[/,;+|]\s*|\s+&\s+|\s+and\s+", re.IGNORECASE)
 
 
 def cleaned(name: str) -> str:
-    """A genre without what a bundle, or a list of genres, cannot hold."""
+    """A genre without characters that a bundle, or a list of genres, cannot hold."""
     text = "".join(c if c.isprintable() else " " for c in name).replace(";", ",")
     return " ".join(text.split())
 
 
 def plain(name: str) -> str:
-    """A genre in lower case, without hyphens."""
+    """A genre in lower case, with spaces instead of hyphens and underscores."""
     return re.sub(r"[\s\-_]+", " ", folded(name)).strip()
 
 
 def canonical(name: str, kept: Container[str] = ()) -> str:
-    """A genre in one spelling: plain, aliases resolved but for those in ``kept``."""
+    """A genre in its canonical spelling: plain, with aliases resolved except those in ``kept``."""
     text = plain(name)
     return text if text in kept else ALIASES.get(text, text)
 
@@ -51,7 +51,7 @@ def title(name: str) -> str:
 
 
 def common_spelling(names: Iterable[str], kept: Container[str] = ()) -> dict[str, str]:
-    """Canonical genre -> the spelling that occurs most often, aliases left out."""
+    """Canonical genre -> its most frequent spelling, without aliases."""
     counts: dict[str, Counter[str]] = {}
     for name in names:
         key = plain(name)
@@ -61,7 +61,7 @@ def common_spelling(names: Iterable[str], kept: Container[str] = ()) -> dict[str
 
 
 def with_ancestors(name: str, parents: Mapping[str, str]) -> list[str]:
-    """A node of a tree (child -> parent) and those above it, the nearest first; a circle ends."""
+    """A node of a tree (child -> parent) and its ancestors, the nearest first, each once."""
     found = [name]
     while (parent := parents.get(found[-1])) is not None and parent not in found:
         found.append(parent)
@@ -69,9 +69,9 @@ def with_ancestors(name: str, parents: Mapping[str, str]) -> list[str]:
 
 
 def parts_of(name: str, is_known: Callable[[str], object]) -> list[str]:
-    """The genres that a name joins: Pop and Rock of "Pop/Rock"; none where it is one name.
+    """The genres that a name joins: Pop and Rock of "Pop/Rock"; empty for a single genre.
 
-    A hyphen joins what are genres by themselves: "Pop-Rock", but not "Hip-Hop".
+    A hyphen joins genres only if each part is a genre by itself: "Pop-Rock", but not "Hip-Hop".
     """
     parts = [part for part in (part.strip("& ") for part in SEPARATORS.split(name)) if part]
     if len(parts) > 1:

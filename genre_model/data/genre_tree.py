@@ -1,4 +1,4 @@
-"""A tree of genres: which genre is a kind of which, and what that means for a track's genres."""
+"""A tree of genres and their subgenres, and what it means for a track's genres."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from genre_model.data.genre_names import canonical, title, with_ancestors
 
-# What people call a genre of beets' tree, beside its name there.
+# Other common names of genres -> their names in beets' tree.
 TREE_NAMES: Mapping[str, str] = {
     "metal": "heavy metal",
     "alternative": "alternative rock",
@@ -21,41 +21,41 @@ ParentsOrder = Literal["before", "after"]
 
 
 def node_of(name: str) -> str:
-    """The node of a tree that a genre, in any spelling, stands for."""
+    """The node of a tree for a genre in any spelling."""
     key = canonical(name)
     return TREE_NAMES.get(key, key)
 
 
 @dataclass(frozen=True, slots=True)
 class GenreTree:
-    """Nodes, child -> parent, and how each of them is written where that is known."""
+    """Nodes, child -> parent, and the written names of nodes, if known."""
 
     parents: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
 
     def ancestors(self, name: str) -> Iterator[str]:
-        """The nodes above a genre, the nearest first; a circle ends."""
+        """The nodes above a genre, the nearest first, each once."""
         yield from with_ancestors(node_of(name), self.parents)[1:]
 
     def is_within(self, name: str, other: str) -> bool:
-        """Whether a genre is another one, or a kind of it."""
+        """Whether a genre is the same as another one, or a subgenre of it."""
         goal = node_of(other)
         return node_of(name) == goal or goal in self.ancestors(name)
 
     def written(self, node: str) -> str:
-        """A node as it is written."""
+        """The written name of a node."""
         return self.names.get(node) or title(node)
 
 
 def make_tree(
     parents: Mapping[str, str], ancestries: Iterable[Sequence[str]], names: Iterable[str]
 ) -> GenreTree:
-    """A tree in which a model's own kinship comes before that of a larger tree.
+    """A tree in which a model's own parents override those of a larger tree.
 
     Args:
         parents: The larger tree, child -> parent, canonical.
-        ancestries: Of each genre that the model answers, the written names up to its root.
-        names: Genres as they are to be written; of several for a node the last one.
+        ancestries: For each genre that the model answers, the written names up to its root.
+        names: Written names of genres; if a node has several, the last one is used.
     """
     edges = {node_of(child): node_of(parent) for child, parent in parents.items()}
     for line in ancestries:
@@ -69,8 +69,9 @@ def make_tree(
 class Arrangement:
     """How a track's genres follow from those that it has and those that the model answers.
 
-    ``parents``: whether the genres above an answer are written too, before or after it.
-    ``written`` are the nodes that may be added as such; all where None.  ``ignored`` never are.
+    ``parents``: whether the ancestors of an answer are written too, before or after it; None: they
+    are not.  ``written`` are the nodes that may be added as ancestors; None: all.  ``ignored``
+    nodes are never added.
     """
 
     tree: GenreTree = field(default_factory=GenreTree)
@@ -79,9 +80,9 @@ class Arrangement:
     ignored: Container[str] = ()
 
     def genres(self, before: Sequence[str], answered: Sequence[str]) -> tuple[str, ...]:
-        """The genres for a track; those before it, where they are finer, stay.
+        """The genres for a track; genres that it had ``before`` stay if they are finer.
 
-        Where parents come last, the likeliest answer is first all the same.
+        Even if parents come last, the likeliest answer is still first.
         """
         genres = spare_finer(before, answered, self.tree)
         found = self.with_parents(genres)
@@ -90,7 +91,7 @@ class Arrangement:
         return found
 
     def with_parents(self, genres: Sequence[str]) -> tuple[str, ...]:
-        """Genres with those above them, if those are wanted."""
+        """Genres with their ancestors, if those are to be written."""
         if self.parents is None:
             return tuple(genres)
         given: dict[str, str] = {}
@@ -109,14 +110,14 @@ class Arrangement:
         return tuple(given.get(node) or self.tree.written(node) for node in dict.fromkeys(order))
 
     def may_add(self, node: str) -> bool:
-        """Whether a node may be written as a parent."""
+        """Whether a node may be added as an ancestor."""
         return node not in self.ignored and (self.written is None or node in self.written)
 
 
 def spare_finer(before: Sequence[str], answered: Sequence[str], tree: GenreTree) -> tuple[str, ...]:
-    """The answered genres; in place of each, what the track has that is a kind of it.
+    """The answered genres; each is replaced by its subgenres that the track already has, if any.
 
-    What the track has above such a finer genre stays as well.
+    Genres of the track that are above such a subgenre stay as well.
     """
     found: list[str] = []
     for genre in answered:

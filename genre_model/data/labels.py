@@ -1,6 +1,6 @@
 """From genres as people write them to the classes that a model learns.
 
-Spelling is evened out, the user's own map is applied, and a genre with too few tracks joins its
+Spellings are unified, the user's own map is applied, and a genre with too few tracks joins its
 nearest ancestor in a tree of genres that has enough: the paper's step from 27 genres to 7.
 """
 
@@ -33,8 +33,8 @@ class LabelPolicy:
 
     ``which``: the ``first`` of several genres counts, or ``any`` of them may be right.  ``renamed``
     is the user's map; None drops a genre.  ``parents`` is a tree, child -> parent, both canonical.
-    ``wanted`` restricts the classes.  ``consolidate`` makes few classes of many: the ``roots`` of
-    the tree, or the ``paper``'s seven genres.
+    ``wanted`` restricts the classes.  ``consolidate`` reduces the classes to the ``roots`` of
+    the tree, or to the ``paper``'s seven genres.
     """
 
     which: Which = "first"
@@ -47,7 +47,7 @@ class LabelPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Labelling:
-    """The classes, each track's (empty: not used), and what was dropped: label -> (tracks, why)."""
+    """The classes; each track's (empty: not used); and dropped label -> (number of tracks, why)."""
 
     classes: tuple[str, ...]
     labels: tuple[tuple[str, ...], ...]
@@ -60,8 +60,8 @@ def read_labels(
     """The classes of tracks with these genres.
 
     Raises:
-        GenreModelError: A wanted genre is on no track, or, where they are not only ``to_show``,
-            fewer than two classes are left.
+        GenreModelError: No track has a wanted genre, or fewer than two classes are left, which is
+            allowed if they are only ``to_show``.
     """
     genres = [[name for name in map(cleaned, track) if name] for track in genres]
     renamed = {plain(name): new and cleaned(new) for name, new in policy.renamed.items()}
@@ -111,7 +111,7 @@ def ancestry_of(
     policy: LabelPolicy,
     dropped: Counter[tuple[str, str]],
 ) -> list[str]:
-    """A genre and its ancestors, canonical; empty where the user's or the paper's map drops it."""
+    """A genre and its ancestors, canonical; empty if the user's or the paper's map drops it."""
     key = canonical(name, renamed)
     if key in renamed:
         new = renamed[key]
@@ -133,7 +133,7 @@ def choose_classes(
     wanted: Mapping[str, str] | None,
     policy: LabelPolicy,
 ) -> set[str]:
-    """The wanted genres that occur; or all with enough tracks, the small ones lifted first."""
+    """The wanted genres that occur; or all with enough tracks, after small ones joined parents."""
     ancestries = [list(ancestry) for found in of_tracks for ancestry in found]
     if wanted is not None:
         return {genre for ancestry in ancestries for genre in ancestry if genre in wanted}

@@ -1,4 +1,4 @@
-"""How names of artists, albums and genres are compared; what is shown keeps its spelling."""
+"""The form in which artists, albums and genres are compared; shown names keep their spelling."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ ONE_FORM = str.maketrans({**dict.fromkeys(APOSTROPHES, "'"), **dict.fromkeys(HYP
 def folded(name: str) -> str:
     """A name in lower case, with single spaces and one form of each letter, apostrophe and hyphen.
 
-    MusicBrainz writes other apostrophes and hyphens than a keyboard, and macOS other accents.
+    MusicBrainz uses other apostrophes and hyphens than a keyboard, and macOS encodes accented
+    letters differently.
     """
-    for _ in range(2):  # some letters become others that fold again
+    for _ in range(2):  # some letters become others that have to be folded again
         name = unicodedata.normalize("NFKC", name.translate(ONE_FORM).casefold())
     return " ".join(name.split())

@@ -1,11 +1,12 @@
 """The paper's step from 27 genres to 7, as a map of names.
 
-Pelchat and Gelowitz (2019) name seven genres and not which of the 27 went where.  A change that was
-proposed to the code they build on (github.com/despoisj/DeepAudioClassification, pull request 24,
-2019) has such a map; ``PROPOSED`` is it, without its eighth class, soundtracks.  It ends with a
-crash at any other name, so ``ADDED`` is ours: a subgenre goes where its parent goes, and a genre
-that the seven lack goes to the one that it shares most of its history with.  What shares none
-(classical music, soundtracks, speech) is in none of the seven.
+Pelchat and Gelowitz (2019) name seven genres, but not which of the 27 went into which of them.  A
+change that was proposed to the code they build on (github.com/despoisj/DeepAudioClassification,
+pull request 24, 2019) has such a map; ``PROPOSED`` is that map without its eighth class,
+soundtracks.  The proposed code crashes on any other name, so we added ``ADDED``: a subgenre goes
+where its parent goes, and a genre without a counterpart goes to the genre that it shares most of
+its history with.  Genres that share no history with any (classical music, soundtracks, speech) are
+in none of the seven.
 """
 
 from __future__ import annotations
@@ -68,10 +69,10 @@ GENRE_OF: Mapping[str, str] = {
 
 
 def paper_genre(name: str, parents: Mapping[str, str] | None = None) -> str | None:
-    """Which of the paper's seven genres a name belongs to; None where to none of them.
+    """Which of the paper's seven genres a name belongs to; None if to none of them.
 
-    What the map lacks goes by its last words ("melodic death metal" is metal), then by its parent
-    in a tree of genres (child -> parent, canonical).
+    A name that is not in the map is looked up by its last words ("melodic death metal" is metal),
+    then by its ancestors in a tree of genres (child -> parent, canonical).
     """
     for node in with_ancestors(plain(name), parents or {}):
         words = node.split()

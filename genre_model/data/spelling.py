@@ -9,16 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from genre_model.data.genre_names import title
 from genre_model.data.names import folded
 
-# Written otherwise than the rules below see.
+# Variants that the rules below do not recognise.
 VARIANTS: Mapping[str, str] = {"rnb": "randb", "rhythmandblues": "randb", "dnb": "drumandbass"}
 
 BETWEEN = frozenset("/\\|,;:()[]")
 
 
 def spelling_key(name: str) -> str:
-    """What all spellings of a genre share: its letters and digits, with "and" for "&" and "n".
+    """A key that all spellings of a genre share: letters and digits, with "and" for "&" and "n".
 
-    Signs that stand between two genres, or around one, stay: Folk, Rock is not Folk Rock.
+    Separators and brackets stay: "Folk, Rock" is not "Folk Rock".
     """
     text = re.sub(r"[&+]|(?<=[\s'])n(?=[\s'])", " and ", folded(name))
     key = "".join(
@@ -28,19 +28,20 @@ def spelling_key(name: str) -> str:
 
 
 def is_clean(name: str) -> bool:
-    """Whether a spelling may be taken over: no controls, no marks of direction, no outer spaces."""
+    """Whether a spelling may be used: no control or direction characters, no outer spaces."""
     return name.isprintable() and name == name.strip()
 
 
 def preferred_spellings(
     counts: Mapping[str, int], tree: Iterable[str] = (), *, by_tree: bool = False
 ) -> dict[str, str]:
-    """Key of each genre -> how it is to be spelled.
+    """Key of each genre -> its preferred spelling.
 
     Args:
-        counts: How many tracks have each spelling; one that is not clean is passed over.
+        counts: How many tracks have each spelling; spellings that are not clean are ignored.
         tree: The genres of a tree; they decide between spellings that are equally frequent.
-        by_tree: They decide before the library does; capitals are the library's, or a title's.
+        by_tree: The tree decides before the library does; capitals are taken from the library, or
+            are those of a title.
     """
     counts = {name: n for name, n in counts.items() if is_clean(name)}
     in_tree = {spelling_key(name): name for name in tree}
@@ -56,7 +57,7 @@ def preferred_spellings(
 def choose(
     names: Sequence[str], counts: Mapping[str, int], in_tree: str | None, *, by_tree: bool
 ) -> str:
-    """One spelling of several that share a key."""
+    """The preferred spelling of several that share a key."""
 
     def worth(name: str) -> tuple[int, bool, bool, bool]:
         cases = name != name.lower(), name != name.upper()

@@ -1,4 +1,4 @@
-"""Labelled tracks: what training and evaluating start from."""
+"""Labelled tracks, the input of training and evaluation."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from genre_model.data.play_history import UNKNOWN, PlayHistory
 
 @dataclass(frozen=True, slots=True)
 class LabelledTrack:
-    """One track with the classes that its label leaves open; usually one.
+    """One track with the classes that it may belong to by its label; usually one.
 
-    ``artist``, ``album`` and ``title`` are as tagged, and may be empty.  ``play_history``
-    counts only where a training is told to use it.  ``style`` is a finer genre, where a list has
-    one; experiments alone use it.
+    ``artist``, ``album`` and ``title`` are as tagged, and may be empty.  ``play_history`` is used
+    only if a training is told to use it.  ``style`` is a finer genre, if a list has one; only
+    experiments use it.
     """
 
     path: Path
@@ -31,15 +31,15 @@ class LabelledTrack:
 
     @property
     def label(self) -> str:
-        """The first class, which splits and reports count the track under."""
+        """The first class, under which splits and reports count the track."""
         return self.labels[0]
 
 
 def overview(tracks: Sequence[LabelledTrack], dropped: Mapping[str, tuple[int, str]]) -> list[str]:
-    """What a training would use: a line a class, and a line a label that was dropped.
+    """What a training would use: a line for each class, and for each label that was dropped.
 
-    ``dropped``: label -> (tracks, why).  Artists are counted as far as they are tagged, a track
-    of several classes in each of them.
+    ``dropped``: label -> (number of tracks, reason).  Only tagged artists are counted.  A track of
+    several classes counts in each of them.
     """
     counts = Counter(label for track in tracks for label in track.labels)
     artists: dict[str, set[str]] = {}

@@ -1,7 +1,7 @@
-"""Which tracks are worth a person's opinion first: those that a training learns most from.
+"""The order in which a person reviews tracks: those that a training learns most from come first.
 
-The model's leading genre is the less likely, the more its being right or wrong teaches.  Artists
-take turns, because the tracks of one teach much the same.  ``studies/review.py`` compares this
+The less probable the model's leading genre is, the more a person's label teaches.  Artists take
+turns, because the tracks of one artist teach much the same.  ``studies/review.py`` compares this
 with other orders.
 """
 
@@ -16,7 +16,7 @@ def review_order(confidences: Sequence[float], artists: Sequence[str]) -> list[i
 
     Args:
         confidences: The probability of each track's leading genre.
-        artists: Of each track; an empty one is a track of nobody's, and waits for no other.
+        artists: The artist of each track; a track with an empty artist does not wait for a turn.
     """
     doubtful = sorted(range(len(confidences)), key=lambda index: confidences[index])
     seen = Counter[str]()

@@ -1,4 +1,4 @@
-"""Whether a model that was trained may take the place of the one in use: never if it is worse."""
+"""Whether a new model may replace the model in use: never if it is worse."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from math import inf, isfinite
 from genre_model.evaluation.metrics import Interval
 from genre_model.evaluation.report import ModelFigures, Report
 
-NOTICEABLE = 0.1  # of coverage
+NOTICEABLE = 0.1  # difference in coverage that is mentioned
 
-FEWEST = 0.2  # of the tracks that another answers
+FEWEST = 0.2  # least coverage, as a share of another model's
 
 
 def why_not(report: Report) -> str | None:
-    """What speaks against using the new model; None where nothing does.
+    """The reason not to use the new model; None if there is none.
 
-    It has to be compared on artists that it has not seen, and to be better than each of the others
-    on the very same tracks: to say what the user would say more often, while no more is wrong by
-    the music, beyond chance.  Its answers have to reach the target precision, or that of each of
-    the others, whose answers would otherwise go on being written; and they must not be few.
+    The new model has to be compared on artists that it has not seen, and to be better than each
+    other model on the same tracks: it gives the user's own names more often, and whatever names the
+    genres have, it is not wrong more often, beyond chance.  The precision of its answers has to
+    reach the target, or the precision of each other model, whose answers would otherwise continue
+    to be written.  And it must not answer few tracks.
     """
     if report.not_compared:
         return report.not_compared
@@ -34,7 +35,7 @@ def why_not(report: Report) -> str | None:
 
 
 def speaks_against(coverage: float, other: ModelFigures) -> str | None:
-    """What speaks against a new model of that coverage beside another one, if anything does."""
+    """The reason not to use a new model with this coverage instead of another; None if none."""
     if is_worse(other.gain) or is_worse(other.balanced_gain):
         return f"it is right less often than {named(other.name)}"
     if not is_better(other.gain_in_names, other.balanced_gain_in_names):
@@ -46,7 +47,7 @@ def speaks_against(coverage: float, other: ModelFigures) -> str | None:
 
 
 def fewer_answers(report: Report) -> str:
-    """That a better model answers fewer tracks, as the end of a sentence; "" where it does not."""
+    """The end of a sentence, saying that the new model answers fewer tracks; "" if it does not."""
     new, *others = report.models
     for other in others:
         if new.coverage < other.coverage - NOTICEABLE:
@@ -59,24 +60,24 @@ def fewer_answers(report: Report) -> str:
 
 
 def is_precise(report: Report) -> bool:
-    """Whether its answers are right as often as is wished, or as those of each of the others."""
+    """Whether the answers reach the target precision, or the precision of each other model."""
     others = [other.precision.value for other in report.models[1:]]
-    others = [value for value in others if isfinite(value)]  # one that answers nothing has none
+    others = [value for value in others if isfinite(value)]  # NaN without answers
     return report.precision.value >= min(report.target_precision, max(others, default=inf))
 
 
 def is_worse(gain: Interval | None) -> bool:
-    """Whether less is right beyond chance, whatever names the genres have."""
+    """Whether fewer songs are right, beyond chance, whatever names the genres have."""
     return gain is None or not gain.high >= 0
 
 
 def is_better(gain: Interval | None, balanced_gain: Interval | None) -> bool:
-    """Whether no fewer songs are right, and more of all or of the mean genre."""
+    """Whether no fewer songs are right, and more are: of all songs, or in the mean over genres."""
     if gain is None or balanced_gain is None:
         return False
     return gain.value >= 0 and gain.value + balanced_gain.value > 0
 
 
 def named(name: str) -> str:
-    """A model in a sentence."""
+    """A model's name in a sentence."""
     return "the shipped model" if name == "shipped" else name

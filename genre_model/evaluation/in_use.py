@@ -1,4 +1,4 @@
-"""What a model says of labelled tracks in use: with what is known of them beside their audio."""
+"""A model's probabilities for labelled tracks as in use: with artist context and play history."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def probabilities_in_use(
     manifest: Manifest,
     vocabulary: Vocabulary,
 ) -> Float64:
-    """Probabilities (n_tracks, n_genres) that the artists' other tracks and play histories inform.
+    """Probabilities (n_tracks, n_genres) with the artist context and the play history applied.
 
     Args:
-        alone: (n_tracks, n_genres) of each track by its audio.
+        alone: (n_tracks, n_genres) probabilities of each track by its audio.
         tracks: The tracks.
-        manifest: The model's; without a context or a play history, that does not count.  A play
-            history is read as of the time that the model was trained at.
-        vocabulary: What it may say.
+        manifest: The model's manifest.  A context or a play history that it lacks is not applied.
+            Ages in the play history are as of the time of the training.
+        vocabulary: The genres that the model may answer.
     """
     probabilities = alone
     if manifest.context is not None:

@@ -1,7 +1,7 @@
 """Tracks whose genre a model firmly disagrees with.
 
-How firmly is how little is left for the genre that the track has.  The lead of another genre, or
-the ratio of both, finds fewer wrong labels: docs/measurements.md.
+The less probability is left for the track's own genre, the firmer the disagreement.  The lead of
+another genre, or the ratio of both, finds fewer wrong labels: docs/measurements.md.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from genre_model.data.genre_names import canonical, cleaned, parts_of, plain, with_ancestors
 from genre_model.model.vocabulary import SongGenre, Vocabulary
 
-# A genre that is given less than one in fifty is firmly disagreed with.
+# Least firmness of a firm disagreement: at most 0.02 is left for the track's own genres.
 FIRM = 0.98
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """What speaks against a track's genres.
+    """A model's disagreement with a track's genres.
 
-    ``left`` is the probability of all of them; ``suggestion`` is what the model says instead, with
-    its ``probability``.
+    ``left`` is the probability of all the track's genres together; ``suggestion`` is the genre that
+    the model gives instead, with its ``probability``.
     """
 
     left: float
@@ -37,11 +37,11 @@ class Disagreement:
 def disagreement_of(
     song: SongGenre, genres: Sequence[str], vocabulary: Vocabulary
 ) -> Disagreement | None:
-    """How the model disagrees with a track's written names; None where it does not.
+    """How the model disagrees with a track's written genre names; None if it does not.
 
-    A subgenre counts as its family: Metal for a rock song does not disagree with Rock, and Rock for
-    a metal song disagrees too seldom to be worth a look.  There is no disagreement either where
-    "something else" is likelier than any genre that could be suggested.
+    A subgenre counts as its root genre: Metal for a rock song does not disagree with Rock, and Rock
+    for a metal song is too seldom a real disagreement to be worth a look.  There is also no
+    disagreement if "something else" is more probable than any genre that could be suggested.
     """
     scores = {score.genre: score.probability for score in song.ranked}
     roots = vocabulary.roots()
@@ -58,7 +58,7 @@ def disagreement_of(
 
 
 def families(names: Sequence[str], vocabulary: Vocabulary) -> set[str]:
-    """The roots of written names."""
+    """The root genres of written names."""
     ancestries = [vocabulary.ancestry(genre) for genre in vocabulary.names]
     return {ancestry[-1] for ancestry in ancestries for name in names if name in ancestry}
 
@@ -69,14 +69,14 @@ def known_genres(
     renamed: Mapping[str, str | None],
     parents: Mapping[str, str],
 ) -> tuple[str, ...]:
-    """A track's genres as written names of the model: the nearest ancestor that it has.
+    """A track's genres as the model's written names, each by its nearest ancestor that has one.
 
-    Genres of which it has none are left out.  One that neither the model nor the tree has stands
-    for its parts: "Pop-Rock" for Pop and Rock.
+    A genre without such an ancestor is replaced by its parts: "Pop-Rock" by Pop and Rock.  Genres
+    that the model still does not have are left out.
 
     Args:
-        genres: As they are tagged.
-        vocabulary: What the model may say.
+        genres: The genres as tagged.
+        vocabulary: The genres that the model may answer.
         renamed: The user's own map for a training; None drops a genre.
         parents: A tree of genres, child -> parent, canonical.
     """

@@ -16,10 +16,10 @@ Label = TypeVar("Label", str, int)
 
 N_BINS = 10
 
-FEWEST_ANSWERS = 10  # of fewer, no share is worth naming
+FEWEST_ANSWERS = 10  # with fewer answers, the share that is right says too little
 
 N_RESAMPLES = 2_000
-MAX_DRAWN = 2_000_000  # groups in memory at once while resampling
+MAX_DRAWN = 2_000_000  # drawn groups in memory at once while resampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class LabelFigures:
-    """One label's figures, all answers counted whether accepted or not."""
+    """One label's figures; all answers count, accepted or not."""
 
     tracks: int
     precision: float | None
@@ -56,7 +56,7 @@ def accuracy(right: Bools) -> float:
 
 
 def balanced_accuracy(right: Bools, truths: Sequence[str]) -> float:
-    """Mean over the true genres of the share that is right."""
+    """Mean over the true genres of the share of songs that are right."""
     labels = np.array(truths)
     return float(np.mean([right[labels == label].mean() for label in sorted(set(truths))]))
 
@@ -79,14 +79,15 @@ def two_way_interval(
 ) -> Interval:
     """95 % interval of a figure, from resampling artists and trainings, both with replacement.
 
-    A song comes as often as its artist times its training is drawn: the pigeonhole bootstrap of
-    A. B. Owen, Ann. Appl. Stat. 1 (2007), which rather overstates the variance.
+    A song is repeated as often as its artist is drawn times as often as its training is drawn: the
+    pigeonhole bootstrap of A. B. Owen, Ann. Appl. Stat. 1 (2007), which tends to overstate the
+    variance.
 
     Args:
-        figure: Takes the indices of the songs to be scored; NaN where it is undefined.
-        artists: One a song.
-        trainings: The number of the training that answered, one a song.
-        seed: Of the resampling.
+        figure: Computes the figure of the songs with these indices; NaN if it is undefined.
+        artists: The artist of each song.
+        trainings: The number of the training that answered each song.
+        seed: The random seed of the resampling.
     """
     rng = np.random.default_rng(seed)
     artist, training = numbered(artists), numbered(trainings)
@@ -107,7 +108,7 @@ def two_way_ratio(
     trainings: Sequence[int],
     seed: int = 0,
 ) -> Interval:
-    """The same of a ratio of sums over songs, (n_songs,) each, and much faster."""
+    """As :func:`two_way_interval`, much faster, for a ratio of sums of two (n_songs,) arrays."""
     rng = np.random.default_rng(seed)
     artist, training = numbered(artists), numbered(trainings)
     upper, lower = np.zeros((2, artist.max() + 1, training.max() + 1))
@@ -122,7 +123,7 @@ def two_way_ratio(
 
 
 def numbered(names: Sequence[str] | Sequence[int]) -> Ints:
-    """The number of each name among the different ones."""
+    """The index of each name among the sorted distinct names."""
     numbers: Ints = np.unique(np.array(names), return_inverse=True)[1]
     return numbers
 
@@ -130,7 +131,7 @@ def numbered(names: Sequence[str] | Sequence[int]) -> Ints:
 def drawn_together(
     rng: np.random.Generator, artist: Ints, training: Ints
 ) -> Iterator[tuple[Float64, Float64]]:
-    """How often each artist, and each training, is drawn; ``N_RESAMPLES`` times."""
+    """How often each artist and each training is drawn, in each of ``N_RESAMPLES`` resamples."""
     sizes = [int(numbers.max()) + 1 for numbers in (artist, training)]
     pairs = [np.concatenate(list(resamplings(rng, n, N_RESAMPLES))) for n in sizes]
     yield from zip(*pairs, strict=True)
@@ -144,14 +145,14 @@ def ratio_interval(
 ) -> Interval:
     """95 % interval of the mean of k ratios of sums over songs, from resampling whole artists.
 
-    A ratio whose denominator is 0 is left out; NaN where all are.  Of one artist there is no
-    interval: its bounds are NaN.
+    A ratio whose denominator is 0 is left out; the mean is NaN if all are.  With a single artist
+    there is no interval: its bounds are NaN.
 
     Args:
         numerators: (n_songs,) or (n_songs, k).
         denominators: The same shape.
-        artists: One a song.
-        seed: Of the resampling.
+        artists: The artist of each song.
+        seed: The random seed of the resampling.
     """
     members, sizes = np.unique(np.array(artists), return_inverse=True, return_counts=True)[1:]
     both = [np.asarray(part, np.float64) for part in (numerators, denominators)]
@@ -172,13 +173,13 @@ def ratio_interval(
 def share_interval(hits: Bools, among: Bools, artists: Sequence[str]) -> Interval:
     """95 % interval of the share of hits among some songs, from resampling whole artists.
 
-    Where all of them are hits, or none, no resampling says anything else; there it is the exact
-    interval for so many artists (Clopper and Pearson, Biometrika 26, 1934).
+    If all of them are hits, or none, every resample gives the same share.  Then it is the exact
+    interval for this number of artists (Clopper and Pearson, Biometrika 26, 1934).
 
     Args:
-        hits: (n_songs,).
-        among: (n_songs,) which count.
-        artists: One a song.
+        hits: (n_songs,), the hits.
+        among: (n_songs,), the songs that count.
+        artists: The artist of each song.
     """
     found = ratio_interval(hits & among, among, artists)
     counted = [artist for artist, counts in zip(artists, among, strict=True) if counts]
@@ -186,7 +187,7 @@ def share_interval(hits: Bools, among: Bools, artists: Sequence[str]) -> Interva
 
 
 def exact_interval(value: float, n_artists: int) -> Interval:
-    """95 % interval of a share of 0 or 1, of so many artists, by Clopper and Pearson."""
+    """95 % interval of a share of 0 or 1 among ``n_artists``, by Clopper and Pearson."""
     bound = 0.025 ** (1 / n_artists)
     return Interval(1.0, bound, 1.0) if value else Interval(0.0, 0.0, 1 - bound)
 
@@ -199,7 +200,7 @@ def sum_by(members: Ints, n_groups: int, values: Float64) -> Float64:
 
 
 def resamplings(rng: np.random.Generator, n_groups: int, n_draws: int) -> Iterator[Float64]:
-    """How often each group is drawn, (some draws, n_groups) at a time."""
+    """How often each group is drawn, in arrays of (some of the draws, n_groups)."""
     at_once = max(1, MAX_DRAWN // n_groups)
     for start in range(0, n_draws, at_once):
         n = min(at_once, n_draws - start)
@@ -209,7 +210,7 @@ def resamplings(rng: np.random.Generator, n_groups: int, n_draws: int) -> Iterat
 
 
 def mean_ratio(upper: Float64, lower: Float64) -> Float64:
-    """(n,) the mean over k of (n, k) ratios, as far as they are defined; else NaN."""
+    """(n,): the mean over k of the (n, k) ratios that are defined; NaN if none is."""
     defined = lower > 0
     ratios = np.where(defined, upper / np.where(defined, lower, 1.0), 0.0)
     n_defined = defined.sum(axis=1)

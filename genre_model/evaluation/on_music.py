@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a bundle is worth on some music.  ``confusion``: label -> answer -> tracks."""
+    """A bundle's figures on some music.  ``confusion``: label -> answer -> number of tracks."""
 
     bundle: str
     songs: int
@@ -72,10 +72,10 @@ class Evaluation:
 def with_known_labels(
     found: Sequence[LabelledTrack], genres: Sequence[str]
 ) -> tuple[list[LabelledTrack], dict[str, int]]:
-    """The tracks with the bundle's spelling of their labels; the other labels, counted.
+    """The tracks with the bundle's spelling of their labels, and the counts of unknown labels.
 
     Raises:
-        GenreModelError: Not one track has a label that the bundle knows.
+        GenreModelError: No track has a label that the bundle knows.
     """
     known = {canonical(genre): genre for genre in genres} | {
         plain(genre): genre for genre in genres
@@ -130,7 +130,7 @@ def evaluate(
     ]
     right = np.array([song.right for song in songs])
     accepted = np.array([song.accepted for song in songs])
-    # Where several labels leave it open, a right answer is the label that counts.
+    # A track with several labels counts under the one that was answered, if the answer is right.
     truths = [s.genre if s.right else t.label for s, t in zip(songs, tracks, strict=True)]
     per_genre = label_figures(truths, [song.genre for song in songs])
     confusion = {label: Counter[str]() for label in per_genre}
@@ -161,7 +161,7 @@ def evaluate(
 def known_play_history(
     manifest: Manifest, tracks: Sequence[LabelledTrack]
 ) -> PlayHistorySpec | None:
-    """The addition of the play history; None where no track has one."""
+    """The bundle's settings of the play history; None if no track has a play history."""
     return manifest.play_history if any(track.play_history.is_known for track in tracks) else None
 
 

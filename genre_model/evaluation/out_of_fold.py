@@ -1,9 +1,9 @@
-"""What a model said of its training tracks when their artists were left out of the training.
+"""A model's probabilities for its training tracks when their artists were left out of training.
 
-A model that has learned a wrong label confirms it; so a bundle keeps, beside its report, the
-out-of-fold probabilities of its training tracks.  Of each track it keeps eight bytes, a hash of its
-audio and the bundle's name, and a number for each genre: no path, no tag, no label.  The hash is
-of the audio, so that a moved or re-tagged file is found again.
+A model that has learned a wrong label confirms it, so a bundle stores, next to its report, the
+out-of-fold probabilities of its training tracks.  For each track it stores eight bytes, a hash of
+the audio and the bundle's id, and a number for each genre: no path, no tag, no label.  The hash is
+of the audio, so a moved or re-tagged file is still found.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from genre_model.model.bundle.store import OUT_OF_FOLD, Bundle
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutOfFold:
-    """``rows``: key of a track -> (n_genres,) probabilities, or NaN where none are honest."""
+    """``rows``: key of a track -> (n_genres,) out-of-fold probabilities, NaN if it has none."""
 
     bundle_id: str
     genres: tuple[str, ...]
     rows: Mapping[int, NDArray[np.floating]]
 
     def find(self, path: Path) -> dict[str, float] | None:
-        """Probabilities of a track that was learned from; None of any other.
+        """The out-of-fold probabilities of a training track; None for any other track.
 
-        They are empty where the model has no honest ones: it has seen nothing but the answer.
+        They are empty if there are none: the track was never left out of the training.
 
         Raises:
             AudioError: The file cannot be read as audio.
@@ -42,7 +42,7 @@ class OutOfFold:
         return self.find_audio(call_in_worker(audio_fingerprint, path))
 
     def find_audio(self, fingerprint: bytes) -> dict[str, float] | None:
-        """The same of a track whose audio has this fingerprint."""
+        """As :meth:`find`, for a track whose audio has this fingerprint."""
         row = self.rows.get(track_key(fingerprint, self.bundle_id))
         if row is None:
             return None
@@ -58,7 +58,7 @@ def track_key(fingerprint: bytes, bundle_id: str) -> int:
 
 
 def fingerprint_of(path: Path) -> bytes | None:
-    """The fingerprint of a file's audio, read in a worker; None where it is gone or no audio."""
+    """The fingerprint of a file's audio, read in a worker; None if it is missing or not audio."""
     try:
         return call_in_worker(audio_fingerprint, path)
     except AudioError:
@@ -71,13 +71,14 @@ def pack_out_of_fold(
     bundle_id: str,
     learned: Sequence[bytes | None] = (),
 ) -> bytes:
-    """The bundle's file.
+    """The content of the bundle's file of out-of-fold probabilities.
 
     Args:
-        fingerprints: Of tracks with honest probabilities; None of what is gone since the training.
-        probabilities: Those, (n_tracks, n_genres).
-        bundle_id: The bundle's.
-        learned: Fingerprints of tracks that were learned from and have none.
+        fingerprints: The fingerprints of the tracks that have out-of-fold probabilities; None for a
+            track whose file is gone.
+        probabilities: The out-of-fold probabilities, (n_tracks, n_genres).
+        bundle_id: The bundle's id.
+        learned: The fingerprints of training tracks without out-of-fold probabilities.
     """
     nothing = np.full((len(learned), probabilities.shape[1]), np.nan)
     rows: dict[int, NDArray[np.floating]] = {}
@@ -91,7 +92,7 @@ def pack_out_of_fold(
 
 
 def read_out_of_fold(bundle: Bundle) -> OutOfFold | None:
-    """What a bundle keeps of its training tracks; None where it keeps nothing.
+    """A bundle's out-of-fold probabilities; None if it has none.
 
     Raises:
         BundleError: The file is damaged.

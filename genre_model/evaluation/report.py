@@ -1,6 +1,6 @@
-"""What a training run is worth: figures on tracks of artists that the model was not trained on.
+"""The report of a training: figures on tracks of artists that the model was not trained on.
 
-``report.json`` is :class:`Report` as it stands; ``report.html`` is drawn from it and nothing else.
+``report.json`` is a :class:`Report` as JSON; ``report.html`` is made from that alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class TrackResult:
 
 @dataclass(frozen=True, slots=True)
 class GenreFigures:
-    """One genre's figures, all answers counted whether accepted or not."""
+    """One genre's figures; all answers count, accepted or not."""
 
     genre: str
     n_tracks: int
@@ -49,7 +49,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, slots=True)
 class CoveragePoint:
-    """What a threshold would do: the share of tracks answered, and of those the share right."""
+    """The effect of a threshold: the share of tracks answered, and the share of those right."""
 
     threshold: float
     coverage: float
@@ -58,7 +58,7 @@ class CoveragePoint:
 
 @dataclass(frozen=True, slots=True)
 class LearningPoint:
-    """Song accuracy of a model that was given only ``n_tracks``."""
+    """Song accuracy when only ``n_tracks`` tracks are available, out of fold."""
 
     n_tracks: int
     accuracy: float
@@ -77,7 +77,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """One epoch: the training ``loss``, and three figures on the tracks of the validation.
+    """One epoch: the training ``loss``, and three figures on the validation tracks.
 
     Losses are means over slices, in nats; the accuracies are shares of slices and of songs.
     """
@@ -91,12 +91,12 @@ class EpochReport:
 
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
-    """A model's figures on the tracks of the training, all out of fold.
+    """A model's figures on the training tracks, all out of fold.
 
-    ``gain`` and ``balanced_gain``: song accuracy and balanced accuracy of the new model less those
-    of this one, on the same tracks; None for the new one itself.  ``gain_in_names`` and
-    ``balanced_gain_in_names``: the same, where this model is right only by the label's own name: it
-    may say Rock where the user says Pop-Rock, or Ambient where the user says Electronic.
+    ``gain`` and ``balanced_gain``: song accuracy and balanced accuracy of the new model minus those
+    of this one, on the same tracks; None for the new model itself.  ``gain_in_names`` and
+    ``balanced_gain_in_names``: the same, but this model is right only if it gives the label's own
+    name: Rock for the user's Pop-Rock, or Ambient for the user's Electronic, is then wrong.
     """
 
     name: str
@@ -142,6 +142,6 @@ class Report:
     mistakes: tuple[TrackResult, ...]  # the most confident first
     dropped: tuple[Dropped, ...] = ()
     settings: dict[str, str] = field(default_factory=dict)
-    accuracy_without_play_history: float | None = None  # None where it does not count
+    accuracy_without_play_history: float | None = None  # None if it is not used
     models: tuple[ModelFigures, ...] = ()  # the new one, the shipped one, and the one in use
-    not_compared: str = ""  # why a model is missing there
+    not_compared: str = ""  # why a model is missing in `models`

@@ -1,4 +1,4 @@
-"""The files that a training's report makes in a bundle, and the name of a new bundle."""
+"""The report files of a bundle, and the id of a new bundle."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def report_files(report: Report) -> Mapping[str, bytes]:
 
 
 def new_bundle_id(created: datetime, *contents: bytes) -> str:
-    """``YYYYMMDD-HHMMSS-`` and eight hexadecimal digits of the contents and the time."""
+    """``YYYYMMDD-HHMMSS-`` and eight hexadecimal digits of a hash of the contents and the time."""
     parts = b"".join(contents) + created.isoformat().encode()
     return f"{created:%Y%m%d-%H%M%S}-{hashlib.sha256(parts).hexdigest()[:8]}"

@@ -1,4 +1,4 @@
-"""Why a song got its verdict: what each of its slices says, and which say it strongest."""
+"""Why a song got its verdict: the votes of its slices, and the slices with the strongest ones."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary
 
 MAX_MARKED = 3
 
-SLICES_PER_MARK = 3  # of few slices few are marked
+SLICES_PER_MARK = 3  # at most one slice of this many is marked, but at least one
 
 UNLIKELY = 1e-4
-WORTH_SAYING = 0.05  # a difference between probabilities
+WORTH_SAYING = 0.05  # the smallest difference between probabilities that is mentioned
 
 NO_MUSIC = "This is probably not music."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What a song's slices say, by time.
+    """The votes of a song's slices, by time.
 
-    ``votes`` (n_slices, n_names) are probabilities of the written ``names``, each without that of
-    its subgenres; rows sum to 1, or to less where something else takes part.  ``with_subgenres``
-    (n_slices, n_names) are the same with them.  ``starts_s`` (n_slices,) and the ``length_s`` of a
-    slice are in seconds.  ``strongest``: the slices that speak most for the leading genre, in
-    order.  ``note``: that it is probably not music, or why the verdict
-    is not what most votes are for.
+    ``votes`` (n_slices, n_names) are the probabilities of the written ``names``, without their
+    subgenres; rows sum to 1, or to less if "something else" takes part.  ``with_subgenres``
+    (n_slices, n_names) are the same with subgenres.  ``starts_s`` (n_slices,) and the ``length_s``
+    of a slice are in seconds.  ``strongest`` are the slices that speak most for the leading genre,
+    strongest first.  ``note`` says that the song is probably not music, or why the verdict is not
+    the genre with most votes.
     """
 
     names: tuple[str, ...]
@@ -57,7 +57,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """One song's verdict with its reason and its evidence; None of a song without sound.
+    """One song's verdict with its reason and its evidence, which is None for a silent song.
 
     ``genres``: the written names of all of the model's genres, in its order.
     """
@@ -71,7 +71,7 @@ class Explanation:
 
     @property
     def full_reason(self) -> str:
-        """The reason, and why the verdict is not what most votes are for."""
+        """The reason, followed by the note of the evidence."""
         note = self.evidence.note if self.evidence is not None else ""
         return f"{self.reason} {note}".rstrip()
 
@@ -89,16 +89,16 @@ class Explanation:
 def evidence_of(
     classifier: Classifier, extracted: SongFeatures, vocabulary: Vocabulary, leading: str
 ) -> Evidence | None:
-    """The evidence in what was extracted; None of a song without sound.
+    """The evidence in a song's features; None for a silent song.
 
-    ``leading`` is the written name of the genre whose strongest slices are wanted.
+    ``leading`` is the written name of the genre whose strongest slices are marked.
     """
     if len(extracted.features) == 0:
         return None
     manifest = classifier.manifest
     share = classifier.music_share(extracted)
     rows = share * calibrated(classifier.slice_logits(extracted), manifest.aggregation)
-    # A network may say one thing of all slices together.
+    # A network may give one row for all slices together.
     known = len(extracted.starts_s) == len(rows)
     starts_s, slice_of = np.unique(
         extracted.starts_s if known else np.zeros(len(rows)), return_inverse=True
@@ -134,13 +134,15 @@ def ruled_out(
     vocabulary: Vocabulary,
     probabilities: Mapping[str, float],
 ) -> str:
-    """A sentence where another genre has most votes; in a product, one slice's doubt weighs more.
+    """A sentence if the best genre is not the one with most votes, else an empty text.
+
+    Under the product rule, a slice that rules a genre out outweighs others that vote for it.
 
     Args:
         names: The written names.
-        with_subgenres: (n_slices, n_names), the votes for each, its kinds included.
-        vocabulary: Of the names.
-        probabilities: Of the model's genres, for the song.
+        with_subgenres: (n_slices, n_names), the votes for each name, including its subgenres.
+        vocabulary: The vocabulary of the names.
+        probabilities: The song's probabilities of the model's genres.
     """
     scores = vocabulary.scores(probabilities)
     most, best = (
@@ -153,13 +155,13 @@ def ruled_out(
 
 
 def strongest(leading: Float64) -> tuple[int, ...]:
-    """Which slices give a genre the highest of its probabilities (n_slices,); a third at most."""
+    """The slices with a genre's highest probabilities (n_slices,); at most a third, or one."""
     n = min(MAX_MARKED, max(1, len(leading) // SLICES_PER_MARK))
     return tuple(np.argsort(-leading, kind="stable")[:n].tolist())
 
 
 def slice_seconds(spec: FrontEndSpec, slices: SliceSpec, starts_s: Float64) -> float:
-    """How long a slice is; of notes, what is usual between two of them."""
+    """The length of a slice; for notes, the median time between two of them."""
     if isinstance(spec, NotesSpec):
         return float(np.median(np.diff(starts_s))) if len(starts_s) > 1 else 1.0
     return slices.frames * spec.hop / spec.sample_rate_hz
@@ -170,8 +172,8 @@ def reason_of(song: SongGenre, policy: Policy, alone: Mapping[str, float] | None
 
     Args:
         song: The verdict.
-        policy: What decided it.
-        alone: Probabilities of the written names by the sound alone, where something else counted.
+        policy: The policy that decided it.
+        alone: Probabilities of the written names by the audio alone, if more than that counted.
     """
     best = song.best
     if best is None:
@@ -189,5 +191,5 @@ def reason_of(song: SongGenre, policy: Policy, alone: Mapping[str, float] | None
 
 
 def percent(probability: float) -> str:
-    """A probability as a whole percentage; never 100 % for less."""
+    """A probability as a whole percentage; never 100 % for less than 1."""
     return report_percent(probability).replace("\u00a0", " ")

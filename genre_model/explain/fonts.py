@@ -1,4 +1,4 @@
-"""Letters for pictures: Pillow's own, or a font of the system that has what those lack."""
+"""Fonts for pictures: Pillow's own, or a system font with the letters that it lacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     Typeface = FreeTypeFont | BitmapFont
 
 
-# Found by name in the system's folders; the first that has all letters of a text is taken.
+# Found by name in the system's folders; the first that lacks the fewest letters is used.
 SYSTEM_FONTS = (
     "DejaVuSans.ttf",
     "Arial Unicode.ttf",
@@ -31,7 +31,7 @@ ELLIPSIS = "..."
 
 
 def typeface(size: int, text: str = "") -> Typeface:
-    """A font of a size in pixels that has the letters of a text, as far as there is one."""
+    """The font of ``size`` pixels that has the most letters of a text."""
     own = own_font(size)
     missing = frozenset(text) - covered(own_font(size), frozenset(text))
     if not missing:
@@ -52,7 +52,7 @@ def own_font(size: int) -> Typeface:
 
 @cache
 def system_font(name: str, size: int) -> FreeTypeFont | None:
-    """A font of the system, None where it has none of that name."""
+    """A font of the system, or None if it has none of that name."""
     from PIL import ImageFont
 
     try:
@@ -62,14 +62,14 @@ def system_font(name: str, size: int) -> FreeTypeFont | None:
 
 
 def covered(font: Typeface, letters: frozenset[str]) -> frozenset[str]:
-    """Those letters for which a font has a shape."""
+    """The letters for which a font has a shape."""
     nothing = shape(font, NO_CHARACTER)
     return frozenset(c for c in letters if c.isspace() or shape(font, c) != nothing)
 
 
 @cache
 def shape(font: Typeface, letter: str) -> bytes:
-    """What a font draws for a letter, with its size."""
+    """The pixels that a font draws for a letter."""
     from PIL import Image, ImageDraw
 
     image = Image.new("L", (64, 64))
@@ -78,7 +78,7 @@ def shape(font: Typeface, letter: str) -> bytes:
 
 
 def fitted(text: str, size: int, width: int) -> str:
-    """A text, or as much of its beginning as is ``width`` pixels wide, with an ellipsis."""
+    """A text, shortened to ``width`` pixels with an ellipsis if it is wider."""
     text = text[:MAX_LETTERS]
     font = typeface(size, text)
     if font.getlength(text) <= width:

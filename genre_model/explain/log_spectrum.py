@@ -1,4 +1,4 @@
-"""A song's spectrogram for the eye: logarithmic in frequency and level, as wide as a picture."""
+"""A song's spectrogram for display, logarithmic in frequency and level."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ LOWEST_HZ = 40.0
 
 HOP_S, MAX_HOP_S = 0.016, 0.25
 
-FRAMES = 3_000  # about so many of a long song are enough for a picture
+FRAMES = 3_000  # a picture of a long song needs about this many
 
-# Long windows tell low tones apart, short ones keep high sounds in their moment.
+# Long windows separate low tones; short ones place high sounds precisely in time.
 WINDOWS_S = (0.256, 0.128, 0.064)
 
 CROSSINGS_HZ = (250.0, 1_000.0)
 
-TILT_DB_PER_OCTAVE = 3.0  # what music falls by on average; without it the upper half is dark
+TILT_DB_PER_OCTAVE = 3.0  # average fall of music, compensated so that the upper half is not dark
 
 RANGE_DB = 55.0
 
-MAX_COLUMNS = 4_096  # twice as many are halved, so that a song of any length is bounded
+MAX_COLUMNS = 4_096  # twice as many are averaged in pairs, so that memory is bounded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogSpectrum:
     """``levels`` (n_rows, n_columns) from 0 to 1, the highest frequency first.
 
-    Rows are evenly spaced in the logarithm from ``LOWEST_HZ`` to ``top_hz``, columns in time.
+    Rows are evenly spaced in log frequency from ``LOWEST_HZ`` to ``top_hz``, columns in time.
     """
 
     levels: Float32
@@ -42,12 +42,12 @@ class LogSpectrum:
     seconds: float
 
     def row_of(self, hz: float) -> float:
-        """Where a frequency is, from 0 at the top to 1 at the bottom."""
+        """The place of a frequency, from 0 at the top to 1 at the bottom."""
         return float(1 - np.log(hz / LOWEST_HZ) / np.log(self.top_hz / LOWEST_HZ))
 
 
 class Columns:
-    """Frames as they come, (n, n_rows) of power, kept as columns of bounded number."""
+    """Collects frames of power, (n, n_rows), as a bounded number of columns."""
 
     def __init__(self, n_rows: int) -> None:
         self.factor = 1  # frames in a column
@@ -55,7 +55,7 @@ class Columns:
         self._waiting = np.zeros((0, n_rows), np.float32)
 
     def add(self, frames: Float32) -> None:
-        """Take frames; those that do not fill a column wait for more."""
+        """Add frames; those that do not fill a column wait for more."""
         waiting = np.concatenate([self._waiting, frames])
         n = len(waiting) // self.factor
         whole, self._waiting = waiting[: n * self.factor], waiting[n * self.factor :]
@@ -68,19 +68,19 @@ class Columns:
             self.factor *= 2
 
     def all(self) -> Float32:
-        """(n_columns, n_rows), at least one; the last may be of fewer frames."""
+        """All columns, (n_columns, n_rows); the last may be the mean of fewer frames."""
         last = self._waiting.mean(axis=0, keepdims=True) if len(self._waiting) else self._waiting
         return np.concatenate([self._columns, last])
 
 
 def in_groups(frames: Float32, size: int) -> Float32:
-    """(n / size, n_rows) means of frames (n, n_rows), in order."""
+    """Means (n / size, n_rows) of each ``size`` successive frames of (n, n_rows)."""
     means: Float32 = frames.reshape(-1, size, frames.shape[1]).mean(axis=1)
     return means
 
 
 def log_spectrum(path: Path, rate_hz: int, n_rows: int) -> LogSpectrum:
-    """The spectrogram of a whole song, as it sounds at ``rate_hz``.
+    """The spectrogram of a whole song, resampled to ``rate_hz``.
 
     Raises:
         AudioError: The file cannot be read as audio.
@@ -107,7 +107,7 @@ def log_spectrum(path: Path, rate_hz: int, n_rows: int) -> LogSpectrum:
 def taken(
     buffer: Float32, columns: Columns, frequencies: Float64, rate_hz: int, hop: int
 ) -> Float32:
-    """Hand the whole frames of a buffer to the columns; what is left of it."""
+    """Add a buffer's complete frames to the columns, and return the rest of the buffer."""
     longest = window_length(WINDOWS_S[0], rate_hz)
     if len(buffer) < longest:
         return buffer
@@ -126,12 +126,12 @@ def taken(
 
 
 def window_length(seconds: float, rate_hz: int) -> int:
-    """The power of two that is nearest to so many seconds, in samples."""
+    """The power of two that is nearest to a length in seconds, in samples."""
     return int(2 ** round(float(np.log2(seconds * rate_hz))))
 
 
 def filters(rows_hz: Float64, n_fft: int, rate_hz: int) -> Float32:
-    """Triangles around frequencies, (n_rows, 1 + n_fft / 2); between two bins they interpolate."""
+    """Triangular filters, (n_rows, 1 + n_fft / 2); rows between two bins are interpolated."""
     if len(rows_hz) == 0:
         return np.zeros((0, 1 + n_fft // 2), np.float32)
     bin_hz = rate_hz / n_fft

@@ -2,8 +2,8 @@
 
 The first seven are those of Okabe & Ito (Color Universal Design, 2008) without their black, which
 is for lines and text.  The others were chosen one after the other, each as far as possible from
-all before it and from the greys, in CIELAB and in what Vienot's models (1999) leave of it to the
-colour-blind.
+all before it and from the greys, in CIELAB and in the colours that colour-blind people see by
+Vienot's models (1999).
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ PALETTE: tuple[Colour, ...] = (
 GREY: Colour = (150, 150, 150)
 
 
-MAX_COLOURS = 7  # what an eye tells apart in one picture
+MAX_COLOURS = 7  # more cannot be told apart in one picture
 
 
 def genre_colours(shown: Sequence[str], genres: Sequence[str]) -> dict[str, Colour]:
     """A colour for each of a song's genres that are ``shown``, the leading one first.
 
-    A genre has the colour of its place among the model's ``genres``, in every picture.  Genres
-    after the seventh have none; nor has, in a model of more genres than colours, one whose colour
-    another has taken.
+    A genre has the colour of its place among the model's ``genres``, the same in every picture.
+    Genres after the seventh have none.  If a model has more genres than there are colours, a genre
+    whose colour is already taken has none either.
     """
     colours: dict[str, Colour] = {}
     for name in shown[:MAX_COLOURS]:

@@ -1,7 +1,8 @@
-"""An explanation as a picture: spectrogram above, the slices' votes below, the verdict over both.
+"""An explanation as a picture: the verdict, below it the spectrogram, then the slices' votes.
 
-It is read at two sizes.  A fifth of it, in a file manager, still shows the verdict, the colours of
-the votes and where the strongest evidence is; at full size there are axes, names and numbers.
+It is readable at two sizes.  At a fifth of its size, in a file manager, it still shows the verdict,
+the colours of the votes and where the strongest evidence is; at full size it also shows axes, names
+and numbers.
 """
 
 from __future__ import annotations
@@ -58,32 +59,32 @@ N_LEGEND = 2 * N_LEGEND_COLUMNS
 
 FRAME_LINE = 6
 
-MIN_FRAME = 14  # columns of the strongest evidence
+MIN_FRAME = 14  # least width of a frame around a slice, in pixels
 
 MIN_SEPARATED = 3
 
-LIGHT = 480  # a colour whose parts sum to more gets dark letters
+LIGHT = 480  # a colour whose RGB values sum to more gets dark text
 
 UNSEEN = 0.005
 
-MIN_SHARE, MIN_PEAK = 0.03, 0.25  # of the votes; a genre below both is not worth a colour
-MAX_REACH = 1.0  # of the usual distance between slices: how far one speaks for the rest
+MIN_SHARE, MIN_PEAK = 0.03, 0.25  # mean and highest vote: a genre below both gets no colour
+MAX_REACH = 1.0  # how far a slice's votes are drawn, in usual distances between slices
 
 
-# From silence to loud, without any colour: colours are for genres.
+# From silent to loud, in grey: colours are for genres.
 SHADES = ((16, 16, 18), (50, 50, 54), (104, 104, 110), (176, 176, 180), (255, 255, 255))
 
-DIMMED = 0.7  # of its brightness, where the evidence is not the strongest
+DIMMED = 0.7  # factor of the brightness outside the strongest evidence
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Seconds to pixels."""
+    """Converts seconds to pixels."""
 
     seconds: float
 
     def x(self, time_s: float) -> int:
-        """Where a time is."""
+        """The x coordinate of a time."""
         return LEFT + round(float(np.clip(time_s / self.seconds, 0, 1)) * (RIGHT - LEFT))
 
 
@@ -146,7 +147,7 @@ def draw_explanation(explanation: Explanation, spectrum: LogSpectrum) -> Image:
 
 
 def worth_showing(explanation: Explanation) -> list[str]:
-    """The names that get a colour: the leading genre, then by their probability."""
+    """The names that get a colour: the leading genre, then others by their probability."""
     evidence, best = explanation.evidence, explanation.song.best
     if evidence is None or best is None:
         return []
@@ -160,7 +161,7 @@ def worth_showing(explanation: Explanation) -> list[str]:
 
 
 def loudest_columns(evidence: Evidence | None, scale: Scale) -> Bools:
-    """(width,) whether a column of the upper plot is of the strongest evidence."""
+    """Whether a column of the spectrogram has the strongest evidence, (width,)."""
     columns = np.zeros(RIGHT - LEFT, np.bool_)
     frames = [frame_of(evidence, index, scale) for index in evidence.strongest] if evidence else []
     for left, right in frames:
@@ -169,7 +170,7 @@ def loudest_columns(evidence: Evidence | None, scale: Scale) -> Bools:
 
 
 def spectrum_pixels(spectrum: LogSpectrum, bright: Bools) -> UInt8:
-    """(height, width, 3) pixels of the upper plot; columns that are not ``bright`` are dimmed."""
+    """The spectrogram's pixels, (height, width, 3); columns that are not ``bright`` are dimmed."""
     width, height = RIGHT - LEFT, SPECTRUM[1] - SPECTRUM[0]
     images = pillow()
     image = images.fromarray(spectrum.levels).resize((width, height), images.Resampling.BILINEAR)
@@ -182,7 +183,7 @@ def spectrum_pixels(spectrum: LogSpectrum, bright: Bools) -> UInt8:
 
 
 def draw_header(draw: ImageDraw, explanation: Explanation, colour: Colour) -> None:
-    """The verdict, as large as a thumbnail needs it, and the title."""
+    """Draw the verdict, large enough for a thumbnail, and the title."""
     draw.rectangle((LEFT - 68, 22, LEFT - 14, 76), fill=colour, outline=INK, width=2)
     room = RIGHT - LEFT
     verdict = fitted(explanation.verdict, VERDICT_SIZE, room)
@@ -192,7 +193,7 @@ def draw_header(draw: ImageDraw, explanation: Explanation, colour: Colour) -> No
 
 
 def draw_frequencies(draw: ImageDraw, spectrum: LogSpectrum) -> None:
-    """The frequencies at the left of the spectrogram."""
+    """Draw the frequencies at the left of the spectrogram."""
     top, bottom = SPECTRUM
     for hz in TICKS_HZ:
         place = spectrum.row_of(hz)
@@ -205,7 +206,7 @@ def draw_frequencies(draw: ImageDraw, spectrum: LogSpectrum) -> None:
 
 
 def draw_times(draw: ImageDraw, scale: Scale) -> None:
-    """The times between both plots."""
+    """Draw the times between both plots."""
     fits = [step for step in TICK_STEPS_S if scale.seconds / step <= MAX_TICKS]
     step = fits[0] if fits else TICK_STEPS_S[-1] * (1 + int(scale.seconds / 36_000))
     y = ANALYSED[1]
@@ -219,7 +220,7 @@ def draw_times(draw: ImageDraw, scale: Scale) -> None:
 def draw_votes(
     draw: ImageDraw, evidence: Evidence, scale: Scale, colours: Mapping[str, Colour]
 ) -> None:
-    """The strip: each slice's probabilities on top of each other, the leading genre at the foot."""
+    """Draw each slice's probabilities on top of each other, the leading genre at the bottom."""
     top, bottom = STRIP
     parts = [(evidence.vote(name), colour) for name, colour in colours.items()]
     parts.append((votes_of_others(evidence, colours), GREY))
@@ -236,7 +237,7 @@ def draw_votes(
 def draw_stack(
     draw: ImageDraw, columns: tuple[int, int], shares: Sequence[tuple[float, Colour]]
 ) -> None:
-    """One slice's column of the strip, from the foot."""
+    """Draw one slice's column of votes, from the bottom."""
     top, bottom = STRIP
     reached = 0.0
     for share, colour in shares:
@@ -250,14 +251,14 @@ def draw_stack(
 
 
 def votes_of_others(evidence: Evidence, colours: Container[str]) -> Float64:
-    """(n_slices,) the votes of all genres that have no colour."""
+    """The votes of all genres that have no colour, (n_slices,)."""
     others = [index for index, name in enumerate(evidence.names) if name not in colours]
     total: Float64 = evidence.votes[:, others].sum(axis=1)
     return total
 
 
 def spans(evidence: Evidence, seconds: float) -> list[tuple[float, float]]:
-    """Start and end in seconds of what each slice speaks for: half-way to the next ones."""
+    """Start and end in seconds of each slice's votes: half-way to the next slices, or nearer."""
     middles = evidence.starts_s + evidence.length_s / 2
     usual = float(np.median(np.diff(middles))) if len(middles) > 1 else evidence.length_s
     reach = max(evidence.length_s / 2, MAX_REACH * usual)
@@ -268,7 +269,7 @@ def spans(evidence: Evidence, seconds: float) -> list[tuple[float, float]]:
 
 
 def draw_analysed(draw: ImageDraw, evidence: Evidence, scale: Scale) -> None:
-    """A bar under the spectrogram, dark where slices were analysed."""
+    """Draw a bar under the spectrogram, dark where slices were analysed."""
     top, bottom = ANALYSED
     draw.rectangle((LEFT, top, RIGHT - 1, bottom - 1), fill=EMPTY)
     for start_s in evidence.starts_s.tolist():
@@ -277,14 +278,14 @@ def draw_analysed(draw: ImageDraw, evidence: Evidence, scale: Scale) -> None:
 
 
 def frame_of(evidence: Evidence, index: int, scale: Scale) -> tuple[int, int]:
-    """The first column of a slice and the one after its last, no narrower than can be seen."""
+    """The first column of a slice and the one after its last, at least ``MIN_FRAME`` apart."""
     start_s = float(evidence.starts_s[index])
     left = min(scale.x(start_s), RIGHT - MIN_FRAME)
     return left, max(scale.x(start_s + evidence.length_s), left + MIN_FRAME)
 
 
 def draw_loudest(draw: ImageDraw, evidence: Evidence, scale: Scale, colour: Colour) -> None:
-    """Frames around the slices that speak most for the leading genre, and flags with their rank."""
+    """Draw frames around the strongest slices of the leading genre, and flags with their rank."""
     top, bottom = SPECTRUM
     for rank, index in reversed(list(enumerate(evidence.strongest, 1))):
         left, right = frame_of(evidence, index, scale)
@@ -299,7 +300,7 @@ def draw_loudest(draw: ImageDraw, evidence: Evidence, scale: Scale, colour: Colo
 
 
 def draw_legend(draw: ImageDraw, explanation: Explanation, colours: Mapping[str, Colour]) -> None:
-    """The coloured genres with their probabilities, then what is grey, then what is empty."""
+    """Draw the coloured genres with their probabilities, then the meanings of grey and empty."""
     width = (RIGHT - LEFT) // N_LEGEND_COLUMNS
     for index, (name, value, colour) in enumerate(legend(explanation, colours)):
         x = LEFT + index % N_LEGEND_COLUMNS * width
@@ -330,7 +331,7 @@ def legend(
 
 
 def draw_footer(draw: ImageDraw, explanation: Explanation) -> None:
-    """The reason, and which model it was."""
+    """Draw the reason, the number of slices, and the model."""
     lines = [explanation.full_reason, f"model {explanation.model}"]
     if explanation.evidence is not None:
         n = len(explanation.evidence.votes)

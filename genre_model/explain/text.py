@@ -16,11 +16,11 @@ STRIP_WIDTH = 48
 
 BLOCKS = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 
-PLAIN_BLOCKS = " .:-=+*#@"  # for a terminal that has no blocks
+PLAIN_BLOCKS = " .:-=+*#@"  # for a terminal without block characters
 
 
 def explanation_lines(explanation: Explanation, encoding: str | None) -> list[str]:
-    """The lines, for a terminal of an encoding; None: it has all characters."""
+    """The lines for a terminal with an encoding; None: it can show all characters."""
     song, evidence = explanation.song, explanation.evidence
     lines = [harmless(explanation.title), f"  {explanation.verdict}"]
     if evidence is None:
@@ -37,7 +37,7 @@ def explanation_lines(explanation: Explanation, encoding: str | None) -> list[st
 
 
 def loudest_line(explanation: Explanation, evidence: Evidence) -> str:
-    """Where the slices are that speak most for the leading genre."""
+    """The times of the slices that speak most for the leading genre."""
     times = ", ".join(clock(evidence.starts_s[index]) for index in evidence.strongest)
     leading = explanation.song.best.genre if explanation.song.best else ""
     n = len(evidence.votes)
@@ -45,7 +45,7 @@ def loudest_line(explanation: Explanation, evidence: Evidence) -> str:
 
 
 def strip(votes: NDArray[np.floating], blocks: str) -> str:
-    """Probabilities (n_slices,) as one block each, or as the means of ``STRIP_WIDTH`` parts."""
+    """Probabilities (n_slices,) as blocks: one per slice, or the means of ``STRIP_WIDTH`` parts."""
     parts = np.array_split(votes, min(len(votes), STRIP_WIDTH))
     steps = len(blocks) - 1
     return "".join(blocks[round(float(np.clip(part.mean(), 0, 1)) * steps)] for part in parts)

@@ -1,4 +1,4 @@
-"""Show a file, or an address, with whatever the system opens such with."""
+"""Open a file or a web address with the system's default program."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 from genre_model.core.errors import GenreModelError
 
-MAX_WAIT_S = 2  # an opener that finds no program ends at once; some stay until theirs has ended
+MAX_WAIT_S = 2  # an opener without a program ends at once; some run until their program ends
 
 
 def show(target: Path | str) -> None:
-    """Open a file, or the address of a page, in another program, and do not wait for its end.
+    """Open a file, or the address of a page, in another program, without waiting for its end.
 
     Raises:
-        GenreModelError: There is no such program, as far as that shows at once.
+        GenreModelError: There is no program for it, if the opener reports that at once.
     """
     place = target if isinstance(target, str) else str(target.resolve())
     try:

@@ -1,12 +1,13 @@
-"""The features of songs, kept on disk: no file is decoded twice for the same network.
+"""A cache of songs' features on disk, so that no file is decoded twice for the same network.
 
-The key is the content of the audio, not the file's name or tags, and the network with its front
-end; so moved and re-tagged files are found again, and a new head needs no new extraction.  SQLite
-keeps it whole under several processes and sudden death; the least recently used go first.
+The key is made from the content of the audio, not the file's name or tags, and from the network
+with its front end; so moved and re-tagged files are found again, and a new head needs no new
+extraction.  SQLite keeps the cache consistent if several processes use it or if one is killed; the
+least recently used entries are deleted first.
 
-Once it is open, nothing that happens to it (a full disk, damage) keeps features from being
-extracted.  Each entry has a checksum over its key and its content, so that no damage gives a song
-another one's features; a file in which any damage is found is set aside, and a new one begun.
+Once the cache is open, nothing that happens to it (a full disk, damage) stops the extraction of
+features.  Each entry has a checksum over its key and its content, so that damage never gives a song
+the features of another; a file in which any damage is found is set aside, and a new one is made.
 """
 
 from __future__ import annotations
@@ -33,27 +34,27 @@ from genre_model.model.stop_rule import is_sampled
 Result = TypeVar("Result")
 
 
-FORMAT = 2  # of the entries
+FORMAT = 2  # version of the entries' format
 DEFAULT_MAX_BYTES = 2**30
-BUSY_S = 10.0  # who waits so long for others, or for a lock that is never given, does without
+BUSY_S = 10.0  # a process that waits longer than this for a lock does without the cache
 CHECK_BYTES = 16
 
 
-# What SQLite says of the disk, of others' locks and of permissions.  All else means damage.
+# SQLite's errors about the disk, other processes' locks and permissions.  Others mean damage.
 NO_DAMAGE = (
     *("locked", "busy", "full", "readonly", "unable to open", "out of memory", "interrupted"),
     *("closed database", "disk I/O error"),
 )
 
 
-# In every store, so that no other program's file is set aside.
+# Every store contains these, so that no other program's file is set aside.
 MARKS = (b"CREATE TABLE features", b"CREATE INDEX features_used")
 
 
 log = logging.getLogger(__name__)
 
 
-USED_WITHIN_S = 3600.0  # how exactly it is known when an entry was used: noting it is a transaction
+USED_WITHIN_S = 3600.0  # precision of an entry's last use: each update is a transaction
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, value BLOB NOT NULL, used REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS features_used ON features (used);
@@ -68,7 +69,7 @@ class CacheSpec:
     max_bytes: int = DEFAULT_MAX_BYTES
 
     def open(self) -> Cache:
-        """The store.
+        """Open the store.
 
         Raises:
             GenreModelError: The file cannot be used.
@@ -77,7 +78,7 @@ class CacheSpec:
 
 
 class OtherFormatError(sqlite3.DatabaseError):
-    """Another version of the program wrote the store: what is in it means something else."""
+    """Another version of the program wrote the store: its entries have another meaning."""
 
 
 class Cache:
@@ -86,20 +87,20 @@ class Cache:
     def __init__(
         self, path: Path, max_bytes: int = DEFAULT_MAX_BYTES, *, own: bool = False
     ) -> None:
-        """Open, or make, the store; one that is damaged, or of another version, is set aside.
+        """Open or create the store; one that is damaged or of another version is set aside.
 
         Args:
             path: The file.
             max_bytes: How large it may become.
-            own: Nobody else puts a file there: whatever it is, it may be set aside.
+            own: No other program puts a file there: any file there may be set aside.
 
         Raises:
-            GenreModelError: The file cannot be used, or is not a store and not our own.
+            GenreModelError: The file cannot be used, or is neither a store nor our own.
         """
         self.path = path
         self.max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._refused = False  # for the rest of this process: the next file would wait as long
+        self._refused = False  # after a lock that was never free: the next file would wait as long
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -115,16 +116,16 @@ class Cache:
 
     @property
     def spec(self) -> CacheSpec:
-        """What another process needs to open it."""
+        """What another process needs to open the store."""
         return CacheSpec(self.path, self.max_bytes)
 
     def close(self) -> None:
-        """Close the store; what is looked for afterwards is not there."""
+        """Close the store; nothing is found in it afterwards."""
         with self._lock:
             self._connection.close()
 
     def get(self, key: bytes) -> SongFeatures | None:
-        """The features under a key, if they are there."""
+        """The features under a key; None if there are none."""
 
         def read(connection: sqlite3.Connection) -> SongFeatures | None:
             select = "SELECT value, used FROM features WHERE key = ?"
@@ -140,7 +141,7 @@ class Cache:
         return self._transact(read)
 
     def put(self, key: bytes, content: bytes) -> None:
-        """Keep packed features, if that is possible; the least recently used give way."""
+        """Store packed features, if possible; the least recently used entries make room."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -166,9 +167,9 @@ class Cache:
         return self._transact(read) or set()
 
     def _transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result | None:
-        """Work in a transaction of this thread; one that fails is as if it had never been.
+        """Run ``work`` in a transaction; if SQLite fails, it is rolled back and returns None.
 
-        Where the file turns out to be damaged it is set aside, and a new one begun.
+        If the file turns out to be damaged, it is set aside, and a new one is made.
         """
         with self._lock:
             if self._refused:
@@ -183,7 +184,7 @@ class Cache:
                 return None
 
     def _begin_anew(self, error: sqlite3.Error) -> None:
-        """Set the damaged file aside, unless another process has done so, and go on with a new."""
+        """Set the damaged file aside, unless another process has done so, and open a new one."""
         self._connection.close()
         with suppress(OSError, sqlite3.Error):
             if identity_of(self.path) == self._identity:
@@ -200,7 +201,7 @@ class Cache:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection to a store, with its tables.
+    """A connection to a store, whose tables are created if necessary.
 
     Raises:
         OtherFormatError: Another version of the program wrote it.
@@ -212,7 +213,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         [format_found] = connection.execute("PRAGMA user_version").fetchone()
-        if format_found not in (0, FORMAT):  # 0: a new file, or one from before there was a number
+        if format_found not in (0, FORMAT):  # 0: a new file, or one older than these numbers
             raise OtherFormatError(f"entries of format {format_found}")
         connection.executescript(SCHEMA)
         connection.execute(f"PRAGMA user_version = {FORMAT}")
@@ -223,7 +224,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def check_header(path: Path) -> None:
-    """See to it that SQLite would not take a file for one that must not be written.
+    """Make sure that SQLite would not treat a file as one that must not be written.
 
     Raises:
         sqlite3.DatabaseError: The file's header is not that of a database that may be written.
@@ -239,12 +240,12 @@ def check_header(path: Path) -> None:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether an error says that the file is not what it was."""
+    """Whether an error means that the file is damaged or of another version."""
     return not any(words in str(error) for words in NO_DAMAGE)
 
 
 def is_store(path: Path) -> bool:
-    """Whether a file was once a store: whether a description of one of its tables is in it."""
+    """Whether a file is or was a store: it contains the definition of a store's table or index."""
     try:
         with path.open("rb") as file:
             head = file.read(2**16)
@@ -254,7 +255,7 @@ def is_store(path: Path) -> bool:
 
 
 def identity_of(path: Path) -> tuple[int, int]:
-    """What tells a file from a later one of the same name.
+    """Device and inode, which tell a file from a later one of the same name.
 
     Raises:
         OSError: The file is gone.
@@ -264,7 +265,7 @@ def identity_of(path: Path) -> tuple[int, int]:
 
 
 def set_aside(path: Path, error: sqlite3.Error) -> None:
-    """Rename a store that cannot be used, with one warning, and forget its journal.
+    """Rename a store that cannot be used, delete its journal, and log one warning.
 
     Raises:
         OSError: The store cannot be renamed, or its journal cannot be removed.
@@ -297,9 +298,9 @@ def content_of(key: bytes, stored: object) -> bytes:
 
 
 def front_end_hash(manifest: Manifest, *, thorough: bool) -> bytes:
-    """16 bytes that differ where the network, its spectrogram, its slices or their choice do.
+    """16 bytes that differ if the network, its spectrogram, its slices or their choice differ.
 
-    How many slices settle an answer makes no difference: what is kept can be added to.
+    How many slices are needed for an answer makes no difference: an entry can be extended.
     """
     parts = [
         manifest.files[manifest.network.file],
@@ -314,9 +315,10 @@ def front_end_hash(manifest: Manifest, *, thorough: bool) -> bytes:
 
 
 def pack(extracted: SongFeatures) -> bytes:
-    """Shapes, then float16 features and tags and float64 starts.
+    """Features as bytes: shapes, then float16 features, float16 tags and float64 start times.
 
-    At the end come the places of a sample, how many slices it has and how many there are.
+    If the song was sampled, the sample comes last: the places, how many slices were extracted and
+    how many there are.
     """
     shapes = np.array([*extracted.features.shape, *extracted.tags.shape], "<i4")
     body = (

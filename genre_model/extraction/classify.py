@@ -27,9 +27,9 @@ class Classified:
 
     Attributes:
         path: The file.
-        song: The genres and their probabilities; None where there is an error.
-        features: What the network computed for each slice; None where there is an error.
-        error: A short text for the user; None where all is well.
+        song: The genres and their probabilities; None if there is an error.
+        features: What the network computed for each slice; None if there is an error.
+        error: A short text for the user; None if there is no error.
     """
 
     path: Path
@@ -50,16 +50,17 @@ def classify(
 ) -> Iterator[Classified]:
     """Classify audio files, and the audio files in folders, in order.
 
-    A file that cannot be classified is yielded with an error; the others go on.
+    A file that cannot be classified is yielded with an error; the others are still classified.
 
     Args:
         paths: One or more files and folders.
-        classifier: The model; the shipped one where None.
-        vocabulary: Which genres may be answered; all of the model's where None.
-        policy: From which probability on, and how many; the model's own threshold where None.
+        classifier: The model; the shipped one if None.
+        vocabulary: Which genres may be answered; all genres of the model if None.
+        policy: From which probability on genres are answered, and how many; the model's own
+            threshold if None.
         effort: How many slices of a song are used, and how long a file may take.
-        n_workers: How many files at once; one for each core where None.
-        dask: The address of a Dask scheduler whose workers do it.
+        n_workers: How many files are processed at once; one for each core if None.
+        dask: The address of a Dask scheduler whose workers extract the features.
 
     Raises:
         GenreModelError: There are no audio files, or the model or the cluster cannot be used.
@@ -87,8 +88,8 @@ def judged(
     n_workers: int,
     dask: str | None,
 ) -> Iterator[Classified]:
-    """As :func:`classify`, which checks its arguments before the first file is asked for."""
-    effort = replace(effort, threshold=policy.threshold)  # to know on which side of it a song is
+    """The results of :func:`classify`, which checks its arguments before the first is requested."""
+    effort = replace(effort, threshold=policy.threshold)  # to know on which side a song is
     pool = pool_for(classifier, None, effort, n_workers=n_workers, n_files=len(files), dask=dask)
     with closing(pool):
         pool.check()

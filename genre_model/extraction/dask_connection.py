@@ -1,4 +1,4 @@
-"""Connect to a Dask scheduler whose workers are like this process, or say in a sentence why not."""
+"""Connect to a Dask scheduler and check its workers; errors are sentences for the user."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ EXTRA = "needs the extra dask: pip install 'beets-cnngenre[dask]'"
 CONNECT_S = 5.0
 
 
-# How long a scheduler may take over any question; to pass a model on to its workers is one.
+# How long a scheduler may take for any request, such as passing a model on to its workers.
 SILENCE_S = 30.0
 
 
-# How long a scheduler may take to say that it is one, and how much it may say.
+# How long a scheduler may take to send its greeting, and how long the greeting may be.
 GREETING_S, MAX_GREETING_BYTES = 20.0, 2**16
 
 
@@ -45,10 +45,10 @@ def connect(address: str) -> Client:
         from distributed import Client
     except ImportError as error:
         raise GenreModelError(f"--dask {EXTRA}") from error
-    for name in ("distributed", "distributed.client"):  # we say ourselves what goes wrong
+    for name in ("distributed", "distributed.client"):  # we report errors ourselves
         logging.getLogger(name).setLevel(logging.CRITICAL)
     refuse_silence(address)
-    # A file that is sent is no mistake.
+    # Sending a whole file is intended, so Dask need not warn.
     dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"})
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
@@ -56,13 +56,13 @@ def connect(address: str) -> Client:
         raise GenreModelError(f"no Dask scheduler answers at {address}") from error
     except timeouts() as error:
         raise GenreModelError(f"no Dask scheduler answers at {address}") from error
-    client.sync = partial(client.sync, callback_timeout=SILENCE_S)  # of all that it is asked
+    client.sync = partial(client.sync, callback_timeout=SILENCE_S)  # for every request
     return client
 
 
 @contextmanager
 def answered_in_time() -> Iterator[None]:
-    """Ask a scheduler within.
+    """Turn timeouts of the scheduler inside the block into an error for the user.
 
     Raises:
         GenreModelError: The scheduler does not answer within ``SILENCE_S`` seconds.
@@ -74,14 +74,14 @@ def answered_in_time() -> Iterator[None]:
 
 
 def timeouts() -> tuple[type[Exception], ...]:
-    """What Dask raises when it has waited long enough: one of three before Python 3.11."""
+    """The exceptions that Dask raises on a timeout: any of three before Python 3.11."""
     import asyncio
 
     return TimeoutError, asyncio.TimeoutError, futures.TimeoutError
 
 
 def refuse_silence(address: str) -> None:
-    """See to it that somebody answers at an address; Dask itself takes its time to say so.
+    """Make sure that a scheduler answers at an address; Dask itself takes longer to report it.
 
     Raises:
         GenreModelError: The address is not valid, or no scheduler answers there.
@@ -102,9 +102,9 @@ def refuse_silence(address: str) -> None:
 
 
 def read_greeting(connection: socket.socket) -> None:
-    """Read what a scheduler says first to whoever connects: its length, and how it encodes.
+    """Read the greeting that a scheduler sends first: its length, and how messages are encoded.
 
-    Dask itself waits for that without an end.
+    Dask itself waits for the greeting forever.
 
     Raises:
         OSError: No greeting comes, or only a part of it.
@@ -128,10 +128,10 @@ def read_greeting(connection: socket.socket) -> None:
 
 
 def check_workers(client: Client, address: str) -> None:
-    """See to it that there are workers, and that they are like us.
+    """Make sure that there are workers, and that their versions are the same as ours.
 
     Raises:
-        GenreModelError: There are no workers, or they have another version of something.
+        GenreModelError: There are no workers, or their versions are not the same.
     """
     try:
         client.wait_for_workers(1, timeout=CONNECT_S)
@@ -151,5 +151,5 @@ def check_workers(client: Client, address: str) -> None:
 
 
 def versions() -> tuple[str, str]:
-    """Of this package and of Python."""
+    """The versions of this package and of Python."""
     return __version__, ".".join(map(str, sys.version_info[:2]))

@@ -1,7 +1,7 @@
-"""Past one machine: files are decoded by the workers of a Dask cluster (the extra ``dask``).
+"""Extract features on several machines: the workers of a Dask cluster (the extra ``dask``).
 
-Only extraction is spread.  The cache is read and written here, the model is sent to
-each worker once, and a file that the workers cannot see under its path is sent to them.
+Only extraction is distributed.  The cache is read and written here, the model is sent to each
+worker once, and a file that the workers cannot see under its path is sent to them.
 """
 
 from __future__ import annotations
@@ -28,19 +28,20 @@ from genre_model.extraction.extractor import (
 )
 from genre_model.extraction.tasks import Failure, attempt
 from genre_model.extraction.workers import PER_WORKER, Answer, ExtractorPool, completed, local_pool
+from genre_model.features.png_songs import is_picture, song_and_number, song_files
 from genre_model.model.classifier import Classifier, SongFeatures
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
 
 
-# A cluster without any worker for so long is given up.
+# A cluster that has had no worker for this long is given up.
 NO_WORKERS_S = 30.0
 GONE = "the Dask scheduler is gone"
 POLL_S = 1.0
 
 
-# Of files that are sent and not decoded yet.
+# Limit on the total size of files that were sent and are not decoded yet.
 MAX_SENT_BYTES = 2**28
 NOT_HERE = Failure("the Dask workers do not see the file")
 
@@ -49,7 +50,7 @@ DIED = Failure("the Dask workers that decoded it died, one after the other")
 
 
 class DiedError(GenreModelError):
-    """What was asked killed every worker that was asked."""
+    """A task killed every worker that ran it."""
 
 
 def pool_for(
@@ -61,28 +62,28 @@ def pool_for(
     n_files: int,
     dask: str | None = None,
 ) -> ExtractorPool:
-    """Workers for so many files, or more: of a Dask scheduler's cluster, or of this machine.
+    """Workers for ``n_files`` files or more: of a Dask scheduler's cluster, or of this machine.
 
     Raises:
         GenreModelError: The cluster cannot be used, or the model cannot.
     """
     if n_files:
-        classifier.try_out()  # workers do not, which may hang at it
+        classifier.try_out()  # not done by workers, which might hang
     if dask is None:
         return local_pool(classifier, cache, effort, n_workers=n_workers, n_files=n_files)
     return DaskExtractorPool(dask, classifier, cache, effort)
 
 
 class DaskExtractorPool:
-    """The workers of a Dask cluster.  Those that are lost are made up for by the others."""
+    """The workers of a Dask cluster.  If some are lost, the others do their work."""
 
     def __init__(
         self, address: str, classifier: Classifier, cache: Cache | None, effort: Effort
     ) -> None:
-        """Connect, see whether the workers are like us, and send them the model.
+        """Connect, check the versions of the workers, and send them the model.
 
         Args:
-            address: Of the scheduler, as ``tcp://host:8786``.
+            address: The scheduler's address, such as ``tcp://host:8786``.
             classifier: The model; its network is not loaded here.
             cache: The features of earlier runs.
             effort: How much of each file is decoded.
@@ -91,9 +92,9 @@ class DaskExtractorPool:
             GenreModelError: The scheduler or its workers cannot be used, or the model cannot be
                 sent.
         """
-        self._extractor = Extractor(classifier, cache, effort)  # of the cache: nothing is decoded
+        self._extractor = Extractor(classifier, cache, effort)  # for the cache: it decodes nothing
         self._extraction = extraction_spec(classifier.bundle, None, effort)
-        self._sends: bool | None = None  # whether files have to be sent; None before the first
+        self._sends: bool | None = None  # whether files have to be sent; None: not known yet
         self._sent: dict[Future[Answer], int] = {}
         self._fingerprints: dict[Future[Answer], bytes | None] = {}
         self._client = connect(address)
@@ -116,7 +117,7 @@ class DaskExtractorPool:
         self._wait(self._submit(ExtractionSpec.check, self._extraction))
 
     def submit(self, path: Path) -> Future[Answer]:
-        """Start the extraction of a file, unless enough of its features is in the cache."""
+        """Start the extraction of a file, unless the cache has enough of its features."""
         fingerprint = attempt(self._extractor.fingerprint, path)
         if isinstance(fingerprint, Failure):
             return completed(fingerprint)
@@ -138,25 +139,25 @@ class DaskExtractorPool:
         return self._send(path) if self._sends else self._point_at(path, n_bytes)
 
     def claim(self, path: Path, future: Future[Answer]) -> Answer:
-        """The features of a file, which are kept, or why there are none.
+        """The features of a file, which are then cached, or why there are none.
 
         Raises:
-            GenreModelError: The cluster is gone, or the model cannot be used.
+            GenreModelError: The cluster cannot be used any more, or the model cannot be used.
         """
         fingerprint = self._fingerprints.pop(future, None)
         outcome = self._outcome(future)
         if outcome == NOT_HERE:
             self._sends = True
             outcome = self._outcome(self._send(path))
-        if isinstance(outcome, Failure) or fingerprint is None:  # it is from the cache, if any
+        if isinstance(outcome, Failure) or fingerprint is None:  # nothing to cache
             return outcome
         return self._extractor.keep(path, fingerprint, outcome)
 
     def close(self) -> None:
-        """Leave the cluster; what its workers are at is of no interest any more."""
+        """Leave the cluster; the tasks of its workers are abandoned."""
         from distributed.client import ClosedClientError
 
-        with suppress(ClosedClientError):  # the scheduler has gone, and need not be told
+        with suppress(ClosedClientError):  # the scheduler is gone, and need not be told
             self._executor.shutdown(wait=False)
         self._client.close()
 
@@ -164,7 +165,7 @@ class DaskExtractorPool:
         """Have a worker call a function.
 
         Raises:
-            GenreModelError: There is nobody who could pass that on.
+            GenreModelError: The connection to the scheduler is closed.
         """
         from distributed.client import ClosedClientError
 
@@ -178,20 +179,20 @@ class DaskExtractorPool:
         return self._submit(extract_here, self._extraction, path.absolute(), n_bytes)
 
     def _send(self, path: Path) -> Future[Answer]:
-        """Send a file, as soon as not too much is under way.
+        """Send a file, once at most ``MAX_SENT_BYTES`` of other files are sent and not decoded yet.
 
         Raises:
-            GenreModelError: No worker is left that could decode what is.
+            GenreModelError: No worker is left that could decode them.
         """
         while self._sent and sum(self._sent.values()) > MAX_SENT_BYTES:
             for done in self._first_of(self._sent):
                 del self._sent[done]
         try:
-            content = path.read_bytes()
+            files = files_to_send(path)
         except OSError as error:
             return completed(Failure(reason(error)))
-        future: Future[Answer] = self._submit(extract_sent, self._extraction, path.suffix, content)
-        self._sent[future] = len(content)
+        future: Future[Answer] = self._submit(extract_sent, self._extraction, files)
+        self._sent[future] = sum(map(len, files.values()))
         return future
 
     def _outcome(self, future: Future[Answer]) -> Answer:
@@ -219,10 +220,10 @@ class DaskExtractorPool:
             raise GenreModelError(GONE) from error
 
     def _first_of(self, under_way: Collection[Future[Any]]) -> set[Future[Any]]:
-        """Those that are done, as soon as one is.
+        """The futures that are done, as soon as there is one.
 
         Raises:
-            GenreModelError: There are no workers any more.
+            GenreModelError: No workers are left.
         """
         waited_s = 0.0
         while waited_s < NO_WORKERS_S:
@@ -243,24 +244,24 @@ class DaskExtractorPool:
                 found = self._client.sync(self._client.scheduler.identity)
             except TimeoutError:
                 raise
-            except (OSError, AttributeError):  # it has gone; this is what it said last
+            except (OSError, AttributeError):  # it is gone; this is its last answer
                 found = self._client.scheduler_info()
         return len(found.get("workers", {}))
 
 
 def send_model(client: Client, extraction: ExtractionSpec, files: dict[str, bytes]) -> None:
-    """Give a model to all workers, and to those that come later, beside those of other runs.
+    """Send a model to all workers, also those that join later; models of other runs are kept.
 
     Raises:
-        GenreModelError: A worker cannot keep it, or is gone.
+        GenreModelError: A worker cannot store the model, or is gone.
     """
     from distributed import WorkerPlugin
 
     class Model(WorkerPlugin):  # type: ignore[misc]
-        """Is set up on each worker when it joins."""
+        """A plugin that is set up on each worker when it joins."""
 
         def setup(self, worker: Worker) -> None:
-            # Dask clears this folder, that of a worker that was killed when the next one starts.
+            # Dask deletes this folder; that of a killed worker when the next worker starts.
             keep_freed_memory()
             receive(extraction, files, Path(worker.local_directory))
 
@@ -275,7 +276,7 @@ def send_model(client: Client, extraction: ExtractionSpec, files: dict[str, byte
 
 
 def is_here(path: Path, n_bytes: int) -> bool:
-    """Whether a worker sees a file; another of the same name is told by its size."""
+    """Whether a worker sees a file; another file of the same name is recognised by its size."""
     try:
         return path.is_file() and path.stat().st_size == n_bytes
     except OSError:
@@ -283,16 +284,30 @@ def is_here(path: Path, n_bytes: int) -> bool:
 
 
 def extract_here(extraction: ExtractionSpec, path: Path, n_bytes: int) -> SongFeatures | Failure:
-    """The features of a file that a worker sees, or should."""
+    """The features of a file that a worker should see; ``NOT_HERE`` if it does not."""
     return extraction(path) if is_here(path, n_bytes) else NOT_HERE
 
 
-def extract_sent(extraction: ExtractionSpec, suffix: str, content: bytes) -> SongFeatures | Failure:
-    """The features of a file that was sent."""
+def files_to_send(path: Path) -> dict[str, bytes]:
+    """The files of a song, by the names that a worker gives them.
+
+    A worker finds the pictures of a song by the first one, and their order by their numbers.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    if not is_picture(path):
+        return {f"sent{path.suffix}": path.read_bytes()}
+    files = song_files(path) or [path]
+    return {f"{song_and_number(file)[1]}{file.suffix}": file.read_bytes() for file in files}
+
+
+def extract_sent(extraction: ExtractionSpec, files: dict[str, bytes]) -> SongFeatures | Failure:
+    """The features of a song whose files were sent."""
     try:
         with tempfile.TemporaryDirectory(prefix="cnngenre-") as folder:
-            path = Path(folder) / f"sent{suffix}"
-            path.write_bytes(content)
-            return extraction(path)
+            for name, content in files.items():
+                (Path(folder) / name).write_bytes(content)
+            return extraction(Path(folder) / next(iter(files)))
     except OSError as error:
         return Failure(f"a Dask worker cannot keep it: {reason(error)}")

@@ -1,7 +1,7 @@
-"""Extract the features of files, and a description of how, which can be sent to another process.
+"""Extract the features of files, by a specification that can be sent to another process.
 
-An :class:`ExtractionSpec` names the model, how much of a file it gets, and the cache.  Whatever
-process it is called in loads the model first, once.
+An :class:`ExtractionSpec` names the model, how much of a file is decoded, and the cache.  Each
+process in which it is called loads the model once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 
 import msgspec
 
-from genre_model.audio.fingerprint import audio_fingerprint
 from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.extraction.cache import (
@@ -26,11 +25,12 @@ from genre_model.extraction.cache import (
     unpack,
 )
 from genre_model.extraction.tasks import Failure, attempt
+from genre_model.features.frontend import song_fingerprint
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import HEAD, PROBE, Bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 
-# The folders of models that came from another machine, by their manifests.
+# The folders of models that were received from another machine, by their manifests.
 _received: dict[bytes, Path] = {}
 
 
@@ -38,8 +38,8 @@ _received: dict[bytes, Path] = {}
 class Effort:
     """How much of each file is decoded, and how long that may take.
 
-    ``thorough``: all slices, not ``max_slices``.  ``until_stable``: as many slices as it takes to
-    know the answer, where a genre is accepted from ``threshold`` on (None: the model's own).
+    ``thorough``: all slices, not ``max_slices``.  ``until_stable``: as many slices as are needed to
+    know the answer, if genres are accepted from ``threshold`` on (None: the model's own).
     """
 
     thorough: bool = False
@@ -49,17 +49,18 @@ class Effort:
 
 
 class Extractor:
-    """A model that extracts the features of one file after the other, by way of the cache.
+    """A model that extracts the features of one file after the other, and uses the cache.
 
-    New features are rounded as if they came from the cache, so that a second run says the same as
-    the first.  Of a long song the cache may have fewer slices than are needed now, or more: those
-    that lack are added, those that are too many are left out.
+    New features are rounded as if they came from the cache, so that a second run gives the same
+    results as the first.  The cache may have fewer slices of a long song than are needed now, or
+    more: missing slices are added, and slices that are not needed are left out.
     """
 
     def __init__(self, classifier: Classifier, cache: Cache | None, effort: Effort) -> None:
         self._classifier = classifier
         self._cache = cache
         self._effort = effort
+        self._spectrogram = classifier.manifest.spectrogram
         self._front_end = front_end_hash(classifier.manifest, thorough=effort.thorough)
 
     def extract(self, path: Path) -> SongFeatures:
@@ -71,12 +72,12 @@ class Extractor:
         with time_limit(self._effort.time_limit_s):
             if self._cache is None:
                 return self._extract(path, None)
-            fingerprint = audio_fingerprint(path)
+            fingerprint = song_fingerprint(path, self._spectrogram)
             extracted = self._by_way_of(self._cache, path, self._front_end + fingerprint)
             return replace(extracted, fingerprint=fingerprint)
 
     def fingerprint(self, path: Path) -> bytes | None:
-        """The fingerprint of a file, if it serves to find its features in the cache.
+        """The fingerprint of a file, by which its features are cached; None without a cache.
 
         Raises:
             AudioError: The file cannot be opened.
@@ -84,10 +85,10 @@ class Extractor:
         if self._cache is None:
             return None
         with time_limit(self._effort.time_limit_s):
-            return audio_fingerprint(path)
+            return song_fingerprint(path, self._spectrogram)
 
     def recall(self, fingerprint: bytes | None) -> SongFeatures | None:
-        """The features of a file, if enough of them are known; the network is not needed."""
+        """The features of a file if enough are cached, else None; the network is not needed."""
         if self._cache is None or fingerprint is None:
             return None
         effort = self._effort
@@ -101,12 +102,14 @@ class Extractor:
         return None if found is None else replace(found, fingerprint=fingerprint)
 
     def keep(self, path: Path, before: bytes, extracted: SongFeatures) -> SongFeatures:
-        """Keep a file's features that were extracted elsewhere; they are rounded.
+        """Cache a file's features that were extracted elsewhere, and return them rounded.
+
+        Without a cache, they are returned unchanged.
 
         Args:
             path: The file.
-            before: Its fingerprint before that.  Where it is another one now, nobody knows which
-                of the two the features are of.
+            before: Its fingerprint before the extraction.  If it is another one now, the features
+                are not cached: they may belong to either version of the file.
             extracted: Its features.
         """
         if self._cache is None:
@@ -146,7 +149,7 @@ class Extractor:
 
 
 def is_more(extracted: SongFeatures, known: SongFeatures) -> bool:
-    """Whether there are more slices of a song than were known."""
+    """Whether more slices of a song were extracted than were known."""
     if extracted.sample is None or known.sample is None:
         return known.sample is not None
     return extracted.sample.n_extracted > known.sample.n_extracted
@@ -163,7 +166,7 @@ class ExtractionSpec:
 
     @property
     def digest(self) -> str:
-        """Of the model, whose manifest has the hashes of its files."""
+        """A hash of the model's manifest, which has the hashes of the model's files."""
         return hashlib.sha256(self.manifest).hexdigest()
 
     def __call__(self, path: Path) -> SongFeatures | Failure:
@@ -184,35 +187,35 @@ class ExtractionSpec:
 
 
 def extraction_spec(bundle: Bundle, cache: CacheSpec | None, effort: Effort) -> ExtractionSpec:
-    """How features are extracted with a bundle."""
+    """The specification for extracting features with a bundle."""
     manifest = msgspec.json.encode(bundle.manifest)
     return ExtractionSpec(bundle.directory.absolute(), manifest, cache, effort)
 
 
 @lru_cache(maxsize=2)  # a cluster's worker may serve two runs at once
 def loaded(extraction: ExtractionSpec) -> Extractor:
-    """The model of a specification, loaded once in a process.
+    """The extractor of a specification; its model is loaded once per process.
 
     Raises:
         BundleError: The model is missing or damaged, or its network cannot be used.
     """
-    # Whoever asks has tried it; and if it ends a worker, nothing is lost but the file.
+    # The parent has tried the network out; and if it ends a worker, only one file is lost.
     classifier = Classifier(bundle_of(extraction), tried=True)
     cache = None
     if extraction.cache is not None:
-        with suppress(GenreModelError):  # whoever asked for it has found that out before
+        with suppress(GenreModelError):  # the parent opened it too, and reports errors
             cache = extraction.cache.open()
     return Extractor(classifier, cache, extraction.effort)
 
 
 def bundle_of(extraction: ExtractionSpec) -> Bundle:
-    """The bundle of a specification: what this process was sent, or what lies where it says."""
+    """The bundle of a specification: the files sent to this process, or those in its directory."""
     manifest = msgspec.json.decode(extraction.manifest, type=Manifest)
     return Bundle(_received.get(extraction.manifest, extraction.directory), manifest)
 
 
 def files_of(bundle: Bundle) -> dict[str, bytes]:
-    """The files of a bundle that extraction takes.
+    """The files of a bundle that extraction needs.
 
     Raises:
         BundleError: A file of the bundle is missing, or was changed.
@@ -222,20 +225,20 @@ def files_of(bundle: Bundle) -> dict[str, bytes]:
 
 
 def receive(extraction: ExtractionSpec, files: Mapping[str, bytes], place: Path) -> None:
-    """Keep a model's files that come from another machine, unless they are there already.
+    """Store a model's files from another machine, unless they are stored already.
 
     Args:
-        extraction: What they are for.
-        files: Their contents by their names.
-        place: A folder of this process that lasts as long as it does.
+        extraction: The specification that needs them.
+        files: The contents of the files by name.
+        place: A folder that lasts as long as this process.
 
     Raises:
-        OSError: There is no room for them.
+        OSError: The files cannot be written.
     """
     if extraction.manifest in _received:
         return
     folder = place / f"cnngenre-{extraction.digest}"
-    folder.mkdir(exist_ok=True)  # there may have been too little room before
+    folder.mkdir(exist_ok=True)  # an earlier attempt may have run out of space
     for name, content in files.items():
         (folder / name).write_bytes(content)
     _received[extraction.manifest] = folder

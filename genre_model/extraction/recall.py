@@ -1,4 +1,4 @@
-"""What the cache has of a song, without extracting anything: for a worker process."""
+"""Look up a song in the cache without extracting anything, for use in a worker process."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class CacheKeys:
 
 
 def key_finder(manifest: Manifest, time_limit_s: float | None) -> CacheKeys:
-    """Finds keys for the network of a model, whose songs are sampled."""
+    """Finds keys for the network of a model, for features that were not extracted thoroughly."""
     return CacheKeys(front_end_hash(manifest, thorough=False), time_limit_s)
 
 
 def mean_embedding(features: SongFeatures | None) -> Float16 | None:
-    """The mean of a song's slices, (n_features,); None where there is none."""
+    """The mean embedding of a song's slices, (n_features,); None if there are no slices."""
     if features is None or not len(features.features):
         return None
     mean: Float16 = features.features.mean(axis=0).astype(np.float16)
@@ -48,5 +48,5 @@ def mean_embedding(features: SongFeatures | None) -> Float16 | None:
 
 
 def recall_embedding(cache: Cache, key: bytes) -> Float16 | None:
-    """The mean embedding of a song in the cache; None where it is not there."""
+    """The mean embedding of a song in the cache; None if it is not there."""
     return mean_embedding(cache.get(key))

@@ -1,4 +1,4 @@
-"""Many songs at once, in order and in bounded memory; what becomes of one that fails."""
+"""Process many songs at once, in order and in bounded memory, and report those that fail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 Handle = TypeVar("Handle", bound="Future[Any] | None")
 
 
-# Called with a file and the traceback of an error that nobody foresaw.
+# Called with a file and the traceback of an unexpected error.
 ReportBug = Callable[[Path, str], None]
 
 
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a file has no features; ``bug`` is the traceback of an error that nobody foresaw.
+    """Why a file has no features; ``bug`` is the traceback of an unexpected error, as text.
 
-    It can be sent to another process, as a traceback itself cannot.
+    Unlike a traceback object, it can be sent to another process.
     """
 
     reason: str
@@ -45,7 +45,7 @@ def in_order(
 ) -> Generator[tuple[Task, Handle], None, None]:
     """Tasks with their futures, in order, with at most ``in_flight`` submitted and unclaimed.
 
-    None in place of a future is a task that there is nothing to do for.  When the caller stops
+    None in place of a future means that there is nothing to do for the task.  When the caller stops
     early, tasks that have not begun are cancelled.
     """
     waiting: deque[tuple[Task, Handle]] = deque()
@@ -63,22 +63,22 @@ def in_order(
 
 
 def log_bug(path: Path, trace: str) -> None:
-    """Log an error that nobody foresaw."""
+    """Log an unexpected error."""
     log.error("%s: internal error\n%s", path, trace)
 
 
 def attempt(function: Callable[..., Result], *arguments: object) -> Result | Failure:
-    """What a function returns, or why there is nothing: an error of the file's, or a bug."""
+    """What a function returns, or why it fails: an error of the file, or a bug."""
     try:
         return function(*arguments)
     except AudioError as error:
         return Failure(str(error))
-    except Exception:  # noqa: BLE001  # the one guard: a bug at one track is not the run's end
+    except Exception:  # noqa: BLE001  # the one guard: a bug in one track must not end the run
         return Failure("internal error, see the log", traceback.format_exc())
 
 
 def reported(path: Path, outcome: Result | Failure, report_bug: ReportBug) -> Result | str:
-    """An outcome with the reason in place of a failure; a bug is reported."""
+    """The outcome, or the reason if it is a failure; a bug is reported."""
     if not isinstance(outcome, Failure):
         return outcome
     if outcome.bug is not None:

@@ -1,7 +1,7 @@
 """Extract the features of many files at once, in worker processes of this machine or of a cluster.
 
-Files are never decoded in this process: a decoder may crash.  Pools are asked in the same way
-wherever their workers are (``dask_workers`` has those of a cluster).
+Files are never decoded in this process: a decoder may crash.  All pools have the same
+interface, wherever their workers are (``dask_workers`` has the pool of a cluster).
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ Task = TypeVar("Task")
 Answer = SongFeatures | Failure
 
 
-PER_WORKER = 2  # files that are under way or waiting for each worker
+PER_WORKER = 2  # files in progress or waiting for each worker
 
 
 class ExtractorPool(Protocol):
-    """Workers that extract the features of many files at once.  To be closed."""
+    """Workers that extract the features of many files at once.  Must be closed."""
 
     in_flight: int
 
     def check(self) -> None:
-        """See to it that the model can be used.
+        """Make sure that the model can be used.
 
         Raises:
             GenreModelError: The model cannot be used, or there are no workers.
@@ -46,21 +46,21 @@ class ExtractorPool(Protocol):
         """Start the extraction of a file."""
 
     def claim(self, path: Path, future: Future[Answer]) -> Answer:
-        """The features of the file that a future is about, or why there are none.
+        """The features of the file whose future this is, or why there are none.
 
         Raises:
             GenreModelError: The run cannot go on.
         """
 
     def close(self) -> None:
-        """Let go of everything, at once; files that are under way are given up."""
+        """Release everything at once; files in progress are abandoned."""
 
 
 class LocalExtractorPool:
-    """Worker processes of this machine.  One that dies takes no more with it than its file."""
+    """Worker processes of this machine.  If one dies, only its file is lost."""
 
     def __init__(self, extraction: ExtractionSpec, n_workers: int) -> None:
-        """Workers look into the cache themselves: opening a file may crash as decoding it may."""
+        """Workers read the cache themselves: opening a file may crash just as decoding it may."""
         self.in_flight = PER_WORKER * n_workers
         self._extraction = extraction
         self._workers = WorkerPool(n_workers)
@@ -78,7 +78,7 @@ class LocalExtractorPool:
         return self._workers.submit(self._extraction, path)
 
     def claim(self, path: Path, future: Future[Answer]) -> Answer:
-        """The features of a file, or why there are none: its decoder crashed, say."""
+        """The features of a file, or why there are none: for example, its decoder crashed."""
         try:
             return self._workers.result(future, self._extraction, path)
         except AudioError as error:
@@ -92,7 +92,7 @@ class LocalExtractorPool:
 def local_pool(
     classifier: Classifier, cache: Cache | None, effort: Effort, *, n_workers: int, n_files: int
 ) -> ExtractorPool:
-    """Workers of this machine for so many files, or more; the network is not loaded here."""
+    """Workers of this machine for ``n_files`` files or more; the network is not loaded here."""
     spec = extraction_spec(classifier.bundle, None if cache is None else cache.spec, effort)
     return LocalExtractorPool(spec, max(1, min(n_workers, n_files)))
 
@@ -105,7 +105,7 @@ def extract_many(
 ) -> Generator[tuple[Task, SongFeatures | str | None], None, None]:
     """Each task, in order, with the features of its file, or why there are none.
 
-    None for a task whose path is None: there is nothing to extract.
+    A task whose path is None gets None: there is nothing to extract.
 
     Raises:
         GenreModelError: The run cannot go on.
@@ -130,7 +130,7 @@ def extract_tracks(
     on_track: Callable[[LabelledTrack, str | None], None],
     report_bug: ReportBug = log_bug,
 ) -> Iterator[tuple[LabelledTrack, SongFeatures]]:
-    """The features of each track; ``on_track`` gets each, and why it has none if so.
+    """The features of each track; ``on_track`` gets every track and its error, or None.
 
     Raises:
         GenreModelError: The model cannot be used, or no workers are left.
@@ -164,7 +164,7 @@ def extract_locally(
 
 
 def completed(answer: Answer) -> Future[Answer]:
-    """The future of an answer that is there already."""
+    """A future that has its answer already."""
     future: Future[Answer] = Future()
     future.set_result(answer)
     return future

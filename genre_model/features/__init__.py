@@ -1,1 +1,1 @@
-"""What networks take: log-mel spectrograms, SoX' pictures, textures, notes, and slices of them."""
+"""Inputs of networks: log-mel spectrograms, SoX's pictures, textures, notes, and their slices."""

@@ -70,10 +70,10 @@ def mel_filters(spec: SpectrogramSpec) -> Float32:
 
 @cache
 def mel_groups(spec: SpectrogramSpec) -> list[tuple[slice, Float32]]:
-    """The filters, a few at a time: the bins that they cover, and their weights for these.
+    """The mel filters in groups: the bins that a group covers, and its weights for these bins.
 
-    Products that are so small OpenBLAS leaves to the calling thread.  For larger ones it wakes
-    threads of its own, which take more time to wait for work than the work does.
+    OpenBLAS computes products this small in the calling thread.  For larger ones it wakes threads
+    of its own, which spend more time waiting for work than the work takes.
     """
     filters = mel_filters(spec)
     groups = []
@@ -86,13 +86,13 @@ def mel_groups(spec: SpectrogramSpec) -> list[tuple[slice, Float32]]:
 
 
 def mel_edges_hz(spec: SpectrogramSpec) -> Float64:
-    """Where the triangles begin, peak and end: each at the next one's peak, (n_mels + 2,)."""
+    """Corners of the triangles in Hz, (n_mels + 2,); each triangle ends at the next one's peak."""
     limits = hz_to_mel(np.array([spec.fmin_hz, spec.fmax_hz]))
     return mel_to_hz(np.linspace(limits[0], limits[1], spec.n_mels + 2))
 
 
 def mel_centres_hz(spec: SpectrogramSpec) -> Float64:
-    """Where the triangles peak, (n_mels,)."""
+    """Peaks of the triangles in Hz, (n_mels,)."""
     return mel_edges_hz(spec)[1:-1]
 
 

@@ -1,9 +1,9 @@
 """MIDI files as sequences of notes, cut into slices of a number of notes each.
 
-What is read is *The Complete MIDI 1.0 Detailed Specification* and *Standard MIDI Files 1.0* (MIDI
+The formats are *The Complete MIDI 1.0 Detailed Specification* and *Standard MIDI Files 1.0* (MIDI
 Manufacturers Association, 1996), with the instruments of General MIDI: sixteen families of eight
-programs, and percussion on the tenth channel.  mido, which does the reading, is imported when a
-file is read.
+programs, and percussion on the tenth channel.  mido parses the files; it is imported when a file is
+read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_SECONDS = 24 * 3600
 
 MAX_TICKS = 2**40  # between two messages
 
-# mido adds up the bytes of a length or a time as long as their highest bit is set.
+# mido keeps adding bytes to a length or a time as long as their highest bit is set.
 ENDLESS_NUMBER = re.compile(rb"[\x80-\xff]{1000}")
 
 PERCUSSION = 9  # the tenth channel
@@ -44,7 +44,7 @@ N_PITCHES, N_PITCH_CLASSES, N_FAMILIES = 128, 12, 16
 # pitch, its class, velocity, time since the previous note, duration, family, percussion
 N_FEATURES = 1 + N_PITCH_CLASSES + 1 + 1 + 1 + N_FAMILIES + 1
 
-# Times are told apart from hundredths of a second up, and no longer beyond eight seconds.
+# Times are distinguished from a hundredth of a second up to eight seconds.
 SHORTEST_S, LONGEST_S = 0.01, 8.0
 
 
@@ -65,13 +65,13 @@ def read_note_slices(
 ) -> list[Slice]:
     """The slices of a MIDI file, by time: ``slices.frames`` notes each, (frames, n_features).
 
-    All of them where ``thorough``, else at most ``slices.max_slices``.  A piece with fewer notes
+    All of them if ``thorough``, else at most ``slices.max_slices``.  A piece with fewer notes
     than a slice is repeated until it fills one.
 
     Raises:
         TooShortError: Less than ``slices.min_seconds`` of music.
         AudioError: The file cannot be read as MIDI, or has no notes.
-        GenreModelError: mido is missing, or the notes are described otherwise here.
+        GenreModelError: mido is missing, or the network needs another number of values per note.
     """
     if spec.n_features != N_FEATURES:
         raise GenreModelError(
@@ -95,9 +95,9 @@ def read_note_slices(
 
 
 def note_features(notes: Sequence[Note]) -> Float32:
-    """What a network gets of the notes: (n_notes, ``N_FEATURES``) between 0 and 1.
+    """The network's input for the notes: (n_notes, ``N_FEATURES``) between 0 and 1.
 
-    Pitch and its class (of percussion, the kind of drum), velocity, the time since the previous
+    Pitch and its class (for percussion, the kind of drum), velocity, the time since the previous
     note began, duration, family of instruments, and whether it is percussion, which has no family.
     """
     onset_s = np.array([note.onset_s for note in notes])
@@ -125,7 +125,7 @@ def log_time(seconds: Float64) -> Float64:
 
 
 def read_notes(path: Path) -> list[Note]:
-    """The notes of a MIDI file, by onset; of simultaneous ones the lowest first.
+    """The notes of a MIDI file, sorted by onset, then by percussion, program and pitch.
 
     Raises:
         AudioError: The file cannot be read as MIDI, is too large, or has no notes.
@@ -165,7 +165,7 @@ def parse(content: bytes) -> Any:
         raise AudioError("not readable as MIDI: it is damaged")
     try:
         piece = mido.MidiFile(file=BytesIO(content), clip=True)
-    except OSError as error:  # mido's own, with a text; the others are accidents in its parts
+    except OSError as error:  # mido's own, with a text; the others come from inside it
         raise AudioError(f"not readable as MIDI: {error}") from error
     except (EOFError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:
         raise AudioError("not readable as MIDI: it is damaged or cut off") from error
@@ -175,10 +175,10 @@ def parse(content: bytes) -> Any:
 
 
 def notes_of(piece: Any) -> Iterator[Note]:
-    """The notes of a ``mido.MidiFile``, by their ends.
+    """The notes of a ``mido.MidiFile``, in the order of their ends.
 
-    A note that is struck again before its end sounds twice; the one that was struck first ends
-    first.  Notes without an end sound as long as the piece.
+    A note that is struck again before its end becomes two notes; the one struck first ends first.
+    Notes without an end last until the piece ends.
     """
     programs: dict[int, int] = defaultdict(int)
     sounding: dict[tuple[int, int], deque[tuple[float, int, int]]] = defaultdict(deque)
@@ -207,8 +207,8 @@ def ended(key: tuple[int, int], start: tuple[float, int, int], end_s: float) -> 
 def timed_messages(piece: Any) -> Iterator[tuple[float, Any]]:
     """The messages of all tracks of a ``mido.MidiFile`` together, in seconds from the start.
 
-    mido itself merges no tracks of a file of type 2, and knows no division into SMPTE frames: there
-    a tick is the same part of a second whatever the tempo.
+    mido itself does not merge the tracks of a type 2 file, and does not support division into SMPTE
+    frames, in which a tick is the same part of a second at any tempo.
     """
     import mido
 

@@ -1,8 +1,9 @@
 """The constellation of a slice: where its spectrogram has prominent peaks, and how loud they are.
 
-A. Wang, *An industrial-strength audio search algorithm*, ISMIR 2003, keeps of a spectrogram what
-survives noise and equalisers: the points that are louder than all around them, spread evenly and of
-a bounded density.  The neighbourhood of 9 frames by 9 bins, the levels and the density are ours.
+A. Wang, *An industrial-strength audio search algorithm*, ISMIR 2003, keeps the points of a
+spectrogram that survive noise and equalisers: those louder than all points around them, spread
+evenly and with a bounded density.  The neighbourhood of 9 frames by 9 bins, the levels and the
+density are our choice.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import numpy as np
 
 from genre_model.core.arrays import Float32, Ints
 
-# Pixel values of SoX' pictures: 4 + level, of 120 dB in 249 levels below full scale.
+# Pixel values of SoX's pictures: 4 + level; 249 levels cover the 120 dB below full scale.
 DARKEST, BRIGHTEST = 4.0, 254.0
 
 LEVELS_PER_DB = 249 / 120
 
 FRAMES_PER_SECOND = 50
 
-REACH = 4  # frames or bins from a peak within which nothing may be louder
+REACH = 4  # no value within this many frames or bins of a peak is louder
 
-FLOOR = DARKEST + 30 * LEVELS_PER_DB  # -90 dB of full scale: below it is dither
+FLOOR = DARKEST + 30 * LEVELS_PER_DB  # -90 dB of full scale: anything below is dither
 
 PROMINENCE = 10 * LEVELS_PER_DB  # above the slice's median
 
@@ -30,14 +31,14 @@ PEAKS_PER_SECOND = 30
 def constellation(picture: Float32) -> Float32:
     """The prominent peaks of a slice and nothing else.
 
-    Of equal values the earliest is the peak, and of equally early ones the lowest.
+    Among equal values the earliest is the peak, and among equally early ones the lowest bin.
 
     Args:
         picture: (n_frames, n_bins), pixel values from 4 to 254, frames of 20 ms.
 
     Returns:
-        (n_frames, n_bins), 0 where there is no peak, and its amplitude in (0, 1] where there is:
-        at most ``PEAKS_PER_SECOND``, the loudest.
+        (n_frames, n_bins): the amplitude of each peak in (0, 1], and 0 elsewhere.  Only the loudest
+        peaks are kept, at most ``PEAKS_PER_SECOND`` on average over the slice.
     """
     order = loudness_order(picture)
     prominent = picture >= max(FLOOR, float(np.median(picture)) + PROMINENCE)
@@ -50,7 +51,7 @@ def constellation(picture: Float32) -> Float32:
 
 
 def loudness_order(picture: Float32) -> Ints:
-    """Each value's place among all, from 0 for the softest; the first of equal ones is higher."""
+    """Each value's rank, from 0 for the softest; among equal values the first ranks highest."""
     falling = np.argsort(-picture, axis=None, kind="stable")
     order = np.empty(picture.size, np.intp)
     order[falling] = np.arange(picture.size)[::-1]
@@ -58,7 +59,7 @@ def loudness_order(picture: Float32) -> Ints:
 
 
 def running_maximum(values: Ints, reach: int) -> Ints:
-    """The largest of the square of values within ``reach`` cells of each one, along both axes."""
+    """For each value, the largest in the square within ``reach`` cells of it along both axes."""
     for _ in range(values.ndim):
         padded = np.pad(values, [(reach, reach), (0, 0)], constant_values=-1)
         largest = values

@@ -1,4 +1,4 @@
-"""Pictures of music as PNG files: SoX's, and the slices of them that the paper learns from."""
+"""Read and write PNG files: SoX's pictures, and the slices of them that the paper trains on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GREYS = np.floor(255 * np.arange(251) / 250 + 0.5).astype(np.uint8)
 
 PALETTE = np.concatenate([np.array([0, 255, 191, 127], np.uint8), GREYS]).repeat(3).tobytes()
 
-# Modes of Pillow that hold a grey picture in whole bytes, however a tool has packed it.
+# Pillow's modes for grey pictures with at most one byte per channel, however they were packed.
 GREY_MODES = ("1", "L", "P", "RGB")
 
 
@@ -45,14 +45,14 @@ def save_picture(picture: UInt8, file: Path) -> None:
 def cut_slices(picture: UInt8) -> Iterator[UInt8]:
     """The slices of a whole picture (129, width), (128, 128) each, as Despois cuts them.
 
-    The highest frequency is left out, and so is what is left at the end.
+    The highest frequency is left out, and so is the incomplete slice at the end.
     """
     for left in range(0, picture.shape[1] - SLICE_PIXELS + 1, SLICE_PIXELS):
         yield picture[1 : 1 + SLICE_PIXELS, left : left + SLICE_PIXELS]
 
 
 def save_slices(picture: UInt8, folder: Path) -> int:
-    """Write the slices of a song's picture into its folder, in the place of any that are there.
+    """Write the slices of a song's picture into its folder, and delete slices already there.
 
     Returns:
         Their number.
@@ -73,15 +73,15 @@ def save_slices(picture: UInt8, folder: Path) -> int:
 
 
 def slice_files(folder: Path) -> list[Path]:
-    """What :func:`save_slices` has written into a folder."""
+    """The files that :func:`save_slices` has written into a folder."""
     found = folder.glob(f"*{SUFFIX}") if is_folder(folder) else ()
     return [path for path in found if path.stem.isdecimal()]
 
 
 def read_frames(file: Path) -> Float32 | str:
-    """A slice's pixel values 4..254, (128 frames, 128 bins), lowest bin first; or why it is none.
+    """A slice's pixel values 4..254, (128 frames, 128 bins), lowest bin first; or what is wrong.
 
-    What counts is how grey a pixel is: tools that make PNG files smaller renumber the palette.
+    Pixels are read by their grey value, as tools that shrink PNG files renumber the palette.
 
     Raises:
         GenreModelError: Pillow is missing.
@@ -110,9 +110,9 @@ def read_frames(file: Path) -> Float32 | str:
 
 
 def png_size(file: Path) -> tuple[int, int] | None:
-    """Width and height as a PNG file's first bytes have them; None if it is none.
+    """Width and height from the first bytes of a PNG file; None if it is not a PNG file.
 
-    Pillow would warn of, or refuse, what is huge.
+    Pillow would warn of a huge picture, or refuse it.
 
     Raises:
         OSError: The file cannot be read.

@@ -1,6 +1,6 @@
-"""Folders of slices that are PNG files, as the paper keeps them: songs to train on or to judge.
+"""Folders of slices as PNG files, the format of the paper: songs to train on or to classify.
 
-A song is known by the path of its first slice; the others lie beside it.
+A song is identified by the path of its first slice; the others are in the same folder.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from genre_model.features.sox import FIRST_LEVEL, N_LEVELS, RANGE_DB
 # "17", "A song_17", Despois' "Rock_12_17": the last number is the slice's.
 NUMBERED = re.compile(r"(?:(?P<song>.+)_)?(?P<number>\d+)", re.DOTALL)
 
-# 128 bins of less than -100 dB are less than -79 dB together, about where audio counts as silent.
+# 128 bins below -100 dB add up to less than -79 dB, about the level below which audio is silent.
 SILENCE_DB = -100
 
 
 @dataclass(frozen=True, slots=True)
 class PictureSong:
-    """A song that is there as slices: ``files`` in their order.  ``genre`` is empty if unknown."""
+    """A song stored as slices: ``files`` in their order.  ``genre`` is empty if unknown."""
 
     genre: str
     name: str
@@ -36,7 +36,7 @@ class PictureSong:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a path is called like a PNG file."""
+    """Whether a path has the suffix of a PNG file."""
     return path.suffix.lower() == SUFFIX
 
 
@@ -46,10 +46,10 @@ def find_pictures(folder: Path) -> Iterator[Path]:
 
 
 def read_slice_folder(folder: Path) -> list[PictureSong]:
-    """The songs of which there are slices below a folder, sorted; no picture is opened.
+    """The songs that have slices below a folder, sorted; no picture is opened.
 
-    Slices lie as ``GENRE/SONG/17.png``, as ``GENRE/SONG_17.png``, or as Despois calls them,
-    ``GENRE_SONG_17.png``.  The genre of a picture without any of it is empty.
+    Slices are named ``GENRE/SONG/17.png``, ``GENRE/SONG_17.png``, or as Despois names them,
+    ``GENRE_SONG_17.png``.  The genre is empty if the path has none.
 
     Raises:
         GenreModelError: There is no such folder, or no PNG file in it.
@@ -68,7 +68,7 @@ def read_slice_folder(folder: Path) -> list[PictureSong]:
 
 
 def place_of(path: Path) -> tuple[str, str]:
-    """Genre and song of a slice, from its path below the folder of all."""
+    """Genre and song of a slice, from its path relative to the folder of all slices."""
     stem = song_and_number(path)[0]
     if len(path.parts) == 1:  # Despois' flat naming
         return stem.rpartition("_")[0], stem
@@ -77,18 +77,18 @@ def place_of(path: Path) -> tuple[str, str]:
 
 
 def song_and_number(path: Path) -> tuple[str, int]:
-    """A slice's number, and what stands before it in the file's name."""
+    """The part of a slice's file name before its number, and the number; 0 if it has none."""
     found = NUMBERED.fullmatch(path.stem)
     return (found["song"] or "", int(found["number"])) if found else (path.stem, 0)
 
 
 def by_number(path: Path) -> tuple[int, Path]:
-    """Sorts slices of a song by time."""
+    """Sort key that puts the slices of a song in the order of time."""
     return song_and_number(path)[1], path
 
 
 def song_files(path: Path) -> list[Path]:
-    """The files that a song is in: a file of audio alone, or all slices beside one of them."""
+    """The files of a song: the audio file alone, or all its slices beside the given one."""
     if not is_picture(path):
         return [path]
     song = song_and_number(path)[0]
@@ -102,10 +102,10 @@ def read_picture_slices(
 ) -> list[Slice]:
     """The slices of a song, from the path of one of its pictures; broken ones are left out.
 
-    All of them where ``thorough``, else at most ``slices.max_slices``.
+    All of them if ``thorough``, else at most ``slices.max_slices``.
 
     Raises:
-        AudioError: None of the song's files is a slice, or slices of another length are wanted.
+        AudioError: None of the song's files is a slice, or slices of another length are needed.
         GenreModelError: Pillow is missing.
     """
     if not takes_pictures(spec, slices):
@@ -133,5 +133,5 @@ def is_silent(frames: Float32) -> bool:
 
 
 def takes_pictures(spec: FrontEndSpec, slices: SliceSpec) -> bool:
-    """Whether a system can be fed with slices that are PNG files."""
+    """Whether a system can take slices from PNG files."""
     return isinstance(spec, SoxSpec) and slices.frames == SLICE_PIXELS

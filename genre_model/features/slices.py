@@ -1,9 +1,9 @@
 """Cut a song into slices of spectrogram: all of them, or some spread over the song or a part of it.
 
 All slices lie on one grid, whichever way they are reached, so that a slice found by seeking equals
-the same slice of the song decoded from its start.  But where channels have inverted polarity in
-some parts of a song only: whether they cancel each other out is seen block by block, and the blocks
-are not the same.
+the same slice of the song decoded from its start.  The exception is a song whose channels have
+inverted polarity in some parts only: whether they cancel each other out is decided block by block,
+and the blocks are not the same.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def order(n_available: int) -> Iterator[int]:
-    """The indices of all slices of a song, from its middle on, in the sampling order.
+    """The indices of all slices of a song in the sampling order, which begins in its middle.
 
-    It is that of the golden ratio's multiples: any number of slices from its beginning is spread
-    over the song nearly as evenly as can be (cf. Niederreiter, *Random number generation and
-    quasi-Monte Carlo methods*, 1992).  So one can stop anywhere, and go on later.
+    The order follows the multiples of the golden ratio: any number of first slices is spread over
+    the song almost as evenly as possible (cf. Niederreiter, *Random number generation and
+    quasi-Monte Carlo methods*, 1992).  So sampling can stop anywhere, and continue later.
     """
     seen: set[int] = set()
     place = 0.5
@@ -43,20 +43,20 @@ def order(n_available: int) -> Iterator[int]:
         place = (place + GOLDEN) % 1
 
 
-# The mean of three seconds of music is less, of full scale.  What is more is a DC offset, which the
-# window spreads over the lowest mel bands, as if it were bass.
+# As a share of full scale.  The mean of three seconds of music is less; a larger mean is a DC
+# offset, which the window spreads over the lowest mel bands, as if it were bass.
 DC_OFFSET = 0.003
 
-# Below this peak (-80 dB of full scale) a slice counts as silent.
+# A slice whose peak is below this (-80 dB of full scale) counts as silent.
 SILENCE_PEAK = 1e-4
 
-# Thirds and ends are found among at least four times so many slices of a song.
+# `thin` keeps up to four times this many slices even if fewer are needed, to find thirds and ends.
 MIN_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice:
-    """One slice: ``values`` (frames, n_bins), or a transform of that; ``start_s`` is in seconds."""
+    """One slice: ``values`` (frames, n_bins), or a transform of them; ``start_s`` is in seconds."""
 
     values: Float32
     start_s: float
@@ -66,10 +66,10 @@ class Slice:
 def read_slices(
     path: Path, spectrogram: AudioSpec, slices: SliceSpec, *, thorough: bool = False
 ) -> list[Slice]:
-    """The slices of a song that is on disk, by time.
+    """The slices of a song on disk, by time.
 
-    A song with more than ``slices.max_slices`` of them is sampled by seeking, unless ``thorough``.
-    Where a file cannot be sought, or is shorter than its header says, it is decoded from its start.
+    A song with more than ``slices.max_slices`` slices is sampled by seeking, unless ``thorough``.
+    If a file cannot be sought, or is shorter than its header states, it is decoded from its start.
 
     Raises:
         TooShortError: Less than ``slices.min_seconds`` of audio.
@@ -86,7 +86,7 @@ def read_slices(
 
 
 def sample(audio: AudioFile, spectrogram: AudioSpec, slices: SliceSpec) -> list[Slice] | None:
-    """Slices spread over a long song; None if it is short or does not let itself be sampled."""
+    """Slices spread over a long song; None if it is short or cannot be sampled."""
     n_available = count_slices(audio, spectrogram, slices)
     indices = choose(n_available, slices)
     if not 0 < len(indices) < n_available:
@@ -105,13 +105,13 @@ def sample(audio: AudioFile, spectrogram: AudioSpec, slices: SliceSpec) -> list[
 def open_in_order(
     path: Path, spectrogram: AudioSpec, slices: SliceSpec, n_known: int = 0
 ) -> Iterator[tuple[int, Iterator[Slice]]]:
-    """How many slices a song has, and those slices in the sampling order, without the first few.
+    """The number of a song's slices, and the slices in the sampling order from ``n_known`` on.
 
-    Each is decoded when it is asked for.
+    Each slice is decoded when it is requested.
 
     Raises:
         AudioError: The file cannot be read as audio.
-        SeekError: When a slice is asked for: it cannot be reached.
+        SeekError: When a slice is requested that cannot be reached.
     """
     with open_audio(path, spectrogram.sample_rate_hz) as audio:
         n_available = count_slices(audio, spectrogram, slices)
@@ -120,7 +120,7 @@ def open_in_order(
 
 
 def count_slices(audio: AudioFile, spectrogram: AudioSpec, slices: SliceSpec) -> int:
-    """Slices in a song of the length that its header says; 0 where it says none."""
+    """Number of slices in a song of the length that its header states; 0 if it states none."""
     n_frames = spectrogram.n_frames(int((audio.duration_s or 0) * spectrogram.sample_rate_hz))
     return slices.n_slices(n_frames)
 
@@ -135,7 +135,7 @@ def seek_slice(
     """
     span = slice_span(index, spectrogram, slices)
     samples = audio.window(*span)
-    if samples is None:  # the very start can be had from a file that was newly opened only
+    if samples is None:  # the very start can only be read from a newly opened file
         with open_audio(path, spectrogram.sample_rate_hz) as again:
             samples = again.window(*span)
     if samples is None:
@@ -144,7 +144,7 @@ def seek_slice(
 
 
 def choose(n_available: int, slices: SliceSpec) -> list[int]:
-    """Indices of the slices that are used of ``n_available``, as ``slices.position`` has it."""
+    """Indices of the slices that are used out of ``n_available``, by ``slices.position``."""
     n_wanted = min(n_available, slices.most)
     if slices.position in ("spread", "all"):
         return spread(n_available, n_wanted)
@@ -165,7 +165,7 @@ def spread(n_available: int, n_wanted: int) -> list[int]:
 def thin(pieces: Iterable[Slice], slices: SliceSpec) -> list[Slice]:
     """The slices of :func:`choose`, from a stream of unknown length, in bounded memory.
 
-    Every second one is dropped whenever four times as many as wanted have gathered.
+    Every second slice is dropped whenever more than four times the needed number are kept.
     """
     kept: list[Slice] = []
     step = 1
@@ -178,7 +178,7 @@ def thin(pieces: Iterable[Slice], slices: SliceSpec) -> list[Slice]:
 
 
 def cut(blocks: Iterable[Float32], spectrogram: AudioSpec, slices: SliceSpec) -> Iterator[Slice]:
-    """All slices of a song that comes as blocks of samples; memory is bounded by a block.
+    """All slices of a song given as blocks of samples; memory is bounded by the size of a block.
 
     Raises:
         TooShortError: Less than ``slices.min_seconds`` of audio.
@@ -208,7 +208,7 @@ def _with_end(blocks: Iterable[Float32], pad: int) -> Iterator[Float32]:
 
 
 def short_slice(samples: Float32, spectrogram: AudioSpec, slices: SliceSpec) -> Slice:
-    """The one slice of a song that is shorter than a slice: its spectrogram, repeated to fill it.
+    """The only slice of a song that is shorter than a slice: its spectrogram, repeated to fill it.
 
     Raises:
         TooShortError: Less than ``slices.min_seconds`` of audio.
@@ -232,13 +232,13 @@ def short_slice(samples: Float32, spectrogram: AudioSpec, slices: SliceSpec) -> 
 
 
 def slice_span(index: int, spectrogram: AudioSpec, slices: SliceSpec) -> tuple[int, int]:
-    """First sample and the one after the last that slice ``index`` depends on; may be below 0."""
+    """First sample and the one after the last that slice ``index`` depends on; may be negative."""
     start = index * slices.hop_frames * spectrogram.hop - spectrogram.pad
     return start, start + (slices.frames - 1) * spectrogram.hop + spectrogram.frame_length
 
 
 def make_slice(samples: Float32, index: int, spectrogram: AudioSpec, slices: SliceSpec) -> Slice:
-    """Slice ``index``, from the samples that :func:`slice_span` asks for."""
+    """Slice ``index``, from the samples in its :func:`slice_span`."""
     start_s = index * slices.hop_frames * spectrogram.hop / spectrogram.sample_rate_hz
     if isinstance(spectrogram, SoxSpec):
         from genre_model.features.sox import sox_columns

@@ -1,10 +1,10 @@
 """The picture that ``sox -n spectrogram -Y 200 -X 50 -m -r`` makes of a mono file, in NumPy.
 
-What SoX 14.4.2 does (``spectrogram.c``), with the numbers of 44.1 kHz: a 256-point Fourier
+What SoX 14.4.2 does (``spectrogram.c``), with the numbers for 44.1 kHz: a 256-point Fourier
 transform every 126 samples, under a periodic Hann window whose sum is 2, so that a sine of full
 scale has power 1; the mean power of 7 transforms is one column of pixels, 20 ms; 120 dB become 249
 levels.  Zeros surround the song so that transforms are centred on their steps.  A transform that
-reaches into those zeros is under a shorter window over its real samples alone, and weaker by the
+reaches into those zeros has a shorter window over its real samples alone, and is weaker by the
 square of their share.
 """
 
@@ -19,14 +19,14 @@ from genre_model.core.specs import SoxSpec
 
 RANGE_DB = 120
 
-N_LEVELS = 249  # between what is below the range, and full scale
+N_LEVELS = 249  # from the bottom of the range to full scale
 
 # The palette begins with the colours of axes and labels.
 FIRST_LEVEL = 4
 
 MAX_COLUMNS = 200_000
 
-# So many columns at a time stay in the processor's cache.
+# Columns computed at a time: so few that they stay in the processor's cache.
 CHUNK_COLUMNS = 32
 
 
@@ -39,7 +39,7 @@ def sox_picture(samples: Float32, rate_hz: int) -> UInt8:
 
     Returns:
         (129, n_columns) palette indices: 4 is silence, 254 full scale, row 0 the highest frequency.
-        Less than about half a step of samples have no column.
+        Fewer samples than about half a step give no column.
     """
     spec = SoxSpec(sample_rate_hz=rate_hz)
     before, after = zeros_before(spec), zeros_after(len(samples), spec)
@@ -54,9 +54,9 @@ def sox_columns(samples: Float32, spec: SoxSpec, at_start: bool) -> Float32:
     """Whole columns of the picture, as pixel values with frequency ascending.
 
     Args:
-        samples: (n_samples,) mono, from the first that a column depends on.
+        samples: (n_samples,) mono, from the first sample that a column depends on.
         spec: The settings.
-        at_start: The samples begin with ``spec.pad`` zeros, and then comes the song's first sample.
+        at_start: Whether the samples begin with ``spec.pad`` zeros before the song's first sample.
 
     Returns:
         (n_columns, 128) values from 4 to 254; SoX's highest row, the Nyquist frequency, is left
@@ -76,9 +76,9 @@ def sox_columns(samples: Float32, spec: SoxSpec, at_start: bool) -> Float32:
 def pixel_columns(
     samples: Float32, spec: SoxSpec, n_columns: int, n_before: int, n_after: int
 ) -> UInt8:
-    """The first columns of the picture of samples, (n_columns, 129), lowest frequency first.
+    """The first columns of the samples' picture, (n_columns, 129), lowest frequency first.
 
-    ``n_before`` of the samples are zeros before the song, ``n_after`` are zeros behind it.
+    ``n_before`` of the samples are zeros before the song, ``n_after`` are zeros after it.
     """
     pixels = np.zeros((n_columns, spec.n_fft // 2 + 1), np.uint8)
     for first in range(0, n_columns, CHUNK_COLUMNS):
@@ -91,9 +91,9 @@ def pixel_columns(
 
 
 def column_power(samples: Float32, spec: SoxSpec, n_before: int, n_after: int) -> Float64:
-    """Mean power of the transforms of each column, (n_columns, 129); the last may lack some.
+    """Mean power of the transforms of each column, (n_columns, 129); the last may have fewer.
 
-    ``n_before`` of the samples lie before the song and ``n_after`` behind it; none if negative.
+    ``n_before`` of the samples lie before the song and ``n_after`` after it; none if negative.
     """
     n_fft, step = spec.n_fft, spec.step
     frames = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[::step]
@@ -102,7 +102,7 @@ def column_power(samples: Float32, spec: SoxSpec, n_before: int, n_after: int) -
     n_left = min(-(-max(0, n_before) // step), len(frames))
     first_right = max(0, (end - n_fft) // step + 1)
     for index in {*range(n_left), *range(first_right, len(frames))}:
-        missing = index * step + n_fft - end  # SoX forgets the start where a frame lacks both ends
+        missing = index * step + n_fft - end  # SoX ignores the start if a frame lacks both ends
         if missing > 0:
             window = hann_window(n_fft - missing, n_fft)
         else:
@@ -135,12 +135,12 @@ def levels(power: Float64) -> UInt8:
 
 
 def zeros_before(spec: SoxSpec) -> int:
-    """Zeros that SoX has before a song."""
+    """Zeros that SoX puts before a song."""
     return (spec.n_fft - spec.step + 1) // 2
 
 
 def zeros_after(n_samples: int, spec: SoxSpec) -> int:
-    """Zeros that SoX feeds after a song: half a frame, and more to round up half a step."""
+    """Zeros that SoX puts after a song: half a frame, and more to complete a half-filled step."""
     half = (spec.n_fft - spec.step) // 2
     left_over = n_samples % spec.step
     return half + (spec.step - left_over if left_over >= spec.step // 2 else 0)

@@ -1,9 +1,9 @@
-"""A picture of a song as a texture: co-occurrences of grey levels, local binary patterns, by zones.
+"""Textures of a song's picture by zones: co-occurrences of grey levels, local binary patterns.
 
 After Y. Costa, L. Oliveira, A. Koerich, F. Gouyon: *Music genre recognition using spectrograms*
 (IWSSIP 2011), and Y. Costa, L. Oliveira, C. Silla: *An evaluation of convolutional neural networks
 for music classification using spectrograms* (Applied Soft Computing 52, 2017).  The number of grey
-levels of the co-occurrences and the sense of their directions are ours.
+levels of the co-occurrences and the sense of their directions are our choice.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-# Pixel values of SoX' pictures.
+# Pixel values of SoX's pictures.
 DARKEST, BRIGHTEST = 4, 254
 
 N_ZONES = 10
@@ -29,15 +29,15 @@ LEVELS = 64
 
 DISTANCE = 1
 
-# Forward in time; that and up in frequency; up; backward in time and up.
+# Forward in time; forward in time and up in frequency; up; backward in time and up.
 ANGLES = tuple(np.deg2rad([0, 45, 90, 135]))
 
 NEIGHBOURS, RADIUS = 8, 2
 
-# Codes of 8 neighbours with at most two changes around the circle, and one for all others.
+# One code for each pattern with at most two changes around the circle, and one for all others.
 N_PATTERNS = NEIGHBOURS * (NEIGHBOURS - 1) + 3
 
-# A pixel of the thumbnail is the mean of so many by so many.
+# A pixel of the thumbnail is the mean of a square with sides of this many pixels.
 SHRINK = 2
 
 
@@ -48,7 +48,7 @@ def glcm(picture: Float32) -> Float32:
         picture: (n_frames, n_bins) pixel values from 4 to 254, at least ten bins.
 
     Returns:
-        (10, 28), zones from low to high; of each the seven of :func:`descriptors` in four
+        (10, 28), zones from low to high; for each zone the seven :func:`descriptors` in four
         directions.
 
     Raises:
@@ -59,7 +59,7 @@ def glcm(picture: Float32) -> Float32:
     levels = np.clip(grey, 0, LEVELS - 1).astype(np.uint8)
     rows = []
     for zone in zones(levels):
-        # Not symmetric: a note's attack is not its decay, and the third moment sees just that.
+        # Not symmetric: a note's attack differs from its decay, which the third moment measures.
         counts = feature.graycomatrix(
             zone.T, [DISTANCE], ANGLES, levels=LEVELS, symmetric=False, normed=True
         )
@@ -68,16 +68,16 @@ def glcm(picture: Float32) -> Float32:
 
 
 def descriptors(shares: Float64) -> Float32:
-    """What is said of co-occurrences, after Haralick, Shanmugam & Dinstein (IEEE Trans. SMC, 1973).
+    """Descriptors of co-occurrences, after Haralick, Shanmugam & Dinstein (IEEE Trans. SMC, 1973).
 
-    With p(i, j) the share of pairs of level i and then j: the entropy -sum p log2 p (their f9), the
-    correlation (f3; 0 where a level is alone), the homogeneity sum p / (1 + (i - j)^2) (f5), the
-    third-order moment sum (i - j)^3 p, the maximum of p, the contrast sum (i - j)^2 p (f2) and the
-    energy sum p^2 (f1).  The moments of a difference are of any order in Haralick, *Statistical and
-    structural approaches to texture* (Proc. IEEE, 1979).
+    p(i, j) is the share of pairs of level i followed by level j.  The descriptors are the entropy
+    -sum p log2 p (their f9), the correlation (f3; 0 if there is only one level), the homogeneity
+    sum p / (1 + (i - j)^2) (f5), the third-order moment sum (i - j)^3 p, the maximum of p, the
+    contrast sum (i - j)^2 p (f2) and the energy sum p^2 (f1).  Haralick, *Statistical and
+    structural approaches to texture* (Proc. IEEE, 1979), has difference moments of any order.
 
     Args:
-        shares: (n_angles, levels, levels) that sum to 1 for each angle, or are 0 without any pair.
+        shares: (n_angles, levels, levels) that sum to 1 for each angle, or are 0 without pairs.
 
     Returns:
         (7 * n_angles,), by descriptor, then by angle.
@@ -109,8 +109,8 @@ def lbp(picture: Float32) -> Float32:
     """Histograms of uniform local binary patterns, in ten zones of frequency.
 
     Eight neighbours at a distance of two (Ojala, Pietikäinen & Mäenpää, PAMI 2002); of the 256
-    patterns 58 are uniform, and the others share one place.  Beyond the picture's edge it goes on
-    as it is at the edge; zones know their neighbours.
+    patterns 58 are uniform, and the others share one bin.  Beyond the picture's edge, the pixels at
+    the edge are repeated; at the border of a zone, pixels of the neighbouring zone are used.
 
     Args:
         picture: (n_frames, n_bins) pixel values from 4 to 254, at least ten bins.
@@ -130,7 +130,7 @@ def lbp(picture: Float32) -> Float32:
 
 
 def picture_and_lbp(picture: Float32) -> Float32:
-    """For two classifiers at once: the :func:`thumbnail`, and after it :func:`lbp`, as one vector.
+    """The :func:`thumbnail` followed by :func:`lbp` as one vector, for two classifiers at once.
 
     Raises:
         GenreModelError: scikit-image is missing.
@@ -139,7 +139,7 @@ def picture_and_lbp(picture: Float32) -> Float32:
 
 
 def thumbnail(picture: Float32) -> Float32:
-    """(n_frames // 2, n_bins // 2), each the mean of two by two pixels."""
+    """(n_frames // 2, n_bins // 2): each value is the mean of two by two pixels."""
     n_frames, n_bins = (size // SHRINK for size in picture.shape)
     squares = picture[: n_frames * SHRINK, : n_bins * SHRINK]
     small: Float32 = squares.reshape(n_frames, SHRINK, n_bins, SHRINK).mean(axis=(1, 3))
@@ -147,12 +147,12 @@ def thumbnail(picture: Float32) -> Float32:
 
 
 def pixels(picture: Float32) -> UInt8:
-    """The values as bytes: patterns must not hang on a rounding."""
+    """The values as bytes: patterns must not depend on rounding errors."""
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
 def zones(values: NDArray[np.generic]) -> list[NDArray[np.generic]]:
-    """Ten bands of as many bins, to one, from low to high.
+    """Ten bands from low to high; their numbers of bins differ by one at most.
 
     Raises:
         ValueError: There are fewer than ten bins.
@@ -163,7 +163,7 @@ def zones(values: NDArray[np.generic]) -> list[NDArray[np.generic]]:
 
 
 def skimage_feature() -> ModuleType:
-    """scikit-image's module of features.
+    """The module ``skimage.feature``.
 
     Raises:
         GenreModelError: scikit-image is missing.

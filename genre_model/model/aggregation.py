@@ -23,8 +23,8 @@ def softmax(logits: NDArray[np.floating]) -> Float64:
 def aggregate(slice_logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
     """Probabilities of the song, (n_genres,), from (n_slices, n_genres) logits.
 
-    They sum to 1, or to less where ``spec.other_logit`` leaves room for "something else", which
-    takes part as any other class does.  The order of the slices does not matter.
+    They sum to 1, or to less if ``spec.other_logit`` leaves room for "something else", which takes
+    part like any other class.  The order of the slices does not matter.
 
     Raises:
         ValueError: There is no slice.
@@ -53,14 +53,14 @@ def song_probabilities(features: Float32, head: AnyHead | None, spec: Aggregatio
 
 
 def can_be_sampled(spec: AggregationSpec) -> bool:
-    """Whether :func:`influence` knows the rule."""
+    """Whether :func:`influence` supports the aggregation rule."""
     return spec.rule in ("product", "mean")
 
 
 def influence(slice_logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
     """How far each slice moves the song's probabilities from their mean, (n_slices, n_genres).
 
-    To first order where the rule is the product.
+    For the product rule this is a first-order approximation.
     """
     if spec.rule == "mean":
         own = calibrated(slice_logits, spec)
@@ -72,12 +72,12 @@ def influence(slice_logits: NDArray[np.floating], spec: AggregationSpec) -> Floa
 
 
 def calibrated(logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
-    """(..., n_genres) logits as probabilities, by the inverse temperature and the other logit."""
+    """(..., n_genres) logits as probabilities, with the inverse temperature and the other logit."""
     return softmax(with_other_logit(logits, spec))[..., : logits.shape[-1]]
 
 
 def with_other_logit(logits: NDArray[np.floating], spec: AggregationSpec) -> Float64:
-    """The logits by the inverse temperature, with a last one for "something else" if wanted."""
+    """The logits times the inverse temperature; if the spec has one, the other logit comes last."""
     scaled: Float64 = logits.astype(np.float64) * spec.inverse_temperature
     if spec.other_logit is None:
         return scaled
@@ -86,7 +86,7 @@ def with_other_logit(logits: NDArray[np.floating], spec: AggregationSpec) -> Flo
 
 
 def mean(probabilities: Float64) -> Float64:
-    """The sum rule."""
+    """The mean of the slices' probabilities (the sum rule)."""
     song: Float64 = probabilities.mean(axis=0)
     return song
 
@@ -99,14 +99,14 @@ def majority(probabilities: Float64) -> Float64:
 
 
 def highest(probabilities: Float64) -> Float64:
-    """The max rule: each class by the slice that is surest of it."""
+    """The highest probability that any slice gives each class, normalised (the max rule)."""
     most: Float64 = probabilities.max(axis=0)
     shares: Float64 = most / most.sum()
     return shares
 
 
 def by_confidence(probabilities: Float64) -> Float64:
-    """The mean, weighted by how sure each slice is of what leads it."""
+    """The mean, weighted by each slice's highest probability."""
     weights: Float64 = probabilities.max(axis=1, keepdims=True)
     weighted: Float64 = probabilities * weights / weights.mean()
     return mean(weighted)

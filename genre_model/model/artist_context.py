@@ -1,4 +1,4 @@
-"""What the library knows: tracks of one artist inform each other.
+"""Artist context: tracks of one artist inform each other.
 
 Only the *audio* of the other tracks counts, never their labels, so nothing leaks: in
 evaluation all tracks of an artist are in one fold.
@@ -18,29 +18,29 @@ from genre_model.model.vocabulary import Vocabulary
 
 Key = TypeVar("Key")
 
-SMALLEST = 1e-4  # probabilities are kept with four digits
+SMALLEST = 1e-4  # probabilities are stored with four digits
 
-ROUNDING = 2e-3  # what that may take from the sum of a closed set of genres
+ROUNDING = 2e-3  # how far that may lower the sum of a closed set of genres
 
-# Songs are alike where so many of them lead with one genre, subgenres counted as their parents.
+# Songs are alike if this share of them has one leading genre, subgenres counted as their parents.
 LEADING_SHARE = 0.75
 
-# Fewer songs do not show that there are two genres: of two, neither is the odd one.
+# Fewer songs cannot be told to differ: of two songs, neither is the odd one out.
 FEWEST_THAT_DIFFER = 3
 
 
 def informed(
     probabilities: Float64, groups: Sequence[str], spec: ContextSpec, roots: Bools
 ) -> Float64:
-    """As :func:`in_context`, but where a group's songs differ, the sure ones keep their own.
+    """As :func:`in_context`, but if a group's songs differ, confident songs keep their own.
 
-    Sure by the threshold of the spec.
+    A song is confident if its leading root genre reaches the threshold of the spec.
 
     Args:
         probabilities: (n_tracks, n_genres).
-        groups: Whose each track is.
-        spec: How much the others of a group count.
-        roots: (n_genres, n_roots): which genre is of which root (Metal of Rock).
+        groups: The group of each track.
+        spec: How much the other tracks of a group count.
+        roots: (n_genres, n_roots), whether a genre belongs to a root (Metal to Rock).
     """
     by_root = probabilities @ roots
     numbers, members, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)
@@ -52,10 +52,10 @@ def informed(
 
 
 def in_context(probabilities: Float64, groups: Sequence[str], spec: ContextSpec) -> Float64:
-    """Probabilities (n_tracks, n_genres) after each track has looked at its group's.
+    """Probabilities (n_tracks, n_genres), each track's mixed with its group's.
 
-    A group of one gets its temperature only.  Rows keep their sum: what belongs to "something
-    else" takes part as a genre of its own.
+    In a group of one, only the inverse temperature is applied.  If a row sums to less than 1, the
+    rest belongs to "something else", which takes part as a genre of its own.
     """
     mixed = mixed_logs(probabilities, groups, spec.weight)
     n_genres = probabilities.shape[1]
@@ -64,7 +64,7 @@ def in_context(probabilities: Float64, groups: Sequence[str], spec: ContextSpec)
 
 
 def inverse_temperatures(groups: Sequence[str], spec: ContextSpec) -> Float64:
-    """(n_tracks, 1) the inverse temperature of each track, by the size of its group."""
+    """The inverse temperature of each track by the size of its group, (n_tracks, 1)."""
     members, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)[1:]
     found: Float64 = spec.inverse_temperature * (1 + spec.evidence * (1 - 1 / sizes[members]))
     return found[:, None]
@@ -73,8 +73,8 @@ def inverse_temperatures(groups: Sequence[str], spec: ContextSpec) -> Float64:
 def mixed_logs(probabilities: Float64, groups: Sequence[str], weight: float) -> Float64:
     """Log-probabilities mixed with their groups' means.
 
-    (n_tracks, n_genres), or with one more column, of "something else", where that gets anything: a
-    closed set of genres stays one.
+    The result is (n_tracks, n_genres), with one more column for "something else" if any track
+    gives it a share: a closed set of genres stays closed.
     """
     rest = np.clip(1 - probabilities.sum(axis=1, keepdims=True), 0, 1)
     logs = np.log(np.maximum(np.concatenate([probabilities, rest], axis=1), SMALLEST))
@@ -85,7 +85,7 @@ def mixed_logs(probabilities: Float64, groups: Sequence[str], weight: float) -> 
 
 
 def means_of_groups(values: Float64, groups: Sequence[str]) -> Float64:
-    """For each row of (n, k) the mean of its group's rows."""
+    """For each row of (n, k), the mean of its group's rows."""
     members, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)[1:]
     order = np.argsort(members, kind="stable")
     sums = np.add.reduceat(values[order], np.cumsum(sizes) - sizes, axis=0)
@@ -96,9 +96,9 @@ def means_of_groups(values: Float64, groups: Sequence[str]) -> Float64:
 def songs_in_context(
     songs: Mapping[Key, Mapping[str, float]], spec: ContextSpec
 ) -> dict[Key, dict[str, float]]:
-    """The probabilities of each song of one group, in the light of the others.
+    """The probabilities of the songs of one group after :func:`in_context`.
 
-    A genre that a song lacks has probability 0 there.
+    A genre that a song has no probability for counts as 0.
     """
     genres, rows = table_of(songs)
     return songs_of(songs, genres, in_context(rows, [""] * len(rows), spec))
@@ -107,30 +107,30 @@ def songs_in_context(
 def informed_songs(
     songs: Mapping[Key, Mapping[str, float]], spec: ContextSpec, vocabulary: Vocabulary
 ) -> dict[Key, dict[str, float]]:
-    """As :func:`songs_in_context`, by :func:`informed`."""
+    """The probabilities of the songs of one group after :func:`informed`."""
     genres, rows = table_of(songs)
     mixed = informed(rows, [""] * len(rows), spec, roots_of(genres, vocabulary))
     return songs_of(songs, genres, mixed)
 
 
 def are_alike(songs: Mapping[Key, Mapping[str, float]], vocabulary: Vocabulary) -> bool:
-    """Whether ``LEADING_SHARE`` of some songs lead with one genre."""
+    """Whether at least ``LEADING_SHARE`` of the songs have the same leading root genre."""
     genres, rows = table_of(songs)
     leading = (rows @ roots_of(genres, vocabulary)).argmax(axis=1)
     return bool(np.bincount(leading).max() >= LEADING_SHARE * len(rows))
 
 
 def roots_of(genres: Sequence[str], vocabulary: Vocabulary) -> Bools:
-    """(n_genres, n_roots): which genre is of which root, these in the order of the alphabet.
+    """(n_genres, n_roots), whether a genre belongs to a root; roots are in alphabetical order.
 
-    A genre that is not answered, and has no ancestor that is, is of none.
+    A genre belongs to none if neither it nor an ancestor of it may be answered.
     """
     own = [vocabulary.ancestry(genre)[-1:] for genre in genres]
     return np.array([[[root] == name for root in sorted(vocabulary.roots())] for name in own])
 
 
 def table_of(songs: Mapping[Key, Mapping[str, float]]) -> tuple[list[str], Float64]:
-    """The genres of some songs, and (n_songs, n_genres) their probabilities."""
+    """The genres of some songs, and the songs' probabilities, (n_songs, n_genres)."""
     genres = list(dict.fromkeys(genre for song in songs.values() for genre in song))
     rows = [[song.get(genre, 0.0) for genre in genres] for song in songs.values()]
     return genres, np.array(rows, dtype=np.float64)

@@ -1,7 +1,8 @@
 """Extract a song's features with a bundle's network, and classify them.
 
 The extraction (decode, spectrogram, network) is the costly part and depends on the file alone; the
-rest (head, aggregation) is a few small products.  They are apart so that features can be cached.
+rest (head, aggregation) is a few small matrix products.  They are separate so that features can be
+cached.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 
-# How far the probe may be from the stored answer: other processors round differently.
+# How far the probe's logits may be from the stored ones: other processors round differently.
 PROBE_TOLERANCE = 1e-3
 
 
@@ -40,7 +41,8 @@ PROBE_TOLERANCE = 1e-3
 class Sample:
     """Which slices of a song were extracted: the first ``n_extracted`` in the sampling order.
 
-    ``places`` (n_slices,) are the rows' places in that order, of ``n_available`` in all.
+    ``places`` (n_slices,) are the places of the feature rows in that order.  ``n_available`` is the
+    number of all slices of the song.
     """
 
     places: NDArray[np.int32]
@@ -50,12 +52,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SongFeatures:
-    """What the network said of a song's slices.
+    """The network's outputs for a song's slices.
 
     ``features`` (n_slices, n_features), the slices' ``starts_s`` (n_slices,) in seconds, and
-    ``tags`` (n_slices, n_tags), which has no columns where the network has no tags.  A slice with
-    several votes has as many rows.  ``sample`` is None where it is the whole song.
-    ``fingerprint`` is that of the file's audio, where somebody needed it: a cache does.
+    ``tags`` (n_slices, n_tags), which has no columns if the network has no tags.  A slice with
+    several votes has as many rows.  ``sample`` is None if the slices were not taken one by one in
+    the sampling order.  ``fingerprint`` is that of the file's audio, if it was needed: a cache
+    needs it.
     """
 
     features: Float32
@@ -66,7 +69,7 @@ class SongFeatures:
 
 
 class Classifier:
-    """A bundle, loaded and checked.  Safe to be used from several threads at once."""
+    """A bundle, loaded and checked.  Safe to use from several threads at once."""
 
     def __init__(
         self,
@@ -76,16 +79,15 @@ class Classifier:
         tried: bool = False,
         trials: Path | None = None,
     ) -> None:
-        """Load the head and the network, and compare the probe.
+        """Load the head and the network, and check the network's answer to the probe.
 
         Args:
             bundle: The model.
-            tried: The network need not be tried in a process of its own first: it was, or it was
-                made here, or nothing is lost if this process dies of it.
-            trials: The folder where it is noted how such a trial went, so that the next process
-                can do without one.
-            lazily: Leave the network alone until it is needed: classifying cached features needs
-                none.  What is wrong with it comes out then.
+            tried: The network needs no trial in a process of its own: it had one, or it was made
+                here, or a crash of this process does no harm.
+            trials: The folder for the results of trials, so that the next process needs none.
+            lazily: Load the network only when it is needed: classifying cached features does not
+                need it.  Its faults are raised then.
 
         Raises:
             BundleError: A file is damaged, the network does not load, or it answers wrongly.
@@ -108,7 +110,7 @@ class Classifier:
             self.load()
 
     def try_out(self) -> None:
-        """Make sure that loading and running a stranger's network does not end this process.
+        """Make sure that loading and running a stranger's network does not crash this process.
 
         Raises:
             BundleError: The network cannot be read, is not allowed, or fails its trial.
@@ -118,7 +120,7 @@ class Classifier:
             self._tried = True
 
     def load(self) -> onnxruntime.InferenceSession:
-        """The network, loaded and checked when it is asked for first.
+        """The network's session; the first call loads and checks it.
 
         Raises:
             BundleError: A file is damaged, the network does not load, or it answers wrongly.
@@ -144,11 +146,11 @@ class Classifier:
 
         Args:
             path: The file.
-            thorough: Extract all slices, not ``max_slices`` of them.
-            until_stable: Extract as many of a long song's slices as it takes to know the answer, if
-                the model says how that is known.
-            threshold: From which probability on a genre is accepted; the model's own where None.
-            known: Features that were extracted before; those slices are not extracted again.
+            thorough: Extract all slices, not only ``max_slices`` of them.
+            until_stable: Extract only as many slices of a long song as are needed to know the
+                answer, if the model can be sampled.
+            threshold: The probability from which a genre is accepted; None: the model's own.
+            known: Features that were extracted before; their slices are not extracted again.
 
         Raises:
             AudioError: The file cannot be read as audio, or is too short.
@@ -171,7 +173,7 @@ class Classifier:
         until_stable: bool = False,
         threshold: float | None = None,
     ) -> SongFeatures | None:
-        """As many of the known slices as are needed now; None where they are not enough."""
+        """As many of the known slices as are needed now; None if they are not enough."""
         rule = self.rule.at(threshold) if until_stable else None
         return self._recall(known, rule, thorough=thorough)
 
@@ -192,9 +194,9 @@ class Classifier:
     def _extract_in_order(
         self, path: Path, known: SongFeatures | None, rule: StopRule | None
     ) -> SongFeatures | None:
-        """Slices of a long song until there are enough of them.
+        """Slices of a long song, until there are enough of them.
 
-        None for a song that has few or does not let itself be sampled.
+        None for a song that has few slices or cannot be sampled.
         """
         before = [] if known is None else by_place(known)
         slices, spectrogram = self.manifest.slices, self.manifest.spectrogram
@@ -211,9 +213,9 @@ class Classifier:
     def _enough(
         self, in_order: Iterable[SongFeatures], n_available: int, rule: StopRule | None
     ) -> SongFeatures | None:
-        """As many of the slices, in the sampling order, as are needed; None if there are less.
+        """As many of the slices, in the sampling order, as are needed; None if there are fewer.
 
-        By a rule, or as many as a training takes.
+        The rule says how many are needed; without a rule, as many as a training uses.
         """
         slices, sampling = self.manifest.slices, self.manifest.sampling or SamplingSpec()
         most = min(n_available, sampling.max_slices if rule else slices.max_slices)
@@ -233,9 +235,9 @@ class Classifier:
         return None
 
     def _one_slice(self, cut: Slice) -> SongFeatures:
-        """One slice, as precise as the cache is: with and without it the answer is the same.
+        """One slice in the precision of the cache: the answer is the same with and without a cache.
 
-        Only of a song that is not sampled, as it has few slices, it differs by the rounding.
+        Songs that are not sampled, because they have few slices, still differ by the rounding.
         """
         extracted = self._run([] if cut.silent else [cut])
         return SongFeatures(
@@ -249,8 +251,8 @@ class Classifier:
     def slice_probabilities(self, extracted: SongFeatures) -> Float64:
         """Genre probabilities of each slice by itself, (n_slices, n_genres).
 
-        Columns are in the order of ``manifest.genres``.  A row sums to 1, or to less where the
-        model leaves room for "something else", or takes the song for no music.
+        Columns are in the order of ``manifest.genres``.  A row sums to 1, or to less if the model
+        leaves room for "something else" or the song is probably not music.
         """
         spec = self.manifest.aggregation
         rows = [aggregate(logits[None], spec) for logits in self.slice_logits(extracted)]
@@ -258,7 +260,7 @@ class Classifier:
         return found * self.music_share(extracted)
 
     def music_share(self, extracted: SongFeatures) -> float:
-        """1 for music, less for other sound."""
+        """The factor for the genres' probabilities: 1 for music, less for other sound."""
         if self._music_detector is None or len(extracted.features) == 0:
             return 1.0
         return self._music_detector.share(extracted.features)
@@ -266,7 +268,7 @@ class Classifier:
     def probabilities(self, extracted: SongFeatures) -> dict[str, float]:
         """Probability of each of the model's genres for the song; empty for a silent one.
 
-        They are small where the model can tell that it is no music.
+        They are small if the model can tell that the song is not music.
         """
         if len(extracted.features) == 0:
             return {}
@@ -275,7 +277,7 @@ class Classifier:
         return dict(zip(self.manifest.genres, song.tolist(), strict=True))
 
     def features(self, values: Float32) -> Float32:
-        """(n_slices, n_features) of slices (n_slices, frames, n_mels)."""
+        """Features (n_slices, n_features) of slices (n_slices, frames, n_mels)."""
         return self._infer(self.load(), values)[0]
 
     def _run(self, slices: list[Slice]) -> SongFeatures:
@@ -324,7 +326,7 @@ class Classifier:
 
 
 def as_half(values: Float32) -> Float32:
-    """The values with the precision that the cache has."""
+    """The values in the half precision of the cache."""
     return values.astype(np.float16).astype(np.float32)
 
 
@@ -342,7 +344,7 @@ def by_place(extracted: SongFeatures) -> list[SongFeatures]:
 
 
 def in_order_of_time(in_order: list[SongFeatures], n_available: int) -> SongFeatures:
-    """The features of slices in the sampling order, as one; inverse of :func:`by_place`."""
+    """The features of slices in the sampling order, joined by time; inverse of :func:`by_place`."""
     sample = Sample(
         np.repeat(np.arange(len(in_order), dtype=np.int32), [len(v.features) for v in in_order]),
         len(in_order),

@@ -5,9 +5,9 @@ genre g for a slice with the features x is
 
     z_g = trust * (log p_g(x) - log p_0(x)) + x @ weights_g + bias_g
 
-where p_g is what the starting model gives to those of its genres that belong to g, and p_0 what it
-gives to "something else", which so has the logit 0.  With a trust of 1 and a correction of 0 this
-is the starting model itself, its genres summed.
+where p_g is the starting model's probability of all its genres that belong to g, and p_0 that of
+"something else", whose logit is therefore 0.  With a trust of 1 and a correction of 0 this is the
+starting model itself, with its genres summed.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from genre_model.core.arrays import Float32, Float64
 
-SMALLEST = 1e-9  # of a probability whose logarithm is taken
+SMALLEST = 1e-9  # lower bound of a probability before its logarithm is taken
 
-# What "something else" gets from a starting model that has no such class.
+# Weight of "something else", relative to all genres, if the starting model has no such class.
 OTHER_SHARE = 0.01
 
-# The names of the arrays in a file, beside ``weights`` and ``bias``.
+# Names of the arrays in a head's file, in addition to ``weights`` and ``bias``.
 START, SHARES, OTHER, TRUST = "start_", "start_shares", "start_other", "trust"
 
 
@@ -49,11 +49,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StartingModel:
-    """What the starting model says of the user's genres.
+    """The starting model, with its genres mapped to the user's.
 
-    ``head`` is its own, with the logit ``other`` of "something else", None where it has no such
-    class.  ``shares`` (n_own_genres + 1, n_genres): the part of each of its genres, in the last row
-    of "something else", that goes to each of the user's; what is left of a row is "something else".
+    ``head`` is its own head; ``other`` is its logit of "something else", or None if it has no such
+    class.  ``shares`` (n_own_genres + 1, n_genres) is the part of each of its genres (last row: of
+    "something else") that goes to each of the user's; the rest of a row goes to "something else".
     """
 
     head: Head
@@ -61,11 +61,11 @@ class StartingModel:
     shares: Float32
 
     def logits(self, features: Float32) -> Float32:
-        """(n, n_features) -> (n, n_genres) log-probabilities less that of "something else"."""
+        """(n, n_features) -> (n, n_genres) log-probabilities minus that of "something else"."""
         return self.from_own(self.head.logits(features)).astype(np.float32)
 
     def from_own(self, own: NDArray[np.floating]) -> Float64:
-        """The same from the starting model's own logits (n, n_own_genres)."""
+        """The same as :meth:`logits`, from the starting model's own logits (n, n_own_genres)."""
         logits = own.astype(np.float64)
         if self.other is not None:
             logits = np.concatenate([logits, np.full((len(logits), 1), self.other)], axis=1)
@@ -85,7 +85,7 @@ class StartingModel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CorrectedHead:
-    """A starting model and what a user's labels correct of it."""
+    """A starting model and the correction that was learned from a user's labels."""
 
     start: StartingModel
     trust: float
@@ -100,8 +100,9 @@ class CorrectedHead:
     def song_logits(self, features: Float32) -> Float32:
         """(n_slices, n_features) -> (n_genres,).
 
-        Those of the mean features: without a correction they are what the starting model says of
-        the song, its genres summed.  The mean of the slices' logits would be something else.
+        These are the logits of the mean features: without a correction they give the starting
+        model's answer for the song, with its genres summed.  The mean of the slices' logits would
+        not.
         """
         song: Float32 = self.logits(features.mean(axis=0, keepdims=True))[0]
         return song
@@ -131,7 +132,7 @@ def is_correction(arrays: Mapping[str, NDArray[Any]]) -> bool:
 
 
 def head_of(arrays: Mapping[str, NDArray[Any]]) -> AnyHead:
-    """A head from arrays that have been found to be those of one."""
+    """A head from arrays that have been checked before."""
     correction = linear_layer(arrays, "")
     if not is_correction(arrays):
         return correction
@@ -145,6 +146,6 @@ def head_of(arrays: Mapping[str, NDArray[Any]]) -> AnyHead:
 
 
 def linear_layer(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Head:
-    """The linear layer whose arrays' names start so."""
+    """The linear layer whose arrays' names start with ``prefix``."""
     weights, bias = arrays[prefix + "weights"], arrays[prefix + "bias"]
     return Head(weights.astype(np.float32), bias.astype(np.float32))

@@ -1,8 +1,9 @@
 """Whether a song is music at all: a logistic regression on the network's features.
 
-A genre model answers one of its genres for anything, a recording of rain included: all that it was
-trained on is music.  Two things tell other sound: the mean of the features, and how far they
-spread from slice to slice.  Noise, however it pulses, is the same in each slice; music is not.
+A genre model is trained on music only, so it answers with one of its genres for any sound, even a
+recording of rain.  Two things distinguish music from other sound: the mean of the features over the
+slices, and how much they vary between slices.  Noise, even if it pulses, is the same in each slice;
+music is not.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from numpy.typing import NDArray
 
 from genre_model.core.arrays import Float32
 
-# Below this probability a file is treated as something else than music.
+# Below this probability of music a file is treated as other sound.
 MUSIC_THRESHOLD = 0.5
 
 # Added to a spread before its logarithm is taken: some features are 0 in all slices.
 SPREAD_FLOOR = 0.03
 
-# The names of the arrays in a file, beside those of the head.
+# The names of the detector's arrays in the head's file.
 MEAN, SPREAD, TYPICAL, BIAS = (
     "music_weights",
     "music_spread_weights",
@@ -33,13 +34,13 @@ MEAN, SPREAD, TYPICAL, BIAS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MusicDetector:
-    """The log-odds of music against other sound.
+    """A linear model of the log-odds of music against other sound.
 
     Attributes:
-        weights: (n_features,), of the slices' mean features.
-        spread_weights: (n_features,), of their :func:`log_spread`.
-        typical_spread: (n_features,), the log-spread of music: taken for a song of one slice.
-        bias: The log-odds where all features are 0.
+        weights: (n_features,), for the mean of the slices' features.
+        spread_weights: (n_features,), for their :func:`log_spread`.
+        typical_spread: (n_features,), the log-spread of music, used for a song of one slice.
+        bias: The constant term of the log-odds.
     """
 
     weights: Float32
@@ -54,7 +55,7 @@ class MusicDetector:
         return float(1 / (1 + np.exp(-np.clip(log_odds + self.bias, -50, 50))))
 
     def share(self, features: Float32) -> float:
-        """What the genres' probabilities are multiplied with: 1 for music, less for other sound."""
+        """The factor for the genres' probabilities: 1 for music, less for other sound."""
         probability = self.probability(features)
         return 1.0 if probability >= MUSIC_THRESHOLD else probability
 
@@ -76,7 +77,7 @@ def log_spread(features: Float32) -> Float32:
 
 
 def detector_of(arrays: Mapping[str, NDArray[Any]]) -> MusicDetector | None:
-    """The detector among a file's arrays; None where there is none."""
+    """The detector among a file's arrays, or None if there is none."""
     if MEAN not in arrays:
         return None
     mean, spread, typical = (arrays[name].astype("float32") for name in (MEAN, SPREAD, TYPICAL))

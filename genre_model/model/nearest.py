@@ -1,6 +1,6 @@
-"""The nearest songs by their mean embeddings: a plain scan, in blocks, so that memory stays flat.
+"""The nearest songs by their mean embeddings: a plain scan, in blocks to limit memory.
 
-A vector index is not needed: 100,000 songs are 20 million multiplications, some tenths of a second.
+A vector index is not needed: 100,000 songs take 20 million multiplications, tenths of a second.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import numpy as np
 
 from genre_model.core.arrays import Float16, Float32, Ints
 
-BLOCK = 4_096  # songs at once: 3 MB in single precision
+BLOCK = 4_096  # songs per block: 3 MB in single precision
 
 
 def centre_of(vectors: Float16) -> Float32:
-    """The mean of vectors (n_songs, n_features), which are in half precision, (n_features,)."""
+    """The mean (n_features,) of vectors (n_songs, n_features) in half precision."""
     total = np.zeros(vectors.shape[1])
     for start in range(0, len(vectors), BLOCK):
         total += vectors[start : start + BLOCK].sum(axis=0, dtype=np.float64)
@@ -23,9 +23,10 @@ def centre_of(vectors: Float16) -> Float32:
 
 
 def similarities(vectors: Float16, wanted: Sequence[int]) -> Float32:
-    """How similar each song is to some of them, -1 to 1, (n_songs,).
+    """The similarity of each song to the wanted songs, from -1 to 1, (n_songs,).
 
-    The cosine, after the mean of all songs is taken away, to the mean direction of the wanted.
+    It is the cosine to the mean direction of the wanted songs, after the mean of all songs is
+    subtracted.
 
     Args:
         vectors: (n_songs, n_features), finite.
@@ -42,12 +43,12 @@ def similarities(vectors: Float16, wanted: Sequence[int]) -> Float32:
 
 
 def normal(vectors: Float32) -> Float32:
-    """Vectors (n, n_features) of length 1; those of length 0 stay."""
+    """Vectors (n, n_features) scaled to length 1; those of length 0 stay 0."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     found: Float32 = vectors / np.maximum(lengths, np.float32(1e-12))
     return found
 
 
 def best_first(scores: Float32) -> Ints:
-    """The rows of scores (n,), the largest first; equal ones in their order."""
+    """The row numbers of scores (n,), the largest first; ties stay in order."""
     return np.argsort(-scores, kind="stable")

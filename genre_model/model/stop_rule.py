@@ -1,6 +1,6 @@
 """When enough slices of a long song have been classified.
 
-They come in the order of :func:`genre_model.features.slices.order`.
+Slices are classified in the order of :func:`genre_model.features.slices.order`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StopRule:
-    """Whether the slices so far are enough for the song's answer.
+    """Decides whether the slices so far are enough for the song's answer.
 
-    ``families`` (n_genres, n_genres) says with 1 which genres (rows) count for a genre (columns):
-    itself and its subgenres.  ``is_root`` (n_genres,) are those without a parent.
+    ``families`` (n_genres, n_genres) is 1 if a genre (row) counts for a genre (column): for itself
+    and for its ancestors.  ``is_root`` (n_genres,) marks the genres without a parent.
     """
 
     sampling: SamplingSpec
@@ -36,21 +36,21 @@ class StopRule:
     is_root: Bools
 
     def at(self, threshold: float | None) -> StopRule:
-        """The rule for who accepts genres from another threshold on than the model's own."""
+        """The rule with another threshold for accepting genres; None: the model's own."""
         if threshold is None:
             return self
         return replace(self, aggregation=replace(self.aggregation, threshold=threshold))
 
     def is_stable(self, logits: NDArray[np.floating], starts_s: Float64, n_available: int) -> bool:
-        """Whether the slices' logits (n_slices, n_genres) tell what ``n_available`` would.
+        """Whether the slices so far give the answer that all ``n_available`` would give.
 
-        A slice's influence is how far it moves the song's probabilities.  From the influences come
-        the standard errors of the probabilities (:func:`standard_errors`), of the leading genre's
-        lead, and what another slice gains (:func:`expected_gain`).
+        A slice's influence is how far it moves the song's probabilities.  The influences give the
+        standard errors of the probabilities and of the leading genre's lead
+        (:func:`standard_errors`), and the gain from another slice (:func:`expected_gain`).
 
         Args:
-            logits: Of the slices so far, in any order.
-            starts_s: Where each begins in the song, (n_slices,), in seconds.
+            logits: (n_slices, n_genres), of the slices so far, in any order.
+            starts_s: (n_slices,), where each slice begins in the song, in seconds.
             n_available: How many slices the song has.
         """
         if len(logits) < self.sampling.min_slices:
@@ -63,7 +63,7 @@ class StopRule:
         return self._is_decided(scores, influences @ self.families, n_available)
 
     def _is_decided(self, scores: Float64, moves: Float64, n_available: int) -> bool:
-        """Whether neither the leader nor the side of the threshold that it is on could change."""
+        """Whether the leading genre, and its side of the threshold, could no longer change."""
         z, threshold = self.sampling.z, self.aggregation.threshold
         ranked = np.argsort(np.where(self.is_root, -scores, np.inf))
         leader, second = int(ranked[0]), int(ranked[1])
@@ -78,12 +78,13 @@ class StopRule:
 
 
 def standard_errors(values: Float64, n_available: int) -> Float64:
-    """Standard errors of the means of a sample in the order of time, (n_slices, ...) -> (...).
+    """Standard errors of the means of values in the order of time, (n_slices, ...) -> (...).
 
-    The slices are spread evenly, and what is near in time is alike: the mean has the error that
-    neighbours leave, not that which the whole song's deviation would.  So the variance is half the
-    mean square of successive differences, with the correction for a finite population (Wolter,
-    *Introduction to variance estimation*, 2007, chapter 8: systematic sampling).
+    The slices are spread evenly over the song, and neighbours are alike, so the error of the mean
+    follows from the differences between neighbours, not from the deviation over the whole song.
+    The variance is half the mean square of successive differences, with the correction for a finite
+    population (Wolter, *Introduction to variance estimation*, 2007, chapter 8: systematic
+    sampling).
     """
     n = len(values)
     variance = np.square(np.diff(values, axis=0)).mean(axis=0) / 2
@@ -94,10 +95,11 @@ def standard_errors(values: Float64, n_available: int) -> Float64:
 def expected_gain(influences: Float64, n_available: int) -> float:
     """By how much another slice brings the probabilities nearer to the whole song's.
 
-    The distance that is to be expected is half the sum of the mean absolute errors, were they
-    normally distributed, and goes with ``sqrt(1 / n - 1 / n_available)``; this is its derivative
-    by ``n``.  To stop all songs at the same gain gives the least mean distance for the slices that
-    are extracted in all: a song that changes much is not worth as many as would settle it.
+    The expected distance is half the sum of the mean absolute errors, assuming that these are
+    normally distributed.  It is proportional to ``sqrt(1 / n - 1 / n_available)``, and the gain is
+    its derivative by ``n``.  If all songs stop at the same gain, the mean distance is the smallest
+    possible for the total number of slices: a song that changes much does not get all the slices
+    that it would need.
     """
     n = len(influences)
     if n >= n_available:
@@ -112,7 +114,7 @@ def stop_rule(
     sampling: SamplingSpec,
     aggregation: AggregationSpec,
 ) -> StopRule:
-    """The rule for a model's genres and their tree, child -> parent."""
+    """The stop rule for a model's genres and their tree, child -> parent."""
     vocabulary = Vocabulary({genre: genre for genre in genres}, parents)
     lines = [set(vocabulary.ancestry(genre)) for genre in genres]
     families = np.array([[float(name in line) for name in genres] for line in lines])

@@ -1,7 +1,8 @@
-"""What the shipped network's own tags add to an answer: further genres, moods, voices, decades.
+"""Further genres, moods, voices and decades from the shipped network's own tags.
 
 A tag's value is the network's probability that listeners of the Million Song Dataset gave a song
-that tag; it is small for rare tags, so each tag has a cut of its own (``studies/tag_cuts.py``).
+that tag; it is small for rare tags, so each tag has its own threshold, its cut
+(``studies/tag_cuts.py``).
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from genre_model.model.bundle.manifest import Manifest
     from genre_model.model.classifier import SongFeatures
 
-LEAST = 0.002  # what is smaller is not remembered; no cut is below it
+LEAST = 0.002  # smaller values are not stored; no cut is below this
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a song is that has a tag with at least this value."""
+    """The name that a song gets if the value of a tag is at least ``least``."""
 
     name: str
     least: float
@@ -44,7 +45,7 @@ GENRE_CUTS: Mapping[str, Cut] = {
 }
 
 
-# By the groups of which a song gets one at most; the moods come together.
+# A song gets at most one of the voices and one of the decades, but any number of moods.
 VOICES: Mapping[str, Cut] = {
     "female vocalists": Cut("female vocalists", 0.152),
     "male vocalists": Cut("male vocalists", 0.0208),
@@ -71,14 +72,14 @@ MOODS: Mapping[str, Cut] = {
 
 
 def has_measured_tags(manifest: Manifest, shipped: Manifest) -> bool:
-    """Whether a model's tags are those that the cuts were measured on: the shipped network's."""
+    """Whether a model has the shipped network's tags, for which the cuts were measured."""
     network, own = manifest.network, shipped.network
     same = manifest.files.get(network.file) == shipped.files.get(own.file)
     return same and network.tag_names == own.tag_names
 
 
 def song_tags(extracted: SongFeatures, names: Sequence[str]) -> dict[str, float]:
-    """The mean of each tag over the song's slices, (n_slices, n_tags); of silence there is none."""
+    """The mean of each tag over a song's slices, if at least ``LEAST``; empty for a silent song."""
     if not extracted.tags.size:
         return {}
     means = extracted.tags.mean(axis=0).tolist()
@@ -96,8 +97,8 @@ def further_genres(
 ) -> SongGenre:
     """An accepted song with further genres by its tags, until there are ``count``.
 
-    Those come first that are farthest above their cuts.  ``may_add``: genres that are not in the
-    vocabulary may be written too, but for those ``ignored``.
+    Genres farthest above their cuts come first.  With ``may_add``, genres that are not in the
+    vocabulary may be written too.  Genres in ``ignored`` are never added.
     """
     if not song.accepted:
         return song
@@ -118,13 +119,13 @@ def genres_by_tags(tags: Mapping[str, float]) -> list[str]:
 
 
 def moods(tags: Mapping[str, float]) -> tuple[str, ...]:
-    """The moods, the voice and the decade that a song has by its tags, in a fixed order."""
+    """The moods, the voice and the decade of a song by its tags, in a fixed order."""
     found = [cut.name for tag, cut in MOODS.items() if tags.get(tag, 0.0) >= cut.least]
     return (*found, *strongest(tags, VOICES), *strongest(tags, DECADES))
 
 
 def strongest(tags: Mapping[str, float], cuts: Mapping[str, Cut]) -> tuple[str, ...]:
-    """The one tag of a group that is farthest above its cut, if one is."""
+    """The one tag of a group that is farthest above its cut; empty if none reaches its cut."""
     ratios = {cut.name: tags.get(tag, 0.0) / cut.least for tag, cut in cuts.items()}
     best = max(ratios, key=lambda name: ratios[name])
     return (best,) if ratios[best] >= 1 else ()

@@ -1,4 +1,4 @@
-"""What a trial's process does; see :mod:`genre_model.model.bundle.trial`."""
+"""The worker process that tries a bundle; see :mod:`genre_model.model.bundle.trial`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from genre_model.core.errors import AudioError, BundleError
 from genre_model.model.bundle.store import PROBE, load_bundle
 from genre_model.model.classifier import Classifier
 
-# Of the processor's time, should the parent be gone; and for each of the runs.
+# Limit on this process's CPU time, in case its parent dies, and on each load or run of the network.
 PROCESSOR_LIMIT_S, RUN_LIMIT_S = 30, 10.0
 
-# Of addresses, beside those for the network's own weights.
+# Limit on the address space: this much, and ``WEIGHT_COPIES`` times the size of the network file.
 MEMORY_BYTES = 4 * 2**30
 
 WEIGHT_COPIES = 4
 
 
 def main(directory: str) -> None:
-    """In the process of its own: try a bundle and print what is wrong with it, as JSON."""
+    """Try a bundle in this process, print its fault (empty: none) as JSON, and exit."""
     bundle = load_bundle(Path(directory))
     limit_resources(len(bundle.read(bundle.manifest.network.file)))
     fault = ""
@@ -35,7 +35,7 @@ def main(directory: str) -> None:
         probe = bundle.arrays(PROBE)["slices"].astype(np.float32)
         noise = np.random.default_rng(0).standard_normal(probe.shape).astype(np.float32)
         for values in (np.zeros_like(probe), 1e3 * noise, np.concatenate([probe, noise, probe])):
-            # That it cannot work with one of these is a matter of the track's, if it comes to it.
+            # An input that the network cannot process is no fault: only such a track would fail.
             with suppress(AudioError), time_limit(RUN_LIMIT_S):
                 classifier.features(values)
     except (BundleError, MemoryError) as error:
@@ -44,15 +44,15 @@ def main(directory: str) -> None:
         )
     sys.stdout.write(json.dumps({"fault": fault}) + "\n")
     sys.stdout.flush()
-    os._exit(0)  # whatever its libraries still would do
+    os._exit(0)  # skip what the libraries would do at exit
 
 
 def limit_resources(n_bytes: int) -> None:
-    """Give this process no more memory and time than a network of so many bytes needs."""
+    """Limit this process to the memory and time that a network of ``n_bytes`` bytes needs."""
     if sys.platform == "win32":
         import ctypes
 
-        ctypes.windll.kernel32.SetErrorMode(0x8007)  # no window says that it has died
+        ctypes.windll.kernel32.SetErrorMode(0x8007)  # no error dialog if this process crashes
         return
     import resource
 

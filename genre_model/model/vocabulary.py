@@ -1,9 +1,9 @@
-"""Which genres may be answered, under which names, and which of them one song gets.
+"""Which genres may be answered, how they are written, and which of them a song gets.
 
-A model's genres form a small tree (Metal is a subgenre of Rock).  A probability that goes to a
-genre which may not be answered is credited to its nearest ancestor that may; without one it counts
-for "something else".  The answer is the most specific genre that is probable enough: Metal where
-the network is sure of Metal, Rock where it is only sure of Rock.
+A model's genres form a small tree (Metal is a subgenre of Rock).  The probability of a genre that
+may not be answered is credited to its nearest ancestor that may; without such an ancestor it counts
+for "something else".  The answer is the most specific genre that is probable enough: Metal if the
+network is sure of Metal, Rock if it is only sure of Rock.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from genre_model.data.spelling import spelling_key
 
 NO_SPELLINGS: Mapping[str, str] = {}
 
-# Below this probability the leading genre is no guess: it is no music, or of another genre.
+# Below this probability the leading genre is not named: the song is no music, or of another genre.
 LEAST = 0.05
-# A subgenre is answered if it has so much of its parent's probability: with a low threshold, one
-# that is unlikely would reach that.
+# A subgenre is answered only if it has at least this share of the leading root genre's probability:
+# an unlikely subgenre may still reach a low threshold.
 MIN_SUBGENRE_SHARE = 0.5
 
 NONE_OF_THESE = "no music, or none of the model's genres"
@@ -29,7 +29,7 @@ NONE_OF_THESE = "no music, or none of the model's genres"
 
 @dataclass(frozen=True, slots=True)
 class GenreScore:
-    """A genre's name and the probability that the song is of it or of a subgenre of it."""
+    """A genre's written name and the probability of the genre, including its subgenres."""
 
     genre: str
     probability: float
@@ -39,8 +39,8 @@ class GenreScore:
 class SongGenre:
     """The verdict on one song.
 
-    ``genres`` is what may be written, best first, and empty where the network is not sure.
-    ``best`` is the leading genre whether accepted or not, None for a song without sound.
+    ``genres`` may be written, best first; it is empty if the network is not sure.  ``best`` is the
+    leading genre, accepted or not; None for a silent song.
     """
 
     genres: tuple[str, ...]
@@ -61,9 +61,9 @@ class SongGenre:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When a genre is good enough: the first from ``threshold``, up to ``count`` in all.
+    """When genres are accepted: the first from ``threshold`` on, and up to ``count`` in all.
 
-    Those after the first need ``second_threshold`` only: they are for songs between genres.
+    Genres after the first need only ``second_threshold``: they are for songs between genres.
     """
 
     threshold: float
@@ -73,13 +73,13 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The genres that may be answered: the model's name of each -> the name that is written."""
+    """The genres that may be answered: model's name -> written name; and the tree of genres."""
 
     names: Mapping[str, str]
     parents: Mapping[str, str]
 
     def scores(self, probabilities: Mapping[str, float]) -> dict[str, float]:
-        """Probability of each written name, that of its sub-genres included."""
+        """Probability of each written name, including its subgenres."""
         totals = dict.fromkeys(self.names.values(), 0.0)
         for genre, probability in probabilities.items():
             for name in set(self.ancestry(genre)):
@@ -102,16 +102,16 @@ class Vocabulary:
         return any(first in ancestry and second in ancestry for ancestry in lines)
 
     def written(self, genres: Sequence[str]) -> tuple[str, ...]:
-        """What is written for each of a model's genres; those that are dropped keep their name."""
+        """The written name of each of a model's genres; those that are dropped keep their name."""
         return tuple(self.names.get(genre, genre) for genre in genres)
 
     def root(self, name: str) -> str:
-        """The written ancestor of a written name that is nobody's subgenre."""
+        """The topmost written ancestor of a written name; the name itself if it has none."""
         ancestries = map(self.ancestry, self.names)
         return next(found[-1] for found in ancestries if name in found)
 
     def roots(self) -> set[str]:
-        """Written names that are nobody's sub-genre."""
+        """Written names that are not a subgenre of another."""
         return {self.ancestry(genre)[-1] for genre in self.names}
 
 
@@ -125,18 +125,18 @@ def make_vocabulary(
     ignored: Sequence[str] = (),
     spellings: Mapping[str, str] = NO_SPELLINGS,
 ) -> Vocabulary:
-    """The vocabulary that a user wishes for.
+    """The vocabulary that a user asks for.
 
     Args:
         genres: The model's genres.
         parents: The model's tree, child -> parent.
         presets: Named selections of the model's genres; ``default`` is one of them.
-        wish: None for the default; the name of a preset; a list of genres to be restricted to; or
-            a mapping that renames genres and drops those that it maps to None.
-        only: Of what the wish leaves, these written names alone, or the model's own names of them;
-            or the name of a preset.
-        ignored: These not.
-        spellings: How genres are spelled that the wish gives no name, by ``spelling_key``.
+        wish: None for the default; the name of a preset; a list of the genres to answer; or a
+            mapping that renames genres and drops those that it maps to None.
+        only: Keep only these of the genres that the wish leaves, by their written names or the
+            model's names; or the name of a preset.
+        ignored: Leave these genres out.
+        spellings: ``spelling_key`` -> spelling, for genres to which the wish gives no name.
 
     Raises:
         GenreModelError: The wish names a genre or a preset that the model does not have.
@@ -172,7 +172,7 @@ def make_vocabulary(
 
 
 def restricted(names: Mapping[str, str], only: Sequence[str]) -> dict[str, str]:
-    """The genres, with their written names, that are named by either.
+    """The genres that ``only`` names, by the model's or the written name, with written names.
 
     Raises:
         GenreModelError: A name in ``only`` names no genre.
@@ -193,7 +193,7 @@ def named_by(genre: str, name: str) -> set[str]:
 
 
 def find_genre(name: str, genres: Sequence[str]) -> str:
-    """The model's spelling of a genre, whatever the case.
+    """The model's spelling of a genre that is given in any spelling.
 
     Raises:
         GenreModelError: The model has no such genre.
@@ -205,9 +205,9 @@ def find_genre(name: str, genres: Sequence[str]) -> str:
 
 
 def judge(probabilities: Mapping[str, float], vocabulary: Vocabulary, policy: Policy) -> SongGenre:
-    """The verdict from the probabilities of the model's genres; without any the song is silent.
+    """The verdict from the probabilities of the model's genres; a silent song has none.
 
-    Ties go to the name that comes first in the alphabet, so that the answer never depends on order.
+    Ties go to the alphabetically first name, so that the answer never depends on order.
     """
     if not probabilities:
         return SongGenre((), None, (), "silent")
@@ -239,7 +239,7 @@ def judge(probabilities: Mapping[str, float], vocabulary: Vocabulary, policy: Po
 
 
 def too_little(probability: float, threshold: float) -> str:
-    """A probability and the threshold that it misses, with so many digits that they differ."""
+    """A probability and the threshold that it misses, with enough digits to differ."""
     if threshold == UNREACHED_THRESHOLD:
         return f"{probability:.2f}, and a threshold of 1 accepts nothing"
     for places in range(2, 7):
@@ -250,7 +250,7 @@ def too_little(probability: float, threshold: float) -> str:
 
 
 def depth(name: str, vocabulary: Vocabulary) -> int:
-    """How many written ancestors a written name has."""
+    """The number of written names from a written name up to its root, both included."""
     lines = [
         ancestry for ancestry in map(vocabulary.ancestry, vocabulary.names) if ancestry[0] == name
     ]

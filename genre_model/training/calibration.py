@@ -17,26 +17,27 @@ from genre_model.training.training_set import HeadOptions, TrainingSet, is_right
 
 INVERSE_TEMPERATURES = tuple(round(float(value), 3) for value in np.geomspace(0.5, 4.0, 25))
 
-# How far few artists may move an inverse temperature from 1: a deviation of its logarithm.
+# Standard deviation of the prior on the inverse temperature's logarithm, which keeps the inverse
+# temperature near 1 if there are few artists.
 LOG_DEVIATION = 0.35
 
 CONTEXT_WEIGHTS = (0.25, 0.5, 0.75, 0.9)
 CONTEXT_TEMPERATURES = INVERSE_TEMPERATURES[::2]
 CONTEXTS = tuple((w, t) for w in CONTEXT_WEIGHTS for t in CONTEXT_TEMPERATURES)
 
-# A context is used only if it gains this much log-likelihood a track.
+# A context is used only if it lowers the mean loss by more than this.
 CONTEXT_GAIN = 0.005
 
-HIGHEST_THRESHOLD = 0.999  # of one that is reached
+HIGHEST_THRESHOLD = 0.999  # the highest threshold that is tried
 
-CAUTION = 1.64  # standard errors: nineteen to one, if the mean of the artists is normal
+CAUTION = 1.64  # in standard errors: one-sided 95 %, if the mean of the artists is normal
 
 
 class Songs:
-    """Labelled songs, from the logits of their slices, under any aggregation.
+    """Labelled songs: probabilities and losses under any aggregation, from slice logits.
 
-    What has been computed is kept: each fold leaves out other tracks, but a track's loss under a
-    temperature stays the same.
+    Losses are cached: each fold leaves out other tracks, but a track's loss under a temperature
+    stays the same.
     """
 
     def __init__(
@@ -49,8 +50,8 @@ class Songs:
 
         Args:
             slice_logits: (n_slices, n_genres) of each track of the training set.
-            training_set: Has their labels.
-            groups: Whose tracks inform each other: the group of each.
+            training_set: The tracks' labels, and the factors of the music detector.
+            groups: The group of each track; tracks of one group inform each other.
         """
         self.candidates, self.closed = training_set.candidates, training_set.closed
         self._shares = training_set.music_shares[:, None]
@@ -62,7 +63,7 @@ class Songs:
 
     def probabilities(self, spec: AggregationSpec) -> Float64:
         """(n_tracks, n_genres), aggregated as the spec says."""
-        if spec.rule == "product":  # which is of the means alone
+        if spec.rule == "product":  # needs only the mean logits
             return calibrated(self._means, spec) * self._shares
         return np.array([aggregate(logits, spec) for logits in self._slices]) * self._shares
 
@@ -73,7 +74,7 @@ class Songs:
         return self._losses[spec]
 
     def losses_in_context(self, spec: AggregationSpec) -> Float64:
-        """(n_contexts, n_tracks) losses of the labels, by the place in ``CONTEXTS``."""
+        """(n_contexts, n_tracks) losses of the labels, in the order of ``CONTEXTS``."""
         if spec not in self._in_context:
             own = self.probabilities(spec)
             found = []
@@ -90,7 +91,7 @@ class Songs:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What turns slices' logits into a song's probabilities, chosen on out-of-fold logits."""
+    """How slice logits become a song's probabilities, chosen on out-of-fold logits."""
 
     alone: AggregationSpec
     context: ContextSpec | None
@@ -112,7 +113,7 @@ class Calibration:
     def choose(
         songs: Songs, options: HeadOptions, use: Bools, *, with_context: bool
     ) -> Calibration:
-        """The likeliest calibration over the tracks of ``use``, with its thresholds."""
+        """The calibration with the lowest loss on the tracks of ``use``, with its thresholds."""
         other_logit = None if songs.closed else 0.0
         specs = [AggregationSpec(options.rule, t, other_logit) for t in INVERSE_TEMPERATURES]
         names = [group for group, used in zip(songs.groups, use, strict=True) if used]
@@ -135,18 +136,18 @@ class Calibration:
         alone = replace(alone, threshold=threshold(own))
         if context is None:
             return Calibration(alone, None)
-        # Not by `informed`, whose answers depend on the threshold: by those, studies.training
-        # answered .108 of Emotify in place of .335, and .833 in place of .912 of it was right.
+        # Not with `informed`, whose answers depend on the threshold: with it, studies.training
+        # answered .108 of Emotify instead of .335, and .833 of the answers were right, not .912.
         reached = threshold(in_context(own, names, context))
         return Calibration(alone, replace(context, threshold=reached))
 
 
 def choose_context(own: Float64, of_contexts: Float64, members: Ints) -> ContextSpec | None:
-    """The likeliest context, its threshold still open; None where it gains too little.
+    """The context with the lowest loss, its threshold not yet set; None if it gains too little.
 
     Args:
-        own: (n_tracks,) losses of the tracks by themselves.
-        of_contexts: (n_contexts, n_tracks) losses in the ``CONTEXTS``.
+        own: (n_tracks,) losses of the tracks without a context.
+        of_contexts: (n_contexts, n_tracks) losses in each of the ``CONTEXTS``.
         members: (n_tracks,) the number of each track's group.
     """
     losses = [
@@ -160,7 +161,7 @@ def choose_context(own: Float64, of_contexts: Float64, members: Ints) -> Context
 
 
 def steadied(losses: Float64, inverse_temperature: float, members: Ints) -> float:
-    """The loss with a Gaussian prior on the logarithm of the inverse temperature, around 1."""
+    """The mean loss, with a Gaussian prior on the log of the inverse temperature, centred on 0."""
     penalty = 0.5 * (np.log(inverse_temperature) / LOG_DEVIATION) ** 2
     return mean_over_artists(losses, members) + float(penalty) / (int(members.max()) + 1)
 
@@ -168,8 +169,8 @@ def steadied(losses: Float64, inverse_temperature: float, members: Ints) -> floa
 def mean_over_artists(losses: Float64, members: Ints) -> float:
     """The mean over artists of the mean over their tracks.
 
-    Artists are labelled one way or the other as a whole: those with many tracks are not to decide
-    how sure the model may be.
+    The tracks of an artist tend to be labelled alike, so an artist with many tracks must not decide
+    how confident the model may be.
     """
     return float(group_means(losses, members).mean())
 
@@ -183,12 +184,13 @@ def losses_of(probabilities: Float64, candidates: Bools) -> Float64:
 def choose_threshold(
     probabilities: Float64, candidates: Bools, groups: Sequence[str], target: float
 ) -> float:
-    """The lowest confidence from which on as many answers as the target are likely to be right.
+    """The lowest threshold whose answers are likely to reach the target precision.
 
-    Mistakes come by the artist, and the threshold is chosen on the very tracks that it is judged
-    by.  So the target has to be reached by the tracks, and by the artists, each with one vote
-    however many tracks it has, less ``CAUTION`` standard errors of their mean; where all are right,
-    these are 0, so a few artists may be enough.
+    Mistakes cluster by artist, and the threshold is chosen on the same tracks that it is judged
+    on.  So two figures have to reach the target: the share of tracks that are right, and the mean
+    of the artists' shares minus ``CAUTION`` standard errors of that mean.  In the second, every
+    artist counts once, however many tracks it has.  If all answers are right, the standard error
+    is 0, so a few artists may be enough.
     """
     confidence = probabilities.max(axis=1)
     right = is_right(probabilities, candidates).astype(np.float64)
@@ -207,7 +209,7 @@ def choose_threshold(
 
 
 def group_means(values: Float64, members: Ints) -> Float64:
-    """The mean of each group that has a value, by the groups' numbers."""
+    """The mean of each group that has values, in the order of the groups' numbers."""
     counts = np.bincount(members)
     means: Float64 = np.bincount(members, values)[counts > 0] / counts[counts > 0]
     return means

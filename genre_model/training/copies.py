@@ -1,4 +1,4 @@
-"""Copies: tracks with the same audio.  One on each side of a split would make figures too good."""
+"""Leave out copies: tracks with the same audio on both sides of a split make figures too good."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 def without_copies(
     items: Sequence[Item], fingerprints: Sequence[bytes | None], on_failure: OnFailure
 ) -> list[Item]:
-    """The first item of each fingerprint, in order; those without a fingerprint stay.
+    """The first item of each fingerprint, in order; items without a fingerprint stay.
 
     ``on_failure`` is told how many tracks are left out.
     """

@@ -1,4 +1,4 @@
-"""What a training calls on its way."""
+"""The callbacks of a training."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def ignore_step(_what: str, _done: int, _all: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TrainingEvents:
-    """What a training calls on its way.
+    """The callbacks of a training.
 
-    ``on_epoch`` gets the report of each epoch of this call, from scratch, when its checkpoint is on
-    disk; ``on_step``, from scratch, what is being done, how much of it is done, and how much there
-    is; ``on_failure`` a sentence about each track that cannot be used; ``on_note`` a sentence about
-    where an interrupted training goes on, or why it begins anew.
+    Only a training from scratch calls ``on_epoch`` and ``on_step``.  ``on_epoch`` gets the report
+    of each epoch that this call trains, after its checkpoint is on disk.  ``on_step`` gets what is
+    being done, how much of it is done, and how much there is in all.  ``on_failure`` gets a
+    sentence about each track that cannot be used.  ``on_note`` gets a sentence about where an
+    interrupted training goes on, or why it starts again from the beginning.
     """
 
     on_epoch: OnEpoch = ignore

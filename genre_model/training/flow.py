@@ -1,6 +1,6 @@
-"""Training from labelled tracks to a bundle with its report, as every interface asks for it.
+"""Train on labelled tracks and write a bundle with its report; used by every interface.
 
-:func:`plan_training` checks everything that can be checked before the hours of work,
+:func:`plan_training` checks everything that can be checked before hours of work,
 :func:`run_training` does the work, and :func:`train` does both.
 """
 
@@ -39,28 +39,28 @@ Extract = Callable[[Sequence[LabelledTrack], Classifier], Extracted]
 
 AS_MADE = SlicingOverrides()
 
-MAX_SEED = 2**32 - 1  # as Keras takes it
+MAX_SEED = 2**32 - 1  # the largest seed that Keras takes
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """What a user may choose about a training.
+    """The user's choices for a training.
 
     Attributes:
         architecture: ``embeddings`` (a head on the shipped network) or a network's name.
-        aggregation: How slices become a song; what was measured to be best where None.
-        select_instances: The share (0 to 1] of each genre's slices to train on, the easiest; all
-            where None.
-        play_history: Whether plays, rating and age are features beside the audio.
-        target_precision: The share of the accepted answers that are to be right, 0 to 1.
-        seed: Of the folds and, from scratch, of the weights; 0 to ``MAX_SEED``.
-        epochs: At most so many, from scratch; the architecture's number where None.
-        slicing: Which slices of a song are used, where not the system's own.
-        split_by: What may not be on two sides of a test; by artist, if there are enough, where
-            None.
-        others: Whether the shipped model's genres that no label covers stay answerable.
-        fast: Whether a network from scratch may differ from one training to the next: it is trained
-            in bfloat16, and on a GPU in any order.
+        aggregation: The rule that combines slices into a song; None for the rule that was measured
+            to be best.
+        select_instances: The share, above 0 and up to 1, of each genre's slices to train on, the
+            easiest first; None for all.
+        play_history: Whether plays, rating and age are features in addition to the audio.
+        target_precision: The share of the accepted answers that should be right, 0 to 1.
+        seed: The random seed of the folds and, from scratch, of the weights; 0 to ``MAX_SEED``.
+        epochs: The most epochs of a training from scratch; None for the architecture's number.
+        slicing: Changes to the system's own choice of slices.
+        split_by: What is never on both sides of a split; None for the artist, if there are enough.
+        others: Whether the model also answers the shipped model's genres that no label covers.
+        fast: Whether a training from scratch need not be reproducible: it calculates in bfloat16,
+            and on a GPU in any order.
     """
 
     architecture: str = EMBEDDINGS
@@ -89,7 +89,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """A job that has been checked, and what is to be trained.
+    """A checked job, and the system to train.
 
     ``system`` is an architecture to train from scratch, or the bundle whose network the head is
     fitted on.
@@ -109,14 +109,14 @@ class TrainingResult:
 
     @property
     def page(self) -> Path:
-        """The report as a page, absolute."""
+        """The absolute path of the report's HTML page."""
         return (self.bundle.directory / REPORT_HTML).resolve()
 
 
 def chosen_system(
     options: TrainingOptions, backbone: Bundle | None = None
 ) -> Architecture | Bundle:
-    """What is trained, with its slices and its arithmetic as chosen.
+    """The system to train, with the chosen slices and arithmetic.
 
     Raises:
         GenreModelError: There is no such architecture, or the slices make no sense for it.
@@ -147,13 +147,14 @@ def plan_training(
         options: The user's choices.
         dropped: Labels that are not used, for the report: label -> (tracks, why).
         target: The field that the model predicts.
-        backbone: The bundle whose network a head is fitted on; the shipped one where None.
+        backbone: The bundle whose network a head is fitted on; None for the shipped one.
         tree: Which genres are subgenres of which: child -> parent, canonical.
-        in_use: A model to compare the new one with, beside the backbone.
-        name: Of the new bundle's folder; it goes by the time where None.
+        in_use: A model to compare the new one with, in addition to the backbone.
+        name: The name of the new bundle's folder; None for its id, which begins with the time.
 
     Raises:
-        GenreModelError: An option is impossible, or no track has the play history that is wanted.
+        GenreModelError: An option is impossible, a label cannot be learned, or no track has a play
+            history although it is to be used.
     """
     check_choices(options)
     check_labels(tracks)
@@ -178,7 +179,7 @@ def plan_training(
 
 
 def check_choices(options: TrainingOptions) -> None:
-    """Find out before the work whether the choices are possible.
+    """Check the options before the work begins.
 
     Raises:
         GenreModelError: An option has an impossible value.
@@ -206,10 +207,11 @@ def check_choices(options: TrainingOptions) -> None:
 
 
 def check_labels(tracks: Sequence[LabelledTrack]) -> None:
-    """Find out before the work whether the labels can be learned.
+    """Check before the work begins that the labels can be learned.
 
     Raises:
-        GenreModelError: A track has none, or one that a bundle cannot hold, or there are too many.
+        GenreModelError: A track has no label, or one that a bundle cannot hold, or there are too
+            many different labels.
     """
     for track in tracks:
         if not track.labels:
@@ -233,12 +235,12 @@ def run_training(
     """Extract, train, evaluate, and write a bundle into a folder of its own in ``models``.
 
     Args:
-        plan: What to do.
-        models: The folder that gets the bundle; it is made where there is none.
+        plan: The checked training.
+        models: The folder that gets the bundle; it is created if it does not exist.
         extract: Extracts the features of tracks, for a head.
-        events: What to call on the way.
-        work: Where slices and checkpoints of trainings from scratch are, in a folder for each
-            architecture; ``models/.work`` where None.
+        events: The callbacks.
+        work: The folder for slices and checkpoints of trainings from scratch, with a subfolder for
+            each architecture; None for ``models/.work``.
 
     Raises:
         GenreModelError: Too few tracks can be used, a library is missing, the bundle cannot be
@@ -267,7 +269,7 @@ def run_training(
 
 
 def with_fingerprints(extracted: Extracted) -> Extracted:
-    """The same with the fingerprints of the tracks whose features came by no cache."""
+    """The same, with fingerprints for the tracks whose features did not come through a cache."""
     return [
         (track, sound)
         if sound.fingerprint is not None
@@ -288,7 +290,7 @@ def train(
 
     Args:
         tracks: What to learn from; every track has at least one label, which is its class.
-        models: The folder that gets the bundle, in a folder of its own.
+        models: The folder in which the bundle gets a folder of its own.
         options: The choices; by default a head on the shipped network's embeddings, which takes
             seconds after the extraction.
         on_epoch: Gets the report of each epoch of a training from scratch.

@@ -1,7 +1,7 @@
-"""Which slices to learn from.
+"""Select the slices to learn from: those that are easy to classify.
 
 After M. Lopes, F. Gouyon, A. L. Koerich, L. E. S. Oliveira, *Selection of training instances for
-music genre classification*, ICPR 2010: those that are easy to tell.
+music genre classification*, ICPR 2010.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from genre_model.core.arrays import Bools, Float64
 from genre_model.model.aggregation import softmax
 
-# Slices are judged by what has learned from the other parts of so many.
+# Number of folds; a system trained on the other folds judges how easy a slice is.
 SELECTION_FOLDS = 3
 
 
 def ease_of(logits: NDArray[np.floating], candidates: Bools, n_slices: int) -> Float64:
-    """(n_slices,): the probability of the genres that the label leaves open, the votes' mean.
+    """(n_slices,): the probability of the candidate genres, averaged over each slice's votes.
 
     ``logits`` (n_slices * votes, n_genres), ``candidates`` (n_genres,).
     """

@@ -1,4 +1,4 @@
-"""What a training is asked to do: the tracks, the classes that were left out, the settings."""
+"""The job of a training: the tracks, the labels that are not used, the settings."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class TrainingJob:
     """Labelled tracks, the labels that are not used (label -> tracks, why), and the settings.
 
     ``target`` is the field that the model predicts.  ``tree`` (child -> parent, canonical) says
-    which genres are subgenres of which, ``others`` whether the shipped model's other genres stay
-    answerable.  ``in_use`` is the model that is in use; ``name`` is the new one's, where the user
-    has given it one.
+    which genres are subgenres of which, ``others`` whether the new model also answers the shipped
+    model's other genres.  ``in_use`` is the model in use; ``name`` is the new model's name, if the
+    user gave one.
     """
 
     tracks: Sequence[LabelledTrack]
@@ -39,12 +39,12 @@ class TrainingJob:
         return tuple(sorted({label for track in self.tracks for label in track.labels}))
 
     def folder(self, models: Path, bundle_id: str) -> Path:
-        """Where the new model goes among the others: by its name, else by its id."""
+        """The folder of the new model in ``models``: its name, or else its id."""
         return models / (self.name or bundle_id)
 
 
 def check_play_history(tracks: Sequence[LabelledTrack]) -> None:
-    """Find out before the extraction whether any track has a play history.
+    """Check before the extraction that some track has a play history.
 
     Raises:
         GenreModelError: No track has a play history.

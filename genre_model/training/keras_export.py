@@ -1,4 +1,4 @@
-"""From a Keras model to the bytes of an ``.onnx`` file, and the door to TensorFlow."""
+"""Import TensorFlow, and export a Keras model as the bytes of an ``.onnx`` file."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ OUTPUT = "logits"
 
 OPSET = 17
 
-# How far the exported network's logits may be from Keras', absolutely or relatively.
+# Absolute and relative tolerance between the exported network's logits and Keras'.
 EXPORT_TOLERANCE = 1e-4
 
 
 def require_tensorflow(name: str) -> None:
     """Import TensorFlow, Keras and tf2onnx without their log lines.
 
-    oneDNN calculates on every x86 processor, unless the environment says otherwise: by itself,
-    TensorFlow leaves it off where there is no AVX512_VNNI, and takes twice as long.
+    oneDNN is turned on for every x86 processor, unless the environment says otherwise: by default,
+    TensorFlow leaves it off on processors without AVX512_VNNI, and takes twice as long.
 
     Raises:
         GenreModelError: A library is missing, or Keras does not run on TensorFlow.
@@ -55,7 +55,7 @@ def require_tensorflow(name: str) -> None:
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Nothing gets to file descriptor 2, where TensorFlow's libraries log whatever they are told.
+    """Discard output to file descriptor 2, where TensorFlow's libraries log despite all settings.
 
     Exceptions are not affected.
     """
@@ -76,9 +76,9 @@ def quiet_stderr() -> Iterator[None]:
 def compiled(
     function: Callable[..., Any], signature: Sequence[tf.TensorSpec], *, fused: bool = False
 ) -> Any:
-    """A function as a TensorFlow graph, traced once; its Python is run, not read and rewritten.
+    """A function as a TensorFlow graph, traced once and without AutoGraph.
 
-    ``fused`` by XLA into few loops: no memory for what is in between.
+    ``fused``: XLA fuses it into few loops, which need no memory for intermediate results.
     """
     import tensorflow as tf
 
@@ -86,12 +86,13 @@ def compiled(
 
 
 def export_onnx(model: keras.Model) -> bytes:
-    """The model as an ONNX file that takes ``slices`` and gives ``logits``, any n at a time.
+    """The model as an ONNX file from ``slices`` to ``logits``, for any number of slices at a time.
 
-    tf2onnx is given a function of the slices and the weights, and the weights are filled in here:
-    it would copy them so often that ``pelchat2019``, of 137 MB, took 8 GB and three quarters of a
-    minute.  What depends on the weights alone (kernels in ONNX' order of axes) is calculated here
-    too: ONNX Runtime is kept from doing so when it loads a network, and would do it for every song.
+    tf2onnx gets a function of the slices and the weights, and the weights are filled in here:
+    tf2onnx copies constants so often that ``pelchat2019``, of 137 MB, took 8 GB and 45 seconds.
+    Nodes that depend on the weights alone (kernels in ONNX' order of axes) are also computed here:
+    constant folding is disabled when ONNX Runtime loads a network, so they would be computed for
+    every song.
     """
     import tensorflow as tf
     import tf2onnx
@@ -116,7 +117,7 @@ def export_onnx(model: keras.Model) -> bytes:
 
 
 def fill_in(graph: Any, weights: Mapping[str, Any]) -> None:
-    """Make constants of the inputs of an ONNX graph that are Keras variables."""
+    """Turn the inputs of an ONNX graph that are Keras variables into constants."""
     inputs = list(graph.input)
     del graph.input[:]
     for entry in inputs:
@@ -132,7 +133,7 @@ def fill_in(graph: Any, weights: Mapping[str, Any]) -> None:
 
 
 def fold_constants(graph: Any) -> None:
-    """Put their results in the place of the nodes of an ONNX graph that take constants alone."""
+    """Replace the nodes of an ONNX graph whose inputs are all constants by their results."""
     from onnx.numpy_helper import from_array, to_array
     from onnx.reference import ReferenceEvaluator
 
@@ -153,7 +154,7 @@ def fold_constants(graph: Any) -> None:
 
 
 def names_taken(graph: Any) -> Iterator[str]:
-    """The names that the nodes of an ONNX graph and of those inside it take, and the results."""
+    """The names of the inputs of all nodes, and of the outputs, of an ONNX graph and subgraphs."""
     yield from (entry.name for entry in graph.output)
     for node in graph.node:
         yield from node.input
@@ -163,7 +164,7 @@ def names_taken(graph: Any) -> Iterator[str]:
 
 
 def check_export(answers: Float32, model: keras.Model, slices: Float32) -> None:
-    """Compare what the exported network said of (n, *shape) slices with the model.
+    """Compare the exported network's answers to (n, *shape) slices with the model's.
 
     Raises:
         GenreModelError: The exported network and the model answer differently.

@@ -14,7 +14,7 @@ MIN_FRAMES, MAX_FRAMES = 16, 6_000
 
 @dataclass(frozen=True, slots=True)
 class SlicingOverrides:
-    """How songs are cut; None where the system's own value holds.  ``slice_seconds`` is in s."""
+    """How songs are cut into slices; None keeps the system's own value."""
 
     band: Band | None = None
     position: Position | None = None
@@ -26,7 +26,7 @@ def override_slicing(architecture: Architecture, overrides: SlicingOverrides) ->
     """An architecture with other slices.
 
     Raises:
-        GenreModelError: As :func:`overridden`, or the length is overridden and cannot be.
+        GenreModelError: As :func:`overridden`, or the length is overridden but is fixed.
     """
     if architecture.fixed_length and overrides.slice_seconds is not None:
         raise GenreModelError(f"the slices of {architecture.name} cannot have another length")
@@ -35,7 +35,7 @@ def override_slicing(architecture: Architecture, overrides: SlicingOverrides) ->
 
 
 def override_bundle(bundle: Bundle, overrides: SlicingOverrides) -> Bundle:
-    """A bundle with other slices; their length stays, as its network was made for it.
+    """A bundle with other slices of the same length, which its network was made for.
 
     Raises:
         GenreModelError: As :func:`overridden`, or the length is overridden.
@@ -72,15 +72,15 @@ def overridden(slices: SliceSpec, spec: FrontEndSpec, overrides: SlicingOverride
 
 
 def frames_of(seconds: float, spec: FrontEndSpec) -> int:
-    """The frames of a slice of so many seconds.
+    """The number of frames in a slice of this many seconds.
 
     Raises:
-        GenreModelError: No slice can be so long or so short.
+        GenreModelError: The slice would be too long or too short, or its frames are notes.
     """
     if isinstance(spec, NotesSpec):
         raise GenreModelError("slices of notes are counted in notes, not in seconds")
     frames = seconds * spec.sample_rate_hz / spec.hop
-    if not MIN_FRAMES - 0.5 <= frames <= MAX_FRAMES:  # which is false of what is not a number
+    if not MIN_FRAMES - 0.5 <= frames <= MAX_FRAMES:  # also refuses NaN
         low, high = (edge * spec.hop / spec.sample_rate_hz for edge in (MIN_FRAMES, MAX_FRAMES))
         raise GenreModelError(f"slices must be from {low:.2f} to {high:.0f} seconds long")
     return round(frames)

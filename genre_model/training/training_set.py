@@ -18,8 +18,8 @@ from genre_model.model.head import Head, StartingModel
 from genre_model.model.music_detector import MusicDetector
 from genre_model.model.play_history import PlayHistorySpec
 
-# How many tracks the starting model weighs against the labels, descending; folds choose.  With the
-# first it stays as it is.
+# How many tracks the starting model may count for against the labels, descending; the folds choose.
+# With the first value, the starting model is not corrected.
 STRENGTHS = (math.inf, 10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0, 10.0)
 
 
@@ -27,7 +27,7 @@ STRENGTHS = (math.inf, 10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0, 10.0)
 class HeadOptions:
     """Settings of the default training; the defaults are measured in docs/training.md.
 
-    ``split_by`` is what may not be on two sides of a test; chosen by the tracks where None.
+    ``split_by`` is what is never on both sides of a split; None chooses it from the tracks.
     """
 
     strengths: tuple[float, ...] = STRENGTHS
@@ -44,12 +44,13 @@ class HeadOptions:
 class TrainingSet:
     """Labelled tracks and their features.
 
-    ``means`` (n_tracks, n_features) over each track's slices; ``candidates`` (n_tracks, n_genres).
-    ``music_shares`` (n_tracks,) is what the ``music_detector`` multiplies their probabilities
-    with; 1 where there is none.  ``start`` is the model that the training starts from, and
-    ``start_logits`` (n_tracks, n_genres) what it says of the means.  ``now_s`` is the time of the
-    training, for ages in the play history.  Where they are ``closed``, there is nothing but
-    ``genres``.
+    ``means`` (n_tracks, n_features) are the mean features of each track's slices.  ``candidates``
+    (n_tracks, n_genres) are the genres that each track's labels allow.  ``music_shares``
+    (n_tracks,) are the factors that the ``music_detector`` multiplies the probabilities by; 1
+    without a detector.  ``start`` is the model that the training starts from, and ``start_logits``
+    (n_tracks, n_genres) are its logits for the means.  ``now_s`` is the time of the training, for
+    ages in the play history.  ``closed``: all music is of one of the ``genres``, so there is no
+    "something else".
     """
 
     tracks: Sequence[LabelledTrack]
@@ -72,11 +73,11 @@ class TrainingSet:
 
     @property
     def play_history(self) -> Float64:
-        """(n_tracks, 3) of each track's play history."""
+        """(n_tracks, 3) features of each track's play history."""
         return np.array([track.play_history.features(self.now_s) for track in self.tracks])
 
     def part(self, tracks: Ints) -> TrainingSet:
-        """The same for some of the tracks."""
+        """The training set of some of the tracks."""
         return replace(
             self,
             tracks=[self.tracks[index] for index in tracks],
@@ -90,9 +91,9 @@ class TrainingSet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrossValidated:
-    """Out-of-fold probabilities of songs, (n_tracks, n_genres), and which would be answers.
+    """Out-of-fold probabilities of songs, (n_tracks, n_genres), and which songs get an answer.
 
-    ``without_play_history`` are the probabilities before the play history, where that is a feature.
+    ``without_play_history`` are the probabilities before the play history, if that is a feature.
     """
 
     split: Split
@@ -117,9 +118,9 @@ def make_training_set(
     genres: tuple[str, ...] | None = None,
     now_s: float = 0.0,
 ) -> TrainingSet:
-    """Put tracks and their features together; tracks without sound, or numbers, are left out.
+    """The training set of tracks and their features, without tracks that have no finite features.
 
-    ``genres`` are those of the tracks where None.  ``now_s`` as in :class:`TrainingSet`.
+    ``genres`` are those of the tracks if None.  ``now_s`` is as in :class:`TrainingSet`.
     """
     pairs = [
         (track, song)
@@ -138,7 +139,7 @@ def make_training_set(
 
 
 def knowing_nothing(n_features: int, n_genres: int) -> StartingModel:
-    """A starting model to which all music is something else, and any genre as likely as another."""
+    """A starting model without genres of its own, to which all the user's are equally likely."""
     head = Head(np.zeros((n_features, 0), np.float32), np.zeros(0, np.float32))
     return StartingModel(head, 0.0, np.full((1, n_genres), 1 / (n_genres + 1), np.float32))
 
@@ -146,7 +147,7 @@ def knowing_nothing(n_features: int, n_genres: int) -> StartingModel:
 def with_start(
     training_set: TrainingSet, genres: tuple[str, ...], start: StartingModel, *, closed: bool
 ) -> TrainingSet:
-    """The same with a model to start from, and with its genres among those that may be answered.
+    """The training set with a model to start from, whose genres may then be answered, too.
 
     ``genres`` begin with those of the training set.
     """
@@ -162,7 +163,7 @@ def with_start(
 
 
 def with_music_detector(training_set: TrainingSet, detector: MusicDetector | None) -> TrainingSet:
-    """The same with what tells music from other sound, if anything does."""
+    """The training set with a music detector, or with none."""
     shares = [
         1.0 if detector is None else detector.share(s.features) for s in training_set.extracted
     ]
@@ -170,7 +171,7 @@ def with_music_detector(training_set: TrainingSet, detector: MusicDetector | Non
 
 
 def accuracy_of_slices(slice_logits: Sequence[NDArray[np.floating]], candidates: Bools) -> float:
-    """How many of all slices are led by a genre that the track's label leaves open."""
+    """The share of slices whose leading genre is one of the track's candidates."""
     right = [
         genres[logits.argmax(axis=1)]
         for logits, genres in zip(slice_logits, candidates, strict=True)
@@ -179,6 +180,6 @@ def accuracy_of_slices(slice_logits: Sequence[NDArray[np.floating]], candidates:
 
 
 def is_right(probabilities: Float64, candidates: Bools) -> Bools:
-    """Whether the leading genre is one that the label leaves open."""
+    """(n_tracks,): whether the leading genre is one of the track's candidates."""
     right: Bools = candidates[np.arange(len(candidates)), probabilities.argmax(axis=1)]
     return right

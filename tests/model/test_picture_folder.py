@@ -9,7 +9,8 @@ from genre_model.cli.main import main
 from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.core.specs import SliceSpec, SoxSpec, SpectrogramSpec
 from genre_model.data.folder import picture_tracks
-from genre_model.features.frontend import slices_of
+from genre_model.extraction.dask_workers import files_to_send
+from genre_model.features.frontend import slices_of, song_fingerprint
 from genre_model.features.png import read_frames, save_picture, save_slices
 from genre_model.features.png_songs import place_of, read_slice_folder, song_files, takes_pictures
 from genre_model.features.sox import sox_picture
@@ -193,3 +194,32 @@ def test_a_folder_of_music_with_covers_is_one_of_music(tmp_path, capsys):
     arguments = ["train", str(tmp_path), "-o", str(tmp_path / "models")]
     assert main(arguments) == 1
     assert "picture" not in capsys.readouterr().err
+
+
+def test_a_song_of_pictures_is_identified_by_all_of_them(tmp_path):
+    files = [slice_file(tmp_path / "Rock" / f"song_{number}.png", number) for number in range(3)]
+    before = song_fingerprint(files[0], SoxSpec())
+    assert len(before) == 16
+    assert song_fingerprint(files[2], SoxSpec()) == before
+    slice_file(files[1], seed=9)
+    assert song_fingerprint(files[0], SoxSpec()) != before
+    with pytest.raises(AudioError):
+        song_fingerprint(files[0], SpectrogramSpec())  # which takes audio alone
+
+
+def test_all_pictures_of_a_song_are_sent_to_a_cluster(tmp_path):
+    for number in (0, 1, 11, 2):
+        slice_file(tmp_path / "here" / f"a song_{number}.png", number)
+    slice_file(tmp_path / "here" / "another_0.png")
+    first = tmp_path / "here" / "a song_0.png"
+    files = files_to_send(first)
+    there = tmp_path / "there"
+    there.mkdir()
+    for name, content in files.items():
+        (there / name).write_bytes(content)
+    slices = [slices_of(path, SoxSpec(), SLICES) for path in (first, there / next(iter(files)))]
+    starts = [[piece.start_s for piece in found] for found in slices]
+    assert starts[0] == starts[1]
+    assert len(starts[0]) == 4
+    for here, away in zip(*slices, strict=True):
+        np.testing.assert_array_equal(here.values, away.values)

@@ -1,1 +1,1 @@
-"""What else the shipped network says of a track: moods, and which tracks sound alike."""
+"""Other uses of the shipped network: moods, and tracks that sound alike."""

@@ -51,11 +51,11 @@ class Moods(Run):
 
     @contextmanager
     def kept(self) -> Iterator[Journal | None]:
-        """No journal: those are for genres."""
+        """No journal: journals are for genres."""
         yield None
 
     def pass_over(self, items: Tracks, journal: Journal | None, bar: Bar) -> Tracks:
-        """Tracks whose moods are noted are counted, and neither loaded nor opened."""
+        """Count tracks that have their moods, without loading them; return the others."""
         if self.options.force:
             return items
         tag = self.options.moods_tag
@@ -74,7 +74,7 @@ class Moods(Run):
         return items.only([key for key in items.ids if key not in noted])
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
-        """What becomes of each track."""
+        """A step for each track."""
         if not self.n_files:
             return
         names = backbone_bundle().manifest.network.tag_names
@@ -104,23 +104,23 @@ class Moods(Run):
         return now, plan if given == former else replace(plan, action=Action.WRITE)
 
     def finish(self) -> None:
-        """Albums have none."""
+        """Do nothing: albums have no moods."""
 
 
 class UndoMoods(Moods):
-    """Remove the moods of tracks; tags get back what they had."""
+    """Remove the moods of tracks; tags get back their earlier values."""
 
     words: Mapping[Action, str] = {Action.WRITE: "removed", Action.FAIL: "failed"}
 
     def pass_over(self, items: Tracks, _journal: Journal | None, bar: Bar) -> Tracks:
-        """Tracks that have none are not loaded."""
+        """Skip tracks that have no moods, without loading them; return the others."""
         has = " OR ".join(f"{flexible(name)} IS NOT NULL" for name in (MOODS, MEMORY))
         found = {key for rows in items.rows(f"id, {has}") for key, holds in rows if holds}
         bar.update(len(items) - len(found))
         return items.only([key for key in items.ids if key in found])
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
-        """Those that have none by then are passed over."""
+        """A step for each track; a track that has no moods by then is skipped."""
         for item in items:
             yield Step(partial(self.remove, item), self.options.write)
 
@@ -139,9 +139,10 @@ class UndoMoods(Moods):
 
 
 def has_moods(tag: str, words: str, memory: str | None, now: str, *, in_file: bool) -> bool:
-    """Whether a tag has a track's moods, or a value of the user's; by the library's columns.
+    """Whether a tag needs no change: it has the track's moods or a value of the user.
 
-    ``in_file``: what the library has is in the file too, or need not be.
+    A track without moods needs no tag.  The values are those of the library's columns.
+    ``in_file``: the file has what the library has, or need not have it.
     """
     ours = parsed_memory(memory)
     if ours is None or ours.field != tag or not ours.has_given(now):
@@ -157,7 +158,7 @@ def moods_of(item: Item) -> tuple[str, ...]:
 def planned(
     item: Item, after: tuple[str, ...], action: Action | None = None, reason: str = "moods"
 ) -> TagPlan:
-    """What is to be done with a track's moods."""
+    """The plan for a track's moods."""
     before = moods_of(item)
     return TagPlan(
         action or (Action.KEEP if before == after else Action.WRITE), before, after, reason
@@ -165,7 +166,7 @@ def planned(
 
 
 def give_moods(session: Session, items: Iterable[Item]) -> None:
-    """Give the tracks of an import their moods, in the library; the importer writes the tag.
+    """Set the moods of an import's tracks in the library; the importer writes the tag.
 
     Raises:
         UserError: The network cannot be used.
@@ -174,9 +175,9 @@ def give_moods(session: Session, items: Iterable[Item]) -> None:
     names = backbone_bundle().manifest.network.tag_names
     for item, extracted in shipped_features(session, tracks, len(tracks)):
         if isinstance(extracted, str):
-            continue  # the genre's stage has said why
+            continue  # the classification has reported the reason
         found = moods(song_tags(extracted, names))
         try:
             set_moods(item, found, session.options.moods_tag, write=False)
-        except NotWrittenError as error:  # what it has of the tag cannot be read
+        except NotWrittenError as error:  # the file's tag cannot be read
             session.warn(f"{item}: {error}")

@@ -1,4 +1,4 @@
-"""What the shipped network says of tracks, whichever model is in use."""
+"""The features of tracks by the shipped network, whichever model is in use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def shipped_features(
     session: Session, items: Iterable[Item], n_files: int
 ) -> Iterator[tuple[Item, SongFeatures | str]]:
-    """Each track with what the shipped network says of it, or why it says nothing.
+    """Each track with its features by the shipped network, or why there are none.
 
     Raises:
         UserError: The network cannot be used.

@@ -23,7 +23,7 @@ from genre_model.model.nearest import best_first, similarities
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How many tracks, and whether they have to be of other artists, or other albums."""
+    """How many tracks, whether of other artists or albums only, and whether to extract first."""
 
     count: int
     other_artists: bool = False
@@ -34,10 +34,10 @@ class Wanted:
 def find_similar(
     session: Session, lib: Library, ids: Sequence[int], wanted: Wanted
 ) -> list[tuple[Item, float]]:
-    """The tracks that are most like those with the ids, with how similar they are.
+    """The tracks most similar to those with these ids, with their similarities.
 
     Raises:
-        UserError: Nothing of this has been analysed, or the cache is not used.
+        UserError: None of these tracks has been analysed, or the cache is not used.
     """
     if not ids:
         return []
@@ -50,7 +50,7 @@ def find_similar(
         index = update(session, lib, finder, cache)
         if wanted.extract and not index.tracks["found"].all():
             extract_missing(session, lib, index)
-            del index  # Windows replaces no file that is mapped
+            del index  # Windows cannot replace a memory-mapped file
             index = update(session, lib, finder, cache)
     n_missing = int((~index.tracks["found"]).sum())
     if n_missing:
@@ -61,7 +61,7 @@ def find_similar(
 
 
 def extract_missing(session: Session, lib: Library, index: Index) -> None:
-    """Analyse what the cache lacks; it keeps what comes of it."""
+    """Extract the tracks that the cache lacks; the cache keeps their features."""
     from beetsplug.cnngenre.beyond_genres.shipped_features import shipped_features
 
     missing = [int(key) for key in index.tracks["id"][~index.tracks["found"]]]
@@ -97,7 +97,7 @@ def nearest_tracks(
 
 
 def fitting(lib: Library, keys: Sequence[int], ids: Sequence[int], wanted: Wanted) -> list[Item]:
-    """The first tracks that the wishes leave, no more than are wanted."""
+    """The first tracks that meet the user's restrictions, at most ``wanted.count``."""
     own = list(Tracks(lib, ids)) if wanted.other_artists or wanted.other_albums else []
     artists = {lead_artist(item.artist or "") for item in own} if wanted.other_artists else set()
     albums = {item.album_id for item in own if item.album_id} if wanted.other_albums else set()

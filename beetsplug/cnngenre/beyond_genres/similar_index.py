@@ -1,6 +1,6 @@
-"""The mean embedding of each track of the library, in one file, which is read through memory maps.
+"""The mean embedding of each track of the library, in one memory-mapped file.
 
-Of tracks that the cache does not have, their keys are kept, so that no file is opened twice.
+The file also has the cache keys of tracks that the cache lacks, so that no file is opened twice.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from genre_model.extraction.recall import KEY_BYTES, CacheKeys, recall_embedding
 
 MAGIC = b"cnngenre similar 2\n"
 N_FEATURES = 224  # of the shipped network
-# A track is the same while these three are; ``found``: whether its vector is there.
+# A track is unchanged if ``id``, ``added`` and ``length`` are; ``found``: whether it has a vector.
 TRACK = np.dtype(
     [("id", "<i8"), ("added", "<f8"), ("length", "<f8"), ("key", f"V{KEY_BYTES}"), ("found", "?")]
 )
-# Where these are as they were, so are the library's tracks: asking for the sums is quick.
+# If these sums are unchanged, so are the library's tracks; the query is quick.
 SUMS = "COUNT(*), TOTAL(id), TOTAL(added), TOTAL(length)"
 N_SUMS = 4
 NO_KEY = np.void(bytes(KEY_BYTES))
@@ -38,7 +38,7 @@ NO_KEY = np.void(bytes(KEY_BYTES))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Index:
-    """Tracks, in the order of their ids, (n_tracks, N_FEATURES) their vectors, and their sums."""
+    """Tracks in the order of their ids, their vectors (n_tracks, N_FEATURES), and their sums."""
 
     tracks: NDArray[np.void]
     vectors: Float16
@@ -46,7 +46,7 @@ class Index:
 
 
 def read_index(file: Path, front_end: bytes) -> Index:
-    """The index of a network in a file; an empty one where it is not there, or not whole."""
+    """A network's index from a file; empty if there is none or the file is incomplete."""
     begin = MAGIC + front_end
     head = len(begin) + 8 * N_SUMS
     try:
@@ -66,7 +66,7 @@ def read_index(file: Path, front_end: bytes) -> Index:
 
 
 def write_index(file: Path, front_end: bytes, index: Index) -> None:
-    """Put an index in place of what was there.
+    """Write an index, in place of an older one.
 
     Raises:
         UserError: The index cannot be written.
@@ -100,7 +100,7 @@ def tracks_in(lib: Library) -> NDArray[np.void]:
 
 
 def carried_over(tracks: NDArray[np.void], sums: Float64, old: Index) -> tuple[Index, Bools]:
-    """The library's tracks with what an older index has of them, and which of them that has."""
+    """The index of tracks, with the data of an older index, and which tracks the older one has."""
     places = np.searchsorted(old.tracks["id"], tracks["id"])
     places = np.minimum(places, max(0, len(old.tracks) - 1))
     same = np.zeros(len(tracks), np.bool_)
@@ -114,7 +114,7 @@ def carried_over(tracks: NDArray[np.void], sums: Float64, old: Index) -> tuple[I
 
 
 def update(session: Session, lib: Library, finder: CacheKeys, cache: Cache) -> Index:
-    """The index of the library as it is now, with what the cache has; it is stored.
+    """The index of the library as it is now, filled from the cache; writes it to the file.
 
     Raises:
         UserError: The index cannot be written, or there are no workers.
@@ -126,7 +126,7 @@ def update(session: Session, lib: Library, finder: CacheKeys, cache: Cache) -> I
         return old
     kept = cache.keys()
     index, same = carried_over(tracks_in(lib), sums, old)
-    del old  # Windows replaces no file that is mapped
+    del old  # Windows cannot replace a memory-mapped file
     new = np.flatnonzero(~same | (index.tracks["key"] == NO_KEY))
     for place, found_key in new_keys(session, lib, finder, index, new):
         index.tracks["key"][place] = np.void(found_key)
@@ -140,7 +140,7 @@ def update(session: Session, lib: Library, finder: CacheKeys, cache: Cache) -> I
 
 
 def changeable(tracks: NDArray[np.void], kept: Set[bytes]) -> bool:
-    """Whether there is more to know of tracks now: by what the cache keeps, or the file itself."""
+    """Whether tracks without a vector may get one: their key is unknown, or in the cache now."""
     missing = tracks["key"][~tracks["found"]]
     return any(key == NO_KEY or key.tobytes() in kept for key in missing)
 
@@ -148,7 +148,7 @@ def changeable(tracks: NDArray[np.void], kept: Set[bytes]) -> bool:
 def new_keys(
     session: Session, lib: Library, finder: CacheKeys, index: Index, places: Ints
 ) -> Iterator[tuple[int, bytes]]:
-    """The keys of tracks that are new; files that cannot be read have none.
+    """The place and cache key of each new track; files that cannot be read are left out.
 
     Raises:
         UserError: There are no workers.
@@ -170,7 +170,7 @@ def new_keys(
             for item, future in in_order(submit, items, 4 * session.options.threads):
                 try:
                     key = pool.result(future, finder, Path(item.filepath))
-                except GenreModelError as error:  # a file that crashes what opens it
+                except GenreModelError as error:  # opening the file crashed the worker, say
                     key = Failure(str(error))
                 bar.update()
                 if isinstance(key, bytes):

@@ -1,1 +1,1 @@
-"""From tracks to verdicts: the model, its context, labels, label errors, explanations."""
+"""From tracks to verdicts: the model, the context of artist and album, labels, explanations."""

@@ -1,4 +1,4 @@
-"""From beets' tracks to verdicts: which files to extract, extracting in parallel, judging."""
+"""From beets' tracks to verdicts: select the files, extract features in parallel, judge."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The plan for one track, with its song genre where it was classified now or before."""
+    """The plan for one track, with its song genre if it was classified now or before."""
 
     item: Item
     plan: TagPlan
@@ -58,13 +58,13 @@ class Verdict:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether a review would ask about the track: it is unsure, and has sound."""
+        """Whether a review would ask about the track: it is unsure and not silent."""
         unsure = self.plan.action is Action.UNSURE
         return unsure and self.song is not None and self.song.best is not None
 
 
 class TrackClassifier:
-    """A model with the user's wishes about its answers."""
+    """A model with the user's options for its answers."""
 
     def __init__(
         self,
@@ -77,13 +77,13 @@ class TrackClassifier:
         """Read the model; its network is loaded when a track has to be classified.
 
         Args:
-            session: What the command or the import works with.
-            lib: Where an artist's other tracks are.
-            lasting: Keep worker processes, once there are some, for the next tracks.
+            session: The session of the command or the import.
+            lib: The library with the artists' other tracks.
+            lasting: Keep worker processes for later calls.
             upcoming: Tracks whose extraction may begin before their turn.
 
         Raises:
-            UserError: The model or the wishes about its genres are not usable.
+            UserError: The model or the options for its genres cannot be used.
         """
         from genre_model.model.classifier import Classifier
 
@@ -129,25 +129,25 @@ class TrackClassifier:
 
     @property
     def bundle_id(self) -> str:
-        """What the tracks' ``cnngenre_model`` says."""
+        """The id of the model, which tracks keep in ``cnngenre_model``."""
         return self.classifier.manifest.bundle_id
 
     @property
     def target(self) -> str:
-        """The field that the model speaks of."""
+        """The field that the model predicts."""
         return self.classifier.manifest.target
 
     def verdicts(self, items: Iterable[Item]) -> Iterator[Verdict]:
         """A verdict on each track.  Changes nothing.
 
-        They come in the tracks' order; by the artist with a model that weighs the tracks of an
-        artist and an album together.  Items are touched in the calling thread only: beets expands
-        their paths through a context that other threads do not have.
+        The verdicts are in the order of the tracks, or sorted by artist if the model weighs the
+        tracks of an artist and an album together.  Items are used in the calling thread only,
+        because beets expands their paths through a context variable that other threads lack.
         """
         if self._context is None:
             yield from (self._verdict(task, outcome) for task, outcome in self._outcomes(items))
             return
-        # It is read once an import, not once an album: SQLite looks through the whole library.
+        # Read once per import, not once per album, because SQLite scans the whole library.
         if self._before is None or not self._lasting:
             self._before = classified_before(self._lib, self.bundle_id)
         before = self._before
@@ -160,14 +160,14 @@ class TrackClassifier:
                     before.add(
                         group, [task.item.id for task, _ in found if task.item.id is not None]
                     )
-            else:  # nobody in particular: each by itself
+            else:  # no particular artist: each by itself
                 for member in members:
                     yield from self._verdicts_in_context([member], "", ())
 
     def still_unsure(self, tracks: Tracks) -> Iterator[list[PassedOver]]:
-        """Those of some tracks without genres to which nothing would be done; none is loaded.
+        """Which tracks, of some without genres, would stay unsure and unchanged; none is loaded.
 
-        Silent tracks are not among them: a review would not ask about them.
+        Silent tracks are left out, because a review would not ask about them.
         """
         if self.further_genres.wants_tags:  # further genres need more than the probabilities
             return
@@ -181,10 +181,11 @@ class TrackClassifier:
             ]
 
     def _outcomes(self, items: Iterable[Item]) -> Iterator[tuple[Task, Outcome]]:
-        """Each track with its outcome.
+        """The task of each track, with its outcome.
 
         Raises:
-            UserError: The model cannot be used, before anything comes out.
+            UserError: The model cannot be used (raised before the first extraction), or the
+                extraction cannot go on.
         """
         from genre_model.extraction.workers import extract_many
 
@@ -192,7 +193,7 @@ class TrackClassifier:
         for first in tasks:
             if file_of(first) is not None:
                 break
-            yield first, first.known  # there may be many, and none needs a worker
+            yield first, first.known  # there may be many of these, and they need no worker
         else:
             return
         ahead, n_to_extract = look_ahead(chain([first], tasks), self._options.threads)
@@ -223,7 +224,7 @@ class TrackClassifier:
         )
 
     def _pool_for(self, n_files: int) -> AheadPool:
-        """The workers for so many files, or more."""
+        """The workers; started for ``n_files`` files if there are none yet."""
         from genre_model.extraction.dask_workers import pool_for
         from genre_model.extraction.extractor import Effort
 
@@ -246,7 +247,7 @@ class TrackClassifier:
         return self._pool
 
     def extract(self, path: Path) -> SongFeatures | str:
-        """The features of one file, or why there are none; closes nothing.
+        """The features of one file, or why there are none; the workers are kept.
 
         Raises:
             UserError: The model cannot be used.
@@ -262,7 +263,7 @@ class TrackClassifier:
         return extracted
 
     def plan_album(self, album: Album, tracks: Iterable[Item]) -> TagPlan | None:
-        """The plan for an album of these tracks; None where its genres stay."""
+        """The plan for an album of these tracks; None if its genres stay."""
         rules = AlbumRules(
             self.vocabulary,
             self.policy,
@@ -288,10 +289,11 @@ class TrackClassifier:
     def _verdicts_in_context(
         self, members: list[tuple[Task, Outcome]], group: str, before: Sequence[int]
     ) -> Iterator[Verdict]:
-        """Verdicts on the tracks of an artist's albums, each in the light of all of them.
+        """Verdicts on the tracks of an artist's albums, each informed by all of them.
 
-        ``before`` are the ids of those that were classified before.  Tracks that are imported again
-        have other ids since, and those that keep their genres inform the others, too.
+        ``before`` has the ids of the tracks that were classified before.  The ids of ``members``
+        are added: reimported tracks have new ids, and tracks that keep their genres inform the
+        others too.
         """
         own = {
             task.item.id: self.judge.known_of(task.item, outcome)
@@ -321,11 +323,11 @@ class TrackClassifier:
             else {}
         )
         if tags is None:
-            known = None  # the cache has them
+            known = None  # extract again: the cache has the tags
         return Task(item, Path(item.filepath), plan, known, tags or {})
 
     def _verdict(self, task: Task, outcome: Outcome, song: SongGenre | None = None) -> Verdict:
-        """The verdict on one track; ``song`` is what its context makes of it, if it has one."""
+        """The verdict on one track; ``song`` is its song genre in context, if it has a context."""
         if task.plan is not None or outcome is None:
             assert task.plan is not None
             return Verdict(task.item, task.plan)

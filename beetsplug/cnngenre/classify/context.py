@@ -1,6 +1,6 @@
 """Which tracks inform each other's answers: those of an album and of its artist.
 
-The tracks of a compilation are informed by their own artists' other tracks alone.
+The tracks of a compilation are informed only by other tracks of their own artists.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from genre_model.data.artists import is_nobody, lead_artist
 from genre_model.model.artist_context import LEADING_SHARE
 from genre_model.model.vocabulary import GenreScore, SongGenre, Vocabulary
 
-# An album's unsure track gets the genre that all its sure ones agree on, if it is at least this
-# probable, and at least so many are sure: half of them, or any where all are by one artist and so
-# many, sure or not, lead with that genre (docs/measurements.md).
+# An unsure track gets the genre on which all sure tracks of its album agree, if its own probability
+# of that genre is at least FILL_THRESHOLD.  At least MIN_AGREEING tracks have to be sure, and half
+# of the album's; less than half is enough if all tracks are by one artist and LEADING_SHARE of
+# them, sure or not, lead with that genre (docs/measurements.md).
 FILL_THRESHOLD = 0.3
 MIN_AGREEING = 2
 
@@ -34,30 +35,30 @@ class ClassifiedBefore:
         return self.by_group.get(group, ()) if group else ()
 
     def add(self, group: str, ids: Iterable[int]) -> None:
-        """Tracks of a group that have been classified since."""
+        """Add tracks of a group that were classified since."""
         known = self.by_group.setdefault(group, [])
         known += [key for key in ids if key not in known]
 
 
 def group_of(item: Item) -> str:
-    """The artist whose tracks inform a track's answer; "" where that is nobody in particular."""
+    """The artist whose tracks inform a track's answer; "" if there is no particular artist."""
     return group_name(item.artist, item.albumartist, compilation=bool(item.comp))
 
 
 def group_name(artist: str | None, albumartist: str | None, *, compilation: bool) -> str:
-    """The album's artist; the track's own on a compilation, or where the album has none."""
+    """The album's artist; the track's artist on a compilation or if the album has none."""
     return (not compilation and known_artist(albumartist)) or known_artist(artist)
 
 
 @lru_cache(maxsize=10_000)
 def known_artist(artist: str | None) -> str:
-    """Who an artist tag is about, without guests; "" where it says nobody in particular."""
+    """The main artist of an artist tag, without guests; "" if it names no particular artist."""
     lead = lead_artist(artist or "")
     return "" if is_nobody(lead) else lead
 
 
 def are_by_one(artists: Iterable[str]) -> bool:
-    """Whether tracks are by the same artist, given as ``known_artist`` says them."""
+    """Whether all tracks are by one artist; ``artists`` are results of :func:`known_artist`."""
     return len(set(artists)) == 1
 
 
@@ -77,7 +78,7 @@ def classified_before(lib: Library, bundle_id: str) -> ClassifiedBefore:
 
 
 def grouped(items: Iterable[Item]) -> Iterable[Item]:
-    """The same tracks, those of a group one after the other; a library's are not loaded for it."""
+    """The same tracks, sorted by group; tracks of a library are not loaded for that."""
     if not isinstance(items, Tracks):
         return sorted(items, key=group_of)
     groups: dict[int, str] = {}
@@ -92,8 +93,8 @@ def agreed_genre(
 ) -> str | None:
     """The genre that all sure songs of an album agree on, subgenres counted as their parents.
 
-    None where they differ, or where too few are sure: fewer than ``MIN_AGREEING``, or than are
-    unsure, unless they are by one artist and nearly all lead with that genre.
+    None if they differ or too few are sure: fewer than ``MIN_AGREEING``, or fewer than are unsure
+    (unless all songs are by one artist and nearly all lead with that genre).
     """
     sure = [song for song in songs if song.accepted]
     roots = {vocabulary.root(song.genres[0]) for song in sure}
@@ -106,9 +107,9 @@ def agreed_genre(
 
 
 def filled(song: SongGenre, genre: str | None, own: SongGenre, vocabulary: Vocabulary) -> SongGenre:
-    """An unsure song with the genre of its album, where that is probable enough for it too.
+    """The song; if it is unsure, with the album's genre if that is probable enough for it.
 
-    It stays unsure where ``own``, what it is by itself, is surely something else.
+    It stays unsure if ``own``, its verdict without context, is sure of another genre.
     """
     if genre is None or song.accepted:
         return song

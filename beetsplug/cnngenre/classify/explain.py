@@ -25,7 +25,7 @@ MAX_SHOWN = 10  # pictures that are opened at once
 
 
 class Explain:
-    """Explains one track after the other; changes nothing but the folder of pictures."""
+    """Explains one track after the other; changes nothing except the folder of pictures."""
 
     def __init__(self, session: Session, lib: Library, folder: Path | None = None) -> None:
         """Load the model.
@@ -35,14 +35,14 @@ class Explain:
         """
         self.log = session.log
         self.folder = folder or session.folders.pictures
-        # What has genres is explained too.
+        # Tracks that have genres are explained too.
         session = session.with_options(force=True, include_reviewed=True)
         self.track_classifier = TrackClassifier(session, lib, lasting=True)
         self.counts = Counter[str]()
         self.draws = self.can_draw()
 
     def can_draw(self) -> bool:
-        """Whether there is what draws pictures; a warning where not."""
+        """Whether Pillow is installed to draw pictures; logs a warning if not."""
         from genre_model.core.errors import GenreModelError
         from genre_model.features.png import pillow
 
@@ -72,7 +72,7 @@ class Explain:
             self.log.warning("{}", error)
 
     def explain(self, verdict: Verdict) -> Path | None:
-        """Print why one track got its verdict; the picture, if there is one."""
+        """Print why one track got its verdict; returns the file of its picture, if there is one."""
         from genre_model.explain.text import explanation_lines
 
         explanation = self.explanation(verdict)
@@ -114,7 +114,7 @@ class Explain:
         )
 
     def draw(self, item: Item, explanation: Explanation) -> Path | None:
-        """The picture of a track; None, with a warning, where it cannot be drawn."""
+        """Draw the picture of a track; None if there is none or, with a warning, if that fails."""
         from genre_model.core.errors import GenreModelError
         from genre_model.explain.picture import save_explanation
 

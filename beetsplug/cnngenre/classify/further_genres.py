@@ -1,4 +1,4 @@
-"""More than one genre for a track: parents, finer ones that it has, and those of its tags."""
+"""More than one genre for a track: parents, finer genres that it has, and genres by its tags."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FurtherGenres:
-    """What the user's wishes make of a model's answers."""
+    """Applies the user's options for further genres to a model's answers."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class FurtherGenres:
         options: Options,
         spellings: Mapping[str, str],
     ) -> None:
-        """``spellings`` are the library's, by the genres' keys."""
+        """``spellings`` has the library's spelling of each genre, by the genre's key."""
         self._manifest, self._vocabulary, self._options = manifest, vocabulary, options
         self._spellings = spellings
         self.of_genres = manifest.target == GENRES
@@ -41,10 +41,10 @@ class FurtherGenres:
         )
 
     def arrange(self, before: Sequence[str], answered: Sequence[str]) -> tuple[str, ...]:
-        """The genres of a track, or an album, that had others and is answered these.
+        """The genres to write, from those that a track or album has and those in the answer.
 
         Raises:
-            UserError: The user's genre tree, or list, cannot be read.
+            UserError: The user's genre tree or genre list cannot be read.
         """
         if not self.of_genres or not (before or self._options.parents):
             return tuple(answered)  # without reading a tree
@@ -58,7 +58,7 @@ class FurtherGenres:
         return arrangement_of(self._vocabulary, names, self._options, spellings)
 
     def unknown_ignored(self) -> list[str]:
-        """What the user wants ignored, and is no genre of the model, the library or the tree.
+        """The names to ignore that are not a genre of the model, the library or the genre tree.
 
         Raises:
             UserError: The user's genre tree cannot be read.
@@ -74,13 +74,13 @@ class FurtherGenres:
         return [name for name in self._options.ignore if node_of(name) not in known]
 
     def with_tags(self, task: Task, extracted: SongFeatures | str | None) -> Task:
-        """A task with the network's tags, where those are wanted and there are some."""
+        """The task, with the network's tags if they are needed and were extracted."""
         if not self.wants_tags or extracted is None or isinstance(extracted, str):
             return task
         return replace(task, tags=memorable(song_tags(extracted, self._manifest.network.tag_names)))
 
     def with_further(self, song: SongGenre, tags: Mapping[str, float]) -> SongGenre:
-        """An answer with further genres by the tags, where several are wanted."""
+        """The answer, with further genres by the tags if the user wants several genres."""
         if not self.wants_tags:
             return song
         options = self._options

@@ -1,4 +1,4 @@
-"""Verdicts on tracks whose probabilities are known: one alone, or in the light of its artist's."""
+"""Verdicts on tracks with known probabilities: alone, or informed by the artist's other tracks."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
 
 Rows = Mapping[int | None, Mapping[str, float]]
 
-N_IN_A_BATCH = 500  # tracks of several artists, whose probabilities are read together
+N_IN_A_BATCH = 500  # tracks of whole artists, read together; a batch may have more
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a verdict on a track is made of; the album of a compilation's track is None."""
+    """The data for a verdict on a track; ``album_id`` is None for a track of a compilation."""
 
     probabilities: Mapping[str, float]
     artist: str
@@ -45,9 +45,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What a track's rows in the library say of it; ``known`` where this model classified it.
+    """What a track's rows in the library say; ``known`` is None if this model did not classify it.
 
-    ``group`` is the artist whose tracks tell of each other, ``path`` as the row has it.
+    ``group`` is the artist whose tracks inform each other; ``path`` is the path in the row.
     """
 
     id: int
@@ -58,14 +58,14 @@ class Noted:
     known: Known | None
 
     def says(self, song: SongGenre) -> bool:
-        """Whether an unsure verdict is what is noted."""
+        """Whether a verdict is unsure and equals the noted one."""
         best = song.best
         noted = (best.genre, round(best.probability, N_STORED)) if best else ("", 0.0)
         return not song.accepted and noted == (self.label, self.probability)
 
 
 class Judge:
-    """A model's settings, and the user's wishes, as far as they make verdicts of probabilities."""
+    """Turns probabilities into verdicts, by a model's settings and the user's options."""
 
     def __init__(
         self, lib: Library, manifest: Manifest, vocabulary: Vocabulary, policy: Policy
@@ -79,10 +79,10 @@ class Judge:
         return judge(probabilities, self.vocabulary, self.policy)
 
     def in_context(self, tracks: Mapping[int | None, Known]) -> dict[int | None, SongGenre]:
-        """The verdicts on tracks of one artist; unsure ones may get what their album agrees on.
+        """The verdicts on tracks of one artist; unsure tracks may get the genre of their album.
 
-        Those without sound are left out.  Where a track would get another genre by itself, the
-        reason says so.
+        Silent tracks are left out.  If a track would get another genre by itself, the reason says
+        so.
         """
         context = self._manifest.context
         assert context is not None
@@ -107,10 +107,10 @@ class Judge:
     def _pooled(
         self, tracks: Mapping[int | None, Known], rows: Rows, context: ContextSpec
     ) -> Mapping[int | None, Mapping[str, float]]:
-        """The probabilities of each track in the light of the others.
+        """The probabilities of each track, informed by the others.
 
-        Tracks of several artists, on an album of another, inform each other where they are alike,
-        and do not add up; else those of each artist do by themselves.
+        Tracks of several artists on one album inform each other only if they are alike, and then
+        their number adds no confidence; otherwise the tracks of each artist are pooled separately.
         """
         if not rows:
             return {}
@@ -127,17 +127,17 @@ class Judge:
         return pooled
 
     def known_of(self, item: Item, probabilities: Mapping[str, float]) -> Known:
-        """What a verdict on a loaded track is made of."""
+        """The data for a verdict on a loaded track."""
         wanted = self._manifest.play_history is not None
         history = play_history_of(item) if wanted else UNKNOWN
         album_id = None if item.comp else item.album_id
         return Known(probabilities, known_artist(item.artist), album_id, history)
 
     def known_before(self, ids: Sequence[int], group: str) -> dict[int | None, Known]:
-        """What is noted of tracks of a group, in their order.
+        """The data noted on the tracks of a group, in their order.
 
-        Those that another model classified are left out, and those of others: during an import, ids
-        that have become free go to other tracks.
+        Tracks that another model classified are left out, and so are tracks of other groups: during
+        an import, the ids of removed tracks go to other tracks.
         """
         tracks, bundle_id = Tracks(self._lib, ids), self._manifest.bundle_id
         if self._manifest.play_history is not None:  # other plugins may compute its fields
@@ -149,7 +149,7 @@ class Judge:
         return {key: one for key, one in found if one is not None and one.probabilities}
 
     def noted(self, tracks: Tracks) -> Iterator[Noted]:
-        """What is noted on tracks, without loading them; the order is SQLite's."""
+        """What is noted on tracks, without loading them; SQLite decides the order."""
         fields = ("cnngenre_model", "cnngenre_all", "cnngenre_label", "cnngenre_probability")
         names = ("id", "path", "artist", "albumartist", "comp", "album_id", *map(flexible, fields))
         entries_in = Item._type("cnngenre_all").from_sql
@@ -164,10 +164,10 @@ class Judge:
                 yield Noted(key, path, group, str(label or ""), float(number or 0), known)
 
     def still_unsure(self, tracks: Tracks) -> Iterator[list[Noted]]:
-        """Those of some tracks without genres that would get none, with the same notes as before.
+        """Which tracks, of some without genres, would get none again and keep their notes.
 
-        Nothing is loaded.  Tracks of an artist of whom another one has to be analysed are not among
-        them: it would tell of them too.
+        No track is loaded.  If one track of an artist has to be analysed, all tracks of that artist
+        are left out, because the new track would inform them too.
         """
         if self._manifest.play_history is not None:
             return
@@ -198,7 +198,7 @@ class Judge:
     def _songs(
         self, group: str, tracks: Mapping[int | None, Known]
     ) -> Mapping[int | None, SongGenre]:
-        """The verdicts on a group's tracks; those of the nameless group are judged one by one."""
+        """The verdicts on a group's tracks; tracks without a group are judged one by one."""
         alone = {key: self.alone(one) for key, one in tracks.items()}
         if self._manifest.context is None:
             return alone
@@ -210,7 +210,7 @@ class Judge:
     def _agreed_genres(
         self, songs: Mapping[int | None, SongGenre], tracks: Mapping[int | None, Known]
     ) -> dict[int | None, str | None]:
-        """What the sure tracks of each album agree on; only genres are an album's matter."""
+        """The genre that each album's sure tracks agree on; none if the model is not for genres."""
         if self._manifest.target != GENRES:
             return {}
         members: dict[int, list[int | None]] = {}
@@ -228,7 +228,7 @@ class Judge:
         }
 
     def _with_play_history(self, known: Known) -> Mapping[str, float]:
-        """Probabilities after the play history of a track, where that counts."""
+        """A track's probabilities, adjusted by its play history if the model uses it."""
         settings = self._manifest.play_history
         if settings is None or not known.probabilities:
             return known.probabilities
@@ -237,7 +237,7 @@ class Judge:
 
 
 def batches(groups: Iterable[tuple[str, list[int]]]) -> Iterator[list[tuple[str, list[int]]]]:
-    """Groups with the ids of their tracks, some together, so that one query is for many."""
+    """Groups with the ids of their tracks, in batches, so that one query serves several groups."""
     batch: list[tuple[str, list[int]]] = []
     n = 0
     for group in groups:

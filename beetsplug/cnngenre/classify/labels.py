@@ -1,4 +1,4 @@
-"""From the library's labels to labelled tracks, and back to a sentence about them."""
+"""From the library's labels to labelled tracks."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def labelled_tracks(
     *,
     to_show: bool = False,
 ) -> tuple[list[LabelledTrack], Labelling, int]:
-    """The tracks that teach, how their labels were read, and how many we labelled ourselves.
+    """The tracks to train on, how their labels were read, and how many have only our labels.
 
     Raises:
-        GenreModelError: The labels leave nothing to tell apart, where they are not only
-            ``to_show``.
+        GenreModelError: A wanted genre is on no track or, unless ``to_show``, fewer than two
+            classes are left.
     """
     labelled = [(item, labels) for item in items if (labels := labels_of(item))]
     if target == GENRES:
@@ -65,7 +65,7 @@ def field_labels(field: str) -> LabelsOf:
 def labels_of_value(field: str, value: object) -> tuple[str, ...]:
     """The labels of a field: all of a list, or the one value as text.
 
-    What beets has where it knows nothing, such as the year 0, is no label.
+    The value that beets uses for unknown, such as the year 0, is not a label.
     """
     if value == Item._type(field).null and not isinstance(value, bool):
         return ()
@@ -74,12 +74,12 @@ def labels_of_value(field: str, value: object) -> tuple[str, ...]:
 
 
 def query_labels(positive_ids: set[int | None]) -> LabelsOf:
-    """Labels tracks "yes" whose ids are among those of the positive query, the others "no"."""
+    """Labels tracks of the positive query "yes" and all others "no"."""
     return lambda item: ("yes",) if item.id in positive_ids else ("no",)
 
 
 def as_track(item: Item, labels: tuple[str, ...]) -> LabelledTrack:
-    """A beets item as the engine knows it."""
+    """A beets item as a labelled track of the engine."""
     return LabelledTrack(
         Path(item.filepath),
         labels,

@@ -1,4 +1,4 @@
-"""What a track's fields say of how it was played."""
+"""The play history of a track, from its fields."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from genre_model.data.play_history import PlayHistory, number_in
 
 
 def play_history_of(item: Item) -> PlayHistory:
-    """Its fields, as far as they are numbers; an album's rating is not taken for its track's."""
+    """The play history of a track; only numbers count, and an album's rating does not."""
     return PlayHistory(*(number_in(own_field(item, name)) for name in PLAY_HISTORY_FIELDS))

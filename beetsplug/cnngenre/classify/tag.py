@@ -1,4 +1,4 @@
-"""Over the tracks of a query: classify, decide, write, count."""
+"""Process the tracks of a query: classify, decide, write, count."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Tag(Run):
         self.pretended: dict[int | None, tuple[TagPlan, Mapping[str, float]]] = {}
 
     def note(self, item: Item, plan: TagPlan | None, journal: Journal | None) -> None:
-        """Remember the albums of changed tracks, too."""
+        """Also remember the albums of changed tracks."""
         super().note(item, plan, journal)
         if plan is not None and plan.action is Action.WRITE and item.album_id is not None:
             self.changed_albums.add(item.album_id)
 
     def run(self, items: Tracks) -> None:
-        """Go over the tracks; the first run says what there is."""
+        """Go over the tracks; the first run prints how many have genres."""
         from genre_model.core.text import count
 
         options = self.session.options
@@ -65,13 +65,13 @@ class Tag(Run):
         super().run(items)
 
     def what_next(self) -> str:
-        """What decides about the unsure tracks."""
+        """The command that asks about the unsure tracks, if there are any."""
         n = self.to_review.n_tracks
         reviewable = n and self.track_classifier.target == GENRES
         return f"; {n} unsure: {self.to_review.command}" if reviewable else ""
 
     def journal(self) -> Journal:
-        """Where what was done is kept."""
+        """The journal of this run."""
         track_classifier = self.track_classifier
         return begin(
             self.session,
@@ -82,8 +82,8 @@ class Tag(Run):
         )
 
     def pass_over(self, items: Tracks, journal: Journal | None, bar: Bar) -> Tracks:
-        """Tracks that keep their genres are counted and noted, and never loaded."""
-        named = self.log.isEnabledFor(logging.DEBUG)  # there is a line for each
+        """Count and note tracks that stay as they are, without loading them; return the others."""
+        named = self.log.isEnabledFor(logging.DEBUG)  # each track gets a log line
         if self.options.force or self.track_classifier.target != GENRES or named:
             return items
         left: list[int] = []
@@ -91,7 +91,7 @@ class Tag(Run):
             self.pass_over_all(Action.KEEP, kept, journal, bar)
             left += others
         if self.options.pretend and not self.options.quiet:
-            return items.only(left)  # there is a line for each that is unsure
+            return items.only(left)  # each unsure track gets a line
         unsure = set[int]()
         for some in self.track_classifier.still_unsure(items.only(left)):
             self.pass_over_all(Action.UNSURE, some, journal, bar)
@@ -100,7 +100,7 @@ class Tag(Run):
         return items.only([key for key in left if key not in unsure])
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
-        """The verdicts, carried out in this thread, the only one that writes."""
+        """A step for each verdict, carried out in this thread, the only one that writes."""
         for verdict in self.track_classifier.verdicts(items):
             if self.options.pretend and verdict.probabilities is not None:
                 self.pretended[verdict.item.id] = verdict.plan, verdict.probabilities
@@ -114,7 +114,7 @@ class Tag(Run):
         return kept and item.mtime == 0 and is_ours(item)
 
     def carry_out(self, verdict: Verdict) -> tuple[Item, TagPlan]:
-        """Do what a verdict says with the track as it is now: extracting it may have taken long."""
+        """Carry out a verdict on the track as it is now: its extraction may have taken long."""
         plan, song, target = verdict.plan, verdict.song, self.track_classifier.target
         self.to_review.add(verdict)
         if self.options.write and self.is_missing(verdict):
@@ -122,7 +122,7 @@ class Tag(Run):
         if self.options.pretend or song is None or verdict.probabilities is None:
             return verdict.item, plan
         item = verdict.item
-        if plan.action is Action.WRITE:  # other plans are stored, or not, with one look
+        if plan.action is Action.WRITE:  # other plans are checked when they are stored
             now = unedited(item, genres_of(item))
             if now is None:
                 return item, kept_meanwhile(plan)
@@ -136,7 +136,7 @@ class Tag(Run):
         return item, plan
 
     def complete(self, verdict: Verdict) -> tuple[Item, TagPlan]:
-        """Write to a file what only the library has."""
+        """Write genres that only the library has to the file."""
         plan = verdict.plan
         now = unedited(verdict.item, genres_of(verdict.item))
         if now is None:
@@ -154,7 +154,7 @@ class Tag(Run):
         return now, write_missing(now) or apply(now, plan, write=False)
 
     def finish(self) -> None:
-        """Albums without genres get that of their tracks; so do ours whose tracks have changed."""
+        """Set the genres of albums that have none, or that have ours and changed tracks."""
         if not self.options.album_genre or self.track_classifier.target != GENRES:
             return
         force, pretend = self.options.force, self.options.pretend

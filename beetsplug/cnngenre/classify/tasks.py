@@ -1,4 +1,4 @@
-"""What is known of a track before it is classified, and how many of them need their file."""
+"""What is known of a track before it is classified, and how many tracks need extraction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from beets.library import Item
 
 from beetsplug.cnngenre.tagging.plan import TagPlan
 
-# The probabilities, why there are none, or None where a track's file need not be extracted.
+# The probabilities, why there are none, or None for a track that need not be classified.
 Outcome = Mapping[str, float] | str | None
 
 
@@ -20,9 +20,9 @@ MAX_AHEAD = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One track: planned without audio (``plan``), classified before (``known``) or not.
+    """One track: planned without audio (``plan``), classified before (``known``), or neither.
 
-    ``tags`` are the network's, where those are wanted.
+    ``tags`` are the network's tags, if they are needed.
     """
 
     item: Item
@@ -33,14 +33,14 @@ class Task:
 
 
 def file_of(task: Task) -> Path | None:
-    """The file of a track that has to be extracted."""
+    """The file of a track; None if it need not be extracted."""
     return task.path if task.plan is None and task.known is None else None
 
 
 def look_ahead(tasks: Iterator[Task], n_wanted: int) -> tuple[list[Task], int]:
-    """The first tasks, and how many files are to be extracted: ``n_wanted``, if there are so many.
+    """The first tasks, until ``n_wanted`` of them need extraction, and how many of them do.
 
-    No more than ``MAX_AHEAD`` tasks are looked at, since all of them stay in memory.
+    At most ``MAX_AHEAD`` tasks are read, because all of them stay in memory.
     """
     ahead: list[Task] = []
     n_to_extract = 0

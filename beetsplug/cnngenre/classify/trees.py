@@ -1,4 +1,4 @@
-"""The genre tree and the list of genres that beets' lastgenre has, or the user instead of them."""
+"""The genre tree and the genre list: the user's own, or those of beets' lastgenre."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TREE, WHITELIST = "genres-tree.yaml", "genres.txt"
 
 
 def shipped_file(name: str) -> Path | None:
-    """A file that comes with beets' lastgenre, without importing that; None where it has none."""
+    """A file that comes with beets' lastgenre, found without importing it; None if missing."""
     spec = importlib.util.find_spec("beetsplug.lastgenre")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder) / name
@@ -26,10 +26,10 @@ def shipped_file(name: str) -> Path | None:
 
 
 def genre_parents() -> dict[str, str]:
-    """Child -> parent of the user's tree, or of the one that comes with beets; empty without any.
+    """Child -> parent of the user's tree, or of the one that comes with beets; empty if neither.
 
     Raises:
-        UserError: The user's cannot be read, or is not valid YAML.
+        UserError: The user's tree cannot be read, or is not valid YAML.
     """
     path = lastgenre_file("canonical") or shipped_file(TREE)
     if path is None:
@@ -41,10 +41,10 @@ def genre_parents() -> dict[str, str]:
 
 
 def known_genres() -> frozenset[str] | None:
-    """The nodes that lastgenre's list has, the user's or its own; None without a list.
+    """The nodes in the user's genre list, or in lastgenre's own; None if there is no list.
 
     Raises:
-        UserError: The user's cannot be read.
+        UserError: The user's list cannot be read.
     """
     path = lastgenre_file("whitelist") or shipped_file(WHITELIST)
     if path is None:
@@ -60,16 +60,16 @@ def known_genres() -> frozenset[str] | None:
 def arrangement_of(
     vocabulary: Vocabulary, genres: Sequence[str], options: Options, spellings: Sequence[str]
 ) -> Arrangement:
-    """How genres are arranged by the user's wishes.
+    """How to arrange genres by the user's options.
 
     Args:
-        vocabulary: What the model may answer.
+        vocabulary: The genres that the model may answer.
         genres: All genres of the model.
-        options: The wishes.
-        spellings: How the library spells genres, for parents that the model does not answer.
+        options: The user's options.
+        spellings: The library's spellings of genres, for parents that the model does not answer.
 
     Raises:
-        UserError: The user's tree, or list, cannot be read.
+        UserError: The user's tree or list cannot be read.
     """
     names = list(dict.fromkeys(vocabulary.names.values()))
     ancestries = map(vocabulary.ancestry, vocabulary.names)

@@ -1,7 +1,7 @@
-"""The tracks that an import comes to next: extraction of them begins while one is waited for.
+"""The next tracks of an import: their extraction begins while the current one is waited for.
 
-An import asks for one album or one single track at a time.  Without this, workers would have
-nothing to do at single tracks, and at the end of each album.
+An import asks for one album or one single track at a time.  Without this, workers would be idle
+during single tracks and at the end of each album.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from beetsplug.cnngenre.tagging.file.copying import version
 if TYPE_CHECKING:
     from genre_model.extraction.workers import Answer, ExtractorPool
 
-MAX_FOUND = 1_000  # tracks that are kept in mind; beets may find the others long before it asks
+MAX_FOUND = 1_000  # tracks kept in the queue; beets may find more long before it imports them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,30 +35,30 @@ class Begun:
 
 
 class Upcoming:
-    """Tracks that an import has found and not come to yet, the oldest first.
+    """Tracks that an import has found but not reached yet, the oldest first.
 
-    One thread finds them, another one comes to them.
+    One thread of the importer finds tracks, another one reaches them.
     """
 
     def __init__(self) -> None:
-        self.begun: list[Begun] = []  # before all that are only found
+        self.begun: list[Begun] = []  # these come before all of _found
         self._found: deque[Item] = deque()
         self._lock = threading.Lock()
 
     def add(self, items: Iterable[Item]) -> None:
-        """Tracks were found."""
+        """Add tracks that were found."""
         with self._lock:
             known = {id(item) for item in self._found}
             new = [item for item in items if id(item) not in known]
             self._found.extend(new[: MAX_FOUND - len(self._found)])
 
     def next(self) -> Item | None:
-        """The next track that is only found; it is taken out."""
+        """Remove and return the next track whose extraction has not begun."""
         with self._lock:
             return self._found.popleft() if self._found else None
 
     def reached(self, items: Sequence[Item]) -> None:
-        """The import has come to some tracks: it has passed over those before the first of them."""
+        """The import has reached some tracks, and has skipped those before the first of them."""
         ids = {id(item) for item in items}
         with self._lock:
             n_begun = len(self.begun)
@@ -72,7 +72,7 @@ class Upcoming:
             begun.future.cancel()
 
     def future_of(self, path: Path) -> Future[Answer] | None:
-        """What has begun with a file, if it is the same since; it is taken out."""
+        """Remove the extraction begun for a file; returns it if the file has not changed since."""
         found = next((begun for begun in self.begun if begun.path == path), None)
         if found is None:
             return None
@@ -81,17 +81,17 @@ class Upcoming:
 
 
 class AheadPool:
-    """Workers that also begin with the next tracks of an import, up to ``in_flight`` in all."""
+    """Workers that also start on the next tracks of an import, up to ``in_flight`` in all."""
 
     def __init__(
         self, pool: ExtractorPool, upcoming: Upcoming, file_of: Callable[[Item], Path | None]
     ) -> None:
-        """Begin with nothing.
+        """Wrap a pool of workers.
 
         Args:
             pool: The workers.
-            upcoming: The tracks.
-            file_of: The file of a track, if it has to be extracted.
+            upcoming: The next tracks of the import.
+            file_of: The file of a track; None if it need not be extracted.
         """
         self.in_flight = pool.in_flight
         self._pool, self._upcoming, self._file_of = pool, upcoming, file_of
@@ -99,19 +99,19 @@ class AheadPool:
         self._checked = False
 
     def check(self) -> None:
-        """As the pool's; once, since it would wait for what has begun."""
+        """Check the pool, but only once: another check would wait for running extractions."""
         if not self._checked:
             self._pool.check()
             self._checked = True
 
     def submit(self, path: Path) -> Future[Answer]:
-        """Start the extraction of a file, unless that has happened."""
+        """Start the extraction of a file, unless it has begun already."""
         future = self._upcoming.future_of(path) or self._pool.submit(path)
         self._asked.append(future)
         return future
 
     def claim(self, path: Path, future: Future[Answer]) -> Answer:
-        """As the pool's; the next tracks begin meanwhile.
+        """The features of a file, or why there are none; starts the next tracks meanwhile.
 
         Raises:
             GenreModelError: The run cannot go on.
@@ -140,7 +140,7 @@ class AheadPool:
 
 
 def version_of(path: Path) -> tuple[int, ...]:
-    """What changes when a file does; nothing where it has gone."""
+    """A value that changes when a file does; empty if the file is missing."""
     try:
         return version(path.stat())
     except OSError:

@@ -1,4 +1,4 @@
-"""The plugin's commands, a module each: its options beside the function that uses them."""
+"""The plugin's commands, one module each, with the options and the function that uses them."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ MODULES = (
 
 
 def all_commands(setup: Setup) -> list[ui.Subcommand]:
-    """Every command, in the order in which the documentation has them."""
+    """Every command, in the order of the documentation."""
     return [module.command(setup) for module in MODULES]

@@ -43,7 +43,7 @@ N_NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What an import works with, once it has come to its first task."""
+    """The session, model and journal of an import, made at its first task."""
 
     session: Session
     track_classifier: TrackClassifier
@@ -51,7 +51,7 @@ class Prepared:
 
 
 class RunningImport:
-    """One import, with one model; where that cannot be used, it goes on without genres."""
+    """One import, with one model; if the model cannot be used, it goes on without genres."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup, self._log = setup, setup.log
@@ -61,18 +61,18 @@ class RunningImport:
         self._counts = Counter[Action]()
         self._to_review = ToReview()
         self._tagged: set[int | None] = set()  # tracks whose files are not in place yet
-        # Tracks of ours whose files beets has left as they were -> whether they were tagged here.
+        # Ids of tracks with our genres whose files beets did not write -> whether tagged here.
         self._left: dict[int, bool] = {}
 
     def found(self, task: ImportTask) -> None:
-        """The importer will come to a task, sooner or later, unless it is skipped."""
+        """The importer has found a task, which it processes later unless the task is skipped."""
         if not self._goes_without:
             self._upcoming.add(task.items)
 
     def imported(self, session: ImportSession, task: ImportTask) -> None:
         """Classify the task's tracks and set their genres in the database.
 
-        The importer writes them to the files later, where it writes tags at all.
+        The importer writes them to the files later, if it writes tags at all.
         """
         if self._goes_without:
             return
@@ -85,7 +85,7 @@ class RunningImport:
         """The options, the model and the journal of this import.
 
         Raises:
-            UserError, confuse.ConfigError: The model, or a value, cannot be used.
+            UserError, confuse.ConfigError: The model or an option cannot be used.
         """
         session = self._setup.session()
         track_classifier = TrackClassifier(session, lib, lasting=True, upcoming=self._upcoming)
@@ -119,7 +119,7 @@ class RunningImport:
             give_moods(prepared.session, task.imported_items())
 
     def _take(self, verdict: Verdict, track_classifier: TrackClassifier) -> TagPlan:
-        """Do in the database what a verdict says of an imported track; what became of that."""
+        """Carry out a verdict on an imported track in the database; returns what was done."""
         item, plan = verdict.item, verdict.plan
         self._log.info("{}: {} ({})", track_name(item), TAGGING[plan.action], plan.reason)
         if plan.action is Action.FAIL:
@@ -137,9 +137,9 @@ class RunningImport:
         return plan
 
     def files_are_in_place(self, session: ImportSession, task: ImportTask) -> None:
-        """Write what beets itself leaves unwritten of an as-is import, if asked to; note the rest.
+        """Write the tags of as-is imports, if the user wants that; note other unwritten tracks.
 
-        beets writes the genres with the other tags of a match, whatever ``write`` says.
+        For a match, beets itself writes the genres with the other tags, whatever our ``write`` is.
         """
         if self._prepared is None or (self._goes_without and not self._tagged):
             return
@@ -156,7 +156,7 @@ class RunningImport:
                     self._left[item.id or 0] = tagged
 
     def _write(self, item: Item, *, tagged: bool, moods_tag: str | None) -> None:
-        """Write to a file the genres, where it was tagged, and the moods that the library has."""
+        """Write a track's genres, if it was tagged here, and its moods to the file."""
         now = unedited(item, genres_of(item))
         if now is None:
             return
@@ -171,34 +171,34 @@ class RunningImport:
         item.load()
 
     def end(self, lib: Library) -> None:
-        """The last line says what to do next."""
+        """End the import; the last line says what to do next."""
         n_unwritten = sum(self._remains_unwritten(lib.get_item(key)) for key in self._left)
         self.close(whole=not self._goes_without)
         if self._prepared is not None and self._counts and not self._prepared.session.options.quiet:
             say(f"genres: {summary(self._counts, self._to_review, n_unwritten)}")
 
     def _remains_unwritten(self, item: Item | None) -> bool:
-        """Whether a track was tagged here in the library only; later runs look at its file.
+        """Whether a track was tagged here in the library only; makes later runs check its file.
 
         Other plugins may have written all tags since, as scrub and embedart do in imports.
         """
         plan = would_write_missing(item) if item is not None and is_ours(item) else None
         if item is None or plan is None:
             return False
-        if item.mtime != 0:  # importadded may have set it: a later run would pass the file over
+        if item.mtime != 0:  # importadded may have set it, and later runs would skip the file
             item.mtime = 0
             item.store(["mtime"])
         return self._left[item.id or 0] and plan.action is Action.WRITE
 
     def close(self, *, whole: bool) -> None:
-        """The workers end, and the journal."""
+        """End the workers and the journal."""
         if self._prepared is not None:
             self._prepared.track_classifier.close()
             self._prepared.journal.end(whole=whole)
 
     @contextmanager
     def _or_without_genres(self) -> Iterator[None]:
-        """Where something cannot be used, the import goes on without genres, after one warning."""
+        """If something cannot be used, let the import go on without genres, after one warning."""
         try:
             yield
         except (UserError, confuse.ConfigError) as error:
@@ -223,7 +223,7 @@ def name_of(task: ImportTask) -> str:
 
 
 def outcome(done: Sequence[tuple[Verdict, TagPlan]]) -> str:
-    """What became of the tracks of an album: the genres that were given, and the rest counted."""
+    """What became of the tracks of an album: the genres given, and counts of the other tracks."""
     given = Counter(g for _, plan in done if plan.action is Action.WRITE for g in plan.after)
     guesses = Counter(
         verdict.song.guess
@@ -240,7 +240,7 @@ def outcome(done: Sequence[tuple[Verdict, TagPlan]]) -> str:
 
 
 def counted(names: Counter[str]) -> str:
-    """The commonest of names, with how often they occur where that is more than once."""
+    """The commonest names, with their counts if they occur more than once."""
     commonest = names.most_common(N_NAMED)
     found = [f"{name} {n}" if n > 1 else name for name, n in commonest]
     return ", ".join([*found, *(["..."] if len(names) > N_NAMED else [])])

@@ -1,4 +1,4 @@
-"""What commands have in common: options of the same name, and the library that they work on."""
+"""What the commands share: options, playlists, and the handling of library errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from beetsplug.cnngenre.session import Session
 
 PLAYLISTS = (".m3u", ".m3u8")
 
-# None where the option is not given: then the configuration counts.
+# None if the option is not given: then the configuration applies.
 FLAG: dict[str, Any] = {"action": "store_true", "default": None}
 
 
@@ -37,7 +37,7 @@ def add_pretend(parser: optparse.OptionParser, help_text: str) -> None:
 
 
 def add_write(parser: optparse.OptionParser) -> None:
-    """Whether files are written, or the library alone."""
+    """``--write`` and ``--nowrite``: write the files too, or only the library."""
     parser.add_option("-w", "--write", **FLAG, help="write tags to the files")
     parser.add_option(
         "-W", "--nowrite", dest="write", action="store_false", help="change the library only"
@@ -45,7 +45,7 @@ def add_write(parser: optparse.OptionParser) -> None:
 
 
 def add_album(parser: optparse.OptionParser) -> None:
-    """``--album``, as beets' own commands have it."""
+    """``--album``, as in beets' own commands."""
     parser.add_option("-a", "--album", **FLAG, help="QUERY finds albums; take all their tracks")
 
 
@@ -65,7 +65,7 @@ def add_playlist(parser: optparse.OptionParser) -> None:
 
 
 def playlist_of(opts: optparse.Values) -> Path | None:
-    """The file of ``--playlist``, found out beforehand to be one that may become a playlist.
+    """The file of ``--playlist``, checked before the run; None if the option is not given.
 
     Raises:
         UserError: The file is not named like a playlist, or its folder does not exist.
@@ -81,9 +81,9 @@ def playlist_of(opts: optparse.Values) -> Path | None:
 
 
 def write_playlist(session: Session, file: Path, items: Iterable[Item]) -> None:
-    """Write the paths of tracks, as their bytes are, in place of what was there.
+    """Write the paths of tracks to a playlist as raw bytes, replacing an older file.
 
-    Names of more than one line are left out, with a warning.
+    Paths with line breaks are left out, with a warning.
 
     Raises:
         UserError: The file cannot be written.
@@ -124,13 +124,13 @@ def add_classifying(parser: optparse.OptionParser) -> None:
 
 
 def configured(opts: optparse.Values) -> dict[str, Any]:
-    """The options that are keys of the configuration too."""
+    """The options that are also keys of the configuration."""
     return {key: value for key, value in vars(opts).items() if key in DEFAULTS}
 
 
 @contextmanager
 def usable_library() -> Iterator[None]:
-    """A library that is full, or locked for long by another program, ends the run.
+    """End the run with a message if the library is full, or locked for long by another program.
 
     Raises:
         UserError: The library is full or locked.

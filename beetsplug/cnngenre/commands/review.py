@@ -1,4 +1,4 @@
-"""``beet cnnreview``: the user decides about the unsure tracks, at the terminal or on a page."""
+"""``beet cnnreview``: the user decides about the unsure tracks, in the terminal or on a page."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ MIN_GENRES = 2
 
 
 def command(setup: Setup) -> ui.Subcommand:
-    """The command with its options; the rest of the configuration's ``train`` is for research."""
+    """The command with its options; the other keys of the section ``train`` are for research."""
     cnntrain = new_command("cnntrain", "train a model on your own genres")
     parser = cnntrain.parser
     add_pretend(parser, "show what would be trained on; train nothing")
@@ -76,7 +76,7 @@ def command(setup: Setup) -> ui.Subcommand:
 
 
 def train(session: Session, train_options: TrainOptions, lib: Library, query: list[str]) -> None:
-    """Read labels, extract features, evaluate, fit, write a bundle, print what it is worth.
+    """Read labels, extract features, evaluate, fit, write a bundle, print its figures.
 
     Raises:
         UserError: There is nothing to learn, or the bundle cannot be written.
@@ -104,7 +104,7 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
 def plan_from_library(
     session: Session, train_options: TrainOptions, lib: Library, query: list[str]
 ) -> TrainingPlan:
-    """What is to be trained on the labelled tracks; prints a table of their genres.
+    """The training plan for the labelled tracks; prints a table of their genres.
 
     Raises:
         UserError: No track matches the query, or there is no such field.
@@ -153,7 +153,7 @@ def plan_from_library(
 
 
 def engine_options(chosen: TrainOptions) -> TrainingOptions:
-    """The configured choices, as the engine takes them."""
+    """The configured options, in the form that the engine takes."""
     from genre_model.training.flow import TrainingOptions
     from genre_model.training.slicing_overrides import SlicingOverrides
 
@@ -173,7 +173,7 @@ def engine_options(chosen: TrainOptions) -> TrainingOptions:
 
 
 def free_name(session: Session, name: str | None) -> str | None:
-    """The name that the user gives to the new model.
+    """The name that the user gives to the new model; None if the user gives none.
 
     Raises:
         UserError: The name is taken, or cannot be a folder's name.
@@ -191,7 +191,7 @@ def free_name(session: Session, name: str | None) -> str | None:
 
 
 def run(session: Session, plan: TrainingPlan) -> TrainingResult:
-    """Do the training; one from scratch that was interrupted goes on where it was."""
+    """Run the training; an interrupted training from scratch is resumed."""
     from genre_model.evaluation.page.sentences import epoch_line
     from genre_model.training.events import TrainingEvents
     from genre_model.training.flow import run_training

@@ -1,1 +1,1 @@
-"""The genres that tracks have: compared with the model's, searched for errors, spelled alike."""
+"""The genres that tracks have: compare them with the model, find errors, unify spellings."""

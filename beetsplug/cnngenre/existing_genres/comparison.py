@@ -1,4 +1,4 @@
-"""The genres that tracks have, beside what the model says of them."""
+"""Compare the genres that tracks have with the model's answers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ WIDEST = {"track": 32, "its genres": 18, "model": 14}
 
 @dataclass(frozen=True, slots=True)
 class ComparedTrack:
-    """A track's genres and what the model says, whose probability is ``sure``.
+    """A track's genres, the model's answer, and the probability of that answer (``sure``).
 
-    ``family`` is the genre that it counts in.  ``agrees`` is None where the model is unsure.
+    The track counts under the genre ``family``.  ``agrees`` is None if the model is unsure.
     """
 
     name: str
@@ -48,14 +48,14 @@ class GenreAgreement:
 
 
 class Comparison:
-    """Compares, and counts what is left out: a model is not compared with itself."""
+    """Compares tracks; counts those left out because their genres are from cnngenre itself."""
 
     def __init__(self, verdicts: LabelledVerdicts) -> None:
         self.verdicts = verdicts
         self.n_own = 0
 
     def compare(self, items: Tracks) -> list[ComparedTrack]:
-        """The tracks whose genres are the user's, in the order in which the model has them."""
+        """The tracks with genres of the user, in the order in which the model judges them."""
         of_the_user = items
         if self.verdicts.track_classifier.target == GENRES:
             of_the_user = chosen(
@@ -77,7 +77,7 @@ class Comparison:
         ]
 
     def show(self, tracks: Sequence[ComparedTrack], *, every_track: bool) -> None:
-        """Print every track or the surest disagreements, the agreement by genre, and the sum."""
+        """Print every track or the surest disagreements, the agreement by genre, and the totals."""
         shown = tracks if every_track else surest_disagreements(tracks)
         lines = [*track_lines(shown, every_track=every_track), *genre_lines(agreement(tracks))]
         for line in [*lines, *self.sum_lines(tracks)]:
@@ -111,7 +111,7 @@ def agree(labels: Iterable[str], answers: Sequence[str], vocabulary: Vocabulary)
 
 
 def surest_disagreements(tracks: Iterable[ComparedTrack]) -> list[ComparedTrack]:
-    """The first of them, by the probability of what the model says instead."""
+    """The disagreements with the most probable answers, at most ``N_DISAGREEMENTS``."""
     found = [track for track in tracks if track.agrees is False]
     return sorted(found, key=lambda track: -track.sure)[:N_DISAGREEMENTS]
 
@@ -135,7 +135,7 @@ def agreement(tracks: Iterable[ComparedTrack]) -> list[GenreAgreement]:
 
 
 def track_lines(tracks: Sequence[ComparedTrack], *, every_track: bool) -> list[str]:
-    """A table of tracks, below what it is."""
+    """A table of tracks, with a heading unless it lists every track."""
     from genre_model.core.text import aligned, harmless
 
     if not tracks:
@@ -175,5 +175,5 @@ def genre_lines(figures: Sequence[GenreAgreement]) -> list[str]:
 
 
 def clip(text: str, length: int) -> str:
-    """A text that is not longer than that."""
+    """A text, cut off if it is longer than ``length``."""
     return text if len(text) <= length else f"{text[: length - 1]}\u2026"

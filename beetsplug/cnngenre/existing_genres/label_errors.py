@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 # Fields that `cnnerrors --format` may name; they are set for the printing and never stored.
 DISAGREEMENT, SUGGESTION = "cnngenre_firmness", "cnngenre_suggestion"
 
-# So many tracks by so many artists show whether the model knows a genre at all.
+# A genre needs this many tracks and artists before we judge whether the model knows it.
 ENOUGH_TRACKS, ENOUGH_ARTISTS = 5, 3
 
 
 @dataclass(frozen=True, slots=True)
 class LabelError:
-    """A track with its genres, what speaks against them, and whether that is out of fold.
+    """A track, its genres, how the model disagrees, and whether its answer is out of fold.
 
-    ``family`` is the genre that it counts in.
+    The track counts under the genre ``family``.
     """
 
     item: Item
@@ -46,7 +46,7 @@ class JudgedGenre:
     artists: set[str] = field(default_factory=set)
 
     def is_unknown(self) -> bool:
-        """Whether the model disagrees with most: that says more of the model than of the labels."""
+        """Whether the model disagrees with most tracks, and so hardly knows the genre."""
         from genre_model.data.artists import named_artists
 
         n_artists = len(named_artists(self.artists))
@@ -60,7 +60,8 @@ class LabelErrors:
     def __init__(self, verdicts: LabelledVerdicts, firm: float | None) -> None:
         """``firm`` is how firmly the model has to disagree, 0 to 1.
 
-        Where it is None, it is as measured, and genres that the model does not know are left out.
+        If None, the measured value ``FIRM`` is used, and genres that the model does not know are
+        left out.
         """
         from genre_model.evaluation.label_errors import FIRM
 
@@ -70,7 +71,7 @@ class LabelErrors:
         self.left_out: dict[str, JudgedGenre] = {}
 
     def find(self, items: Tracks) -> list[LabelError]:
-        """The label errors among tracks, those that the model disagrees with most firmly first."""
+        """The label errors among tracks, the firmest disagreements first."""
         from genre_model.evaluation.label_errors import disagreement_of
 
         vocabulary = self.verdicts.vocabulary
@@ -94,7 +95,7 @@ class LabelErrors:
         )
 
     def show(self, label_errors: Sequence[LabelError], template: str | None) -> None:
-        """Print label errors, a line each; with a template of beets', nothing else."""
+        """Print a line for each label error; with a template of beets, nothing else."""
         from genre_model.core.text import count
 
         for label_error in label_errors:
@@ -128,7 +129,7 @@ def described(label_error: LabelError) -> str:
 
 
 def formatted(label_error: LabelError, template: str) -> str:
-    """A label error by a template of beets', which may name what speaks against its genre."""
+    """A label error in a template of beets, which may name the fields of the disagreement."""
     item = label_error.item
     item[DISAGREEMENT] = f"{label_error.disagreement.firmness:.4f}"
     item[SUGGESTION] = label_error.disagreement.suggestion

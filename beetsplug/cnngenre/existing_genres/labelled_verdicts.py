@@ -1,4 +1,4 @@
-"""Verdicts on tracks that have labels: out of fold where the model has learned from the track."""
+"""Verdicts on tracks that have labels: out of fold if the model has learned from the track."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 class LabelledVerdicts:
-    """What a model says of tracks that have labels; changes nothing.
+    """A model's verdicts on tracks that have labels; changes nothing.
 
-    ``counts`` has how many tracks there is no verdict on, and why.
+    ``counts`` has the number of judged tracks, and of tracks without a verdict, by reason.
     """
 
     def __init__(self, session: Session, lib: Library, renamed: Mapping[str, str | None]) -> None:
-        """Load the model, and what it said of the tracks that it learned from.
+        """Load the model and its out-of-fold answers for its training tracks.
 
         Args:
-            session: What the command works with.
+            session: The session of the command.
             lib: The library.
-            renamed: The names that the user's own models have for the library's.
+            renamed: The library's genres -> their names in the user's own models.
 
         Raises:
             UserError: The model cannot be used.
@@ -67,7 +67,7 @@ class LabelledVerdicts:
         self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def known(self, labels: tuple[str, ...]) -> tuple[str, ...]:
-        """Labels by the model's names, those that it lacks left out."""
+        """The labels by the model's names; labels that the model lacks are left out."""
         from genre_model.evaluation.label_errors import known_genres
 
         if labels not in self._known:
@@ -76,9 +76,9 @@ class LabelledVerdicts:
         return self._known[labels]
 
     def of(self, items: Tracks) -> Iterator[tuple[Item, tuple[str, ...], SongGenre, bool]]:
-        """Each track with its known labels, its verdict, and whether that is out of fold.
+        """Each track with its known labels, its verdict, and whether the verdict is out of fold.
 
-        Tracks without known labels are counted, and not loaded where the labels are a column.
+        Tracks without known labels are counted; if the labels are a column, they are not loaded.
         """
         judged = set[int]()
         for key, labels in labels_in(items, self.track_classifier.target, self.labels_of):
@@ -95,7 +95,7 @@ class LabelledVerdicts:
                 bar.update()
 
     def _songs(self, items: Tracks) -> Iterator[tuple[Item, SongGenre, bool]]:
-        """Each track with its verdict, and whether that is out of fold; some have none."""
+        """Each track with its verdict, and whether that is out of fold; some tracks have none."""
         from genre_model.model.vocabulary import judge
 
         unclassified: list[int] = []
@@ -116,9 +116,9 @@ class LabelledVerdicts:
                 yield verdict.item, verdict.song, False
 
     def _remembered(self, items: Tracks) -> Iterator[tuple[Item, dict[str, float] | None]]:
-        """Each track with what was said of it out of fold; None where it was not learned from.
+        """Each track with its out-of-fold probabilities; None if the model did not learn from it.
 
-        Nothing of a model that has learned from none.
+        Yields no tracks if the model has no out-of-fold answers.
         """
         for item in items if self.learned else ():
             assert self.learned is not None
@@ -140,7 +140,7 @@ class LabelledVerdicts:
 def labels_in(
     items: Tracks, field: str, labels_of: LabelsOf
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The ids of tracks with their labels; loads them only where a plugin may compute these."""
+    """The ids of tracks with their labels; loads the tracks if the labels are not a column."""
     from beetsplug.cnngenre.classify.labels import labels_of_value
 
     if field not in Item._fields or field in Item._getters():
@@ -156,10 +156,10 @@ def labels_in(
 
 
 def find_again(learned: OutOfFold, path: Path) -> dict[str, float] | None:
-    """What was said of a track out of fold; None too where the file cannot be read."""
+    """The out-of-fold probabilities of a track; None also if the file cannot be read."""
     from genre_model.core.errors import AudioError
 
     try:
         return learned.find(path)
-    except AudioError:  # its extraction will say why
+    except AudioError:  # its extraction will report the reason
         return None

@@ -1,4 +1,4 @@
-"""Bring the genres of tracks to one spelling each."""
+"""Change the genres of tracks to one spelling each."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Spell(Run):
         self.spellings = preferred_spellings(count_genres(lib), tree, by_tree=by_tree)
 
     def journal(self) -> Journal:
-        """Where what was done is kept."""
+        """The journal of this run."""
         return begin(self.session, "cnnspelling", self.words)
 
     def pass_over(self, items: Tracks, journal: Journal | None, bar: Bar) -> Tracks:
-        """Tracks whose genres are spelled so already are not loaded."""
+        """Count and note tracks that are spelled right, without loading them; return the others."""
         if self.log.isEnabledFor(logging.DEBUG):  # there is a line for each
             return items
         left = self.to_respell(items)
@@ -60,17 +60,17 @@ class Spell(Run):
         return left
 
     def to_respell(self, items: Tracks) -> Tracks:
-        """The tracks whose genres are spelled otherwise."""
+        """The tracks whose genres do not have the preferred spelling."""
         spellings = self.spellings
         return chosen(items, None, lambda now, _: respelled(now, spellings) != now)
 
     def is_misspelled(self, genres: str | None) -> bool:
-        """Whether the genres of a row are spelled otherwise."""
+        """Whether the genres of a row do not have the preferred spelling."""
         now = genres_in(genres)
         return respelled(now, self.spellings) != now
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
-        """What becomes of each track that has genres."""
+        """A step for each track."""
         for item in items:
             before = genres_of(item)
             after = respelled(before, self.spellings)
@@ -80,7 +80,7 @@ class Spell(Run):
             yield Step(partial(self.carry_out, item, plan), writes_file)
 
     def carry_out(self, item: Item, plan: TagPlan) -> tuple[Item, TagPlan]:
-        """Spell the genres of a track, as it is now, anew."""
+        """Respell the genres of a track as it is now."""
         if self.options.pretend or plan.action is not Action.WRITE:
             return item, plan
         now = unedited(item, plan.before)
@@ -89,7 +89,7 @@ class Spell(Run):
         return now, apply(now, plan, write=self.options.write, set_on=set_respelled)
 
     def finish(self) -> None:
-        """The same for the tracks' albums."""
+        """Respell the genres of the tracks' albums."""
         for album in self.albums("genres", self.is_misspelled):
             before = tuple(named(stored_genres(album)))
             after = respelled(before, self.spellings)

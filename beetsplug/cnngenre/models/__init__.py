@@ -1,1 +1,1 @@
-"""The models that there are, which of them is in use, and whether a new one takes its place."""
+"""The available models, which of them is in use, and whether a new one replaces it."""

@@ -1,4 +1,4 @@
-"""What a new model is compared with, and whether it takes the place of that."""
+"""Which model a new one is compared with, and whether the new one replaces it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ N_NAMED = 5
 
 
 def model_in_use(session: Session, field: str) -> Bundle | None:
-    """The model to compare the new one with; None where that is the shipped one, or there is none.
+    """The model to compare the new one with; None if that is the shipped one or there is none.
 
     Raises:
         GenreModelError: The model does not exist, or cannot be read.
@@ -34,16 +34,16 @@ def model_in_use(session: Session, field: str) -> Bundle | None:
 
 
 def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restricted: bool) -> str:
-    """Use the new model from now on if it is better; the sentence about that.
+    """Use the new model from now on if it is better; returns a sentence about that.
 
     Args:
-        session: What the command works with.
+        session: The session of the command.
         job: What the model was trained on.
         result: The new model.
-        restricted: Whether the user has restricted what it learns, to some tracks or genres.
+        restricted: Whether the user has restricted the training to some tracks or genres.
 
     Raises:
-        UserError: What is in use cannot be written down.
+        UserError: The list of models in use cannot be read or written.
     """
     from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, history, use
     from genre_model.core.errors import GenreModelError
@@ -63,7 +63,7 @@ def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restric
     try:
         if reason is None:
             use(models, name, instead_of=present)
-        elif not history(models):  # or else the newest model would be in use
+        elif not history(models):  # otherwise the newest model would be in use
             use(models, present, instead_of=None)
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
@@ -79,7 +79,7 @@ def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restric
 def why_not_used(
     job: TrainingJob, result: TrainingResult, threshold: float | None, *, restricted: bool
 ) -> str | None:
-    """What speaks against using the new model; None where nothing does."""
+    """The reason not to use the new model; None if there is none."""
     from beetsplug.cnngenre.models.bundles import answers, backbone_bundle
     from genre_model.core.text import first_and_rest
     from genre_model.evaluation.adoption import why_not
@@ -89,7 +89,7 @@ def why_not_used(
     if reason is None and not answers(result.bundle, threshold):
         return "it would answer nothing: more labels may help"
     if reason is None and restricted:
-        # It was compared on tracks of its own genres alone, and would be used for all music.
+        # It was compared only on tracks of its own genres, but would be used for all music.
         present = (job.in_use or backbone_bundle()).manifest
         genres = result.bundle.manifest.genres
         missing = left_out(genres, present.genres, present.parents, job.tree)

@@ -13,7 +13,7 @@ from genre_model.core.errors import BundleError
 from genre_model.core.files import may_be_file
 from genre_model.model.bundle.store import MANIFEST, SHIPPED, Bundle, load_bundle
 
-# The clocks of two machines differ by so much.
+# The clocks of two machines may differ by this many seconds.
 CLOCK_S = 300.0
 
 
@@ -23,13 +23,14 @@ Complain = Callable[[str], None]
 def find_bundle(
     name: str | None, models: Path, complain: Complain, *, threshold: float | None
 ) -> Bundle:
-    """The bundle of a name or path; where nothing is asked for the one in use.
+    """The bundle with a name or path; if ``name`` is None, the one in use.
 
     Args:
         name: ``shipped``, the name of a folder in ``models``, or a path to a bundle.
         models: The folder of the user's own bundles.
-        complain: Told of bundles of the user's that are passed over because they are broken.
-        threshold: The user's own, which also a model serves that has none at which to answer.
+        complain: Called with a message for each user's bundle that is skipped as broken.
+        threshold: The user's own threshold.  If it is set, a model also counts as usable that never
+            answers by its own threshold.
 
     Raises:
         GenreModelError: There is no such bundle, or it or the list of models cannot be read.
@@ -51,13 +52,13 @@ def names_in(models: Path) -> list[str]:
 
 
 def own_bundles(models: Path, complain: Complain) -> list[Bundle]:
-    """The user's own bundles, of any field, that can be read."""
+    """The user's own bundles that can be read, for any field."""
     found = (readable_bundle(path.parent, complain) for path in models.glob(f"[!.]*/{MANIFEST}"))
     return [bundle for bundle in found if bundle]
 
 
 def backbone_bundle() -> Bundle:
-    """The shipped bundle, on whose network the user's heads stand.
+    """The shipped bundle, whose network the user's heads use.
 
     Raises:
         BundleError: The installation is broken.
@@ -66,9 +67,9 @@ def backbone_bundle() -> Bundle:
 
 
 def bundle_in_use(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:
-    """The user's bundle that is in use; None where that is the shipped one.
+    """The user's bundle that is in use; None if the shipped one is.
 
-    One that is gone, broken or of another field is passed over for the one before it.
+    If a bundle is missing, broken or for another field, the one used before it is taken.
     """
     names = history(models)
     if not names:
@@ -83,7 +84,7 @@ def bundle_in_use(models: Path, complain: Complain, threshold: float | None) -> 
 
 
 def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:
-    """The user's newest bundle for genres that is whole and answers, if there is one."""
+    """The user's newest bundle for genres that is intact and can answer, if there is one."""
     wanted = [
         bundle
         for bundle in own_bundles(models, complain)
@@ -94,10 +95,11 @@ def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> 
 
 
 def age_key(bundle: Bundle) -> tuple[float, str]:
-    """Newer bundles have a larger one.
+    """A sort key that is larger for newer bundles.
 
-    It is when the bundle says that it was made.  A stranger's may say anything, and a clock may
-    have been wrong: one that is dated in the future, or not at all, counts as the oldest.
+    It is the time of creation that the bundle states.  A bundle from elsewhere may state anything,
+    and a clock may have been wrong, so a bundle without a date or with a future one counts as the
+    oldest.
     """
     try:
         made = datetime.fromisoformat(bundle.manifest.created_utc.replace("Z", "+00:00"))
@@ -108,12 +110,12 @@ def age_key(bundle: Bundle) -> tuple[float, str]:
 
 
 def answers(bundle: Bundle, threshold: float | None) -> bool:
-    """Whether it would ever answer: by its own threshold, or as the user has set one."""
+    """Whether a bundle can answer: by its own threshold, or because the user has set one."""
     return threshold is not None or bundle.manifest.answers
 
 
 def readable_bundle(directory: Path, complain: Complain) -> Bundle | None:
-    """A bundle, or None, with a complaint."""
+    """The bundle in a folder; None, with a complaint, if it cannot be read."""
     try:
         return load_bundle(directory)
     except BundleError as error:
@@ -122,7 +124,7 @@ def readable_bundle(directory: Path, complain: Complain) -> Bundle | None:
 
 
 def is_whole(bundle: Bundle, complain: Complain) -> bool:
-    """Whether a bundle's files all have their hashes; a complaint where not."""
+    """Whether all files of a bundle match their hashes; complains if not."""
     try:
         bundle.check_files()
     except BundleError as error:

@@ -1,7 +1,7 @@
-"""Which of the models is in use: a list of names in the models' folder, the last of them.
+"""Which model is in use: the last name of a list in a file beside the models' folder.
 
-A training writes it, and so does ``beet cnnmodels``; the names before the last are those to go
-back to.  Where there is none, the newest model that answers is in use.
+Trainings and ``beet cnnmodels`` write the list; the names before the last are the models to go back
+to.  Without a list, the newest model that can answer is in use.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MAX_BYTES = 2**20
 
 
 def history(models: Path) -> list[str]:
-    """The names that were in use, the present one last; empty where that was never decided.
+    """The names of the models that were in use, the present one last; empty if there is no list.
 
     Raises:
-        GenreModelError: The file is there and cannot be read.
+        GenreModelError: The file exists but cannot be read.
     """
     path = models.parent / IN_USE  # beside the folder of bundles
     try:
@@ -44,7 +44,7 @@ def history(models: Path) -> list[str]:
 
 
 def is_name(name: object) -> bool:
-    """Whether something is the name of a folder, and of no other place."""
+    """Whether a value is the plain name of a folder, not a path to elsewhere."""
     return isinstance(name, str) and bool(name) and Path(name).name == name and name != ".."
 
 
@@ -54,19 +54,19 @@ def use(models: Path, name: str, *, instead_of: str | None) -> None:
     Args:
         models: The folder of the user's own bundles.
         name: The model.
-        instead_of: What was in use where no model was ever put in use, to go back to.
+        instead_of: The model to go back to if there is no list yet: the one in use until now.
 
     Raises:
         GenreModelError: The list of models in use cannot be written.
     """
     names = [] if instead_of is None else [instead_of]
-    with suppress(GenreModelError):  # what is unreadable is replaced
+    with suppress(GenreModelError):  # an unreadable list is replaced
         names = history(models) or names
     keep(models, [*(n for n in names[-1:] if n != name), name], names[:-1])
 
 
 def back(models: Path) -> str:
-    """Put the model in use that was before, of those that are still there; its name.
+    """Use the last earlier model that still exists; returns its name.
 
     Raises:
         GenreModelError: There is no earlier model, or the list of models cannot be read or written.
@@ -79,7 +79,7 @@ def back(models: Path) -> str:
 
 
 def keep(models: Path, names: list[str], earlier: list[str]) -> None:
-    """Write the list down, the oldest names left out where there are too many."""
+    """Write the list, without the oldest names if there are too many."""
     text = json.dumps([*earlier, *names][-MOST_NAMES:], indent=2)
     with writing(models.parent), whole_file(models.parent / IN_USE) as file:
         file.write(text.encode())

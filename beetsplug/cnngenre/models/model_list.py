@@ -1,4 +1,4 @@
-"""The models that there are, each with what its report says, in lines for a terminal."""
+"""The available models with the figures of their reports, in lines for a terminal."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from genre_model.model.bundle.store import REPORT_JSON, SHIPPED, Bundle
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A model: the field that it is for, and what its report says, None where it has none.
+    """A model, the field that it is for, and the figures of its report; None if it has none.
 
-    ``accuracy`` is the share of tracks whose leading genre is right, ``answered`` that of tracks
-    that it answers, ``precision`` that of its answers which are right; all out of fold.
+    ``accuracy`` is the share of tracks whose leading genre is right, ``answered`` the share of
+    tracks that get an answer, ``precision`` the share of answers that are right; all out of fold.
     """
 
     name: str
@@ -52,7 +52,7 @@ def model_lines(session: Session) -> list[str]:
     own = sorted(own_bundles(session.folders.models, session.warn), key=age_key, reverse=True)
     used = in_use(session, session.warn)
     if used is not None and used.directory not in [b.directory for b in (*own, shipped)]:
-        own.append(used)  # a folder elsewhere
+        own.append(used)  # a model in another folder
     rows = [row_of(bundle, bundle.directory.name, used) for bundle in own]
     return [*table([*rows, row_of(shipped, SHIPPED_NAME, used)]), *advice(session, used)]
 
@@ -61,8 +61,8 @@ def put_in_use(session: Session, name: str) -> None:
     """Use a model from now on.
 
     Raises:
-        UserError: There is no such model, it is damaged or not for genres, or that cannot be
-            written down.
+        UserError: There is no such model, it is damaged or not for genres, or the list of models
+            in use cannot be written.
     """
     models = session.folders.models
     try:
@@ -96,7 +96,7 @@ def name_of(bundle: Bundle) -> str:
 
 
 def in_use(session: Session, complain: Complain) -> Bundle | None:
-    """The bundle that cnngenre uses now; None, with a complaint, where it cannot be used."""
+    """The bundle that cnngenre uses now; None, with a complaint, if it cannot be used."""
     options = session.options
     try:
         return find_bundle(
@@ -108,7 +108,7 @@ def in_use(session: Session, complain: Complain) -> Bundle | None:
 
 
 def row_of(bundle: Bundle, name: str, used: Bundle | None) -> ModelRow:
-    """What there is to say of a model."""
+    """The table row of a model."""
     report = report_of(bundle)
     return ModelRow(
         name,
@@ -123,12 +123,12 @@ def row_of(bundle: Bundle, name: str, used: Bundle | None) -> ModelRow:
 
 
 def value_of(figure: Any) -> float | None:
-    """The value of a figure with an interval; None of anything else."""
+    """The value of a figure with an interval; None for anything else."""
     return figure.get("value") if isinstance(figure, dict) else None
 
 
 def report_of(bundle: Bundle) -> dict[str, Any]:
-    """A bundle's report; empty where it has none that can be read."""
+    """A bundle's report; empty if it has none or it cannot be read."""
     if REPORT_JSON not in bundle.files:
         return {}
     try:

@@ -1,4 +1,4 @@
-"""Questions at a terminal: their words, what the answers mean, and the end of the input."""
+"""Questions in the terminal: the prompts, the meaning of the answers, the end of the input."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NobodyAnswersError(Exception):
 
 
 def check_input() -> None:
-    """Make sure that there is a terminal to ask at: lines of a file are nobody's decisions.
+    """Make sure that the input is a terminal: lines from a file are not a user's decisions.
 
     Raises:
         UserError: Standard input is not a terminal.
@@ -41,10 +41,10 @@ def check_input() -> None:
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """Around a question: whatever else ends it ends its line too.
+    """Wrap a question: finish its line if the input ends or the user presses Ctrl-C.
 
     Raises:
-        NobodyAnswersError: The input has ended, which beets calls an error of the user's.
+        NobodyAnswersError: The input has ended (for which beets raises ``UserError``).
     """
     try:
         yield
@@ -57,10 +57,10 @@ def ending() -> Iterator[None]:
 
 
 def ask_choice() -> str:
-    """What to do with a track: the word of a choice, or genres as they were typed.
+    """Ask what to do with a track; returns the word of a choice, or genres as they were typed.
 
-    A choice is its letter or its whole word; whatever else is typed is a genre, or the number of
-    one.  Enter skips: a guess is not to be written by inattention.
+    A choice is typed as its letter or its whole word; any other text is a genre or its number.
+    Enter skips, so that no guess is written by accident.
     """
     while True:
         text = ask_text(PROMPT).strip()
@@ -72,7 +72,7 @@ def ask_choice() -> str:
 
 @contextmanager
 def completing(names: Sequence[str]) -> Iterator[None]:
-    """The Tab key completes names, where Python has readline."""
+    """Let the Tab key complete names, if Python has readline."""
     try:
         import readline
     except ImportError:  # Windows
@@ -95,9 +95,9 @@ def completing(names: Sequence[str]) -> Iterator[None]:
 
 
 def ask_text(prompt: str) -> str:
-    """A line of text.
+    """Ask for a line of text.
 
-    The prompt is the input's own, not one printed before it: readline draws the line anew.
+    The prompt is passed to ``input`` and not printed before it, because readline redraws the line.
     """
     while True:
         with ending():

@@ -1,6 +1,6 @@
-"""What a review is, whoever asks: which tracks are unsure, and what the user decides about them.
+"""The review itself: which tracks are unsure, and what the user decides about them.
 
-``terminal`` asks at a terminal, ``web`` on a page.
+The interfaces are separate: ``terminal`` asks in a terminal, ``web`` on a web page.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 class Review:
-    """The unsure tracks; does at once what is decided about them, and counts."""
+    """The unsure tracks; carries out decisions about them at once, and counts."""
 
     def __init__(self, session: Session, lib: Library) -> None:
         """Load the model.
@@ -63,15 +63,15 @@ class Review:
                 f"cnngenre: a review is for genres; the model is for {self.track_classifier.target}"
             )
         self.uncertain_tracks: list[UncertainTrack] = []
-        self.found_counts = Counter[str]()  # "sure", of those without genres; "failed"
+        self.found_counts = Counter[str]()  # "sure": only tracks without genres; "failed"
         self.new_names: set[str] = set()
         self.decisions: list[Decision] = []
-        self.batch = 0  # of the last decisions
+        self.batch = 0  # number of the last decision
 
     def run(self, items: Tracks, ask: Callable[[], bool]) -> None:
-        """Find the unsure ones among tracks, have somebody asked about them, sum up.
+        """Find the unsure tracks, ask about them, print a summary.
 
-        ``ask`` says whether it came to its end.
+        ``ask`` returns whether it came to its end.
         """
         start, whole = time.monotonic(), False
         try:
@@ -86,7 +86,7 @@ class Review:
                 self.summarise(time.monotonic() - start, whole=whole)
 
     def find(self, items: Tracks) -> None:
-        """Classify what was not yet; the unsure tracks, those that teach the model most first."""
+        """Classify tracks and list the unsure ones, the most useful for a training first."""
         from beetsplug.cnngenre.classify.context import group_of
         from genre_model.evaluation.active_learning import review_order
 
@@ -108,7 +108,7 @@ class Review:
         self.uncertain_tracks = [found[index] for index in review_order(confidences, groups)]
 
     def uncertain_track(self, verdict: Verdict) -> UncertainTrack | None:
-        """What there is to ask about a track, if anything; the answer is noted on it."""
+        """The unsure track of a verdict, or None; notes the model's answer on the track."""
         item, song = verdict.item, verdict.song
         if song is None or verdict.probabilities is None:
             self.found_counts["failed"] += 1
@@ -117,33 +117,33 @@ class Review:
         if not self.options.pretend:
             bundle_id = self.track_classifier.bundle_id
             if note(item, song, verdict.probabilities, bundle_id, verdict.tags):
-                store_unless_edited(item, genres_of(item))  # if it was, it is passed over later
+                store_unless_edited(item, genres_of(item))  # if it was edited, it is skipped later
         self.found_counts["sure"] += song.accepted and not verdict.plan.before
         if not verdict.is_doubtful:
             return None
         return UncertainTrack.of(item, verdict.plan, song, verdict.probabilities)
 
     def show_order(self) -> None:
-        """Print what would be asked, in the order in which it would be."""
+        """Print the tracks in the order in which the review would ask about them."""
         from genre_model.core.text import harmless
 
         for uncertain in self.uncertain_tracks:
             ui.print_(f"{harmless(uncertain.name)}: {candidates(uncertain.song.ranked[:N_SHOWN])}")
 
     def unchanged(self, uncertain: UncertainTrack) -> Item | None:
-        """A track as it is in the library now; None where it has gone, or has other genres.
+        """A track as it is in the library now; None if it was removed or has other genres.
 
-        The user may think for long, and label with something else meanwhile.
+        The user may think for long, and edit the track with another program meanwhile.
         """
         item = same(self.lib.get_item(uncertain.id), uncertain.added)
         return item if item is not None and has_genres(item, uncertain.genres) else None
 
     def is_known(self, name: str, uncertain: UncertainTrack) -> bool:
-        """Whether a name is the model's, or one that the user has said is no slip."""
+        """Whether a name is the model's, or one that the user has confirmed."""
         return name in self.new_names or any(name == score.genre for score in uncertain.song.ranked)
 
     def fellows(self, uncertain: UncertainTrack, scope: Scope) -> list[UncertainTrack]:
-        """The other unsure tracks of its album or artist about which nothing was decided."""
+        """The other undecided tracks of its album or artist, including skipped ones."""
         if scope is Scope.TRACK:
             return []
         whose = key_of(uncertain, scope)
@@ -159,14 +159,15 @@ class Review:
     def decide_all(
         self, uncertain_tracks: Sequence[UncertainTrack], genres: tuple[str, ...]
     ) -> list[State]:
-        """Give tracks the user's genres, as one decision; what has become of each."""
+        """Give tracks the user's genres, as one decision; returns what has become of each."""
         self.batch += 1
         return [self.decide(uncertain, genres) for uncertain in uncertain_tracks]
 
     def take_back_all(self) -> list[tuple[UncertainTrack, State]]:
-        """Undo all of the last decision, which may be about several tracks; the last one first.
+        """Undo the whole last decision, which may be about several tracks, the last track first.
 
-        It stops at a file that cannot be written, whose decision, and those before it, still stand.
+        It stops at a file that cannot be written: the decisions about that track and the tracks
+        before it remain.
 
         Raises:
             IndexError: There is no decision to undo.
@@ -181,11 +182,11 @@ class Review:
 
     @uninterrupted()
     def decide(self, uncertain: UncertainTrack, genres: tuple[str, ...]) -> State:
-        """Give a track the user's genres, and its album what follows from that.
+        """Give a track the user's genres, and update the genre of its album.
 
         Returns:
-            What has become of the track.  Failed, or changed elsewhere, it is as it was; if
-            something was decided about it before, that still counts.
+            What has become of the track.  If it failed or was changed elsewhere, the track is left
+            as it was, and an earlier decision about it remains.
         """
         item = self.unchanged(uncertain)
         if item is None:
@@ -213,31 +214,31 @@ class Review:
         return uncertain.state
 
     def leave_alone(self, uncertain: UncertainTrack, state: State) -> State:
-        """Note that nothing could be done to a track."""
+        """Note that a track could not be changed."""
         if uncertain.state not in DECIDED:
             uncertain.state = state
         return state
 
     def skip(self, uncertain: UncertainTrack) -> None:
-        """Decide nothing about a track."""
+        """Skip a track, unless it is decided."""
         if uncertain.state not in DECIDED:
             self.batch += 1
             self.decisions.append(Decision(uncertain, uncertain.state, None, self.batch))
             uncertain.state = State.SKIPPED
 
     def ask_again(self) -> None:
-        """Have the skipped ones undecided again."""
+        """Make the skipped tracks undecided again."""
         for uncertain in self.uncertain_tracks:
             if uncertain.state is State.SKIPPED:
                 uncertain.state = State.LEFT
 
     @uninterrupted()
     def take_back(self) -> tuple[UncertainTrack, State]:
-        """Undo the last decision that was not taken back: the track is exactly as it was before.
+        """Undo the last decision that was not undone yet: restore the track exactly as it was.
 
         Returns:
-            The track, and its state now; failed where the file cannot be written: nothing has
-            changed then, and it can be tried again.  Changed elsewhere it is left as it is.
+            The track, and its state now.  Failed means that the file cannot be written: nothing has
+            changed, and undoing can be tried again.  A track changed elsewhere is left as it is.
 
         Raises:
             IndexError: There is no decision to undo.
@@ -257,7 +258,7 @@ class Review:
         return uncertain, uncertain.state
 
     def change_back(self, uncertain: UncertainTrack, change: Change) -> Action:
-        """Give a track back what it had; keeps what somebody else has done to it."""
+        """Restore a track, unless somebody else has changed it since."""
         item = self.unchanged(uncertain)
         if item is None or not is_as_left(item, change.after):
             return Action.KEEP
@@ -282,13 +283,13 @@ class Review:
         return sorted(found)
 
     def counts(self) -> Counter[State]:
-        """How many tracks have become what."""
+        """How many tracks are in each state."""
         counts = Counter(uncertain.state for uncertain in self.uncertain_tracks)
         counts[State.FAILED] += self.found_counts["failed"]
         return counts
 
     def summarise(self, seconds: float, *, whole: bool) -> None:
-        """The one line at the end."""
+        """Print the summary line at the end."""
         from genre_model.core.text import clock
 
         state = "" if whole else "interrupted: "

@@ -1,7 +1,7 @@
-"""A track, its file and its album as they were before a decision, to go back to exactly that.
+"""Undo one decision: restore a track, its file and its album exactly as they were before it.
 
-``cnnundo`` goes back to the genres that a track had before the plugin or a review ever touched it;
-this goes back by one decision, and leaves alone whatever somebody else has changed since.
+``cnnundo`` restores the genres that a track had before the plugin or a review ever changed it; this
+module undoes a single decision, and leaves alone whatever somebody else has changed since.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ITEM_FIELDS = (*DECIDED, "cnngenre_file")
 
 @dataclass(frozen=True, slots=True)
 class AlbumState:
-    """What a decision may change of an album; ``fields`` has None for those that it lacks."""
+    """What a decision may change on an album; fields that are not set are None in ``fields``."""
 
     genres: tuple[str, ...]
     fields: Mapping[str, Any]
@@ -36,8 +36,8 @@ class AlbumState:
 class Snapshot:
     """What a decision may change in the library.
 
-    ``fields`` are the item's own, with None for those that it lacks; ``in_step`` says whether the
-    library knew the file as it was.
+    ``fields`` has the item's own fields, None for those that are not set; ``in_step``: the
+    library's ``mtime`` was that of the file.
     """
 
     genres: tuple[str, ...]
@@ -51,7 +51,7 @@ class Snapshot:
 class Change:
     """What a decision has changed.
 
-    ``tags`` are the file's genre tag before and after; None where the file was not written.
+    ``tags`` are the file's genre tag before and after; None if the file was not written.
     """
 
     before: Snapshot
@@ -60,7 +60,7 @@ class Change:
 
 
 def take(item: Item) -> Snapshot:
-    """What there is now."""
+    """A snapshot of a track as it is now."""
     album = item.get_album()
     return Snapshot(
         genres_of(item),
@@ -72,7 +72,7 @@ def take(item: Item) -> Snapshot:
 
 
 def is_in_step(item: Item) -> bool:
-    """Whether the library knows a track's file as it is; it may have gone."""
+    """Whether the library's ``mtime`` is that of the track's file, which may be missing."""
     try:
         return bool(item.mtime == item.current_mtime())
     except OSError:
@@ -80,13 +80,13 @@ def is_in_step(item: Item) -> bool:
 
 
 def album_state(album: Album) -> AlbumState:
-    """What there is now of an album."""
+    """The state of an album as it is now."""
     fields = {name: album.get(name) for name in ALBUM_FIELDS}
     return AlbumState(tuple(stored_genres(album)), fields)
 
 
 def is_as_left(item: Item, after: Snapshot) -> bool:
-    """Whether nobody else has changed a track's genres since."""
+    """Whether a track's genres and our fields are still as the decision left them."""
     fields = {name: own_field(item, name) for name in ITEM_FIELDS}
     return (genres_of(item), fields) == (after.genres, dict(after.fields))
 
@@ -95,8 +95,8 @@ def go_back(item: Item, change: Change) -> TagPlan:
     """Undo what a decision has changed: the file first.
 
     Returns:
-        What was done: a failed plan where the file cannot be written, and one that keeps what there
-        is where somebody else was faster; then nothing of ours has changed.
+        What was done: a failed plan if the file cannot be written, or a plan that keeps the track
+        if somebody else changed it first; in both cases nothing was undone.
     """
     before = change.before
     plan = TagPlan(Action.WRITE, change.after.genres, before.genres, "taken back")
@@ -114,7 +114,7 @@ def go_back(item: Item, change: Change) -> TagPlan:
 
 
 def file_back(item: Item, plan: TagPlan, change: Change) -> TagPlan:
-    """Give a file back its genre, unless somebody has changed it since, and store the track.
+    """Restore a file's genre tag, unless somebody has changed it since, and store the track.
 
     Raises:
         NotWrittenError: The file cannot be written.
@@ -123,7 +123,7 @@ def file_back(item: Item, plan: TagPlan, change: Change) -> TagPlan:
         return store_planned(item, plan)
     tag, ours = change.tags
     now = look(item).tag
-    if now.genres != ours.genres:  # the same ones may be spelt otherwise: beets has written since
+    if now.genres != ours.genres:  # only genres: beets may have rewritten the tag
         return store_planned(item, plan)
     mtime = None if change.before.in_step else change.before.mtime
     wish = Wish(change.before.genres, tag, now)
@@ -131,7 +131,7 @@ def file_back(item: Item, plan: TagPlan, change: Change) -> TagPlan:
 
 
 def restore_album(album: Album, state: AlbumState, after: AlbumState | None) -> None:
-    """Give an album back what it had, unless somebody has changed it since; not its tracks."""
+    """Restore an album, but not its tracks, unless somebody has changed it since."""
     if after is None or album_state(album) != after:
         return
     album.genres = list(state.genres)

@@ -1,4 +1,4 @@
-"""The user decides about the unsure tracks at the terminal, one by one."""
+"""The review in the terminal: ask about the unsure tracks one by one."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class TerminalReview:
         self.explain: Explain | None = None
 
     def run(self, items: Tracks) -> None:
-        """Go through the unsure ones among tracks, those that teach most first."""
+        """Review the unsure tracks, the most useful for a training first."""
         self.review.run(items, self.go_through)
 
     def go_through(self) -> bool:
-        """Ask about one track after the other, until the user has enough."""
+        """Ask about one track after the other until the user quits; False if the input ends."""
         uncertain_tracks = self.review.uncertain_tracks
         place = 0
         try:
@@ -85,7 +85,7 @@ class TerminalReview:
                         break
                     place = self.take_back(place) if step is Step.BACK else place + 1
         except NobodyAnswersError:
-            return False  # ends as Ctrl-C does: what is decided is done
+            return False  # as with Ctrl-C, decisions are kept
         finally:
             if self.explain is not None:
                 self.explain.track_classifier.close()
@@ -94,7 +94,7 @@ class TerminalReview:
     def at(self, place: int) -> Step:
         """Ask about the track at a place, unless somebody else has changed it."""
         uncertain = self.review.uncertain_tracks[place]
-        if uncertain.state in DECIDED:  # with its album or artist
+        if uncertain.state in DECIDED:  # together with its album or artist
             return Step.ON
         item = self.review.unchanged(uncertain)
         if item is None:
@@ -103,17 +103,17 @@ class TerminalReview:
         return self.ask(item, uncertain, f"{place + 1}/{len(self.review.uncertain_tracks)}")
 
     def goes_back(self) -> bool:
-        """Whether the user undoes a decision when all are made."""
+        """Ask after the last track whether to undo a decision."""
         if not self.review.decisions:
             return False
         ui.print_()
         try:
             return ask_text(AT_THE_END).strip().lower() in ("u", "undo")
-        except NobodyAnswersError:  # nothing is left to be answered
+        except NobodyAnswersError:  # there is no question left
             return False
 
     def take_back(self, place: int) -> int:
-        """Undo the last decision; the place of its track, which is asked about again."""
+        """Undo the last decision; returns the place of its track, which is asked about again."""
         if not self.review.decisions:
             ui.print_("  There is no decision to undo.")
             return place
@@ -153,7 +153,7 @@ class TerminalReview:
                 scope = self.other_scope(uncertain, scope, Scope(answer))
 
     def genres_of_answer(self, answer: str, uncertain: UncertainTrack) -> tuple[str, ...]:
-        """The genres that an answer means; none where it decides nothing."""
+        """The genres that an answer means; empty if it decides nothing."""
         song = uncertain.song
         if answer == "accept":
             return (song.best.genre,) if song.best is not None else ()
@@ -162,7 +162,7 @@ class TerminalReview:
         return () if answer in CHOICES.values() else self.typed(answer, uncertain)
 
     def typed(self, text: str, uncertain: UncertainTrack) -> tuple[str, ...]:
-        """Genres from numbers and names; none where they are not meant, or there is no number."""
+        """Genres from numbers and names; empty if a number is wrong or a name is not confirmed."""
         try:
             genres = read_genres(text, uncertain.song.ranked, self.names)
         except ValueError as error:
@@ -172,12 +172,12 @@ class TerminalReview:
 
     @cached_property
     def names(self) -> list[str]:
-        """The names that complete: the library's own genres, and the model's."""
+        """The names for Tab completion: the library's own genres, and the model's."""
         own = self.review.own_genres()
         return [*own, *sorted(set(self.review.track_classifier.vocabulary.names.values()) - {*own})]
 
     def choose(self, uncertain: UncertainTrack) -> tuple[str, ...]:
-        """Ask for genres by number or name; none where the user goes back."""
+        """Ask for genres by number or name; empty if the user goes back."""
         ranked = uncertain.song.ranked
         for number, score in enumerate(ranked, 1):
             ui.print_(f"  {number:>2}. {score.genre} {score.probability:.2f}")
@@ -191,7 +191,7 @@ class TerminalReview:
             return genres if all(self.is_meant(name, uncertain) for name in genres) else ()
 
     def is_meant(self, name: str, uncertain: UncertainTrack) -> bool:
-        """Whether a name is known, or the user says that it is not a slip."""
+        """Whether a name is known, or the user confirms it."""
         if self.review.is_known(name, uncertain) or name in self.names:
             return True
         with ending():
@@ -201,7 +201,7 @@ class TerminalReview:
         return name in self.review.new_names
 
     def other_scope(self, uncertain: UncertainTrack, scope: Scope, asked: Scope) -> Scope:
-        """What the decision is for when the user asks for an album or artist, or once more."""
+        """The new scope when the user asks for album or artist; asking twice means the track."""
         n = len(self.review.fellows(uncertain, asked))
         if scope is asked:
             ui.print_("  The decision is for this track.")
@@ -213,7 +213,7 @@ class TerminalReview:
         return asked
 
     def decide(self, uncertain: UncertainTrack, genres: tuple[str, ...], scope: Scope) -> None:
-        """Do what the user has decided, and say so."""
+        """Carry out what the user has decided, and print it."""
         asked_about = [uncertain, *self.review.fellows(uncertain, scope)]
         states = self.review.decide_all(asked_about, genres)
         n = sum(state in DECIDED for state in states)
@@ -224,7 +224,7 @@ class TerminalReview:
                 self.log.warning("{}: left alone, changed elsewhere", one.name)
 
     def play(self, file: Path) -> None:
-        """Play a track; a player that has the terminal is waited for, and Ctrl-C ends just that."""
+        """Play a track; wait for a configured player, and let Ctrl-C end only the player."""
         from genre_model.core.errors import GenreModelError
         from genre_model.explain.viewer import show
 
@@ -261,9 +261,9 @@ class TerminalReview:
 
 
 def player_command(file: Path) -> list[str] | None:
-    """How ``beet play`` would play a file; None where that is not configured.
+    """The command with which ``beet play`` would play a file; None if not configured.
 
-    beets' own ``interactive_open`` is no help: the player replaces the process.
+    beets' own ``interactive_open`` cannot be used: its player replaces the process.
     """
     command = play_command()
     if not command:

@@ -1,4 +1,4 @@
-"""The tracks of a review, what can become of them, and genres as the user types them."""
+"""The tracks of a review, their states, and genres as the user types them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ N_SHOWN = 5
 
 
 class State(Enum):
-    """What has become of an unsure track; the value is the word in the summary line."""
+    """The state of an unsure track; the value is the word in the summary line."""
 
     ACCEPTED = "accepted"
     CORRECTED = "corrected"
@@ -41,20 +41,21 @@ DECIDED = (State.ACCEPTED, State.CORRECTED)
 
 @dataclass(slots=True, eq=False)
 class UncertainTrack:
-    """A track that the model is unsure about, as it was found, and what has become of it.
+    """A track that the model is unsure about, as it was found, and its state in the review.
 
-    There may be tens of thousands, so what else the library has of a track is not kept.
+    There may be tens of thousands, so other data of the track is not kept.
 
     Attributes:
-        id: Its id, which may pass to another track, ``added`` at another time.
-        name: As beets would name it.
+        id: Its id in the library.
+        added: When it was added: another track that gets the same id later has another time.
+        name: Its name as beets would print it.
         title: Its title, or the name of its file.
-        artist: As the track has it.
+        artist: Its artist tag.
         album_id: None for a track without an album.
         plan: Why nothing was written.
-        song: What the model says of it.
-        probabilities: The model's, in its own names.
-        genres: Those that the library should have for it, unless somebody else has been there.
+        song: The model's verdict.
+        probabilities: The model's probabilities, by its own genre names.
+        genres: The genres that the library has for it, unless somebody else has changed them.
         state: What has become of it.
     """
 
@@ -74,7 +75,7 @@ class UncertainTrack:
     def of(
         cls, item: Item, plan: TagPlan, song: SongGenre, probabilities: Mapping[str, float]
     ) -> UncertainTrack:
-        """What is kept of a loaded track."""
+        """The unsure track for a loaded track."""
         assert item.id is not None
         return cls(
             item.id,
@@ -97,7 +98,7 @@ class UncertainTrack:
 
 
 class Scope(Enum):
-    """What a decision is for."""
+    """Which tracks a decision is for."""
 
     TRACK = "track"
     ALBUM = "album"
@@ -106,9 +107,9 @@ class Scope(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision, to be taken back: the state before, and what has changed of the track.
+    """One decision that can be undone: the state before, and what has changed on the track.
 
-    Those about several tracks at once have the same ``batch``.
+    Decisions about several tracks at once have the same ``batch``.
     """
 
     uncertain: UncertainTrack
@@ -118,21 +119,21 @@ class Decision:
 
 
 def key_of(uncertain: UncertainTrack, scope: Scope) -> int | str | None:
-    """What the tracks of an album or artist have in common; None where a track has none."""
+    """The key that tracks of one album or artist share; None if the track has none."""
     from beetsplug.cnngenre.classify.context import known_artist
 
     return uncertain.album_id if scope is Scope.ALBUM else known_artist(uncertain.artist) or None
 
 
 def candidates(scores: Sequence[GenreScore]) -> str:
-    """Genres with their numbers and probabilities, in a line."""
+    """Genres with their numbers and probabilities, in one line."""
     return "   ".join(
         f"{number}. {score.genre} {score.probability:.2f}" for number, score in enumerate(scores, 1)
     )
 
 
 def named_genres(text: str, spellings: Iterable[str]) -> tuple[str, ...]:
-    """Genres as typed, with semicolons between, in the first of the spellings that are the same."""
+    """Genres typed with semicolons between them, each in its first matching spelling."""
     from genre_model.data.genre_names import cleaned
     from genre_model.data.names import folded
 

@@ -1,1 +1,1 @@
-"""Decide what becomes of a track's genres, do it, keep a journal, take it back."""
+"""Plan changes to a track's genres, carry them out, keep a journal, and undo them."""

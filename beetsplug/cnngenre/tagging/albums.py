@@ -1,4 +1,4 @@
-"""An album's genre is made of its tracks', and never overwrites theirs."""
+"""Set an album's genres from those of its tracks, without changing the tracks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from beetsplug.cnngenre.tagging.plan import EDITED, UNDO, Action, Arrange, TagPl
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
 
 WRITTEN, RESPELLED, PREVIOUS = ALBUM_FIELDS
-GIVEN = (WRITTEN, RESPELLED)  # an album has the genres that one of these says
+GIVEN = (WRITTEN, RESPELLED)  # one of these has the genres that we gave an album
 
 
 @dataclass(frozen=True, slots=True)
 class AlbumRules:
-    """What a model and the user's wishes make of the genres of an album's tracks.
+    """How a model and the user's options turn the tracks' genres into those of their album.
 
-    Genres of an album that are not ours are replaced only with ``force``, and with
-    ``keep_existing`` they stay in front.
+    Genres of an album that are not ours are replaced only with ``force``; with ``keep_existing``
+    they stay, before the new ones.
     """
 
     vocabulary: Vocabulary
@@ -55,7 +55,7 @@ def unlike_their_tracks(lib: Library) -> set[int]:
 
 
 def note_copied(album: Album) -> None:
-    """Note on a new album that its genres are ours, which beets has copied from its first track."""
+    """Note on a new album that its genres are ours if beets copied them from its first track."""
     first = next(iter(album.items()), None)
     genres = tuple(stored_genres(album))
     if (
@@ -70,7 +70,7 @@ def note_copied(album: Album) -> None:
 
 
 def plan_album(album: Album, tracks: Iterable[Item], rules: AlbumRules) -> TagPlan | None:
-    """The plan for an album, which may get the genre of its tracks; None where its genres stay."""
+    """The plan for an album, which may get the genre of its tracks; None if its genres stay."""
     before = tuple(stored_genres(album))
     ours = has_given(album, WRITTEN)
     if before and not (rules.force or ours):
@@ -86,7 +86,7 @@ def plan_album(album: Album, tracks: Iterable[Item], rules: AlbumRules) -> TagPl
 
 
 def set_album_genres(album: Album, plan: TagPlan) -> bool:
-    """Give an album the planned genres, and remember those it had; whether it has changed."""
+    """Give an album the planned genres, remember those it had, and return whether it changed."""
     if not has_given(album, WRITTEN) or album.get(PREVIOUS) is None:
         album[PREVIOUS] = list(plan.before)
     album[WRITTEN] = list(plan.after)
@@ -94,14 +94,15 @@ def set_album_genres(album: Album, plan: TagPlan) -> bool:
     if store_unless_edited(album, plan.before):
         return True
     if current(album) is not None:
-        album.load()  # an import goes on with it, and must not store it
+        album.load()  # an import goes on with the album, and must not store our genres
     return False
 
 
 def album_genre(tracks: Iterable[Item], rules: AlbumRules) -> SongGenre:
-    """The verdict on an album: the mean of its tracks' probabilities.
+    """The verdict on an album, from the mean of its tracks' probabilities.
 
-    A track that the user labelled counts with its first genre, one without any opinion not at all.
+    A track with the user's genres counts with the first of them.  A track with neither such genres
+    nor probabilities is not counted.
     """
     totals: Counter[str] = Counter()
     labels: set[str] = set()
@@ -122,7 +123,7 @@ def album_genre(tracks: Iterable[Item], rules: AlbumRules) -> SongGenre:
 
 
 def respell_album(album: Album, plan: TagPlan) -> None:
-    """Give an album its genres in another spelling; whose they are stays."""
+    """Respell an album's genres; they stay ours or the user's."""
     given = [name for name in GIVEN if has_given(album, name)]
     if not given:
         album[PREVIOUS] = stored_genres(album)
@@ -132,13 +133,13 @@ def respell_album(album: Album, plan: TagPlan) -> None:
 
 
 def has_given(album: Album, name: str) -> bool:
-    """Whether an album's genres are those that one of the fields of ours says."""
+    """Whether an album's genres are those noted in one of our fields."""
     given = album.get(name)
     return bool(given) and list(given) == stored_genres(album)
 
 
 def plan_undo_album(album: Album) -> TagPlan | None:
-    """The plan that takes back what we did to an album; None where nothing is remembered."""
+    """The plan that undoes what we did to an album; None if nothing is remembered."""
     previous = album.get(PREVIOUS)
     if previous is None:
         return None
@@ -151,8 +152,8 @@ def plan_undo_album(album: Album) -> TagPlan | None:
 def undo_album(album: Album, plan: TagPlan) -> None:
     """Carry out a plan of :func:`plan_undo_album`, and forget what we noted on the album.
 
-    Of an album that was edited nothing is forgotten, unless it has what it had before, or has lost
-    what we gave it.
+    If the album was edited, our notes are kept, unless it has its former genres again, or no longer
+    has a note of the genres that we gave it.
     """
     is_known = any(album.get(name) is not None for name in GIVEN)
     if plan.action is Action.KEEP and is_known and plan.before != tuple(album[PREVIOUS]):

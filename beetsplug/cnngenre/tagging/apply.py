@@ -1,4 +1,4 @@
-"""Decide what becomes of a track's genres, then do it."""
+"""Carry out plans: set a track's genres, write them to its file, or undo that."""
 
 from __future__ import annotations
 
@@ -56,9 +56,10 @@ log = logging.getLogger("beets.cnngenre")
 
 
 def set_genres(item: Item, plan: TagPlan) -> None:
-    """Give the track the planned genres, and remember those it had.  Stores nothing.
+    """Set the planned genres on the track, and remember those it had.  Stores nothing.
 
-    Where the present genres are ours too, the user's are the ones remembered before them.
+    If the present genres are ours or respelled by us, the genres remembered earlier are kept: those
+    are the user's.
     """
     if not (is_ours(item) or is_respelled(item)):
         item["cnngenre_previous"] = list(plan.before)
@@ -68,10 +69,10 @@ def set_genres(item: Item, plan: TagPlan) -> None:
 
 
 def set_reviewed(item: Item, plan: TagPlan) -> None:
-    """Give the track the genres that the user decided on.  Stores nothing.
+    """Set the genres that the user decided on.  Stores nothing.
 
-    They are the user's from then on, so only ``cnnundo`` knows that they came from here; it goes
-    back to before the first of several reviews.
+    They then count as the user's, so only ``cnnundo`` knows that the plugin set them.  After
+    several reviews, ``cnnundo`` restores the genres from before the first.
     """
     if not is_from_here(item):
         item["cnngenre_previous"] = list(plan.before)
@@ -81,7 +82,7 @@ def set_reviewed(item: Item, plan: TagPlan) -> None:
 
 
 def set_respelled(item: Item, plan: TagPlan) -> None:
-    """Give the track its genres in another spelling; whose they are stays.  Stores nothing."""
+    """Respell the track's genres; they stay ours, reviewed or the user's.  Stores nothing."""
     if not is_from_here(item):
         item["cnngenre_previous"] = list(plan.before)
     name = "cnngenre_respelled"
@@ -94,9 +95,9 @@ def set_respelled(item: Item, plan: TagPlan) -> None:
 
 
 def set_in_library(item: Item, genres: tuple[str, ...]) -> None:
-    """Set a track's genres to what the library will have of them.  Stores nothing.
+    """Set a track's genres to the values that the library will have.  Stores nothing.
 
-    beets stores what plugins such as ``rewrite`` make of a value.
+    beets stores values as plugins such as ``rewrite`` change them.
     """
     item.genres = list(genres)
     item.genres = list(item.genres)
@@ -105,10 +106,12 @@ def set_in_library(item: Item, genres: tuple[str, ...]) -> None:
 def apply(
     item: Item, plan: TagPlan, *, write: bool, set_on: Callable[[Item, TagPlan], None] = set_genres
 ) -> TagPlan:
-    """Carry out a plan, by what sets it on the track: the file first, then the database.
+    """Carry out a plan: write the file first, then the database.
+
+    ``set_on`` sets the planned genres on the track.
 
     Returns:
-        The plan, or a failed one where the file could not be written; then nothing has changed.
+        The plan, or a failed one if the file could not be written; then nothing has changed.
     """
     if plan.action is not Action.WRITE:
         return store_planned(item, plan)
@@ -116,7 +119,7 @@ def apply(
     mtime = item.mtime
     try:
         state = known_state(item) if write else None
-        # Who gave the file its genres is asked before the track has other ones.
+        # tag_before_us compares the file with the track's genres, so call it before they change.
         before_us = tag_before_us(item, state) if state else None
         set_on(item, plan)
         if state is None or before_us is None:
@@ -131,14 +134,14 @@ def apply(
 
 
 def failed(plan: TagPlan, why: NotWrittenError | OutsideError) -> TagPlan:
-    """The plan for a track whose file could not be written, or is left alone."""
+    """A failed plan for a track whose file could not be written, or was changed outside beets."""
     return (
         left_alone(plan, str(why)) if isinstance(why, OutsideError) else not_written(plan, str(why))
     )
 
 
 def known_state(item: Item) -> FileState:
-    """What a track's file has, where nobody but beets has changed it.
+    """The state of a track's file, if nobody but beets has changed it.
 
     Raises:
         NotWrittenError, OutsideError: The file cannot be read, or another program has changed it.
@@ -153,8 +156,8 @@ def write_and_store(
 ) -> TagPlan:
     """Write a track's file, then store what was set on the track.
 
-    What the file had is stored first; so a library that cannot be written to is found out before
-    any file is touched.
+    The file's former tag is stored first, so that a library that cannot be written to fails before
+    any file is changed.
 
     Raises:
         NotWrittenError: The file could not be written; nothing has changed.
@@ -172,7 +175,7 @@ def write_and_store(
 
 
 def would_write_missing(item: Item) -> TagPlan | None:
-    """What :func:`write_missing` would do; None where the file has the genres."""
+    """The plan that :func:`write_missing` would carry out; None if the file has the genres."""
     plan = plan_missing(item)
     try:
         return None if known_state(item).tag.genres == plan.after else plan
@@ -181,16 +184,16 @@ def would_write_missing(item: Item) -> TagPlan | None:
 
 
 def write_missing(item: Item) -> TagPlan | None:
-    """Write genres of ours that the library alone has, after an as-is import say, to the file.
+    """Write our genres to the file if only the library has them, e.g. after an as-is import.
 
     Returns:
-        What was done; None where the file has them.
+        The plan that was carried out; None if the file already has the genres.
     """
     plan = plan_missing(item)
     try:
         state = known_state(item)
         if state.tag.genres == plan.after:
-            item.mtime = state.mtime if state.in_step else item.mtime  # not to be looked at again
+            item.mtime = state.mtime if state.in_step else item.mtime  # so that it is not reread
             return None
         memory = FormerTag(tag_before_us(item, state), plan.after)
         return write_and_store(item, plan, Wish(plan.after, before=state.tag), memory, state)
@@ -199,7 +202,7 @@ def write_missing(item: Item) -> TagPlan | None:
 
 
 def plan_missing(item: Item) -> TagPlan:
-    """To write the genres that the library has to the file."""
+    """The plan to write the library's genres to the file."""
     genres = genres_of(item)
     return TagPlan(Action.WRITE, genres, genres, "was in the library only")
 
@@ -208,14 +211,14 @@ def apply_in_library(item: Item, plan: TagPlan) -> TagPlan:
     """Carry out a plan of ours in the database only; the importer writes the file later.
 
     Returns:
-        The plan, or one that keeps what somebody else did meanwhile; then the item has that too.
+        The plan, or one that keeps an edit made meanwhile; then the item has the edit, too.
     """
     if plan.action is Action.WRITE:
-        with suppress(NotWrittenError):  # the importer will say so
+        with suppress(NotWrittenError):  # the importer will report it
             state = look(item)
             if in_library(state.tag.genres) == plan.before or has_ours(item, state):
                 set_memory(item, FormerTag(tag_before_us(item, state), plan.after))
-            else:  # without us, the import would have written other genres than the file has
+            else:  # even without us, the import would have changed the file's genres
                 restore_fields(item, {"cnngenre_file": None})
         set_genres(item, plan)
     if store_unless_edited(item, plan.before):
@@ -226,22 +229,22 @@ def apply_in_library(item: Item, plan: TagPlan) -> TagPlan:
 
 
 def store_planned(item: Item, plan: TagPlan) -> TagPlan:
-    """Store what was set on a track, if nobody was faster.
+    """Store what was set on a track, unless it was edited meanwhile.
 
     Returns:
-        The plan, or one that keeps what somebody else did to the track meanwhile.
+        The plan, or one that keeps the edit.
     """
     return plan if store_unless_edited(item, plan.before) else kept_meanwhile(plan)
 
 
 def store_written(item: Item, plan: TagPlan, wish: Wish, written: GenreTag) -> TagPlan:
-    """Store what was set on a track and written to its file, if nobody was faster.
+    """Store what was set on a track and written to its file, unless it was edited meanwhile.
 
-    Where the library has come to have other tags than were written, or another program has put
-    the file back to what it knew, the file gets what the library has.
+    If the library's tags now differ from those written, or another program has restored its own
+    version of the file, the file gets the library's tags.
 
     Returns:
-        The plan, or one that keeps what somebody else did to the track meanwhile.
+        The plan, or one that keeps the edit.
     """
     stored = store_planned(item, plan)
     now = current(item)
@@ -256,13 +259,13 @@ def store_written(item: Item, plan: TagPlan, wish: Wish, written: GenreTag) -> T
 
 
 def mend(now: Item, item: Item, wish: Wish, written: GenreTag | None) -> None:
-    """Give a file what the library has come to have, where it lacks that.
+    """Write to a file what it lacks: the wished genres, and tags that changed in the library.
 
     Args:
         now: The track in the library.
         item: The track as it was written.
-        wish: The genres that the file is to have.
-        written: What that was in the file; None where it was something else.
+        wish: The genres that the file should have.
+        written: The tag that was written for the wish; None if something else was written.
 
     Raises:
         NotWrittenError: The file cannot be written.
@@ -280,14 +283,14 @@ def mend(now: Item, item: Item, wish: Wish, written: GenreTag | None) -> None:
 
 
 def media_tags(item: Item) -> dict[str, Any]:
-    """What of a track belongs in its file."""
+    """The fields of a track that beets writes to its file."""
     return {name: item[name] for name in Item.writable_media_fields}
 
 
 def apply_field(item: Item, target: str, song: SongGenre, plan: TagPlan) -> None:
-    """Note the answer of a model that is not for genres in its own fields, and store it.
+    """Store the answer of a model that is not for genres in the model's own fields.
 
-    Genres and files are left alone.
+    Genres and files are not changed.
     """
     best = song.best
     item[f"{own_name(target)}_probability"] = f"{best.probability:.3f}" if best else ""
@@ -297,7 +300,7 @@ def apply_field(item: Item, target: str, song: SongGenre, plan: TagPlan) -> None
 
 
 def may_have_ours(item: Item) -> bool:
-    """Whether a track's file has what we wrote; also where it cannot be read."""
+    """Whether a track's file has the genres that we wrote; True if it cannot be read."""
     try:
         return has_ours(item, look(item))
     except NotWrittenError:
@@ -305,7 +308,7 @@ def may_have_ours(item: Item) -> bool:
 
 
 def undo_in_library(item: Item, plan: TagPlan) -> TagPlan:
-    """As :func:`undo`, without writing; where the file has ours, what it had stays known."""
+    """Undo in the library only; if the file has our genres, its former tag stays remembered."""
     of_file = own_field(item, "cnngenre_file")
     is_left = plan.action is Action.WRITE and of_file is not None and may_have_ours(item)
     forget(item)
@@ -317,10 +320,10 @@ def undo_in_library(item: Item, plan: TagPlan) -> TagPlan:
 
 
 def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
-    """Carry out :func:`plan_undo`, and forget everything that we noted on the track.
+    """Carry out a plan of :func:`plan_undo`, and forget everything that we noted on the track.
 
-    The file gets back what it had; where we never wrote it, it is left alone.  Of a track that was
-    edited nothing is forgotten, unless it has what it had before: the edit may be taken back.
+    The file gets its former tag back; a file that we never wrote is not changed.  If the track was
+    edited, its notes are kept, since the edit may be undone, unless it has its former genres again.
     """
     if plan.action is Action.KEEP and plan.before != tuple(own_field(item, "cnngenre_previous")):
         return plan
@@ -337,7 +340,7 @@ def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
             return kept_meanwhile(plan)
         if ours or memory is None:
             check_known(item, state)
-        elif state.tag != memory.before:  # else an undo was killed before it reached the library
+        elif state.tag != memory.before:  # equal: an undo was killed before it stored its result
             raise OutsideError(OUTSIDE if state.mtime >= item.mtime else OLDER)
         set_in_library(item, plan.after)
         if not ours:
@@ -346,7 +349,7 @@ def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
             return store_planned(item, plan)
         tag = memory.before if memory is not None else None
         wish = Wish(plan.after, tag, state.tag)
-        # Where the library had other genres than the file, `beet update` is to see that again.
+        # If library and file had different genres before, `beet update` should notice that again.
         in_step = state.in_step and (tag is None or in_library(tag.genres) == plan.after)
         written = write_file(item, wish, mtime=None if in_step else 0)
     except (NotWrittenError, OutsideError) as why:

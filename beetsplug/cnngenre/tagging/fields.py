@@ -1,4 +1,4 @@
-"""A track's genres and our flexible fields on it: read, noted, told apart."""
+"""Read and set a track's genres and our flexible fields, and tell whose genres they are."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
     from genre_model.model.vocabulary import SongGenre
 
 
-DIGITS = 4  # of the probabilities in `cnngenre_all`
-N_STORED = 12  # digits of `cnngenre_probability`
+DIGITS = 4  # decimals of the values in `cnngenre_all` and `cnngenre_tags`
+N_STORED = 12  # decimals of `cnngenre_probability`
 
 
 def genres_of(item: Item) -> tuple[str, ...]:
-    """The genres that a track has; an empty tag in its file is none.
+    """The genres that a track has, without empty ones, which come from empty tags in files.
 
-    What beets' plugin ``rewrite`` makes of them for path names is not asked for.
+    They are the stored genres, not those that beets' plugin ``rewrite`` makes for path names.
     """
     return tuple(genre for genre in stored_genres(item) if genre)
 
 
 def own_field(item: Item, name: str) -> Any:
-    """A field of a track, None where it has none; an album's is not taken for its track's."""
+    """A field of a track, not of its album; None if the track does not have it."""
     return item.get(name, default=None, with_album=False)
 
 
 def remembered(item: Item, bundle_id: str) -> dict[str, float] | None:
-    """The probabilities that this bundle gave the track before; None where it gave none."""
+    """The probabilities that this bundle gave the track before; None if it gave none."""
     if own_field(item, "cnngenre_model") != bundle_id:
         return None
     return numbers_in(own_field(item, "cnngenre_all") or [])
 
 
 def remembered_tags(item: Item, bundle_id: str) -> dict[str, float] | None:
-    """The network's tags, as this bundle found them before; None where they were not noted."""
+    """The network's tags that this bundle found before; None if they were not noted."""
     entries = own_field(item, "cnngenre_tags")
     if entries is None or own_field(item, "cnngenre_model") != bundle_id:
         return None
@@ -49,7 +49,7 @@ def remembered_tags(item: Item, bundle_id: str) -> dict[str, float] | None:
 
 
 def as_entries(values: Mapping[str, float]) -> list[str]:
-    """Names with their numbers, the largest first, as a field has them."""
+    """Format names and their numbers for a field, with the largest number first."""
     ranked = sorted(values.items(), key=lambda entry: (-entry[1], entry[0]))
     return [f"{name} {value:.{DIGITS}f}" for name, value in ranked]
 
@@ -61,7 +61,7 @@ def numbers_in(entries: Iterable[str]) -> dict[str, float]:
 
 
 def memorable(probabilities: Mapping[str, float]) -> dict[str, float]:
-    """Probabilities as they can be noted, so that what is remembered equals what was calculated."""
+    """Probabilities rounded as they are noted, so that noted and calculated ones are equal."""
     rounded = {genre: round(probability, DIGITS) for genre, probability in probabilities.items()}
     return {genre: probability for genre, probability in rounded.items() if probability > 0}
 
@@ -78,10 +78,10 @@ def note(
     bundle_id: str,
     tags: Mapping[str, float] | None = None,
 ) -> bool:
-    """Note the answer on the track, and the network's tags where they are wanted.  Stores nothing.
+    """Note the answer, and the network's tags if given, on the track.  Stores nothing.
 
     Returns:
-        Whether that was new.
+        Whether any of the notes is new.
     """
     notes: dict[str, Any] = {
         "cnngenre_label": song.best.genre if song.best else "",
@@ -93,7 +93,7 @@ def note(
     if tags is not None:
         notes["cnngenre_tags"] = as_entries(tags)
     elif own_field(item, "cnngenre_model") != bundle_id:
-        restore_fields(item, {"cnngenre_tags": None})  # those of another model
+        restore_fields(item, {"cnngenre_tags": None})  # they are from another model
     new = any(own_field(item, name) != value for name, value in notes.items())
     item.update(notes)
     return new
@@ -106,7 +106,7 @@ def is_ours(item: Item) -> bool:
 
 
 def own_genres(item: Item) -> tuple[str, ...]:
-    """Those of the track's present genres that are the user's; of what we wrote, what it had."""
+    """The track's present genres that are the user's: if we wrote them, those it had before."""
     genres = genres_of(item)
     if not is_ours(item):
         return genres
@@ -114,7 +114,7 @@ def own_genres(item: Item) -> tuple[str, ...]:
 
 
 def among(genres: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
-    """Those genres that are among others, in any spelling."""
+    """The genres that are also in ``others``, in any spelling."""
     known = set(map(spelling_key, others))
     return tuple(genre for genre in genres if spelling_key(genre) in known)
 
@@ -126,7 +126,7 @@ def is_reviewed(item: Item) -> bool:
 
 
 def is_respelled(item: Item) -> bool:
-    """Whether the track's present genres are the user's, as we have spelled them."""
+    """Whether the track's present genres are the user's in the spelling that we gave them."""
     found = own_field(item, "cnngenre_respelled")
     return bool(found) and tuple(found) == genres_of(item)
 
@@ -137,7 +137,7 @@ def is_from_here(item: Item) -> bool:
 
 
 def field_values(item: Item, target: str) -> tuple[str, ...]:
-    """What a track has of a model's target: its genres, or what the model's own field says."""
+    """A track's values for a model's target: its genres, or the value of the model's own field."""
     if target == GENRES:
         return genres_of(item)
     value = own_field(item, own_name(target))
@@ -145,12 +145,12 @@ def field_values(item: Item, target: str) -> tuple[str, ...]:
 
 
 def own_name(target: str) -> str:
-    """The flexible field of a model that is not for genres."""
+    """The name of the flexible field of a model that is not for genres."""
     return f"cnngenre_{target}"
 
 
 def check_target(target: str) -> None:
-    """Make sure that a model's answers do not end up in what is kept for `cnnundo`, say.
+    """Make sure that a model's answers do not overwrite e.g. what is kept for `cnnundo`.
 
     Raises:
         UserError: A field for the model's answers is one of the plugin's own.
@@ -160,12 +160,12 @@ def check_target(target: str) -> None:
 
 
 def forget(item: Item) -> None:
-    """Drop what we noted of a track's genres.  Stores nothing."""
+    """Delete what we noted about a track's genres.  Stores nothing."""
     restore_fields(item, dict.fromkeys(GENRE_FIELDS))
 
 
 def restore_fields(item: Item, values: Mapping[str, Any]) -> None:
-    """Set flexible fields to what they were; None where there was none."""
+    """Set flexible fields to former values; None removes a field."""
     for name, value in values.items():
         if value is not None:
             item[name] = value

@@ -1,7 +1,8 @@
-"""What a track's file has, beside what the library knows of it, and what it had before us.
+"""Compare a track's file with the library, and remember the genre tag it had before ours.
 
-The library keeps when it last read or wrote a file (``mtime``, in whole seconds; 0 where tags were
-changed in the library alone since).  Where that cannot say who changed what, the tags are compared.
+The library keeps the time when it last read or wrote a file (``mtime``, in whole seconds; 0 if tags
+were changed only in the library since).  If the time cannot tell who changed what, the tags are
+compared.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ OLDER = "an older file has taken its place: run `beet write`, or touch it and ru
 
 
 class OutsideError(Exception):
-    """Another program has changed the file, and the library does not know it; the message says."""
+    """Another program has changed the file since beets read it; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,9 @@ class FileState:
 
     Attributes:
         tag: Its genre tag.
-        mtime: Its time, as beets counts it.
-        differing: The library's fields, other than genres, that the file has otherwise.
-        in_step: Whether the library lacks nothing of the file, so that it need not read it again.
+        mtime: Its modification time in whole seconds, as beets counts it.
+        differing: The fields, other than genres, whose values in library and file differ.
+        in_step: Whether the library has all that the file has, so that it need not read it again.
     """
 
     tag: GenreTag
@@ -58,14 +59,14 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class FormerTag:
-    """What a file had before we ever wrote its genre, and the genres that we gave it last."""
+    """The tag that a file had before we first wrote its genre, and the genres we wrote last."""
 
     before: GenreTag
     after: tuple[str, ...]
 
 
 def look(item: Item) -> FileState:
-    """What a track's file has.
+    """The present state of a track's file.
 
     Raises:
         NotWrittenError: The file cannot be read.
@@ -82,13 +83,13 @@ def look(item: Item) -> FileState:
         raise NotWrittenError(reason_of(error)) from error
     names = Item.writable_media_fields - {"genres"}
     differing = frozenset(name for name in names if file[name] != item[name])
-    # What the library has and the file lacks was added to the library; nothing is to be learned.
+    # A field that the file lacks was added in the library, which need not read the file for it.
     in_step = not any(file[name] for name in differing)
     return FileState(tag, mtime, differing, in_step)
 
 
 def check_known(item: Item, state: FileState) -> None:
-    """See to it that nobody but beets has changed a file since the library read it.
+    """Make sure that nobody but beets has changed a file since the library read it.
 
     Raises:
         OutsideError: Another program has changed or replaced the file.
@@ -96,7 +97,8 @@ def check_known(item: Item, state: FileState) -> None:
     if item.mtime == state.mtime:
         return
     memory, genres = memory_of(item), in_library(state.tag.genres)
-    known = [genres_of(item), *([memory.after] if memory else [])]  # a run may have died
+    # A run may have died after it wrote these genres to the file.
+    known = [genres_of(item), *([memory.after] if memory else [])]
     if item.mtime:
         is_older = state.mtime < item.mtime
         if genres not in known or (is_older and state.differing):
@@ -111,50 +113,50 @@ def check_known(item: Item, state: FileState) -> None:
 
 
 def in_library(genres: Sequence[str]) -> tuple[str, ...]:
-    """Genres of a file as the library would have them, after beets' plugin ``rewrite``."""
+    """A file's genres as the library would have them, after beets' plugin ``rewrite``."""
     return tuple(Item(genres=list(genres)).genres)
 
 
 def has_ours(item: Item, state: FileState) -> bool:
-    """Whether a file has the genres that we, or a review, gave it."""
+    """Whether a file has the genres that a run or a review of ours wrote to it."""
     memory = memory_of(item)
     ours = genres_of(item) if is_from_here(item) else None
     given = [genres for genres in (ours, memory.after if memory else None) if genres is not None]
-    # With `id3v23: yes` beets' own writing makes one genre of several.
+    # With `id3v23: yes`, beets itself writes several genres as one.
     return any(state.tag.genres in (genres, ("/".join(genres),)) for genres in given)
 
 
 def memory_of(item: Item) -> FormerTag | None:
-    """What is remembered of a file."""
+    """The former tag that is remembered of a file; None if there is none."""
     text = own_field(item, "cnngenre_file")
     if not text:
         return None
     try:
         found = json.loads(text)
         return FormerTag(from_json(found["before"]), tuple(found["after"]))
-    except (ValueError, KeyError, TypeError):  # somebody has changed it
+    except (ValueError, KeyError, TypeError):  # the user has changed the field
         return None
 
 
 def set_memory(item: Item, memory: FormerTag) -> None:
-    """Remember on the track.  Stores nothing."""
+    """Set the former tag on the track.  Stores nothing."""
     found = {"before": to_json(memory.before), "after": list(memory.after)}
     item["cnngenre_file"] = json.dumps(found)
 
 
 def tag_before_us(item: Item, state: FileState) -> GenreTag:
-    """The tag that a file had before it was given genres of ours."""
+    """The tag that a file had before we wrote our genres."""
     memory = memory_of(item)
     return memory.before if memory is not None and has_ours(item, state) else state.tag
 
 
 def store_memory(item: Item, memory: FormerTag, genres: tuple[str, ...]) -> bool:
-    """Store what a file has before it is written: a run may die right after that.
+    """Store the former tag before the file is written, since a run may die right after writing.
 
     Args:
-        item: Gets it too; nothing else of it is stored.
-        memory: What to store.
-        genres: Those that the library has.
+        item: The track.  The tag is set on it too; nothing else of it is stored.
+        memory: The former tag to store.
+        genres: The genres that the library has.
 
     Returns:
         Whether the library still had these genres; if not, nothing was stored.
@@ -168,7 +170,7 @@ def store_memory(item: Item, memory: FormerTag, genres: tuple[str, ...]) -> bool
 
 
 def restore_memory(item: Item, text: str | None, genres: tuple[str, ...]) -> None:
-    """Store what was remembered before, since the file was not written after all."""
+    """Restore the former value of ``cnngenre_file``, because the file was not written."""
     restore_fields(item, {"cnngenre_file": text})
     now = current(item)
     if now is not None:

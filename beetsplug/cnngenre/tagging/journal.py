@@ -1,8 +1,8 @@
-"""What each run did, track by track: a file of JSON lines a run, in ``cnngenre/runs``.
+"""What each run did, track by track: one file of JSON lines per run in ``cnngenre/runs``.
 
-The first line says what ran, each further one what became of a track, the last one that the run has
-come to its end.  A line is appended when its track is done, so a run that dies leaves all but the
-line that it was writing.  A journal that cannot be written is one warning and no more.
+The first line says what ran, each further line what was done with a track, and the last line marks
+the end of the run.  A line is appended when its track is done, so a run that dies loses only the
+line that it was writing.  If a journal cannot be written, the user gets a single warning.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from genre_model import __version__
 
 FORMAT = 1
 MAX_RUNS = 50
-MAX_BYTES = 64 * 2**20  # of all journals together; a track is some 200 bytes
+MAX_BYTES = 64 * 2**20  # for all journals together; a track takes about 200 bytes
 LAST = "last"
 
 
@@ -47,10 +47,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What became of a track, ``seconds`` after the run's beginning.
+    """What was done with a track, ``seconds`` after the start of the run.
 
-    ``path`` is where the file was then.  ``action`` is the run's word for it.  ``probability`` is
-    the leading genre's; None where this model has not classified the track.
+    ``path`` is where the file was then.  ``action`` is the run's word for the action.
+    ``probability`` is that of the leading genre; None if this model has not classified the track.
     """
 
     id: int | None
@@ -64,7 +64,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """A track that was not even loaded, as there is nothing to do."""
+    """A track that was not loaded, because there is nothing to do."""
 
     id: int
     path: bytes
@@ -75,7 +75,7 @@ class PassedOver:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The run's end; ``whole`` is false where it was interrupted."""
+    """The run's end; ``whole`` is false if it was interrupted."""
 
     whole: bool
     seconds: float
@@ -83,7 +83,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """A journal that was read.  ``end`` is None where the run died, or is still at it."""
+    """A journal that was read.  ``end`` is None if the run died or is still running."""
 
     name: str
     header: Header
@@ -92,7 +92,7 @@ class PastRun:
 
 
 class Journal:
-    """The journal of a run that is going on.  Used in one thread, the one that writes."""
+    """The journal of the current run.  Only the thread that writes may use it."""
 
     def __init__(
         self,
@@ -101,13 +101,13 @@ class Journal:
         words: Mapping[Action, str],
         warn: Callable[[str], None],
     ) -> None:
-        """Nothing is written before the first track.
+        """Prepare a journal; nothing is written before the first track.
 
         Args:
-            folder: Of all journals.
-            header: What runs.
+            folder: The folder of all journals.
+            header: The header, which says what runs.
             words: The command's word for each action.
-            warn: Told, once, that the journal cannot be written.
+            warn: Called once with a message if the journal cannot be written.
         """
         self._folder, self._header, self._words, self._warn = folder, header, words, warn
         self._start = time.monotonic()
@@ -115,7 +115,7 @@ class Journal:
         self._closed = False
 
     def add(self, item: Item, plan: TagPlan) -> None:
-        """Note what became of a track."""
+        """Note what was done with a track."""
         self._write(
             Entry(
                 item.id,
@@ -147,7 +147,7 @@ class Journal:
         )
 
     def end(self, *, whole: bool) -> None:
-        """Note the run's end, where there was anything to note."""
+        """Note the run's end, if the journal has been written to."""
         if self._file is not None:
             self._write(End(whole, self._seconds()))
             self._stop()
@@ -180,13 +180,13 @@ class Journal:
     def _stop(self) -> None:
         self._closed = True
         if self._file is not None:
-            with suppress(OSError):  # what could not be flushed
+            with suppress(OSError):  # of data that still cannot be flushed
                 self._file.close()
             self._file = None
 
 
 def rounded(probability: Any) -> float | None:
-    """A probability as a journal has it."""
+    """A probability rounded for a journal; None if there is none."""
     return None if probability in (None, "") else round(float(probability), 3)
 
 
@@ -204,7 +204,7 @@ def begin(
 
 @contextmanager
 def ended(journal: Journal) -> Iterator[Journal]:
-    """Write a journal's end, as whole unless an exception passes by."""
+    """Write a journal's end after the block, which is ``whole`` unless an exception is raised."""
     whole = False
     try:
         yield journal
@@ -222,7 +222,7 @@ def header_of(command: str, options: Options, model: str = "", target: str = GEN
     return Header(FORMAT, command, now, __version__, model, target, wishes)
 
 
-MAX_TRIES = 1_000  # of names for a file, all of which are taken
+MAX_TRIES = 1_000  # file names to try, if all are taken
 OPTIONS = (
     *("force", "keep_existing", "write", "album_genre", "threshold", "count"),
     *("second_threshold", "genres", "model", "thorough", "threads"),
@@ -230,20 +230,20 @@ OPTIONS = (
 
 
 def name_of(name: bytes) -> str:
-    """A file's name as text; what is not UTF-8 in it is escaped."""
+    """A file's name as text; bytes that are not UTF-8 are escaped."""
     return name.decode("utf-8", "backslashreplace")
 
 
 def as_line(record: Header | Entry | End) -> bytes:
-    """A record as a line."""
+    """A record as a line of JSON."""
     return msgspec.json.encode(record) + b"\n"
 
 
 def new_file(folder: Path, began_utc: str) -> IO[bytes]:
-    """A new file for a run, after the oldest ones have given way.
+    """Open a new file for a run, after removing the oldest ones if necessary.
 
     Raises:
-        OSError: The file cannot be made.
+        OSError: The file cannot be created.
     """
     folder.mkdir(parents=True, exist_ok=True)
     make_room(folder)
@@ -255,7 +255,7 @@ def new_file(folder: Path, began_utc: str) -> IO[bytes]:
 
 
 def make_room(folder: Path) -> None:
-    """Remove the oldest journals, so that one more keeps to the bounds."""
+    """Remove the oldest journals, so that one more stays within the limits."""
     n_bytes = 0
     for index, path in enumerate(reversed(journals(folder))):
         with suppress(OSError):  # another process was faster
@@ -283,7 +283,7 @@ def has_run(folder: Path, command: str) -> bool:
 
 
 def find_run(folder: Path, name: str) -> Path:
-    """The journal of a name, of a name that begins so, or the last one.
+    """The journal with this name, or whose name begins with it, or the last one.
 
     Raises:
         UserError: No journal fits the name, or several do, or it is empty.
@@ -325,7 +325,7 @@ def read_run(path: Path) -> PastRun:
 
 
 def entries_of(lines: Iterable[bytes]) -> Iterator[Entry]:
-    """The tracks among lines; a line that was cut is passed over."""
+    """The entries among the lines; truncated lines are skipped."""
     for line in lines:
         entry = decoded(line, Entry)
         if entry is not None:
@@ -333,7 +333,7 @@ def entries_of(lines: Iterable[bytes]) -> Iterator[Entry]:
 
 
 def decoded(line: bytes, kind: type[Any]) -> Any:
-    """A line as a record of a kind, None where it is not one."""
+    """A line as a record of a kind; None if it is not one."""
     try:
         return msgspec.json.decode(line, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Tracks that keep their genres: told from the others by SQLite, since most of a library's do."""
+"""Use SQL to find the tracks that keep their genres, since most tracks of a library do."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from beetsplug.cnngenre.tagging.journal import PassedOver, rounded
 
 
 def split_kept(items: Tracks, *, may_write: bool) -> Iterator[tuple[list[PassedOver], list[int]]]:
-    """Tracks that have genres, and the ids of the others in their order; many at once.
+    """Yield, in batches, tracks that have genres, and the ids of the others, both in order.
 
-    With ``may_write``, a track whose file may lack the genres that we gave it is of the others.
+    With ``may_write``, a track whose file may lack the genres that we gave it is one of the others.
     """
     columns = ("cnngenre_model", "cnngenre_probability")
     missing = f"COALESCE(mtime, 0) = 0 AND {flexible('cnngenre_written')} IS NOT NULL"

@@ -1,6 +1,6 @@
-"""A track's moods in a tag of the user's choice: set, written safely, taken back.
+"""Write a track's moods to a tag of the user's choice, safely, and undo that.
 
-A value that is not ours stays as it is.
+A value that is not ours is never changed.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ MOODS = "cnngenre_moods"
 
 @dataclass(frozen=True, slots=True)
 class MoodTag:
-    """What a tag of a track had before, and what we gave it.
+    """The value that a track's tag had before ours, and the value that we gave it.
 
-    ``earlier`` is what we had given it before that, as long as it may still be there: a run may
-    have died, or have changed the library alone.
+    ``earlier`` is the value that we gave it before ``after``, as long as it may still be there: a
+    run may have died, or have changed only the library.
     """
 
     field: str
@@ -39,45 +39,45 @@ class MoodTag:
     earlier: str = ""
 
     def has_given(self, value: str) -> bool:
-        """Whether a value is ours."""
+        """Whether a value is one that we gave the tag."""
         return value == self.after or bool(value and value == self.earlier)
 
 
 def mood_tag_of(item: Item) -> MoodTag | None:
-    """What is remembered of a track's tag."""
+    """What we noted about a track's mood tag; None if nothing."""
     return parsed_memory(own_field(item, MEMORY))
 
 
 def parsed_memory(text: str | None) -> MoodTag | None:
-    """What the field ``MEMORY`` says."""
+    """The content of the field ``MEMORY``; None if it is empty or invalid."""
     if not text:
         return None
     try:
         return MoodTag(**json.loads(text))
-    except (ValueError, TypeError):  # somebody has changed it
+    except (ValueError, TypeError):  # the user has changed the field
         return None
 
 
 def value_of(item: Item, field: str) -> str:
-    """What the library has of a tag."""
+    """The value of a tag in the library; empty if there is none."""
     return str(own_field(item, field) or "")
 
 
 def has_our_moods(item: Item, field: str) -> bool:
-    """Whether a tag has what we gave it."""
+    """Whether a tag has a value that we gave it."""
     memory = mood_tag_of(item)
     return memory is not None and memory.field == field and memory.has_given(value_of(item, field))
 
 
 def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: bool) -> str | None:
-    """Give a track moods, in the field of ours and in a tag, and store them.
+    """Set a track's moods in our field and in a tag, and store them.
 
     Returns:
-        Why the tag was left alone, if it was.
+        Why the tag was not changed, if the user has set it; else None.
 
     Raises:
-        NotWrittenError, OutsideError: The file cannot be written, or is left alone; the tag is as
-            it was.
+        NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets; the
+            tag is unchanged.
     """
     item[MOODS] = list(moods)
     if field is None or not (moods or has_our_moods(item, field)):
@@ -97,10 +97,10 @@ def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: b
 
 
 def write_missing_moods(item: Item, field: str) -> None:
-    """Write to the file a tag of ours that the library alone has, after an as-is import say.
+    """Write our tag to the file if only the library has it, e.g. after an as-is import.
 
     Raises:
-        NotWrittenError, OutsideError: The file cannot be written, or is left alone.
+        NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets.
     """
     memory = mood_tag_of(item)
     if memory is not None and has_our_moods(item, field):
@@ -108,11 +108,11 @@ def write_missing_moods(item: Item, field: str) -> None:
 
 
 def take_back(item: Item, *, write: bool) -> None:
-    """Remove a track's moods; a tag gets back what it had, unless it was edited since.
+    """Remove a track's moods, and restore the tag's former value unless it was edited since.
 
     Raises:
-        NotWrittenError, OutsideError: The file cannot be written, or is left alone; nothing has
-            changed.
+        NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets;
+            nothing has changed.
     """
     memory, is_left = mood_tag_of(item), False
     if memory is not None:
@@ -124,21 +124,21 @@ def take_back(item: Item, *, write: bool) -> None:
 
 
 def give_back(item: Item, memory: MoodTag, *, write: bool) -> None:
-    """A tag gets back what it had, unless it was edited since.
+    """Restore a tag's former value, unless the tag was edited since.
 
     Raises:
-        NotWrittenError, OutsideError: The file cannot be written, or is left alone; nothing has
-            changed.
+        NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets;
+            nothing has changed.
     """
     if has_our_moods(item, memory.field):
         exchange(item, MoodTag(memory.field, memory.before, memory.before), write=write)
 
 
 def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
-    """Give a tag its value: it is noted first, then the file is written, then the rest is stored.
+    """Set a tag's value: store the note about it, then write the file, then store the track.
 
     Raises:
-        NotWrittenError, OutsideError: The file cannot be written, or is left alone.
+        NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets.
     """
     present, memory = value_of(item, tag.field), mood_tag_of(item)
     known = present == tag.after and memory == tag
@@ -180,7 +180,7 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
 
 
 def file_lacks(item: Item, tag: MoodTag) -> bool:
-    """Whether a track's file has not what the library has, as after an as-is import.
+    """Whether a track's file lacks the tag's value, as after an as-is import.
 
     Raises:
         NotWrittenError: The file cannot be read.
@@ -189,7 +189,7 @@ def file_lacks(item: Item, tag: MoodTag) -> bool:
 
 
 def file_value(item: Item, field: str) -> str:
-    """What a track's file has of a tag; nothing of a field that is in no file.
+    """The value of a tag in a track's file; empty for a field that files do not have.
 
     Raises:
         NotWrittenError: The file cannot be read.
@@ -203,7 +203,7 @@ def file_value(item: Item, field: str) -> str:
 
 
 def store_mood_tag(item: Item) -> None:
-    """Store what a tag will have before its file is written: a run may die right after that."""
+    """Store the note about a tag before its file is written: a run may die right after that."""
     now = current(item)
     if now is not None:
         now[MEMORY] = item[MEMORY]

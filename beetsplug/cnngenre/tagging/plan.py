@@ -1,4 +1,4 @@
-"""What is to be done with a track's genres, and why; nothing is done here."""
+"""Plan what to do with a track's genres, and why, without doing it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EDITED, UNDO = "edited since", "undo"
 
 
 class Action(Enum):
-    """What becomes of a track; each command has its own words for it."""
+    """What is done with a track; each command has its own words for it."""
 
     WRITE = auto()
     KEEP = auto()
@@ -42,7 +42,7 @@ TAGGING = {
 
 @dataclass(frozen=True, slots=True)
 class TagPlan:
-    """What is to be done with one track's genres, and why."""
+    """What to do with one track's genres, and why."""
 
     action: Action
     before: tuple[str, ...]
@@ -61,7 +61,7 @@ def plan_without_audio(
     Args:
         before: The genres that it has.
         force: Whether they may be replaced.
-        protected: Whether they stay all the same, as the user has decided on them in a review.
+        protected: Whether they stay even so, because the user decided on them in a review.
     """
     if before and force and protected:
         return TagPlan(Action.KEEP, before, before, REVIEWED)
@@ -84,9 +84,9 @@ def plan_tags(
         before: The genres that it has.
         song: The answer for the track.
         keep_existing: Whether ``own`` stays, with the new genres after it.
-        arrange: What becomes of finer genres that the track has, and of parents.
-        own: Those of ``before`` that are the user's, all where None; an earlier answer is not
-            spared.
+        arrange: Decides which finer genres of the track and which parent genres to write.
+        own: The genres of ``before`` that are the user's (None: all); genres from an earlier answer
+            are not kept.
     """
     if not song.accepted:
         return TagPlan(Action.UNSURE, before, before, song.reason)
@@ -101,32 +101,32 @@ def plan_tags(
 
 
 def after_own(own: tuple[str, ...], genres: tuple[str, ...]) -> tuple[str, ...]:
-    """The user's genres, and after them those others that they lack."""
+    """The user's genres, followed by the other genres that are not among them."""
     known = set(map(spelling_key, own))
     return own + tuple(genre for genre in genres if spelling_key(genre) not in known)
 
 
 def kept_meanwhile(plan: TagPlan) -> TagPlan:
-    """The plan for a track that somebody else has edited, or removed, since this one was made."""
+    """The plan for a track that was edited or removed after ``plan`` was made: keep it."""
     return TagPlan(Action.KEEP, plan.before, plan.before, MEANWHILE)
 
 
 def not_written(plan: TagPlan, trouble: str) -> TagPlan:
-    """What becomes of a track whose file cannot be written: nothing."""
+    """The failed plan for a track whose file cannot be written."""
     reason = f"the file cannot be written: {trouble}"
     return TagPlan(Action.FAIL, plan.before, plan.before, reason)
 
 
 def left_alone(plan: TagPlan, reason: str) -> TagPlan:
-    """What becomes of a track whose file another program has changed: nothing."""
+    """The failed plan for a track whose file another program has changed."""
     return TagPlan(Action.FAIL, plan.before, plan.before, reason)
 
 
 def plan_undo(item: Item, *, include_reviewed: bool, write: bool) -> TagPlan | None:
-    """The plan that takes back what we did to a track; None where that is nothing.
+    """The plan that undoes what we did to a track; None if there is nothing to undo.
 
-    With ``include_reviewed`` also what a review did; with ``write`` also where the file alone still
-    has what we wrote, as an undo without writing leaves it.
+    ``include_reviewed`` also undoes reviews.  ``write`` also undoes what only the file still has,
+    as after an undo without writing.
     """
     previous = own_field(item, "cnngenre_previous")
     before = genres_of(item)

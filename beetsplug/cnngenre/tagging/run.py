@@ -21,23 +21,24 @@ from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 if TYPE_CHECKING:
     from beetsplug.cnngenre.console import Bar
 
-# So many tracks, that come within so long, are stored in one transaction: each waits for the disk.
+# Up to N_TOGETHER tracks that come within TOGETHER_S seconds are stored in one transaction, because
+# each transaction waits for the disk.
 N_TOGETHER, TOGETHER_S = 50, 0.1
 NO_GENRE = "no genre"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is to be done with a track; there is no plan for one that is passed over."""
+    """What to do with a track; ``do`` returns no plan for a track that is skipped."""
 
     do: Callable[[], tuple[Item, TagPlan | None]]
     writes_file: bool
 
 
 class Run:
-    """What tagging and taking back have in common: progress, lines, counts, a summary."""
+    """What tagging and undoing have in common: progress, lines, counts, a summary."""
 
-    words: Mapping[Action, str]  # for what becomes of tracks: in the summary, and in the journal
+    words: Mapping[Action, str]  # the word for each action in the summary and in the journal
     nothing = NO_GENRE
 
     def __init__(self, session: Session, lib: Library) -> None:
@@ -48,7 +49,7 @@ class Run:
         self.tracks = Tracks(lib, ())
 
     def run(self, items: Tracks) -> None:
-        """Go over the tracks.  What is done stays done when it is interrupted."""
+        """Process the tracks.  If the run is interrupted, what it has done is kept."""
         start = time.monotonic()
         self.tracks = items
         whole = False
@@ -72,26 +73,29 @@ class Run:
                 self.summarise(time.monotonic() - start, whole=whole)
 
     def note(self, item: Item, plan: TagPlan | None, journal: Journal | None) -> None:
-        """Count what became of a track, and keep it in the journal."""
+        """Count what was done with a track, and add it to the journal."""
         if plan is not None:
             self.counts[plan.action] += 1
             if journal is not None:
                 journal.add(item, plan)
 
     def take(self, steps: Sequence[Step]) -> list[tuple[Item, TagPlan | None]]:
-        """Take steps; the library is not locked for others while a file is written."""
+        """Carry out steps, in one transaction if none of them writes a file.
+
+        A transaction would lock the library for others while the file is written.
+        """
         if any(step.writes_file for step in steps):
             return [step.do() for step in steps]
         with self.lib.transaction():
             return [step.do() for step in steps]
 
     def journal(self) -> Journal:
-        """Where what was done is kept."""
+        """The journal of the run."""
         raise NotImplementedError
 
     @contextmanager
     def kept(self) -> Iterator[Journal | None]:
-        """The run's journal, where it has one."""
+        """The run's journal, which is ended after the block; None with ``pretend``."""
         if self.options.pretend:
             yield None
             return
@@ -109,7 +113,7 @@ class Run:
         journal: Journal | None,
         bar: Bar,
     ) -> None:
-        """Count and note tracks that nothing is done to."""
+        """Count tracks for which there is nothing to do, and add them to the journal."""
         with uninterrupted():
             self.counts[action] += len(tracks)
             if journal is not None:
@@ -117,7 +121,7 @@ class Run:
         bar.update(len(tracks))
 
     def albums(self, column: str = "1", fits: Callable[[Any], bool] = bool) -> Iterator[Album]:
-        """The albums of the tracks, as they are now; those whose column, or SQL term, fits."""
+        """The current albums of the tracks for which a column, or SQL expression, fits."""
         of_tracks = chain.from_iterable(self.tracks.rows("album_id"))
         ids = dict.fromkeys(key for (key,) in of_tracks if key is not None)
         found = chain.from_iterable(rows_of(self.lib, f"SELECT id, {column} FROM albums", [*ids]))
@@ -127,7 +131,7 @@ class Run:
                 yield album
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
-        """What is to be done, track after track."""
+        """The steps for the tracks, one after the other."""
         raise NotImplementedError
 
     def finish(self) -> None:
@@ -157,7 +161,7 @@ class Run:
             say(f"album {album_name(album)}: {change_of(plan, self.nothing)} ({plan.reason})")
 
     def summarise(self, seconds: float, *, whole: bool) -> None:
-        """The one line at the end."""
+        """Print the summary, the last line of the run."""
         from genre_model.core.text import clock
 
         counts = ", ".join(f"{word} {self.counts[action]}" for action, word in self.words.items())
@@ -166,23 +170,23 @@ class Run:
         conclude(f"{state}{mode}{counts} in {clock(seconds)}{self.what_next()}", self.log)
 
     def what_next(self) -> str:
-        """What the user can do now, at the end of the last line."""
+        """What the user can do next, for the end of the summary."""
         return ""
 
 
 def change_of(plan: TagPlan, nothing: str) -> str:
-    """The genres before and after; only once where they are the same, and the file has others."""
+    """The genres before and after; only once if they are equal, and only the file has others."""
     if plan.before == plan.after:
         return "; ".join(plan.after) or nothing
     return " -> ".join("; ".join(genres) or nothing for genres in (plan.before, plan.after))
 
 
 def together(steps: Iterable[Step]) -> Iterator[list[Step]]:
-    """Steps in groups, each of which can be one transaction; all that have come are returned.
+    """Yield steps in groups that can each be one transaction; none is lost on an interrupt.
 
-    Nothing waits for a track that is still being extracted, except for what came right before it.
-    A file's step is alone: the next one may be long in coming, and what the file has by then, the
-    library is to have too.
+    Steps do not wait for a track whose features are still being extracted, except for those that
+    came right before it.  A step that writes a file is a group of its own: the next step may come
+    much later, and the library must be updated together with the file.
     """
     waiting: list[Step] = []
     since = time.monotonic()

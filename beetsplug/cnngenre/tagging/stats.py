@@ -1,4 +1,4 @@
-"""Figures: how far it has come with a library, or what a finished run did.  Changes nothing."""
+"""Figures of a library's genres, or of what a past run did.  Changes nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NOTES = (
 
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
-    """What one model has classified: tracks, those that it gave genres, and its mean confidence."""
+    """The tracks that a model classified, those that it gave genres, and its mean confidence."""
 
     classified: int
     written: int
@@ -45,11 +45,11 @@ class ModelFigures:
 class Stats:
     """A library's figures, in tracks.
 
-    ``reviewed`` were decided on by the user in a review, ``edited_since`` by other means, who may
-    have removed all genres.  Of the others without genres, ``unsure`` were classified, and
-    ``never_classified`` were not.  ``before``
-    and ``after`` count each of a track's genres.  ``confidence``: tracks by their leading genre's
-    probability, in ten bins from 0 to 1.
+    ``reviewed`` tracks have genres that the user decided on in a review.  ``edited_since`` tracks
+    were edited by the user in another way, which may have removed all genres.  Of the other tracks
+    without genres, ``unsure`` were classified, and ``never_classified`` were not.  ``before`` and
+    ``after`` count each of a track's genres.  ``confidence`` counts tracks by the probability of
+    their leading genre, in ten bins from 0 to 1.
     """
 
     tracks: int
@@ -78,10 +78,11 @@ COUNTS = (
 
 @dataclass(frozen=True, slots=True)
 class RunStats:
-    """A run's figures.  ``seconds`` go to its end, or to the last track of an unfinished one.
+    """A run's figures.
 
-    ``actions`` counts tracks by what became of them; the rest is as in :class:`Stats`, of these
-    tracks, right before and right after the run.
+    ``seconds`` is the time until the run's end, or until the last track of an unfinished run.
+    ``actions`` counts tracks by what was done with them.  The other fields are as in
+    :class:`Stats`, for the run's tracks, right before and right after the run.
     """
 
     run: str
@@ -100,9 +101,10 @@ class RunStats:
 
 
 def alike(items: Tracks) -> Iterator[tuple[Item, list[float]]]:
-    """One of each kind of tracks that have the same genres and notes, with all probabilities.
+    """One track per group with the same genres and notes, with the probabilities of the group.
 
-    It has these fields only: most of a library is alike, so this is far quicker than loading it.
+    The track has only these fields.  Most tracks of a library are in a few groups, so this is much
+    faster than loading all of them.
     """
     kinds: dict[tuple[Any, ...], list[float]] = {}
     for rows in items.rows(", ".join([PROBABILITY, "genres", *map(flexible, NOTES)])):
@@ -156,7 +158,7 @@ def stats_of(items: Tracks) -> Stats:
 
 
 def stats_of_run(run: PastRun) -> RunStats:
-    """The figures of a finished run."""
+    """The figures of a past run."""
     before, after = Counter[str](), Counter[str]()
     bins = [0] * N_BINS
     known = [entry.probability for entry in run.entries if entry.probability is not None]
@@ -189,7 +191,7 @@ def stats_of_run(run: PastRun) -> RunStats:
 
 
 def bin_of(confidence: float) -> int:
-    """Which bar of the histogram a confidence counts in."""
+    """The bin of the histogram that a confidence belongs to."""
     return min(int(confidence * N_BINS), N_BINS - 1)
 
 
@@ -211,7 +213,7 @@ def as_lines(stats: Stats | RunStats) -> list[str]:
 
 
 def run_lines(stats: RunStats) -> list[str]:
-    """Which run it was, and how long it took."""
+    """The run's name, command, duration and options."""
     from genre_model.core.text import clock, harmless
 
     pace = f", {stats.seconds / stats.tracks:.2f} s a track" if stats.tracks else ""
@@ -226,7 +228,7 @@ def run_lines(stats: RunStats) -> list[str]:
 
 
 def coverage_lines(stats: Stats | RunStats) -> list[str]:
-    """How many tracks have genres, and whose; of a run, what became of them."""
+    """How many tracks have genres, and from whom; for a run, what was done with its tracks."""
     rows = {"tracks": stats.tracks, "with genres": stats.with_genres}
     if isinstance(stats, RunStats):
         rows |= stats.actions
@@ -243,7 +245,7 @@ def coverage_lines(stats: Stats | RunStats) -> list[str]:
 
 
 def genre_lines(stats: Stats | RunStats) -> list[str]:
-    """The commonest genres, with the tracks that had them before and have them now."""
+    """The most common genres, with the tracks that had them before and have them now."""
     from genre_model.core.text import aligned, harmless
 
     names = sorted(
@@ -263,7 +265,7 @@ def genre_lines(stats: Stats | RunStats) -> list[str]:
 
 
 def confidence_lines(stats: Stats | RunStats) -> list[str]:
-    """A histogram of the confidence of what was classified."""
+    """A histogram of the confidence of the classified tracks."""
     most = max(stats.confidence)
     if not most:
         return []
@@ -275,7 +277,7 @@ def confidence_lines(stats: Stats | RunStats) -> list[str]:
 
 
 def model_lines(stats: Stats | RunStats) -> list[str]:
-    """What each model has done."""
+    """A table of what each model has done."""
     if not stats.models:
         return []
     from genre_model.core.text import aligned

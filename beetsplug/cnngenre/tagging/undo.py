@@ -33,20 +33,20 @@ class Undo(Run):
         super().__init__(session, lib)
         self.reviewed: list[Item] = []  # kept, as the user decided on them in a review
         self.restored: set[int | None] = set()
-        self.n_in_files = 0  # restored, but their files still have what we wrote
+        self.n_in_files = 0  # restored tracks whose files still have our genres
 
     def note(self, item: Item, plan: TagPlan | None, journal: Journal | None) -> None:
-        """Remember the restored tracks, too: one that is pretended to be still has our genres."""
+        """Also remember the restored tracks: with ``pretend`` they still have our genres."""
         super().note(item, plan, journal)
         if plan is not None and plan.action is Action.WRITE:
             self.restored.add(item.id)
 
     def journal(self) -> Journal:
-        """Where what was done is kept."""
+        """The journal of the run."""
         return begin(self.session, "cnnundo", self.words)
 
     def pass_over(self, items: Tracks, _journal: Journal | None, bar: Bar) -> Tracks:
-        """Tracks that we never touched are not loaded."""
+        """Skip tracks that we never changed, without loading them."""
         touched = set[int]()
         names = ["cnngenre_previous", *(["cnngenre_file"] if self.options.write else [])]
         noted = " OR ".join(f"{flexible(name)} IS NOT NULL" for name in names)
@@ -56,12 +56,12 @@ class Undo(Run):
         return items.only([key for key in items.ids if key in touched])
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
-        """Tracks that we never touched are passed over."""
+        """A step for each track; there is no plan for one that we never changed."""
         for loaded in items:
             yield Step(partial(self.take_back, loaded), self.options.write)
 
     def take_back(self, loaded: Item) -> tuple[Item, TagPlan | None]:
-        """Undo what was done to the track, as it is now."""
+        """Undo what was done to the track, in its current state in the library."""
         include_reviewed, write = self.options.include_reviewed, self.options.write
         plan = plan_undo(loaded, include_reviewed=include_reviewed, write=write)
         if plan is None or self.options.pretend:
@@ -79,7 +79,7 @@ class Undo(Run):
         return item, done
 
     def what_next(self) -> str:
-        """How to take back more."""
+        """How to undo more."""
         found = ""
         if not self.options.write and self.n_in_files:
             found = f"; {self.n_in_files} in the library only: cnnundo -w restores the files"
@@ -89,7 +89,7 @@ class Undo(Run):
         return found
 
     def finish(self) -> None:
-        """The same for their albums, where no track has a genre of ours any more."""
+        """Undo changes to the albums in which no track has our genres any more."""
         from beetsplug.cnngenre.tagging.albums import PREVIOUS, plan_undo_album, undo_album
 
         spared = {item.album_id for item in self.reviewed}

@@ -1,1 +1,1 @@
-"""Where the audio is in a file of a plain layout, and whether two files have the same."""
+"""Find the audio in files with a plain layout, and compare the audio of two files."""

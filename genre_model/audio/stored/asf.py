@@ -1,4 +1,4 @@
-"""ASF, which WMA is: a header of objects, some of which have the tags, then the packets.
+"""ASF, the container of WMA: a header of objects, some of which hold the tags, then the packets.
 
 Format: Advanced Systems Format (ASF) Specification, revision 01.20.05.
 """
@@ -28,7 +28,7 @@ MAX_HEADER_BYTES = 2**26
 
 
 def asf(file: BinaryIO, size: int) -> Stored | None:
-    """An ASF: all that comes after the header, and the header without tags."""
+    """The audio of an ASF file: everything after the header, and the header without tags."""
     head = read_at(file, 0, 30)
     end = int.from_bytes(head[16:24], "little")
     if head[:16] != HEADER or not 30 < end <= MAX_HEADER_BYTES:

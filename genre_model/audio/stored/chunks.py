@@ -1,4 +1,4 @@
-"""WAV and AIFF: chunks, each with a name and a size.  Sizes that are not exact are unusual."""
+"""WAV and AIFF: chunks, each with a name and a size.  A file with inexact sizes is unusual."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ TAGS = (b"id3 ", b"ID3 ")
 
 
 def wave(file: BinaryIO, size: int) -> Stored | None:
-    """A WAV."""
+    """The audio of a WAV file."""
     return all_chunks(file, size, b"RIFF", (b"WAVE",), b"data")
 
 
 def aiff(file: BinaryIO, size: int) -> Stored | None:
-    """An AIFF, or an AIFC."""
+    """The audio of an AIFF or AIFC file."""
     return all_chunks(file, size, b"FORM", (b"AIFF", b"AIFC"), b"SSND")
 
 
 def all_chunks(
     file: BinaryIO, size: int, name: bytes, kinds: tuple[bytes, ...], sound: bytes
 ) -> Stored | None:
-    """All chunks but those of ID3v2, if there is one of sound and they fill the file."""
+    """All chunks except ID3v2; None unless exactly one has the sound and they fill the file."""
     order = "little" if name == b"RIFF" else "big"
     head = read_at(file, 0, 12)
     if head[:4] != name or head[8:] not in kinds or number(head[4:8], order) + 8 != size:

@@ -1,7 +1,7 @@
-"""Whether two files have the same audio, by their bytes: cheap, and certain where it says yes.
+"""Compare the audio of two files by their bytes: cheap, and certain if the answer is yes.
 
-Each format's module finds where a file of a plain layout has its audio, and what else a player
-needs.  It gives None for anything unusual, of which ``packets`` then has to tell.
+Each format's module finds where a file with a plain layout has its audio, and what else a player
+needs.  It gives None for anything unusual; ``audio.packets`` then has to compare the files.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def certainly_same_audio(one: Path, other: Path) -> bool:
 
 
 def stored_audio(file: BinaryIO) -> Stored | None:
-    """Where the audio is; None where the layout is not a plain one."""
+    """Where the audio of a file is; None if its layout is not plain."""
     size = file.seek(0, 2)
     for finder in FINDERS:
         try:
@@ -49,7 +49,7 @@ def stored_audio(file: BinaryIO) -> Stored | None:
 
 
 def bytes_without_audio(path: Path) -> int | None:
-    """How many bytes of a file are tags, or other headers; None where the layout is not plain.
+    """How many bytes of a file are tags or other headers; None if its layout is not plain.
 
     Raises:
         OSError: The file cannot be read.
@@ -61,7 +61,7 @@ def bytes_without_audio(path: Path) -> int | None:
 
 
 def same_bytes(one: BinaryIO, other: BinaryIO, start: int, end: int, start_other: int) -> bool:
-    """Whether a range of one file is in another one."""
+    """Whether a range of one file has the same bytes as another file from ``start_other`` on."""
     one.seek(start)
     other.seek(start_other)
     while start < end:

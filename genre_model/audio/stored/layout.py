@@ -1,4 +1,4 @@
-"""What the finders of all formats give, and how they read."""
+"""What the finders of all formats return, and how they read files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ BLOCK_BYTES = 2**18
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What of a file is not its tags.
+    """The parts of a file that are not tags.
 
     Attributes:
-        settings: What a player needs beside the audio, whatever its places in the file.
-        ranges: First byte, and the byte after the last, of the parts that have the audio.
+        settings: What a player needs besides the audio, independent of positions in the file.
+        ranges: First byte, and the byte after the last, of each part with audio.
     """
 
     settings: tuple[object, ...]
@@ -23,7 +23,7 @@ class Stored:
 
 
 def read_at(file: BinaryIO, place: int, n_bytes: int) -> bytes:
-    """Bytes of a file.
+    """``n_bytes`` bytes of a file, from ``place`` on.
 
     Raises:
         EOFError: The file ends before ``n_bytes`` are read.
@@ -36,7 +36,7 @@ def read_at(file: BinaryIO, place: int, n_bytes: int) -> bytes:
 
 
 def hashed_at(file: BinaryIO, place: int, n_bytes: int) -> bytes:
-    """A digest of bytes of a file, of which there may be many.
+    """A digest of ``n_bytes`` bytes of a file from ``place`` on, read in blocks.
 
     Raises:
         EOFError: The file ends before ``n_bytes`` are read.

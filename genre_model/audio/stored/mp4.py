@@ -1,6 +1,6 @@
 """MP4 without fragments: ``mdat`` has the audio, ``moov`` says where each piece of it is.
 
-A tagger moves the audio and adds to those places.  Format: ISO/IEC 14496-12.
+A tagger may move the audio and change these offsets.  Format: ISO/IEC 14496-12.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ ROOM = (b"free", b"skip", b"wide")
 CONTAINERS = (b"trak", b"mdia", b"minf", b"stbl")
 PLACES = {b"stco": ">u4", b"co64": ">u8"}
 TAGS = b"meta"  # in moov.udta
-MAX_BOXES = 10_000  # in a box
-MAX_PLACES_BYTES = 2**24  # of a table; a day of music in AAC has 0.5 MB
+MAX_BOXES = 10_000  # in one box, or at the top level
+MAX_PLACES_BYTES = 2**24  # size of an offset table; it is 0.5 MB for a day of AAC
 
 
 class UnusualError(Exception):
-    """The layout is not a plain one."""
+    """The layout is not plain."""
 
 
 def mp4(file: BinaryIO, size: int) -> Stored | None:
-    """An MP4: the contents of ``mdat``, and all of ``moov`` but its tags."""
+    """The audio of an MP4 file: the contents of ``mdat``, and ``moov`` without its tags."""
     if read_at(file, 4, 4) != b"ftyp":
         return None
     try:
@@ -46,7 +46,7 @@ def mp4(file: BinaryIO, size: int) -> Stored | None:
 
 
 def boxes(file: BinaryIO, place: int, end: int) -> Iterator[Box]:
-    """The boxes of a part of the file.
+    """The boxes between two positions in the file.
 
     Raises:
         UnusualError: A box has an impossible length, or there are more than ``MAX_BOXES``.
@@ -67,16 +67,16 @@ def boxes(file: BinaryIO, place: int, end: int) -> Iterator[Box]:
 def leaves(
     file: BinaryIO, start: int, end: int, parent: bytes, audio: list[tuple[int, int]]
 ) -> Iterator[tuple[bytes, bytes]]:
-    """The boxes in a box, with digests; places in the file are counted from the audio.
+    """The boxes in a box, with digests; offsets in the file become offsets in the audio.
 
     Raises:
-        UnusualError: A place is not in the audio, there are too many, or sizes are wrong.
+        UnusualError: An offset is not in the audio, there are too many offsets, or sizes are wrong.
     """
     for name, first, last in boxes(file, start, end):
         if name in ROOM and parent == b"moov":
             continue
         if name == b"udta" and parent == b"moov":
-            # Tags, and what other programs keep beside them; a tagger makes it where there is none.
+            # It has the tags and other programs' data; a tagger creates it if it is missing.
             others = boxes(file, first, last)
             yield from (
                 (n, hashed_at(file, a, b - a)) for n, a, b in others if n != TAGS and n not in ROOM
@@ -94,11 +94,11 @@ def leaves(
 
 
 def in_audio(content: bytes, kind: str, audio: list[tuple[int, int]]) -> bytes:
-    """Places in the file as places in the audio.
+    """Offsets in the file as offsets in the audio.
 
     Raises:
-        UnusualError: The table is malformed, the audio is out of order, or a place lies outside the
-            audio.
+        UnusualError: The table is malformed, the audio is out of order, or an offset lies outside
+            the audio.
     """
     if len(content) < 8 or (len(content) - 8) % np.dtype(kind).itemsize:
         raise UnusualError

@@ -1,4 +1,4 @@
-"""Ogg with one stream of Vorbis, Opus or Speex: header packets, of which one has the tags; pages.
+"""Ogg with one stream of Vorbis, Opus or Speex: header packets, one with the tags; then audio.
 
 Format: RFC 3533.
 """
@@ -11,16 +11,16 @@ from typing import BinaryIO
 
 from genre_model.audio.stored.layout import Stored, read_at
 
-# How many header packets there are; the second one has the tags.
+# Number of header packets of each codec; the second one has the tags.
 HEADERS = {b"\x01vorbis": 3, b"OpusHead": 2, b"Speex   ": 2}
 MAX_HEADER_PAGES = 4096  # a picture among the tags may take many
 HEAD_BYTES, CHECKSUM = 27, slice(22, 26)
-BEGINS = 2  # a flag
+BEGINS = 2  # flag of a stream's first page
 SWAPPED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def ogg(file: BinaryIO, size: int) -> Stored | None:
-    """An Ogg: all pages after those of the headers, byte by byte, their numbers too."""
+    """The audio of an Ogg file: all pages after the header pages, including their page numbers."""
     packets: list[bytes] = []
     begun, n_wanted, serial, end = bytearray(), 1, b"", size
     for page in pages(file):
@@ -32,7 +32,7 @@ def ogg(file: BinaryIO, size: int) -> Stored | None:
             if length < 255:
                 packets.append(bytes(begun))
                 begun.clear()
-        first = packets[0] if packets else b""  # which fits its page
+        first = packets[0] if packets else b""  # this packet fits the first page
         n_wanted = next((n for name, n in HEADERS.items() if first.startswith(name)), 0)
         if len(packets) >= n_wanted:
             break
@@ -44,9 +44,9 @@ def ogg(file: BinaryIO, size: int) -> Stored | None:
 
 
 def pages(file: BinaryIO) -> Iterator[tuple[bytes, bytes, bytes, int]]:
-    """The serial number, the lengths and the content of each first page, and where it ends.
+    """The serial number, lacing values, content and end position of each page from the start.
 
-    They end where a page is not what it should be.
+    Stops at ``MAX_HEADER_PAGES``, or at a page that is malformed or out of order.
     """
     place, serial = 0, read_at(file, 14, 4)
     for number in range(MAX_HEADER_PAGES):
@@ -60,9 +60,9 @@ def pages(file: BinaryIO) -> Iterator[tuple[bytes, bytes, bytes, int]]:
 
 
 def audio_in_ogg(file: BinaryIO, size: int) -> list[bytes] | None:
-    """What of an Ogg is not its tags, in parts; None where it is none, or not a plain one.
+    """The parts of an Ogg file that are not tags; None if it is not Ogg, or its layout not plain.
 
-    Of pages all but their numbers and checksums, which more or fewer pages of tags change.
+    Page numbers and checksums are left out: they change with the number of pages with tags.
     """
     try:
         found = ogg(file, size)
@@ -84,10 +84,10 @@ def audio_in_ogg(file: BinaryIO, size: int) -> list[bytes] | None:
 
 
 def comment_bytes(file: BinaryIO, most: int) -> int | None:
-    """How many bytes the first two packets of each stream have, of which the second has the tags.
+    """The size of the first two packets of each stream in bytes; the second packet has the tags.
 
-    Counting stops where there are more than ``most``.  None where the file is no Ogg.  Pages'
-    contents are not read.
+    Counting stops above ``most`` bytes.  None if the file is not Ogg.  The contents of pages are
+    not read.
     """
     place, n_bytes = 0, 0
     n_packets: dict[bytes, int] = {}
@@ -109,7 +109,7 @@ def comment_bytes(file: BinaryIO, most: int) -> int | None:
 
 
 def is_next(head: bytes, serial: bytes, number: int) -> bool:
-    """Whether a page follows the ones before it."""
+    """Whether a page is the next one of the stream."""
     begins = bool(head[5] & BEGINS)
     number_found = int.from_bytes(head[18:22], "little")
     right = head[:5] == b"OggS\0" and head[14:18] == serial and number_found == number
@@ -117,7 +117,7 @@ def is_next(head: bytes, serial: bytes, number: int) -> bool:
 
 
 def checksum(head: bytes, rest: bytes) -> bytes:
-    """The checksum of a page: zlib's, with the bits of each byte the other way round."""
+    """The checksum of a page: zlib's CRC-32 with the bits of each byte reversed."""
     page = head[: CHECKSUM.start] + bytes(4) + head[CHECKSUM.stop :] + rest
     found = zlib.crc32(page.translate(SWAPPED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return found.to_bytes(4, "little").translate(SWAPPED)[::-1]

@@ -1,4 +1,4 @@
-"""Files that are frames of audio with tags before or behind them: MP3, FLAC, WavPack, and others.
+"""Files of audio frames with tags before or after them: MP3, FLAC, WavPack, and others.
 
 Formats: https://id3.org/id3v2.4.0-structure, RFC 9639 (FLAC),
 https://wiki.hydrogenaud.io/index.php?title=APE_Tags_Header.
@@ -18,7 +18,7 @@ HAS_HEADER = 1 << 31
 
 
 def flac(file: BinaryIO, size: int) -> Stored | None:
-    """A FLAC, perhaps behind a tag of ID3v2: its frames up to the end."""
+    """The audio of a FLAC file, perhaps after an ID3v2 tag: its frames up to the end."""
     start = after_id3v2(file, 0)
     if start is None or read_at(file, start, 4) != b"fLaC":
         return None
@@ -36,7 +36,7 @@ def flac(file: BinaryIO, size: int) -> Stored | None:
 
 
 def with_tag_before(file: BinaryIO, size: int) -> Stored | None:
-    """Frames of MPEG or of True Audio between a tag of ID3v2 and one of ID3v1."""
+    """The MPEG or True Audio frames between an ID3v2 tag and an ID3v1 tag."""
     start = after_id3v2(file, 0)
     frames = start
     while frames is not None and read_at(file, frames, 3) == b"ID3":
@@ -51,7 +51,7 @@ def with_tag_before(file: BinaryIO, size: int) -> Stored | None:
 
 
 def after_id3v2(file: BinaryIO, place: int) -> int | None:
-    """Where a tag of ID3v2 ends; its beginning where there is none, None where it is broken."""
+    """Where the ID3v2 tag at ``place`` ends; ``place`` if there is none, None if it is broken."""
     file.seek(place)
     head = file.read(10)
     if head[:3] != b"ID3":
@@ -63,7 +63,7 @@ def after_id3v2(file: BinaryIO, place: int) -> int | None:
 
 
 def with_tag_behind(file: BinaryIO, size: int) -> Stored | None:
-    """WavPack, Monkey's Audio, Musepack, OptimFROG: all that comes before a tag of APEv2."""
+    """WavPack, Monkey's Audio, Musepack, OptimFROG, True Audio: all bytes before an APEv2 tag."""
     first = read_at(file, 0, 4)
     if not first.startswith(TAGGED_BEHIND):
         return None
@@ -78,9 +78,9 @@ def with_tag_behind(file: BinaryIO, size: int) -> Stored | None:
 
 
 def id3v1(file: BinaryIO) -> bytes:
-    """A tag of ID3v1 at a file's end; nothing where there is none.
+    """The ID3v1 tag at the end of a file; empty if there is none.
 
-    One of APEv2 may have the same three letters there: in its own name, or in a value.
+    An APEv2 tag may have the letters ``TAG`` at the same place: in its own name, or in a value.
     """
     size = file.seek(0, 2)
     before = APE.index(b"TAG")

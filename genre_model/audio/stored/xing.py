@@ -1,4 +1,4 @@
-"""The length that an MP3 states in its first frame, which plays nothing.
+"""The length that an MP3 states in its first frame, which holds no audio.
 
 Format: http://gabriel.mp3-tech.org/mp3infotag.html, and Fraunhofer's VBRI.
 """
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from genre_model.audio.stored.plain import after_id3v2
 
-FRAME_BYTES = 64  # as far as the number is
+FRAME_BYTES = 64  # enough to include the number of frames
 MPEG_1 = 0x08
-# Behind the header what a frame of one or two channels knows of itself; a flag, and the number.
+# Frame header, side information (its size depends on version and channels), flags, frame count.
 XING = re.compile(
     rb"\xff[\xe0-\xff]..(?:.{9}|.{17}|.{32})(?:Xing|Info)...[\x01-\xff](?P<frames>.{4})", re.DOTALL
 )
@@ -20,14 +20,14 @@ VBRI = re.compile(rb"\xff[\xe0-\xff]..(?:.{32})VBRI.{10}(?P<frames>.{4})", re.DO
 
 
 def stated_samples(path: Path) -> int | None:
-    """How many samples an MP3 says that it has; None where it does not say so.
+    """How many samples an MP3 states that it has; None if it does not state it.
 
     Raises:
         OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         before, start = 0, after_id3v2(file, 0)
-        while start is not None and start != before:  # one tag may follow the other
+        while start is not None and start != before:  # one tag may follow another
             before = start
             start = after_id3v2(file, before)
         if start is None:

@@ -14,7 +14,7 @@ from genre_model.evaluation.report import CoveragePoint, LearningPoint, Reliabil
 
 WIDTH, HEIGHT = 360, 262
 LEFT, RIGHT, TOP, BOTTOM = 42, 340, 26, 220
-AFTER_TITLE = 130  # where there is room beside "answers that are right"
+AFTER_TITLE = 130  # x from which there is room beside the title "answers that are right"
 HISTOGRAM_HEIGHT = 36
 STRIP = (240, 22)  # width and height
 EMPTY = '<p class="muted">There are no figures to draw.</p>\n'
@@ -22,7 +22,7 @@ FIFTHS = tuple(index / 5 for index in range(6))
 
 
 def axes_of(x_ticks: Sequence[float], y_ticks: Sequence[float]) -> Axes:
-    """The field of a chart, from the first to the last mark each way."""
+    """The axes of a chart, each from its first to its last tick."""
     return Axes(
         Scale(x_ticks[0], x_ticks[-1], LEFT, RIGHT),
         Scale(y_ticks[0], y_ticks[-1], BOTTOM, TOP),
@@ -32,14 +32,14 @@ def axes_of(x_ticks: Sequence[float], y_ticks: Sequence[float]) -> Axes:
 
 
 def chart(ident: str, title: str, description: str, *parts: str) -> str:
-    """A chart of parts, one above the other."""
+    """A chart of parts, later ones drawn over earlier ones."""
     body = "\n".join(parts)
     size = (WIDTH, HEIGHT)
     return drawing(size, title, body, ident=ident, description=description, class_="chart")
 
 
 def dot(axes: Axes, x: float, y: float, said: str) -> str:
-    """A point of a line, with its figures for the pointer."""
+    """A point of a line, with its figures as a tooltip."""
     return titled("circle", said, class_="dot", cx=axes.x(x), cy=axes.y(y), r=4.5)
 
 
@@ -49,7 +49,7 @@ def finite(*figures: float) -> bool:
 
 
 def share_ticks(lowest: float) -> list[float]:
-    """Marks of an axis of shares that ends at 100 % and begins somewhat below the lowest."""
+    """The ticks of an axis of shares that ends at 100 % and begins at or below the lowest share."""
     start = min(8, max(0, math.floor(lowest * 10)))
     step = 1 if start >= 5 else 2
     start -= (10 - start) % step
@@ -57,7 +57,7 @@ def share_ticks(lowest: float) -> list[float]:
 
 
 def count_ticks(highest: int) -> list[float]:
-    """Up to six round marks from zero to at least the highest count."""
+    """Up to six ticks at round numbers from zero to at least the highest count."""
     rough = max(highest, 1) / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough)
@@ -66,7 +66,7 @@ def count_ticks(highest: int) -> list[float]:
 
 
 def strip(ident: str, title: str, interval: Interval, mark: float, mark_name: str) -> str:
-    """A figure and its interval on a line from 0 to 100 %, beside a figure to compare with."""
+    """A figure and its interval on a scale from 0 to 100 %, with a mark to compare it with."""
     width, height = STRIP
     x = Scale(0, 1, 4, width - 4).inside
     parts = [element("rect", class_="track", x=0, y=8, width=width, height=6, rx=3)]
@@ -85,7 +85,7 @@ def strip(ident: str, title: str, interval: Interval, mark: float, mark_name: st
 
 
 def gain_strip(ident: str, title: str, gain: Interval, reach: float) -> str:
-    """A difference and its interval on a line from ``-reach`` to ``reach``, beside none."""
+    """A difference and its interval on a scale from ``-reach`` to ``reach``, with a mark at 0."""
     width, height = STRIP
     x = Scale(-reach, reach, 4, width - 4).inside
     parts = [element("rect", class_="track", x=0, y=8, width=width, height=6, rx=3)]
@@ -109,7 +109,7 @@ def in_points(gain: Interval) -> str:
 
 
 def reliability_chart(bins: Sequence[ReliabilityBin]) -> str:
-    """How often it is right, over how sure it is; the dashed line is being right as often."""
+    """How often the model is right over its confidence; both are equal on the dashed line."""
     drawn = [entry for entry in bins if entry.n_tracks and finite(entry.mean_confidence)]
     if not drawn:
         return EMPTY
@@ -130,7 +130,7 @@ def reliability_chart(bins: Sequence[ReliabilityBin]) -> str:
 
 
 def bin_figures(entry: ReliabilityBin) -> str:
-    """What is known of the tracks of one range of confidence."""
+    """The figures of the tracks in one bin of confidence, in words."""
     return (
         f"{count(entry.n_tracks, 'track')} at {span(entry.low, entry.high)} confidence: "
         f"{percent(entry.accuracy)} right"
@@ -138,7 +138,7 @@ def bin_figures(entry: ReliabilityBin) -> str:
 
 
 def histogram_bar(axes: Axes, entry: ReliabilityBin, most: int) -> str:
-    """The number of tracks of one range of confidence, beside the largest number."""
+    """The bar of one bin of confidence: its number of tracks relative to the largest bin."""
     left, height = axes.x(entry.low) + 1, round(HISTOGRAM_HEIGHT * entry.n_tracks / most, 1)
     width = round(axes.x(entry.high) - left - 1, 1)
     box = {"x": left, "y": BOTTOM - height, "width": width, "height": height}
@@ -153,8 +153,8 @@ def coverage_chart(
     """Share of answers that are right, over share of tracks answered.
 
     Args:
-        curve: What each threshold would do.
-        threshold: The one that was chosen; its place on the curve is marked.
+        curve: The effect of each threshold.
+        threshold: The chosen threshold, which is marked on the curve.
         target: Share of answers that should be right.
     """
     spots = sorted((p.coverage, p.precision) for p in curve if finite(p.coverage, p.precision))
@@ -180,7 +180,7 @@ def coverage_chart(
 
 
 def at_threshold(curve: Sequence[CoveragePoint], threshold: float) -> tuple[float, float] | None:
-    """Coverage and precision where the curve's line passes a threshold; None beyond its ends."""
+    """Coverage and precision at a threshold, interpolated; None beyond the ends of the curve."""
     points = [p for p in curve if finite(p.coverage, p.precision)]
     thresholds = [point.threshold for point in points]
     if not points or not thresholds[0] <= threshold <= thresholds[-1]:
@@ -191,7 +191,7 @@ def at_threshold(curve: Sequence[CoveragePoint], threshold: float) -> tuple[floa
 
 
 def marked(axes: Axes, spot: tuple[float, float], label: str) -> str:
-    """The chosen point, its label where a falling curve leaves room."""
+    """The chosen point, with its label where a falling curve leaves room."""
     x, y = axes.x(spot[0]), axes.y(spot[1])
     left = x - LEFT > 120
     anchor, shift = ("end", -8) if left else ("start", 8)
@@ -207,7 +207,7 @@ def marked(axes: Axes, spot: tuple[float, float], label: str) -> str:
 
 
 def learning_chart(curve: Sequence[LearningPoint]) -> str:
-    """Song accuracy over the number of tracks in training, with its interval."""
+    """Song accuracy over the number of tracks to learn from, with its interval."""
     drawn = [point for point in curve if finite(point.accuracy)]
     if not drawn:
         return EMPTY
@@ -232,5 +232,5 @@ def learning_chart(curve: Sequence[LearningPoint]) -> str:
 
 
 def learned(point: LearningPoint) -> str:
-    """The figures of one number of tracks."""
+    """The figures of one point of the learning curve, in words."""
     return f"{count(point.n_tracks, 'track')}: {percent(point.accuracy)}"

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 MAX_MISTAKES = 50
 MAX_ROWS = 12
 MAX_RUNNERS_UP = 3
-LEAST_REACH = 0.01  # of the scale of gains
-MAX_CONFUSED = 100  # genres in a table that has a cell for each two
+LEAST_REACH = 0.01  # of the scale of gains, if all gains are 0
+MAX_CONFUSED = 100  # genres in the confusion table
 
 T = TypeVar("T")
 
 
 def render_html(report: Report) -> str:
-    """The report as a page; whatever it holds is shown as text and never as markup."""
+    """The report as an HTML page; its contents are shown as text and never as markup."""
     from markupsafe import Markup
 
     charts = {name: Markup(svg) for name, svg in draw_charts(report).items()}
@@ -65,7 +65,7 @@ def render_html(report: Report) -> str:
 
 @cache
 def templates() -> Environment:
-    """The templates; everything that they print is escaped, and nothing in it stays unseen."""
+    """The templates' environment; printed values are escaped, invisible characters made visible."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -95,7 +95,7 @@ def templates() -> Environment:
 
 
 def printed(value: object) -> object:
-    """What a template prints; markup of its own (macros, charts) stays as it is."""
+    """A value as a template prints it; markup of the page itself (macros, charts) is unchanged."""
     return value if hasattr(value, "__html__") else visible(str(value))
 
 
@@ -124,7 +124,7 @@ def draw_charts(report: Report) -> dict[str, str]:
 
 
 def gains_of(report: Report) -> list[tuple[ModelFigures, str]]:
-    """The models with a drawing of what the new one gains over each, on one scale."""
+    """The models, each with a drawing of the new model's gain over it, all on one scale."""
     from markupsafe import Markup
 
     gains = [figures.gain for figures in report.models if figures.gain is not None]
@@ -142,15 +142,16 @@ def gains_of(report: Report) -> list[tuple[ModelFigures, str]]:
 
 
 def interval(figure: Interval) -> str:
-    """Where a figure probably lies."""
+    """The 95 % interval of a figure as text."""
     return f"95\u00a0% interval {span(figure.low, figure.high)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """The table of what is taken for what; ``n_left_out`` genres are in ``report.json`` alone.
+    """The confusion table; ``n_left_out`` genres are in ``report.json`` alone.
 
-    Each of the ``rows`` is a genre, its counts by ``genres``, and the number of its songs.
+    Each of the ``rows`` has a true genre, the counts of its answers in the order of ``genres``, and
+    the number of its songs.
     """
 
     genres: tuple[str, ...]
@@ -159,7 +160,7 @@ class Confusion:
 
 
 def confusion_of(report: Report) -> Confusion:
-    """All genres, or those with the most songs where there are very many."""
+    """The confusion table of all genres, or of the ``MAX_CONFUSED`` genres with the most songs."""
     totals = [sum(row) for row in report.confusion]
     most = sorted(range(len(totals)), key=lambda index: -totals[index])[:MAX_CONFUSED]
     shown = sorted(most)
@@ -172,19 +173,19 @@ def confusion_of(report: Report) -> Confusion:
 
 
 def best_first(per_genre: Sequence[GenreFigures]) -> list[GenreFigures]:
-    """Genres by their F1, those without one last."""
+    """Genres by descending F1, those without one last."""
     ordered = sorted(per_genre, key=lambda genre: genre.f1 if math.isfinite(genre.f1) else -1)
     return ordered[::-1]
 
 
 def bar_width(share: float | None) -> int:
-    """A share as whole percent of a bar's width; nothing where it is not known."""
+    """A share as whole percent of a bar's width; 0 if it is unknown."""
     known = share is not None and math.isfinite(share)
     return round(min(100.0, max(0.0, share * 100))) if share is not None and known else 0
 
 
 def thinned(points: Sequence[T]) -> list[T]:
-    """At most ``MAX_ROWS`` of many points, evenly, with the first and the last."""
+    """At most ``MAX_ROWS`` evenly spaced points, with the first and the last."""
     if len(points) <= MAX_ROWS:
         return list(points)
     step = (len(points) - 1) / (MAX_ROWS - 1)
@@ -193,7 +194,7 @@ def thinned(points: Sequence[T]) -> list[T]:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One wrong answer as the page shows it; ``uri`` is empty for a path that has no address."""
+    """One wrong answer as the page shows it; ``uri`` is empty if the path has no file URI."""
 
     artist: str
     title: str
@@ -206,7 +207,7 @@ class Mistake:
 
 
 def mistake_of(track: TrackResult) -> Mistake:
-    """A track with what stands for missing tags, and the genres that it was not given."""
+    """A track as a mistake, with replacements for missing tags, and the other leading genres."""
     others = [(genre, p) for genre, p in track.ranked.items() if genre != track.answer]
     return Mistake(
         artist=track.artist or "unknown artist",
@@ -221,7 +222,7 @@ def mistake_of(track: TrackResult) -> Mistake:
 
 
 def file_uri(path: str) -> str:
-    """Where a browser finds the file; empty for a path that is relative or cannot be encoded."""
+    """The file URI of a path; empty if the path is relative or cannot be encoded."""
     try:
         return Path(path).as_uri()
     except ValueError:

@@ -17,7 +17,7 @@ from genre_model.evaluation.report import (
     Report,
 )
 
-# Smaller changes than these are not worth a word.
+# Smaller differences are not mentioned: of song accuracy, and of confidence minus accuracy.
 SMALL_GAIN = 0.01
 
 SMALL_GAP = 0.02
@@ -30,7 +30,7 @@ NOT_IN_TRAINING = {
 
 
 def out_of(share: float) -> str:
-    """A share as ``3 of 4``: the smallest whole numbers that are near."""
+    """A share in words, such as ``about 3 of 4``, by the smallest whole numbers that are close."""
     if not math.isfinite(share):
         return "an unknown number of"
     if share in {0, 1}:
@@ -62,7 +62,7 @@ def verdict(report: Report) -> str:
 
 
 def summary(report: Report) -> list[str]:
-    """The figures that matter, a line each, for a terminal."""
+    """The main figures, one line each, for a terminal."""
     accuracy, precision = report.song_accuracy, report.precision
     split = (
         f"{report.n_tracks} tracks of {report.n_artists} artists, {count(report.n_folds, 'fold')}"
@@ -90,7 +90,7 @@ def summary(report: Report) -> list[str]:
 
 
 def comparison(report: Report) -> list[str]:
-    """The new model beside the others, a line each, and why another is not there, if so."""
+    """The new model and the others, one line each, and why a model is missing, if one is."""
     missing = [report.not_compared] if report.not_compared else []
     if not report.models:
         return missing
@@ -110,33 +110,33 @@ def comparison(report: Report) -> list[str]:
 
 
 def share(value: float) -> str:
-    """A share as percent with one decimal; a dash where it is unknown."""
+    """A share as percent with one decimal; a dash if it is unknown."""
     return f"{value:.1%}" if math.isfinite(value) else "-"
 
 
 def right_of_answers(
     figures: Report | ModelFigures, report: Report, as_text: Callable[[float], str]
 ) -> str:
-    """The share of the answers that are right, as text; of few, their numbers."""
-    n_answers = figures.coverage * report.n_tracks  # not a number where nothing was judged
+    """The share of the answers that are right, as text; their numbers if the answers are few."""
+    n_answers = figures.coverage * report.n_tracks  # NaN if nothing was judged
     if 0 < n_answers < FEWEST_ANSWERS - 0.5:
         return f"{figures.precision.value * n_answers:.0f} of {n_answers:.0f}"
     return as_text(figures.precision.value)
 
 
 def gain_of(figures: ModelFigures) -> str:
-    """What the new model gains over this one, in points of songs, with its 95 % interval."""
+    """The new model's gain over this one in percentage points of songs, with its 95 % interval."""
     return "" if figures.gain is None else in_points(figures.gain)
 
 
 def without_play_history(report: Report) -> list[str]:
-    """The accuracy without the play history, where that is a feature."""
+    """The accuracy without the play history, if that is a feature."""
     accuracy = report.accuracy_without_play_history
     return [] if accuracy is None else [f"right, without the play history: {accuracy:.1%}"]
 
 
 def warnings(report: Report) -> list[str]:
-    """What should keep a reader from trusting the verdict too much."""
+    """Reasons for a reader not to trust the verdict too much."""
     baseline = report.majority_baseline
     found = {
         "The same artists may be in training and in testing, so these figures flatter the model: "
@@ -150,7 +150,7 @@ def warnings(report: Report) -> list[str]:
 
 
 def would_more_labels_help(curve: Sequence[LearningPoint]) -> str:
-    """What the last two points of the learning curve, and their intervals, say about more."""
+    """Whether more labels would help, by the last two points of the learning curve."""
     known = [point for point in curve if math.isfinite(point.accuracy)]
     if len(known) < 2:
         return "Cannot say: the model was not trained on fewer tracks for comparison."
@@ -174,7 +174,7 @@ def would_more_labels_help(curve: Sequence[LearningPoint]) -> str:
 
 
 def trust(bins: Sequence[ReliabilityBin], calibration_error: float) -> str:
-    """Whether the stated confidence can be taken at its word."""
+    """Whether the stated confidence can be trusted."""
     total = sum(entry.n_tracks for entry in bins)
     if not total or not math.isfinite(calibration_error):
         return "There are too few answers to say whether its confidence can be trusted."
@@ -192,7 +192,7 @@ def unreached(target: float) -> str:
 
 
 def choice_of_threshold(threshold: float, target: float, precision: Interval) -> str:
-    """How the threshold was chosen and what came of it."""
+    """How the threshold was chosen, and the precision that it gives."""
     if threshold == UNREACHED_THRESHOLD:
         return f"It answers nothing: {unreached(target)}."
     chosen = (

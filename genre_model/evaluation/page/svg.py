@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from genre_model.core.text import percent, visible
 
-BLUE = "#0072b2"  # of Okabe & Ito, which every kind of colour vision tells from their orange
-SVG_NAMESPACE = "http://www.w3.org/2000/svg"  # a drawing that is a file needs it as its xmlns
+BLUE = "#0072b2"  # Okabe & Ito's; every kind of colour vision tells it from their orange
+SVG_NAMESPACE = "http://www.w3.org/2000/svg"  # the xmlns of a drawing in a file of its own
 
 
 def escaped(words: object) -> str:
-    """Anybody's text for an element or an attribute, with what cannot be seen made visible."""
+    """Untrusted text, escaped for an element or an attribute; invisible characters are shown."""
     return html.escape(visible(str(words)))
 
 
@@ -33,12 +33,12 @@ def element(tag: str, content: str = "", /, **attributes: object) -> str:
 
 
 def words(x: float, y: float, text: str, /, **attributes: object) -> str:
-    """Words at a place."""
+    """A text element at a position."""
     return element("text", escaped(text), x=x, y=y, **attributes)
 
 
 def titled(tag: str, title: str, **attributes: object) -> str:
-    """An element that tells its figures to the pointer."""
+    """An element with a tooltip."""
     return element(tag, element("title", escaped(title)), **attributes)
 
 
@@ -51,15 +51,16 @@ def drawing(
     description: str = "",
     **attributes: object,
 ) -> str:
-    """A whole drawing that says what it shows to those who cannot see it.
+    """A whole drawing, with a title and a description for screen readers.
 
     Args:
-        size: Width and height in the drawing's own units; it is scaled to its place.
+        size: Width and height in the drawing's own units; a page scales it to its place.
         title: What it shows.
         body: Markup of its elements.
-        ident: Begins the ids of title and description, which a page holds once.
+        ident: Prefix of the ids of title and description, unique in a page; without it, there is
+            no description.
         description: What can be seen in it.
-        attributes: More of the ``svg`` element.
+        attributes: More attributes of the ``svg`` element.
     """
     if not ident:
         labels = element("title", escaped(title))
@@ -73,7 +74,7 @@ def drawing(
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A straight line from figures to places: ``low`` lies at ``start``, ``high`` at ``end``."""
+    """A linear map from figures to positions: ``low`` is at ``start``, ``high`` at ``end``."""
 
     low: float
     high: float
@@ -81,18 +82,18 @@ class Scale:
     end: float
 
     def __call__(self, figure: float) -> float:
-        """The place of a figure, to a tenth of a unit."""
+        """The position of a figure, to a tenth of a unit."""
         share = (figure - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
     def inside(self, figure: float) -> float:
-        """The place of a figure, or the nearer end where it lies outside."""
+        """The position of a figure, or of the nearer end if it is outside."""
         return self(min(self.high, max(self.low, figure)))
 
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """A field with marks along its left and its lower edge."""
+    """A plot area with ticks along its left and its lower edge."""
 
     x: Scale
     y: Scale
@@ -100,7 +101,7 @@ class Axes:
     y_ticks: Sequence[float]
 
     def frame(self, x_title: str, y_title: str, mark: Callable[[float], str] = percent) -> str:
-        """Grid, marks and titles; ``mark`` writes the figures of the x axis."""
+        """Grid, tick labels and titles; ``mark`` formats the tick labels of the x axis."""
         left, right, bottom = self.x.start, self.x.end, self.y.start
         rows = [
             element("line", class_="grid", x1=left, x2=right, y1=self.y(tick), y2=self.y(tick))
@@ -119,5 +120,5 @@ class Axes:
         return "\n".join([*rows, *columns, *titles]) + "\n"
 
     def points(self, figures: Iterable[tuple[float, float]]) -> str:
-        """Figures as the ``points`` of a line or of an outline."""
+        """Figures as the ``points`` of a polyline or polygon."""
         return " ".join(f"{self.x(x)},{self.y(y)}" for x, y in figures)

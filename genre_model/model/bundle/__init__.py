@@ -1,1 +1,1 @@
-"""Model bundles on disk: the manifest, reading and writing one, and the audit of a stranger's."""
+"""Model bundles on disk: the manifest, reading, writing, and the audit of untrusted bundles."""

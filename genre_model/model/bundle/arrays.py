@@ -1,4 +1,4 @@
-"""Arrays as the bytes of an ``.npz`` file; :mod:`audit` has what is read back."""
+"""Write arrays as the bytes of an ``.npz`` file; :mod:`audit` reads them back."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Everything that a stranger's bundle states is held against bounds here, before it is believed.
+"""Check everything in an untrusted bundle against bounds before it is used.
 
-The manifest's values (:func:`find_fault`), plain arrays (:func:`arrays_in`), the head
-(:func:`find_head_fault`), and the network: its format, operators and names
-(:func:`audit_network`, most of which is :mod:`genre_model.model.onnx.check`).  What has passed is
-constructed elsewhere: arrays by NumPy, the network by ONNX Runtime, at first in a process of its
-own (:mod:`genre_model.model.bundle.trial`).
+The checks cover the manifest's values (:func:`find_fault`), plain arrays (:func:`arrays_in`), the
+head (:func:`find_head_fault`), and the network: its format, operators and names
+(:func:`audit_network`, most of which is :mod:`genre_model.model.onnx.check`).  Arrays that pass are
+loaded by NumPy.  A network that passes is loaded by ONNX Runtime, the first time in a worker
+process (:mod:`genre_model.model.bundle.trial`).
 """
 
 from __future__ import annotations
@@ -37,26 +37,28 @@ if TYPE_CHECKING:
 
 MAX_GENRES = 2_000
 
-MAX_NAME = 1_000  # letters
+MAX_NAME = 1_000  # characters
 
-MAX_NUMBER = 1e6  # of what is fitted: the inverse temperature and the like
+MAX_NUMBER = 1e6  # for fitted values such as the inverse temperature
 
 MAX_GAIN = 1e12
 
-# What a slice takes in memory: its samples, its frames' samples, the values that it comes to, and
-# those of all slices of a song.
+# Limits on a slice's memory: its samples, and the samples of all its frames, which overlap.
 MAX_SAMPLES, MAX_FRAME_SAMPLES = 2**26, 2**25
 
+# Limits on the values of a slice, and on those of all slices of a song.
 MAX_VALUES, MAX_SONG_VALUES = 2**24, 2**28
 
-SONG_S = 20 * 60  # long slices without overlap, all of a song, are honest
+# Length of the song for which the memory of a model that uses all slices is checked: long slices
+# without overlap have to pass.
+SONG_S = 20 * 60
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
-# Names that mean devices on Windows, whatever comes after a full stop.
+# Names of devices on Windows, with or without an extension.
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
-ROUNDING = 1e-3  # of shares that sum to 1
+ROUNDING = 1e-3  # tolerance for shares that sum to 1
 
 MAX_ARRAY_BYTES = 2**26
 
@@ -69,10 +71,10 @@ UNREADABLE = (
 
 
 def unpacked(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
-    """The names and contents of an archive's files, if together they are no larger than they may.
+    """The names and contents of an archive's files, if they are within the limits.
 
     Raises:
-        ValueError: The files are too large or too many, or one is packed otherwise than NumPy does.
+        ValueError: The files are too large or too many, or one is not packed as NumPy does it.
     """
     entries = archive.infolist()
     if len(entries) > MAX_ARRAYS or sum(entry.file_size for entry in entries) > MAX_ARRAY_BYTES:
@@ -80,18 +82,18 @@ def unpacked(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
     for entry in entries:
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError("packed otherwise than NumPy does")
-        yield entry.filename, archive.read(entry)  # no more than `file_size`
+        yield entry.filename, archive.read(entry)  # reads no more than `file_size`
 
 
 def array_in(content: bytes) -> NDArray[Any]:
     """The array in the content of an ``.npy`` file, if it holds real numbers and is whole.
 
     Raises:
-        ValueError: The content is not a plain array, is not whole, or holds other than real
-            numbers.
+        ValueError: The content is not a plain array, is not whole, or holds something other than
+            real numbers.
     """
     stream = io.BytesIO(content)
-    if np.lib.format.read_magic(stream) != (1, 0):  # the others are for longer headers
+    if np.lib.format.read_magic(stream) != (1, 0):  # other versions are for longer headers
         raise ValueError("not as NumPy writes plain arrays")
     shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
     n_bytes = math.prod(shape) * dtype.itemsize
@@ -125,7 +127,7 @@ def arrays_in(content: bytes) -> dict[str, NDArray[Any]]:
 
 
 def find_head_fault(arrays: Mapping[str, NDArray[Any]], n_genres: int) -> str | None:
-    """What is wrong with the arrays of a head, of whichever kind, if anything."""
+    """What is wrong with the arrays of a head of either kind, or None."""
     fits = is_linear_layer(arrays, "", n_genres) and (
         not is_correction(arrays) or corrects(arrays, n_genres)
     )
@@ -133,7 +135,7 @@ def find_head_fault(arrays: Mapping[str, NDArray[Any]], n_genres: int) -> str | 
 
 
 def is_linear_layer(arrays: Mapping[str, NDArray[Any]], prefix: str, n_outputs: int) -> bool:
-    """Whether there are finite weights and biases for so many outputs."""
+    """Whether there are finite weights and biases for ``n_outputs`` outputs."""
     weights, bias = arrays.get(prefix + "weights"), arrays.get(prefix + "bias")
     return (
         weights is not None
@@ -146,7 +148,7 @@ def is_linear_layer(arrays: Mapping[str, NDArray[Any]], prefix: str, n_outputs: 
 
 
 def corrects(arrays: Mapping[str, NDArray[Any]], n_genres: int) -> bool:
-    """Whether the starting model of a head is there and fits its correction."""
+    """Whether the arrays of the starting model are complete and fit the correction."""
     shares, other, trust = (arrays.get(name) for name in (SHARES, OTHER, TRUST))
     if shares is None or other is None or trust is None:
         return False
@@ -162,7 +164,7 @@ def corrects(arrays: Mapping[str, NDArray[Any]], n_genres: int) -> bool:
 
 
 def find_music_fault(arrays: Mapping[str, NDArray[Any]]) -> str | None:
-    """What is wrong with the detector of music beside a head, if there is one and it is wrong."""
+    """What is wrong with the music detector in a head's file; None also if there is no detector."""
     shapes = {
         music_detector.MEAN: arrays["weights"].shape[:1],
         music_detector.SPREAD: arrays["weights"].shape[:1],
@@ -180,10 +182,10 @@ def find_music_fault(arrays: Mapping[str, NDArray[Any]]) -> str | None:
 
 
 def audit_network(content: bytes, network: NetworkSpec) -> Model:
-    """A network of known operators that has the input and the outputs that a manifest names.
+    """The network, if it has only known operators and the input and outputs that a manifest names.
 
     Raises:
-        ValueError: The network has what it may not have, or lacks the input or an output.
+        ValueError: The network has something that is not allowed, or lacks the input or an output.
     """
     from genre_model.model.onnx.check import checked_model
 
@@ -195,7 +197,7 @@ def audit_network(content: bytes, network: NetworkSpec) -> Model:
 
 
 def missing_names(model: Model, network: NetworkSpec) -> list[str]:
-    """Inputs and outputs that the manifest names and the network lacks."""
+    """Inputs and outputs that the manifest names but the network lacks."""
     weights = {weight.name for weight in model.graph.weights}
     inputs = [value.name for value in model.graph.inputs if value.name not in weights]
     outputs = {value.name for value in model.graph.outputs}
@@ -205,14 +207,14 @@ def missing_names(model: Model, network: NetworkSpec) -> list[str]:
 
 
 def find_fault(manifest: Manifest) -> str | None:
-    """What is wrong with a manifest's values, if anything."""
+    """What is wrong with a manifest's values, or None."""
     if len(manifest.genres) > MAX_GENRES:
         return f"more than {MAX_GENRES} genres"
     return fault_of_names(manifest) or fault_of_slices(manifest) or fault_of_answers(manifest)
 
 
 def fault_of_names(manifest: Manifest) -> str | None:
-    """What is wrong with the names in it, of genres above all."""
+    """What is wrong with the names in a manifest, or None."""
     genres, target = manifest.genres, manifest.target
     selections = {*manifest.parents, *manifest.parents.values()}.union(*manifest.presets.values())
     faults = {
@@ -233,7 +235,7 @@ def fault_of_names(manifest: Manifest) -> str | None:
 
 
 def fault_of_slices(manifest: Manifest) -> str | None:
-    """What is wrong with how songs are cut into slices."""
+    """What is wrong with how songs are cut into slices, or None."""
     spectrogram, slices, sampling = manifest.spectrogram, manifest.slices, manifest.sampling
     if not is_possible(spectrogram):
         return "impossible spectrogram settings"
@@ -255,7 +257,7 @@ def fault_of_slices(manifest: Manifest) -> str | None:
 
 
 def fault_of_answers(manifest: Manifest) -> str | None:
-    """What is wrong with how slices' answers become a song's."""
+    """What is wrong with how slices' answers become a song's, or None."""
     aggregation, context, history = manifest.aggregation, manifest.context, manifest.play_history
     faults = {
         "impossible aggregation settings": not (
@@ -277,7 +279,7 @@ def fault_of_answers(manifest: Manifest) -> str | None:
 
 
 def first_of(faults: Mapping[str, bool]) -> str | None:
-    """The first fault that was found."""
+    """The first fault that was found, or None."""
     return next((fault for fault, found in faults.items() if found), None)
 
 
@@ -300,7 +302,7 @@ def is_possible(spec: FrontEndSpec) -> bool:
 
 
 def too_large(spec: FrontEndSpec, slices: SliceSpec) -> bool:
-    """Whether slices take more memory than a network of music needs."""
+    """Whether slices take more memory than a network for music needs."""
     n_values = slices.frames * spec.n_bins
     if n_values > MAX_VALUES or n_values * n_slices(spec, slices) > MAX_SONG_VALUES:
         return True
@@ -311,9 +313,9 @@ def too_large(spec: FrontEndSpec, slices: SliceSpec) -> bool:
 
 
 def n_slices(spec: FrontEndSpec, slices: SliceSpec) -> int:
-    """How many slices of a song are used; where all are, those of one of ``SONG_S``.
+    """How many slices of a song are used; if all are, the number for a song of ``SONG_S``.
 
-    Those of a longer one take as much more memory as it is longer, up to ``MOST_SLICES``.
+    A longer song takes proportionally more memory, up to ``MOST_SLICES`` slices.
     """
     if slices.position != "all" or isinstance(spec, NotesSpec):
         return slices.most
@@ -329,18 +331,18 @@ def is_plain(name: str) -> bool:
 
 
 def names_in(network: NetworkSpec) -> tuple[str, ...]:
-    """Whatever a network's description names."""
+    """All names in a network's description."""
     names = (network.file, network.input, network.features, network.tags or "")
     return (*names, *network.tag_names)
 
 
 def is_file_name(name: str) -> bool:
-    """Whether a name is that of a file in the folder itself, on any system."""
+    """Whether a name is that of a file directly in the folder, on any system."""
     return FILE_NAME.fullmatch(name) is not None and DEVICE.fullmatch(name) is None
 
 
 def has_loop(parents: Mapping[str, str]) -> bool:
-    """Whether following parents ever comes back."""
+    """Whether a tree, child -> parent, has a loop."""
     sound: set[str] = set()
     for start in parents:
         line: set[str] = set()

@@ -1,4 +1,4 @@
-"""What a bundle's ``manifest.json`` says."""
+"""The contents of a bundle's ``manifest.json``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the bundle is.  ``genres`` are in the order of the logits."""
+    """The description of a bundle.  ``genres`` are in the order of the logits."""
 
     bundle_id: str
     genres: tuple[str, ...]
@@ -45,17 +45,17 @@ class Manifest:
 
     @property
     def threshold(self) -> float:
-        """The confidence from which an answer is given."""
+        """The lowest confidence with which an answer is given."""
         return (self.play_history or self.context or self.aggregation).threshold
 
     @property
     def answers(self) -> bool:
-        """Whether there is a confidence from which on its answers are good enough."""
+        """Whether there is a threshold from which the model's answers are good enough."""
         return self.threshold != UNREACHED_THRESHOLD
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What manifests of all schemas have."""
+    """The part that manifests of all schemas have in common."""
 
     schema: int = SCHEMA

@@ -1,4 +1,4 @@
-"""Open the network of a bundle, after the audit; the one that is shipped needs none."""
+"""Open the network of a bundle after the audit, which the shipped network does not need."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def load_session(bundle: Bundle) -> onnxruntime.InferenceSession:
-    """An ONNX Runtime session of a bundle's network, in a process that will extract features.
+    """An ONNX Runtime session of a bundle's network, for a process that extracts features.
 
     Raises:
-        BundleError: The network has what it may not have, or ONNX Runtime refuses it.
+        BundleError: The network has something that is not allowed, or ONNX Runtime refuses it.
     """
     keep_freed_memory()
     content = bundle.read(bundle.manifest.network.file)

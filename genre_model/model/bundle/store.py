@@ -2,8 +2,8 @@
 
 Nothing in it is code and nothing is unpickled.  Every file is named in the manifest with its
 SHA-256, and the probe holds a slice with the answer that the bundle gave when it was made.  A
-bundle may come from a stranger: whatever it states is held against the bounds in :mod:`audit`
-before it is believed, and nothing outside its folder is read.
+bundle may come from a stranger: everything in it is checked against the bounds in :mod:`audit`
+before it is used, and nothing outside its folder is read.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ HEAD = "head.npz"
 
 PROBE = "probe.npz"
 
-# What a training says of its tracks.  Who shares a model may leave these out.
+# A training's reports on its tracks.  They can be left out of a model that is shared.
 REPORT_JSON, REPORT_HTML, OUT_OF_FOLD = "report.json", "report.html", "out_of_fold.npz"
 
 SHIPPED = Path(__file__).parents[2] / "shipped"
 
-# A bundle that is being written is a hidden folder of this name.  One that sudden death left behind
-# is removed by the next that is written, but not before it is certain that nobody is at it.
+# A bundle is written to a hidden folder whose name ends like this.  If a killed process left one
+# behind, the next write removes it once it is too old (``ABANDONED_S``) to be still in use.
 UNFINISHED = ".unfinished"
 
 ABANDONED_S = 24 * 60 * 60.0
@@ -63,7 +63,7 @@ class Bundle:
 
     @property
     def files(self) -> list[str]:
-        """The files that the manifest names, less what may be left out and is not there."""
+        """The files that the manifest names, without optional ones that are missing."""
         left_out = {REPORT_JSON, REPORT_HTML, OUT_OF_FOLD}
         return [
             name
@@ -106,7 +106,7 @@ class Bundle:
             raise BundleError(f"{self.directory}: {name} {error}") from error
 
     def head(self) -> AnyHead | None:
-        """The head, or None where the network answers with genre logits itself.
+        """The head, or None if the network itself outputs genre logits.
 
         Raises:
             BundleError: The head is damaged, or does not fit the manifest's genres.
@@ -120,7 +120,7 @@ class Bundle:
         return head_of(arrays)
 
     def music_detector(self) -> MusicDetector | None:
-        """The detector of music that the head's file has beside the head, or None.
+        """The music detector in the head's file, or None.
 
         Raises:
             BundleError: The head's file is damaged, or the detector does not fit the head.
@@ -145,7 +145,7 @@ def load_bundle(directory: Path) -> Bundle:
     try:
         manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        quoting = harmless(str(error))[:MAX_COMPLAINT]  # it quotes what it complains of
+        quoting = harmless(str(error))[:MAX_COMPLAINT]  # it may quote the manifest
         raise BundleError(f"{directory / MANIFEST}: {quoting}") from error
     complaint = find_fault(manifest)
     if complaint:
@@ -154,15 +154,15 @@ def load_bundle(directory: Path) -> Bundle:
 
 
 def check_schema(directory: Path, content: bytes) -> None:
-    """Make sure that a manifest is of the schema that is read here, before all of it is.
+    """Make sure that a manifest has the current schema, before all of it is decoded.
 
     Raises:
-        BundleError: The manifest is of another schema.
+        BundleError: The manifest has another schema.
     """
     try:
         origin = msgspec.json.decode(content, type=Origin)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return  # it is no manifest of any schema, and reading it says why
+        return  # not a manifest of any schema: decoding it will say why
     if origin.schema > SCHEMA:
         raise BundleError(
             f"{directory} was made by a newer version of this program: update it, or name another "
@@ -193,18 +193,18 @@ def read_file(directory: Path, name: str, max_bytes: int) -> bytes:
             return file.read(max_bytes)
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror}") from error
-    except (RuntimeError, ValueError) as error:  # links in a circle; a null
+    except (RuntimeError, ValueError) as error:  # a loop of links; a null byte
         raise BundleError(f"cannot read {path}") from error
 
 
 def write_bundle(directory: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> Bundle:
-    """Write a bundle to a temporary folder and rename it when whole.
+    """Write a bundle to a temporary folder and rename that when it is complete.
 
-    What runs that were killed left behind long ago is removed.
+    Old temporary folders of runs that were killed are removed.
 
     Args:
-        directory: Where it will be; it must not exist.
-        manifest: Everything but the hashes, which are filled in.
+        directory: The bundle's folder; it must not exist.
+        manifest: The manifest without the hashes, which are filled in.
         contents: File name -> bytes.
 
     Raises:
@@ -240,14 +240,14 @@ def write_bundle(directory: Path, manifest: Manifest, contents: Mapping[str, byt
 def remove_abandoned(folder: Path) -> None:
     """Remove the unfinished bundles that nobody has written to for a day."""
     for path in folder.glob(f".*{UNFINISHED}"):
-        with suppress(OSError):  # another process was faster
+        with suppress(OSError):  # another process has removed it
             age_s = time.time() - path.lstat().st_mtime
             if age_s > ABANDONED_S and path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write and flush to the disk, so that the rename never precedes the content."""
+    """Write a file and flush it to the disk, so that the rename never precedes the content."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()

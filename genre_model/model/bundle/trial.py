@@ -1,9 +1,9 @@
-"""The first time that a stranger's network is used on a machine, a process of its own tries it.
+"""Try a stranger's network in a process of its own before its first use on a machine.
 
-ONNX Runtime is a large program in C++: a network that passes the audit may still end the
-process that loads it, take hours to load, or fill the memory.  Such a trial has limits of time and
-memory, and ends with a sentence.  How it went is noted, for the network, the probe, and the version
-of ONNX Runtime; the network that is shipped needs no trial.
+ONNX Runtime is a large program in C++: a network that passes the audit may still crash the process
+that loads it, take hours to load, or fill the memory.  The trial has limits of time and memory, and
+a fault that it finds is reported as a message.  Its result is stored for this network, probe,
+version of ONNX Runtime and type of machine.  The shipped network needs no trial.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from genre_model.model.bundle.audit import audit_network
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import PROBE, SHIPPED, Bundle, load_bundle
 
-LIMIT_S = 60.0  # for all of it, on a slow and busy machine
+LIMIT_S = 60.0  # for the whole trial, on a slow and busy machine
 
-# Run with the parent's own search path, which may have been changed since Python began.
+# Runs with the parent's ``sys.path``, which may have changed since Python started.
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from genre_model.model.trial_process import main; main(sys.argv[2])"
@@ -38,14 +38,14 @@ TOO_LONG = "its network takes too long to load or to run"
 
 
 def try_out(bundle: Bundle, notes: Path | None) -> None:
-    """Make sure that a bundle's network can be loaded and run, without doing so here.
+    """Make sure that a bundle's network can be loaded and run, without loading it in this process.
 
     Args:
         bundle: The model.
-        notes: The folder where it is noted how trials went; None: it is not.
+        notes: The folder for the results of trials; None: they are not stored.
 
     Raises:
-        BundleError: The network has what it may not have, or its trial went wrong.
+        BundleError: The network has something that is not allowed, or fails its trial.
     """
     network = bundle.manifest.network
     if bundle.manifest.files.get(network.file) == shipped_network():
@@ -67,7 +67,7 @@ def try_out(bundle: Bundle, notes: Path | None) -> None:
 
 
 def is_shipped(bundle: Bundle) -> bool:
-    """Whether a bundle's network is the one that is installed, and is used in the same way.
+    """Whether a bundle has the shipped network, and uses it in the same way.
 
     Raises:
         BundleError: The installation is broken.
@@ -79,7 +79,7 @@ def is_shipped(bundle: Bundle) -> bool:
 
 @cache
 def shipped_manifest() -> Manifest:
-    """What the bundle that is installed with this package says of itself.
+    """The manifest of the bundle that is installed with this package.
 
     Raises:
         BundleError: The installation is broken.
@@ -98,7 +98,7 @@ def shipped_network() -> str:
 
 
 def digest_of(bundle: Bundle) -> str:
-    """What a trial depends on."""
+    """A hash of everything that the result of a trial depends on."""
     from importlib.metadata import version
 
     manifest = bundle.manifest
@@ -110,7 +110,7 @@ def digest_of(bundle: Bundle) -> str:
 
 
 def noted(note: Path) -> str | None:
-    """The fault that a trial has found before, empty for none; None where there was no trial."""
+    """The fault that an earlier trial found, empty for none; None if there was no trial."""
     try:
         found = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -120,7 +120,7 @@ def noted(note: Path) -> str | None:
 
 
 def keep(note: Path, fault: str) -> None:
-    """Note how a trial went; where that cannot be written, it is done again the next time."""
+    """Store the result of a trial; if that fails, the trial is repeated the next time."""
     with suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(note) as file:
@@ -128,10 +128,10 @@ def keep(note: Path, fault: str) -> None:
 
 
 def in_own_process(directory: Path) -> str:
-    """What is wrong with a bundle's network, if anything, found out where nothing can be lost.
+    """What is wrong with a bundle's network, found in a process of its own; empty if nothing is.
 
     Raises:
-        BundleError: No process can be started.
+        BundleError: The process cannot be started.
     """
     command = [sys.executable, "-c", PROGRAM, json.dumps(sys.path), str(directory.absolute())]
     try:

@@ -1,7 +1,7 @@
-"""Whether a stranger's network is made of what networks are made of, before it is loaded.
+"""Check a stranger's network before it is loaded.
 
-Everything is looked at: the format, the operators and their options, how values are named and of
-which type they are.  ONNX Runtime gets to see only what has passed.
+The checks cover the format, the operators and their options, and the names and types of values.
+ONNX Runtime gets only networks that pass.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from genre_model.model.onnx.operators import ANY, OPERATORS, OPSETS, Operator
 STANDARD = ("", "ai.onnx")
 
 
-# tf2onnx names the version of this one too, which none of the operators here belongs to.
+# tf2onnx also states a version of this domain, though none of the operators here belong to it.
 UNUSED_DOMAINS = ("ai.onnx.ml",)
 
 
 IR_VERSIONS = range(3, 11)
 
 
-MAX_NODES = 5_000  # the time that loading takes grows with the square: seconds for so many
+MAX_NODES = 5_000  # loading takes seconds for this many, and grows with the square
 MAX_WEIGHTS = 20_000
 MAX_LOOPS_DEEP = 2
 
 
 def checked_model(content: bytes) -> Model:
-    """What a network's file says, after a look at all of it.
+    """The model in a network's file, after all checks.
 
     Raises:
-        ValueError: The file is not a network, or has what a network may not have.
+        ValueError: The file is not a network, or has something that is not allowed.
     """
     model = read_model(content)
     check_model(model)
@@ -48,10 +48,10 @@ def checked_model(content: bytes) -> Model:
 
 
 def check_model(model: Model) -> None:
-    """Look at all of a model.
+    """Check all of a model.
 
     Raises:
-        ValueError: The model is of a version, or has parts, that are not allowed.
+        ValueError: The model has a version, or parts, that are not allowed.
     """
     domains = [domain for domain, _ in model.opsets]
     versions = dict(model.opsets)
@@ -70,14 +70,14 @@ def check_model(model: Model) -> None:
 
 @dataclass(slots=True)
 class Checker:
-    """Follows the names through a graph, and counts."""
+    """Follows the names of values through a graph, and counts nodes and weights."""
 
     n_nodes: int = 0
     n_weights: int = 0
-    taken: set[str] = field(default_factory=set)  # names are not given twice, not even inside
+    taken: set[str] = field(default_factory=set)  # no name is used twice, not even in a loop
 
     def check_graph(self, graph: Graph, outer: Mapping[str, int], depth: int) -> list[int]:
-        """Look at a graph whose nodes may also use the values of the one around it.
+        """Check a graph whose nodes may also use the values of the enclosing graph.
 
         Returns:
             The element types of its outputs.
@@ -106,16 +106,16 @@ class Checker:
         return [known[name] for name in names]
 
     def check_size(self) -> None:
-        """Make sure that there is not too much.
+        """Check the number of nodes and weights so far.
 
         Raises:
-            ValueError: There is.
+            ValueError: There are too many.
         """
         if self.n_nodes > MAX_NODES or self.n_weights > MAX_WEIGHTS:
             raise ValueError(f"has more than {MAX_NODES:,} operators or {MAX_WEIGHTS:,} weights")
 
     def add(self, known: dict[str, int], name: str, element: int) -> None:
-        """Note a value.
+        """Record the element type of a value.
 
         Raises:
             ValueError: The value has no name, or another value has the same name.
@@ -126,7 +126,7 @@ class Checker:
         known[name] = element
 
     def check_node(self, node: Node, known: dict[str, int], depth: int) -> None:
-        """Look at one operator, and note what it calculates.
+        """Check one node, and record the values that it calculates.
 
         Raises:
             ValueError: The operator is not allowed, or is not used as it should be.
@@ -155,10 +155,10 @@ class Checker:
     def elements_of_inputs(
         self, node: Node, operator: Operator, known: Mapping[str, int]
     ) -> list[int]:
-        """The element types of a node's inputs; 0 for one that is left out.
+        """The element types of a node's inputs; 0 for an input that is left out.
 
         Raises:
-            ValueError: One was not calculated before, or is of another type than it may be.
+            ValueError: An input was not calculated before, or has a type that is not allowed.
         """
         elements = []
         for index, name in enumerate(node.inputs):
@@ -174,7 +174,7 @@ class Checker:
     def check_loop(
         self, node: Node, elements: list[int], known: Mapping[str, int], depth: int
     ) -> list[int]:
-        """Look at a loop and its body: (step, condition, carried ...) to (condition, carried ...).
+        """Check a loop and its body: (step, condition, carried ...) to (condition, carried ...).
 
         Returns:
             The element types of the loop's outputs.
@@ -185,7 +185,7 @@ class Checker:
         body: Graph = node.attributes["body"].value
         carried = elements[2:]
         expected = [INT64, BOOL, *carried]
-        # tf2onnx gives no types to the values that a loop carries: they are those of its inputs.
+        # tf2onnx gives no types to the values that a loop carries: they have those of its inputs.
         found = [value.element or one for value, one in zip(body.inputs, expected, strict=False)]
         if len(body.inputs) != len(expected) or found != expected:
             raise ValueError("has a loop whose body does not fit it")
@@ -201,7 +201,7 @@ class Checker:
 
 
 def replace_element(value: Value, element: int) -> Value:
-    """A value of a known element type."""
+    """The same value with the given element type."""
     return Value(value.name, element, value.dims)
 
 
@@ -215,13 +215,13 @@ def check_arity(node: Node, operator: Operator) -> None:
     outputs_fit = operator.outputs[0] <= len(node.outputs) <= operator.outputs[1]
     if not fewest <= len(node.inputs) <= most or not outputs_fit:
         raise ValueError(f"has a {node.op} with more or fewer inputs than it takes")
-    # Of those that take any number of the same sort, none may be left out.
+    # If an operator takes any number of inputs of one kind, none may be left out.
     n_needed = len(node.inputs) if most > OPTIONAL_AT_MOST else fewest
     if not all(node.inputs[:n_needed]) or not all(node.outputs):
         raise ValueError(f"has a {node.op} with an input or output of no name")
 
 
-# An operator with more inputs than this takes any number of the same sort.
+# An operator that may have more inputs than this takes any number of one kind.
 OPTIONAL_AT_MOST = 5
 
 
@@ -240,6 +240,6 @@ def check_options(node: Node, operator: Operator) -> None:
 
 
 def constant_of(node: Node) -> Tensor:
-    """The weights in a ``Constant``."""
+    """The weights in a ``Constant`` node."""
     value: Tensor = node.attributes["value"].value
     return value

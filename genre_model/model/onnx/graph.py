@@ -12,8 +12,8 @@ FLOAT, INT32, INT64, BOOL, DOUBLE = 1, 6, 7, 9, 11
 ITEM_BYTES = {FLOAT: 4, INT32: 4, INT64: 8, BOOL: 1, DOUBLE: 8}
 
 
-# The field that may hold the elements instead of the raw bytes: (number, bytes an element), where
-# the bytes are None for whole numbers, which are as many as there are elements.
+# The field that may hold the elements instead of the raw bytes: (field number, bytes per element).
+# None instead of the bytes: the field holds one integer per element.
 TYPED_FIELDS: dict[int, tuple[int, int | None]] = {
     FLOAT: (4, 4),
     INT32: (5, None),
@@ -23,7 +23,7 @@ TYPED_FIELDS: dict[int, tuple[int, int | None]] = {
 }
 
 
-# Numbers of AttributeProto.AttributeType, and of the field that holds such a value.
+# AttributeProto.AttributeType -> number of the field that holds a value of this type.
 ATTRIBUTE_FIELDS = {1: 2, 2: 3, 3: 4, 4: 5, 5: 6, 6: 7, 7: 8}
 
 
@@ -34,7 +34,7 @@ MAX_ELEMENTS = 2**28
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """Weights: their element type and how many elements there are in each axis."""
+    """Weights: their name, element type and shape."""
 
     name: str
     element: int
@@ -43,7 +43,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An option of a node; ``value`` is of the Python type that ``type`` stands for."""
+    """An option of a node; ``value`` has the Python type that corresponds to ``type``."""
 
     type: int
     value: Any
@@ -51,7 +51,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operator at work.  An empty input stands for an optional one that is left out."""
+    """One use of an operator.  An empty input name is an optional input that is left out."""
 
     op: str
     domain: str
@@ -62,7 +62,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """An input or output; ``element`` is 0 where the type is not given."""
+    """An input or output of a graph; ``element`` is 0 if the type is not given."""
 
     name: str
     element: int
@@ -81,7 +81,7 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A file: its graph, and the versions of the format and of each domain's operators."""
+    """An ONNX file: its graph, and the versions of the format and of each domain's operators."""
 
     ir_version: int
     opsets: tuple[tuple[str, int], ...]
@@ -89,10 +89,10 @@ class Model:
 
 
 def read_model(content: bytes) -> Model:
-    """What an ``.onnx`` file says.
+    """The model in the bytes of an ``.onnx`` file.
 
     Raises:
-        ValueError: The content is not an ONNX file, or has what a network must not have.
+        ValueError: The content is not an ONNX file, or has something that is not allowed.
     """
     message = Reader().read(memoryview(content))
     graph = message.one(7, None)
@@ -103,7 +103,7 @@ def read_model(content: bytes) -> Model:
 
 
 def graph_of(message: Message) -> Graph:
-    """A ``GraphProto``."""
+    """The graph in a ``GraphProto``."""
     return Graph(
         tuple(node_of(node) for node in message.all(1)),
         tuple(tensor_of(tensor) for tensor in message.all(5)),
@@ -113,10 +113,10 @@ def graph_of(message: Message) -> Graph:
 
 
 def node_of(message: Message) -> Node:
-    """A ``NodeProto``.
+    """The node in a ``NodeProto``.
 
     Raises:
-        ValueError: An attribute has no name, is there twice or is not of the type that it claims.
+        ValueError: An attribute has no name, occurs twice or is not of the type that it claims.
     """
     attributes: dict[str, Attribute] = {}
     for entry in message.all(5):
@@ -132,7 +132,7 @@ EMPTY: dict[int, Any] = {1: 0.0, 2: 0, 3: "", 6: (), 7: ()}
 
 
 def attribute_of(message: Message) -> Attribute:
-    """An ``AttributeProto``, which has a value of the one type that it names."""
+    """The attribute in an ``AttributeProto``, which may only have a value of the type it names."""
     kind = message.one(20, 0)
     number = ATTRIBUTE_FIELDS.get(kind)
     if number is None or not set(message.values) <= {1, 20, number}:
@@ -150,7 +150,7 @@ def attribute_of(message: Message) -> Attribute:
 
 
 def tensor_of(message: Message) -> Tensor:
-    """A ``TensorProto`` whose elements are all there.
+    """The tensor in a ``TensorProto``, if it has all its elements.
 
     Raises:
         ValueError: The tensor's elements are elsewhere, are not plain numbers, or do not fit its
@@ -181,7 +181,7 @@ def tensor_of(message: Message) -> Tensor:
 
 
 def count(dims: tuple[int, ...]) -> int:
-    """How many elements there are in a shape.
+    """The number of elements of a shape.
 
     Raises:
         ValueError: The shape is impossible or too large.
@@ -197,7 +197,7 @@ def count(dims: tuple[int, ...]) -> int:
 
 
 def value_of(message: Message) -> Value:
-    """A ``ValueInfoProto``, whose type, where it is given, is that of a tensor."""
+    """The value in a ``ValueInfoProto``, whose type, if given, has to be that of a tensor."""
     kind = message.one(2, None)
     if kind is None:
         return Value(message.one(1, ""), 0)

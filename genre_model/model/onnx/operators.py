@@ -1,9 +1,9 @@
-"""The operators that a network may be made of, as ONNX' operator sets 13 to 17 define them.
+"""The operators that a network may use, as ONNX' operator sets 13 to 17 define them.
 
 They are those of the networks that are trained here (``tests/train/test_architectures.py``), of the
-shipped one, and of the published audio networks MobileNet and FCN.  The documentation of each is
-https://onnx.ai/onnx/operators/.  What is not in this table is not run: ONNX Runtime has operators
-that end the process or take minutes to load when they are given what their makers did not expect.
+shipped one, and of the published audio networks MobileNet and FCN.  They are documented at
+https://onnx.ai/onnx/operators/.  Operators that are not in this table are refused: ONNX Runtime has
+operators that crash the process or take minutes to load if they get unexpected values.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ NUMBERS = FLOATS | WHOLE
 ANY = NUMBERS | {BOOL}
 
 
-# As far as a window may reach or step, in frames or bins.
+# Limit on a window's size, stride, padding and dilation, in frames or bins.
 MAX_WINDOW = 4_096
 MAX_PARTS = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An attribute: its type, and whether a value is one that makes sense."""
+    """An attribute of an operator: its type, and a check of its value."""
 
     type: int
     fits: Callable[[Any], bool]
@@ -60,9 +60,9 @@ class Operator:
     """How an operator may be used.
 
     Attributes:
-        inputs: The fewest and the most.  All up to the fewest have to be named.
-        outputs: The fewest and the most.
-        takes: The element types of each input; the last entry counts for the others.
+        inputs: The fewest and the most inputs.  The first, up to the fewest, have to be named.
+        outputs: The fewest and the most outputs.
+        takes: The element types that each input may have; the last entry is for all further inputs.
         options: Its attributes.
         gives: The element type of its outputs; None: that of its first input.
     """
@@ -75,32 +75,32 @@ class Operator:
 
 
 def one_of(*values: Any) -> Callable[[Any], bool]:
-    """One of these values."""
+    """A check that a value is one of these."""
     return lambda value: value in values
 
 
 def between(low: int, high: int) -> Callable[[int], bool]:
-    """A whole number of a range, both ends included."""
+    """A check that an integer is in a range, both ends included."""
     return lambda value: low <= value <= high
 
 
 def each(low: int, high: int, most: int = MAX_RANK) -> Callable[[tuple[int, ...]], bool]:
-    """One or more whole numbers of a range."""
+    """A check for one or more integers in a range, ``most`` at most."""
     return lambda values: 1 <= len(values) <= most and all(low <= v <= high for v in values)
 
 
 def distinct(low: int, high: int) -> Callable[[tuple[int, ...]], bool]:
-    """One or more different whole numbers of a range."""
+    """A check for one or more different integers in a range."""
     return lambda values: each(low, high)(values) and len(set(values)) == len(values)
 
 
 def is_order(values: tuple[int, ...]) -> bool:
-    """The numbers from 0 on, in some order."""
+    """Whether the values are the numbers from 0 on, in any order."""
     return len(values) <= MAX_RANK and sorted(values) == list(range(len(values)))
 
 
 def is_moderate(value: float) -> bool:
-    """A number that is one, and not huge."""
+    """Whether a value is finite and not huge."""
     return math.isfinite(value) and abs(value) <= 1e6
 
 
@@ -139,12 +139,12 @@ POOL = {
 
 
 def unary(takes: frozenset[int] = FLOATS, **options: Option) -> Operator:
-    """One input, one output of its type."""
+    """An operator with one input, and one output of the same type."""
     return Operator((1, 1), takes=(takes,), options=options)
 
 
 def binary(takes: frozenset[int], gives: int | None = None) -> Operator:
-    """Two inputs, one output."""
+    """An operator with two inputs and one output."""
     return Operator((2, 2), takes=(takes,), gives=gives)
 
 
@@ -152,7 +152,7 @@ REDUCING = {"axes": AXES, "keepdims": FLAG}
 
 
 OPERATORS: dict[str, Operator] = {
-    # Element by element.  Whole numbers are not divided: by 0, that ends the process.
+    # Element by element.  Integers are not divided: dividing them by 0 ends the process.
     "Add": binary(NUMBERS),
     "And": binary(frozenset({BOOL}), BOOL),
     "Div": binary(FLOATS),
@@ -180,7 +180,7 @@ OPERATORS: dict[str, Operator] = {
         (2, 3), options={"alpha": FACTOR, "beta": FACTOR, "transA": FLAG, "transB": FLAG}
     ),
     "MatMul": binary(FLOATS),
-    # Of windows and of axes.
+    # Pooling and reductions.
     "AveragePool": Operator((1, 1), options={**POOL, "count_include_pad": FLAG}),
     "GlobalAveragePool": unary(),
     "GlobalMaxPool": unary(),
@@ -190,7 +190,7 @@ OPERATORS: dict[str, Operator] = {
     "ReduceSum": Operator(
         (1, 2), takes=(FLOATS, WHOLE), options={"keepdims": FLAG, "noop_with_empty_axes": FLAG}
     ),
-    # How things are laid out.
+    # Shape and layout.
     "Concat": Operator((1, MAX_PARTS), takes=(ANY,), options={"axis": NEEDED_AXIS}),
     "Constant": Operator(
         (0, 0), options={"value": Option(IS_TENSOR, lambda _: True, required=True)}

@@ -1,7 +1,7 @@
-"""ONNX networks, loaded and asked.
+"""Load and run ONNX networks.
 
-A network is a stranger's: it gets no more than so much memory and time, and its answers are looked
-at before they are believed.
+A network may be a stranger's: its memory and time are limited, and its outputs are checked before
+they are used.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     import onnxruntime
 
 
-# Weights of larger networks are not kept a second time, in the order that suits the processor.
+# Larger networks are not prepacked: this copies the weights into an order that suits the processor.
 LARGE_BYTES = 2**26
 
 
-# For what all networks of this process calculate; their weights come on top.
+# Memory for the values that all networks of this process calculate; their weights are extra.
 MAX_ARENA_BYTES = 2**31
 
 
-# Numbers that it may say of one slice, or of one song.
+# Most numbers in an output, for one slice or one song.
 MAX_ANSWER = 2**24
 
 
-# Where no track's own limit says otherwise.
+# Time limit of a run if the track has none.
 RUN_LIMIT_S = 120.0
 
 
@@ -43,7 +43,7 @@ def open_network(content: bytes) -> onnxruntime.InferenceSession:
     """An ONNX Runtime session on one thread: songs, not operators, run in parallel.
 
     Raises:
-        NetworkError: ONNX Runtime refuses the network, or should not get to see it.
+        NetworkError: The network fails the checks, or ONNX Runtime refuses it.
     """
     from genre_model.model.onnx.check import checked_model
 
@@ -55,7 +55,7 @@ def open_network(content: bytes) -> onnxruntime.InferenceSession:
 
 
 def open_checked(content: bytes) -> onnxruntime.InferenceSession:
-    """The session of a network that was looked at before.
+    """The session of a network that has passed the checks.
 
     Raises:
         NetworkError: ONNX Runtime refuses the network.
@@ -67,8 +67,9 @@ def open_checked(content: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # refusals come back as exceptions
-    # Not its own format, which it would know by four letters and nobody has looked at.
+    options.log_severity_level = 4  # no logging: refusals are raised as exceptions
+    # Without this, it would also load its own format, which it detects by four letters and which
+    # was not checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
@@ -79,9 +80,9 @@ def open_checked(content: bytes) -> onnxruntime.InferenceSession:
             content,
             options,
             ["CPUExecutionProvider"],
-            # It calculates when a network is loaded, where nobody can stop it.
+            # It calculates while a network is loaded, when no time limit applies.
             disabled_optimizers=["ConstantFolding"],
-            enable_fallback=0,  # which prints what it was told
+            enable_fallback=0,  # the fallback prints the error
         )
     except refusals() as error:
         raise NetworkError("ONNX Runtime refuses the network") from error
@@ -90,11 +91,11 @@ def open_checked(content: bytes) -> onnxruntime.InferenceSession:
 def run_network(
     session: onnxruntime.InferenceSession, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]
 ) -> list[Float32]:
-    """The outputs, each (n_rows, n_columns), within the time limit of the track.
+    """The outputs, each (n_rows, n_columns), calculated within the time limit of the track.
 
     Raises:
-        AudioError: The network does not take the input, takes too long or too much memory, or its
-            answer is not one of numbers in rows.
+        AudioError: The network does not take the input, takes too long or too much memory, or an
+            output is too large or not rows of finite numbers.
     """
     import onnxruntime
 
@@ -119,13 +120,13 @@ def run_network(
 
 
 def onnx_logits(session: onnxruntime.InferenceSession, slices: NDArray[np.floating]) -> Float32:
-    """What an ONNX network makes of the slices of one song."""
+    """The logits that an ONNX network calculates for the slices of one song."""
     logits: Float32 = session.run(["logits"], {"slices": slices.astype(np.float32)})[0]
     return logits
 
 
 def refusals() -> tuple[type[Exception], ...]:
-    """What ONNX Runtime raises; they have no base of their own."""
+    """The exceptions that ONNX Runtime raises, which have no base class of their own."""
     from onnxruntime.capi import onnxruntime_pybind11_state as states
 
     return (
@@ -136,7 +137,7 @@ def refusals() -> tuple[type[Exception], ...]:
         states.InvalidProtobuf,
         states.NotImplemented,
         states.RuntimeException,
-        UnicodeDecodeError,  # its message quotes what is no text
+        UnicodeDecodeError,  # its message quotes bytes that are not text
     )
 
 
@@ -148,7 +149,7 @@ class Arena:
         self._registered = False
 
     def register(self) -> None:
-        """Have ONNX Runtime use it; before the first network is loaded."""
+        """Make ONNX Runtime use this memory; call it before the first network is loaded."""
         import onnxruntime as ort
 
         with self._lock:
@@ -156,7 +157,7 @@ class Arena:
                 return
             config = {
                 "max_mem": MAX_ARENA_BYTES,
-                "arena_extend_strategy": -1,  # these as ONNX Runtime thinks best
+                "arena_extend_strategy": -1,  # -1: ONNX Runtime's default
                 "initial_chunk_size_bytes": -1,
                 "max_dead_bytes_per_chunk": -1,
             }
@@ -168,9 +169,9 @@ class Arena:
 
 
 class Watchdog:
-    """Ends runs whose time is up, between two of the network's operators.
+    """Ends runs that exceed their time limit, between two of the network's operators.
 
-    One thread looks after all of them: to start one for each run would cost a tenth of the run.
+    One thread watches all runs: starting a thread for each would cost a tenth of the run.
     """
 
     INTERVAL_S = 0.5
@@ -182,11 +183,11 @@ class Watchdog:
 
     @contextmanager
     def at(self, options: onnxruntime.RunOptions, ends_s: float) -> Iterator[None]:
-        """Look after a run until ``ends_s`` of the monotonic clock."""
+        """End the run inside if it takes longer than until ``ends_s`` on the monotonic clock."""
         key = id(options)
         with self._lock:
             self._runs[key] = ends_s, options
-            if self._thread is None or not self._thread.is_alive():  # nor is it after a fork
+            if self._thread is None or not self._thread.is_alive():  # or dead after a fork
                 self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
                 self._thread.start()
         try:

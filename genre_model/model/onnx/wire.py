@@ -1,8 +1,8 @@
-"""Protocol buffers' wire format, read strictly: a field is known, of its kind, and whole.
+"""A strict reader of the protocol buffers wire format: fields are known, of their kind, and whole.
 
-An ``.onnx`` file is a ``ModelProto`` of ``onnx.proto``, which numbers the fields.  ONNX Runtime
-reads more than a network needs, and forgives more than it should (unknown fields, a field twice,
-numbers that do not fit).  Here each of these is refused, so that there is one way to read a file.
+An ``.onnx`` file is a ``ModelProto`` of ``onnx.proto``, which defines the field numbers.  ONNX
+Runtime reads more than a network needs, and accepts errors (unknown fields, a field that occurs
+twice, numbers that do not fit).  This reader refuses them, so that a file has only one meaning.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ MAX_TEXT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a field holds, and whether it may come several times.
+    """What a field holds, and whether it may occur several times.
 
     ``kind`` is ``int``, ``ints``, ``float``, ``floats``, ``text``, ``bytes``, ``skip``, or the name
-    of a message; ``refused`` says what speaks against a network that has the field.
+    of a message; ``refused`` is the error message if a network must not have the field, else empty.
     """
 
     kind: str
@@ -32,16 +32,16 @@ class Kind:
 
 
 def many(kind: str) -> Kind:
-    """A field that may come several times."""
+    """A field that may occur several times."""
     return Kind(kind, repeated=True)
 
 
 def refused(complaint: str) -> Kind:
-    """A field that no network here needs."""
+    """A field that a network must not have, with the error message."""
     return Kind("skip", repeated=True, refused=complaint)
 
 
-SKIP = Kind("skip", repeated=True)  # names, documentation and the like, which nothing depends on
+SKIP = Kind("skip", repeated=True)  # names, documentation and others without any effect
 
 
 EXTERNAL = refused("has weights in other files")
@@ -87,12 +87,12 @@ SCHEMA: dict[str, dict[int, Kind]] = {
 
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-WIRES = {"int": VARINT, "float": FIXED32}  # of other kinds: BYTES
+WIRES = {"int": VARINT, "float": FIXED32}  # all other kinds: BYTES
 
 
 @dataclass(slots=True)
 class Message:
-    """A message's fields by their numbers, each with all its values."""
+    """The fields of a message: field number -> all values of the field."""
 
     values: dict[int, list[Any]] = field(default_factory=dict)
 
@@ -101,21 +101,21 @@ class Message:
         return self.values.get(number, [])
 
     def one(self, number: int, default: Any) -> Any:
-        """The value of a field that is there once or not at all."""
+        """The value of a field that occurs at most once; the default if it is missing."""
         return self.values.get(number, [default])[0]
 
 
 class Reader:
-    """Reads one file, and counts how much it has read."""
+    """Reads one file, and counts the fields that it has read."""
 
     def __init__(self) -> None:
         self.n_fields = 0
 
     def read(self, content: memoryview, name: str = "model", depth: int = 0) -> Message:
-        """A message and those in it.
+        """A message, with the messages in it.
 
         Raises:
-            ValueError: The content is not such a message, or has what a network must not have.
+            ValueError: The content is not such a message, or has something that is not allowed.
         """
         if depth > MAX_DEPTH:
             raise ValueError("is too deep")
@@ -137,10 +137,10 @@ class Reader:
         return message
 
     def kind_of(self, schema: Mapping[int, Kind], number: int) -> Kind:
-        """What a field holds.
+        """The kind of a field.
 
         Raises:
-            ValueError: A network needs no such field, or there are too many in all.
+            ValueError: The field is not allowed, or the file has too many fields.
         """
         self.n_fields += 1
         if self.n_fields > MAX_FIELDS:
@@ -164,7 +164,7 @@ class Reader:
 
 
 def unpacked(kind: str, wire: int, value: int | memoryview) -> list[Any]:
-    """The numbers of a repeated field, one by one or packed.
+    """The numbers in a repeated field, packed or not.
 
     Raises:
         ValueError: The value does not hold numbers of this kind.
@@ -180,7 +180,7 @@ def unpacked(kind: str, wire: int, value: int | memoryview) -> list[Any]:
 
 
 def plain_text(value: memoryview) -> str:
-    """A name.
+    """The text of a name.
 
     Raises:
         ValueError: The name is too long, is not UTF-8, or has unprintable characters.
@@ -195,15 +195,15 @@ def plain_text(value: memoryview) -> str:
 
 
 def fields(content: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
-    """Each field's number, its wire type, and its value: a number, or the bytes.
+    """The number, wire type and value (a number, or the bytes) of each field.
 
     Raises:
-        ValueError: These bytes are no message.
+        ValueError: The bytes are not a message.
     """
     place = 0
     while place < len(content):
         key, place = varint(content, place)
-        if not 8 <= key < 2**32:  # of a longer one, ONNX Runtime would read the last 32 bits
+        if not 8 <= key < 2**32:  # ONNX Runtime would read only the last 32 bits of more
             raise ValueError(NO_FILE)
         number, wire = key >> 3, key & 7
         if wire == VARINT:
@@ -223,7 +223,7 @@ def fields(content: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
 
 
 def varints(content: memoryview) -> Iterator[int]:
-    """Packed numbers.
+    """The numbers in a packed field.
 
     Raises:
         ValueError: The content ends within a number, or a number has more than 64 bits.
@@ -235,7 +235,7 @@ def varints(content: memoryview) -> Iterator[int]:
 
 
 def varint(content: memoryview, place: int) -> tuple[int, int]:
-    """The number that begins at a place, seven bits to a byte, and the place after it.
+    """The number that begins at ``place``, seven bits per byte, and the place after it.
 
     Raises:
         ValueError: The number is cut off, or has more than 64 bits.
@@ -255,5 +255,5 @@ def varint(content: memoryview, place: int) -> tuple[int, int]:
 
 
 def signed(number: int) -> int:
-    """A number of 64 bits, the first of which is the sign."""
+    """An unsigned number of 64 bits, read as a signed one."""
     return number - 2**64 if number >= 2**63 else number

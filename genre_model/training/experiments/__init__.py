@@ -1,1 +1,1 @@
-"""The paper's questions as experiments: what is trained, the protocol, tables and figures."""
+"""The paper's questions as experiments: their conditions, protocol, tables and figures."""

@@ -1,6 +1,6 @@
-"""The experiments: what each asks, what the paper says to it, and how its table is made.
+"""The experiments: the question of each, what the paper says about it, and how its table is made.
 
-The numbers F1 to F14 are those of the paper's items of future work in docs/paper.md.
+F1 to F14 are the paper's items of future work, numbered as in docs/paper.md.
 """
 
 from __future__ import annotations
@@ -59,11 +59,12 @@ from genre_model.training.networks.base import Architecture, Network
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A question, what the paper says to it, and the trainings that answer it.
+    """A question, what the paper says about it, and the trainings that answer it.
 
     The first of the ``conditions`` is what the others are compared with.  ``base`` is the network
-    that they vary, and ``splits`` what they are trained under, where the user has no other wish.
-    ``tabulate`` makes a table of the outcomes.  Songs shorter than ``min_song_s`` are not used.
+    that they vary, and ``splits`` are the splits that they are trained under, unless the user
+    chooses others.  ``tabulate`` makes a table of the outcomes.  Songs shorter than ``min_song_s``
+    are not used.
     """
 
     name: str
@@ -245,7 +246,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 def conditions_of(
     experiment: Experiment, tracks: Sequence[LabelledTrack], wishes: Wishes = AS_IT_IS
 ) -> list[Condition]:
-    """What an experiment trains on this music, as the user wants it.
+    """The conditions of an experiment on these tracks, with the user's wishes applied.
 
     Raises:
         GenreModelError: A wish does not fit the experiment.
@@ -259,7 +260,7 @@ def conditions_of(
 def check_wishes(
     experiment: Experiment, setting: Setting, conditions: Sequence[Condition], wishes: Wishes
 ) -> None:
-    """Find out before the trainings what would have no effect, or no meaning.
+    """Check before the trainings that every wish has an effect and makes sense.
 
     Raises:
         GenreModelError: A wish does not fit the experiment.

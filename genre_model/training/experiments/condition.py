@@ -1,4 +1,4 @@
-"""What an experiment compares: conditions, and the keys that their trainings are kept by."""
+"""The conditions that an experiment compares, and the keys that their results are stored by."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ Order = Literal["as played", "shuffled"]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is trained, on what, and what it is tested on.
+    """What is trained, on which data, and what it is tested on.
 
-    ``shares`` of the music are for validation and test.  ``share`` of the training songs is used,
-    ``select`` of their slices (the easiest).  ``test_slices`` are those of the test's and the
-    validation's songs, where those differ.  ``labels`` says which classes are learned, ``judged``
-    which are tested.  ``liked``: the classes are whether somebody likes a genre, not the genres.
-    ``varies_slices``: a user's wish for another number of slices does not change this condition.
+    ``shares`` says how much of the music is for validation and test.  ``share`` is the fraction of
+    the training songs that is used, ``select`` the fraction of their slices (the easiest; all if
+    None).  ``test_slices`` are the slices of all songs that are not trained on, if they differ.
+    ``labels`` says which classes are learned, ``judged`` which classes are tested (those learned if
+    None).  ``liked``: the classes are "like" and "dislike" of somebody who likes this genre alone.
+    ``varies_slices``: the user's number of slices does not change this condition.
     """
 
     name: str
@@ -47,15 +48,15 @@ class Condition:
     varies_slices: bool = False
 
     def key(self, seed: int, tracks: Sequence[LabelledTrack]) -> str:
-        """What differs where the answers may: the condition but for its name, the music, the seed.
+        """A digest of all that the answers depend on: the condition without its name, music, seed.
 
-        A network is known by its architecture's name; a variant has to have one of its own.
+        A network is identified by its architecture's name, so a variant needs a name of its own.
         """
         judged = (self.test_slices, self.judged)
         return digest(self.training_key(seed, tracks).encode(), msgspec.json.encode(judged))
 
     def training_key(self, seed: int, tracks: Sequence[LabelledTrack]) -> str:
-        """What differs where the training does."""
+        """A digest of all that the training depends on."""
         architecture = self.architecture
         learner = architecture.learner
         parts = (
@@ -74,14 +75,14 @@ fingerprint_once = cache(fingerprint_of)
 
 @cache
 def content_of(path: Path) -> str:
-    """What a file contains, wherever it is and whatever its tags: the audio's fingerprint.
+    """A file's identity, whatever its path and tags: the fingerprint of its audio.
 
-    The file's hash where it is no audio; its name where it cannot be read.
+    If the file is not audio, its hash; if it cannot be read, its name.
     """
     fingerprint = fingerprint_once(path)
     if fingerprint is not None:
         return fingerprint.hex()
     try:
         return digest(path.read_bytes())
-    except OSError:  # it cannot be used
+    except OSError:  # such a file is not used
         return path.name

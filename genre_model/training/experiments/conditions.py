@@ -1,6 +1,6 @@
-"""The trainings that the experiments compare, each a function from a setting to conditions.
+"""The conditions that the experiments compare, each list made by a function of a setting.
 
-The splits are the experiment's, or the user's: every condition is trained under each of them.
+The experiment or the user chooses the splits; every condition is trained under each of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STRIDED = ARCHITECTURES["pelchat2019-strided"]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What conditions are made for: the music, and the network that is varied."""
+    """What conditions are made from: the tracks, and the network to vary."""
 
     tracks: Sequence[LabelledTrack]
     base: Architecture
@@ -44,9 +44,9 @@ Conditions = Callable[[Setting], list[Condition]]
 
 
 def swept(architecture: Architecture) -> Architecture:
-    """A network as the sweeps train it: all slices, batches of 32, at most 20 epochs.
+    """The network with the training settings of the sweeps: batches of 32, at most 20 epochs.
 
-    A small batch makes four times the paper's steps of the little music that there is.
+    There is little music, and batches of 32 instead of the paper's 128 make four times the steps.
     """
     network = network_of(architecture)
     training = replace(
@@ -59,15 +59,15 @@ def swept(architecture: Architecture) -> Architecture:
     return replace(architecture, learner=replace(network, training=training))
 
 
-# What the sweeps vary: the small reading of the paper's network.
+# The network that the sweeps vary: the smaller reading of the paper, with strided convolutions.
 SWEPT = swept(STRIDED)
 
 
 def variant(base: Architecture, name: str, **settings: Any) -> Architecture:
-    """The paper's network, built otherwise and trained as it is.
+    """The paper's network with other build settings and the same training settings.
 
     Raises:
-        GenreModelError: The base is another network, which cannot be built otherwise.
+        GenreModelError: The base is another network, which does not have these build settings.
     """
     stride = {PAPER.name: 1, STRIDED.name: 2}.get(base.name)
     if stride is None:
@@ -77,19 +77,19 @@ def variant(base: Architecture, name: str, **settings: Any) -> Architecture:
 
 
 def trained(base: Architecture, **settings: Any) -> Architecture:
-    """The network, trained otherwise."""
+    """The network with other training settings."""
     network = network_of(base)
     training = replace(network.training, **settings)
     return replace(base, learner=replace(network, training=training))
 
 
 def sliced(base: Architecture, **settings: Any) -> Architecture:
-    """The network on other slices."""
+    """The network with other slice settings."""
     return replace(base, slices=replace(base.slices, **settings))
 
 
 def sweep(conditions: Conditions) -> Conditions:
-    """The conditions of a sweep: one part of the music is put aside, which none is chosen by."""
+    """The conditions of a sweep, with a part of the music put aside that no choice depends on."""
 
     def put_aside(setting: Setting) -> list[Condition]:
         return [replace(condition, shares=FOR_SWEEPS) for condition in conditions(setting)]
@@ -98,20 +98,20 @@ def sweep(conditions: Conditions) -> Conditions:
 
 
 def alone(setting: Setting) -> list[Condition]:
-    """The network as it is."""
+    """The unchanged network, without a name."""
     return [Condition("", setting.base)]
 
 
 def named(setting: Setting) -> list[Condition]:
-    """The network as it is, with a name."""
+    """The unchanged network, with a name."""
     return [Condition("as it is", setting.base)]
 
 
 def papers_three(setting: Setting) -> list[Condition]:
     """The paper's three runs: many genres with ELU, few with ELU, few with ReLU.
 
-    Many are the styles of a list that has them, and few its genres; else many are the genres as
-    given, and few the paper's seven.
+    If the tracks have styles, the styles are the many and the genres the few.  Otherwise the genres
+    as given are the many and the paper's seven the few.
     """
     fine, broad = fine_and_broad(setting.tracks)
     elu = variant(setting.base, "elu", activation="elu")
@@ -123,19 +123,19 @@ def papers_three(setting: Setting) -> list[Condition]:
 
 
 def fine_and_broad(tracks: Sequence[LabelledTrack]) -> tuple[Labels, Labels]:
-    """Which labels are many, and which are few."""
+    """The labels for many classes, and the labels for few."""
     return ("style", "given") if any(track.style for track in tracks) else ("given", "paper")
 
 
 def counted(setting: Setting, labels: Labels) -> str:
-    """How many classes of which kind there are."""
+    """The number and the kind of the classes, such as "7 genres"."""
     n = len({label_of(track, labels) for track in setting.tracks} - {""})
     kinds = {"style": "styles", "given": "genres", "paper": "of the paper's genres"}
     return f"{n} {kinds[labels]}"
 
 
 def consolidations(setting: Setting) -> list[Condition]:
-    """Few genres to learn; and many to learn, whose probabilities are added up to the few."""
+    """Learn few genres, or learn many and add up their probabilities to those of the few."""
     fine, broad = fine_and_broad(setting.tracks)
     many, few = counted(setting, fine), counted(setting, broad)
     return [
@@ -174,7 +174,7 @@ def optimisers(setting: Setting) -> list[Condition]:
 
 
 def initial_weights(setting: Setting) -> list[Condition]:
-    """Xavier everywhere, as the paper says; and what else it could have been."""
+    """Xavier everywhere, as the paper says, and two alternatives."""
     he = {"convolution_init": "he_uniform", "dense_init": "he_uniform"}
     return [
         Condition("Xavier everywhere (the paper)", setting.base),
@@ -187,7 +187,7 @@ def initial_weights(setting: Setting) -> list[Condition]:
 
 
 def activations(setting: Setting) -> list[Condition]:
-    """Four activations; the paper went from the first to the second."""
+    """Four activations; the paper changed from the first to the second."""
     kinds = {"ELU": "elu", "ReLU": "relu", "Leaky ReLU": "leaky_relu", "GELU": "gelu"}
     return [
         Condition(
@@ -199,7 +199,7 @@ def activations(setting: Setting) -> list[Condition]:
 
 
 def numbers_of_songs(setting: Setting) -> list[Condition]:
-    """The learning curve."""
+    """The points of a learning curve: shares of the training songs."""
     return [
         Condition(f"{share:.0%} of the songs", setting.base, share=share)
         for share in (1.0, 0.5, 0.25, 0.125)
@@ -207,7 +207,7 @@ def numbers_of_songs(setting: Setting) -> list[Condition]:
 
 
 def slices_per_song(setting: Setting) -> list[Condition]:
-    """All slices of as many songs to learn from, or few; all to be judged by."""
+    """Training on all slices of each song or on a few of them, testing on all."""
     every = setting.base.slices
     return [Condition("all slices", setting.base, varies_slices=True)] + [
         Condition(
@@ -229,7 +229,7 @@ def slice_lengths(setting: Setting) -> list[Condition]:
 
 
 def positions(setting: Setting) -> list[Condition]:
-    """Learn from a third of each song, answer on a third."""
+    """Training on one third of each song and testing on one third, in all combinations."""
     thirds: tuple[Position, ...] = ("beginning", "middle", "end")
     part = sliced(setting.base, max_slices=6)
     return [
@@ -245,7 +245,7 @@ def positions(setting: Setting) -> list[Condition]:
 
 
 def bands(setting: Setting) -> list[Condition]:
-    """One band alone, and all but one."""
+    """All frequencies, each band alone, and all but each band."""
     titles: dict[Band, str] = {
         "all": "all frequencies",
         "low": "below 1 kHz",
@@ -259,12 +259,12 @@ def bands(setting: Setting) -> list[Condition]:
 
 
 def likings(setting: Setting) -> list[Condition]:
-    """A person for each genre, who likes nothing else."""
+    """One made-up person for each genre, who likes that genre alone."""
     return [Condition(f"likes {genre}", setting.base, liked=genre) for genre in setting.genres]
 
 
 def recurrent(setting: Setting) -> list[Condition]:
-    """A recurrent network; the same without an order to go by; and one that knows no order."""
+    """A recurrent network on slices in order and shuffled, and the base network."""
     crnn = ARCHITECTURES["crnn"]
     return [
         Condition("crnn, slices in order", crnn),
@@ -274,7 +274,7 @@ def recurrent(setting: Setting) -> list[Condition]:
 
 
 def finetuning(_: Setting) -> list[Condition]:
-    """A head alone, and the later layers with it."""
+    """Training a head alone, and training the later layers with it."""
     return [
         Condition("embeddings", EMBEDDINGS_SYSTEM),
         Condition("finetune", ARCHITECTURES["finetune"]),
@@ -282,7 +282,7 @@ def finetuning(_: Setting) -> list[Condition]:
 
 
 def selections(setting: Setting) -> list[Condition]:
-    """All slices, and the easiest of them."""
+    """Training on all slices, and on the easiest of them."""
     return [Condition("all slices", setting.base)] + [
         Condition(f"the easiest {share:.0%}", setting.base, select=share)
         for share in (0.75, 0.5, 0.25)
@@ -290,7 +290,7 @@ def selections(setting: Setting) -> list[Condition]:
 
 
 def textures(_: Setting) -> list[Condition]:
-    """Costa's support vector machines, whose zones vote by each of four rules."""
+    """Costa's support vector machines; the table fuses their zones' votes by each of four rules."""
     return [Condition("three segments a song", ARCHITECTURES["costa2011"])]
 
 

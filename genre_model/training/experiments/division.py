@@ -1,8 +1,8 @@
 """Divide labelled tracks, or their slices, into training, validation and test.
 
-The music is cut into tenths; the seeds take turns with them, so that the tests of a full turn cover
-every song once.  Here one tenth decides which epoch is best and two are the test; the paper has two
-for the validation and one for the test, by slices.
+The music is cut into tenths, and each seed tests on other tenths, so that a full turn of seeds
+tests every song once.  By default one tenth is for validation, which decides on the best epoch, and
+two are for the test.  The paper has two for validation and one for the test, split by slice.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from genre_model.training.scratch.slice_store import StoredTrack
 
 N_TENTHS = 10
 
-# What is put aside is the same for all seeds.
+# The split that puts music aside is the same for all seeds.
 UNTOUCHED_SEED, N_UNTOUCHED_FOLDS = 20_190_000, 6
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """How many tenths validate and test; the others are trained on.
+    """How many tenths are for validation and for the test; the others are trained on.
 
-    With ``untouched``, a sixth of the music is put aside before, the same for all seeds.
+    With ``untouched``, a sixth of the music is put aside first, the same for all seeds.
     """
 
     validation: int = 1
@@ -48,7 +48,7 @@ FOR_SWEEPS = Shares(untouched=True)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Division:
-    """Tracks, or some of the slices of tracks, for each purpose."""
+    """The tracks for each purpose, with all or some of their slices."""
 
     training: list[StoredTrack]
     validation: list[StoredTrack]
@@ -59,7 +59,7 @@ class Division:
 def divide(
     tracks: Sequence[StoredTrack], split_by: SplitBy, seed: int, shares: Shares = HERE
 ) -> Division:
-    """Tenths of the slices, or of the tracks by what may not be on two sides.
+    """Divide tracks, or their slices, by ``split_by``; the seed decides which tenths are the test.
 
     Raises:
         GenreModelError: As :func:`folds_of`.
@@ -80,13 +80,13 @@ def divide(
 
 
 def is_aside(fold: Ints) -> Bools:
-    """Which slices are put aside, by their sixths."""
+    """Which slices are put aside; ``fold`` is the sixth of each slice."""
     aside: Bools = fold == 0
     return aside
 
 
 def purposes(tenth: Ints, shares: Shares) -> NDArray[np.str_]:
-    """What each tenth is for."""
+    """The purpose of each tenth: "training", "validation" or "test"."""
     held_out = shares.test + shares.validation
     return np.where(
         tenth < shares.test, "test", np.where(tenth < held_out, "validation", "training")
@@ -111,7 +111,7 @@ def folds_of(
 
 
 def folds_of_slices(sizes: Sequence[int], seed: int, n_folds: int) -> list[Ints]:
-    """As Despois' code does, and then the paper: all slices shuffled, songs on every side."""
+    """Folds of shuffled slices, as in Despois' code and the paper: songs are in several folds."""
     order = np.random.default_rng(seed).permutation(sum(sizes))
     return np.split(order * n_folds // len(order), np.cumsum(sizes)[:-1])
 
@@ -119,7 +119,7 @@ def folds_of_slices(sizes: Sequence[int], seed: int, n_folds: int) -> list[Ints]
 def chosen(
     tracks: Sequence[StoredTrack], folds: Sequence[Ints], is_wanted: Callable[[Ints], Bools]
 ) -> list[StoredTrack]:
-    """The slices whose fold is wanted, and the tracks that have some."""
+    """The tracks with their slices in the wanted folds; tracks without such slices are left out."""
     some = [
         replace(track, indices=track.indices[is_wanted(fold)])
         for track, fold in zip(tracks, folds, strict=True)
@@ -128,7 +128,7 @@ def chosen(
 
 
 def share_of(tracks: Sequence[StoredTrack], share: float, seed: int) -> list[StoredTrack]:
-    """A share of the tracks of each genre, drawn by lot; at least one."""
+    """A random share of the tracks of each genre, at least one."""
     rng = np.random.default_rng([seed, 1])
     kept: list[int] = []
     for label in sorted({track.track.label for track in tracks}):
@@ -139,7 +139,7 @@ def share_of(tracks: Sequence[StoredTrack], share: float, seed: int) -> list[Sto
 
 
 def shuffled(division: Division, seed: int) -> Division:
-    """The same songs, the slices of each in an order of its own."""
+    """The same songs, with the slices of each song in random order."""
     rng = np.random.default_rng([seed, 2])
     mixed = [
         [replace(track, indices=rng.permutation(track.indices)) for track in part]

@@ -1,4 +1,4 @@
-"""A head on the shipped network's embeddings, fitted from nothing, as a system among the others."""
+"""A new head on the shipped network's embeddings, as one of the systems to compare."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def fit(slices: Float32, candidates: Bools, songs: Ints, seed: int) -> bytes:
 
 
 def with_head(network: bytes, features: str, head: Head) -> bytes:
-    """The network from ``slices`` to the ``logits`` of a head on its output ``features``."""
+    """A network from ``slices`` to ``logits``: the given one with a head on its ``features``."""
     import onnx
     from onnx import helper, numpy_helper
 

@@ -1,4 +1,4 @@
-"""Which of a song's segments votes, and by which rule: Costa et al. (2011)."""
+"""Song accuracy by the segments that vote and the fusion rule, after Costa et al. (2011)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genre_model.model.aggregation import aggregate
 from genre_model.training.experiments.results.outcome import Answers
 from genre_model.training.experiments.results.tables import Outcomes, Table, gain, percent, span
 
-# The paper's rules by our names: sum, product, max and majority.
+# The rules of Costa et al. -> our names.
 RULES: dict[str, AggregationRule] = {
     "sum": "mean",
     "product": "product",
@@ -24,7 +24,7 @@ RULES: dict[str, AggregationRule] = {
 }
 
 N_SEGMENTS = 3
-# Of a song whose three segments of half a minute do not overlap.
+# Length in seconds from which a song's three segments of half a minute do not overlap.
 SEGMENTS_S = 90.0
 
 SEGMENTS = {
@@ -34,15 +34,15 @@ SEGMENTS = {
     "all three": slice(0, 3 * N_ZONES),
 }
 
-# What the best way is compared with.
+# The segments and the rule that the best combination is compared with.
 BASELINE = ("all three", "sum")
 
 
 def fusion(outcomes: Outcomes) -> Table:
-    """Song accuracy by the segments that vote and the rule, of songs that have three segments.
+    """Song accuracy by the segments that vote and the rule, for songs with three segments.
 
     Raises:
-        GenreModelError: No song of a test is so long.
+        GenreModelError: No test song is long enough for three segments.
     """
     (found,) = outcomes.values()
     tests = [outcome.test for outcome in found]
@@ -77,7 +77,7 @@ def fusion(outcomes: Outcomes) -> Table:
 
 
 def long_songs(test: Answers) -> list[int]:
-    """The songs with a vote of each zone of three segments."""
+    """The indices of the songs that have three segments, with a vote of each zone."""
     counts = np.bincount(test.song, minlength=len(test.truth))
     long: list[int] = np.flatnonzero(counts >= N_SEGMENTS * N_ZONES).tolist()
     return long
@@ -86,7 +86,7 @@ def long_songs(test: Answers) -> list[int]:
 def fused_right(
     tests: Sequence[Answers], votes: slice, rule: AggregationRule
 ) -> NDArray[np.floating]:
-    """(n,): 1 where these votes of a long song, fused by a rule, lead with the truth, else 0."""
+    """(n,): 1 for each long song whose ``votes``, fused by the rule, give its genre, else 0."""
     spec = AggregationSpec(rule)
     right = [
         aggregate(test.of_song(song)[votes], spec).argmax() == test.truth[song]

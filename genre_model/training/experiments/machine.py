@@ -1,4 +1,4 @@
-"""What a training ran on, in a few words."""
+"""A short description of the machine that a training ran on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genre_model.training.networks.base import Estimator, Network
 
 
 def machine(learner: Network | Estimator) -> str:
-    """The processor, the number of cores, and the library that learned."""
+    """The processor, the number of cores, the operating system, and the learner's library."""
     library = "tensorflow" if isinstance(learner, Network) else "scikit-learn"
     try:
         library = f"{library} {version(library)}"

@@ -1,4 +1,4 @@
-"""One training of an experiment: train, and keep the answers on the test songs."""
+"""One training of an experiment: train, and store the answers on the test songs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def outcome_of(
     folder: Path,
     events: TrainingEvents = SILENT,
 ) -> Outcome:
-    """Train and test, unless that has been done: what was answered is kept in the folder.
+    """Train and test, or read the answers if they are stored in the folder already.
 
     The checkpoint stays, for conditions that share the training; see :func:`forget_training`.
 
@@ -76,21 +76,21 @@ def outcome_of(
 def answers_file(
     condition: Condition, tracks: Sequence[LabelledTrack], seed: int, folder: Path
 ) -> Path:
-    """Where the answers of a training are kept."""
+    """The file that stores the answers of a training."""
     return folder / "answers" / f"{condition.key(seed, tracks)}.npz"
 
 
 def work_folder(
     condition: Condition, tracks: Sequence[LabelledTrack], seed: int, folder: Path
 ) -> Path:
-    """Where the checkpoint of a training is."""
+    """The folder of a training's checkpoint."""
     return folder / "work" / condition.training_key(seed, tracks)
 
 
 def forget_training(
     condition: Condition, tracks: Sequence[LabelledTrack], seed: int, folder: Path
 ) -> None:
-    """Remove the checkpoint of a training, and the folder of all when it is empty."""
+    """Remove the checkpoint of a training, and the folder of all checkpoints if it is empty."""
     work = work_folder(condition, tracks, seed, folder)
     shutil.rmtree(work, ignore_errors=True)
     if work.parent.is_dir() and not any(work.parent.iterdir()):
@@ -105,7 +105,7 @@ def train_and_test(
     folder: Path,
     events: TrainingEvents,
 ) -> Outcome:
-    """As :func:`outcome_of`."""
+    """Train in the folder ``work``, and test; see :func:`outcome_of`."""
     architecture = condition.architecture
     require_learner(architecture)
     tracks = relabelled(given, condition.labels, condition.liked)
@@ -158,7 +158,7 @@ def divided(condition: Condition, stored: Sequence[StoredTrack], seed: int) -> D
     """The tracks for each purpose.
 
     Raises:
-        GenreModelError: There are too few.
+        GenreModelError: There are too few tracks.
     """
     division = divide(stored, condition.split_by, seed, condition.shares)
     division = replace(division, training=share_of(division.training, condition.share, seed))
@@ -173,12 +173,12 @@ def divided(condition: Condition, stored: Sequence[StoredTrack], seed: int) -> D
 def check_divisions(
     conditions: Iterable[Condition], given: Sequence[LabelledTrack], seeds: Sequence[int]
 ) -> None:
-    """Find out before the first training whether the music can be divided for all seeds.
+    """Check before the first training that the music can be divided for all seeds.
 
-    Songs have as many slices here as it takes to divide those.
+    Every song is taken to have ``N_TENTHS`` slices, enough for a split by slice.
 
     Raises:
-        GenreModelError: There is too little of it, as in :func:`divided`.
+        GenreModelError: There is too little music, as in :func:`divided`.
     """
     done = set()
     for condition in conditions:
@@ -205,7 +205,7 @@ def stored_tracks(
     folder: Path,
     on_step: OnStep,
 ) -> tuple[list[StoredTrack], tuple[SkippedTrack, ...]]:
-    """The tracks' slices on disk, and the tracks that cannot be used."""
+    """The tracks with their slices on disk, and the tracks that cannot be used."""
     slices = folder / "slices"
     with writing(slices):
         candidates = candidate_genres(tracks, genres)
@@ -220,7 +220,7 @@ def accuracy_on(logits_of: Logits, tracks: Sequence[StoredTrack]) -> float:
 
 
 class BroaderClasses:
-    """The classes by which answers are judged: those that were learned, or broader ones."""
+    """The classes that answers are judged by: those that were learned, or broader ones."""
 
     def __init__(
         self, genres: Sequence[str], truth: Mapping[Path, str], classes: Mapping[str, str]
@@ -233,20 +233,20 @@ class BroaderClasses:
         )
 
     def logits(self, learned: Float32) -> Float32:
-        """(n, n_genres) of log-probabilities, by sums, from (n, n_learned) logits."""
+        """(n, n_genres) logits: the log-sum-exp of each class's (n, n_learned) logits."""
         of_each = np.where(self._member[None], learned[:, None, :].astype(np.float64), -1e9)
         summed: Float32 = np.logaddexp.reduce(of_each, axis=2).astype(np.float32)
         return summed
 
     def number(self, track: StoredTrack) -> int:
-        """The true class of a song."""
+        """The index of a song's true class."""
         return self.genres.index(self.truth[track.track.path])
 
 
 def broader_classes(
     condition: Condition, given: Sequence[LabelledTrack], genres: Sequence[str]
 ) -> BroaderClasses:
-    """The classes that judge a condition's answers; songs without one of them are left out."""
+    """The classes that judge a condition's answers, and the true class of songs that have one."""
     if condition.judged is None or condition.liked is not None:
         named = relabelled(given, condition.labels, condition.liked)
         return BroaderClasses(

@@ -11,17 +11,17 @@ from genre_model.core.errors import GenreModelError
 from genre_model.data.paper_genres import paper_genre
 from genre_model.data.tracks import LabelledTrack
 
-# "given" are the genres, "style" the finer ones of a list's column of that name, "paper" the
-# paper's seven genres, which others are not among.
+# "given": the genres as given.  "style": finer genres, from the column of that name in a list.
+# "paper": the paper's seven genres, without tracks of other genres.
 Labels = Literal["given", "style", "paper"]
 
 
 def relabelled(
     tracks: Sequence[LabelledTrack], labels: Labels = "given", liked: str | None = None
 ) -> list[LabelledTrack]:
-    """The tracks by one label each; or as somebody who likes one genre alone has them.
+    """The tracks with one label each: a class, or "like" or "dislike" if ``liked`` names a genre.
 
-    Tracks that have none are left out.
+    Tracks without a label are left out.
 
     Raises:
         GenreModelError: Fewer than two classes are left.
@@ -37,7 +37,7 @@ def relabelled(
 
 
 def label_of(track: LabelledTrack, labels: Labels) -> str:
-    """A track's class; empty where it has none."""
+    """A track's class; empty if it has none."""
     if labels == "style":
         return track.style or track.label
     if labels == "paper":
@@ -48,9 +48,9 @@ def label_of(track: LabelledTrack, labels: Labels) -> str:
 def classes_of(
     tracks: Sequence[LabelledTrack], learned: Labels, judged: Labels
 ) -> Mapping[str, str]:
-    """Which of the classes that are tested each of those that were learned belongs to.
+    """The judged class that each learned class belongs to.
 
-    A style that occurs in several genres belongs to the one that has most of its tracks.
+    A style that occurs in several genres belongs to the genre with most of its tracks.
     """
     counts: dict[str, Counter[str]] = {}
     for track in tracks:

@@ -13,18 +13,18 @@ from genre_model.training.experiments.division import AS_IN_THE_PAPER
 from genre_model.training.networks.base import Architecture, Estimator, Network
 from genre_model.training.networks.registry import ARCHITECTURES
 
-# As the paper has it, and Despois' code, which keeps the network of the last epoch.
+# The settings of the paper and of Despois' code, which keeps the network of the last epoch.
 PAPER_BATCH, PAPER_EPOCHS = 128, 20
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """None where the experiment's own value holds.
+    """The user's settings; None keeps the experiment's own value.
 
-    ``slices`` a song at most, ``epochs`` at most, ``batch`` slices a step; ``architecture`` takes
-    the place of the experiment's network.  ``as_in_the_paper``: all slices, batches of 128,
-    20 epochs of which the last is kept, and 70/20/10 to train, validate and test.  ``fast``: as
-    a :class:`TrainingSpec` that is not ``exact``.
+    ``slices`` is the most slices per song, ``epochs`` the most epochs, ``batch`` the number of
+    slices per step.  ``architecture`` replaces the experiment's network.  ``as_in_the_paper``: all
+    slices, batches of 128, 20 epochs of which the last is kept, and 70/20/10 for training,
+    validation and test.  ``fast``: a :class:`TrainingSpec` that is not ``exact``.
     """
 
     slices: int | None = None
@@ -40,7 +40,7 @@ AS_IT_IS = Wishes()
 
 
 def network_of(architecture: Architecture) -> Network:
-    """The network that an architecture is.
+    """The network of an architecture.
 
     Raises:
         GenreModelError: The architecture is not a network.
@@ -51,10 +51,10 @@ def network_of(architecture: Architecture) -> Network:
 
 
 def base_network(wishes: Wishes, own: Architecture) -> Architecture:
-    """The network that an experiment varies: its own, or the one that is wished for.
+    """The network that an experiment varies: its own, or the user's choice.
 
     Raises:
-        GenreModelError: There is no such network.
+        GenreModelError: There is no such architecture, or it is not a network.
     """
     if wishes.architecture is None:
         return own
@@ -68,10 +68,10 @@ def base_network(wishes: Wishes, own: Architecture) -> Architecture:
 
 
 def wished(condition: Condition, wishes: Wishes) -> Condition:
-    """A condition as the user wants it.
+    """A condition with the user's settings applied.
 
-    A condition that varies the number of slices itself keeps its own; so does one whose slices
-    overlap (Costa's), as more of them would be the same music again.
+    The number of slices stays if the condition varies it itself, or if the slices overlap
+    (Costa's): more of them would be the same music again.
     """
     if wishes.as_in_the_paper:
         condition = replace(condition, shares=AS_IN_THE_PAPER)
@@ -84,7 +84,7 @@ def wished(condition: Condition, wishes: Wishes) -> Condition:
 
 
 def trained_as_wished(architecture: Architecture, wishes: Wishes) -> Architecture:
-    """The architecture with the wished epochs and batches; what is fitted at once has none."""
+    """The architecture with the user's training settings; an estimator stays as it is."""
     learner = architecture.learner
     if isinstance(learner, Estimator):
         return architecture
@@ -102,7 +102,7 @@ def trained_as_wished(architecture: Architecture, wishes: Wishes) -> Architectur
 
 
 def crossed(conditions: Sequence[Condition], splits: Sequence[SplitBy]) -> list[Condition]:
-    """Every condition under every split; with several, the names say which."""
+    """Every condition under every split; with several splits, the names say which."""
     several = len(splits) > 1
     return [
         replace(

@@ -1,4 +1,4 @@
-"""The results of an experiment as files: JSON, CSV, a picture, a page of Markdown."""
+"""The results of an experiment as files: JSON, CSV, an SVG chart, a page of Markdown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PLACE = Scale(0, 1, LEFT, LEFT + 400)
 
 @dataclass(frozen=True, slots=True)
 class Music:
-    """What an experiment was made with."""
+    """The music and the seeds that an experiment was run with."""
 
     name: str
     n_songs: int
@@ -50,7 +50,7 @@ def write_results(
     command: str,
     paths: Mapping[str, Path],
 ) -> None:
-    """Write the files, by their suffixes.
+    """Write the result files; ``paths`` has the file for each suffix.
 
     Raises:
         GenreModelError: The folder cannot be written.
@@ -74,7 +74,7 @@ def paths_of(
 ) -> dict[str, Path]:
     """The files of an experiment's results, by their suffixes.
 
-    They have its name, with that of the ``architecture`` where it is not the experiment's own.
+    Their names are the experiment's, followed by the ``architecture`` if the user chose one.
     """
     stem = "-".join(filter(None, [experiment.name, architecture]))
     return {suffix: folder / f"{stem}.{suffix}" for suffix in ("json", "csv", "svg", "md")}
@@ -83,7 +83,7 @@ def paths_of(
 def record_of(
     experiment: Experiment, music: Music, outcomes: Outcomes, table: Table, command: str
 ) -> dict[str, Any]:
-    """Everything that is kept of an experiment; see :mod:`.markdown` for what is read again."""
+    """Everything that is stored about an experiment; :mod:`.markdown` reads parts of it again."""
     figures = {name: asdict(figures_of(list(found))) for name, found in outcomes.items()}
     machines = {machine for of_one in figures.values() for machine in of_one["machines"]}
     return {
@@ -109,9 +109,9 @@ def as_csv(table: Table) -> str:
 
 
 def as_svg(title: str, bars: Sequence[tuple[str, Interval]], measure: str) -> str:
-    """Shares with their intervals, one below the other, on a line from 0 to 100 %.
+    """A chart of shares with their intervals, one per row, on a scale from 0 to 100 %.
 
-    ``measure``: what the shares are of.
+    ``measure`` says what the shares measure.
     """
     bottom = TOP + ROW * len(bars)
     height = bottom + 34
@@ -129,14 +129,14 @@ def as_svg(title: str, bars: Sequence[tuple[str, Interval]], measure: str) -> st
 
 
 def vertical_line(share: float, bottom: float) -> str:
-    """The mark of a share, with its figure below."""
+    """A vertical grid line at a share, with its percentage below."""
     x = PLACE(share)
     line = element("line", x1=x, x2=x, y1=TOP - 6, y2=bottom, stroke="#ddd")
     return line + words(x, bottom + 16, f"{share:.0%}", text_anchor="middle", fill="#555")
 
 
 def interval_bar(y: float, name: str, interval: Interval) -> str:
-    """One share as a dot on its interval, behind its name."""
+    """One row: the name, then the share as a dot on the line of its interval."""
     low, high = PLACE.inside(interval.low), PLACE.inside(interval.high)
     dot = {"cx": PLACE(interval.value), "cy": y, "r": 4, "fill": BLUE}
     return (

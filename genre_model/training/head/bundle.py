@@ -1,4 +1,4 @@
-"""From labelled tracks to a bundle with a report: evaluate, fit, write."""
+"""Train a head on labelled tracks: evaluate it, fit it, write a bundle with a report."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def train_head_bundle(
     """Evaluate, fit and write a bundle into the folder ``models``.
 
     Raises:
-        GenreModelError: Too few tracks or genres can be used, or the bundle cannot be written.
+        GenreModelError: Too few tracks or genres are usable, or the bundle cannot be written.
     """
     created = datetime.now(timezone.utc)
     tracks, sounds = [track for track, _ in extracted], [sound for _, sound in extracted]
@@ -108,10 +108,11 @@ def train_head_bundle(
 def rivals_of(
     job: TrainingJob, backbone: Bundle, training_set: TrainingSet
 ) -> tuple[list[Rival], str]:
-    """The models that the new one is compared with, and why one is missing, if so.
+    """The models to compare the new one with, and why a model is missing, if one is.
 
-    A model is judged by the features that it would extract itself, so only those that extract the
-    same are compared.  Only models of genres are: of another field there is none yet.
+    A model is judged on the features that it would extract itself, so only models that extract the
+    same features are compared.  Only models of genres are compared: no model of another field is
+    shipped yet.
     """
     if job.target != "genres":
         return [], ""

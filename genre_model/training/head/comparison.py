@@ -1,7 +1,7 @@
-"""The model that was trained beside the shipped one and the one in use, on the same tracks.
+"""Compare the new model with the shipped one and the one in use, on the same tracks.
 
-A model that learned from some of the tracks is judged by what it said of them out of fold, which
-its bundle keeps.
+If a model was trained on some of these tracks, they are judged by the out-of-fold probabilities in
+its bundle.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ from genre_model.training.training_set import CrossValidated, TrainingSet, is_ri
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rival:
-    """Another model's answers to the tracks: (n_tracks, n_genres), in the user's genres.
+    """Another model's predictions for the tracks.
 
-    ``accepted`` (n_tracks,): whether it would write something, from its ``threshold`` on.
-    ``in_names`` (n_tracks,): whether its answer has the name of one of the labels: it may say Rock
-    where the user says Pop-Rock, and Ambient where the user says Electronic.
+    ``probabilities`` (n_tracks, n_genres or more): of the user's genres, then of those that only
+    the other model has.
+    ``accepted`` (n_tracks,): whether the model would write a genre, given its ``threshold``.
+    ``in_names`` (n_tracks,): whether its best genre has the name of one of the track's labels.  The
+    model may say Rock where the user says Pop-Rock, or Ambient where the user says Electronic.
     """
 
     name: str
@@ -44,7 +46,8 @@ class Rival:
 def extracts_alike(bundle: Bundle, other: Bundle) -> bool:
     """Whether two bundles extract the same features of a song.
 
-    Two rules of how many slices are enough differ too little to count.
+    Of the sampling rules, only the presence is compared: their settings change the features too
+    little to count.
     """
     one, two = bundle.manifest, other.manifest
     same = (one.spectrogram, one.slices, one.network, one.sampling is None) == (
@@ -59,7 +62,7 @@ def extracts_alike(bundle: Bundle, other: Bundle) -> bool:
 def rival_of(
     name: str, bundle: Bundle, training_set: TrainingSet, tree: Mapping[str, str]
 ) -> Rival:
-    """What a model on the same network says of the tracks, as it would be used."""
+    """The predictions of a model on the same network, with everything that it uses in practice."""
     manifest = bundle.manifest
     vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, None)
     own = answers_in_use(bundle, training_set, vocabulary)
@@ -78,7 +81,10 @@ def rival_of(
 
 
 def answers_in_use(bundle: Bundle, training_set: TrainingSet, vocabulary: Vocabulary) -> Float64:
-    """(n_tracks, n_own_genres) of a model's own genres, with all that it knows of the tracks."""
+    """Probabilities (n_tracks, n_own_genres) of a model's own genres, as it is used in practice.
+
+    They include its music detector, artist context and play history, if it has them.
+    """
     manifest, head, detector = bundle.manifest, bundle.head(), bundle.music_detector()
     alone = np.array(
         [
@@ -94,7 +100,11 @@ def answers_in_use(bundle: Bundle, training_set: TrainingSet, vocabulary: Vocabu
 def in_genres_of(
     training_set: TrainingSet, own: Float64, manifest: Manifest, tree: Mapping[str, str]
 ) -> Float64:
-    """(n_tracks, n_genres or more): in the user's genres, then in those that only it answers."""
+    """Convert a model's own probabilities to the user's genres.
+
+    Returns:
+        (n_tracks, n_genres or more): the user's genres, then those that only the model has.
+    """
     labelled = [g for g, n in zip(training_set.genres, n_tracks_of(training_set), strict=True) if n]
     found = correspond(labelled, manifest.genres, manifest.parents, tree, others=True)
     ours = np.zeros((len(own), len(training_set.genres)))
@@ -122,7 +132,7 @@ def n_tracks_of(training_set: TrainingSet) -> list[int]:
 
 
 def with_out_of_fold(own: Float64, bundle: Bundle, training_set: TrainingSet) -> Float64:
-    """A model's probabilities, for tracks that it learned from as it gave them out of fold."""
+    """A model's probabilities, with out-of-fold ones for the tracks that it was trained on."""
     kept = read_out_of_fold(bundle)
     if kept is None:
         return own
@@ -145,7 +155,7 @@ def compare(
     mine = right_by(cross_validated.probabilities, training_set.candidates)
 
     def shares(right: Float64) -> tuple[Interval, Interval]:
-        """Of all songs, and of the mean genre's."""
+        """The mean over all songs, and the mean over the genres, with intervals."""
         return (
             ratio_interval(right, np.ones(len(right)), groups),
             ratio_interval(right[:, None] * columns, columns, groups),
@@ -177,6 +187,6 @@ def compare(
 
 
 def right_by(probabilities: Float64, candidates: Bools) -> Bools:
-    """Whether the leading genre is one of the label's; there may be more columns."""
+    """Whether the top genre is a candidate; ``probabilities`` may have more columns."""
     n_more = probabilities.shape[1] - candidates.shape[1]
     return is_right(probabilities, np.pad(candidates, ((0, 0), (0, n_more))))

@@ -1,10 +1,10 @@
-"""Learn what a user's labels correct of the model that the training starts from.
+"""Learn from a user's labels how to correct the model that the training starts from.
 
-Multinomial regression whose logits are trust x (what the starting model says) + x @ D + c, with
-standardised features x, maximum a posteriori: Gaussian priors pull D and c to 0 and the trust to 1,
-all by one strength.  Without labels, or with a strength without bounds, the result is the starting
-model.  A genre that no track has keeps what the starting model says; it takes part as something
-that the labelled tracks are not.
+This is a multinomial regression with the logits trust * start + x @ D + c, where ``start`` are the
+starting model's logits and x the standardised features.  It is fitted by maximum a posteriori:
+Gaussian priors pull D and c towards 0 and the trust towards 1, all with one strength.  Without
+labels, or with an infinite strength, the result is the starting model.  A genre without tracks gets
+no D and c; it stays in the softmax as a class that the labelled tracks do not belong to.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from genre_model.core.arrays import Bools, Float32, Float64, Ints
 from genre_model.model.head import Head
 from genre_model.training.head.lbfgs import minimise
 
-# How strongly the trust and the constants are pulled, against a weight of a feature.
+# Strengths of the priors on the trust and on c, relative to the prior on D.
 PULL_ON_TRUST, PULL_ON_BIAS = 1.0, 0.3
 
-# The least probability of a label whose logarithm is taken.
+# Lower bound of a label's probability before its logarithm is taken.
 SMALLEST = 1e-30
 
-# So many tracks' worth of the features' common variance steadies that of each.
+# Each feature's variance is shrunk towards the features' mean variance, which counts as this many
+# tracks.
 COMMON_VARIANCE = 20.0
 
 
@@ -45,10 +46,10 @@ class Correction:
 class Examples:
     """Labelled songs.
 
-    ``features`` (n, n_features) are means of their slices; ``start`` (n, n_genres) is what the
-    starting model says, its logit of "something else" being 0; ``candidates`` (n, n_genres) the
-    genres that each label leaves open; ``weights`` (n,) are scaled to a mean of 1 here.  Where they
-    are ``closed``, there is nothing but these genres.
+    ``features`` (n, n_features) are the means over each song's slices; ``start`` (n, n_genres) are
+    the starting model's logits, with a logit of 0 for "something else"; ``candidates``
+    (n, n_genres) are the genres that each label leaves open; ``weights`` (n,) need no scale, as
+    :class:`Objective` scales them to a mean of 1.  If ``closed``, there is no "something else".
     """
 
     features: Float64
@@ -59,10 +60,10 @@ class Examples:
 
 
 def fit_correction(examples: Examples, strengths: Sequence[float]) -> list[Correction]:
-    """The most probable correction for each strength, which is counted in tracks.
+    """Fit the most probable correction for each strength, in units of tracks.
 
-    Each fit starts where the one before ended, so the strengths should descend.  An infinite one
-    corrects nothing.
+    Each fit starts from the result of the previous one, so the strengths should descend.  An
+    infinite strength gives no correction.
     """
     mean, deviation = spread(examples.features)
     x = ((examples.features - mean) / deviation).astype(np.float32)
@@ -86,21 +87,21 @@ def fit_correction(examples: Examples, strengths: Sequence[float]) -> list[Corre
 
 
 def no_correction(n_features: int, n_genres: int) -> Correction:
-    """The starting model as it is."""
+    """The correction that leaves the starting model unchanged."""
     return Correction(
         1.0, Head(np.zeros((n_features, n_genres), np.float32), np.zeros(n_genres, np.float32))
     )
 
 
 def initial_values(n_features: int, n_learned: int) -> Float64:
-    """The parameters of no correction: a trust of 1, the rest 0."""
+    """The parameters that correct nothing: a trust of 1, the rest 0."""
     values = np.zeros(1 + (n_features + 1) * n_learned)
     values[0] = 1.0
     return values
 
 
 def spread(features: Float64) -> tuple[Float64, Float64]:
-    """Mean and deviation (n_features,) of the features; those of few songs lean on each other."""
+    """Mean and deviation (n_features,), with variances shrunk towards their mean for few songs."""
     n, variance = len(features), features.var(axis=0)
     variance = (n * variance + COMMON_VARIANCE * variance.mean()) / (n + COMMON_VARIANCE)
     return features.mean(axis=0), np.sqrt(variance) + 1e-6
@@ -109,7 +110,7 @@ def spread(features: Float64) -> tuple[Float64, Float64]:
 class Objective:
     """Negative log-posterior and its gradient, of [trust, D, c] as one vector.
 
-    What has a row for each song is in single precision, which takes half the time; sums are in
+    Arrays with a row for each song are in single precision, which takes half the time; sums are in
     double precision.
     """
 
@@ -146,7 +147,7 @@ class Objective:
         return value, self._pull * pulled + self._slope(probabilities)
 
     def _probabilities(self, values: Float64) -> Float32:
-        """(n, n_genres) of each genre; what they lack of 1 is "something else"."""
+        """Probabilities (n, n_genres); the remainder to 1 is "something else"."""
         trust, d, c = self.parts(values)
         logits: Float32 = self._start * np.float32(trust)
         logits[:, self._learned] += self._x @ d.astype(np.float32) + c.astype(np.float32)
@@ -158,7 +159,7 @@ class Objective:
         return logits
 
     def _slope(self, residuals: Float32) -> Float64:
-        """The gradient of the likelihood by the parameters, from that by the logits."""
+        """The gradient of -log likelihood by the parameters, from its gradient by the logits."""
         of_learned = residuals[:, self._learned]
         gradient = np.empty(len(self._pull))
         gradient[0] = float(np.vdot(residuals, self._start))

@@ -1,8 +1,9 @@
-"""Which of a starting model's genres belong to which of the user's.
+"""Match a starting model's genres with the user's genres.
 
-Names come first, then the parts of names ("Pop/Rock"), then kinship: a genre of the user's covers
-the subgenres of it that the user has no label for (Rock: Metal), and a subgenre that the starting
-model does not know (Bebop) gets a part of what it gives to the nearest genre that it knows (Jazz).
+Names are compared first, then the parts of names ("Pop/Rock"), then the genre tree: a genre of the
+user covers those of its subgenres that the user has no label for (Rock covers Metal), and a
+subgenre that the starting model does not know (Bebop) gets a share of the nearest genre that it
+knows (Jazz).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from genre_model.core.arrays import Float32
 from genre_model.data.genre_names import canonical, parts_of, with_ancestors
 
-# Names of the same music that are no spellings of each other.
+# Different names of the same music, as opposed to different spellings of one name.
 SAME: Mapping[str, str] = {
     "alternative rock": "alternative",
     "indie": "alternative",
@@ -33,11 +34,12 @@ SAME: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correspondence:
-    """``genres`` are the user's with labels, then those of the starting model that stay answerable.
+    """Which of the user's genres get the probability of each genre of the starting model.
 
-    ``shares`` (n_own_genres + 1, n_genres) as in :class:`StartingModel`.  ``answers``
-    (n_own_genres, n_genres) are the part of them that the model would answer by itself: it never
-    answers a subgenre that it does not know.
+    ``genres`` are the user's labelled genres, then those of the starting model that can still be
+    predicted.  ``shares`` (n_own_genres + 1, n_genres) are those of :class:`StartingModel`.
+    ``answers`` (n_own_genres, n_genres) are the shares if the starting model is used by itself: it
+    never predicts a subgenre that it does not know.
     """
 
     genres: tuple[str, ...]
@@ -56,11 +58,11 @@ def correspond(
     """Match the genres that the user has labelled with a model's own.
 
     Args:
-        labelled: The user's.
-        own: The model's.
-        own_parents: Its tree, child -> parent.
-        tree: Any other tree of genres, child -> parent, canonical.
-        others: Whether the model's genres that belong to none of the user's stay answerable.
+        labelled: The user's genres.
+        own: The model's genres.
+        own_parents: The model's genre tree, child -> parent.
+        tree: Any other genre tree, child -> parent, in canonical names.
+        others: Whether genres of the model that match none of the user's can still be predicted.
     """
     parents = {**by_keys(tree), **by_keys(own_parents)}
     known = {key(genre) for genre in own}
@@ -93,13 +95,13 @@ def correspond(
 def left_out(
     new: Sequence[str], own: Sequence[str], own_parents: Mapping[str, str], tree: Mapping[str, str]
 ) -> list[str]:
-    """A model's genres that another one cannot answer by any name; as :func:`correspond`.
+    """A model's genres that match none of another model's genres by :func:`correspond`.
 
     Args:
-        new: The other one's genres.
-        own: The model's.
-        own_parents: Its tree, child -> parent.
-        tree: Any other tree of genres, child -> parent, canonical.
+        new: The other model's genres.
+        own: The model's genres.
+        own_parents: The model's genre tree, child -> parent.
+        tree: Any other genre tree, child -> parent, in canonical names.
     """
     answers = correspond(new, own, own_parents, tree, others=False).answers
     return [genre for genre, row in zip(own, answers, strict=True) if not row.any()]
@@ -108,7 +110,7 @@ def left_out(
 def owners_of(
     genre: str, labelled: Sequence[str], parents: Mapping[str, str], known: Set[str]
 ) -> list[str]:
-    """The user's genres that one of the model's belongs to: its own name's, else its ancestors'."""
+    """The user's genres that match a model's genre: by its own name, else by an ancestor's."""
     for name in with_ancestors(key(genre), parents):
         whole = [mine for mine in labelled if key(mine) == name]
         if whole:
@@ -120,7 +122,7 @@ def owners_of(
 
 
 def nearest(name: str, own: Sequence[str], parents: Mapping[str, str]) -> int | None:
-    """The place of the model's genre above a name: by the tree, or by its last words."""
+    """Index of the model's genre that covers a name: by the tree, else by the name's last words."""
     places = {key(genre): index for index, genre in enumerate(own)}
     plain = key(name)
     for ancestor in with_ancestors(plain, parents):
@@ -132,18 +134,18 @@ def nearest(name: str, own: Sequence[str], parents: Mapping[str, str]) -> int | 
 
 
 def by_keys(parents: Mapping[str, str]) -> dict[str, str]:
-    """A tree, child -> parent, by keys; a name's own place goes before that of its synonyms."""
+    """A tree, child -> parent, with keys for names; a name's own parent overrides its synonyms'."""
     own_last = sorted(parents, key=lambda child: key(child) == canonical(child))
     edges = {key(child): key(parents[child]) for child in own_last}
     return {child: parent for child, parent in edges.items() if child != parent}
 
 
 def key(name: str) -> str:
-    """What names of the same music have in common."""
+    """One name for all names of the same music."""
     spelled = canonical(name)
     return SAME.get(spelled, spelled)
 
 
 def keys_of_parts(name: str, known: Set[str]) -> set[str]:
-    """The genres that a name joins; ``known`` are genres by themselves."""
+    """Keys of the genres that a name combines; a hyphen only combines ``known`` genres."""
     return {key(part) for part in parts_of(name, lambda part: key(part) in known)}

@@ -1,9 +1,9 @@
-"""The default training: what a user's labels correct of the model that it starts from.
+"""The default training: learn from a user's labels how to correct the starting model.
 
-Every figure is out of fold: folds are by artist, and no artist is measured by a correction that was
-fitted on it.  Strength, calibration, context and threshold are chosen on the other folds' tracks.
-The logits of these tracks are out of fold too, but their corrections were fitted on the measured
-artists among others.  The head that is written is fitted on everything.
+Every figure is out of fold: folds are by artist, and no artist is measured with a correction that
+was fitted on it.  Strength, calibration, context and threshold are chosen on the other folds'
+tracks.  The logits of these tracks are out of fold too, but the corrections behind them were fitted
+on the measured artists, among others.  The head that is written is fitted on all tracks.
 """
 
 from __future__ import annotations
@@ -43,24 +43,24 @@ from genre_model.training.training_set import (
     is_right,
 )
 
-# A genre with n tracks, and an artist with m, counts n ** -BALANCE * m ** -ARTISTS a track.
+# A track weighs n ** -BALANCE * m ** -ARTISTS if its genre has n tracks and its artist m.
 BALANCE, ARTISTS = 0.75, 0.5
 
-# A correction has to be better than none by so many standard errors, and a weaker pull towards the
-# starting model better than a stronger one by so many.
+# A correction must be better than none by ERRORS_OF_NONE standard errors, and a weaker pull towards
+# the starting model better than a stronger one by ERRORS_OF_STRONGER.
 ERRORS_OF_NONE, ERRORS_OF_STRONGER = 2.0, 0.5
 
-# With so few tracks in genres that have only one artist, the folds are by artist all the same.
+# The folds are by artist if no more than this share of the tracks is in genres with one artist.
 TOLERATED = 0.25
 
-# What the easiest slices are told by.
+# The strength of the heads that select the easiest slices.
 SELECTION_STRENGTH = 300.0
 
 
 def fit(
     training_set: TrainingSet, tracks: Ints, options: HeadOptions, strength: float
 ) -> CorrectedHead:
-    """A head fitted on some of the tracks, or on the easiest of their slices.
+    """Fit a head on some of the tracks, or on the easiest of their slices.
 
     Raises:
         GenreModelError: There are too few tracks to select slices from.
@@ -72,7 +72,7 @@ def fit(
 def fit_corrections(
     training_set: TrainingSet, tracks: Ints, options: HeadOptions, strengths: Sequence[float]
 ) -> list[Correction]:
-    """The corrections by some of the tracks, one a strength.
+    """Fit one correction per strength on some of the tracks.
 
     Raises:
         GenreModelError: There are too few tracks to select slices from.
@@ -86,7 +86,7 @@ def fit_corrections(
 
 
 def weights_of(training_set: TrainingSet) -> Float64:
-    """(n_tracks,) how much each track counts: one of many of a genre, or artist, counts less."""
+    """(n_tracks,) weights: a track counts less if its genre or its artist has many tracks."""
     artists = [context_group(track) for track in training_set.tracks]
     members, sizes = np.unique(artists, return_inverse=True, return_counts=True)[1:]
     of_genre = np.bincount(training_set.truth)[training_set.truth].astype(np.float64)
@@ -97,13 +97,13 @@ def weights_of(training_set: TrainingSet) -> Float64:
 def with_easiest_slices(
     training_set: TrainingSet, tracks: Ints, options: HeadOptions
 ) -> TrainingSet:
-    """The training set with the means of the tracks over their slices that are easy to tell.
+    """The training set with the means of the tracks over their easiest slices.
 
-    What says so is a head that was fitted on others of the tracks.  A track without any such slice
-    keeps them all.
+    A head that was fitted on other tracks rates the slices.  A track without any easy slice keeps
+    all its slices.
 
     Raises:
-        GenreModelError: There are too few tracks for that.
+        GenreModelError: There are too few tracks to select slices from.
     """
     if len(tracks) < MIN_GROUPS:
         raise GenreModelError(
@@ -130,7 +130,7 @@ def with_easiest_slices(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutOfFoldLogits:
-    """The corrections of each fold, one a strength, and what they say of the tracks outside.
+    """The corrections fitted without each fold, one per strength, and the logits of the fold.
 
     ``songs`` (n_strengths, n_tracks, n_genres) are logits of songs' mean features, ``losses``
     (n_strengths, n_tracks) the negative log-likelihoods of the labels.
@@ -143,7 +143,7 @@ class OutOfFoldLogits:
     losses: Float64
 
     def of_slices(self, strength: int) -> list[NDArray[np.floating]]:
-        """(n_slices, n_genres) logits of each track, by the strength's place."""
+        """(n_slices, n_genres) logits of each track, for the strength with this index."""
         start = self.training_set.start
         found = []
         for extracted, fold in zip(
@@ -155,8 +155,8 @@ class OutOfFoldLogits:
         return found
 
     def songs_by(self, strength: int, options: HeadOptions, groups: Sequence[str]) -> Songs:
-        """The tracks' probabilities under any calibration, by the strength's place."""
-        of_means = options.rule == "product"  # which is of the songs' means alone
+        """The tracks' logits, to be calibrated, for the strength with this index."""
+        of_means = options.rule == "product"  # it needs the songs' means only
         logits = self.songs[strength][:, None] if of_means else self.of_slices(strength)
         return Songs(list(logits), self.training_set, groups)
 
@@ -185,10 +185,11 @@ def out_of_fold_logits(
 
 
 def choose_strength(logits: OutOfFoldLogits, use: Bools) -> int:
-    """The place of the strongest pull towards the starting model that the tracks allow.
+    """Index of the strongest pull towards the starting model that fits the tracks well enough.
 
-    That is the first whose loss is within some standard errors of the least.  Artists are drawn
-    as a whole, so the errors are theirs however the folds are cut, unless there is only one.
+    That is the first strength whose loss is within some standard errors of the smallest loss.  The
+    tracks are a sample of whole artists, so the errors are computed over artists, however the folds
+    are cut, unless there is only one artist.
     """
     weights = weights_of(logits.training_set)[use]
     weights /= weights.sum()
@@ -204,36 +205,36 @@ def choose_strength(logits: OutOfFoldLogits, use: Bools) -> int:
 
 
 def independent_groups(logits: OutOfFoldLogits) -> Sequence[str]:
-    """The artist of each track; the groups of the folds where all are of one artist."""
+    """The artist of each track, or its fold group if all tracks are by one artist."""
     artists = [group_of(track, "artist") for track in logits.training_set.tracks]
     return artists if len(set(artists)) > 1 else logits.split.groups
 
 
 def error_of_sum(values: Float64) -> float:
-    """The standard error of a sum, widened where there are few values, as Student's t is."""
+    """The standard error of a sum, widened for few values as in Student's t distribution."""
     n = len(values)
     return float(np.sqrt(n) * values.std(ddof=1)) * (1 + 1 / (n - 1)) if n > 1 else np.inf
 
 
 def losses_of(logits: Float64, training_set: TrainingSet) -> Float64:
-    """(n_tracks,) negative log-likelihoods of the labels, by the tracks' logits."""
+    """(n_tracks,) negative log-likelihoods of the labels, given the tracks' logits."""
     floor = [] if training_set.closed else [np.zeros((len(logits), 1))]
     total = log_sum(np.concatenate([logits, *floor], axis=1))
     return total - log_sum(np.where(training_set.candidates, logits, -np.inf))
 
 
 def log_sum(logits: Float64) -> Float64:
-    """(n,) logarithms of the sums of the exponentials of (n, k)."""
+    """(n,) log-sum-exp of each row of (n, k) logits."""
     peak = logits.max(axis=1)
     sums: Float64 = peak + np.log(np.exp(logits - peak[:, None]).sum(axis=1))
     return sums
 
 
 def outer_split(training_set: TrainingSet, options: HeadOptions) -> Split:
-    """The folds that test, by what the user keeps apart; else by artist, if there are enough.
+    """The test folds, grouped as the user asks, by default by artist if there are enough artists.
 
     Raises:
-        GenreModelError: All tracks are of one group.
+        GenreModelError: All tracks are in one group.
         ValueError: The option ``split_by`` is ``slice``, but a head learns from whole songs.
     """
     if options.split_by == "slice":
@@ -247,10 +248,10 @@ def outer_split(training_set: TrainingSet, options: HeadOptions) -> Split:
 
 
 def evaluate_out_of_fold(training_set: TrainingSet, options: HeadOptions) -> CrossValidated:
-    """Song probabilities by heads, and calibrations, that have not seen the song's artist.
+    """Song probabilities from heads and calibrations that have not seen the song's artist.
 
     Raises:
-        GenreModelError: All tracks are of one group, or too few to select slices from.
+        GenreModelError: All tracks are in one group, or there are too few to select slices from.
     """
     split = outer_split(training_set, options)
     logits = out_of_fold_logits(training_set, split, options)
@@ -295,10 +296,10 @@ def evaluate_out_of_fold(training_set: TrainingSet, options: HeadOptions) -> Cro
 def right_out_of_fold(
     training_set: TrainingSet, options: HeadOptions, aggregation: AggregationSpec
 ) -> tuple[Split, Bools]:
-    """Whether each song is right, each track by itself, by heads that have not seen its artist.
+    """The folds, and whether the head of the other folds classifies each song correctly.
 
-    With one strength and a given aggregation there is nothing to be chosen, so this costs a
-    fraction of :func:`evaluate_out_of_fold`.
+    Each track is classified by itself, without context.  With one strength and a given aggregation
+    there is nothing to choose, so this costs a fraction of :func:`evaluate_out_of_fold`.
     """
     split = outer_split(training_set, options)
     songs = out_of_fold_logits(training_set, split, options).songs_by(0, options, split.groups)
@@ -311,9 +312,9 @@ def add_play_history(
     groups: Sequence[str],
     options: HeadOptions,
 ) -> CrossValidated:
-    """The same with the tracks' play history, and other thresholds, still out of fold.
+    """Add the tracks' play history and choose the thresholds again, still out of fold.
 
-    ``groups`` as for :func:`choose_threshold`.
+    ``groups`` are those of :func:`choose_threshold`.
     """
     before, fold = cross_validated.probabilities, cross_validated.split.fold
     after = play_history_out_of_fold(training_set, before, fold)
@@ -337,7 +338,7 @@ def add_play_history(
 def play_history_out_of_fold(
     training_set: TrainingSet, probabilities: Float64, fold: Ints
 ) -> Float64:
-    """Probabilities with the play history, by additions that do not know the track's fold."""
+    """Probabilities with the play history, for each fold by an addition fitted on the others."""
     features, candidates = training_set.play_history, training_set.candidates
     after: Float64 = probabilities.copy()
     for inside in (fold == one for one in np.unique(fold)):
@@ -354,7 +355,10 @@ def final_play_history(
     groups: Sequence[str],
     options: HeadOptions,
 ) -> PlayHistorySpec:
-    """The addition of all tracks; its threshold is that of the probabilities out of fold."""
+    """The addition fitted on all tracks, with a threshold chosen on out-of-fold probabilities.
+
+    ``before`` and ``after`` are the probabilities without and with the play history.
+    """
     threshold = choose_threshold(after, training_set.candidates, groups, options.target_precision)
     spec = fit_play_history(before, training_set.play_history, training_set.candidates)
     return replace(spec, now_s=training_set.now_s, threshold=threshold)

@@ -1,13 +1,13 @@
 """The head: a linear layer from a slice's embedding to genre logits, and how it is fitted.
 
-Every genre is told from the rest by itself (one logistic regression a genre), so that music of
-no known genre gets low logits everywhere; a softmax fitted as such would have to place it.
-``aggregate`` weighs the logits against that of "something else".
+Each genre has a logistic regression of its own against the rest, so that music of an unknown genre
+gets low logits everywhere; a softmax would have to give it a genre.  ``aggregate`` weighs the
+logits against that of "something else".
 
 A label may be coarser than the genres: a track filed under "Pop/Rock" may be Rock, Pop or Metal.
-Then at least one of these candidates must be right, and which is left open: the likelihood of
-the label is the noisy-or of the candidates (cf. Cour, Sapp & Taskar, *Learning from partial
-labels*, JMLR 2011).  A ridge penalty pulls the weights towards a prior.
+Then at least one of these candidates is right, but it is unknown which: the likelihood of the label
+is the noisy-or of the candidates (cf. Cour, Sapp & Taskar, *Learning from partial labels*, JMLR
+2011).  A ridge penalty pulls the weights towards a prior.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from genre_model.model.head import Head
 
 N_STEPS = 400
 
-# The three linear classifiers that are averaged, with the one-vs-rest one first.
+# Settings of the three averaged linear classifiers: one-vs-rest, discriminant, least squares.
 HEAD_RIDGE, BALANCE = 0.3, 0.75
 SHRINKAGE, DISCRIMINANT_SCALE = 0.5, 0.3
 RIDGE, LEAST_SQUARES_SCALE = 1.0, 8.0
 
-ABSENT = -20.0  # the logit of a genre that a fold has no track of
+ABSENT = -20.0  # the logit of a genre without any track to fit on
 
-# Where a genre's bias starts: most genres are not what a track is.
+# The initial bias of a genre; negative, as a track has only few of the genres.
 START_BIAS = -2.0
 
-# The least variance within genres, of 1 in all: where every track equals its genre's others, there
-# is nothing to divide by.
+# Lower bound of the mean variance within genres (the total variance is 1): it would be 0 if all
+# tracks of each genre were equal.
 MIN_VARIANCE = 0.01
 
 
@@ -43,14 +43,14 @@ def fit_head(
     ridge: float,
     prior: Float64 | None = None,
 ) -> Head:
-    """Fit a head on one feature vector a track.
+    """Fit a head on one feature vector per track.
 
     Args:
         features: (n_tracks, n_features).
         candidates: (n_tracks, n_genres), the genres that a track's label leaves open.
         track_weights: (n_tracks,), scaled to a sum of 1 here.
         ridge: Strength of the pull towards the prior, in units of the standardised features.
-        prior: (n_features, n_genres) weights for raw features; zeros where None.
+        prior: (n_features, n_genres) weights for raw features; zeros if None.
 
     Returns:
         A head for raw features; the standardisation is part of it.
@@ -67,7 +67,7 @@ def fit_head(
 def minimise(
     x: Float64, candidates: Bools, weight: Float64, ridge: float, anchor: Float64
 ) -> tuple[Float64, Float64]:
-    """The likeliest weights (n_features, n_genres), bias (n_genres,)."""
+    """The penalised maximum-likelihood weights (n_features, n_genres) and bias (n_genres,)."""
     ones = np.concatenate([x, np.ones((len(x), 1))], axis=1)  # the last row of `w` is the bias
     curvature = np.linalg.norm((ones * weight[:, None]).T @ ones, 2) / 2 + ridge
     start = np.concatenate([anchor, np.full((1, anchor.shape[1]), START_BIAS)])
@@ -89,9 +89,9 @@ def accelerated_descent(
     """The minimum of a convex function by Nesterov's accelerated gradient descent.
 
     Args:
-        gradient: Of the function, with the shape of its argument.
-        start: Where to begin.
-        curvature: No second derivative is larger.
+        gradient: The function's gradient, with the shape of its argument.
+        start: The starting point.
+        curvature: Upper bound of the function's second derivatives.
     """
     w = ahead = start
     for step in range(1, N_STEPS + 1):
@@ -114,13 +114,13 @@ def fit_discriminant(
     """Linear discriminant analysis with a covariance shrunk towards a sphere.
 
     Ledoit & Wolf, *A well-conditioned estimator for large-dimensional covariance matrices*, 2004,
-    with the shrinkage given; class priors equal.
+    with a given shrinkage and equal class priors.
 
     Args:
         features: (n_tracks, n_features).
         targets: (n_tracks, n_genres), rows sum to 1.
         track_weights: (n_tracks,).
-        shrinkage: Above 0, the covariance as it is, to 1, a sphere.
+        shrinkage: Above 0 and up to 1; 0 would keep the covariance, 1 is a sphere.
     """
     x, mean, deviation = standardised(features)
     shares = targets * (track_weights / track_weights.sum())[:, None]
@@ -137,7 +137,7 @@ def fit_discriminant(
 def fit_least_squares(
     features: Float64, targets: Float64, track_weights: Float64, ridge: float
 ) -> Head:
-    """Ridge regression on the targets (n_tracks, n_genres); arguments as above."""
+    """Ridge regression on the targets; arguments as in :func:`fit_discriminant`."""
     x, mean, deviation = standardised(features)
     share = (track_weights / track_weights.sum())[:, None]
     centre, base = (share * x).sum(axis=0), (share * targets).sum(axis=0)
@@ -149,7 +149,7 @@ def fit_least_squares(
 
 
 def mixture(parts: list[tuple[float, Head]]) -> Head:
-    """The mean of several heads, each multiplied by its scale: their product rule."""
+    """The mean of several heads, each multiplied by its scale (the product rule)."""
     return Head(
         sum(scale * head.weights for scale, head in parts) / np.float32(len(parts)),
         sum(scale * head.bias for scale, head in parts) / np.float32(len(parts)),
@@ -157,12 +157,12 @@ def mixture(parts: list[tuple[float, Head]]) -> Head:
 
 
 def fit_from_nothing(x: Float64, candidates: Bools, truth: Ints) -> Head:
-    """The mean of three linear classifiers, for songs' means (n, n_features), without a prior.
+    """Fit three linear classifiers without a prior, and return their mean.
 
     Args:
-        x: (n, n_features).
+        x: (n, n_features), the mean features of the songs.
         candidates: (n, n_genres), the genres that a label leaves open.
-        truth: (n,) the first of these.
+        truth: (n,), the first genre of each label.
     """
     sizes = np.bincount(truth)[truth].astype(np.float64)
     targets = candidates / candidates.sum(axis=1, keepdims=True)
@@ -176,7 +176,7 @@ def fit_from_nothing(x: Float64, candidates: Bools, truth: Ints) -> Head:
 
 
 def spread_out(head: Head, present: Bools) -> Head:
-    """A head for all genres from one for those that were present; the others never lead."""
+    """Extend a head for the ``present`` genres to all genres; the others never win."""
     weights = np.zeros((head.weights.shape[0], len(present)), np.float32)
     bias = np.full(len(present), ABSENT, np.float32)
     weights[:, present], bias[present] = head.weights, head.bias
@@ -184,7 +184,7 @@ def spread_out(head: Head, present: Bools) -> Head:
 
 
 def standardised(features: Float64) -> tuple[Float64, Float64, Float64]:
-    """Features of mean 0 and deviation 1, with the mean and deviation that they had."""
+    """Features with mean 0 and deviation 1, and the mean and deviation of the raw ones."""
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
     return (features - mean) / deviation, mean, deviation
 

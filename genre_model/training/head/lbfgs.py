@@ -1,6 +1,6 @@
 """Limited-memory BFGS (Nocedal & Wright, *Numerical Optimization*, 2006, algorithms 7.4, 7.5).
 
-SciPy's is the same, but SciPy is no dependency of a plain installation.
+SciPy has the same method, but is not a dependency of the default installation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from genre_model.core.arrays import Float64
 
 MEMORY = 10
 
-# Armijo's condition: this part of the decrease that the slope promises.
+# Armijo's condition: a step must bring this share of the decrease that the slope predicts.
 SUFFICIENT = 1e-4
 
 SMALLEST_STEP = 1e-8
@@ -30,10 +30,10 @@ def minimise(
     """The minimum of a smooth convex function.
 
     Args:
-        function: The value and the gradient (n,) at a point (n,).
-        start: (n,).
-        max_steps: The most steps.
-        tolerance: The relative decrease below which a step is the last.
+        function: Returns the value and the gradient (n,) at a point (n,).
+        start: The starting point (n,).
+        max_steps: Maximum number of steps.
+        tolerance: The search ends after a step with a relative decrease of at most this.
     """
     x: Float64 = start
     value, gradient = function(x)
@@ -41,7 +41,7 @@ def minimise(
     for _ in range(max_steps):
         direction = -quasi_newton(gradient, pairs)
         slope = float(direction @ gradient)
-        if slope >= 0:  # the minimum, as far as numbers go
+        if slope >= 0:  # at the minimum, up to rounding
             break
         length = 1.0
         while True:
@@ -63,7 +63,7 @@ def minimise(
 
 
 def quasi_newton(gradient: Float64, pairs: deque[tuple[Float64, Float64]]) -> Float64:
-    """The gradient times the estimate of the inverse Hessian that the last steps imply."""
+    """The gradient times the inverse Hessian, as estimated from the last steps."""
     direction: Float64 = gradient.copy()
     if not pairs:
         direction /= max(1.0, float(np.linalg.norm(direction)))

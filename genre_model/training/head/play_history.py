@@ -1,4 +1,4 @@
-"""Fit the play history's addition to the probabilities of the audio."""
+"""Fit what the play history adds to the probabilities of the audio."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ RIDGE = 0.01
 def fit_play_history(
     probabilities: Float64, features: Float64, candidates: Bools, ridge: float = RIDGE
 ) -> PlayHistorySpec:
-    """Fit the addition to tracks whose audio was judged by a model that was not fitted on them.
+    """Fit the addition on tracks that the model of their audio was not fitted on.
 
-    A label that leaves several genres open counts with their probability together.
+    The probability of a label that leaves several genres open is the sum of theirs.
 
     Args:
         probabilities: (n_tracks, n_genres) of the audio.
-        features: (n_tracks, n_features), NaN where there is none.
+        features: (n_tracks, n_features), NaN if unknown.
         candidates: (n_tracks, n_genres), the genres that a track's label leaves open.
         ridge: Strength of the pull towards no addition.
     """
@@ -36,7 +36,7 @@ def fit_play_history(
 
 
 def moments(raw: Float64) -> tuple[Float64, Float64]:
-    """Mean and deviation of each column where it has values; 0 and 1 where all are alike."""
+    """Mean and deviation of each column without NaN; a deviation of 1 if all values are equal."""
     there = ~np.isnan(raw)
     n_there = np.maximum(there.sum(axis=0), 1)
     means: Float64 = np.where(there, raw, 0).sum(axis=0) / n_there
@@ -46,7 +46,7 @@ def moments(raw: Float64) -> tuple[Float64, Float64]:
 
 
 def minimise(x: Float64, offset: Float64, candidates: Bools, ridge: float) -> Float64:
-    """Weights (n_features, n_genres)."""
+    """The penalised maximum-likelihood weights (n_features, n_genres)."""
     curvature = np.linalg.norm(x.T @ x, 2) / (2 * len(x)) + ridge
 
     def gradient(w: Float64) -> Float64:

@@ -1,4 +1,4 @@
-"""From out-of-fold verdicts to a :class:`Report`."""
+"""Make a :class:`Report` from out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def make_report(
     rivals: Sequence[Rival] = (),
     not_compared: str = "",
 ) -> Report:
-    """The report of a training; only a head's is repeated with fewer tracks."""
+    """The report of a training; only that of a head has a learning curve."""
     probabilities, candidates = cross_validated.probabilities, training_set.candidates
     right = is_right(probabilities, candidates)
     confidence = probabilities.max(axis=1)
@@ -111,14 +111,14 @@ def make_report(
 
 
 def shown_genres(training_set: TrainingSet, probabilities: Float64) -> list[int]:
-    """The genres that some track is of, or was answered for."""
+    """Indices of the genres that some track is labelled with or was predicted as."""
     answered = np.bincount(probabilities.argmax(axis=1), minlength=len(training_set.genres))
     shown: list[int] = np.flatnonzero(training_set.candidates.any(axis=0) | (answered > 0)).tolist()
     return shown
 
 
 def strength_setting(cross_validated: CrossValidated) -> dict[str, str]:
-    """How strongly the starting model was weighed, where there was one."""
+    """The strength of the pull towards the starting model, if there is one."""
     strength = cross_validated.strength
     if strength is None:
         return {}
@@ -130,14 +130,14 @@ def strength_setting(cross_validated: CrossValidated) -> dict[str, str]:
 def accuracy_without_play_history(
     training_set: TrainingSet, cross_validated: CrossValidated
 ) -> float | None:
-    """The share of songs right without the play history; None where it is no feature."""
+    """The accuracy without the play history; None if the play history is not a feature."""
     if cross_validated.without_play_history is None:
         return None
     return float(is_right(cross_validated.without_play_history, training_set.candidates).mean())
 
 
 def several_genres(training_set: TrainingSet) -> dict[str, str]:
-    """How tracks that may be several genres are counted, where there are such."""
+    """How tracks with several genres are counted; empty if there are none."""
     n = sum(len(track.labels) > 1 for track in training_set.tracks)
     how = "each counts under the one answered, if that is one of its own, else under its first"
     return {"tracks of several genres": f"{n}; {how}"} if n else {}
@@ -149,16 +149,16 @@ def accuracy_interval(right: Bools, groups: Sequence[str]) -> Interval:
 
 
 def counted_as(training_set: TrainingSet, probabilities: Float64) -> Ints:
-    """(n_tracks,) the genre under which each track is counted: its first.
+    """(n_tracks,) index of the genre that each track is counted under.
 
-    A track that may be several counts under the one that was answered, if that is one of them.
+    That is the predicted genre if the track has it, else the track's first genre.
     """
     answers = probabilities.argmax(axis=1)
     return np.where(is_right(probabilities, training_set.candidates), answers, training_set.truth)
 
 
 def genre_figures(training_set: TrainingSet, probabilities: Float64) -> tuple[GenreFigures, ...]:
-    """Precision, recall and F1 of each genre that is the truth of a track."""
+    """Precision, recall and F1 of each genre that a track is counted under."""
     truths = counted_as(training_set, probabilities).tolist()
     artists: dict[int, set[str]] = {}
     for track, truth in zip(training_set.tracks, truths, strict=True):
@@ -179,7 +179,7 @@ def genre_figures(training_set: TrainingSet, probabilities: Float64) -> tuple[Ge
 def confusion_matrix(
     training_set: TrainingSet, probabilities: Float64, shown: Sequence[int]
 ) -> tuple[tuple[int, ...], ...]:
-    """Counts, truth by answer, of the genres that are shown."""
+    """Counts of the shown genres: a row per true genre, a column per predicted genre."""
     n = len(training_set.genres)
     counts = np.zeros((n, n), dtype=int)
     np.add.at(counts, (counted_as(training_set, probabilities), probabilities.argmax(axis=1)), 1)
@@ -187,7 +187,7 @@ def confusion_matrix(
 
 
 def reliability(confidence: Float64, right: Bools) -> tuple[ReliabilityBin, ...]:
-    """Confidence against being right, in ten bins; empty ones are left out."""
+    """Confidence against accuracy, in ten bins; empty bins are left out."""
     bins = np.clip((confidence * N_BINS).astype(int), 0, N_BINS - 1)
     return tuple(
         ReliabilityBin(
@@ -202,7 +202,7 @@ def reliability(confidence: Float64, right: Bools) -> tuple[ReliabilityBin, ...]
 
 
 def coverage_curve(confidence: Float64, right: Bools) -> tuple[CoveragePoint, ...]:
-    """What thresholds from 0 up would do, as far as they accept anything."""
+    """Coverage and precision for thresholds from 0 to 1, without those that accept no track."""
     points: list[CoveragePoint] = []
     for threshold in np.linspace(0, 1, 51).tolist():
         accepted = confidence >= threshold
@@ -218,11 +218,11 @@ def learning_curve(
 ) -> tuple[LearningPoint, ...]:
     """Out-of-fold accuracy with fewer tracks, evenly thinned within each genre.
 
-    With the strength and the aggregation that were chosen for all of them, each track by itself.
+    It uses the strength and the aggregation that were chosen for all tracks, and no context.
     """
     points: list[LearningPoint] = []
     assert cross_validated.strength is not None
-    split_by = cross_validated.split.group_by  # of the fewest tracks too
+    split_by = cross_validated.split.group_by  # also for the fewest tracks
     plain = replace(options, strengths=(cross_validated.strength,), split_by=split_by)
     rng = np.random.default_rng(abs(options.seed))
     order = rng.permutation(len(training_set.tracks))
@@ -237,7 +237,7 @@ def learning_curve(
             continue
         try:
             split, right = right_out_of_fold(part, plain, cross_validated.aggregation)
-        except GenreModelError:  # these are all of one artist
+        except GenreModelError:  # all of one group, or too few to select slices from
             continue
         interval = accuracy_interval(right, split.groups)
         points.append(LearningPoint(len(kept), interval.value, interval.low, interval.high))

@@ -1,4 +1,4 @@
-"""Give a training set the model to start from, in the user's genres."""
+"""Give a training set its starting model, converted to the user's genres."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from genre_model.model.music_detector import MUSIC_THRESHOLD, MusicDetector
 from genre_model.training.head.correspondence import correspond
 from genre_model.training.training_set import TrainingSet, with_music_detector, with_start
 
-# If the detector of music rejects more of the tracks of a genre, that is music to the user.
+# If the music detector rejects more than this share of a genre's tracks, it is not used.
 MOST_REJECTED = 1 / 5
 
 
 def starting_from(
     training_set: TrainingSet, backbone: Bundle, tree: Mapping[str, str], *, others: bool
 ) -> TrainingSet:
-    """The training set with what a bundle says of its tracks, and with its detector of music.
+    """The training set with a bundle's head as starting model, and with its music detector.
 
     Args:
         training_set: Tracks with the features of the bundle's network.
         backbone: The model to start from.
-        tree: Child -> parent, canonical, beside the bundle's own.
-        others: Whether its genres that none of the user's covers stay answerable; if not, the
-            user's are all there is.  So they are where the bundle knows none of them.
+        tree: Genre tree, child -> parent, in canonical names, in addition to the bundle's own.
+        others: Whether genres of the bundle that match none of the user's can still be predicted.
+            If not, or if the bundle knows none of the user's genres, only the user's genres can be
+            predicted.
 
     Raises:
         GenreModelError: The bundle has no linear head.
@@ -37,7 +38,7 @@ def starting_from(
         raise GenreModelError(f"{backbone.directory}: its network has no head to start from")
     labelled = training_set.genres
     found = correspond(labelled, manifest.genres, manifest.parents, tree, others=others)
-    if others and not found.answers[:, : len(labelled)].any():  # they speak of something else
+    if others and not found.answers[:, : len(labelled)].any():  # no genre in common
         others = False
         found = correspond(labelled, manifest.genres, manifest.parents, tree, others=False)
     aggregation = manifest.aggregation
@@ -50,9 +51,9 @@ def starting_from(
 
 
 def music_detector_for(training_set: TrainingSet, backbone: Bundle) -> MusicDetector | None:
-    """The backbone's detector of music, unless it rejects too much of a genre of the user's.
+    """The backbone's music detector; None if it rejects too many tracks of a genre.
 
-    Who labels audiobooks, field recordings or noise wants them answered.
+    A user who labels audiobooks, field recordings or noise wants predictions for them.
     """
     detector = backbone.music_detector()
     if detector is None:

@@ -16,21 +16,22 @@ if TYPE_CHECKING:
     import keras
 
 
-# Gives the training's slices, (n, *shape) at a time, anew with every call.
+# Every call returns a new iterator over the training slices, (n, *shape) at a time.
 Batches = Callable[[], Iterator[Float32]]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSpec:
-    """How a network is trained, from the first epoch until ``patience`` epochs bring no better one.
+    """How a network is trained: for ``epochs``, or until ``patience`` epochs bring no better one.
 
-    ``optimizer`` is Keras' name of it, ``optimizer_settings`` what it takes beside the learning
-    rate.  ``first_accumulator`` is what RMSProp's running means of squared gradients begin at: 0 in
-    Keras, 1 in TensorFlow 1.  ``clip_norm`` bounds the norm of all gradients together.  Gradients
-    of a batch are summed over microbatches of ``microbatch`` slices, which bounds the memory; a GPU
-    takes whole batches.  ``keep``: the network of the epoch that judges the validation best, or of
-    the last.  ``exact``: in float32 and the same sums every time; else a device that can calculates
-    in bfloat16, and a GPU adds up in any order.
+    ``optimizer`` is Keras' name of the optimiser, ``optimizer_settings`` its settings besides the
+    learning rate.  ``first_accumulator`` is the initial value of RMSProp's running means of squared
+    gradients: 0 in Keras, 1 in TensorFlow 1.  ``clip_norm`` limits the norm of all gradients
+    together.  Gradients of a batch are summed over microbatches of ``microbatch`` slices, which
+    limits the memory; a GPU takes whole batches.  ``keep`` selects the network of the epoch that is
+    best on the validation, or of the last epoch.  If ``exact``, the network calculates in float32
+    and its sums are the same every time; otherwise it calculates in bfloat16 on devices that
+    support it, and a GPU may add in any order.
     """
 
     optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"
@@ -51,10 +52,10 @@ class Network:
     """A Keras network that learns by gradients.
 
     ``build`` takes the shape of a slice and the number of genres.  It returns an uncompiled model
-    from (n, *shape) slices to (n, n_genres) logits, without a softmax: the loss and ``aggregate``
-    have their own.  ``pretrain``, if any, is called once before the first epoch, with the model,
-    the training's slices and the seed.  With ``whole_song`` the model gets all slices of one song
-    at once and in order; a batch is then so many songs.
+    from (n, *shape) slices to (n, n_genres) logits, without a softmax, because the loss and
+    ``aggregate`` apply one.  ``pretrain``, if any, is called once before the first epoch, with the
+    model, the training slices and the seed.  With ``whole_song`` the model gets all slices of one
+    song at once and in order; the batch size then counts songs.
     """
 
     build: Callable[[tuple[int, ...], int], keras.Model]
@@ -68,9 +69,9 @@ class Estimator:
     """A classifier that is fitted in one go, from slices in memory.
 
     ``fit`` takes slices (n, *shape), the genres that their labels leave open (n, n_genres), the
-    number of the song that each is of (n,), and the seed.  It returns an ONNX network from an input
-    ``slices`` to an output ``logits`` (n * votes, n_genres), of log-probabilities.  It gets at most
-    ``max_slices`` slices, as many of one song as of another; all where None.
+    song number of each slice (n,), and the seed.  It returns an ONNX network from an input
+    ``slices`` to an output ``logits`` (n * votes, n_genres), which are log-probabilities.  It gets
+    at most ``max_slices`` slices, taken evenly from all songs, or all slices if None.
     """
 
     fit: Callable[[Float32, Bools, Ints, int], bytes]
@@ -78,7 +79,7 @@ class Estimator:
     max_slices: int | None = None
 
     def require(self, name: str) -> None:
-        """Find out whether the libraries are there.
+        """Check that the libraries are installed.
 
         Raises:
             GenreModelError: A library is missing.
@@ -92,9 +93,10 @@ class Estimator:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a system weighs: numbers of weights, and of multiply-adds for a slice.
+    """The size of a system: its number of weights, and of multiply-adds per slice.
 
-    Either has a part for each genre.  None where it depends on the music.
+    Both have a fixed part and a part per genre.  A system whose size depends on the music has no
+    ``Cost``.
     """
 
     weights: int
@@ -105,9 +107,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A system: the slices that it is made for and the way it learns from them.
+    """A system that can be trained: the slices that it takes and how it learns from them.
 
-    ``source`` says where it comes from.  With a ``fixed_length`` its slices cannot have another.
+    ``source`` is the publication or project that it comes from.  With ``fixed_length`` the length
+    of its slices cannot be changed.
     """
 
     name: str
@@ -121,7 +124,7 @@ class Architecture:
 
 
 def inexact(architecture: Architecture) -> Architecture:
-    """The architecture, whose network need not be trained to the same weights every time."""
+    """The architecture without ``exact``: a training need not give the same weights every time."""
     learner = architecture.learner
     if isinstance(learner, Estimator):
         return architecture
@@ -130,7 +133,7 @@ def inexact(architecture: Architecture) -> Architecture:
 
 
 def require_learner(architecture: Architecture) -> None:
-    """Find out before hours of work whether a system's libraries are there.
+    """Check that a system's libraries are installed, before hours of work.
 
     Raises:
         GenreModelError: A library is missing, or Keras does not run on TensorFlow.

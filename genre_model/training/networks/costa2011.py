@@ -1,13 +1,14 @@
 """Textures of spectrograms and support vector machines, after Costa et al. (2011).
 
-Half a minute each from the beginning, the middle and the end of a song, ten zones of frequency in
-each, and of a zone 28 numbers: seven descriptors of the co-occurrences of grey levels, in four
-directions.  Every zone has its own classifier; thirty votes are counted, by a rule of
-``AggregationSpec``.  The paper tried the sum, product, max and majority rules.
+Three segments of 30 s are taken from the beginning, the middle and the end of a song.  Each segment
+has ten frequency zones, and each zone 28 features: seven descriptors of the co-occurrences of grey
+levels, in four directions.  Every zone has its own classifier, so a song has thirty votes, which
+are combined by a rule of ``AggregationSpec``.  The paper tried the sum, product, max and majority
+rules.
 
-Ours are the picture (SoX', 128 rows up to 22 kHz), 64 grey levels, that a zone has one classifier
-for all three parts of a song, and the grid of its C and gamma; see ``features.textures``
-and ``zone_svm``.
+Our own choices are the picture (SoX', 128 rows up to 22 kHz), 64 grey levels, one classifier per
+zone for all three segments of a song, and the grid of C and gamma; see ``features.textures`` and
+``zone_svm``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from genre_model.core.specs import SliceSpec, SoxSpec
 from genre_model.training.networks.base import Architecture, Estimator
 from genre_model.training.networks.zone_svm import MAX_SLICES, fit_zone_svms
 
-# Three segments of half a minute, a column of pixels being 20 ms; they begin on whole seconds.
+# Three segments of 30 s that begin on whole seconds; a column of pixels is 20 ms.
 SEGMENTS: SliceSpec = SliceSpec(
     frames=1500, hop_frames=50, max_slices=3, position="ends", transform="glcm"
 )

@@ -1,13 +1,13 @@
-"""A convolutional network against textures and support vector machines, after Costa et al. (2017).
+"""A convolutional network, and textures with support vector machines, after Costa et al. (2017).
 
-``costa2017-lbp`` is as ``costa2011``, with histograms of local binary patterns in the place of
+``costa2017-lbp`` is ``costa2011`` with histograms of local binary patterns instead of
 co-occurrences.  ``costa2017-cnn`` is a network on six seconds of the picture.  ``costa2017`` uses
-both on the same half minutes and adds up their probabilities (the sum rule), the mean of ten zones
-and the mean of five times six seconds counting the same.
+both on the same segments of 30 s and adds up their probabilities (the sum rule), where the mean
+over ten zones and the mean over five pieces of six seconds have the same weight.
 
-The layers of the paper's network are not known to us; three convolutions that halve the picture,
-the mean over time, and one dense layer that knows the frequency are ours.  So is that the network
-sees two by two pixels as one.
+We do not know the layers of the paper's network.  Our own choices are three convolutions that each
+halve the picture, the mean over time, one dense layer that still distinguishes frequencies, and
+that the network sees the mean of two by two pixels as one pixel.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PIECE_FRAMES = 300
 
 N_PIECES = SEGMENTS.frames // PIECE_FRAMES
 
-# Of the songs, the part that decides which epoch is best.
+# One song in this many belongs to the validation, which selects the best epoch.
 N_VALIDATION_FOLDS = 5
 
 SPECTROGRAM = SoxSpec()
@@ -55,7 +55,7 @@ TRAINING = TrainingSpec(optimizer="adam", learning_rate=1e-3, batch_size=32, epo
 def build(shape: tuple[int, ...], n_genres: int, shrink: int = SHRINK) -> keras.Model:
     """The network from (n, frames, n_bins) pixel values to (n, n_genres) logits.
 
-    A square of ``shrink`` by ``shrink`` pixels is one to it.
+    It sees the mean of each square of ``shrink`` by ``shrink`` pixels as one pixel.
     """
     import keras
 
@@ -75,15 +75,15 @@ def build(shape: tuple[int, ...], n_genres: int, shrink: int = SHRINK) -> keras.
 
 
 def fit_both(slices: Float32, candidates: Bools, songs: Ints, seed: int) -> bytes:
-    """Fit the machines and train the network on the same segments.
+    """Fit the support vector machines and train the network on the same segments.
 
-    Beyond ``MAX_SLICES`` segments, the same number of every song is used.
+    At most ``MAX_SLICES`` segments are used, taken evenly from all songs.
 
     Args:
         slices: (n, values) of ``textures.picture_and_lbp``.
         candidates: (n, n_genres), the genres that the labels leave open.
-        songs: (n,), whose segments these are.
-        seed: Of all that is random; sets those of Python, NumPy and TensorFlow.
+        songs: (n,), the song number of each segment.
+        seed: For everything random; it also sets the seeds of Python, NumPy and TensorFlow.
 
     Returns:
         An ONNX network from ``slices`` to ``logits`` (n, n_genres), log-probabilities.
@@ -120,13 +120,14 @@ def apart(slices: Float32) -> tuple[Float32, Float32]:
 
 
 def train_network(pieces: Float32, candidates: Bools, validation: Bools, seed: int) -> keras.Model:
-    """The network of the epoch that makes most of the validation's pieces, (n,), likely.
+    """Train the network, and keep the epoch with the lowest loss on the validation pieces.
 
     Args:
-        pieces: (n_segments, n_pieces, frames, n_bins), already shrunk; n of them in all.
+        pieces: (n_segments, n_pieces, frames, n_bins), already shrunk; n pieces in all.
         candidates: (n, n_genres).
-        validation: (n,), what is not trained on; of nothing else, the last epoch is taken.
-        seed: Of the initial weights, the order of the pieces and the dropout.
+        validation: (n,), the pieces that are not trained on.  If there are none, or no others, all
+            pieces are trained on and the last epoch is kept.
+        seed: For the initial weights, the order of the pieces and the dropout.
     """
     import keras
     import tensorflow as tf
@@ -154,9 +155,9 @@ def train_network(pieces: Float32, candidates: Bools, validation: Bools, seed: i
 def batches_of(
     pieces: Float32, targets: Float32, places: Ints, seed: int | None = None
 ) -> keras.utils.PyDataset:
-    """The pieces in these places batch by batch, so that there is no second copy of all of them.
+    """The pieces at these places, batch by batch, without a second copy of all pieces.
 
-    A place is a piece's number among all; with a seed they are in another order in every epoch.
+    A place is an index over the pieces of all segments.  With a seed the order changes every epoch.
     """
     import keras
 
@@ -183,7 +184,7 @@ def batches_of(
 
 
 def open_cross_entropy(candidates: Any, logits: Any) -> Any:
-    """-log of the probability of the allowed genres together, (n,), of (n, n_genres) each."""
+    """-log of the candidates' total probability, (n,), from (n, n_genres) each."""
     from keras import ops
 
     of_candidates = ops.where(candidates > 0, logits, -1e9)
@@ -219,12 +220,12 @@ sum_rule (float[p, genres] of_pieces, float[v, genres] of_zones) => (float[n, ge
 
 
 def fused(network: bytes, machines: bytes, piece: tuple[int, ...]) -> bytes:
-    """One ONNX network of both, from ``slices`` (n, values) to ``logits`` (n, n_genres).
+    """Combine both into one ONNX network, from ``slices`` (n, values) to ``logits`` (n, n_genres).
 
     Args:
-        network: From (n * pieces, *piece) to logits.
-        machines: From (n, n_zones, n_patterns) to log-probabilities.
-        piece: The shape of what the network takes.
+        network: Maps (n * pieces, *piece) to logits.
+        machines: Map (n, n_zones, n_patterns) to log-probabilities.
+        piece: The shape of one piece.
     """
     import onnx
 
@@ -254,14 +255,14 @@ def fused(network: bytes, machines: bytes, piece: tuple[int, ...]) -> bytes:
         whole = compose.merge_models(whole, learned[prefix], [(link, f"{prefix}slices")])
     links = [("network_logits", "rule_of_pieces"), ("machines_logits", "rule_of_zones")]
     whole = compose.merge_models(whole, rule, links)
-    del whole.opset_import[:]  # which names the same version once for each part
+    del whole.opset_import[:]  # it lists the same version once for each part
     whole.opset_import.extend(parts.opset_import)
     content: bytes = whole.SerializeToString()
     return content
 
 
 def graph(text: str, **constants: NDArray[np.generic]) -> onnx.ModelProto:
-    """An ONNX model of a graph as text and its constants."""
+    """An ONNX model from the text of a graph and its constants."""
     import onnx
 
     model = onnx.parser.parse_model(VERSIONS + text)
@@ -303,5 +304,5 @@ COSTA2017 = Architecture(
     spectrogram=SPECTROGRAM,
     slices=replace(SEGMENTS, transform="picture_and_lbp"),
     learner=Estimator(fit_both, (*WITHOUT_KERAS, "tensorflow", "keras", "tf2onnx"), MAX_SLICES),
-    fixed_length=True,  # a whole number of the network's pieces
+    fixed_length=True,  # a segment is a whole number of the network's pieces
 )

@@ -1,10 +1,11 @@
 """A recurrent network over the slices of a song in their order.
 
-Pelchat & Gelowitz name recurrent networks as their future work.  Here, four convolutions of the
-strided reading of their network (half as many filters at most) make an embedding of each slice, and
-a GRU goes through the embeddings of the song: a slice's verdict knows all that came before it.
-Cf. Choi, Fazekas, Sandler & Cho, *Convolutional recurrent neural networks for music
-classification*, ICASSP 2017, whose recurrence is within a clip.  Sizes and training are ours.
+Pelchat & Gelowitz name recurrent networks as their future work.  Here, four convolutions, as in the
+strided version of their network but with at most half as many filters, turn each slice into an
+embedding.  A GRU reads the embeddings of the song in order, so that a slice's logits depend on all
+slices before it.  Cf. Choi, Fazekas, Sandler & Cho, *Convolutional recurrent neural networks for
+music classification*, ICASSP 2017, whose recurrence is within a clip.  The sizes and the training
+are our own choice.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ DROPOUT = 0.5
 
 
 def build(shape: tuple[int, ...], n_genres: int) -> keras.Model:
-    """The network from the slices of one song to logits after each of them.
+    """The network from the slices of one song to the logits of each slice.
 
-    (n_slices, frames, n_bins) grey levels -> (n_slices, n_genres), whatever the number.
+    (n_slices, frames, n_bins) grey levels -> (n_slices, n_genres), for any n_slices.
     """
     import keras
 

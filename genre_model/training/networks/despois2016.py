@@ -1,10 +1,10 @@
-"""The network that the paper starts from, of J. Despois (2016).
+"""The network of J. Despois (2016), on which the paper's network is based.
 
-Its settings are those of his code, and of tflearn's defaults at the time.
-ELU everywhere, convolutions by Xavier, dense layers by a truncated normal of 0.02, RMSProp with an
-epsilon of 1e-10, gradients clipped to a common norm of 5, batches of 128, 20 epochs.  Not his: the
-split (slices of one song never lie on both sides) and the early stopping, which here picks the best
-of the 20 epochs, and never ends before the last.
+Its settings are those of his code, and of tflearn's defaults at the time: ELU everywhere, Xavier's
+initial weights in convolutions and a truncated normal with a deviation of 0.02 in dense layers,
+RMSProp with an epsilon of 1e-10, gradients clipped to a common norm of 5, batches of 128, and 20
+epochs.  Two things differ from his code: slices of one song are never on both sides of the split,
+and the best of the 20 epochs is kept.  The training never stops before the last epoch.
 """
 
 from __future__ import annotations

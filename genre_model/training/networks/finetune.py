@@ -1,9 +1,9 @@
-"""The shipped network, trained on: its later layers learn with the genres.
+"""Fine-tuning of the shipped network: its later layers are trained on the user's genres.
 
-The front end's convolutions, most of the arithmetic and few of the weights, stay as they
-were trained on the Million Song Dataset; what is on top of them starts from there.  Taking the
-learned layers over and letting the later ones adapt is after Yosinski et al., *How transferable are
-features in deep neural networks?*, NIPS 2014.  What it brings is in docs/paper.md.
+The front end's convolutions, which are most of the arithmetic but few of the weights, stay as they
+were trained on the Million Song Dataset; the layers after them start from the shipped weights.
+Reusing learned layers and adapting the later ones follows Yosinski et al., *How transferable are
+features in deep neural networks?*, NIPS 2014.  The results are in docs/paper.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DROPOUT = 0.5
 
 
 def shipped_weights() -> Weights:
-    """The constants of the shipped network, as shipped_model/conversion/graph.py names them."""
+    """The shipped network's constants, by their names in shipped_model/conversion/graph.py."""
     import onnx
     from onnx import numpy_helper
 
@@ -70,7 +70,7 @@ def embedding_of(slices: Any) -> Any:
 
 
 def front_end(image: Any, weights: Weights, index: int) -> Any:
-    """(n, frames, n_mels, 1) -> (n, frames, n_filters): a convolution, the peak over the mels."""
+    """(n, frames, n_mels, 1) -> (n, frames, n_filters): a convolution, the maximum over mels."""
     import keras
 
     name = f"frontend{index}"
@@ -96,13 +96,13 @@ def front_end(image: Any, weights: Weights, index: int) -> Any:
 def filters_of(weights: Weights, name: str) -> tuple[Float32, Float32]:
     """A front end's kernel (n_filters, 1, frames, mels) and bias (n_filters,).
 
-    In the network each filter is followed by copies of it, moved:
-    shipped_model/conversion/convolution.py.
+    In the shipped network each filter is followed by shifted copies of itself, which
+    shipped_model/conversion/convolution.py explains.
     """
     _, n_filters, n_copies, *_ = weights[f"{name}_blocks_shape"].tolist()
     firsts = slice(0, n_filters * n_copies, n_copies)
     kernel = weights[f"{name}_kernel"][firsts]
-    in_time = kernel.shape[3] == 1  # the others are moved in frequency
+    in_time = kernel.shape[3] == 1  # shifted in time; the other filters are shifted in frequency
     frames, mels = (size - n_copies + 1 for size in kernel.shape[2:])
     kernel = kernel[:, :, :frames] if in_time else kernel[..., :mels]
     return kernel, weights[f"{name}_bias"][firsts]
@@ -122,7 +122,7 @@ def mid_layer(values: Any, weights: Weights, name: str) -> Any:
 
 
 def affine(values: Any, weights: Weights, name: str) -> Any:
-    """What batch normalisation has come to: a scale and a shift for each channel."""
+    """Apply a trained batch normalisation: a fixed scale and shift per channel."""
     return values * weights[f"{name}_scale"].reshape(-1) + weights[f"{name}_shift"].reshape(-1)
 
 

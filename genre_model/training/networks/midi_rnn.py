@@ -1,9 +1,9 @@
-"""A recurrent network over the notes of a MIDI file, some hundred at a time.
+"""A recurrent network over the notes of a MIDI file, 256 notes at a time.
 
-Pelchat & Gelowitz wonder what a recurrent network would make of MIDI.  A slice is 256 notes in the
-order of their onsets (what a note consists of: ``features.midi``); a GRU reads them in both
-directions, and the means and maxima of its states over the notes go to the genres.  Sizes and
-training are ours.
+Pelchat & Gelowitz ask how well a recurrent network would classify MIDI.  A slice is 256 notes in
+the order of their onsets (``features.midi`` defines the features of a note).  A GRU reads them in
+both directions, and a dense layer maps the means and maxima of its states over the notes to the
+genres.  The sizes and the training are our own choice.
 """
 
 from __future__ import annotations

@@ -1,16 +1,18 @@
-"""Genres from the peaks that Shazam knows songs by, after T. O'Brien.
+"""Genres from the spectral peaks that Shazam identifies songs by, after T. O'Brien.
 
-What is known of it is what Pelchat & Gelowitz tell: the input is a signature of locations and
-amplitudes of a spectrogram's prominent peaks, the classifier two fully connected layers and one of
-the genres.  Pictures from the post that are quoted elsewhere show an autoencoder's codes, so the
-classifier takes those here: an autoencoder learns to put a slice's constellation into 64 numbers
-before the first epoch, and its encoder then stays as it is.
+What is known of this system comes from Pelchat & Gelowitz: its input is a signature of the
+locations and amplitudes of a spectrogram's prominent peaks, and its classifier has two fully
+connected layers and one for the genres.  Pictures from the original post that are quoted elsewhere
+show the codes of an autoencoder, so the classifier takes codes here too: before the first epoch, an
+autoencoder learns to encode a slice's constellation in 64 numbers, and its encoder then stays
+fixed.
 
-Peaks are at least five frames or bins apart, so that a coarse map, the maximum of squares of four
-by four, keeps each of them, to 80 ms and 690 Hz.  The encoder goes over the map in time and takes
-the mean, so that its code tells which peaks a slice has and not when.  An encoder that is a dense
-layer on all of the map learned places by heart: on the development music its codes told genres less
-well than sums over time did, and the mean over time as well as these.  Sizes and training are ours.
+Peaks are at least five frames or bins apart, so a coarse map, the maximum of squares of four by
+four, keeps all peaks, with a resolution of 80 ms and 690 Hz.  The encoder convolves the map over
+time and takes the mean, so that its code says which peaks a slice has, but not when.  An encoder
+with a dense layer on the whole map memorised positions: on the development music its codes
+separated genres less well than sums over time, while the mean over time did as well as these sums.
+The sizes and the training are our own choice.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ def build(shape: tuple[int, ...], n_genres: int) -> keras.Model:
 
 
 def build_encoder(shape: tuple[int, ...]) -> keras.Model:
-    """From (n, frames, n_bins) constellations to (n, ``N_CODE``) codes around 0."""
+    """The encoder from (n, frames, n_bins) constellations to (n, ``N_CODE``) codes around 0."""
     import keras
 
     layers = keras.layers
@@ -74,13 +76,14 @@ def build_encoder(shape: tuple[int, ...]) -> keras.Model:
     )(coarse_map(slices))
     values = layers.GlobalAveragePooling1D(data_format="channels_last")(values)
     values = layers.Dense(N_CODE, use_bias=False)(values)
-    # Soon at its moments.  Of codes that vary little it makes no more than they are.
+    # The low momentum lets the moving mean and variance adapt quickly.  Keras' epsilon (1e-3) keeps
+    # codes of very low variance from being scaled up to unit variance.
     normalised = layers.BatchNormalization(momentum=0.5, center=False, scale=False)
     return keras.Model(slices, normalised(values), name="encoder")
 
 
 def build_decoder(shape: tuple[int, ...], seed: int) -> keras.Model:
-    """From (n, ``N_CODE``) codes to coarse maps of a shape, (n, *shape)."""
+    """The decoder from (n, ``N_CODE``) codes to (n, *shape) coarse maps."""
     import keras
 
     layers = keras.layers
@@ -96,7 +99,7 @@ def build_decoder(shape: tuple[int, ...], seed: int) -> keras.Model:
 
 
 def coarse_map(slices: Any) -> Any:
-    """The largest value of each square of (n, frames, n_bins): a quarter of either, rounded up."""
+    """The maximum of each square of (n, frames, n_bins); both axes become a quarter, rounded up."""
     import keras
 
     layers = keras.layers
@@ -106,14 +109,14 @@ def coarse_map(slices: Any) -> Any:
 
 
 def pretrain(model: keras.Model, batches: Batches, seed: int) -> None:
-    """Set the encoder of a model so that a slice's coarse map can be made again from its code.
+    """Train the encoder of a model so that a slice's coarse map can be rebuilt from its code.
 
-    The loss is the sum of the squares of the errors.
+    The loss is the sum of the squared errors of a slice, averaged over the batch.
 
     Args:
-        model: What :func:`build` returned.
-        batches: The training's slices, (n, frames, n_bins), anew with every call.
-        seed: Of the decoder, which is thrown away.
+        model: The model that :func:`build` returned.
+        batches: Every call returns a new iterator over the training slices, (n, frames, n_bins).
+        seed: For the decoder, which is discarded.
     """
     import keras
     import tensorflow as tf

@@ -1,16 +1,16 @@
 """The network of Pelchat & Gelowitz, *Neural Network Music Genre Classification* (2019).
 
-The paper takes it from Despois (github.com/despoisj/DeepAudioClassification, 2016) and puts ReLU in
-the place of ELU and Xavier's initial weights everywhere.  Its "kernel of 2x2 with a stride of two
-and a max pooling layer after each" can be read in two ways.  ``pelchat2019`` is Despois':
-convolutions of stride one, poolings of stride two, 34,251,975 weights for the paper's seven genres,
-nearly all of them in the one dense layer.  ``pelchat2019-strided`` has both of stride two, which
-leaves one pixel of the picture, and 1,221,831 weights.
+The paper takes the network from Despois (github.com/despoisj/DeepAudioClassification, 2016), but
+uses ReLU instead of ELU, and Xavier's initial weights everywhere.  Its "kernel of 2x2 with a stride
+of two and a max pooling layer after each" can be read in two ways.  ``pelchat2019`` is Despois'
+version: convolutions of stride one, poolings of stride two, and 34,251,975 weights for the paper's
+seven genres, nearly all of them in the wide dense layer.  ``pelchat2019-strided`` uses stride two
+for both, which reduces the picture to one pixel, and has 1,221,831 weights.
 
-What the paper leaves open is taken from Despois: the numbers of filters, RMSProp's settings, the
-batch size, the number of epochs, and the bound of the gradients' norm (tflearn's default).  Ours is
-the early stopping, on the accuracy of songs that are not trained on, and that songs are brought to
-44.1 kHz first, so that a row of the picture is one frequency in all of them.
+What the paper does not specify is taken from Despois: the numbers of filters, RMSProp's settings,
+the batch size, the number of epochs, and the limit of the gradients' norm (tflearn's default).  Our
+own choices are the early stopping, on the accuracy of songs that are not trained on, and resampling
+songs to 44.1 kHz first, so that a row of the picture is the same frequency in all songs.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ def build(
 ) -> keras.Model:
     """The network from (n, frames, n_bins) grey levels to (n, n_genres) logits.
 
-    ``stride`` is the convolutions'; the initial weights are by Keras' names, Xavier's by default,
-    or a number: the deviation of a truncated normal.
+    ``stride`` is that of the convolutions.  ``convolution_init`` and ``dense_init`` are Keras'
+    names of initialisers, by default Xavier's; a number for ``dense_init`` is the deviation of a
+    truncated normal.
     """
     import keras
 

@@ -1,7 +1,7 @@
 """The systems that can be trained: one file each, and one line in ``ARCHITECTURES``.
 
-docs/architectures.md shows how to add one.  Keras and scikit-learn are imported when a system is
-trained, not before.
+docs/architectures.md shows how to add a system.  Keras and scikit-learn are imported only when a
+system is trained.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ ARCHITECTURES: dict[str, Architecture] = {
     )
 }
 
-# The default, which is no system of its own but a head on the shipped network's embeddings.
+# The default: not one of these systems, but a head on the shipped network's embeddings.
 EMBEDDINGS = "embeddings"
 
 
 def default_rule(architecture: Architecture | None) -> AggregationRule:
-    """How slices become a song where nobody says: as it was measured to be best."""
+    """The default rule to aggregate slices into a song: the one that measured best."""
     return "product" if architecture is None else "mean"
 
 
 def find_architecture(name: str) -> Architecture | None:
-    """The architecture of a name; None for the default, embeddings.
+    """The architecture with this name; None for the default, embeddings.
 
     Raises:
         GenreModelError: There is no architecture of this name.

@@ -1,11 +1,11 @@
 """Support vector machines on zones of a slice, fitted with scikit-learn, as one ONNX network.
 
-Every zone of a slice has its own machines and its own vote.  In a zone, each genre is told from the
-rest by one machine with a radial kernel, and Platt's sigmoid makes a probability of what it says;
-the genres' probabilities are divided by their sum.  scikit-learn does the fitting:
-``GridSearchCV`` finds C and gamma, ``CalibratedClassifierCV`` fits a machine and its sigmoid, both
-with folds that keep songs whole.  The pairwise coupling of ``SVC(probability=True)`` is not used:
-it is iterative, knows nothing of songs, and scikit-learn gives it up.
+Every zone of a slice has its own machines and its own vote.  In a zone, each genre has a machine
+with a radial kernel that separates it from the rest, and Platt's sigmoid turns the machine's
+decision into a probability; the genres' probabilities are divided by their sum.  scikit-learn does
+the fitting: ``GridSearchCV`` finds C and gamma, ``CalibratedClassifierCV`` fits a machine and its
+sigmoid, both with folds that keep songs whole.  The pairwise coupling of ``SVC(probability=True)``
+is not used: it is iterative, its folds ignore songs, and scikit-learn has deprecated it.
 
 Platt: *Probabilistic outputs for support vector machines*, 1999.
 """
@@ -19,10 +19,12 @@ import numpy as np
 
 from genre_model.core.arrays import Bools, Float32, Float64, Ints
 
-# Of so many and ten genres, a fit takes a minute or so and 0.4 GB; both grow with the square.
+# With this many slices and ten genres, a fit takes about a minute and 0.4 GB; both grow with the
+# square of the number of slices.
 MAX_SLICES = 3000
 
-# The grid, gamma in units of one over the number of values, and what it is tried on.
+# The grid of C and gamma (in units of 1 / number of values), and how many slices, zones and folds
+# it is searched with.
 PENALTIES = (1.0, 10.0, 100.0)
 
 GAMMAS = (0.25, 1.0, 4.0)
@@ -33,10 +35,10 @@ SEARCH_ZONES = 3
 
 N_FOLDS = 3
 
-# Of the solver: probabilities are then exact to four digits.
+# Tolerance of the solver; it makes the probabilities exact to four digits.
 TOLERANCE = 1e-5
 
-# The least probability, so that its logarithm is finite.
+# Lower bound of a probability, so that its logarithm is finite.
 FLOOR = 1e-7
 
 
@@ -50,10 +52,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ZoneMachines:
-    """The machines of a zone, n slices of d values being their examples.
+    """The machines of a zone, fitted on n slices of d values.
 
-    The decisions on ``x`` are ``kernel((x - mean) / scale, examples) @ weights + bias``, and the
-    sigmoids of ``slope * decision + offset`` are the probabilities, which do not sum to 1 yet.
+    The decisions on ``x`` are ``kernel((x - mean) / scale, examples) @ weights + bias``.  The
+    sigmoids of ``slope * decision + offset`` are the probabilities before they are divided by their
+    sum.
 
     ``mean``, ``scale``: (d,).  ``examples``: (n, d), standardised.  ``weights``: (n, n_genres).
     ``bias``, ``slope``, ``offset``: (n_genres,).
@@ -69,15 +72,15 @@ class ZoneMachines:
 
 
 def fit_zone_svms(x: Float32, candidates: Bools, songs: Ints, seed: int) -> bytes:
-    """Fit the machines of every zone, with C and gamma from a grid by the songs' own folds.
+    """Fit the machines of every zone, with C and gamma from a grid search over folds of songs.
 
-    Of a slice whose label leaves k genres open, each gets an example with a weight of 1/k.
+    A slice whose label leaves k genres open is an example of each of them, with a weight of 1/k.
 
     Args:
-        x: (n, n_zones, d); beyond ``MAX_SLICES`` slices, the same number of every song is used.
+        x: (n, n_zones, d); at most ``MAX_SLICES`` are used, taken evenly from all songs.
         candidates: (n, n_genres), the genres that the labels leave open.
-        songs: (n,), whose slices these are.
-        seed: Of the folds.
+        songs: (n,), the song number of each slice.
+        seed: For the folds and the choice of slices.
 
     Returns:
         An ONNX network from ``slices`` (n, n_zones, d) to ``logits`` (n * n_zones, n_genres), the
@@ -92,7 +95,7 @@ def fit_zone_svms(x: Float32, candidates: Bools, songs: Ints, seed: int) -> byte
 
 
 def evenly(songs: Ints, n_most: int, seed: int) -> Ints:
-    """Indices of at most ``n_most`` slices, chosen at random, as many of one song as of another."""
+    """Indices of at most ``n_most`` random slices, spread evenly over the songs."""
     shuffled = np.random.default_rng(seed).permutation(len(songs))
     by_song = shuffled[np.argsort(songs[shuffled], kind="stable")]
     _, first, sizes = np.unique(songs[by_song], return_index=True, return_counts=True)
@@ -101,7 +104,7 @@ def evenly(songs: Ints, n_most: int, seed: int) -> Ints:
 
 
 def song_folds(candidates: Bools, songs: Ints, seed: int, n_folds: int = N_FOLDS) -> Ints:
-    """The fold of each slice, (n,): songs stay whole, and genres are dealt out evenly."""
+    """(n,) fold of each slice: songs stay whole, and genres are spread evenly over the folds."""
     names, first, song_of_slice = np.unique(songs, return_index=True, return_inverse=True)
     shuffled = np.random.default_rng(seed).permutation(len(names))
     dealt = shuffled[np.argsort(candidates[first[shuffled]].argmax(axis=1), kind="stable")]
@@ -111,10 +114,11 @@ def song_folds(candidates: Bools, songs: Ints, seed: int, n_folds: int = N_FOLDS
 
 
 def choose_setting(x: Float64, candidates: Bools, songs: Ints, seed: int) -> Setting:
-    """The setting whose machines are right about most of the slices of songs they have not met.
+    """The setting with the best accuracy on slices of songs that were not fitted on.
 
-    Some slices and some zones decide for all; a slice whose label leaves several genres open counts
-    as the first.  Of equally good settings, the one with the least penalty.
+    It is searched on a sample of the slices and zones.  A slice whose label leaves several genres
+    open counts as the first of them.  Of equally good settings, the one with the smallest penalty
+    is chosen.
     """
     from sklearn.model_selection import GridSearchCV, PredefinedSplit
     from sklearn.multiclass import OneVsRestClassifier
@@ -143,11 +147,11 @@ def choose_setting(x: Float64, candidates: Bools, songs: Ints, seed: int) -> Set
 
 
 def fit_zone(x: Float64, candidates: Bools, folds: Ints, setting: Setting) -> ZoneMachines:
-    """The machines of a zone, from its values (n, d)."""
+    """Fit the machines of a zone on its values (n, d)."""
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(x)
-    # As the network has them, in single precision.
+    # Rounded to single precision, as the ONNX network stores them.
     scaled = scaler.transform(x).astype(np.float32).astype(np.float64)
     share = 1 / np.maximum(1, candidates.sum(axis=1))
     machines = [
@@ -163,16 +167,18 @@ def fit_machine(
 ) -> tuple[Float64, float, float, float]:
     """One genre against the rest: weights of the examples (n,), bias, slope and offset.
 
-    Where the genre or the rest is missing outside a fold, there is nothing to tell apart; and where
-    decisions on songs not met are the opposite of the truth, as they are by chance when there are
-    few examples, they say nothing: the slope is 0 then, and the genre's share decides.
+    In two cases the slope is 0, so that the probability depends only on the genre's share of the
+    examples: if the genre or the rest has no examples outside some fold, so that there is nothing
+    to separate; and if decisions on held-out songs are the opposite of the truth, which happens by
+    chance when there are few examples.
 
     Args:
         x: (n, d), standardised.
-        is_genre: (n,), which are examples of the genre.
-        share: (n,), what each example counts.
-        folds: (n,), what the sigmoid is fitted on is decided without the fold that it is in.
-        setting: Of the machine.
+        is_genre: (n,), whether each example is of the genre.
+        share: (n,), the weight of each example.
+        folds: (n,), the sigmoid is fitted on the decisions of machines that left out the example's
+            fold.
+        setting: C and gamma of the machine.
     """
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.model_selection import PredefinedSplit
@@ -197,13 +203,14 @@ def fit_machine(
 
 
 def can_be_held_out(is_genre: Bools, folds: Ints) -> bool:
-    """Whether examples of the genre and of the rest remain without any of the folds."""
+    """Whether examples of the genre and of the rest remain whichever fold is left out."""
     remaining = [is_genre[folds != fold] for fold in np.unique(folds)]
     return all(len(rest) > 0 and rest.any() and not rest.all() for rest in remaining)
 
 
-# In double precision: large weights of either sign nearly cancel.  The transposition stands away
-# from the product: ONNX Runtime 1.23 would draw it in, and has no such product of doubles.
+# It calculates in double precision, because large weights of opposite sign nearly cancel.  No
+# transposition is next to the product: ONNX Runtime 1.23 would fuse the two, and has no fused
+# product of doubles.
 GRAPH = """
 <ir_version: 8, opset_import: ["": 17]>
 zone_svms (float[n, {zones}, {values}] slices) => (float[votes, {genres}] logits)
@@ -239,7 +246,7 @@ zone_svms (float[n, {zones}, {values}] slices) => (float[votes, {genres}] logits
 
 
 def export_zones(machines: Sequence[ZoneMachines], gamma: float) -> bytes:
-    """The machines of all zones as one ONNX network; see :func:`fit_zone_svms`."""
+    """Combine the machines of all zones into one ONNX network; see :func:`fit_zone_svms`."""
     import onnx
 
     def stacked(name: str) -> Float64:

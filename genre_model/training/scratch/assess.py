@@ -38,7 +38,7 @@ def assess_network(
     """Calibrate on the validation tracks, and classify the test tracks.
 
     Returns:
-        The test tracks, and their probabilities with the calibration.
+        The test tracks, and their calibrated probabilities.
 
     Raises:
         GenreModelError: No validation track, or no test track, can be decoded.
@@ -74,7 +74,7 @@ def assess_network(
 
 
 def songs_of(training_set: TrainingSet) -> Songs:
-    """The tracks with what the network says of their slices."""
+    """The tracks with the network's logits of their slices."""
     groups = [context_group(track) for track in training_set.tracks]
     return Songs([song.features for song in training_set.extracted], training_set, groups)
 
@@ -93,7 +93,7 @@ def learn_play_history(
 def apply_play_history(
     training_set: TrainingSet, cross_validated: CrossValidated, spec: PlayHistorySpec
 ) -> CrossValidated:
-    """The same with the play history of the tracks."""
+    """Add the tracks' play history to the probabilities, with the threshold that belongs to it."""
     before = cross_validated.probabilities
     after = with_play_history(before, training_set.play_history, spec)
     return replace(
@@ -106,7 +106,7 @@ def apply_play_history(
 
 
 def one_split(reason: str) -> str:
-    """Why, and that there are no folds."""
+    """The reason for the split, and how the parts of this single split are used."""
     return f"{reason}; a fifth tested, a fifth for choosing the epoch, the rest trained on"
 
 

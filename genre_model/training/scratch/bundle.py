@@ -1,9 +1,9 @@
-"""From labelled tracks to a bundle whose network was trained from scratch, with its report.
+"""Train a network from scratch on labelled tracks, and write a bundle with a report.
 
-One fifth of the artists is kept for the report (the test), one fifth decides which epoch is best
-and calibrates (the validation), the rest is trained on.  Then the network is trained once more, on
-all tracks and for as many epochs; that one is written, with the calibration and the report of the
-first, as the head is that is fitted on embeddings.
+One fifth of the artists is kept for the report (the test), one fifth selects the best epoch and
+calibrates (the validation), and the rest is trained on.  Then the network is trained again on all
+tracks, for the number of epochs that was best.  The second network is written, with the calibration
+and the report of the first; a head on embeddings is also fitted on all tracks in the end.
 """
 
 from __future__ import annotations
@@ -48,10 +48,11 @@ ON_ALL = "on-all"
 
 @dataclass(frozen=True, slots=True)
 class ScratchRun:
-    """A training from scratch: what is trained on what, where it works, and what it calls.
+    """A training from scratch: its tracks, architecture, folders and callbacks.
 
-    ``work`` is its own folder, that of the ``slices`` is shared.  ``epochs`` are the most; the
-    architecture's number where None.  ``fingerprints`` are of the tracks' audio.
+    ``work`` is this training's own folder; the folder ``slices`` is shared with other trainings.
+    ``epochs`` is the maximum, or the architecture's number if None.  ``fingerprints`` are those of
+    the tracks' audio.
     """
 
     job: TrainingJob
@@ -75,18 +76,18 @@ def train_network_bundle(
     """Train, evaluate and write a bundle into the folder ``models``.
 
     Args:
-        job: What to train on.
-        architecture: The network.
-        models: The folder that gets the bundle.
-        work: Where slices and checkpoints are; the same call goes on from there after it was
-            interrupted.  The slices stay when it is done, for the next training, and so do the
+        job: The tracks and the settings.
+        architecture: The system to train.
+        models: The folder to write the bundle into.
+        work: Folder of the slices and checkpoints.  After an interruption, the same call resumes
+            from them.  At the end, the slices are kept for the next training, and so are the
             checkpoints of other trainings.
-        events: What is called on the way.
-        epochs: At most so many; the architecture's number where None.
+        events: Callbacks during the training.
+        epochs: Maximum number of epochs; the architecture's number if None.
 
     Raises:
         GenreModelError: A library is missing, there are too few tracks, a folder cannot be
-            written, or the same training is in progress.
+            written, or the same training is already running.
     """
     fingerprints = {track.path: fingerprint_of(track.path) for track in job.tracks}
     found = [fingerprints[track.path] for track in job.tracks]
@@ -96,13 +97,13 @@ def train_network_bundle(
     run = ScratchRun(job, architecture, parts, own, slices, events, epochs, fingerprints)
     with locked(own):
         finished = train_and_write(run, models)
-        shutil.rmtree(own, ignore_errors=True)  # Windows keeps the lock's file
+        shutil.rmtree(own, ignore_errors=True)  # Windows cannot delete the open lock file
     forget_abandoned(work)
     return finished
 
 
 def train_and_write(run: ScratchRun, models: Path) -> tuple[Bundle, Report]:
-    """As :func:`train_network_bundle`, in the training's own folder."""
+    """Do the work of :func:`train_network_bundle`; the work folder is locked."""
     with tempfile.TemporaryDirectory() as folder:
         draft, kept_epoch = train_draft(run, Path(folder) / "draft")
         training_set, tested = assess_network(run.job, run.parts, draft, run.events.on_failure)
@@ -113,10 +114,10 @@ def train_and_write(run: ScratchRun, models: Path) -> tuple[Bundle, Report]:
 def train_draft(run: ScratchRun, directory: Path) -> tuple[Bundle, int]:
     """Train the network and write it as a bundle without a calibration.
 
-    A large network is not kept in memory after that.
+    The network, which may be large, is not kept in memory afterwards.
 
     Returns:
-        The bundle, and the epoch that the network is of; 0 where it was fitted in one go.
+        The bundle, and the epoch of its network; 0 if it was fitted in one go.
     """
     job, architecture = run.job, run.architecture
     tracks, held_out = run.parts.not_in_test(job.tracks)
@@ -141,7 +142,7 @@ def train_draft(run: ScratchRun, directory: Path) -> tuple[Bundle, int]:
 
 
 def train_on_all(run: ScratchRun, epochs: int) -> bytes:
-    """The ONNX network that is trained on all tracks, for as many epochs as were best."""
+    """Train on all tracks for the best number of epochs, and return the ONNX network."""
     job = run.job
     trained = train_system(
         run.architecture,
@@ -220,7 +221,7 @@ def manifest_of(job: TrainingJob, architecture: Architecture, network: bytes) ->
 
 
 def probe(architecture: Architecture, network: bytes) -> bytes:
-    """One made-up slice with the network's answer."""
+    """A random slice and the network's logits of it, with which the bundle is checked."""
     shape = (1, *slice_shape(architecture.spectrogram, architecture.slices))
     slices = np.random.default_rng(0).gamma(2.0, 0.6, shape).astype(np.float32)
     return npz(slices=slices, logits=onnx_logits(open_network(network), slices))

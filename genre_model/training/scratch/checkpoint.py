@@ -1,4 +1,4 @@
-"""How far a training has come, kept on disk so that it can go on after an interruption."""
+"""Checkpoints: the state of a training on disk, to resume it after an interruption."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROGRESS = "progress.json"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a training with these ``settings`` has come."""
+    """The epochs that a training with these ``settings`` has completed."""
 
     settings: dict[str, str]
     history: tuple[EpochReport, ...] = ()
@@ -33,7 +33,7 @@ class Progress:
         return replace(self, history=(*self.history, report), best_epoch=best)
 
     def improves(self, report: EpochReport) -> bool:
-        """Whether an epoch is better than all before: by song accuracy, then by loss."""
+        """Whether an epoch is better than all epochs before: by song accuracy, then by loss."""
         if not self.history:
             return True
         best = self.history[self.best_epoch - 1]
@@ -43,18 +43,18 @@ class Progress:
         )
 
     def goes_on(self, epochs: int, patience: int) -> bool:
-        """Whether there is another epoch to come."""
+        """Whether to train another epoch."""
         done = len(self.history)
         return done < epochs and (done == 0 or done - self.best_epoch < patience)
 
 
 def best_file(work: Path, epoch: int) -> Path:
-    """Where the weights of an epoch are kept while it is the best."""
+    """The file with the weights of an epoch, kept while the epoch is the best."""
     return work / f"best-{epoch:04d}.zip"
 
 
 def save(work: Path, progress: Progress, weights: Iterable[Any], everything: Iterable[Any]) -> None:
-    """Write the checkpoint, with the best weights before it, and drop what was best until now."""
+    """Write the best weights, then the checkpoint, then delete the previous best weights."""
     best = best_file(work, progress.best_epoch)
     if progress.best_epoch == len(progress.history):
         write_variables(best, progress, weights)
@@ -71,12 +71,13 @@ def restore(
 
     Args:
         work: The folder.
-        settings: What the checkpoint must agree in.
+        settings: The checkpoint must have the same settings.
         everything: The variables.
-        most_epochs: A checkpoint of more epochs is not used.
+        most_epochs: A checkpoint with more epochs is not used.
 
     Returns:
-        The progress, and why it is none although there is a checkpoint.
+        The progress, and why an existing checkpoint was not used; empty if it was, or if there is
+        none.
     """
     fresh = Progress(settings)
     file = work / CHECKPOINT

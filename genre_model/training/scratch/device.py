@@ -1,4 +1,4 @@
-"""What a network is trained on: all GPUs of this machine, or its processor."""
+"""The devices of a training (all GPUs of this machine, or its processor) and its precision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from genre_model.core.processor import processor_has_bfloat16
 from genre_model.training.networks.base import TrainingSpec
 
-# NVIDIA's compute capability since which a GPU calculates in bfloat16.
+# The NVIDIA compute capability from which on a GPU calculates in bfloat16.
 BFLOAT16_SINCE = (8, 0)
 
 
@@ -21,9 +21,9 @@ def gpus() -> list[str]:
 
 
 def strategy_over(devices: Sequence[str]) -> Any:
-    """Copies of a network on several devices, each with a part of every batch; or just one.
+    """The strategy that copies a network to several devices, each with a part of every batch.
 
-    Within the scope of a strategy, it is that one.
+    With one device, or in the scope of another strategy, it is the current strategy.
     """
     import tensorflow as tf
 
@@ -33,7 +33,7 @@ def strategy_over(devices: Sequence[str]) -> Any:
 
 
 def sum_variable(shape: Sequence[int], dtype: str = "float32") -> Any:
-    """Zeros to which each device adds its own; read outside of the devices, it is their sum."""
+    """A variable, initially 0, that each device adds to; outside the devices it is their sum."""
     import tensorflow as tf
 
     return tf.Variable(
@@ -45,10 +45,10 @@ def sum_variable(shape: Sequence[int], dtype: str = "float32") -> Any:
 
 
 def precision_of(spec: TrainingSpec) -> str:
-    """Keras' name of the numbers that layers calculate in; weights are always float32.
+    """Keras' name of the precision that layers calculate in; weights are always float32.
 
-    bfloat16 has the range of float32: unlike float16, no gradient vanishes in it, and the loss
-    needs no scaling.  What cannot multiply in it calculates in float32.
+    bfloat16 has the range of float32: unlike in float16, no gradient vanishes, and the loss needs
+    no scaling.  Devices that cannot multiply in bfloat16 calculate in float32.
     """
     if spec.exact:
         return "float32"
@@ -56,7 +56,7 @@ def precision_of(spec: TrainingSpec) -> str:
 
 
 def multiplies_in_bfloat16() -> bool:
-    """Whether all GPUs do; where there is none, whether the processor is known to."""
+    """Whether all GPUs multiply in bfloat16; without a GPU, whether the processor is known to."""
     import tensorflow as tf
 
     found = tf.config.list_physical_devices("GPU")
@@ -71,7 +71,7 @@ def multiplies_in_bfloat16() -> bool:
 
 @contextmanager
 def calculating_in(precision: str) -> Iterator[None]:
-    """Layers that are made here calculate in these numbers."""
+    """Make layers that are built in this context calculate in this precision."""
     import keras
 
     before = keras.config.dtype_policy()

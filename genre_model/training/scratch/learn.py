@@ -1,4 +1,4 @@
-"""Learn from slices: by gradients with checkpoints, or in one go, whichever the system does."""
+"""Train a system on slices: a network by gradients with checkpoints, an estimator in one go."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from genre_model.training.scratch.checkpoint import best_file, read_variables, r
 from genre_model.training.scratch.loop import Trainer, run_epochs
 from genre_model.training.scratch.slice_store import SkippedTrack, StoredTrack
 
-# The folder of the one file that a network learns from, below that of the checkpoint.
+# The folder, inside the checkpoint's folder, of the file with all training slices of a network.
 PACK = "pack"
 
 Logits = Callable[[NDArray[np.floating]], Float32]
@@ -34,12 +34,12 @@ Logits = Callable[[NDArray[np.floating]], Float32]
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """What a training from scratch made.
+    """The result of a training from scratch.
 
-    ``logits`` takes the slices of one song, (n, *shape), and gives its votes, (n * votes,
-    n_genres).  ``export`` gives the ONNX network; use ``onnx``, which calls it once.
-    ``kept_epoch`` is the network's, ``best_epoch`` the one that judged the validation best.
-    ``skipped`` are the tracks that could not be used.
+    ``logits`` maps the slices of one song, (n, *shape), to the logits of its votes, (n * votes,
+    n_genres).  ``export`` returns the ONNX network; use ``onnx``, which calls it only once.
+    ``kept_epoch`` is the epoch of this network, ``best_epoch`` the epoch that is best on the
+    validation.  ``skipped`` are the tracks that could not be used.
     """
 
     logits: Logits
@@ -52,9 +52,9 @@ class TrainedNetwork:
 
     @cached_property
     def onnx(self) -> bytes:
-        """The ONNX network from ``slices`` to ``logits`` that does the same.
+        """The trained network as ONNX, from ``slices`` to ``logits``.
 
-        It takes the place of the trained one in memory: ``logits`` cannot be called after it.
+        The export frees the trained network, so ``logits`` must not be called afterwards.
         """
         return self.export()
 
@@ -68,23 +68,23 @@ def learn(
     events: TrainingEvents = SILENT,
     epochs: int | None = None,
 ) -> TrainedNetwork:
-    """Learn from the tracks' slices; of a network, keep the epoch that judges songs best.
+    """Train a system on the tracks' slices; ``TrainingSpec.keep`` says which epoch is kept.
 
-    Sets the random seeds of Python, NumPy and TensorFlow, and TensorFlow's deterministic mode, for
-    the whole process, where TensorFlow is used.
+    If TensorFlow is used, this sets the random seeds of Python, NumPy and TensorFlow for the whole
+    process, and for an ``exact`` training also TensorFlow's deterministic mode.
 
     Args:
-        architecture: What learns, and how.
-        tracks: Those of the validation are not trained on, but decide which epoch is best.
-        work: Folder of the checkpoint.  A training that was interrupted goes on after its last
-            whole epoch; one with other settings starts afresh.
-        seed: Of the initial weights, the order of the slices and the dropout.
-        events: What is called on the way.
-        epochs: At most so many; the architecture's number where None.
+        architecture: The system to train.
+        tracks: Validation tracks are not trained on, but select the best epoch.
+        work: Folder of the checkpoint.  An interrupted training resumes after its last complete
+            epoch; a training with other settings starts afresh.
+        seed: For the initial weights, the order of the slices and the dropout.
+        events: Callbacks during the training.
+        epochs: Maximum number of epochs; the architecture's number if None.
 
     Raises:
-        GenreModelError: A library is missing, the folder cannot be written, or the loss is not a
-            number any more.
+        GenreModelError: A library is missing, the folder cannot be written, or the loss is not
+            finite any more.
     """
     if isinstance(architecture.learner, Estimator):
         return fit_at_once(architecture.learner, tracks, seed)
@@ -94,9 +94,9 @@ def learn(
 
 
 def fit_at_once(learner: Estimator, tracks: Sequence[StoredTrack], seed: int) -> TrainedNetwork:
-    """A classifier fitted to all slices, or a sample; the validation's tracks are not wanted.
+    """Fit a classifier to all training slices, or to a sample; validation tracks are not used.
 
-    The slices that are not in the sample are never in memory.
+    Slices outside the sample are never in memory.
     """
     training = [track for track in tracks if not track.validation]
     sizes = [len(track.indices) for track in training]
@@ -110,7 +110,7 @@ def fit_at_once(learner: Estimator, tracks: Sequence[StoredTrack], seed: int) ->
 
 
 def sampled(tracks: Sequence[StoredTrack], sizes: Sequence[int], kept: Ints) -> Float32:
-    """(len(kept), *shape): those of the tracks' slices, numbered through, read song by song."""
+    """(len(kept), *shape) slices at the indices ``kept`` over all tracks, read song by song."""
     ends = np.cumsum(sizes)
     of_song = np.split(kept, np.searchsorted(kept, ends)[:-1])
     values: Float32 | None = None
@@ -137,7 +137,7 @@ def train_by_gradients(
     events: TrainingEvents,
     epochs: int | None,
 ) -> TrainedNetwork:
-    """As :func:`learn`, for a network."""
+    """Do the work of :func:`learn` for a network."""
     require_tensorflow(architecture.name)
     shape = slice_shape(architecture.spectrogram, architecture.slices)
     trainer = Trainer(network, shape, len(tracks[0].candidates), seed, work / PACK)
@@ -167,10 +167,10 @@ def train_by_gradients(
         onnx = export_onnx(model)
         slices = tracks[0].slices()[:4].astype(np.float32)
         check_export(onnx_logits(open_network(onnx), slices), model, slices)
-        trainer.forget_model()  # TensorFlow never lets go of the trainer
+        trainer.forget_model()  # TensorFlow itself never frees the trainer
         return onnx
 
-    trainer.forget_optimizer()  # its memory is wanted for the export
+    trainer.forget_optimizer()  # the export needs its memory
     shutil.rmtree(work / PACK, ignore_errors=True)
     gc.collect()
     return TrainedNetwork(
@@ -190,13 +190,13 @@ def settings_of(
     seed: int,
     trainer: Trainer,
 ) -> dict[str, str]:
-    """What a checkpoint must agree in to be gone on from, by the name of what may differ."""
+    """Name -> digest of the settings that a checkpoint must share to be resumed."""
     parts = {
         "architecture": (
             architecture.name,
             architecture.spectrogram,
             architecture.slices,
-            replace(network.training, epochs=0, patience=0),  # these may change on the way
+            replace(network.training, epochs=0, patience=0),  # these may change between runs
             [list(variable.shape) for variable in trainer.variables],
         ),
         "seed": seed,

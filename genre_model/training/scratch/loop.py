@@ -1,8 +1,8 @@
-"""The loop of a network's training: gradients, epochs, and how good each epoch is.
+"""The training loop of a network: gradients, epochs, and the validation of each epoch.
 
-TensorFlow is imported inside functions only.  With one seed, one machine, one version of
-TensorFlow and an ``exact`` specification, the weights are the same every time, interrupted or not.
-Elsewhere they differ a little: other processors add up in another order.
+TensorFlow is imported inside functions only.  With the same seed, machine, version of TensorFlow
+and an ``exact`` specification, the weights are the same every time, interrupted or not.  On other
+machines they differ a little, because other processors add in another order.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ if TYPE_CHECKING:
 
 PREFETCHED_MICROBATCHES = 4
 
-# A song's genre in validation: the mean of its slices' probabilities.
+# In the validation, a song's probabilities are the mean of its slices' probabilities.
 SONG_RULE = AggregationSpec(rule="mean")
 
 
 class Trainer:
-    """A network, its optimiser, and the sums of gradients over the parts of a batch."""
+    """A network, its optimiser, and the sums of gradients over the microbatches of a batch."""
 
     def __init__(
         self,
@@ -67,8 +67,8 @@ class Trainer:
     ) -> None:
         """Build the network with initial weights that depend on the seed alone.
 
-        The slices that are trained on are copied into one file of the folder ``work``.  Where None,
-        the ``devices`` are all GPUs, and the ``precision`` is as the network's training says.
+        The training slices are copied into one file in the folder ``work``.  If None, ``devices``
+        are all GPUs, and ``precision`` is that of the network's training specification.
 
         Raises:
             GenreModelError: A network of whole songs is built in the scope of several devices.
@@ -81,7 +81,7 @@ class Trainer:
         if spec.exact:
             tf.config.experimental.enable_op_determinism()
         devices = gpus() if devices is None else devices
-        if network.whole_song:  # whose slices are in order
+        if network.whole_song:  # its slices must stay in order
             devices = devices[:1]
         self.network = network
         self.spec = spec
@@ -120,15 +120,15 @@ class Trainer:
         return model
 
     def forget_optimizer(self) -> None:
-        """Give back what only training needs: twice the memory of the weights, or more."""
+        """Free what only training needs: twice the memory of the weights, or more."""
         del self.optimizer, self._sums, self._adders, self._step, self._pack
 
     def forget_model(self) -> None:
-        """Give back the memory of the weights; nothing can be done with the trainer any more."""
+        """Free the weights; the trainer cannot be used afterwards."""
         del self.model, self._infer
 
     def pretrain(self, tracks: Sequence[StoredTrack]) -> None:
-        """Prepare the network, if it wants to be, with slices whose labels it does not see."""
+        """Pretrain the network, if it has a pretraining, on slices without their labels."""
         if self.network.pretrain is None:
             return
         part = self.spec.batch_size
@@ -154,7 +154,7 @@ class Trainer:
             self._adders[dtype] = compiled(self._add_everywhere, signature)
         add = self._adders[dtype]
         if not self.network.whole_song:
-            self._packed(tracks)  # here, where a folder that cannot be written is our own error
+            self._packed(tracks)  # here, so that an unwritable folder raises our own error
         dataset = tf.data.Dataset.from_generator(
             lambda: self._parts(tracks, epoch),
             output_signature=(*signature, tf.TensorSpec((), tf.bool)),
@@ -173,7 +173,7 @@ class Trainer:
         return float(self._loss.read_value()) / n_slices
 
     def _packed(self, tracks: Sequence[StoredTrack]) -> SlicePack:
-        """The slices of the training's tracks; they are the same in every call."""
+        """The packed slices of the training tracks, which must be the same in every call."""
         if self._pack is None:
             self._pack = pack_slices(tracks, self._work)
         return self._pack
@@ -200,18 +200,18 @@ class Trainer:
         return tf.cast(logits, tf.float32)
 
     def _add_everywhere(self, slices: tf.Tensor, candidates: tf.Tensor) -> None:
-        """Of n devices, each takes every n-th slice of a part."""
+        """Add the gradients of a microbatch; each of n devices takes every n-th slice."""
         self.strategy.run(self._add_gradients, (slices, candidates))
 
     def _add_gradients(self, slices: tf.Tensor, candidates: tf.Tensor) -> None:
-        """Add the gradients of a part, and its losses, to the sums; the device alone knows them."""
+        """Add the gradients and losses of this device's slices to its own sums."""
         import tensorflow as tf
 
         places, counts = self._places(tf.shape(slices)[0])
         with tf.GradientTape() as tape:
             values = tf.cast(tf.gather(slices, places), tf.float32)
             logits = tf.cast(self.model(values, training=True), tf.float32)
-            # -log of the probability of the candidates together: cross-entropy, if it is one.
+            # -log of the candidates' total probability: cross-entropy if there is only one.
             of_candidates = tf.where(tf.gather(candidates, places), logits, logits.dtype.min)
             losses = tf.reduce_logsumexp(logits, 1) - tf.reduce_logsumexp(of_candidates, 1)
             loss = tf.reduce_sum(losses * counts)
@@ -221,9 +221,10 @@ class Trainer:
         self._loss.assign_add(tf.cast(loss, tf.float64))
 
     def _places(self, n_slices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Which of the slices this device takes, and whether they count.
+        """The indices of this device's slices, and for each 1 if it counts, else 0.
 
-        Where there are fewer slices than devices it takes one that does not: oneDNN fails on none.
+        If there are fewer slices than devices, a device without any takes one that does not count,
+        because oneDNN fails on an empty batch.
         """
         import tensorflow as tf
 
@@ -236,7 +237,7 @@ class Trainer:
         self.strategy.run(self._apply_sums, (n_slices,))
 
     def _apply_sums(self, n_slices: tf.Tensor) -> None:
-        """One step of the optimiser with the mean of all devices' gradients, and empty the sums."""
+        """Take one optimiser step with the mean gradients of all devices, and reset the sums."""
         import tensorflow as tf
 
         context = tf.distribute.get_replica_context()
@@ -247,7 +248,7 @@ class Trainer:
         if self.spec.clip_norm is not None:
             norm = scale * tf.linalg.global_norm(totals)
             scale *= tf.minimum(1.0, self.spec.clip_norm / norm)
-        scale /= context.num_replicas_in_sync  # Keras adds up what the devices give it
+        scale /= context.num_replicas_in_sync  # Keras adds up the devices' gradients
         means = [total * scale for total in totals]
         self.optimizer.apply_gradients(zip(means, self.model.trainable_variables, strict=True))
         for total in self._sums:
@@ -261,10 +262,10 @@ def run_epochs(
     epochs: int | None,
     on_step: OnStep = ignore_step,
 ) -> Iterator[EpochReport]:
-    """Train for an epoch and judge the validation's tracks, as long as there is an epoch to come.
+    """Train and validate epochs while :meth:`Progress.goes_on`, and yield their reports.
 
     Raises:
-        GenreModelError: The loss is not a number any more.
+        GenreModelError: The loss is not finite any more.
     """
     training = [track for track in tracks if not track.validation]
     validation = [track for track in tracks if track.validation]
@@ -285,9 +286,9 @@ def judge_epoch(
     epoch: int,
     loss: float,
 ) -> EpochReport:
-    """The report of an epoch, from the slices of the tracks of the validation.
+    """The report of an epoch, from the slices of the validation tracks.
 
-    Without any, the loss is the training's, and nothing is right.
+    Without any, the validation loss is the training loss, and the accuracies are 0.
     """
     if not tracks:
         return EpochReport(epoch, loss, loss, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""The optimiser of a network from scratch, with its accumulators where they are to begin."""
+"""The optimiser of a training from scratch, with the initial values of its accumulators."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from genre_model.training.networks.base import TrainingSpec
 
-# Keras' name of RMSProp's running means of the squared gradients.
+# Keras' name for RMSProp's running means of the squared gradients.
 VELOCITY = "velocity"
 
 
 def make_optimizer(spec: TrainingSpec, variables: Sequence[Any]) -> Any:
-    """Keras' optimiser for the variables, whose values are those before the first step.
+    """Keras' optimiser for the variables, in its state before the first step.
 
-    TensorFlow 1 began RMSProp's running means of squared gradients at 1, Keras begins them at 0,
+    TensorFlow 1 starts RMSProp's running means of squared gradients at 1.  Keras starts them at 0,
     which makes the first steps larger: (1 - rho) ** -0.5 learning rates, however small the
     gradient.
     """

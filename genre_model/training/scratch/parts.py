@@ -1,4 +1,4 @@
-"""Which tracks, or which slices of them, test a network, choose its epoch, and train it."""
+"""Divide tracks, or their slices, into parts for testing, validation and training."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Parts:
 
     @property
     def reason(self) -> str:
-        """Why the music is divided so."""
+        """Why the tracks are divided in this way."""
         return self.split.reason if self.slice_seed is None else BY_SLICE
 
     def tracks(self, tracks: Sequence[LabelledTrack], fold: int) -> list[LabelledTrack]:
@@ -44,7 +44,7 @@ class Parts:
     def not_in_test(
         self, tracks: Sequence[LabelledTrack]
     ) -> tuple[list[LabelledTrack], list[bool]]:
-        """The tracks that are used before the test, and which of them are the validation's."""
+        """The tracks that are used before the test, and whether each is for the validation only."""
         if self.slice_seed is not None:
             return list(tracks), [False] * len(tracks)
         pairs = [
@@ -55,7 +55,7 @@ class Parts:
         return [track for track, _ in pairs], [held_out for _, held_out in pairs]
 
     def learners(self, stored: Sequence[StoredTrack]) -> list[StoredTrack]:
-        """The stored tracks with the slices that are used before the test."""
+        """The stored tracks with only their training and validation slices."""
         if self.slice_seed is None:
             return list(stored)
         found: list[StoredTrack] = []
@@ -86,7 +86,7 @@ def three_parts(job: TrainingJob) -> Parts:
     """The folds: one tests, one validates, the others are trained on.
 
     Raises:
-        GenreModelError: There are too few artists, or tracks, for that.
+        GenreModelError: There are too few artists, or tracks, for three parts.
     """
     options = job.options
     if options.split_by == "slice":
@@ -98,7 +98,7 @@ def three_parts(job: TrainingJob) -> Parts:
 
 
 def slice_folds(path: Path, n_slices: int, seed: int) -> Ints:
-    """(n_slices,): the fold of each slice of a song, the same whenever it is asked for."""
+    """(n_slices,) fold of each slice of a song; always the same for the same arguments."""
     rng = np.random.default_rng([seed, zlib.crc32(os.fsencode(path))])
     folds: Ints = (rng.permutation(n_slices) + rng.integers(N_FOLDS)) % N_FOLDS
     return folds

@@ -1,6 +1,7 @@
-"""The slices of a training in one file, which is mapped into memory while it is learned from.
+"""The slices of a training in one file, which is memory-mapped during the training.
 
-One gather of rows makes a batch, wherever they lie; the system keeps in memory what fits.
+A batch is one gather of rows from anywhere in the file; the operating system caches as much of it
+as fits in memory.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class SlicePack:
 
 
 def pack_slices(tracks: Sequence[StoredTrack], folder: Path) -> SlicePack:
-    """Copy the slices that are used into one file of the folder, unless it is there, and map it.
+    """Copy the used slices into one file in the folder, unless it exists, and memory-map it.
 
     Raises:
         GenreModelError: The folder cannot be written.
@@ -58,8 +59,8 @@ def slice_microbatches(
     """All slices in this epoch's order, read from disk as they are needed.
 
     Yields:
-        (n, *shape) slices, their (n, n_genres) candidates, and whether a batch ends with them;
-        n is at most ``part``.
+        (n, *shape) slices, their (n, n_genres) candidates, and whether they are the last of a
+        batch; n is at most ``part``.
     """
     order = np.random.default_rng([seed, epoch]).permutation(len(pack.slices))
     for start in range(0, len(order), batch_size):

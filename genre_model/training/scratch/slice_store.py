@@ -37,9 +37,9 @@ class SkippedTrack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredTrack:
-    """A track whose slices lie in ``file``, (n_slices, *shape) uint8, float16 or float32.
+    """A track whose slices are in ``file``, (n_slices, *shape) uint8, float16 or float32.
 
-    ``indices`` (n,) are those that are used, in order; ``candidates`` (n_genres,) the
+    ``indices`` (n,) are those of the used slices, in order; ``candidates`` (n_genres,) are the
     genres that the track's label leaves open.
     """
 
@@ -77,7 +77,7 @@ def store_tracks(
     folder: Path,
     on_step: OnStep = ignore_step,
 ) -> tuple[list[StoredTrack], tuple[SkippedTrack, ...]]:
-    """Compute the slices of all tracks that are not in the folder yet."""
+    """Store the slices of all tracks; compute only those that are not in the folder yet."""
     n_workers = n_cores()
     paths = list(dict.fromkeys(track.path for track in tracks))
     outcomes = {}
@@ -107,10 +107,10 @@ def store_tracks(
 
 
 def check_parts(tracks: Sequence[StoredTrack], *, with_validation: bool = True) -> None:
-    """See to it that there is something to train on, and something to validate with.
+    """Check that there are training tracks and, if needed, validation tracks.
 
     Raises:
-        GenreModelError: There is not.
+        GenreModelError: There are none.
     """
     for part in (False, True)[: 1 + with_validation]:
         if not any(track.validation is part for track in tracks):
@@ -119,10 +119,10 @@ def check_parts(tracks: Sequence[StoredTrack], *, with_validation: bool = True) 
 
 @dataclass(frozen=True, slots=True)
 class SliceForm:
-    """What an architecture's slices are like; it can be sent to a worker, unlike the architecture.
+    """The format of an architecture's slices.
 
-    ``exact`` slices are kept as float32; grey levels, which are whole numbers, as uint8; others as
-    float16.
+    Unlike the architecture, it can be sent to a worker process.  ``exact`` slices are stored as
+    float32; grey levels, which are whole numbers, as uint8; others as float16.
     """
 
     spectrogram: FrontEndSpec
@@ -137,7 +137,7 @@ class SliceForm:
 
     @property
     def dtype(self) -> type[np.float32 | np.float16 | np.uint8]:
-        """What the slices are kept as: gradients want no more, and it is faster from disk."""
+        """The type of the stored slices: precise enough for gradients, and faster from disk."""
         if self.exact:
             return np.float32
         grey = isinstance(self.spectrogram, SoxSpec) and self.slices.transform == "spectrogram"
@@ -145,10 +145,10 @@ class SliceForm:
 
 
 def store_song(form: SliceForm, folder: Path, path: Path) -> tuple[Path, int] | str:
-    """The file of a track's slices and their number, computed if need be; or why there is none.
+    """The file of a track's slices, computed if missing, and their number; or why there is none.
 
-    Silent slices are left out.  The file is named by the track's path, size and time of change and
-    by the settings of the slices.
+    Silent slices are left out.  The file is named by the track's path, size and modification time
+    and by the settings of the slices.
     """
     try:
         statuses = [file.stat() for file in song_files(path)]
@@ -175,7 +175,7 @@ def store_song(form: SliceForm, folder: Path, path: Path) -> tuple[Path, int] | 
 def song_microbatches(
     tracks: Sequence[StoredTrack], seed: int, epoch: int, batch_size: int
 ) -> Iterator[tuple[NDArray[np.floating], Bools, bool]]:
-    """The same by whole songs: the slices of one are in order, and a batch is ``batch_size`` songs.
+    """One song at a time, its slices in order; a batch is ``batch_size`` songs.
 
     Yields:
         As :func:`.slice_pack.slice_microbatches`; n is the song's number of slices.

@@ -49,24 +49,24 @@ def train_system(
     """Train a system on slices of the tracks.
 
     Args:
-        architecture: What is trained, and how.
-        tracks: With labels among ``genres``; a track with several may be any of them.
+        architecture: The system to train.
+        tracks: Tracks with labels among ``genres``; a track with several labels may be any of them.
         genres: In the order of the logits.
-        validation: (n_tracks,), the tracks that are not trained on but decide which epoch is best;
-            where None, all are trained on and the last epoch is kept.
+        validation: (n_tracks,), the tracks that are not trained on but select the best epoch.  If
+            None, all tracks are trained on and the last epoch is kept.
         work: Folder of the slices and the checkpoint.
-        seed: As for :func:`learn`, ``epochs`` too.
-        events: What is called on the way.
-        epochs: At most so many; the architecture's number where None.
-        slices_folder: Where the slices are kept, to be shared by trainings; ``work/slices`` where
-            None.
-        select: The share of slices to learn from, by :func:`select_slices`; all where None.
-        parts: Which slices are used before the test, where tracks have slices on all sides.
+        seed: As in :func:`learn`.
+        events: Callbacks during the training.
+        epochs: Maximum number of epochs; the architecture's number if None.
+        slices_folder: Folder of the slices, which trainings can share; ``work/slices`` if None.
+        select: The share of slices to train on, by :func:`select_slices`; all if None.
+        parts: Says which slices are for training and validation, if the split is by slice.
 
     Raises:
         GenreModelError: A library is missing, no track can be used, the folder cannot be written,
-            or the loss is not a number any more.
-        ValueError: The arguments do not fit each other.
+            or the loss is not finite any more.
+        ValueError: ``epochs`` is below 1, ``validation`` has the wrong shape, or a track has no
+            label among ``genres``.
     """
     if epochs is not None and epochs < 1:
         raise ValueError(f"nothing to train in {epochs} epochs")
@@ -92,7 +92,7 @@ def train_system(
 
 
 def to_the_end(architecture: Architecture) -> Architecture:
-    """The architecture, whose network is trained for all its epochs."""
+    """The architecture without early stopping: its network is trained for all epochs."""
     learner = architecture.learner
     if isinstance(learner, Estimator):
         return architecture
@@ -109,13 +109,13 @@ def select_slices(
     seed: int,
     epochs: int | None = None,
 ) -> list[StoredTrack]:
-    """Of each genre, the ``share`` of the training's slices that are easiest to tell.
+    """Keep the ``share`` of each genre's training slices that are the easiest to classify.
 
-    How easy a slice is, is said by a system that has learned from other artists: the probability
-    of the genres that its label leaves open.  The validation's tracks stay whole.
+    A system that was trained on other artists rates the slices: by the probability of the genres
+    that the label leaves open.  Validation tracks keep all their slices.
 
     Raises:
-        GenreModelError: There are too few tracks for that.
+        GenreModelError: There are too few tracks to select slices from.
     """
     training = [track for track in tracks if not track.validation]
     validation = [track for track in tracks if track.validation]

@@ -1,6 +1,7 @@
-"""Where a training works: in a folder named by its settings, which it alone uses meanwhile.
+"""The work folder of a training: named by its settings, and locked while the training runs.
 
-So an interrupted training is found again by the same settings, and two different ones never meet.
+So the same settings find an interrupted training again, and different trainings never share a
+folder.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from genre_model.core.files import digest, writing
 from genre_model.training.job import TrainingJob
 from genre_model.training.networks.base import Architecture, Network
 
-# The slices of songs, which trainings of one architecture share.
+# The folder of the songs' slices, which trainings of one architecture share.
 SLICES = "slices"
 
 LOCK = "lock"
 
-# A training that nobody has gone on with for so long is given up.
+# The folder of a training that has not been resumed for this long is deleted.
 ABANDONED_S = 30 * 24 * 3600
 
 
 def folder_name(job: TrainingJob, architecture: Architecture) -> str:
-    """What differs where a training does; not the number of epochs, which may grow on the way."""
+    """A name that depends on a training's settings, but not on its number of epochs or patience."""
     learner = architecture.learner
     options = job.options
     parts = (
@@ -45,12 +46,12 @@ def folder_name(job: TrainingJob, architecture: Architecture) -> str:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep a folder from every other process, until this one is done or dies.
+    """Lock a folder against other processes, until this process is done with it or dies.
 
-    It is a lock of SQLite's, which the system takes back by itself, and which Windows has too.
+    It is SQLite's lock, which the operating system releases by itself and which works on Windows.
 
     Raises:
-        GenreModelError: Another process has it, or it cannot be written.
+        GenreModelError: Another process has the lock, or the folder cannot be written.
     """
     with writing(folder):
         try:
@@ -64,10 +65,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def take(lock: Path) -> sqlite3.Connection:
-    """What holds a lock until it is closed.
+    """Take a lock; the connection that is returned holds it until it is closed.
 
     Raises:
-        sqlite3.OperationalError: Another has it, or the file cannot be written.
+        sqlite3.OperationalError: Another connection has the lock, or the file cannot be written.
     """
     connection = sqlite3.connect(lock, timeout=0)
     try:
@@ -79,9 +80,9 @@ def take(lock: Path) -> sqlite3.Connection:
 
 
 def forget_abandoned(work: Path) -> None:
-    """Remove the folders that no training has gone on in for long."""
+    """Delete the folders of trainings that have not been resumed for a long time."""
     for folder in work.iterdir():
-        with suppress(FileNotFoundError, GenreModelError):  # removed, or in use, by another
+        with suppress(FileNotFoundError, GenreModelError):  # another process deleted or locked it
             old = time.time() - folder.stat().st_mtime > ABANDONED_S
             if old and folder.is_dir() and folder.name != SLICES:
                 with locked(folder):

@@ -1,4 +1,4 @@
-"""``beet cnncompare``: the genres that tracks have, beside what the model says of them."""
+"""``beet cnncompare``: compare the genres that tracks have with the model's answers."""
 
 from __future__ import annotations
 

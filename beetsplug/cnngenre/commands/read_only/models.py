@@ -1,4 +1,4 @@
-"""``beet cnnmodels``: the models that there are, with their figures."""
+"""``beet cnnmodels``: the available models, with their figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``beet cnnstats``: how far it has come with a library, or what a finished run did."""
+"""``beet cnnstats``: what cnngenre has done with a library, or in one past run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def library_figures(lib: Library, opts: optparse.Values, query: list[str]) -> St
 
 
 def run_figures(session: Session, name: str) -> RunStats:
-    """The figures of a finished run.
+    """The figures of a past run.
 
     Raises:
         UserError: There is no such run.

@@ -1,6 +1,6 @@
-"""What the review page is told, and what its requests change.
+"""The data that the review page gets, and the changes that its requests make.
 
-Everything here is done in the library's thread.
+Everything here runs in the library's thread.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from genre_model.explain.picture import HEIGHT, LEFT, RIGHT, SPECTRUM, WIDTH
 MAX_ROWS = 100
 
 
-# Of beets' formats.  Never the file's own idea of its type: that could be a page with scripts.
+# MIME types by beets' formats.  No type is guessed from the file: it could be a page with scripts.
 AUDIO_TYPES = {
     "AAC": "audio/mp4",
     "ALAC": "audio/mp4",
@@ -43,7 +43,7 @@ AUDIO_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Of which track a request is."""
+    """The body of a request about one track."""
 
     track: int
 
@@ -52,8 +52,8 @@ class Track:
 class Answer:
     """What the user has decided: ``genres`` that were offered, or a ``text`` as typed.
 
-    ``meant``: the user was asked about names that neither the model nor the library has, and means
-    them.  ``scope``: whether it is for the other unsure tracks of the album or artist as well.
+    ``meant``: the user has confirmed names that neither the model nor the library has.  ``scope``:
+    whether the decision is also for the other unsure tracks of the album or artist.
     """
 
     track: int
@@ -64,7 +64,7 @@ class Answer:
 
 
 class RefusedError(Exception):
-    """A request that cannot be done; the text is a sentence for the user."""
+    """A request that cannot be carried out; the text is a sentence for the user."""
 
     def __init__(self, sentence: str, status: int = 409) -> None:
         super().__init__(sentence)
@@ -72,16 +72,16 @@ class RefusedError(Exception):
 
 
 class Page:
-    """The review's state, as the page sees it; everything here is done in the library's thread."""
+    """The review's state as the page sees it; everything here runs in the library's thread."""
 
     def __init__(self, review: Review) -> None:
         self.review = review
         self.own_genres = review.own_genres()
-        self.said = ""  # last
+        self.said = ""  # the last message
         self.places = {uncertain.id: i for i, uncertain in enumerate(review.uncertain_tracks)}
 
     def uncertain(self, track: int) -> UncertainTrack:
-        """One of the unsure tracks; others are none of the page's business."""
+        """One of the unsure tracks; the page has no access to others."""
         if track not in self.places:
             raise RefusedError("There is no such track in this review.", 404)
         return self.review.uncertain_tracks[self.places[track]]
@@ -95,7 +95,7 @@ class Page:
         return item
 
     def session(self) -> dict[str, Any]:
-        """What the page has to know to begin."""
+        """The data that the page needs at its start."""
         vocabulary = self.review.track_classifier.vocabulary
         return {
             "genres": sorted({*vocabulary.names.values(), *self.own_genres}, key=str.casefold),
@@ -110,7 +110,7 @@ class Page:
         }
 
     def standing(self, uncertain: UncertainTrack | None, said: str = "") -> dict[str, Any]:
-        """How far the review has come, the track to show, and what has just happened."""
+        """The progress of the review, the track to show, and a message about the last action."""
         counts = self.review.counts()
         self.said = said
         total = len(self.review.uncertain_tracks)
@@ -130,7 +130,7 @@ class Page:
         }
 
     def next_left(self, place: int) -> UncertainTrack | None:
-        """The first track from a place on, and round, about which nothing was decided."""
+        """The first undecided track from a place on, starting over after the last track."""
         uncertain_tracks = self.review.uncertain_tracks
         indices = (*range(place, len(uncertain_tracks)), *range(place))
         return next(
@@ -138,7 +138,7 @@ class Page:
         )
 
     def rows(self, start: int, count: int) -> list[dict[str, Any]]:
-        """A few tracks of the order."""
+        """A few tracks, in the order of the review."""
         start = max(start, 0)
         chosen = self.review.uncertain_tracks[start : start + min(max(count, 0), MAX_ROWS)]
         return [row(uncertain, place) for place, uncertain in enumerate(chosen, start)]
@@ -165,7 +165,7 @@ class Page:
         }
 
     def decide(self, answer: Answer) -> dict[str, Any]:
-        """Write what the user has decided, or ask back about names that the model does not have."""
+        """Carry out a decision, or return its unknown names for the user to confirm."""
         uncertain = self.uncertain(answer.track)
         genres = self.genres_of_answer(answer, uncertain)
         unknown = [name for name in genres if not self.is_known(name, uncertain)]
@@ -199,19 +199,19 @@ class Page:
         return genres
 
     def skip(self, track: int) -> dict[str, Any]:
-        """Go on, and decide nothing."""
+        """Skip a track."""
         uncertain = self.uncertain(track)
         self.review.skip(uncertain)
         following = self.next_left(self.places[track] + 1) or uncertain
         return self.standing(following, f"{title_of(uncertain)}: skipped")
 
     def again(self) -> dict[str, Any]:
-        """Go through the skipped ones once more."""
+        """Ask about the skipped tracks again."""
         self.review.ask_again()
         return self.standing(self.next_left(0), "")
 
     def undo(self) -> dict[str, Any]:
-        """Take the last decision back."""
+        """Undo the last decision."""
         if not self.review.decisions:
             raise RefusedError("There is nothing to take back.")
         taken_back = self.review.take_back_all()
@@ -227,13 +227,13 @@ class Page:
         return self.standing(uncertain, said)
 
     def audio(self, track: int) -> tuple[Path, str]:
-        """The file of a track, and its type."""
+        """The file of a track, and its MIME type."""
         item = self.item(track)
         return Path(item.filepath), AUDIO_TYPES.get(item.format, "application/octet-stream")
 
 
 def outcome(name: str, genres: tuple[str, ...], states: list[State]) -> str:
-    """What a decision has led to; the first of the states is that of the track of this name."""
+    """A message about a decision; the first state is that of the track with this name."""
     if states == [State.GONE]:
         return f"{name} was changed elsewhere and is left as it is."
     written = "; ".join(map(harmless, genres))
@@ -241,13 +241,13 @@ def outcome(name: str, genres: tuple[str, ...], states: list[State]) -> str:
 
 
 def and_others(name: str, n_tracks: int) -> str:
-    """A track, and how many are with it."""
+    """The name of a track, and how many others are with it."""
     others = n_tracks - 1
     return f"{name} and {others} other{'s' * (others > 1)}" if others else name
 
 
 def exceptions(states: list[State]) -> str:
-    """How many tracks it did not work for, if there are any."""
+    """How many tracks could not be changed, and why; empty if all were."""
     counts = {
         "cannot be written": states.count(State.FAILED),
         "changed elsewhere and left as they are": states.count(State.GONE),
@@ -269,5 +269,5 @@ def row(uncertain: UncertainTrack, place: int) -> dict[str, Any]:
 
 
 def title_of(uncertain: UncertainTrack) -> str:
-    """What a track is called; some have no title."""
+    """The title of a track, or the name of its file."""
     return harmless(uncertain.title)

@@ -1,12 +1,12 @@
-"""Who may come in: the page is for one user of this machine, not for what else the browser shows.
+"""Access control: the page is for one user of this machine, not for other sites in the browser.
 
-A page elsewhere can make a browser send requests here, and with a name that it controls (DNS
-rebinding) also read the answers.  So every request has to name our address and to begin its path
-with a random token; browsers say where a request comes from, and one from elsewhere is turned away;
-and what changes something is JSON from our own origin.
+Another site can make a browser send requests here, and with a host name that it controls (DNS
+rebinding) also read the answers.  So every request must have our address as its host and a random
+token at the beginning of its path.  Browsers tell which site a request comes from, and requests
+from other sites are refused.  Requests that change something must be JSON from our own origin.
 
-The token is in the path, as Jupyter's is in its address, and not in a cookie: cookies do not know
-ports (RFC 6265, section 8.5), so any other server on 127.0.0.1 would be sent it.
+The token is in the path, as Jupyter's is in its URL, and not in a cookie: cookies are not separated
+by port (RFC 6265, section 8.5), so the browser would send them to any other server on 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ READING = ("GET", "HEAD")
 
 
 class Guard:
-    """Knows the token, and turns away whatever does not come from the user's own page."""
+    """Knows the token, and refuses requests that do not come from the user's own page."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host = f"{host}:{port}"
@@ -46,16 +46,16 @@ class Guard:
 
     @property
     def prefix(self) -> str:
-        """What every path here begins with."""
+        """The beginning of every path here."""
         return f"/{self.token}"
 
     @property
     def address(self) -> str:
-        """What the user opens."""
+        """The URL that the user opens."""
         return f"http://{self.host}{self.prefix}/"
 
     def check(self) -> AnyResponse | None:
-        """Answer a request that is turned away."""
+        """The refusal of a request; None if the request is allowed."""
         if request.headers.get("Host") != self.host:
             return refusal("This is not the address of this page.")
         if not same(request.path.split("/")[1], self.token):
@@ -68,9 +68,9 @@ class Guard:
         return None
 
     def is_opened(self) -> bool:
-        """Whether a browser is sent to the page itself, which it says in the address bar.
+        """Whether the browser navigates to the page itself, so that the address bar shows it.
 
-        The file that opens the page does that, and is another page to the browser.
+        The file that opens the page does that; for the browser, the file is another site.
         """
         return (
             request.method == "GET"
@@ -80,7 +80,7 @@ class Guard:
         )
 
     def check_change(self) -> Response | None:
-        """Answer a request to change something that is turned away."""
+        """The refusal of a request to change something; None if it is allowed."""
         if request.headers.get("Origin") != f"http://{self.host}":
             return refusal("Another page has sent this request.")
         if request.mimetype != "application/json":
@@ -89,16 +89,16 @@ class Guard:
 
 
 def same(offered: str, secret: str) -> bool:
-    """Whether two secrets are equal, in a time that does not tell how much of them is."""
+    """Whether two secrets are equal; the time it takes does not reveal how much of them is."""
     return secrets.compare_digest(offered.encode("utf-8", "backslashreplace"), secret.encode())
 
 
 def refusal(sentence: str, status: int = 403) -> Response:
-    """The answer to what is turned away."""
+    """The response to a refused request."""
     return Response(f"{sentence}\n", status, mimetype="text/plain")
 
 
 def with_headers(response: Response) -> Response:
-    """An answer that no other page can make use of."""
+    """A response with headers that keep other sites from using it."""
     response.headers.update(HEADERS)
     return response

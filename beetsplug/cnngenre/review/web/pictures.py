@@ -1,4 +1,4 @@
-"""The pictures of the review page: drawn when they are asked for, the last few kept."""
+"""The pictures of the review page: drawn on request; the last few are kept."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 N_KEPT = 16  # a few hundred KB each
 N_WANTED = 3  # the track that is shown, the next one, and one more
-IDLE_S = 60.0  # after so long without a drawing its worker processes end
+IDLE_S = 60.0  # without a drawing, after which its worker processes end
 
 
 class Pictures:
-    """Draws in a thread of its own: that takes a second, and deciding does not wait for it."""
+    """Draws in its own thread: drawing takes a second, and decisions do not wait for it."""
 
     def __init__(self, session: Session, lib: Library) -> None:
         self._session, self._lib = session, lib
@@ -99,7 +99,7 @@ class Pictures:
                 return explanation
             spec = self._explain.track_classifier.classifier.manifest.spectrogram
             image = explanation_of_song(explanation, Path(verdict.item.filepath), spec)
-        except (GenreModelError, UserError) as error:  # as where the program is ending
+        except (GenreModelError, UserError) as error:  # because the program is ending, say
             return str(error)
         content = io.BytesIO()
         image.save(content, format="PNG")

@@ -1,8 +1,8 @@
-"""What the review page asks for, and the answers.
+"""The routes of the review page.
 
-``/tracks`` are the unsure ones in their order, a few at a time; ``/tracks/ID`` is one of them,
+``/tracks`` lists the unsure tracks in their order, a few at a time; ``/tracks/ID`` is one of them,
 with its ``audio`` and its ``picture``; ``/decide``, ``/skip``, ``/again`` and ``/undo`` change
-something.  Items are touched in the library's thread only; files are sent in the request's.
+something.  The library is used in its own thread only; files are sent in the request's thread.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Body = TypeVar("Body")
 
 
 def body(kind: type[Body]) -> Body:
-    """What a request says.
+    """The decoded body of a request.
 
     Raises:
         RefusedError: The request is not one that the page sends.
@@ -67,7 +67,7 @@ def make_app(page: Page, guard: Guard, library: OneThread, pictures: Pictures) -
 
 
 def add_page(routes: Blueprint) -> None:
-    """The page itself."""
+    """Add the routes of the page itself."""
     for address, name in {"/": "page.html", "/page.css": "page.css", "/page.js": "page.js"}.items():
         routes.add_url_rule(
             address,
@@ -79,7 +79,7 @@ def add_page(routes: Blueprint) -> None:
 
 
 def add_reading(routes: Blueprint, page: Page, library: OneThread, pictures: Pictures) -> None:
-    """What changes nothing."""
+    """Add the routes that change nothing."""
 
     @routes.get("/session")
     def session() -> Response:
@@ -112,7 +112,7 @@ def add_reading(routes: Blueprint, page: Page, library: OneThread, pictures: Pic
 
 
 def add_changes(routes: Blueprint, page: Page, library: OneThread) -> None:
-    """What changes something."""
+    """Add the routes that change something."""
 
     @routes.post("/decide")
     def decide() -> Response:
@@ -132,25 +132,25 @@ def add_changes(routes: Blueprint, page: Page, library: OneThread) -> None:
 
 
 def refused(error: RefusedError) -> tuple[Response, int]:
-    """The answer where something cannot be done."""
+    """The response to a request that cannot be carried out."""
     return jsonify({"error": str(error)}), error.status
 
 
 def closed(_: ClosedError) -> tuple[Response, int]:
-    """The answer to what comes too late."""
+    """The response to a request after the end of the review."""
     return jsonify({"error": "The review has ended."}), 503
 
 
 def busy(_: BusyError) -> tuple[Response, int]:
-    """The answer to what has waited too long; it was not done, and will not be."""
+    """The response to a request that waited too long; it was not and will not be carried out."""
     return jsonify({"error": "The library is busy; nothing was done. Try again."}), 503
 
 
 def library_failed(error: sqlite3.Error | DBAccessError) -> tuple[Response, int]:
-    """The answer while another program has the library; what was to be done can be tried again."""
+    """The response while another program locks the library; the request can be sent again."""
     return jsonify({"error": f"The library cannot be used: {error}."}), 503
 
 
 def plainly(error: HTTPException) -> AnyResponse:
-    """The answer to what nobody would ask but by mistake."""
+    """The response to an HTTP error, such as an unknown path."""
     return Response(f"{error.name}\n", error.code, mimetype="text/plain")

@@ -1,4 +1,4 @@
-"""The unsure tracks on a page, for the user of this machine alone."""
+"""The server of the review page, for the user of this machine only."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ HOST = "127.0.0.1"
 POLL_S = 0.5
 
 
-# A connection on which nothing comes for so long is ended; browsers make a new one.
+# Seconds after which an idle connection is closed; browsers make a new one.
 IDLE_S = 30.0
 
 
-# How long a decision may wait for the library before it is given up, and the page says so.
+# Seconds that a request may wait for the library; then it is given up, and the page says so.
 MAX_WAIT_S = 15.0
 REDIRECT = """<!DOCTYPE html>
 <meta charset="utf-8">
@@ -43,20 +43,20 @@ REDIRECT = """<!DOCTYPE html>
 
 
 class Serve:
-    """Shows the page until Ctrl-C; what is decided there is done at once."""
+    """Serves the page until Ctrl-C; decisions are carried out at once."""
 
     def __init__(self, session: Session, lib: Library, port: int | None) -> None:
         """Load the model.
 
         Args:
-            session: What the command works with.
+            session: The session of the command.
             lib: The library.
-            port: Where to listen; None: wherever the system has room.  The token is another one
-                every time, so no address is worth remembering.
+            port: The port to listen on; None for any free port.  The token changes every time, so
+                a fixed port would not make the address permanent.
 
         Raises:
-            UserError: The model cannot be used, it is not one for genres, there is no Flask, or
-                the port is not free.
+            UserError: The model cannot be used or is not for genres, Flask is not installed, or the
+                port is not free.
         """
         self.session, self.lib = session, lib
         check_flask()
@@ -64,11 +64,11 @@ class Serve:
         self.review = Review(session, lib)
 
     def run(self, items: Tracks, *, show: bool) -> None:
-        """Find the unsure ones among tracks, and serve them; with ``show``, in a browser."""
+        """Find the unsure tracks, and serve the page; with ``show``, open it in a browser."""
         self.review.run(items, lambda: self.serve(show=show))
 
     def serve(self, *, show: bool) -> bool:
-        """Answer the page's requests until Ctrl-C, which is how it ends."""
+        """Answer the page's requests until Ctrl-C, which is the normal end."""
         from werkzeug.serving import make_server
 
         from beetsplug.cnngenre.review.web.answers import Page
@@ -89,7 +89,7 @@ class Serve:
         server = make_server(
             HOST, 0, app, threaded=True, request_handler=quiet(), fd=self.socket.fileno()
         )
-        self.socket.close()  # the server has its own
+        self.socket.close()  # the server has its own copy
         try:
             ui.print_(f"{n_uncertain} unsure at {guard.address}")
             ui.print_("Only this machine can open it. Ctrl-C ends it; what is decided is kept.")
@@ -104,7 +104,7 @@ class Serve:
         return True
 
     def show(self, file: Path) -> None:
-        """Open the page in the user's browser, by way of a file."""
+        """Open the page in the user's browser, through a file that redirects to it."""
         from genre_model.core.errors import GenreModelError
         from genre_model.explain.viewer import show
 
@@ -116,9 +116,9 @@ class Serve:
 
 @contextmanager
 def opening_file(address: str) -> Iterator[Path]:
-    """A file that sends a browser to an address, for this user's eyes alone.
+    """A file that redirects a browser to an address, and that only this user can read.
 
-    The address is a secret, and everybody on the machine can read a command line.
+    The address is secret, and every user of the machine can read command lines.
     """
     with tempfile.TemporaryDirectory(prefix="cnngenre-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "review.html"
@@ -128,10 +128,10 @@ def opening_file(address: str) -> Iterator[Path]:
 
 
 def check_flask() -> None:
-    """Make sure that there is what serves pages.
+    """Make sure that Flask is installed.
 
     Raises:
-        UserError: There is not.
+        UserError: Flask is not installed.
     """
     try:
         import flask  # noqa: F401
@@ -142,7 +142,7 @@ def check_flask() -> None:
 
 
 def server_socket(port: int) -> socket.socket:
-    """A socket that this machine alone can reach; port 0 is one that is free.
+    """A socket that only this machine can reach; port 0 means any free port.
 
     Raises:
         UserError: The port is not free, or there is no such port.
@@ -158,9 +158,9 @@ def server_socket(port: int) -> socket.socket:
 
 
 def wait_for_ctrl_c(server: BaseWSGIServer) -> None:
-    """Serve until the user ends it.
+    """Serve until the user presses Ctrl-C.
 
-    In a thread of its own, because Ctrl-C interrupts the main one wherever it is.
+    The server runs in its own thread, because Ctrl-C interrupts the main thread wherever it is.
     """
     thread = Thread(target=server.serve_forever, name="cnngenre-server", daemon=True)
     thread.start()
@@ -172,13 +172,13 @@ def wait_for_ctrl_c(server: BaseWSGIServer) -> None:
 
 
 def quiet() -> type[WSGIRequestHandler]:
-    """A handler that does not print a line for every request, nor wait for ever for the next."""
+    """A handler that does not log requests, and does not wait forever for the next one."""
     from werkzeug.serving import WSGIRequestHandler
 
     class Quiet(WSGIRequestHandler):
         timeout = IDLE_S
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """Nothing: the address has the token in it."""
+            """Log nothing: the address contains the token."""
 
     return Quiet

@@ -1,4 +1,4 @@
-"""A thread that does one thing after the other, in a context in which beets finds its files."""
+"""A thread that runs one call after the other, in a context in which beets finds its files."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ Result = TypeVar("Result")
 
 
 class ClosedError(Exception):
-    """The page is about to end; what was to be done was not done."""
+    """The page is about to end; the call was not made."""
 
 
 class BusyError(Exception):
-    """It was not begun in time, and never will be."""
+    """The call did not start in time, and will not be made."""
 
 
 class OneThread:
-    """Does what comes from many threads, such as those of requests.
+    """Makes the calls of many threads, such as those of requests, in one thread.
 
-    beets keeps a connection for each thread that ever asked its library something, and expands
-    paths through a context variable.
+    beets keeps a database connection for each thread that ever used its library, and expands paths
+    through a context variable.
     """
 
     def __init__(self, name: str, max_wait_s: float | None = None) -> None:
-        """Begin with the context of the caller.
+        """Copy the context of the caller.
 
         Args:
-            name: Of the thread.
-            max_wait_s: How long something may wait for its turn; None: as long as it takes.
+            name: The name of the thread.
+            max_wait_s: How long a call may wait for its turn; None for no limit.
         """
         self._executor = ThreadPoolExecutor(1, name)
         self._context = copy_context()
         self._max_wait_s = max_wait_s
 
     def do(self, work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
-        """Wait for the thread to do something; what it raises is raised here.
+        """Call ``work`` in the thread and return its result; its exceptions are raised here.
 
-        Either it is done and its result is returned, or it is not done at all: what has begun is
-        waited for, and what has not begun in time is taken from the queue.
+        The call is either made completely or not at all: once it has started, it is waited for; if
+        it does not start in time, it is removed from the queue.
 
         Raises:
             ClosedError: The thread has been closed.
@@ -62,5 +62,5 @@ class OneThread:
             raise ClosedError from error
 
     def close(self, *, wait: bool) -> None:
-        """Take on nothing more, and begin nothing more; with ``wait``, finish what was begun."""
+        """Accept and start no more calls; with ``wait``, wait for the running one."""
         self._executor.shutdown(wait=wait, cancel_futures=True)

@@ -1,1 +1,1 @@
-"""Write a genre into a file, checked, and nothing else; know what the file had."""
+"""Write only the genre into a file, check the result, and restore a former genre tag."""

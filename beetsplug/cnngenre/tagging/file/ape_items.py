@@ -1,4 +1,4 @@
-"""The items of an APE tag, version 1 or 2, which is behind the audio, or before it.
+"""The items of an APE tag (version 1 or 2), which comes after or before the audio.
 
 Format: https://wiki.hydrogenaud.io/index.php?title=APEv2_specification.
 """
@@ -15,12 +15,12 @@ from mutagen.apev2 import HAS_HEADER, IS_HEADER, APEv2, _APEv2Data, is_valid_ape
 
 from beetsplug.cnngenre.tagging.file.raw_entries import Entry, RawEntries
 
-MAGIC, VERSION, END_BYTES = b"APETAGEX", 2000, 32  # of the header and of the footer
-READ_ONLY, KIND, NO_KIND = 1, 6, 6  # flags of an item; all other kinds have a meaning
+MAGIC, VERSION, END_BYTES = b"APETAGEX", 2000, 32  # in both the header and the footer
+READ_ONLY, KIND, NO_KIND = 1, 6, 6  # item flags: a bit, the kind's mask, a reserved kind
 
 
 class ApeItems(RawEntries):
-    """An APE tag; its version, its flags, and whether it has a header, stay as they are."""
+    """An APE tag; its version, its flags and its header, or lack of one, are preserved."""
 
     names = ("genre",)
 
@@ -39,7 +39,7 @@ class ApeItems(RawEntries):
         self.entries, self.rest = split_items(found.tag or b"")
 
     def new_entries(self, genres: Sequence[str], former: Entry | None) -> list[Entry]:
-        """A text of all genres, its key spelled and protected as before."""
+        """One text item with all genres; the key's spelling and the read-only flag are kept."""
         flags, key = 0, b"Genre"
         if former is not None:
             flags = int.from_bytes(former.raw[4:8], "little") & READ_ONLY
@@ -49,14 +49,14 @@ class ApeItems(RawEntries):
 
     @staticmethod
     def rendered(tags: APEv2, key: str) -> Entry:
-        """What mutagen makes of a tag."""
+        """The item that mutagen writes for a key."""
         value = tags[key]
         data = value._write()
         raw = struct.pack("<2I", len(data), value.kind << 1) + key.encode() + b"\0" + data
         return Entry(key.lower(), raw)
 
     def save(self, path: Path, *, whole: bool = False) -> None:
-        """Write it where it was; a new one at the file's end."""
+        """Write the tag where it was, or at the end of the file if it is new."""
         body = b"".join([*(entry.raw for entry in self.entries), self.rest])
         sizes = struct.pack("<2I", len(body) + len(self.foot), len(self.entries))
         head, foot = (end and end[:12] + sizes + end[20:] for end in (self.head, self.foot))
@@ -75,16 +75,16 @@ def ends_of_new() -> tuple[bytes, bytes]:
 
 
 def end_at(file: BinaryIO, place: int) -> bytes:
-    """The header or the footer at a place; nothing where there is none."""
+    """The header or the footer at an offset; empty if there is none."""
     file.seek(max(0, place))
     found = file.read(END_BYTES)
     return found if found.startswith(MAGIC) else b""
 
 
 def split_items(body: bytes) -> tuple[list[Entry], bytes]:
-    """The items of a tag, and what comes after them.
+    """The items of a tag, and the bytes after them.
 
-    The number of items that the tag gives is not heeded: programs write wrong ones.
+    The item count in the tag is ignored, because some programs write a wrong one.
     """
     items: list[Entry] = []
     place = 0
@@ -95,7 +95,7 @@ def split_items(body: bytes) -> tuple[list[Entry], bytes]:
 
 
 def item_at(body: bytes, place: int) -> Entry | None:
-    """The item at a place; None where there is no whole one that mutagen would read."""
+    """The item at an offset; None if there is no complete item that mutagen would read."""
     end_of_key = body.find(b"\0", place + 8)
     if end_of_key < 0:
         return None

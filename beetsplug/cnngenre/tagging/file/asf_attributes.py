@@ -1,6 +1,6 @@
-"""The attributes of an ASF, which WMA is: some objects of its header hold them.
+"""The attributes of an ASF file (e.g. WMA), which some objects of its header hold.
 
-The content description, which has five fixed fields and no genre, is an object like any other here.
+The content description has five fixed fields and no genre, so it is treated like any other object.
 Format: Advanced Systems Format (ASF) Specification, revision 01.20.05.
 """
 
@@ -30,8 +30,8 @@ KINDS = {
 GUIDS = {kind: guid for guid, kind in KINDS.items()}
 HEAD_BYTES, OBJECT_HEAD_BYTES = 30, 24
 NEW_EXTENSION = UUID("ABD3D211-A9BA-11CF-8EE6-00C00C205365").bytes_le + b"\6\0"
-TEXT = 0  # a type
-MAX_EXTENDED_BYTES = 2**16 - 1  # of a value; others go to the library
+TEXT = 0  # the data type of a text attribute
+MAX_EXTENDED_BYTES = 2**16 - 1  # longer values go to the metadata library
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,11 @@ class Part:
 
     Attributes:
         name: Its GUID.
-        content: All of it; of a home of attributes what comes after those, of the extension what
-            comes before its parts.
-        home: What the entries call it that it holds: its kind, and its number of this kind.
-        parts: Of the extension.
+        content: All its bytes; if it holds attributes, the bytes after these; for the header
+            extension, the bytes before its parts.
+        home: If it holds attributes, its kind and its number among this kind; their entries have
+            the same ``home``.
+        parts: The objects inside the header extension.
     """
 
     name: bytes
@@ -64,7 +65,7 @@ class AsfAttributes(RawEntries):
             if self.head[:16] != HEADER or not HEAD_BYTES <= self.n_bytes <= MAX_HEADER_BYTES:
                 raise MalformedTagError("its header has an impossible size")
             content = file.read(self.n_bytes - HEAD_BYTES)
-        self.created = False  # every ASF has tags, if only empty ones
+        self.created = False  # every ASF file has tags, even if they are empty
         self.entries = []
         self.counts: Counter[str | bytes] = Counter()
         try:
@@ -73,7 +74,7 @@ class AsfAttributes(RawEntries):
             raise MalformedTagError("an object of its header has a wrong size") from error
 
     def read_parts(self, content: bytes) -> tuple[Part, ...]:
-        """The objects of the header, or of its extension; attributes become entries.
+        """Parse the objects of the header or of its extension; attributes become entries.
 
         Raises:
             EOFError, MalformedTagError: A size is wrong.
@@ -81,7 +82,7 @@ class AsfAttributes(RawEntries):
         return tuple(self.read_part(name, inside) for name, inside in objects(content))
 
     def read_part(self, name: bytes, content: bytes) -> Part:
-        """One of them.
+        """Parse one object; its attributes become entries.
 
         Raises:
             EOFError, MalformedTagError: A size is wrong.
@@ -106,13 +107,16 @@ class AsfAttributes(RawEntries):
         return Part(name, content[place:], home)
 
     def others(self, but: Collection[str] = ()) -> dict[str, str]:
-        """Digests of all other attributes, and of the objects that are none."""
+        """Digests of all other attributes, and of the objects that hold no attributes."""
         found = super().others(but)
         found["objects"] = digest_of([(p.name, p.content) for p in flat(self.parts) if is_fixed(p)])
         return found
 
     def new_entries(self, genres: Sequence[str], _former: Entry | None) -> list[Entry]:
-        """The first one where all programs look for it; there may be but one, and no long one."""
+        """The first genre where all programs look, the others in the metadata library.
+
+        The extended content description may hold only one genre, and no long one.
+        """
         [name] = self.names
         values = [(genre + "\0").encode("utf-16-le") for genre in genres]
         n_extended = int(len(values[0]) <= MAX_EXTENDED_BYTES)
@@ -120,7 +124,7 @@ class AsfAttributes(RawEntries):
         return extended + [in_library(name, value) for value in values[n_extended:]]
 
     def save(self, path: Path, *, whole: bool = False) -> None:
-        """Write the header, padded as mutagen would do it, and move the audio where need be."""
+        """Write the header with mutagen's default padding, and move the audio if necessary."""
         by_home: dict[str, list[bytes]] = {}
         for entry in self.entries:
             by_home.setdefault(entry.home, []).append(entry.raw)
@@ -144,7 +148,7 @@ class AsfAttributes(RawEntries):
 
 
 def attribute_at(content: bytes, place: int, home: str) -> Entry:
-    """The attribute at a place of an object's content.
+    """The attribute at an offset of an object's content.
 
     Raises:
         MalformedTagError: It is longer than the object.
@@ -165,31 +169,31 @@ def attribute_at(content: bytes, place: int, home: str) -> Entry:
 
 
 def in_extended(name: str, value: bytes) -> Entry:
-    """A text as the extended content description has it."""
+    """A text attribute in the format of the extended content description."""
     key = (name + "\0").encode("utf-16-le")
     raw = struct.pack("<H", len(key)) + key + struct.pack("<HH", TEXT, len(value)) + value
     return Entry(name, raw, f"{EXTENDED} 0")
 
 
 def in_library(name: str, value: bytes) -> Entry:
-    """A text as the metadata library has it, of no language and no stream."""
+    """A text attribute in the format of the metadata library, with language and stream 0."""
     key = (name + "\0").encode("utf-16-le")
     raw = struct.pack("<4HI", 0, 0, len(key), TEXT, len(value)) + key + value
     return Entry(name, raw, f"{LIBRARY} 0")
 
 
 def flat(parts: Sequence[Part]) -> list[Part]:
-    """Parts, and those in them."""
+    """All parts, each followed by the parts inside it."""
     return [one for part in parts for one in (part, *flat(part.parts))]
 
 
 def is_fixed(part: Part) -> bool:
-    """Whether a part has neither attributes, nor other parts, nor room for more."""
+    """Whether a part holds no attributes and is neither the header extension nor padding."""
     return not part.home and part.name not in (EXTENSION, PADDING)
 
 
 def with_homes(parts: tuple[Part, ...], homes: Sequence[str]) -> tuple[Part, ...]:
-    """Parts, with others that hold attributes; those of the library are in the extension."""
+    """Add an empty part for each home; all but the extended kind go into the header extension."""
     new = [Part(GUIDS[home.partition(" ")[0]], b"", home) for home in homes]
     outer = tuple(part for part in new if KINDS[part.name] == EXTENDED)
     inner = tuple(part for part in new if KINDS[part.name] != EXTENDED)
@@ -203,14 +207,14 @@ def with_homes(parts: tuple[Part, ...], homes: Sequence[str]) -> tuple[Part, ...
 
 
 def with_padding(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], int]:
-    """Parts with an empty one of padding, and its number."""
+    """The parts with an empty padding part (in place of the first, if any), and its index."""
     places = [n for n, part in enumerate(parts) if part.name == PADDING]
     place = places[0] if places else len(parts)
     return (*parts[:place], Part(PADDING, b""), *parts[place + 1 :]), place
 
 
 def render(part: Part, by_home: Mapping[str, Sequence[bytes]]) -> bytes:
-    """A part's bytes, with the attributes that it is to hold."""
+    """The bytes of a part, with the attributes whose home it is."""
     content = part.content
     if part.home:
         entries = by_home.get(part.home, ())

@@ -1,8 +1,8 @@
-"""Whether a file that was written is what it was, but for its genre.
+"""Check that writing a file has changed nothing but its genre.
 
-Whatever format it is, and however odd: the genre is there, all other tags are as before, and the
-audio is the same.  That is known from its bytes where the file has a plain layout; else from its
-packets, which are read in a process of its own, since FFmpeg may crash.
+In every format, and in malformed files too, all other tags must be as before, and the audio must be
+the same.  The audio's bytes are compared if the file has a plain layout; otherwise its packets,
+which a separate process reads, since FFmpeg may crash.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genre_model.audio.packets import PacketReader
 
-MAX_SECONDS = 120.0  # to read a file's packets; a day of music takes a few
+MAX_SECONDS = 120.0  # time limit to read a file's packets; a day of music takes a few seconds
 
 
-# What comes with a file's first tag: frames, which take over what ID3v1 says, and a vendor.
+# Keys that appear with a file's first tag: frames copied from ID3v1, and a vendor.
 OF_A_FIRST_TAG = frozenset({"frames", "vendor"})
 
 
 class ChangedTooMuchError(Exception):
-    """A written file is not what it should be; the message says in what."""
+    """A written file is not as it should be; the message says what is wrong."""
 
 
 def check_others(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """See to it that no tags but the genre have changed.
+    """Make sure that no tags but the genre have changed.
 
     Raises:
         ChangedTooMuchError: Other tags have changed.
@@ -42,7 +42,7 @@ def check_others(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
 
 
 def check_audio(original: Path, written: Path) -> None:
-    """See to it that two files have the same audio.
+    """Make sure that two files have the same audio.
 
     Raises:
         ChangedTooMuchError: The two files have different audio.
@@ -56,9 +56,9 @@ def check_audio(original: Path, written: Path) -> None:
         raise ChangedTooMuchError("tagging it would change its audio")
 
 
-@cache  # it stays for all files of a run
+@cache  # one reader for all files of a run
 def reader() -> PacketReader:
-    """What reads packets."""
+    """The packet reader."""
     from genre_model.audio.packets import PacketReader
 
     found = PacketReader()

@@ -1,7 +1,7 @@
-"""A copy of a file that takes the file's place, so that it is always wholly the old or the new one.
+"""Replace a file by a changed copy, so that it is always completely the old or the new file.
 
-mutagen works in place: where the tags outgrow their room it moves the audio, and a process that
-dies meanwhile leaves some of it twice and some of it nowhere.
+mutagen writes in place: if the tags outgrow their space, it moves the audio.  If the process dies
+while doing so, some of the audio is duplicated and some is lost.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ except ImportError:  # Windows, where a file that is open cannot be removed
     fcntl = None  # type: ignore[assignment]
 
 
-PREFIX = ".cnngenre-"  # of the copies; beets ignores names that begin with a dot
+PREFIX = ".cnngenre-"  # of a copy's name; beets ignores names that begin with a dot
 
-# Where there may be no copy the file itself may still be written: shares refuse chmod, and pooled
-# disks a rename.  Any other error is the disk's, or a want of room, memory or descriptors: writing
-# in place would run into it half-way.
+# With these errors there can be no copy, but the file itself may still be writable: network shares
+# refuse chmod, and pooled disks refuse a rename.  Any other error means a disk fault, or too little
+# space, memory or file descriptors: writing in place would fail half-way.
 NOT_PERMITTED = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG),
     *(errno.ENOSYS, errno.ENOTSUP, errno.EXDEV, errno.EBUSY),
@@ -34,19 +34,19 @@ NOT_PERMITTED = (
 
 MEANWHILE = "something else has written it meanwhile"
 
-MAX_TRIES = 20  # for a copy that no other run takes for a leftover
+MAX_TRIES = 20  # attempts to lock a new copy before another run removes it as a leftover
 
 
 class CannotReplaceError(Exception):
-    """A copy cannot take the file's place so that nobody notices; the message says why."""
+    """A copy cannot replace the file without side effects; the message says why."""
 
 
 @contextmanager
 def replacement(file: Path) -> Iterator[Path]:
-    """A copy of a file, which takes its place, on the disk too, unless the block fails.
+    """Yield a copy of a file that replaces it, synced to disk, unless the block fails.
 
     Raises:
-        CannotReplaceError: There can be none.
+        CannotReplaceError: There can be no copy, or it cannot replace the file.
         OSError: The disk is full, the file cannot be read, or it has changed meanwhile.
     """
     before = file.stat()
@@ -63,7 +63,7 @@ def replacement(file: Path) -> Iterator[Path]:
             yield copy
             os.fsync(descriptor)
         finally:
-            os.close(descriptor)  # Windows renames no file that is open
+            os.close(descriptor)  # Windows cannot rename an open file
         if version(file.stat()) != version(before):
             raise OSError(errno.EAGAIN, MEANWHILE)
         with permitted("no copy can take its place"):
@@ -76,10 +76,10 @@ def replacement(file: Path) -> Iterator[Path]:
 
 @contextmanager
 def permitted(otherwise: str) -> Iterator[None]:
-    """A step on the way to a copy; where it is refused, it is said what there would be otherwise.
+    """Turn a refused operation into an error whose message begins with ``otherwise``.
 
     Raises:
-        CannotReplaceError: The system refuses the step.
+        CannotReplaceError: The system refuses the operation.
         OSError: The disk is full or broken.
     """
     try:
@@ -92,12 +92,12 @@ def permitted(otherwise: str) -> Iterator[None]:
 
 @contextmanager
 def kept_copy(file: Path) -> Iterator[Path]:
-    """A copy of a file in the system's temporary folder, which it gets back if the block fails.
+    """Yield a copy in the system's temporary folder, and restore the file if the block fails.
 
-    The file stays the same one, with its names, owner and attributes.
+    The content is restored in place, so the file keeps its hard links, owner and attributes.
 
     Raises:
-        OSError: There is no room, or the file cannot be read or written.
+        OSError: There is no space, or the file cannot be read or written.
     """
     with tempfile.TemporaryDirectory(prefix="cnngenre-") as folder:
         copy = Path(folder) / f"copy{file.suffix}"
@@ -116,9 +116,9 @@ def kept_copy(file: Path) -> Iterator[Path]:
 
 
 def new_file(file: Path) -> tuple[int, Path]:
-    """An open file beside another one, with the suffix by which mutagen knows the format.
+    """Create and open a file in the same folder, with the suffix by which mutagen knows the format.
 
-    It is locked, so that no other run takes it for a leftover.
+    The new file is locked, so that no other run removes it as a leftover.
 
     Raises:
         CannotReplaceError: The folder may not be written to.
@@ -129,14 +129,14 @@ def new_file(file: Path) -> tuple[int, Path]:
             descriptor, name = tempfile.mkstemp(file.suffix, PREFIX, file.parent)
         if lock(descriptor):
             return descriptor, Path(name)
-        os.close(descriptor)  # another run was faster, and removes it
+        os.close(descriptor)  # another run takes it for a leftover
         with suppress(OSError):
-            Path(name).unlink()  # or it was not
+            Path(name).unlink()  # if that run has not removed it
     raise OSError(errno.EAGAIN, "no copy of it can be locked")
 
 
 def copy_bytes(file: Path, descriptor: int) -> None:
-    """Copy a file's content; file systems that can share it until it is changed do so.
+    """Copy a file's content, copy-on-write if the file system supports that.
 
     Raises:
         OSError: The disk is full, or the file cannot be read.
@@ -168,15 +168,15 @@ def copy_owner(before: os.stat_result, copy: Path) -> None:
 
 
 def version(status: os.stat_result) -> tuple[int, ...]:
-    """What changes when somebody writes to a file, or puts another one in its place.
+    """Values that change when a file is written to or replaced.
 
-    Programs can set a file's time of modification back, but not that of its change of status.
+    Programs can reset a file's modification time (mtime), but not its status change time (ctime).
     """
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename outlast a power failure; where it cannot, the old file may be back."""
+    """Make a rename survive a power failure; if that fails, the old file may come back."""
     if os.name == "posix":
         with suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY)
@@ -187,9 +187,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def lock(descriptor: int) -> bool:
-    """Mark a copy as one that is being worked on, for as long as it is open; whether it still is.
+    """Lock a copy while it is open; return whether it is locked and has not been removed.
 
-    Where the file system has no locks it counts as marked.
+    On a system or file system without locks, it counts as locked.
     """
     if fcntl is None:
         return True
@@ -204,14 +204,14 @@ def lock(descriptor: int) -> bool:
 
 @cache  # once for each folder and run
 def remove_leftovers(folder: Path) -> None:
-    """Remove copies of runs that died."""
+    """Remove the copies left by runs that died."""
     for path in folder.glob(f"{PREFIX}*"):
         with suppress(OSError), path.open("r+b") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 continue
             if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused: a run is at it
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails if a run uses it
                 path.unlink()
         if fcntl is None:
-            with suppress(OSError):  # a run is at it
+            with suppress(OSError):  # a run uses it
                 path.unlink()

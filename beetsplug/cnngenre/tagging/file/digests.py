@@ -1,6 +1,6 @@
 """Digests of what mutagen reads from a file, to compare tags without keeping them in memory.
 
-A picture may have a hundred megabytes, and ``repr`` makes four of each byte.
+A picture may take a hundred megabytes, and ``repr`` turns a byte into up to four characters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def digest_of(value: Any) -> str:
 
 
 def parts_of(value: Any) -> Iterator[bytes]:
-    """What makes a value differ from others, in pieces that are not copied where they are large."""
+    """Yield bytes that identify a value; large ``bytes`` values are not copied."""
     kind = type(value).__name__
     if isinstance(value, bytes):
         yield f"{kind} {len(value)} ".encode()

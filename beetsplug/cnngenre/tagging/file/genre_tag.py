@@ -1,7 +1,7 @@
-"""What a file has in its genre tag, as its format has it: read, exchanged, given back exactly.
+"""Read a file's genre tag in the form of its format, replace it, and restore it exactly.
 
-beets' own writing puts all that the library knows of a track into its file, and loses what it does
-not know.  Here no other tag is touched, and what the genre was before can be kept as text.
+beets itself writes all library fields of a track into its file, and loses tags that it does not
+know.  Here no other tag is changed, and the former genre tag can be kept as JSON text.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from beetsplug.cnngenre.tagging.file.raw_comments import key_of, with_raw_commen
 from beetsplug.cnngenre.tagging.file.raw_entries import RawEntries
 from beetsplug.cnngenre.tagging.file.tag_size import too_large
 
-PICTURES = "=pictures"  # of a FLAC, beside its comments, whose keys have no such sign
+PICTURES = "=pictures"  # key for the pictures of a FLAC; keys of comments have no "="
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -61,13 +61,14 @@ class GenreTag:
 
     Attributes:
         kind: The family of tags: id3, comments, mp4, asf, ape.
-        version: Of ID3v2; of the others the form of their entries.
-        entries: Its values, which JSON can hold, with what the format keeps beside them; but for
-            Vorbis comments all their bytes, in hexadecimal.
-        genres: As beets reads them.
-        created: Whether the file had no tags at all, so that those there are came with the genre.
-        id3v1: The number of the genre in ID3v1, which mutagen writes anew with the other tag; None
-            where there is no such tag, or it was not noted.
+        version: The version of ID3v2; for other kinds, that of the form of ``entries``.
+        entries: The genre entries as values that JSON can hold: (place, key, value) of Vorbis
+            comments, all bytes of ID3 frames in hexadecimal, (place, home, bytes in hexadecimal) of
+            other kinds.
+        genres: The genres as beets reads them.
+        created: Whether the file had no tags at all, so that the genre created the present ones.
+        id3v1: The genre number in the ID3v1 tag, which mutagen rewrites with the ID3v2 tag; None
+            if there is no ID3v1 tag, or its number was not noted.
     """
 
     kind: str
@@ -79,15 +80,15 @@ class GenreTag:
 
 
 class UnknownTagsError(Exception):
-    """mutagen does not know the file, or not as one whose genre we can write."""
+    """The format or kind of tags is unknown, mutagen fails on it, or the tags are too large."""
 
 
-# What mutagen lets through of its own on odd files, beside its errors.
+# Exceptions that mutagen raises on malformed files, besides its MutagenError.
 SLIPS = (struct.error, ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 
 
 def contained(function: Callable[P, Result]) -> Callable[P, Result]:
-    """Let mutagen's slips on odd files be errors of its own kind."""
+    """Turn mutagen's unexpected exceptions on malformed files into UnknownTagsError."""
 
     @wraps(function)
     def call(*arguments: P.args, **named: P.kwargs) -> Result:
@@ -103,7 +104,7 @@ def contained(function: Callable[P, Result]) -> Callable[P, Result]:
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """The tags of a file: the genre, and digests of all others, to be compared."""
+    """The tags of a file: the genre tag, and digests of all others for comparison."""
 
     genre: GenreTag
     others: dict[str, str]
@@ -114,8 +115,8 @@ def read_tags(path: Path, but: Collection[str] = ()) -> Tags:
     """The tags of a file.
 
     Args:
-        path: The file's.
-        but: Keys of tags that are left out of the others.
+        path: The file's path.
+        but: Keys of tags to leave out of ``others``.
 
     Raises:
         UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: The tags cannot be
@@ -165,7 +166,7 @@ def read_tag(path: Path) -> GenreTag:
 
 
 def genres_in(path: Path) -> tuple[str, ...]:
-    """The genres of a file as the library would have them, without empty ones.
+    """A file's genres as the library would store them, without empty ones.
 
     Raises:
         mediafile.UnreadableFileError: The file cannot be read.
@@ -174,13 +175,13 @@ def genres_in(path: Path) -> tuple[str, ...]:
 
 
 def as_in_library(genres: Sequence[str] | None) -> tuple[str, ...]:
-    """Genres of a file as the library keeps them."""
+    """Genres from a file as the library would store them, without empty ones."""
     return tuple(filter(None, Item._type("genres").normalize(list(genres or ()))))
 
 
 @contained
 def write_genres(path: Path, genres: Sequence[str]) -> None:
-    """Give a file genres, in place; none removes the tag.  Nothing else of it changes.
+    """Write genres to a file in place, and change nothing else; no genres removes the tag.
 
     Raises:
         UnknownTagsError, mutagen.MutagenError: The genre tag cannot be written.
@@ -191,7 +192,7 @@ def write_genres(path: Path, genres: Sequence[str]) -> None:
         raw.replace_genres([new_frame(raw.version, genres)] if genres else [])
         raw.save(name_of(path))
         if not genres and type(file.tags) is ID3:
-            set_number_of_genre(path, NO_GENRE)  # which is read where the other tag has none
+            set_number_of_genre(path, NO_GENRE)  # it is read if the ID3v2 tag has no genre
         return
     kind = kind_of(file.tags)
     if kind in RAW:
@@ -204,7 +205,7 @@ def write_genres(path: Path, genres: Sequence[str]) -> None:
 
 @contained
 def write_tag(path: Path, tag: GenreTag) -> None:
-    """Give a file back the genre tag that it, or an earlier form of it, had, in place.
+    """Restore a former genre tag of a file, or of an earlier version of it, in place.
 
     Raises:
         UnknownTagsError, mutagen.MutagenError: The genre tag cannot be written.
@@ -218,15 +219,15 @@ def write_tag(path: Path, tag: GenreTag) -> None:
         raw = RAW[tag.kind](path)
         raw.give_back(tag.entries)
         save_raw(path, raw, whole=tag.created)
-    else:  # another program, or an older form of this one, has kept it
+    else:  # now another kind of tags, or noted by an older version of the plugin
         write_genres(path, tag.genres)
 
 
 def write_id3(path: Path, file: Any, tag: GenreTag) -> None:
-    """Give a file with ID3 back the genre tag that it had, in place."""
+    """Restore the former genre tag of a file with ID3 tags, in place."""
     raw = raw_tag(path, file)
     raw.replace_genres([bytes.fromhex(entry) for entry in tag.entries])
-    if raw.version != tag.version:  # beets has written it since
+    if raw.version != tag.version:  # beets has rewritten the tag since
         write_genres(path, tag.genres)
     elif not tag.created or raw.frames != frames_of_id3v1(name_of(path), raw.version):
         raw.save(name_of(path))
@@ -238,7 +239,7 @@ def write_id3(path: Path, file: Any, tag: GenreTag) -> None:
 
 
 def delete_id3v2(path: Path, file: Any) -> None:
-    """Remove a tag of ID3v2."""
+    """Remove the ID3v2 tag."""
     if type(file.tags) is ID3:
         file.tags.delete(name_of(path), delete_v1=False)
     else:
@@ -246,19 +247,19 @@ def delete_id3v2(path: Path, file: Any) -> None:
 
 
 def save_raw(path: Path, tag: RawEntries, *, whole: bool = False) -> None:
-    """Write a tag of raw entries; a new one comes before a tag of ID3v1."""
+    """Write a tag of raw entries; a new one is put before the ID3v1 tag."""
     with without_id3v1(path) if tag.created else nullcontext():
         tag.save(path, whole=whole)
 
 
 def save(path: Path, file: Any, entries: list[Any], *, whole: bool = False) -> None:
-    """Exchange the genre in Vorbis comments; ``whole``: no empty tags are to be left."""
+    """Replace the genre in Vorbis comments; with ``whole``, leave no empty tags."""
     replace_comments(file.tags, entries)
     store(path, file, whole=whole)
 
 
 def store(path: Path, file: Any, *, whole: bool = False) -> None:
-    """Let mutagen write tags that are no ID3; ``whole``: no empty ones are to be left."""
+    """Let mutagen write tags other than ID3; with ``whole``, leave no empty tags."""
     with without_id3v1(path):
         file.save()
         if whole and not file.tags:
@@ -266,7 +267,7 @@ def store(path: Path, file: Any, *, whole: bool = False) -> None:
 
 
 def others_in(file: Any, but: Collection[str]) -> dict[str, str]:
-    """Digests of all tags but the genre, and some keys, of a file that has Vorbis comments."""
+    """Digests of all tags of a file with Vorbis comments, except the genre and keys in ``but``."""
     tags, left_out = file.tags, {COMMENT_KEY, *but}
     found = {"comments": digest_of([text for text in tags if key_of(text) not in left_out])}
     if isinstance(file, FLAC):
@@ -277,7 +278,7 @@ def others_in(file: Any, but: Collection[str]) -> dict[str, str]:
 
 
 def values_of_asf(tags: Any, but: Collection[str]) -> dict[str, str]:
-    """Digests of a WMA's tags but the genre and some keys, wherever in its header they are."""
+    """Digests of a WMA file's tags, except the genre and keys in ``but``, in any header object."""
     left_out = {*AsfAttributes.names, *but}
     values = [
         digest_of((key, value.TYPE, value._render(), value.language or 0, value.stream or 0))
@@ -288,7 +289,7 @@ def values_of_asf(tags: Any, but: Collection[str]) -> dict[str, str]:
 
 
 def to_json(tag: GenreTag) -> dict[str, Any]:
-    """A genre tag as JSON can hold it."""
+    """A genre tag as values that JSON can hold."""
     return {
         "kind": tag.kind,
         "version": tag.version,
@@ -300,7 +301,7 @@ def to_json(tag: GenreTag) -> dict[str, Any]:
 
 
 def from_json(found: Mapping[str, Any]) -> GenreTag:
-    """What :func:`to_json` has made.
+    """Inverse of :func:`to_json`.
 
     Raises:
         KeyError, TypeError: The mapping was not made by :func:`to_json`.
@@ -313,7 +314,7 @@ def from_json(found: Mapping[str, Any]) -> GenreTag:
 
 
 def opened(path: Path) -> Any:
-    """A file as mutagen has it, with tags, if only empty ones.
+    """Open a file with mutagen, and add empty tags in memory if it has none.
 
     Raises:
         UnknownTagsError: mutagen does not know this kind of file.
@@ -326,7 +327,7 @@ def opened(path: Path) -> Any:
 
 
 def mutagen_file(path: Path) -> Any:
-    """A file as mutagen has it, whose tags may be None.
+    """Open a file with mutagen; its tags may be None.
 
     Raises:
         UnknownTagsError: mutagen does not know this kind of file.
@@ -338,12 +339,12 @@ def mutagen_file(path: Path) -> Any:
     raw = with_raw_comments(type(file))
     if raw is None:
         return file
-    del file  # which may have large pictures
+    del file  # free the memory: it may have large pictures
     return raw(name_of(path))
 
 
 def name_of(path: Path) -> str:
-    """A path for mutagen."""
+    """A path as a string for mutagen."""
     return os.fsdecode(syspath(os.fsencode(path)))
 
 
@@ -353,7 +354,7 @@ def raw_tag(path: Path, file: Any) -> RawTag:
 
 
 def kind_of(tags: Any) -> str:
-    """The family of tags.
+    """The name of the family that tags belong to.
 
     Raises:
         UnknownTagsError: The tags are of an unknown family.
@@ -373,4 +374,4 @@ KINDS: dict[type, str] = {
 }
 
 RAW: dict[str, type[RawEntries]] = {"mp4": Mp4Atoms, "asf": AsfAttributes, "ape": ApeItems}
-RAW_VERSION = 1  # of the form in which their genres are kept
+RAW_VERSION = 1  # of the form in which GenreTag keeps their entries

@@ -1,9 +1,9 @@
-"""The genre frames of an ID3v2 tag, exchanged without touching a byte of the other frames.
+"""Replace the genre frames of an ID3v2 tag without changing a byte of the other frames.
 
-mutagen reads a tag into objects and writes those anew: that upgrades ID3v2.2 and 2.3, drops empty
-frames and frames that it does not know.  Here mutagen finds the tag in its container and puts it
-back with its padding (MP3, WAV, AIFF and DSF differ in that), but what is written are the frames as
-they were read.  Format: https://id3.org/id3v2.4.0-structure and its older versions.
+mutagen parses a tag into objects and encodes these again: that upgrades ID3v2.2 and 2.3, and drops
+empty and unknown frames.  Here mutagen only finds the tag in its container and puts it back with
+its padding (MP3, WAV, AIFF and DSF differ in that); the frames are written as they were read.
+Format: https://id3.org/id3v2.4.0-structure and its older versions.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ LATIN_1, UTF_16, UTF_8 = 0, 1, 3
 
 
 class RawTag:
-    """An ID3v2 tag of a file as its frames' bytes.
+    """The ID3v2 tag of a file as the raw bytes of its frames.
 
     Attributes:
-        version: 2, 3 or 4, of ID3v2.
-        frames: Each with its header, in their order.
+        version: The version of ID3v2: 2, 3 or 4.
+        frames: The frames in file order, each with its header.
         created: Whether the file had no ID3v2 tag.
     """
 
@@ -37,10 +37,10 @@ class RawTag:
         """Read the tag.
 
         Args:
-            path: The file's.
-            kind: mutagen's class for the tags of this container.
-            version_of_new: 3 or 4, for a file that has no tag yet; what its ID3v1 tag says is
-                taken over, because programs read that only where there is nothing else.
+            path: The file's path.
+            kind: mutagen's tag class for this container.
+            version_of_new: The version (3 or 4) of a new tag, if the file has none.  The new tag
+                gets the ID3v1 fields, because programs read ID3v1 only if there is no other tag.
 
         Raises:
             mutagen.MutagenError: The tag cannot be read.
@@ -60,7 +60,7 @@ class RawTag:
             if self.version < 4 and header.f_unsynch:
                 body = unsynchronised(body)
             self.frames = split_frames(self.version, body)
-            self._tag.seen = None  # which may be large
+            self._tag.seen = None  # free the memory: it may be large
             self._tag.clear()
 
     def save(self, path: str) -> None:
@@ -78,25 +78,25 @@ class RawTag:
         return [frame for frame in self.frames if is_genre(frame, self.version)]
 
     def other_frames(self, but: Collection[str] = ()) -> list[bytes]:
-        """All other frames; ``but``: those with these keys are left out, too."""
+        """All frames that do not hold genres, without those that have a key in ``but``."""
         others = [frame for frame in self.frames if not is_genre(frame, self.version)]
         return [frame for frame in others if not self.has_key(frame, but)] if but else others
 
     def has_key(self, frame: bytes, keys: Collection[str]) -> bool:
-        """Whether mutagen knows a frame by one of some keys."""
+        """Whether mutagen reads a frame under one of the keys."""
         return not keys_of(frame, self.version, self.flags).isdisjoint(keys)
 
     def replace_genres(self, new: Sequence[bytes]) -> None:
-        """Put frames where the present genre is; at the end where there is none."""
+        """Put frames in the place of the genre frames, or at the end if there are none."""
         self.replace(lambda frame: is_genre(frame, self.version), new)
 
     def replace_others(self, keys: Collection[str], new: Iterable[Frame]) -> None:
-        """Put frames where those with some keys are; at the end where there are none."""
+        """Put frames in the place of those with the keys, or at the end if there are none."""
         frames = frames_of(new, self.version, self.flags)
         self.replace(lambda frame: self.has_key(frame, keys), frames)
 
     def replace(self, is_old: Callable[[bytes], bool], new: Sequence[bytes]) -> None:
-        """Put frames where the first old one is; at the end where there is none."""
+        """Put frames in the place of the first old one, or at the end if there is none."""
         are_old = [is_old(frame) for frame in self.frames]
         whole = not self.frames or is_whole(self.frames[-1], self.version)
         place = are_old.index(True) if True in are_old else len(self.frames) - (not whole)
@@ -106,7 +106,7 @@ class RawTag:
 
 
 def reader_of(kind: type[ID3]) -> type[Any]:
-    """A tag class that keeps the bytes it reads, and writes those it is given."""
+    """A subclass of a tag class that keeps the bytes it reads and writes given bytes."""
 
     class Reader(kind):  # type: ignore[misc,valid-type]
         seen: tuple[Any, bytes] | None = None
@@ -125,13 +125,13 @@ def reader_of(kind: type[ID3]) -> type[Any]:
             return data[:3] + self.head + data[6:]
 
         def _ID3__save_v1(self, file: Any, v1: Any) -> None:  # noqa: N802
-            """Leave an ID3v1 tag as it is; mutagen would write it anew from the other one."""
+            """Leave the ID3v1 tag unchanged; mutagen would rewrite it from the ID3v2 tag."""
 
     return Reader
 
 
 def old_frames(path: str, kind: type[ID3], version: int) -> bytes:
-    """What an ID3v1 tag says, as frames of ID3v2; nothing where there is none."""
+    """The fields of a file's ID3v1 tag as ID3v2 frames; empty if there is no such tag."""
     tag = kind()
     try:
         tag.load(path, v2_version=version)
@@ -141,8 +141,8 @@ def old_frames(path: str, kind: type[ID3], version: int) -> bytes:
 
 
 def frames_of_id3v1(path: str, version: int) -> list[bytes]:
-    """What a file's ID3v1 tag says beside the genre, as frames of ID3v2; none where it has none."""
-    with open(path, "rb") as file:  # noqa: PTH123  # mutagen's name of it
+    """The fields of a file's ID3v1 tag, except the genre, as ID3v2 frames; empty without a tag."""
+    with open(path, "rb") as file:  # noqa: PTH123  # a str for mutagen, no Path
         found, _ = find_id3v1(file, version)  # type: ignore[no-untyped-call]
     tag = ID3()  # type: ignore[no-untyped-call]
     for frame in (found or {}).values():
@@ -152,10 +152,13 @@ def frames_of_id3v1(path: str, version: int) -> list[bytes]:
 
 
 def unsynchronised(body: bytes) -> bytes:
-    """The frames of an older tag without the bytes that keep players from taking it for music."""
+    """Undo the unsynchronisation of an ID3v2.2 or 2.3 tag.
+
+    Unsynchronisation inserts bytes so that players do not mistake the tag for audio.
+    """
     try:
         return bytes(unsynch.decode(body))
-    except ValueError:  # mutagen goes on with it as it is, too
+    except ValueError:  # mutagen, too, then uses the body unchanged
         return body
 
 
@@ -180,7 +183,7 @@ def is_genre(frame: bytes, version: int) -> bool:
 
 
 def is_whole(frame: bytes, version: int) -> bool:
-    """Whether a frame is as long as it says; a cut one would swallow what comes after it."""
+    """Whether a frame has the size in its header; a truncated one would swallow what follows."""
     if version == 2:
         return len(frame) == 6 + int.from_bytes(frame[3:6], "big")
     sizes = (int.from_bytes(frame[4:8], "big"), syncsafe(frame[4:8]))
@@ -188,15 +191,15 @@ def is_whole(frame: bytes, version: int) -> bool:
 
 
 def syncsafe(data: bytes) -> int:
-    """A number of seven bits a byte."""
+    """Decode a syncsafe integer, which has seven bits in each byte."""
     return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(reversed(data)))
 
 
 def new_frame(version: int, genres: Sequence[str]) -> bytes:
-    """A frame of genres.
+    """A genre frame with its header.
 
-    Several are separated by a NUL, in ID3v2.3 too: a slash, as some programs write it there, would
-    make them one.  A program that knows of one value reads the first.
+    Genres are separated by NUL, in ID3v2.3 too: with a slash, which some programs write there, they
+    would be a single genre.  A program that supports only one value reads the first.
     """
     texts = [f"({genre}" if genre.startswith("(") else genre for genre in genres]
     if version == 4:

@@ -1,4 +1,4 @@
-"""Frames of ID3v2 between their bytes in any version and mutagen's objects, which are of 2.4."""
+"""Convert ID3v2 frames between bytes of any version and mutagen's objects, which are 2.4."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from mutagen.id3._tags import ID3Header, ID3Tags, save_frame
 from mutagen.id3._util import ID3SaveConfig, unsynch
 
 UNSYNCHRONISED, FRAME_UNSYNCHRONISED = 0x80, 0x02
-OF_THE_DATE = frozenset({"TDAT", "TIME"})  # which version 2.4 has in one frame with the year
-SPLIT = {"TDRC", "TDOR", "TIPL", "TMCL"}  # which older versions have as other frames
+OF_THE_DATE = frozenset({"TDAT", "TIME"})  # version 2.4 has them and the year in one frame
+SPLIT = {"TDRC", "TDOR", "TIPL", "TMCL"}  # older versions have other frames for these
 OLD_NAMES = {kind.__mro__[1].__name__: name for name, kind in Frames_2_2.items()}
-OLD_NAMES.pop("APIC")  # whose content is another one there
+OLD_NAMES.pop("APIC")  # its content has another format in version 2.2
 
 
 def keys_of(frame: bytes, version: int, flags: int) -> frozenset[str]:
-    """The keys by which mutagen knows what a frame says; its name where it does not know it."""
+    """The keys under which mutagen reads a frame; its name if mutagen does not know the frame."""
     header: Any = ID3Header()
     header.version, header._flags = (2, version, 0), flags
     tags: Any = ID3Tags()  # type: ignore[no-untyped-call]
@@ -30,9 +30,9 @@ def keys_of(frame: bytes, version: int, flags: int) -> frozenset[str]:
 
 
 def frames_of(frames: Iterable[Frame], version: int, flags: int) -> list[bytes]:
-    """The bytes of frames in a version, if it has such ones.
+    """Encode frames in a version of ID3v2; version 2.2 does not get the frames that it lacks.
 
-    Version 2.3 gets those that only 2.4 has, too, as many programs write them: all read them.
+    Version 2.3 also gets frames that only 2.4 defines: many programs write them, and all read them.
     """
     tags: Any = ID3Tags()  # type: ignore[no-untyped-call]
     for frame in frames:
@@ -52,7 +52,7 @@ def frames_of(frames: Iterable[Frame], version: int, flags: int) -> list[bytes]:
 
 
 def in_version(frame: bytes, version: int, flags: int) -> bytes:
-    """A frame of version 2.3 or 2.4 in its tag's form."""
+    """Convert an encoded frame to the form of its tag, which is 2.2 or may be unsynchronised."""
     name, data = frame[:4], frame[10:]
     if version == 2:
         return OLD_NAMES[name.decode()].encode() + len(data).to_bytes(3, "big") + data

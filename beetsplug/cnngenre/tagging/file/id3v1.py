@@ -1,4 +1,4 @@
-"""The 128 bytes of ID3v1 at a file's end: put back where mutagen would lose or change them."""
+"""Preserve the 128 bytes of ID3v1 at a file's end, which mutagen would lose or change."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from genre_model.audio.stored.plain import id3v1
 
 NO_GENRE = 255
 
-# Where mutagen finds what another tag, which comes first, does not say.
+# Where mutagen finds the fields that the ID3v2 tag, which has precedence, lacks.
 PLACES = {"TIT2": (3, 33), "TPE1": (33, 63), "TALB": (63, 93), "TDRC": (93, 97)}
-TRACK_MARK, TRACK = 125, 126  # behind a byte that is zero
+TRACK_MARK, TRACK = 125, 126  # there is a track number only if the byte before it is zero
 
 
 @contextmanager
 def without_id3v1(path: Path) -> Iterator[None]:
-    """Take a tag of ID3v1 from a file's end, and put it back; mutagen would lose or cover it."""
+    """Remove the ID3v1 tag during the block, since mutagen would lose it or write after it."""
     with path.open("rb") as file:
         old_tag = id3v1(file)
     if not old_tag:
@@ -33,14 +33,14 @@ def without_id3v1(path: Path) -> Iterator[None]:
 
 
 def number_of_genre(path: Path) -> int | None:
-    """The number of the genre in a file's tag of ID3v1; None where it has no such tag."""
+    """The genre number in a file's ID3v1 tag; None if it has no such tag."""
     with path.open("rb") as file:
         old_tag = id3v1(file)
     return old_tag[-1] if old_tag else None
 
 
 def set_number_of_genre(path: Path, number: int) -> None:
-    """Exchange the number of the genre in a tag of ID3v1, if there is one."""
+    """Set the genre number in a file's ID3v1 tag, if there is one."""
     if number_of_genre(path) not in (None, number):
         with path.open("r+b") as file:
             file.seek(-1, os.SEEK_END)
@@ -48,7 +48,7 @@ def set_number_of_genre(path: Path, number: int) -> None:
 
 
 def blank_fields(path: Path, keys: Collection[str]) -> None:
-    """Remove fields, by their keys in ID3v2, from a tag of ID3v1, if there is one."""
+    """Clear fields, given by their ID3v2 keys, in a file's ID3v1 tag, if there is one."""
     with path.open("r+b") as file:
         old_tag = id3v1(file)
         new_tag = blanked(old_tag, keys)
@@ -58,13 +58,13 @@ def blank_fields(path: Path, keys: Collection[str]) -> None:
 
 
 def fields_but(path: Path, keys: Collection[str]) -> bytes:
-    """A tag of ID3v1 without the genre and some fields; nothing where there is none."""
+    """A file's ID3v1 tag without the genre and with fields cleared; empty if there is none."""
     with path.open("rb") as file:
         return blanked(id3v1(file), keys)[:-1]
 
 
 def blanked(old_tag: bytes, keys: Collection[str]) -> bytes:
-    """A tag of ID3v1 without some fields."""
+    """An ID3v1 tag with fields cleared, which are given by their ID3v2 keys."""
     tag = bytearray(old_tag)
     if not tag:
         return b""

@@ -1,4 +1,4 @@
-"""The atoms of an MP4's tags, which are the children of its atom ``ilst``."""
+"""The tags of an MP4 file, which are the child atoms of its ``ilst`` atom."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATH = (b"moov", b"udta", b"meta", b"ilst")
 
 
 class Mp4Atoms(RawEntries):
-    """The tags of an MP4; a genre is a text, a number of ID3v1's list, or both."""
+    """The tags of an MP4 file; its genre is a text, an ID3v1 genre number, or both."""
 
     names = ("\xa9gen", "gnre")
 
@@ -28,7 +28,7 @@ class Mp4Atoms(RawEntries):
             self.entries = [] if found is None else children_of(found, file)
 
     def new_entries(self, genres: Sequence[str], _former: Entry | None) -> list[Entry]:
-        """An atom of all genres."""
+        """One atom with all genres."""
         head = struct.pack(">2I", AtomDataType.UTF8, 0)
         values = [Atom.render(b"data", head + genre.encode()) for genre in genres]
         name = self.names[0]
@@ -36,11 +36,11 @@ class Mp4Atoms(RawEntries):
 
     @staticmethod
     def rendered(tags: MP4Tags, key: str) -> Entry:
-        """What mutagen makes of a tag."""
+        """The atom that mutagen writes for a key."""
         return entry_of(tags._render(key, tags[key]))  # type: ignore[no-untyped-call]
 
     def save(self, path: Path, *, whole: bool = False) -> None:
-        """Let mutagen write them, which moves the audio where they need more room."""
+        """Let mutagen write the atoms; it moves the audio if they need more space."""
         with path.open("r+b") as file:
             Writer([entry.raw for entry in self.entries]).save(
                 file, padding=(lambda _: 0) if whole and not self.entries else None
@@ -48,14 +48,14 @@ class Mp4Atoms(RawEntries):
 
 
 class Writer(MP4Tags):
-    """mutagen's tags of an MP4, as atoms that are not to be made anew."""
+    """mutagen's MP4 tags, written as the given atoms instead of being encoded again."""
 
     def __init__(self, atoms: Sequence[bytes]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.atoms = atoms
 
     def items(self) -> Any:
-        """One tag, which stands for all: mutagen would sort several."""
+        """One placeholder for all tags, because mutagen would sort several."""
         return [("", "")]
 
     def _render(self, _key: str, _value: str) -> bytes:
@@ -63,10 +63,10 @@ class Writer(MP4Tags):
 
 
 def find_tags(file: BinaryIO) -> Any:
-    """The atom that has the tags, as mutagen finds it; None where there is none.
+    """The ``ilst`` atom, as mutagen finds it; None if there is none.
 
     Raises:
-        MalformedTagError: mutagen would write it over something else.
+        MalformedTagError: mutagen would overwrite something else with the tags.
     """
     try:
         *_, meta, found = Atoms(file).path(*PATH)
@@ -79,10 +79,10 @@ def find_tags(file: BinaryIO) -> Any:
 
 
 def children_of(found: Any, file: BinaryIO) -> list[Entry]:
-    """Its atoms, with their bytes.
+    """The child atoms of ``ilst``, with their bytes.
 
     Raises:
-        MalformedTagError: The atoms do not fill it.
+        MalformedTagError: The child atoms do not fill ``ilst`` exactly.
     """
     whole, content = found.read(file)
     start = found.offset + found.length - found.datalength
@@ -96,7 +96,7 @@ def children_of(found: Any, file: BinaryIO) -> list[Entry]:
 
 
 def entry_of(raw: bytes) -> Entry:
-    """An atom, which has the name that mutagen gives it."""
+    """An atom as an entry with the name that mutagen gives it."""
     name, content = raw[4:8], raw[8:]
     while name.startswith(FREEFORM) and content[4:8] in (b"mean", b"name"):
         size = int.from_bytes(content[:4], "big")

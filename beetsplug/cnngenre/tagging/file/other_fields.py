@@ -1,7 +1,7 @@
-"""Fields of the library other than the genre, written so that nothing else of a file changes.
+"""Write library fields other than the genre into a file, and change nothing else in it.
 
-mediafile says what they are in the tags of a format.  Its own way to save them writes all tags
-anew, and loses those that mutagen does not know or that another version of ID3 does not have.
+mediafile maps the fields to the tags of a format.  When mediafile saves a file itself, it rewrites
+all tags, and loses those that mutagen does not know or that another version of ID3 does not have.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ GENRE_FIELDS = ("genre", "genres")
 
 @contained
 def write_fields(path: Path, values: Mapping[str, Any]) -> frozenset[str]:
-    """Write fields in place; those that are None are removed.
+    """Write fields to a file in place; a field whose value is None is removed.
 
     Returns:
         The keys of the tags that have changed, which :func:`read_tags` can leave out.
 
     Raises:
-        UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: They cannot be
-            written.
+        UnknownTagsError, mutagen.MutagenError, mediafile.UnreadableFileError: The fields
+            cannot be written.
     """
     file, media = opened(path), MediaFile(name_of(path))
     if not isinstance(file.tags, (ID3, VComment)):
@@ -71,7 +71,7 @@ def write_fields(path: Path, values: Mapping[str, Any]) -> frozenset[str]:
 
 
 def contents(file: Any) -> dict[str, str]:
-    """A digest of what a file has under each key of its tags; Vorbis comments ignore case."""
+    """A digest of the values of each tag key; keys of Vorbis comments are in lower case."""
     pairs = list(file.tags) if isinstance(file.tags, list) else list(file.tags.items())
     found: dict[str, list[Any]] = {}
     for key, value in pairs:
@@ -82,7 +82,7 @@ def contents(file: Any) -> dict[str, str]:
 
 
 def exchange_frames(path: Path, file: Any, changed: frozenset[str], new: Any) -> None:
-    """Put the frames of some keys where the present ones are, or at the end; no empty tag stays."""
+    """Replace the ID3v2 frames of the changed keys, or append them; delete an empty tag."""
     raw = raw_tag(path, file)
     raw.replace_others(changed, [frame for key, frame in new.items() if key in changed])
     if raw.frames:
@@ -94,10 +94,10 @@ def exchange_frames(path: Path, file: Any, changed: frozenset[str], new: Any) ->
 
 
 def exchange_entries(path: Path, changed: frozenset[str], new: Any) -> frozenset[str]:
-    """Put the items of APE, or the atoms of MP4, of some keys where the present ones are.
+    """Replace the APE items or MP4 atoms of the changed keys, or append them.
 
     Returns:
-        Their names as the raw entries have them.
+        The names of the changed raw entries.
     """
     raw = ApeItems(path) if isinstance(new, APEv2) else Mp4Atoms(path)
     names: dict[str, list[Entry]] = {}
@@ -114,7 +114,7 @@ def exchange_entries(path: Path, changed: frozenset[str], new: Any) -> frozenset
 def exchange_comments(
     tags: RawComments, changed: frozenset[str], new: list[tuple[str, str]]
 ) -> None:
-    """Put the comments of some keys where the present ones are, or at the end."""
+    """Replace the comments of the changed keys in their place, or append them."""
     for key in sorted(changed):
         places = [place for place, text in enumerate(tags) if key_of(text) == key]
         others = [text for text in tags if key_of(text) != key]
@@ -124,7 +124,7 @@ def exchange_comments(
 
 
 def exchange_pictures(file: Any, pictures: list[Picture]) -> None:
-    """Put a FLAC's pictures in the place of the present ones."""
+    """Replace all pictures of a FLAC file."""
     file.clear_pictures()
     for picture in pictures:
         file.add_picture(picture)

@@ -1,8 +1,8 @@
-"""Vorbis comments as the bytes that a file has, in FLAC and Ogg.
+"""The raw bytes of the Vorbis comments in FLAC and Ogg files.
 
-mutagen reads them as UTF-8 with replacement characters, leaves out those with a key that the
-specification does not allow, names those without a key, and writes what is left.  Here it finds
-and replaces the comments in their container, but they stay what they are.
+mutagen decodes comments as UTF-8 with replacement characters, drops those with a key that the
+specification does not allow, gives a key to those without one, and writes the result.  Here mutagen
+only finds and replaces the comments in their container; their bytes are unchanged.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from mutagen.ogg import OggFileType
 
 
 class RawComments(VComment):
-    """A list of comments, ``KEY=value`` as a rule.
+    """A list of comments, usually ``KEY=value``.
 
-    They are texts whose bytes :func:`bytes_of` gives back, whatever they are.
+    They are strings from which :func:`bytes_of` recovers the bytes, in any encoding.
     """
 
     vendor = "Mutagen"
@@ -27,7 +27,7 @@ class RawComments(VComment):
         """Read the comments.
 
         Raises:
-            struct.error, VorbisUnsetFrameError: They are cut short, or are none.
+            struct.error, VorbisUnsetFrameError: They are truncated, or are not comments.
         """
         self.vendor = text_at(fileobj)
         self.extend(text_at(fileobj) for _ in range(number_at(fileobj)))
@@ -35,59 +35,59 @@ class RawComments(VComment):
             raise VorbisUnsetFrameError("framing bit was unset")
 
     def write(self, framing: bool = True) -> bytes:
-        """The comments as they were read, or put in."""
+        """Encode the comments exactly as they were read or added."""
         parts = [with_length(bytes_of(self.vendor)), struct.pack("<I", len(self))]
         parts += (with_length(bytes_of(comment)) for comment in self)
         return b"".join(parts) + (b"\1" if framing else b"")
 
 
 def number_at(file: BinaryIO) -> int:
-    """The next number of a file.
+    """Read a 32-bit number from a file.
 
     Raises:
-        struct.error: The file ends before it.
+        struct.error: The file ends too early.
     """
     return int(struct.unpack("<I", file.read(4))[0])
 
 
 def text_at(file: BinaryIO) -> str:
-    """The next text of a file, after its length."""
+    """Read a text, which follows its length, from a file."""
     return text_of(file.read(number_at(file)))
 
 
 def text_of(data: bytes) -> str:
-    """A text that stands for bytes of any encoding."""
+    """Decode bytes of any encoding into a string that preserves them."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def bytes_of(text: str) -> bytes:
-    """What a text stands for."""
+    """Inverse of :func:`text_of`."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def with_length(data: bytes) -> bytes:
-    """Bytes after their number."""
+    """Bytes preceded by their length."""
     return struct.pack("<I", len(data)) + data
 
 
 def key_of(comment: str) -> str:
-    """The key of a comment, in lower case; nothing where it has none."""
+    """The key of a comment in lower case; empty if it has none."""
     key, separator, _ = comment.partition("=")
     return key.lower() if separator else ""
 
 
 class RawFLACComments(VCFLACDict, RawComments):  # type: ignore[misc]
-    """The comments of a FLAC."""
+    """The comments of a FLAC file."""
 
 
 class RawPicture(Picture):
-    """A block of a FLAC with a picture; ``data`` is all of it."""
+    """A picture block of a FLAC file; ``data`` is the whole block."""
 
     def load(self, data: Any) -> None:
-        """Read the block, whose length alone says where it ends."""
+        """Read the block, whose end is known only from the lengths inside it."""
         start = data.tell()
         super().load(data)  # type: ignore[no-untyped-call]
-        self.data = b""  # may be large
+        self.data = b""  # free the memory: it may be large
         n_bytes = data.tell() - start
         data.seek(start)
         self.data = data.read(n_bytes)
@@ -98,18 +98,18 @@ class RawPicture(Picture):
 
 
 class RawFLAC(FLAC):
-    """A FLAC of which mutagen interprets nothing but the first block."""
+    """A FLAC file of which mutagen interprets only the first block, the stream info."""
 
     METADATA_BLOCKS: Any = (StreamInfo, Padding, None, None, RawFLACComments, None, RawPicture)
 
     def add_tags(self) -> None:
-        """Add a block of no comments."""
+        """Add an empty block of comments."""
         self.tags = RawFLACComments()  # type: ignore[no-untyped-call]
         self.metadata_blocks.append(self.tags)
 
 
 def with_raw_comments(kind: type[Any]) -> type[Any] | None:
-    """What reads a kind of file with its comments as they are; None for one that has none."""
+    """A file class like ``kind`` that keeps raw comments; None if its files have no comments."""
     if issubclass(kind, FLAC):
         return RawFLAC
     if not issubclass(kind, OggFileType):

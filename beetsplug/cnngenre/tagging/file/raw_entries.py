@@ -1,7 +1,7 @@
-"""Tags as the bytes of their entries: those of the genre are exchanged, the others stay.
+"""Tags as the raw bytes of their entries, to replace the genre and leave the others unchanged.
 
-mutagen reads tags into objects and writes those anew.  What it drops, merges or recodes on the way
-looks the same before and after, so that a comparison of its objects cannot see it.
+mutagen parses tags into objects and encodes these again.  What it drops, merges or recodes is the
+same in its objects before and after, so comparing the objects cannot reveal it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from beetsplug.cnngenre.tagging.file.digests import digest_of
 
 
 class MalformedTagError(mutagen.MutagenError):
-    """The entries of a tag cannot be told apart; the message says why."""
+    """The entries of a tag cannot be read or written safely; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Entry:
     """An entry of a tag: an item, an atom, an attribute.
 
     Attributes:
-        name: What it is; the spelling does not matter where the format says so.
-        raw: All its bytes, those of its header too.
-        home: The part of the tag that holds it, in formats that have several.
+        name: Its key, in lower case if the format ignores case.
+        raw: All its bytes, including its header.
+        home: The part of the tag that holds it, in formats with several parts.
     """
 
     name: str
@@ -36,15 +36,15 @@ class Entry:
     home: str = ""
 
 
-Placed = tuple[int, str, str]  # the place among all entries, the home, the bytes in hexadecimal
+Placed = tuple[int, str, str]  # index among all entries, home, bytes in hexadecimal
 
 
 class RawEntries(ABC):
     """The tag of a file.
 
     Attributes:
-        names: Those of genres; a new one gets the first.
-        entries: In their order.
+        names: The names of genre entries; a new one gets the first.
+        entries: All entries in file order.
         created: Whether the file had no tag.
     """
 
@@ -62,23 +62,23 @@ class RawEntries(ABC):
 
     @abstractmethod
     def new_entries(self, genres: Sequence[str], former: Entry | None) -> list[Entry]:
-        """Entries of genres; ``former`` is the first that the tag has had."""
+        """New entries for genres; ``former`` is the first genre entry of the tag, if any."""
 
     @abstractmethod
     def save(self, path: Path, *, whole: bool = False) -> None:
-        """Write the tag into its file, in place; ``whole``: no empty one is to be left.
+        """Write the tag into its file, in place; with ``whole``, leave no empty tag.
 
         Raises:
             mutagen.MutagenError, OSError: The file cannot be written.
         """
 
     def genres(self) -> tuple[Placed, ...]:
-        """The entries of genres, as JSON can hold them."""
+        """The genre entries as values that JSON can hold."""
         places = enumerate(self.entries)
         return tuple((n, e.home, e.raw.hex()) for n, e in places if e.name in self.names)
 
     def others(self, but: Collection[str] = ()) -> dict[str, str]:
-        """Digests of all other entries, by name, some names left out."""
+        """Digests of all other entries by name, without the names in ``but``."""
         found: dict[str, list[tuple[str, bytes]]] = {}
         for entry in self.entries:
             if entry.name not in {*self.names, *but}:
@@ -86,14 +86,14 @@ class RawEntries(ABC):
         return {name: digest_of(entries) for name, entries in found.items()}
 
     def replace(self, name: str, new: Sequence[Entry]) -> None:
-        """Put entries of a name where the first one is; at the end where there is none."""
+        """Put entries in the place of those with a name, or at the end if there are none."""
         places = [n for n, entry in enumerate(self.entries) if entry.name == name]
         place = places[0] if places else len(self.entries)
         kept = [entry for entry in self.entries[place:] if entry.name != name]
         self.entries[place:] = [*new, *kept]
 
     def give(self, genres: Sequence[str]) -> None:
-        """Put genres where the first one is; at the end where there is none."""
+        """Put genres in the place of the present ones, or at the end if there are none."""
         places = [n for n, entry in enumerate(self.entries) if entry.name in self.names]
         place = places[0] if places else len(self.entries)
         former = self.entries[place] if places else None
@@ -101,12 +101,12 @@ class RawEntries(ABC):
         self.exchange([(place + n, entry) for n, entry in enumerate(new)])
 
     def give_back(self, genres: Sequence[Placed]) -> None:
-        """Put entries where they were."""
+        """Restore genre entries in their former places."""
         name = self.names[0]
         self.exchange([(n, Entry(name, bytes.fromhex(raw), home)) for n, home, raw in genres])
 
     def exchange(self, new: Sequence[tuple[int, Entry]]) -> None:
-        """Put entries at places, instead of the present genres."""
+        """Remove the present genre entries, and insert others at their places."""
         self.entries = [entry for entry in self.entries if entry.name not in self.names]
         for place, entry in new:
             self.entries.insert(place, entry)

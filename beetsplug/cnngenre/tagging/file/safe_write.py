@@ -1,8 +1,8 @@
-"""Write a track's genre into its file, and nothing else, in a way that cannot harm the file.
+"""Write only a track's genre into its file, in a way that cannot damage the file.
 
-It is written to a copy, which is read back and then takes the file's place.  Plugins that listen
-to ``write`` and ``after_write`` are told as by beets' own writing; of the tags that they are shown,
-the genre is written, and those others that they change.
+The genre is written to a copy, which is read back and then replaces the file.  As when beets itself
+writes, plugins get the events ``write`` and ``after_write``.  Plugins see all tags, but only the
+genre and the tags that they change are written.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ log = logging.getLogger("beets.cnngenre")
 
 
 class NotWrittenError(Exception):
-    """A file could not be written, and is as it was; the message says why, without its name."""
+    """A file could not be written and is unchanged; the message says why, without its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be written.
+    """What to write to a file.
 
     Attributes:
-        genres: None at all removes the tag.
-        tag: Given back exactly instead, where no other plugin wants other genres.
-        before: The tag that the file is known to have.
-        others: Further fields of the library, by name.
+        genres: The genres; an empty tuple removes the tag.
+        tag: A former tag to restore exactly instead, unless another plugin changes the genres.
+        before: The tag that the file must still have, if it is known.
+        others: Other fields of the library to write, by name.
     """
 
     genres: tuple[str, ...]
@@ -70,15 +70,16 @@ class Wish:
 
 
 def write_file(item: Item, wish: Wish, *, mtime: int | None) -> GenreTag:
-    """Write a wish to a track's file, in which other plugins have their say.
+    """Write a wish, which other plugins may change, to a track's file.
 
     Args:
-        item: Its ``mtime`` is set; it is not stored.
-        wish: What is to be written.
-        mtime: None for the file's new one: the library need not read it again.
+        item: The track.  Its ``mtime`` is set, but it is not stored.
+        wish: What to write.
+        mtime: The new ``mtime``; None for the file's own, so that the library need not read the
+            file again.
 
     Returns:
-        What the file has now.
+        The genre tag that the file has now.
 
     Raises:
         NotWrittenError: The file cannot be written.
@@ -102,7 +103,7 @@ WRITE_ERRORS = (
 
 
 def reason_of(error: Exception) -> str:
-    """Why, without the file's name, which may be a copy's."""
+    """The reason for an error, without the file's name, which may be that of a copy."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     cause = error.args[0] if error.args and isinstance(error.args[0], OSError) else None
@@ -113,9 +114,9 @@ def reason_of(error: Exception) -> str:
 
 
 def ask_plugins(item: Item, wish: Wish) -> Wish:
-    """Send the event ``write``, as ``Item.write`` does; what is to be written after that.
+    """Send the event ``write``, as ``Item.write`` does, and return the wish with plugins' changes.
 
-    A plugin sees all of the track's tags.  Those that it leaves as they are, are not written.
+    A plugin sees all tags of the track.  Tags that no plugin changes are not written.
     """
     values = {name: value for name, value in dict(item).items() if name in item._media_fields}
     values |= {"genres": list(wish.genres), **(wish.others or {})}
@@ -130,10 +131,10 @@ def ask_plugins(item: Item, wish: Wish) -> Wish:
 
 
 def write_and_check(file: Path, wish: Wish) -> GenreTag:
-    """Write to a file, by way of a copy where that is possible and wanted.
+    """Write to a file, by way of a copy if that is possible and not disabled in the configuration.
 
     Raises:
-        WRITE_ERRORS: The file cannot be written; it is as it was.
+        WRITE_ERRORS: The file cannot be written; it is unchanged.
     """
     if not wants_write_in_place():
         try:
@@ -146,7 +147,7 @@ def write_and_check(file: Path, wish: Wish) -> GenreTag:
 
 
 def change(file: Path, wish: Wish, original: Path) -> GenreTag:
-    """Change a file in place, and compare it with another one that is as this one was.
+    """Change a file in place, and compare it with ``original``, which has its former content.
 
     Raises:
         ChangedTooMuchError: Other tags or the audio change, or the genre is not as wished.
@@ -164,7 +165,7 @@ def change(file: Path, wish: Wish, original: Path) -> GenreTag:
         write_tag(file, wish.tag)
     after = read_tags(file, changed)
     others = before.others
-    if wish.tag is not None and wish.tag.created:  # the tag that came with the genre may go
+    if wish.tag is not None and wish.tag.created:  # the tag created for the genre may go
         others = {k: v for k, v in others.items() if k not in OF_A_FIRST_TAG or k in after.others}
     check_others(others, after.others)
     check_audio(original, file)
@@ -175,10 +176,10 @@ def change(file: Path, wish: Wish, original: Path) -> GenreTag:
 
 
 def is_given_back(tag: GenreTag | None, found: GenreTag) -> bool:
-    """Whether a file has all of a former genre tag; it may read otherwise with another beets."""
+    """Whether a file has a former genre tag; another version of beets may read other genres."""
     return tag is not None and replace(tag, genres=found.genres, created=found.created) == found
 
 
 def wished(wish: Wish) -> tuple[str, ...]:
-    """The genres that are to be read back."""
+    """The genres that must be read back from the file."""
     return wish.genres if wish.tag is None else wish.tag.genres

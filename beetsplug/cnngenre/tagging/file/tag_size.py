@@ -1,4 +1,4 @@
-"""How large a file's tags are, before mutagen reads them: it takes several times their memory."""
+"""Measure a file's tags before mutagen reads them, which takes several times their memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from genre_model.audio.stored.compare import bytes_without_audio
 from genre_model.audio.stored.ogg import comment_bytes
 
 MAX_TAG_BYTES = 2**27
-MAX_OGG_TAG_BYTES = 2**24  # mutagen cuts an Ogg's tags into pages in the square of their size
+MAX_OGG_TAG_BYTES = 2**24  # mutagen's time to split Ogg tags into pages is quadratic in their size
 
 
 def too_large(path: Path) -> str | None:
-    """Why a file's tags are too large to be read; None where they are not.
+    """Why a file's tags are too large to be read; None if they are not.
 
     Raises:
         OSError, mutagen.MutagenError: The file cannot be read.
@@ -36,26 +36,26 @@ def too_large(path: Path) -> str | None:
 
 
 def sentence(n_bytes: int, most: int) -> str | None:
-    """What is said of tags of so many bytes, if they are too many."""
+    """The message for tags of ``n_bytes`` if these are more than ``most``, else None."""
     if n_bytes <= most:
         return None
     return f"its tags take {n_bytes >> 20} MB or more; those above {most >> 20} MB are not read"
 
 
 class EnoughError(Exception):
-    """More was read than tags may have."""
+    """More than ``MAX_TAG_BYTES`` bytes were read."""
 
 
 class Counted(io.FileIO):
-    """A file of which no more than tags may have can be read."""
+    """A file that fails once more than ``MAX_TAG_BYTES`` bytes are read from it."""
 
     n_read = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read as from any file.
+        """Read and count bytes.
 
         Raises:
-            EnoughError: More bytes are read in all than tags may have.
+            EnoughError: More than ``MAX_TAG_BYTES`` bytes are read in total.
         """
         left = os.fstat(self.fileno()).st_size - self.tell()
         self.n_read += max(0, left if size is None or size < 0 else min(size, left))
@@ -65,7 +65,9 @@ class Counted(io.FileIO):
 
 
 def bytes_read(path: Path) -> int:
-    """How much mutagen reads of a file whose layout is not a plain one, until it is too much.
+    """The number of bytes that mutagen reads from a file, until it is too many.
+
+    It stands for the size of the tags if the audio cannot be located in the file.
 
     Raises:
         OSError, mutagen.MutagenError: The file cannot be read.

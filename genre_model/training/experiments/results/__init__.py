@@ -1,1 +1,1 @@
-"""What came of an experiment: outcomes, figures, tables, Markdown."""
+"""The results of an experiment: outcomes, figures, tables, Markdown."""

@@ -1,4 +1,4 @@
-"""What the answers of an experiment are worth: figures with intervals, pooled over seeds."""
+"""Figures of an experiment's answers, with intervals, pooled over seeds."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ INVERSE_TEMPERATURES = np.geomspace(0.2, 5.0, 33)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A condition over all its seeds; intervals are of 95 %, by artists and seeds drawn anew.
+    """The figures of a condition over all its seeds.
 
-    ``song`` and ``macro_f1`` are by the mean of all slices' probabilities.  ``songs_by_seed`` and
-    ``slices_by_seed`` are the accuracies of the single seeds.  ``confusion`` counts songs, a row a
-    true genre, in the order of ``genres``.
+    Intervals are 95 % intervals from resampling artists and seeds.  ``song`` and ``macro_f1`` use
+    the mean of a song's slice probabilities.  ``songs_by_seed`` and ``slices_by_seed`` are the
+    accuracies of each seed.  ``confusion`` counts songs, with a row for each true genre and a
+    column for each answer, in the order of ``genres``.
     """
 
     slices: Interval
@@ -55,7 +56,7 @@ class Figures:
 
 
 def figures_of(outcomes: Sequence[Outcome]) -> Figures:
-    """The figures of one condition; an outcome a seed."""
+    """The figures of one condition, from one outcome per seed."""
     tests = [outcome.test for outcome in outcomes]
     facts = [outcome.facts for outcome in outcomes]
     answers = [song_probabilities(test).argmax(axis=1) for test in tests]
@@ -97,12 +98,12 @@ def figures_of(outcomes: Sequence[Outcome]) -> Figures:
 
 
 def share_right(right: Bools | Ints, tests: Sequence[Answers]) -> Interval:
-    """The mean over the songs of all tests, (n_songs,), with its interval."""
+    """The mean of ``right``, (n_songs,) over the songs of all tests, with its interval."""
     return two_way_ratio(right, np.ones(len(right)), *groups_of(tests))
 
 
 def groups_of(tests: Sequence[Answers]) -> tuple[list[str], list[int]]:
-    """The artist and the number of the training, one a song of all tests."""
+    """The artist, and the number of the training, of each song of all tests."""
     groups = [group for test in tests for group in test.group]
     trainings = [number for number, test in enumerate(tests) for _ in test.group]
     return groups, trainings
@@ -111,7 +112,7 @@ def groups_of(tests: Sequence[Answers]) -> tuple[list[str], list[int]]:
 def song_probabilities(
     answers: Answers, rule: AggregationRule = "mean", inverse_temperature: float = 1.0
 ) -> Float64:
-    """(n_songs, n_genres)."""
+    """The probabilities of songs, (n_songs, n_genres)."""
     spec = AggregationSpec(rule, inverse_temperature)
     return np.array([aggregate(answers.of_song(n), spec) for n in range(len(answers.truth))])
 
@@ -129,7 +130,7 @@ def slice_counts(answers: Answers) -> Ints:
 
 
 def paired_difference(first: Sequence[Outcome], second: Sequence[Outcome]) -> Interval:
-    """Song accuracy of the second less that of the first, on the songs that both were tested on.
+    """Song accuracy of the second minus that of the first, on the songs that both were tested on.
 
     Raises:
         GenreModelError: The paired outcomes are of different songs.
@@ -138,7 +139,7 @@ def paired_difference(first: Sequence[Outcome], second: Sequence[Outcome]) -> In
 
 
 def difference(first: Sequence[Answers], second: Sequence[Answers]) -> Interval:
-    """As :func:`paired_difference`, of the answers of trainings that are paired."""
+    """As :func:`paired_difference`, from the answers of paired trainings."""
     gains: list[Ints] = []
     for a, b in zip(first, second, strict=True):
         if a.group != b.group or not np.array_equal(a.truth, b.truth):
@@ -150,33 +151,34 @@ def difference(first: Sequence[Answers], second: Sequence[Answers]) -> Interval:
     return share_right(np.concatenate(gains), first)
 
 
-# Two-sided at 5 %, found four times out of five: 1.96 + 0.84 standard errors.
+# In standard errors: the effect that a two-sided test at 5 % detects with a power of 80 %
+# (1.96 + 0.84), and the width of a 95 % interval.
 DETECTABLE, OF_INTERVAL = 2.80, 2 * 1.96
 
 
 def detectable_effect(interval: Interval) -> float:
-    """The least true difference that would have been found four times out of five.
+    """The smallest true difference that would be detected four times out of five.
 
-    J. Cohen, *Statistical power analysis for the behavioral sciences*, 1988, with the standard
-    error that the interval has.
+    After J. Cohen, *Statistical power analysis for the behavioral sciences*, 1988, with the
+    standard error that follows from the width of the interval.
     """
     return DETECTABLE * (interval.high - interval.low) / OF_INTERVAL
 
 
 def songs_right(answers: Answers) -> Bools:
-    """(n_songs,): whether the mean of the slices leads with the truth."""
+    """(n_songs,): whether the mean of the slice probabilities is highest for the true genre."""
     right: Bools = song_probabilities(answers).argmax(axis=1) == answers.truth
     return right
 
 
 def negative_log_likelihood(probabilities: Float64, truth: Ints) -> float:
-    """The mean of -log of what the truth was given."""
+    """The mean of -log of the probability of the true genre."""
     given = probabilities[np.arange(len(truth)), truth]
     return float(-np.log(np.maximum(given, 1e-12)).mean())
 
 
 def fitted_inverse_temperature(validation: Answers, rule: AggregationRule = "mean") -> float:
-    """The inverse temperature under which the validation's songs are likeliest."""
+    """The inverse temperature with the highest likelihood on the validation songs."""
     candidates: list[float] = INVERSE_TEMPERATURES.tolist()
     return min(
         candidates,
@@ -187,18 +189,18 @@ def fitted_inverse_temperature(validation: Answers, rule: AggregationRule = "mea
 
 
 def brier_score(probabilities: Float64, truth: Ints) -> float:
-    """The mean squared distance from certainty of the truth (Brier 1950), 0 to 2."""
+    """The mean squared distance of probabilities from the one-hot truth (Brier 1950), 0 to 2."""
     certain = np.eye(probabilities.shape[1])[truth]
     return float(((probabilities - certain) ** 2).sum(axis=1).mean())
 
 
 def top_two(probabilities: Float64, truth: Ints) -> float:
-    """How often the truth is among the two that lead."""
+    """How often the true genre is among the two most probable ones."""
     leading = np.argsort(-probabilities, axis=1)[:, :2]
     return float((leading == truth[:, None]).any(axis=1).mean())
 
 
 def area_under_curve(scores: Float64, positive: Bools) -> float:
-    """How often something positive is scored above something that is not (ROC AUC, ties half)."""
+    """How often a positive scores above a negative (ROC AUC, ties count half)."""
     above = scores[positive][:, None] - scores[~positive][None, :]
     return float(((above > 0) + 0.5 * (above == 0)).mean())

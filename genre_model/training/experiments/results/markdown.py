@@ -1,4 +1,4 @@
-"""A kept result of an experiment as Markdown, and as text; needs Python alone."""
+"""A stored result of an experiment as Markdown and as text; needs only Python's own library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Record = Mapping[str, Any]
 
 
 def as_markdown(record: Record) -> str:
-    """The table with its question, what comes of it, and the command that made it."""
+    """The question, the table, the conclusion, and the command that produced them."""
     columns, rows = record["columns"], record["rows"]
     head = line(columns) + "|" + "---|" * len(columns) + "\n"
     return (
@@ -27,7 +27,7 @@ def line(cells: Sequence[str]) -> str:
 
 
 def origin(record: Record) -> str:
-    """The music, the number of seeds, the machines, and what else is to be known."""
+    """The music, the number of seeds, the machines, and the note if there is one."""
     music = record["music"]
     n = len(music["seeds"])
     n_not_used = music.get("n_not_extracted", 0)
@@ -41,7 +41,7 @@ def origin(record: Record) -> str:
 
 
 def as_text(record: Record) -> str:
-    """The same for a terminal: a block of lines for each row, then what comes of it."""
+    """The result for a terminal: a block of lines for each row, then the conclusion."""
     columns = record["columns"]
     width = max(map(len, columns[1:]))
 

@@ -1,4 +1,4 @@
-"""What came of a training of an experiment, and its file."""
+"""The outcome of one training of an experiment, and its file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from genre_model.core.arrays import Float32, Ints
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a training beside its answers.
+    """Facts about a training, besides its answers.
 
-    ``kept_epoch`` is the one whose network is tested, ``best_epoch`` the one that judges the
-    validation best.  ``training_accuracy`` is the share of the training's slices that the network
-    has right in the end, without dropout.  ``machine`` says what it was trained on.
+    ``kept_epoch`` is the epoch whose network is tested, ``best_epoch`` the epoch that is best on
+    the validation.  ``training_accuracy`` is the share of the training slices that the tested
+    network gets right, without dropout.  ``machine`` describes the machine of the training.
     """
 
     genres: tuple[str, ...]
@@ -39,10 +39,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """The votes on a part's songs.
+    """The votes on the songs of one part: validation, test, or untouched.
 
-    ``logits`` (n_votes, n_genres), by song; ``song`` (n_votes,) is the number of each vote's;
-    ``truth`` and ``group`` (n_songs,) are the songs' genres and artists, by number and name.
+    ``logits`` (n_votes, n_genres) are sorted by song, and ``song`` (n_votes,) is the index of each
+    vote's song.  ``truth`` (n_songs,) has the index of each song's genre, ``group`` its artist.
     """
 
     logits: Float32
@@ -58,9 +58,9 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What came of a training.
+    """The facts and the answers of a training.
 
-    ``untouched`` are the answers on songs that are in no fold, where some were put aside.
+    ``untouched`` are the answers on the songs that were put aside; None if there are none.
     """
 
     facts: Facts

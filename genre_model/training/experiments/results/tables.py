@@ -1,4 +1,4 @@
-"""The table, the picture's bars and the sentence that an experiment ends in."""
+"""The table, the bars of the chart, and the conclusion of an experiment."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from genre_model.training.experiments.results.figures import (
 )
 from genre_model.training.experiments.results.outcome import Answers, Outcome
 
-# Condition -> an outcome a seed.
+# Condition -> one outcome per seed.
 Outcomes = Mapping[str, Sequence[Outcome]]
 
 RULES: tuple[AggregationRule, ...] = ("mean", "product", "majority", "max", "confidence")
@@ -44,7 +44,7 @@ N_VOTES = (1, 2, 4, 8)
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells as they are printed, bars for the picture, and what is to be said.
+    """Cells as they are printed, bars for the chart, and the conclusion.
 
     ``measure`` is what the bars show.
     """
@@ -70,12 +70,12 @@ def span(interval: Interval) -> str:
 
 
 def gain(interval: Interval) -> str:
-    """A difference with its interval, in points."""
+    """A difference with its interval, in percentage points."""
     return f"{100 * interval.value:+.1f} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
 
 
 def compared(outcomes: Outcomes) -> Table:
-    """Conditions that were tested on the same songs, against the first under the same split."""
+    """Conditions tested on the same songs, compared with the first under the same split."""
     firsts = first_of_each_split(outcomes)
     differences = {
         name: paired_difference(outcomes[firsts[name]], found)
@@ -96,7 +96,7 @@ def compared(outcomes: Outcomes) -> Table:
 
 
 def first_of_each_split(outcomes: Outcomes) -> dict[str, str]:
-    """Condition -> the one that it is compared with, by what its name says of the split."""
+    """Condition -> the condition that it is compared with: the first whose name has its split."""
     firsts: dict[str, str] = {}
     found: dict[str, str] = {}
     for name in outcomes:
@@ -106,9 +106,9 @@ def first_of_each_split(outcomes: Outcomes) -> dict[str, str]:
 
 
 def verdict(differences: Mapping[str, Interval], firsts: Mapping[str, str]) -> str:
-    """What differs; and where nothing does, how large a difference would have been seen.
+    """Which conditions differ, and how large a difference would have been detected.
 
-    Bonferroni's correction is not made: of twenty intervals, one excludes zero by chance.
+    There is no Bonferroni correction: of twenty intervals, one excludes zero by chance.
     """
     bases = " and ".join(f"“{name}”" for name in dict.fromkeys(firsts.values()))
     clear = [f"{name} ({gain(d)})" for name, d in differences.items() if d.low > 0 or d.high < 0]
@@ -126,7 +126,7 @@ def verdict(differences: Mapping[str, Interval], firsts: Mapping[str, str]) -> s
 
 
 def untouched(first: str, outcomes: Outcomes) -> list[str]:
-    """The best condition of a split against the first, on what is in no fold, if there is any."""
+    """Compare a split's best condition with its first, on the songs that were put aside, if any."""
     asides = {name: [o.untouched for o in found] for name, found in outcomes.items()}
     best = max(outcomes, key=lambda name: songs_right_of(outcomes[name]))
     ours = [answers for answers in asides[first] if answers is not None]
@@ -136,7 +136,7 @@ def untouched(first: str, outcomes: Outcomes) -> list[str]:
     if best == first:
         return [f"No condition has more songs right than “{first}”."]
     shares = [percent(float(np.mean([songs_right(a).mean() for a in s]))) for s in (ours, theirs)]
-    part = "slices of " if first.endswith("split by slice") else ""  # songs are on all sides
+    part = "slices of " if first.endswith("split by slice") else ""  # songs are in all parts
     found = f"“{first}” has {shares[0]} % right and “{best}”, the best of the folds, {shares[1]} %"
     against = gain(difference(ours, theirs))
     n_songs = len(ours[0].truth)
@@ -144,7 +144,7 @@ def untouched(first: str, outcomes: Outcomes) -> list[str]:
 
 
 def songs_right_of(found: Sequence[Outcome]) -> float:
-    """The share of the songs of all tests that are right."""
+    """The share of songs that are right, over all tests."""
     return float(np.concatenate([songs_right(outcome.test) for outcome in found]).mean())
 
 
@@ -193,14 +193,14 @@ def plain_rows(
 
 
 def epochs(figures: Figures) -> str:
-    """How many epochs there were, which was the best on the validation, and which is tested."""
+    """The number of epochs, the best epoch on the validation, and the epoch that is tested."""
     if not figures.epochs:
         return "-"
     return f"{figures.epochs:.0f}, {figures.best_epoch:.0f}, {figures.kept_epoch:.0f}"
 
 
 def most_confused(figures: Figures) -> str:
-    """The genre that is most often taken for one other, with the share of its songs."""
+    """The commonest confusion of a genre with another, with the share of the genre's songs."""
     counts = np.array(figures.confusion, dtype=np.float64)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(shares, 0)
@@ -212,7 +212,7 @@ def most_confused(figures: Figures) -> str:
 
 
 def side_by_side(outcomes: Outcomes) -> Table:
-    """Conditions that were tested on different songs, or slices."""
+    """Conditions that were tested on different songs or slices."""
     rows, bars = plain_rows(outcomes)
     best = max(bars, key=lambda bar: bar[1].value)
     worst = min(bars, key=lambda bar: bar[1].value)
@@ -224,7 +224,7 @@ def side_by_side(outcomes: Outcomes) -> Table:
 
 
 def probabilities(outcomes: Outcomes) -> Table:
-    """What the probabilities are worth, as they come and with a fitted temperature."""
+    """How good the probabilities are, without and with a fitted temperature."""
     (found,) = outcomes.values()
     tests = [outcome.test for outcome in found]
     rows: list[tuple[str, ...]] = []
@@ -272,7 +272,7 @@ def probabilities(outcomes: Outcomes) -> Table:
 
 
 def against_the_rest(right: Bools, some: Bools, tests: Sequence[Answers]) -> Interval:
-    """The share that is right of some songs, less that of the others; both are (n_songs,)."""
+    """The share right of some songs minus that of the others; ``right``, ``some``: (n_songs,)."""
 
     def less(i: Ints) -> float:
         both = some[i].any() and not some[i].all()
@@ -312,7 +312,7 @@ def votes(outcomes: Outcomes) -> Table:
 
 
 def votes_right(tests: Sequence[Answers], n_votes: int | None, rule: AggregationRule) -> Ints:
-    """(n_songs,): 1 where a song is right when so many slices vote, spread over it, else 0."""
+    """(n_songs,): 1 if a song is right when ``n_votes`` slices, spread over it, vote, else 0."""
     right: list[bool] = []
     for test in tests:
         for number, truth in enumerate(test.truth.tolist()):
@@ -325,7 +325,7 @@ def votes_right(tests: Sequence[Answers], n_votes: int | None, rule: Aggregation
 
 
 def likes(outcomes: Outcomes) -> Table:
-    """How well liked songs are ranked before the others."""
+    """How well liked songs are ranked above the others."""
     rows: list[tuple[str, ...]] = []
     bars: list[tuple[str, Interval]] = []
     for name, found in outcomes.items():
