@@ -1,10 +1,10 @@
-"""Processes that extract and do nothing else: what several cores could do at best.
+"""Processes that only extract features: the most that several cores could gain.
 
     python -m benchmarks.alone SONG ...
 
-A process that has loaded the model waits for a line, extracts the songs, and prints how many
-seconds that took.  What several at once take more than one alone is the machine's: they share
-nothing but its caches, its memory and its clock.
+Each process loads the model, waits for a line on standard input, extracts the songs, and prints how
+many seconds that took.  If several at once take longer than one alone, the machine is the cause:
+the processes share only its caches, its memory and its clock.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def main(songs: Sequence[str]) -> None:
 
 
 def gain(n_processes: int, songs: Sequence[Path]) -> float:
-    """How many times as much as one process alone several do at once."""
+    """Throughput of several processes at once, as a multiple of one process alone."""
     [alone] = seconds_of(1, songs)
     return sum(alone / seconds for seconds in seconds_of(n_processes, songs))
 
 
 def seconds_of(n_processes: int, songs: Sequence[Path]) -> list[float]:
-    """The seconds that each of some processes takes for the songs, all at once."""
+    """Seconds that each of ``n_processes`` simultaneous processes takes for the songs."""
     command = [sys.executable, "-m", "benchmarks.alone", *map(str, songs)]
     pipe = subprocess.PIPE
     processes = [

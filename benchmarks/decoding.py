@@ -1,11 +1,11 @@
-"""Where the time for a window goes, by format: seek, decoding, what is decoded for nothing, mixing.
+"""Where the time for a window goes, by format: seek, decoding, discarded audio, mixing.
 
     python -m benchmarks.decoding TRACKS [--rounds 5]
 
-The beginning of a track becomes a file of three minutes in each format.  "Straight" is what FFmpeg
-takes for the same seconds when it decodes the file from its start, without anything done with the
-frames; "as samples" is the same, mixed and resampled.  A window is reached by seeking, as the
-classifier does.  Half a minute.
+A file of three minutes is made in each format from the beginning of a track.  "Straight" is the
+time that FFmpeg takes to decode the same seconds from the start of the file, with the frames
+discarded; "as samples" also mixes and resamples them.  A window is read by seeking, as in the
+classifier. Runs for half a minute.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from genre_model.features.slices import count_slices, slice_span, spread
 
 SPECTROGRAM, SLICES = SpectrogramSpec(), SliceSpec()
 N_WINDOWS = 16
-# Encoder, suffix and bits a second.
+# Name -> encoder, file ending, bit/s.
 FORMATS = {
     "MP3": ("libmp3lame", "mp3", 256_000),
     "AAC": ("aac", "m4a", 256_000),
@@ -78,7 +78,7 @@ def encode(source: Path, target: Path, encoder: str, bit_rate: int | None) -> No
 
 
 def figures(song: Path, rounds: int) -> list[str]:
-    """The columns of one file."""
+    """The table's cells for one file."""
     with open_audio(song, SPECTROGRAM.sample_rate_hz) as audio:
         n_available = count_slices(audio, SPECTROGRAM, SLICES)
         frame_s = audio.stream.codec_context.frame_size / audio.native_rate_hz
@@ -104,7 +104,7 @@ def figures(song: Path, rounds: int) -> list[str]:
 
 
 def seeks(song: Path, starts: list[int]) -> None:
-    """Open a file, and go to some places (in samples); one frame is decoded at each."""
+    """Open a file, seek to each of ``starts`` (in samples), and decode one frame there."""
     with open_audio(song, SPECTROGRAM.sample_rate_hz) as audio:
         for start in starts:
             audio.container.seek(int(start / SPECTROGRAM.sample_rate_hz * 1_000_000))
@@ -112,13 +112,13 @@ def seeks(song: Path, starts: list[int]) -> None:
 
 
 def samples_of(song: Path) -> int:
-    """How many samples a file has for the network, mixed and resampled, decoded from its start."""
+    """Decode, mix and resample a whole file for the network; returns the number of samples."""
     with open_audio(song, SPECTROGRAM.sample_rate_hz) as audio:
         return sum(map(len, audio.blocks()))
 
 
 def windows(song: Path, spans: list[tuple[int, int]]) -> Iterator[None]:
-    """Decode some spans of samples."""
+    """Decode each span of samples."""
     with open_audio(song, SPECTROGRAM.sample_rate_hz) as audio:
         for span in spans:
             audio.window(*span)

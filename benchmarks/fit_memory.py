@@ -1,10 +1,10 @@
-"""Peak memory of systems that are fitted in one go, by the number of songs.
+"""Peak memory of systems that are fitted on all songs at once, by the number of songs.
 
     python -m benchmarks.fit_memory [--songs 1000 10000] [--systems costa2011 costa2017]
 
-Needs TensorFlow for ``costa2017`` (``pip install '.[train]'``).  The slices are made up, and a
-hundred files stand for all songs: a file is mapped, and what is not in the sample is not read.
-Networks learn for one epoch, which takes no less memory than forty.  Three minutes.
+Needs TensorFlow for ``costa2017`` (``pip install '.[train]'``).  The slices are synthetic, and a
+hundred files stand for all songs: each file is memory-mapped, and only the sampled parts are read.
+Networks train for one epoch, which takes as much memory as forty.  Runs for three minutes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def measure(system: str, n_songs: int) -> list[object]:
-    """One fit in a process of its own."""
+    """Fit one system in its own process; returns a row of the table."""
     command = [sys.executable, "-m", "benchmarks.fit_memory", "--only"]
     cost = run([*command, "--songs", str(n_songs), "--systems", system])
     slices_mb, peak_mb = map(float, cost.output.splitlines()[-1].split())
@@ -54,7 +54,7 @@ def measure(system: str, n_songs: int) -> list[object]:
 
 
 def fit(system: str, n_songs: int) -> None:
-    """Print the MB of all slices, and the process' peak."""
+    """Print the size of all slices and the process' peak memory, in MB."""
     costa2017.TRAINING = replace(costa2017.TRAINING, epochs=1)
     architecture = ARCHITECTURES[system]
     learner = architecture.learner
@@ -68,7 +68,7 @@ def fit(system: str, n_songs: int) -> None:
 
 
 def made_up(folder: Path, n_songs: int, shape: tuple[int, ...]) -> list[StoredTrack]:
-    """Songs of ``shape`` (n_slices, *values), whose values tell something of their genre."""
+    """Synthetic songs of ``shape`` (n_slices, *values) whose values depend on the genre."""
     rng = np.random.default_rng(0)
     for number in range(N_FILES):
         noise = rng.gamma(2.0, 1.0, shape).astype(np.float32)

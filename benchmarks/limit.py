@@ -1,4 +1,4 @@
-"""What a whole song costs at least: a straight decode, and the network at the core's peak."""
+"""A lower bound on a whole song's cost: a straight decode, and the network at the core's peak."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 from genre_model.audio.guards import open_options
 from genre_model.training.networks.finetune import FINETUNE
 
-# Of two square matrices that stay in the processor's cache.
+# Side of square matrices that fit into the processor's cache, and repeats of their product.
 SIZE, REPEATS = 384, 10
 FLOP_PER_PRODUCT = 2
 
 
 def straight_decode(song: Path) -> None:
-    """Decode all frames, and do nothing with them."""
+    """Decode all frames and discard them."""
     with av.open(str(song), **open_options()) as container:
         for _ in container.decode(audio=0):
             pass
 
 
 def peak_flops() -> float:
-    """Single-precision operations a second of one core: the best of some products by BLAS."""
+    """Single-precision operations a second of one core: the fastest of several matrix products."""
     one = np.ones((SIZE, SIZE), np.float32)
     product = np.empty_like(one)
     costs = []
@@ -37,6 +37,6 @@ def peak_flops() -> float:
 
 
 def network_s(n_slices: int) -> float:
-    """Seconds that the shipped network takes for so many slices at the core's peak."""
+    """Seconds that the shipped network needs for ``n_slices`` slices at the core's peak."""
     assert FINETUNE.cost is not None
     return n_slices * FLOP_PER_PRODUCT * FINETUNE.cost.multiply_adds / peak_flops()

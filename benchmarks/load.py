@@ -2,16 +2,17 @@
 
     python -m benchmarks.load [--rows 10000 100000] [--tracks TRACKS] [--songs 40] [--code FOLDER]
 
-The rows are put into the database by SQL; nine tenths have genres, the others have probabilities,
-which are judged again: half of these get a genre (in the database only), half
-are unsure.  Each run is a process of its own: its time and its peak memory are those of the whole
-``beet`` command, its start included, which ``beet version`` shows alone; ``beet ls`` of the same
-tracks is what beets itself takes.  "Over the start" is CPU time more than ``beet version`` takes.
-With TRACKS, a folder of full-length music, so many real ones are among the rows: the shipped model
-classifies them, in worker processes, whose memory is not counted here (``memory.py`` does).
-At the end comes how long it takes until a progress bar is seen, on a pseudo-terminal, after the
-start of ``beet``.  With ``--code``, another checkout's plugin is measured (Python 3.11).
-Three minutes for 100,000 rows.
+The rows are put into the database by SQL.  Nine tenths have genres; the others have stored
+probabilities, which are judged again: half of them get a genre (in the database only), half are
+unsure.  Each run is its own process; time and peak memory are those of the whole ``beet`` command
+with its start.  ``beet version`` shows the start alone, and ``beet ls`` of the same tracks shows
+what beets itself takes.  "Over the start" is the CPU time in excess of ``beet version``.
+
+With TRACKS, a folder of full-length music, ``--songs`` real tracks are added to the rows: the
+shipped model classifies them in worker processes, whose memory is not counted here (``memory.py``
+does).  The last row is the time until a progress bar appears on a pseudo-terminal, less that of
+``beet version``.  ``--code`` measures another checkout's plugin (needs Python 3.11).  Runs for
+three minutes with 100,000 rows.
 """
 
 from __future__ import annotations
@@ -98,12 +99,12 @@ def main() -> None:
 
 
 def code_of(folder: Path | None) -> dict[str, str]:
-    """What makes Python load another checkout's plugin."""
+    """Environment variables that make Python load another checkout's plugin."""
     return {} if folder is None else {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
 
 
 def make_library(home: Path, n_rows: int) -> None:
-    """A library of so many tracks without files."""
+    """Create a library of ``n_rows`` tracks without files."""
     config = {
         "directory": str(home / "music"),
         "library": str(home / "library.db"),
@@ -122,7 +123,7 @@ def start(
     stdout: int = subprocess.DEVNULL,
     stderr: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Begin the real command on a library."""
+    """Start ``beet`` on a library."""
     return subprocess.Popen(
         [sys.executable, "-m", "beets", *arguments],
         env={**os.environ, **env, "BEETSDIR": str(home), "HOME": str(home)},
@@ -132,7 +133,7 @@ def start(
 
 
 def beet(home: Path, env: Mapping[str, str], *arguments: str) -> Cost:
-    """Run the real command; its peak memory is its own, not its children's."""
+    """Run ``beet``; the peak memory does not include its child processes."""
     begun_s = time.perf_counter()
     process = start(home, env, arguments, stdout=subprocess.PIPE)
     printed = process.stdout.read().decode() if process.stdout else ""
@@ -146,7 +147,7 @@ def beet(home: Path, env: Mapping[str, str], *arguments: str) -> Cost:
 
 
 def first_bar_s(home: Path, env: Mapping[str, str], *arguments: str) -> float:
-    """Seconds until the real command shows a progress bar on a terminal; it is ended then."""
+    """Seconds until ``beet`` shows a progress bar on a terminal; the process is then killed."""
     import fcntl
     import struct
     import termios

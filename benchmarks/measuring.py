@@ -1,7 +1,7 @@
-"""What the benchmarks share: costs of processes, rounds in turn, tables, music.
+"""What the benchmarks share: costs of processes, alternating rounds, tables, music.
 
-Figures are medians over rounds in which all the ways that are compared come in turn, and ratios are
-medians of the rounds' ratios: what else the machine does falls on all of them.
+Each round runs all compared variants in turn.  Figures are medians over the rounds, and ratios are
+medians of the rounds' ratios, so that other load on the machine affects all variants alike.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ MB = 2**20 if sys.platform == "darwin" else 2**10  # in the units of ru_maxrss
 SHORTEST_S, LONGEST_S = 75.0, 600.0
 SONG_S = 180
 Row = Sequence[object]
-# An installed plugin has its bytecode; where none may be written, every start would compile.
+# An installed plugin has compiled bytecode; with this variable, every start would compile it.
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a process and its children took; ``peak_mb`` is the largest of any one of them."""
+    """The cost of a process and its children; ``peak_mb`` is that of the largest single process."""
 
     wall_s: float
     cpu_s: float
@@ -47,7 +47,7 @@ class Cost:
 
 
 def run(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> Cost:
-    """Run a command to its end, and whatever it has started."""
+    """Run a command; waits for it and for all processes that it started."""
     adopt_orphans()
     start = time.perf_counter()
     with subprocess.Popen(
@@ -70,7 +70,7 @@ def run(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> 
 
 
 def left_behind() -> list[resource.struct_rusage]:
-    """What processes took that outlive their parent for a moment: workers do."""
+    """Resource usage of processes that outlive their parent for a moment, as workers do."""
     found = []
     with suppress(ChildProcessError):
         while True:
@@ -79,13 +79,13 @@ def left_behind() -> list[resource.struct_rusage]:
 
 
 def adopt_orphans() -> None:
-    """Have the system tell us, and not the first of all processes, when orphans end."""
+    """Make this process, instead of init, the parent of orphaned descendants (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
 
 def here(work: Callable[[], object]) -> Cost:
-    """The cost of work in this process and in children that end with it."""
+    """The cost of work in this process and in its children that have ended."""
     start, before = time.perf_counter(), cpu_s()
     work()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB
@@ -93,13 +93,13 @@ def here(work: Callable[[], object]) -> Cost:
 
 
 def cpu_s() -> float:
-    """Seconds of CPU of this process and of its children that have ended."""
-    used = os.times()  # in hundredths of a second, which is too coarse for short work here
+    """CPU seconds of this process and of its children that have ended."""
+    used = os.times()  # in steps of 10 ms, which is too coarse for short work in this process
     return time.process_time() + used.children_user + used.children_system
 
 
 def in_turn(ways: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
-    """The costs of some ways, each once a round; they change places from round to round."""
+    """Costs of all variants, each run once a round; their order rotates from round to round."""
     costs: dict[str, list[Cost]] = {name: [] for name in ways}
     for index in range(rounds):
         for name in turned([*ways], index):
@@ -108,7 +108,7 @@ def in_turn(ways: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, li
 
 
 def turned(names: Sequence[str], index: int) -> list[str]:
-    """The names in the order of a round: another one is the first each time."""
+    """The names in the order of round ``index``: each round starts with the next name."""
     first = index % len(names)
     return [*names[first:], *names[:first]]
 
@@ -140,7 +140,7 @@ def parser_of(doc: str | None) -> argparse.ArgumentParser:
 
 
 def table(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    """As Markdown."""
+    """A table as Markdown."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
@@ -148,7 +148,7 @@ def table(columns: Sequence[str], rows: Sequence[Row]) -> str:
 def publish(
     options: argparse.Namespace, columns: Sequence[str], rows: Sequence[Row], **more: Any
 ) -> None:
-    """Print a table, and write it with whatever else there is as JSON if that is wanted."""
+    """Print a table; with ``--json``, also write it and ``more`` to a file."""
     print(table(columns, rows), flush=True)
     if options.json is not None:
         result = {
@@ -162,7 +162,7 @@ def publish(
 
 
 def machine() -> dict[str, object]:
-    """What was measured on, and how busy it is."""
+    """This machine's processor, software versions and load."""
     load = os.getloadavg() if hasattr(os, "getloadavg") else ()
     return {
         "processor": processor_name(),
@@ -179,7 +179,7 @@ def machine() -> dict[str, object]:
 
 
 def full_length(folder: Path, n: int | None = None) -> list[Path]:
-    """Audio files of 75 s to 10 min below a folder, spread over it; ``n`` of them if so many."""
+    """Audio files of 75 s to 10 min below a folder: all, or ``n`` of them, spread over it."""
     paths = [path for path in find_audio([folder]) if SHORTEST_S < seconds(path) < LONGEST_S]
     if not paths:
         sys.exit(f"{folder}: no tracks of {SHORTEST_S:.0f} to {LONGEST_S:.0f} s")
@@ -189,7 +189,7 @@ def full_length(folder: Path, n: int | None = None) -> list[Path]:
 
 
 def seconds(path: Path) -> float:
-    """What a file's header says; 0 where it says nothing."""
+    """The duration in a file's header; 0 if it has none or cannot be read."""
     try:
         with open_audio(path, 16_000) as audio:
             return audio.duration_s or 0.0
@@ -198,7 +198,7 @@ def seconds(path: Path) -> float:
 
 
 def three_minutes(source: Path, target: Path) -> Path:
-    """The beginning of a track, repeated if need be, as an MP3 file of 180 s and 320 kbit/s."""
+    """Write the beginning of a track, repeated if it is short, as 180 s of MP3 at 320 kbit/s."""
     import av
     import numpy as np
 

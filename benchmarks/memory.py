@@ -2,10 +2,10 @@
 
     python -m benchmarks.memory TRACKS [--songs 100 1000] [--workers 2] [--distinct 100]
 
-The tracks are full-length ones, each so often (as hard links, without a cache) that there are
-enough.  Where there is ``/proc``, the proportional set sizes of ``beet`` and its worker processes
-are added up ten times a second: a page that several share counts once.  Elsewhere only the largest
-process counts.  The long one takes about four minutes on two cores.
+Full-length tracks are repeated (as hard links, without a cache) until there are enough.  On systems
+with ``/proc``, the proportional set sizes of ``beet`` and its worker processes are summed ten times
+a second, so that a page shared by several processes counts once.  Elsewhere only the largest
+process is measured.  The longer run takes about four minutes on two cores.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def measure(distinct: list[Path], n_songs: int, workers: int) -> list[object]:
-    """One library, classified once."""
+    """Classify one library once; returns a row of the table."""
     with tempfile.TemporaryDirectory() as folder:
         library = TemporaryLibrary(Path(folder) / "beets")
         library.configure(cache=False, threads=workers)

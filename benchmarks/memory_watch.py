@@ -1,4 +1,4 @@
-"""The memory of a process and of all that it has begun, while they run (Linux)."""
+"""The memory of a running process and all its descendants (Linux)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EVERY_S = 0.1
 
 
 class Watch(threading.Thread):
-    """The most that a process and its descendants ever had together, and any one, in MB."""
+    """Peak memory of a process and its descendants, together and of the largest one, in MB."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -34,13 +34,13 @@ class Watch(threading.Thread):
                 return
 
     def stop(self) -> None:
-        """Look no more, though the processes may go on."""
+        """Stop watching, even if the processes still run."""
         self._over.set()
         self.join()
 
 
 def family(pid: int) -> Iterator[int]:
-    """A process and all that it began, by their ids."""
+    """The ids of a process and all its descendants."""
     yield pid
     with suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
@@ -49,7 +49,7 @@ def family(pid: int) -> Iterator[int]:
 
 
 def size_mb(pid: int, file: str, name: str) -> float:
-    """One of the sizes that Linux tells of a process; 0 where it has ended."""
+    """A memory size of a process from ``/proc``, in MB; 0 if the process has ended."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
             if line.startswith(name):

@@ -1,14 +1,16 @@
-"""How fast the paper's network learns: our loop from slices on disk, and Keras' from memory.
+"""Training speed of the paper's network: our loop from slices on disk, and Keras' from memory.
 
     python -m benchmarks.paper_training [--slices 256] [--epochs 5] [--rounds 5]
 
-Needs TensorFlow (``pip install '.[train]'``).  ``pelchat2019`` on made-up slices of seven genres,
-in batches of 128.  Keras' ``model.fit`` has the slices as one array of float32 in memory, and adds
-up the gradients of a batch at once; ours reads them as bytes from one mapped file and adds up a
-batch's gradients part by part, for which it needs less memory; ``--fast`` in bfloat16, where the
-processor can.  TensorFlow uses oneDNN by itself on some processors only, ours on all; so Keras is
-measured both ways.  An epoch may take twice as long as the next one, where two threads get one
-core; so each process times several.  Thirteen minutes.
+Needs TensorFlow (``pip install '.[train]'``).  Trains ``pelchat2019`` on synthetic slices of seven
+genres, in batches of 128.  Keras' ``model.fit`` has the slices as one float32 array in memory and
+computes the gradient of a whole batch at once.  Our loop reads them as bytes from one memory-mapped
+file and sums a batch's gradients over its parts, which needs less memory; with ``--fast`` it uses
+bfloat16 if the processor supports that.
+
+TensorFlow enables oneDNN by default only on some processors, and our loop enables it on all; so
+Keras is measured with and without it.  An epoch may take twice as long as the next one if two
+threads get one core; so each process times several.  Runs for thirteen minutes.
 """
 
 from __future__ import annotations
@@ -33,11 +35,11 @@ from genre_model.training.networks.base import Network
 from genre_model.training.networks.registry import ARCHITECTURES
 from genre_model.training.scratch.slice_store import StoredTrack
 
-# An epoch of slices, by their genres, with a folder for files.
+# Slices, the index of each one's genre, a folder for files -> a function that trains one epoch.
 Loop = Callable[[np.ndarray, np.ndarray, Path], Callable[[], object]]
 
 NAME, N_GENRES, SLICES_PER_TRACK = "pelchat2019", 7, 32
-# 0.7 of the 132,000 slices, twenty times.
+# Slices that the paper's training processes: 0.7 of 132,000 in each of 20 epochs.
 PAPERS_SLICES = 0.7 * 132_000 * 20
 
 KINDS = {
@@ -77,7 +79,7 @@ def main() -> None:
 
 
 def in_its_own_process(kind: str, options: argparse.Namespace) -> Cost:
-    """Epochs after the first one, when everything has been compiled, and the process' memory."""
+    """The cost of an epoch after the first one, which compiles, and the process' peak memory."""
     sizes = ["--slices", str(options.slices), "--epochs", str(options.epochs)]
     command = [sys.executable, "-m", "benchmarks.paper_training", "--only", kind, *sizes]
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
@@ -89,8 +91,8 @@ def in_its_own_process(kind: str, options: argparse.Namespace) -> Cost:
 
 
 def learn(kind: str, n_slices: int, n_epochs: int) -> None:
-    """Print an epoch's seconds and CPU seconds, the medians, and peak MB."""
-    if kind in {"ours", "fast"}:  # Keras is imported as anybody would
+    """Print the median seconds and CPU seconds of an epoch, and the peak memory in MB."""
+    if kind in {"ours", "fast"}:  # Keras is measured as a user would import it
         require_tensorflow(NAME)
     slices = np.random.default_rng(0).integers(0, 256, (n_slices, 128, 128)).astype(np.uint8)
     truth = np.arange(n_slices) // SLICES_PER_TRACK % N_GENRES
@@ -119,7 +121,7 @@ def network() -> Network:
 def ours(
     slices: np.ndarray, truth: np.ndarray, folder: Path, *, exact: bool = True
 ) -> Callable[[], object]:
-    """The package's loop, over tracks whose slices are files."""
+    """Our training loop, over tracks whose slices are files."""
     from genre_model.training.scratch.loop import Trainer
 
     tracks = []
@@ -137,7 +139,7 @@ def ours(
 
 
 def keras_fit(slices: np.ndarray, truth: np.ndarray, _: Path) -> Callable[[], object]:
-    """What anybody would write."""
+    """Plain Keras training, as a user would write it."""
     import keras
 
     learner = network()

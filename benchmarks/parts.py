@@ -1,9 +1,9 @@
-"""Where a slice's time goes: decoding, spectrogram, network; by one thread.
+"""Where a slice's time goes: decoding, spectrogram, network; on one thread.
 
     python -m benchmarks.parts TRACKS [--songs 20] [--slices 12] [--rounds 5]
 
-Slices at even distances in full-length tracks are reached by seeking, as the classifier does.
-Twenty seconds.
+Evenly spaced slices of full-length tracks are read by seeking, as in the classifier. Runs for
+twenty seconds.
 """
 
 from __future__ import annotations

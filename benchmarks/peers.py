@@ -1,16 +1,16 @@
-"""Against musicnn 0.1.0 and Essentia, with the same weights on the same songs.
+"""Our speed against musicnn 0.1.0 and Essentia, with the same weights on the same songs.
 
     python -m benchmarks.peers TRACKS --peers FOLDER [--songs 3] [--rounds 5]
 
-TRACKS is a folder of full-length music.  The first time, the peers are installed from the package
-registry into environments of their own in FOLDER, which takes two gigabytes; later runs, and
-``make bench``, take them from there.  Four minutes, and five more the first time.
+TRACKS is a folder of full-length music.  The first run installs the peers from the package registry
+into separate environments in FOLDER, which takes two gigabytes; later runs, and ``make bench``, use
+these.  Runs for four minutes, and five more the first time.
 
-musicnn's extractor is mended in one place: it casts to float16, which overflows under NumPy 2.
-Essentia gets the same checkpoint, frozen.  Every process has loaded the model and classified one
-song before; in each round all get the same song.  "Same job" is all of a song; by default we take
-a part of it.  Tags are the mean of all slices'.  Exit status 1 if ours differ from the original
-network's by more than 1e-4.
+musicnn's extractor is patched in one place: it casts to float16, which overflows under NumPy 2.
+Essentia gets the same checkpoint, frozen.  Before the measurement every process loads the model and
+classifies one song; in each round all processes get the same songs.  "ours" extracts whole songs,
+as the peers do; "ours, default" extracts a part of each.  A song's tags are the mean over its
+slices.  The exit status is 1 if our tags differ from the original network's by more than 1e-4.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ REQUIREMENTS = {
 RELEASE = "musicnn-0.1.0"
 CAST, MENDED = "audio_rep.astype(np.float16)", "audio_rep.astype(np.float32)"
 TOLERANCE = 1e-4
-GOALS = {  # ours is at most so much of theirs
+GOALS = {  # upper limits for our CPU time as a share of theirs
     ("ours", "musicnn"): 0.09,
     ("ours", "essentia"): 0.45,
     ("ours, default", "musicnn"): 0.035,
@@ -110,7 +110,7 @@ def row(
 
 @dataclass
 class Worker:
-    """A process that classifies songs, and what it last answered for each."""
+    """A process that classifies songs, and its last answer for each song."""
 
     process: subprocess.Popen[str]
     tags: dict[Path, list[float]]
@@ -118,7 +118,7 @@ class Worker:
 
     @classmethod
     def start(cls, kind: str, folder: Path) -> Worker:
-        """Begin, and wait until it is ready."""
+        """Start a process and wait until it is ready."""
         with (folder / "log.txt").open("a") as log:
             process = subprocess.Popen(
                 [python_of(kind, folder), WORKER, kind, folder],
@@ -157,7 +157,7 @@ class Worker:
         self.process.communicate()
 
     def difference(self, other: Worker) -> float:
-        """The largest of any song's tags."""
+        """The largest difference of any tag of any song."""
         return max(
             abs(mine - theirs)
             for song, tags in self.tags.items()
@@ -178,7 +178,7 @@ def environment_python(environment: Path) -> Path:
 
 
 def install(folder: Path) -> None:
-    """Have both peers in their environments, and the graph for Essentia."""
+    """Install both peers in their environments, and write Essentia's graph, if they are missing."""
     for name, requirements in REQUIREMENTS.items():
         if not (folder / name / "ready").exists():
             print(f"installing {' '.join(requirements)} into {folder / name}", file=sys.stderr)
@@ -196,7 +196,7 @@ def pip(environment: Path) -> list[str | Path]:
 
 
 def unpack_release(folder: Path) -> None:
-    """musicnn's wheel, mended; it cannot be installed beside a NumPy of today."""
+    """Unpack and patch musicnn's wheel; it cannot be installed together with a current NumPy."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         part = Path(name)
         run(

@@ -1,8 +1,8 @@
-"""Classifies the songs that ``peers.py`` names on standard input, in an environment of its own.
+"""Classify the songs that ``peers.py`` names on standard input, in a separate environment.
 
     python peers_worker.py KIND FOLDER        prints a line of JSON for each line that it reads
 
-``freeze`` as KIND writes the graph that Essentia needs, and ends.
+With ``freeze`` as KIND, it writes the graph that Essentia needs, and exits.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def ours(*, thorough: bool) -> Extract:
 
 
 def musicnn(folder: Path) -> Extract:
-    """The package's own extractor; ``peers.py`` has mended its cast to float16."""
+    """musicnn's own extractor; ``peers.py`` has patched its cast to float16."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     sys.path.insert(0, str(folder / "musicnn-0.1.0"))
     from musicnn.extractor import extractor
@@ -83,7 +83,7 @@ def essentia(folder: Path, batch_size: int) -> Extract:
 
 
 def freeze(folder: Path) -> None:
-    """The original graph with its weights as constants, under the names that Essentia expects."""
+    """Write the original graph with its weights as constants, under the names Essentia expects."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     sys.path.insert(0, str(folder / "musicnn-0.1.0"))
     import tensorflow as tf

@@ -2,10 +2,11 @@
 
     python -m benchmarks.retag MUSIC [--cache features.db] [--rounds 5]
 
-All labelled clips, by a real ``beet import``; ``beet cnntrain`` makes a second model, and the
-shipped one extracts each clip once.  In each round come ``beet ls`` and ``beet cnngenre -f`` with
-either model, so that every track gets another model's answer from cached features, with the files'
-tags written and without.  Two minutes, and one more without a cache that has the clips.
+A real ``beet import`` imports all labelled clips; ``beet cnntrain`` makes a second model, and the
+shipped model extracts each clip once.  Each round runs ``beet ls``, and ``beet cnngenre -f`` with
+each of the two models, so that every track gets the other model's answer from cached features, both
+with and without writing the files' tags.  Runs for two minutes, and one more if the cache does not
+have the clips.
 """
 
 from __future__ import annotations

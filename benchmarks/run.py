@@ -3,13 +3,13 @@
     python -m benchmarks.run --tracks TRACKS --music MUSIC [--work bench] [--again NAME ...]
         [--only NAME ...] [--long] [--peers FOLDER] [--train-python PYTHON] [--against CHECKOUT]
 
-or ``make bench TRACKS=... MUSIC=...``.  TRACKS is a folder of full-length music with a folder for
-each source (Debian's game packages, unpacked); MUSIC has labelled clips and a ``manifest.csv``.
-What needs a folder that is not named is left out, and says so.  Results stay in the work folder: a
-benchmark that has one is not run again unless ``--again`` names it or says ``all``.  With
-``--long`` everything has its full size.  7 to 11 minutes on two cores, 3 more with peers, half
-an hour with ``--long``; each module says at its top what it does.  What is measured goes to
-``benchmarks/results``, where each machine has a folder; the pages show the results of all of them.
+or ``make bench TRACKS=... MUSIC=...``.  TRACKS is a folder of full-length music with a subfolder
+for each source (Debian's game packages, unpacked); MUSIC has labelled clips and a ``manifest.csv``.
+A benchmark whose folder is not given is skipped with a message.  Results stay in the work folder: a
+benchmark with a result there runs again only if ``--again`` names it or is ``all``. ``--long`` runs
+everything at full size.  Takes 7 to 11 minutes on two cores, 3 more with peers, half an hour with
+``--long``; each module's docstring says what it does.  Results are also copied to
+``benchmarks/results``, which has a folder for each machine; docs/performance.md shows all of them.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ NEEDS = {
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A module, its arguments with the folders that they need in braces, and minutes.
+    """A module, its arguments with the folders that they need in braces, and its minutes.
 
-    ``long`` are further arguments, or other values of the same.  One that is ``long_only`` is left
-    out unless everything has its full size.
+    ``long`` has arguments that ``--long`` adds; they may override earlier ones.  A ``long_only``
+    benchmark runs only with ``--long``.
     """
 
     name: str
@@ -91,7 +91,7 @@ BENCHMARKS = (
         1.1,
     ),
     Benchmark(
-        "retag",  # with the features that training_cost has extracted
+        "retag",  # uses the features that training_cost has extracted
         "benchmarks.retag",
         ("{music}", "--cache", "{work}/clips.db", "--rounds", "2"),
         0.9,
@@ -157,7 +157,7 @@ def main() -> None:
 
 
 def run(benchmark: Benchmark, names: Mapping[str, object], result: Path, *, long: bool) -> None:
-    """Measure, show the table, and keep it."""
+    """Run a benchmark, print its table and keep its result."""
     python = OTHER_PYTHON.get(benchmark.name, sys.executable).format(**names)
     arguments = [argument.format(**names) for argument in benchmark.arguments]
     if long:
@@ -180,7 +180,7 @@ def run(benchmark: Benchmark, names: Mapping[str, object], result: Path, *, long
 def keep(file: Path) -> None:
     """Copy a result into the folder of this machine."""
     result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    result.pop("command", None)  # the folders that it names are nobody else's
+    result.pop("command", None)  # it names folders of this machine
     folder = RESULTS / machine_name(result["machine"])
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, indent=1) + "\n"
@@ -188,7 +188,7 @@ def keep(file: Path) -> None:
 
 
 def machine_name(machine: Mapping[str, Any]) -> str:
-    """A folder's name for a processor and the number of its cores."""
+    """A folder name made of the processor and its number of cores."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"\((R|TM)\)", "", machine["processor"]).lower())
     return "-".join([*words, f"{machine['cores']}-cores"])
 

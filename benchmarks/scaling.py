@@ -1,11 +1,11 @@
-"""What 1, 2 and 4 local workers do: songs a second, and the memory of all processes together.
+"""Songs a second by 1, 2 and 4 local workers, and the memory of all processes together.
 
     python -m benchmarks.scaling TRACKS [--songs 40] [--workers 1 2 4] [--rounds 3] [--dask]
 
-Full-length tracks without a cache, by worker processes, and with ``--dask`` by a scheduler and as
-many workers with one thread each.  All ways come in turn in
-each round; all have begun before the clock starts.  Memory is the most that all processes had at
-once, with what they share counted once (Linux).  Three minutes, five with Dask.
+Full-length tracks are extracted without a cache by worker processes, and with ``--dask`` also by a
+Dask scheduler and as many workers with one thread each.  Each round runs all variants in turn; all
+workers have started before the clock does.  Memory is the peak of the sum over all processes, with
+shared pages counted once (Linux).  Runs for three minutes, five with Dask.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def in_a_process(kind: str, n_workers: int, songs: Sequence[Path]) -> tuple[float, float]:
-    """Songs a second and peak memory in MB, measured by a fresh process."""
+    """Songs a second and peak memory in MB, measured in a fresh process."""
     command = [sys.executable, "-m", "benchmarks.scaling", "once", kind, str(n_workers)]
     names = json.dumps([str(song) for song in songs])
     done = subprocess.run(command, input=names, check=True, stdout=subprocess.PIPE, text=True)
@@ -115,7 +115,7 @@ def extract(pool: ExtractorPool, songs: Sequence[Path]) -> None:
 
 @contextmanager
 def dask_cluster(n_workers: int) -> Iterator[str]:
-    """The address of a scheduler with workers of one thread each."""
+    """Start a scheduler and workers of one thread each; yields the scheduler's address."""
     processes: list[subprocess.Popen[str]] = []
 
     def begin(what: str, *arguments: str) -> str:

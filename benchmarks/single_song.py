@@ -1,11 +1,11 @@
-"""One song of three minutes: the whole ``beet`` process, and a process that is there already.
+"""One song of three minutes: the whole ``beet`` process, and a process that already runs.
 
     python -m benchmarks.single_song TRACKS [--rounds 11]
 
 TRACKS is a folder of full-length music; the beginning of one of its tracks becomes an MP3 file of
-180 s.  In each round come ``beet ls``, ``beet cnngenre -f`` on the one track, which is in
-no cache, extraction alone, by this process, which has the model loaded, and a straight decode.  The
-limit is that and the network's operations at the peak of the core (benchmarks.limit).  Half a
+180 s.  Each round runs ``beet ls``; ``beet cnngenre -f`` on this track, which is not in a cache;
+extraction alone, in this process, which has the model loaded; and a straight decode.  The limit is
+that decode plus the network's operations at the core's peak (benchmarks.limit).  Runs for half a
 minute.
 """
 

@@ -1,10 +1,10 @@
-"""An import of single tracks: with the next ones begun early, and one after the other.
+"""An import of single tracks: with the next ones started early, and one after the other.
 
     python -m benchmarks.singletons MUSIC [--tracks 40] [--rounds 3]
 
-A real ``beet import -s -A`` of clips without genres, and without a cache.  With ``import: threaded:
-no`` beets finds a track when the one before is done, so that none can be begun early.  The import
-without the plugin is taken off.
+Runs a real ``beet import -s -A`` of clips without genres, and without a cache.  With
+``threaded: no`` beets finds a track only when the one before is done, so that none can be started
+early. The time of an import without the plugin is subtracted.
 """
 
 from __future__ import annotations

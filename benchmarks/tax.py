@@ -1,8 +1,8 @@
-"""What the plugin costs every other ``beet`` command: ``beet ls`` with it and without, in turn.
+"""What the plugin costs every other ``beet`` command: ``beet ls`` with and without it, in turn.
 
     python -m benchmarks.tax [--rounds 30]
 
-An empty library.  Half a minute.
+The library is empty.  Runs for half a minute.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A real ``beet`` on a temporary library of clips, for benchmarks through the front door."""
+"""A real ``beet`` on a temporary library of clips, for benchmarks of whole commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAILED = re.compile(r"^tagged .* failed [1-9]", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One of the labelled clips, and what its copy is called."""
+    """A labelled clip; ``name`` is the name of its copy."""
 
     source: Path
     genre: str
@@ -33,8 +33,7 @@ class Clip:
 class TemporaryLibrary:
     """A real ``beet`` with its library, its configuration and its music in one folder.
 
-    ``code`` is another checkout whose plugin it loads, if it is not to be this one's; that takes
-    Python 3.11.
+    ``code`` is another checkout whose plugin is loaded instead of this one's; it needs Python 3.11.
     """
 
     folder: Path
@@ -48,7 +47,7 @@ class TemporaryLibrary:
     def configure(
         self, extracted: Path | None = None, *, singletons: bool = True, **options: object
     ) -> None:
-        """Write ``config.yaml``; ``options`` are the plugin's, ``extracted`` a cache, if any."""
+        """Write ``config.yaml`` with the plugin's ``options``; ``extracted`` is a cache to copy."""
         config = {
             "directory": str(self.folder / "library"),
             "library": str(self.folder / "library.db"),
@@ -69,21 +68,21 @@ class TemporaryLibrary:
 
     @property
     def env(self) -> dict[str, str]:
-        """So that ``beet`` finds its configuration here."""
+        """Environment variables that make ``beet`` use this folder's configuration."""
         code = {}
-        if self.code is not None:  # and not this folder, which Python would look into first
+        if self.code is not None:  # Python would otherwise look into this folder first
             code = {"PYTHONPATH": str(self.code), "PYTHONSAFEPATH": "1"}
         return {"BEETSDIR": str(self.folder), "HOME": str(self.folder), **code}
 
     def beet(self, *arguments: str) -> Cost:
-        """Run the real command; that a track fails is the end."""
+        """Run ``beet``; exits if a track fails."""
         cost = run([sys.executable, "-m", "beets", *arguments], self.env)
         if FAILED.search(cost.output):
             sys.exit(f"beet {' '.join(arguments)}:\n{cost.output}")
         return cost
 
     def add(self, clips: list[Clip], where: str, *, labelled: bool = True) -> dict[str, Path]:
-        """Import copies of clips; name -> file."""
+        """Import copies of clips; returns name -> file."""
         folder = self.folder / "music" / where
         folder.mkdir(parents=True)
         files = {clip.name: folder / f"{clip.name}{clip.source.suffix}" for clip in clips}
@@ -97,7 +96,7 @@ class TemporaryLibrary:
         return files
 
     def add_files(self, paths: Sequence[Path]) -> None:
-        """Import copies of any files, the same one as a link to its first copy."""
+        """Import copies of files; a repeated file becomes a hard link to its first copy."""
         folder = self.folder / "music" / "files"
         folder.mkdir(parents=True)
         copies: dict[Path, Path] = {}
@@ -122,5 +121,5 @@ def clips_of(music: Path, name: str | None = None) -> list[Clip]:
 
 
 def genre_in(file: Path) -> str:
-    """The first genre that is in a file, "" where there is none."""
+    """The first genre in a file's tags; "" if there is none."""
     return (mutagen.File(file).get("genre") or [""])[0]

@@ -1,13 +1,13 @@
-"""How many full-length tracks a second, by one worker and by two.
+"""Full-length tracks a second, by one worker and by two.
 
     python -m benchmarks.throughput TRACKS [--songs 40] [--workers 1 2] [--rounds 3]
         [--against CHECKOUT]
 
-A library of full-length tracks, without a cache.  In each round ``beet cnngenre -f`` tags all of
-them, and the first few alone, with each number of workers (``threads``); the difference is what the
-others take when everything has started.  Beside it is what as many processes gain when they
-extract and do nothing else (benchmarks.alone).  About two minutes.  ``--against`` names another
-checkout of the project, whose plugin takes turns with this one's in every round.
+The library has full-length tracks, and no cache.  In each round ``beet cnngenre -f`` tags all of
+them, and the first few alone, with each number of workers (``threads``); the difference is the time
+for the others once everything has started.  The table also shows the gain of as many processes that
+only extract (benchmarks.alone).  Runs for about two minutes.  ``--against`` names another checkout
+of the project, whose plugin takes turns with this one's in every round.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from benchmarks.measuring import (
 )
 from benchmarks.temporary_library import TemporaryLibrary
 
-FEW = 12  # as many as it takes for worker processes to be started
+FEW = 12  # enough tracks that all worker processes have started
 N_ALONE = 8  # songs for each of the processes that only extract
 
 
@@ -102,7 +102,7 @@ def rows_of(
     n_few: int,
     alone: Mapping[int, float],
 ) -> Iterator[Row]:
-    """A row for each number of workers; what processes gain alone is said once."""
+    """A row for each number of workers; only this checkout's have the processes' gain alone."""
     everything = [costs[name_of("all", n, code)] for n in workers]
     few = [costs[name_of("few", n, code)] for n in workers]
     more = [steady(*pair) for pair in zip(everything, few, strict=True)]
@@ -119,17 +119,17 @@ def rows_of(
 
 
 def name_of(what: str, workers: int, code: Path | None) -> str:
-    """What a way of running is called."""
+    """The name of a variant."""
     return f"{what}, {workers}" if code is None else f"{what}, {workers}, {code}"
 
 
 def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
-    """Of two measured in turn, round by round."""
+    """The median of the rounds' ratios."""
     return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
 
 def steady(everything: Sequence[Cost], few: Sequence[Cost]) -> list[float]:
-    """The seconds of all but the few tracks, round by round."""
+    """Each round's seconds for all but the first few tracks."""
     return [a.wall_s - b.wall_s for a, b in zip(everything, few, strict=True)]
 
 

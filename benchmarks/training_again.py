@@ -2,10 +2,11 @@
 
     python -m benchmarks.training_again MUSIC [--cache features.db] [--clips 200]
 
-A library of all labelled clips but ten, by a real ``beet import``; ``beet cnntrain`` extracts them
-once; then again; then the ten are added, and it is run once more; ``beet cnnerrors`` looks for
-label errors, by the trained model and the shipped one.  What is new in the cache
-afterwards was extracted.  Three minutes on two cores, half a minute with a cache that has them.
+A real ``beet import`` imports all labelled clips but ten.  ``beet cnntrain`` runs twice and
+extracts the clips the first time; the ten are added, and it runs twice again.  Then
+``beet cnnerrors`` looks for label errors with the trained model and with the shipped one.  The rows
+that a command adds to the cache are what it extracted.  Runs for three minutes on two cores, half a
+minute with a cache that has the clips.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def without(cache: Path | None, new: list[Clip], folder: Path) -> Path | None:
 
 
 def train(library: TemporaryLibrary, what: str) -> list[object]:
-    """Train, and what that cost."""
+    """Train; returns a row of the table."""
     before = n_extracted(library)
     cost = library.beet("cnntrain", "-q")
     [tracks] = [row.split()[0] for row in cost.output.splitlines() if " artists, " in row]
@@ -71,7 +72,7 @@ def train(library: TemporaryLibrary, what: str) -> list[object]:
 
 
 def errors(library: TemporaryLibrary, model: str) -> list[object]:
-    """Search for label errors, and what that cost."""
+    """Search for label errors; returns a row of the table."""
     before = n_extracted(library)
     options = ["--model", model] if model == "shipped" else []
     cost = library.beet("cnnerrors", "-q", *options)

@@ -1,13 +1,13 @@
-"""What the head's training costs once all features are there: CPU seconds and memory.
+"""What the head's training costs once all features are extracted: CPU seconds and memory.
 
     pip install scikit-learn
     python -m benchmarks.training_cost [MUSIC] [--cache features.db]
 
-Folds, fits, calibration, comparison with the shipped model, resampling, report and bundle, each
-size in a process of its own with one BLAS thread.  The features of MUSIC's labelled clips come from
-the cache; those of the larger sizes are made up, with tracks that scatter widely around their
-genre's centre.  The ratio is to one fit of scikit-learn's logistic regression on the same tracks'
-mean features, in the same process.
+Measures folds, fits, calibration, comparison with the shipped model, resampling, report and bundle;
+each size runs in its own process with one BLAS thread.  The features of MUSIC's labelled clips come
+from the cache; those of the larger sizes are synthetic, with tracks that scatter widely around
+their genre's centre.  The ratio is to one fit of scikit-learn's logistic regression on the same
+tracks' mean features, in the same process.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from genre_model.training.training_set import HeadOptions
 
 Extracted = Sequence[tuple[LabelledTrack, SongFeatures]]
 
-# (tracks, genres) of the made-up sizes, with the most CPU seconds and MB that they may take.
+# (tracks, genres) of the synthetic sizes -> upper limits for CPU seconds and for MB.
 MADE_UP = {(900, 450): (20, None), (10_000, 50): (180, 2048)}
 MUSIC_GOAL_S = 4
 
@@ -88,7 +88,7 @@ COLUMNS = [
 
 
 def in_own_process(size: str, options: argparse.Namespace) -> dict[str, float]:
-    """The figures of one size."""
+    """Measure one size in its own process."""
     folders = [str(options.music)] if options.music else []
     done = subprocess.run(
         [
@@ -105,7 +105,7 @@ def in_own_process(size: str, options: argparse.Namespace) -> dict[str, float]:
 
 
 def measured(options: argparse.Namespace) -> dict[str, float]:
-    """Train in this process; the reference is fitted afterwards, so that the peak is ours."""
+    """Train in this process; the reference is fitted afterwards, so that peak memory is ours."""
     shipped = load_bundle(SHIPPED)
     if options.alone == "clips":
         extracted = features_of_clips(options.music, options.cache, shipped)
@@ -129,7 +129,7 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
 
 
 def cost_of(work: Callable[[], object]) -> float:
-    """CPU seconds of this process."""
+    """CPU seconds of this process for ``work``."""
     began = time.process_time()
     work()
     return time.process_time() - began
@@ -146,7 +146,7 @@ def plain_fit(extracted: Extracted) -> None:
 
 
 def features_of_clips(music: Path, cache: Path, shipped: Bundle) -> Extracted:
-    """The clips' features, extracted where the cache lacks them."""
+    """The clips' features; those that the cache lacks are extracted."""
     with (music / "manifest.csv").open(encoding="utf-8") as file:
         tracks = [
             LabelledTrack(music / row["path"], (row["genre"],), row["artist"], row["album"])
@@ -161,7 +161,7 @@ def features_of_clips(music: Path, cache: Path, shipped: Bundle) -> Extracted:
 def made_up(
     n_tracks: int, n_genres: int, shipped: Bundle
 ) -> Iterator[tuple[LabelledTrack, SongFeatures]]:
-    """Tracks with features around a centre for each genre."""
+    """Synthetic tracks, whose features lie around a centre for each genre."""
     n_features = shipped.arrays("head.npz")["weights"].shape[0]
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((n_genres, n_features)) / 2

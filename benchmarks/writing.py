@@ -2,9 +2,9 @@
 
     python -m benchmarks.writing FILE... [--rounds 20]
 
-Each file is copied, and in each round gets another genre both ways: by writing all tags to a copy
-that takes the file's place, without a check, and as the plugin does.  The CPU of the process that
-reads packets counts, but for its start (Linux).
+A copy of each file gets new genres in two ways: without a check, by writing all tags to a copy that
+replaces the file; and as the plugin does.  The CPU time includes that of the process that reads
+packets, except for its start (Linux).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def checked(item: Item, number: int) -> None:
 
 
 def milliseconds(write: Callable[[Item, int], None], item: Item, rounds: int) -> float:
-    """The CPU time of a call, with that of the process that reads packets."""
+    """The mean CPU time of a call, with that of the process that reads packets."""
     begin = cpu()
     for number in range(rounds):
         write(item, number)

@@ -1,1 +1,1 @@
-"""The demo of make demo."""
+"""The code of ``make demo``."""

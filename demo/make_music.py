@@ -1,7 +1,7 @@
-"""Synthesise a small music collection: seven pieces, and a file that is broken.
+"""Synthesise a small music collection: seven pieces, and a damaged file.
 
-NumPy makes the sound, PyAV encodes it, mediafile tags it.  The pieces are toys: some of
-them have a genre, the silence has none, and one already has a genre that must stay.
+NumPy makes the sound, PyAV encodes it, mediafile tags it.  Most pieces imitate a genre, one is
+silence, and one already has a genre tag that must stay.
 
     python -m demo.make_music FOLDER
 """
@@ -38,7 +38,7 @@ SECONDS_A_FRAME = 1
 
 
 def seconds(n: float) -> Sound:
-    """The moments of so many seconds."""
+    """The times, in seconds, of all samples of ``n`` seconds."""
     return np.arange(int(n * RATE)) / RATE
 
 
@@ -53,7 +53,7 @@ def noise(length: float, rng: np.random.Generator) -> Sound:
 
 
 def band(sound: Sound, low: float, high: float) -> Sound:
-    """What lies between two frequencies, with soft edges."""
+    """The part of a sound between two frequencies, with soft edges."""
     size = fast_size(len(sound))
     spectrum = np.fft.rfft(sound, size)
     f = np.fft.rfftfreq(size, 1 / RATE)
@@ -63,13 +63,13 @@ def band(sound: Sound, low: float, high: float) -> Sound:
 
 
 def fast_size(n: int) -> int:
-    """The next power of two, for Fourier transforms."""
+    """The next power of two, a fast size for Fourier transforms."""
     return 1 << (n - 1).bit_length()
 
 
 @cache
 def saw(note: float, length: float, detune: float = 0.0, top: float = 9000) -> Sound:
-    """A saw wave, from as many partials as there are up to a frequency."""
+    """A sawtooth wave, with partials up to the frequency ``top``, but at most 40."""
     f = hertz(note + detune)
     turn = np.linspace(0, 2 * np.pi, 4096)
     table = np.zeros_like(turn)
@@ -121,7 +121,7 @@ def pluck(note: float, length: float, rng: np.random.Generator, *, bright: float
 
 
 def piano(note: float, length: float, rng: np.random.Generator) -> Sound:
-    """Something like a piano: stretched partials, each decaying at its own pace."""
+    """A piano-like sound: stretched partials, each with its own decay."""
     t = seconds(length)
     f = hertz(note)
     out = np.zeros_like(t)
@@ -142,10 +142,10 @@ def electric_piano(note: float, length: float) -> Sound:
 
 
 class Mix:
-    """A stereo tape that sounds are added to."""
+    """A stereo tape to which sounds are added."""
 
     def __init__(self, length: float, seed: int) -> None:
-        """An empty tape of so many seconds."""
+        """Make an empty tape of ``length`` seconds."""
         self.tape = np.zeros((2, int(length * RATE)))
         self.rng = np.random.default_rng(seed)
 
@@ -171,7 +171,7 @@ class Mix:
 
 
 def on_tape(sound: Sound, low: float, high: float, hiss: float) -> Sound:
-    """What a cheap tape recorder makes of it: one channel, a narrow band, hiss."""
+    """The sound as a cheap tape recorder plays it: one channel, a narrow band, hiss."""
     mono = band(sound.mean(axis=0), low, high)
     mono *= 0.9 / np.abs(mono).max()
     return mono + hiss * np.random.default_rng(0).standard_normal(sound.shape)
@@ -181,7 +181,7 @@ def on_tape(sound: Sound, low: float, high: float, hiss: float) -> Sound:
 
 
 def club() -> Sound:
-    """Four on the floor, 126 beats a minute: drums, an off-beat bass, stabs that open slowly."""
+    """Four on the floor, 126 beats a minute: drums, off-beat bass, stabs with a slow filter."""
     beat = 60 / 126
     mix = Mix(32 * beat, 1)
     roots = [33, 33, 36, 31]
@@ -254,7 +254,7 @@ def rock() -> Sound:
 
 
 def pad() -> Sound:
-    """A slow cloud: detuned saws behind a filter, a long echo, no beat at all."""
+    """Slow chords: detuned saws behind a filter, a long echo, no beat."""
     mix = Mix(20, 7)
     for i, root in enumerate((45, 41, 48, 43)):
         for note in (-12, 0, 7, 12, 16 if root in (41, 48, 43) else 15, 19):
@@ -299,7 +299,7 @@ def swing() -> Sound:
 
 
 def beat_tape() -> Sound:
-    """A slow, lazy drum loop with a sub bass, a chopped electric piano, and dust on the record."""
+    """A slow drum loop with late hi-hats, a sub bass, a chopped electric piano, vinyl crackle."""
     beat = 60 / 88
     mix = Mix(24 * beat, 9)
     chords = [(57, 60, 64, 67, 71), (50, 57, 60, 65, 69)]
@@ -338,7 +338,7 @@ def jingle() -> Sound:
 
 
 def silence() -> Sound:
-    """Twelve seconds of nothing."""
+    """Twelve seconds of silence."""
     return np.zeros((2, 12 * RATE))
 
 
@@ -372,7 +372,7 @@ PIECES = (
 
 
 def write_piece(piece: Piece, folder: Path) -> Path:
-    """Make, encode and tag one piece; where its file is."""
+    """Synthesise, encode and tag one piece; returns its file."""
     path = folder / f"{piece.artist} - {piece.album}" / f"{piece.title}{piece.suffix}"
     path.parent.mkdir(parents=True, exist_ok=True)
     encode(piece.play(), path)
@@ -388,7 +388,7 @@ def write_piece(piece: Piece, folder: Path) -> Path:
 
 
 def encode(sound: Sound, path: Path) -> None:
-    """Write a file in the format that its name says."""
+    """Write a file in the format of its suffix."""
     codec = CODECS[path.suffix]
     samples = np.clip(np.rint(sound * 32767), -32768, 32767).astype(np.int16)
     with av.open(str(path), "w") as container:
@@ -405,7 +405,7 @@ def encode(sound: Sound, path: Path) -> None:
 
 
 def damage(path: Path) -> None:
-    """Replace the sound, though not the tags, of a FLAC file by zeros."""
+    """Overwrite the audio of a FLAC file with zeros; its tags stay."""
     data = bytearray(path.read_bytes())
     at = data.find(b"\xff\xf8", 42)  # the first audio frame
     data[at:] = bytes(len(data) - at)
@@ -413,7 +413,7 @@ def damage(path: Path) -> None:
 
 
 def main() -> None:
-    """Make the collection in the folder that is named."""
+    """Make the collection in the folder that the command line names."""
     if len(sys.argv) != 2:
         sys.exit("usage: make_music.py FOLDER")
     for piece in PIECES:

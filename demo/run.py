@@ -1,7 +1,8 @@
-"""Show what the plugin does, on music that is made on the spot or on copies of the user's own.
+"""Show what the plugin does, on synthesised music or on copies of the user's own.
 
-Runs the real ``beet`` in a throw-away folder.  Three environment variables change it: MUSIC is a
-folder of audio files to take copies of, LIMIT how many of them, KEEP=1 leaves the folder in place.
+Runs the real ``beet`` in a temporary folder.  Three environment variables change that: MUSIC is a
+folder of audio files to copy, LIMIT is how many of them to copy at most, and KEEP=1 keeps the
+temporary folder.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ In your own library:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What beets knows of a track, and the genres that its file says."""
+    """A track's fields in beets, and the genres in its file."""
 
     artist: str
     title: str
@@ -69,11 +70,11 @@ class Track:
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the text says why."""
+    """The demo cannot go on; the message says why."""
 
 
 def main() -> int:
-    """Run the demo; the exit status."""
+    """Run the demo; returns the exit status."""
     try:
         music, limit = read_settings(os.environ)
         with workplace(keep=bool(os.environ.get("KEEP"))) as root:
@@ -87,7 +88,7 @@ def main() -> int:
 
 
 def read_settings(environ: os._Environ[str]) -> tuple[Path | None, int]:
-    """The user's folder, None where toy pieces are wanted, and how many files to copy at most."""
+    """The user's folder, or None for the synthesised pieces; and how many files to copy at most."""
     limit = environ.get("LIMIT") or str(DEFAULT_LIMIT)
     if not limit.isdecimal() or int(limit) < 1:
         raise DemoError(f"LIMIT must be a number from 1 up, not {limit}")
@@ -102,7 +103,7 @@ def read_settings(environ: os._Environ[str]) -> tuple[Path | None, int]:
 
 @contextmanager
 def workplace(*, keep: bool) -> Iterator[Path]:
-    """A folder for the demo, which is removed afterwards unless it is to be kept."""
+    """A folder for the demo, which is removed afterwards unless ``keep`` is set."""
     root = Path(tempfile.mkdtemp(prefix="cnngenre-demo-")).resolve()
     try:
         yield root
@@ -114,7 +115,7 @@ def workplace(*, keep: bool) -> Iterator[Path]:
 
 
 class Demo:
-    """The steps, in a folder of their own."""
+    """The demo's steps, in one folder."""
 
     def __init__(self, root: Path) -> None:
         """Write beets' configuration; the user's own is never read."""
@@ -138,10 +139,10 @@ class Demo:
         }
         (root / "beets" / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         (root / "off.yaml").write_text("cnngenre: {auto: no}\n", encoding="utf-8")
-        self.beet("stats", show=False)  # makes the library, and is talkative about it
+        self.beet("stats", show=False)  # creates the library; it prints messages about that
 
     def run(self, music: Path | None, limit: int) -> None:
-        """All the steps."""
+        """Run all steps."""
         if music is None:
             self.made_music()
         else:
@@ -150,7 +151,7 @@ class Demo:
         print(NEXT_STEPS if music is not None else f"{ON_YOUR_MUSIC}\n{NEXT_STEPS}")
 
     def made_music(self) -> None:
-        """Import half of what was made with the plugin, the rest without it, and fill the gaps."""
+        """Import half of the pieces with the plugin and the rest without it, then fill the gaps."""
         self.step("Making a little music: seven pieces and a damaged file")
         albums = make_collection(self.root / "new")
         half = (len(albums) + 1) // 2
@@ -166,7 +167,7 @@ class Demo:
         print(f"\n   {explanation(self.threshold)}")
 
     def own_music(self, music: Path, limit: int) -> None:
-        """Import copies, and set what the model says beside the genres that were there."""
+        """Import copies, and compare the model's genres with those that they have."""
         self.step(f"Copying audio files, {limit} at most, from {harmless(str(music))}")
         albums = copy_collection(music, self.root / "new", limit)
         self.step("Importing the copies, with the plugin off")
@@ -179,7 +180,7 @@ class Demo:
         print(f"     {counts}")
 
     def picture(self) -> None:
-        """Draw why one track got its genre; the picture stays."""
+        """Draw why one track got its genre; the picture is kept."""
         readable = [track for track in self.tracks() if track.in_file != UNREADABLE]
         if not readable:
             return
@@ -205,7 +206,7 @@ class Demo:
         print(f"\n{self.n_steps}. {text}\n", flush=True)
 
     def beet(self, *arguments: str | Path, show: bool = True, show_lines: bool = True) -> list[str]:
-        """Run ``beet`` in the demo's folder, showing how it is called; the lines that it prints."""
+        """Run ``beet`` in the demo's folder and show the command; returns its output lines."""
         if show:
             print("   $ beet " + " ".join(as_typed(arguments)), flush=True)
         lines: list[str] = []
@@ -240,7 +241,7 @@ class Demo:
 
 
 def explanation(threshold: float) -> str:
-    """What the table's last columns are."""
+    """An explanation of the table's columns "model" and "sure"."""
     return (
         f"model, sure: the likeliest genre, and its probability.  Below {threshold} nothing is\n"
         "   written, because no genre is better than a wrong one."
@@ -248,7 +249,7 @@ def explanation(threshold: float) -> str:
 
 
 def make_collection(folder: Path) -> list[Path]:
-    """The toy pieces; the folders of their albums."""
+    """Write the synthesised pieces; returns the folders of their albums."""
     for piece in PIECES:
         path = write_piece(piece, folder)
         genre = "; ".join(piece.genres) or "no genre"
@@ -257,7 +258,7 @@ def make_collection(folder: Path) -> list[Path]:
 
 
 def copy_collection(music: Path, folder: Path, limit: int) -> list[Path]:
-    """Copies of the user's files, one folder for each folder of theirs."""
+    """Copy the user's files, with a folder for each of theirs; returns these folders."""
     sources = find_audio(music, limit)
     if not sources:
         raise DemoError(f"MUSIC: there are no audio files in {harmless(str(music))}")
@@ -280,7 +281,7 @@ def copy_collection(music: Path, folder: Path, limit: int) -> list[Path]:
 
 
 def find_audio(music: Path, limit: int) -> list[Path]:
-    """So many audio files below a folder, spread over all of it; hidden ones are left out."""
+    """At most ``limit`` audio files below a folder, evenly spread; hidden ones are left out."""
     found: list[Path] = []
     for place, folders, names in os.walk(music):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -298,7 +299,7 @@ def sorted_folders(folder: Path) -> list[Path]:
 
 
 def genres_in(path: Path) -> str:
-    """The genres that a file's tags say."""
+    """The genres in a file's tags."""
     try:
         return "; ".join(mediafile.MediaFile(path).genres or ())
     except mediafile.UnreadableFileError:
@@ -306,7 +307,7 @@ def genres_in(path: Path) -> str:
 
 
 def as_typed(arguments: Sequence[str | Path]) -> Iterator[str]:
-    """Arguments as one would type them, with long lists of folders cut short."""
+    """Arguments as typed into a shell, with long lists of folders cut short."""
     paths = [argument for argument in arguments if isinstance(argument, Path)]
     for argument in arguments:
         if not isinstance(argument, Path):
@@ -323,13 +324,13 @@ def quoted(text: str) -> str:
 
 
 def row_of(track: Track) -> tuple[str, ...]:
-    """The cells of the table."""
+    """A track's cells in the table."""
     cells = (track.genres, track.label, track.confidence, track.in_file)
     return (track.artist, track.title, *(cell or "-" for cell in cells))
 
 
 def print_table(columns: Mapping[str, int], rows: Sequence[tuple[str, ...]]) -> None:
-    """Rows below their headings, which have the largest width of each column."""
+    """Print rows below their headings; ``columns`` has the largest width of each column."""
     limits = columns.values()
     cells = [
         [clip(harmless(cell), limit) for cell, limit in zip(row, limits, strict=True)]
@@ -343,7 +344,7 @@ def print_table(columns: Mapping[str, int], rows: Sequence[tuple[str, ...]]) -> 
 
 
 def clip(text: str, length: int) -> str:
-    """A text that is not longer than that."""
+    """The text, cut to at most ``length`` characters."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

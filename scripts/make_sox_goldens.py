@@ -1,7 +1,7 @@
 """Write tests/model/goldens/sox.npz: short signals, and the pictures that SoX makes of them.
 
-Needs SoX 14.4.2 (apt-get install sox).  The tests compare with these where there is no SoX.
-Run from the repository's root: python scripts/make_sox_goldens.py
+Needs SoX 14.4.2 (apt-get install sox).  The tests compare with these if SoX is not installed. Run
+from the repository's root: python scripts/make_sox_goldens.py
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
                 arrays[f"{rate_hz}/{name}/signal"] = signal
                 arrays[f"{rate_hz}/{name}/picture"] = sox_pixels(signal, rate_hz, Path(folder))
     GOLDENS.parent.mkdir(exist_ok=True)
-    np.savez_compressed(GOLDENS, **arrays)  # type: ignore[arg-type]  # NumPy: of "allow_pickle"
+    np.savez_compressed(GOLDENS, **arrays)  # type: ignore[arg-type]  # mypy thinks of allow_pickle
     print(f"{GOLDENS}: {len(arrays) // 2} pictures, {GOLDENS.stat().st_size // 1024} kB, {version}")
 
 

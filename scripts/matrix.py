@@ -4,10 +4,10 @@
     python scripts/matrix.py 3.10 3.13              these Pythons only
     PYTEST='-k import' make matrix                  some of the tests
 
-Pythons are looked for on the PATH and where pyenv keeps its own; a beets is the oldest supported or
-the newest that there is.  Environments are kept in .matrix, and made again when the lock file has
-changed; they have its versions of everything but beets.
-The table goes to standard output, and the exit status is 1 where a test failed.
+Pythons are searched on the PATH and among pyenv's; beets is the oldest supported version and the
+newest release.  Environments are kept in .matrix, and made again when the lock file has changed;
+they have its versions of everything but beets.
+The table goes to standard output; the exit status is 1 if a test failed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LOCK = "requirements-dev.lock"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one environment's tests came to."""
+    """The result of one environment's tests."""
 
     python: str
     beets: str
@@ -61,7 +61,7 @@ def main(versions: list[str]) -> int:
 
 
 def interpreter(version: str) -> str | None:
-    """A Python of a version that runs and can make environments, if there is one."""
+    """A working Python of a version that can create environments, or None."""
     for candidate in candidates(version):
         question = "import ensurepip, venv, sys; print('%d.%d' % sys.version_info[:2])"
         try:
@@ -83,7 +83,7 @@ def candidates(version: str) -> Iterator[str | Path]:
 
 
 def environment(python: str, version: str, age: str, requirement: str) -> Path:
-    """The environment's interpreter; made unless it is there already."""
+    """The interpreter of an environment, which is created if it is missing or out of date."""
     folder = FOLDER / f"{version}-{age}"
     own = folder / BIN / "python"
     stamp = folder / "ready"
@@ -102,7 +102,7 @@ def environment(python: str, version: str, age: str, requirement: str) -> Path:
 
 
 def run(*command: str) -> None:
-    """Run a command; where it fails that is this program's end too."""
+    """Run a command; exits if it fails."""
     done = subprocess.run(command, cwd=ROOT)
     if done.returncode:
         sys.exit(f"failed: {shlex.join(command)}")
@@ -130,7 +130,7 @@ def tested(python: Path) -> Result:
 
 
 def neutral() -> dict[str, str]:
-    """An environment in which beets finds nobody's library."""
+    """Environment variables with which beets finds no user's library."""
     return {**os.environ, "BEETSDIR": str(FOLDER)}
 
 

@@ -1,8 +1,8 @@
-"""Install what was built as users do, and tag a file with it.  Needs uv and a package index.
+"""Install the built packages as users do, and tag a file with each.  Needs uv and a package index.
 
     uv build && python scripts/try_package.py dist [pip-wheel pip-sdist pipx uv]
 
-Nothing is installed but in a temporary folder.  Says what fails, and exits with 1 then.
+Everything is installed in temporary folders.  If something fails, it says what, and exits with 1.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def check_sdist(sdist: Path) -> None:
 
 
 def run(*command: str, **environment: str) -> str:
-    """Run a command; what it prints.  Ends everything where it fails."""
+    """Run a command; returns its output, and exits if the command fails."""
     done = subprocess.run(
         command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
@@ -128,7 +128,7 @@ def try_it(home: Path, python: Path) -> None:
 
 
 def write_song(path: Path, seconds: int = 6, rate_hz: int = 16_000) -> None:
-    """A chord with a beat of noise."""
+    """Write a WAV file: a chord with a beat of noise."""
     rng = random.Random(0)
     values = []
     for n in range(seconds * rate_hz):

@@ -1,4 +1,4 @@
-"""The bundle and its model card, written."""
+"""Write the shipped bundle and its model card."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from shipped_model.settings import Settings
 LINE_LENGTH = 100
 CARD = Path(__file__).with_name("model_card.md")
 LICENCE = "LICENSE-musicnn.md"
-# Of the mean of an artist's tracks against a track's own answer; studies/context.py has the table.
+# Weight of the mean of an artist's tracks against a track's own answer; see studies/context.py.
 CONTEXT_WEIGHT = 0.75
 MODEL_CARD = "MODEL_CARD.md"
 
@@ -45,7 +45,7 @@ MODEL_CARD = "MODEL_CARD.md"
 def provenance_of(
     clips: Clips, fit: Ints, settings: Settings, chosen: HeadSettings
 ) -> dict[str, Any]:
-    """Where the numbers come from, for the manifest and the model card."""
+    """Where the weights come from, for the manifest and the model card."""
     return {
         "network": (
             "MSD_musicnn of the PyPI wheel musicnn 0.1.0, by shipped_model/conversion/convert.py; "
@@ -60,7 +60,7 @@ def provenance_of(
 
 
 def model_card(provenance: dict[str, Any], report: str) -> str:
-    """The card, with what was fitted on and what was measured."""
+    """The model card, with the data of the fit and the measurements filled in."""
     counts = ", ".join(f"{label} {n}" for label, n in sorted(provenance["data"].items()))
     facts = f"{provenance['n_tracks']} clips of {provenance['n_artists']} artists: {counts}"
     card = CARD.read_text(encoding="utf-8")
@@ -91,9 +91,9 @@ def write_shipped(
     provenance: dict[str, Any],
     report: str,
 ) -> Bundle:
-    """Write the bundle in place of what is in the folder, and load it once.
+    """Write the bundle, which replaces the folder's content, and load it once as a check.
 
-    Its name has the hash of the network and of the head.
+    The bundle's id has a hash of the network and the head.
     """
     weights = npz(weights=head.weights, bias=head.bias)
     slices = probe_slices()
@@ -109,7 +109,7 @@ def write_shipped(
     if folder.exists():
         shutil.rmtree(folder)
     bundle = write_bundle(folder, manifest, contents)
-    Classifier(bundle)  # which compares the answers to the probe
+    Classifier(bundle)  # this compares its answers with the probe's
     return bundle
 
 
@@ -141,7 +141,7 @@ def manifest_of(
 
 
 def probe_slices() -> Float32:
-    """One made-up slice of log-mel, (1, 187, 96)."""
+    """One synthetic slice of log-mel values, (1, 187, 96)."""
     spec, slices = SpectrogramSpec(), SliceSpec()
     rng = np.random.default_rng(7)
     values = rng.gamma(2.0, 0.6, size=(1, slices.frames, spec.n_mels))

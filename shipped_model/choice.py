@@ -1,4 +1,4 @@
-"""What is chosen on the fitted half, by folds of whole artists: the fit's settings, the calibration."""
+"""Choose the fit's settings and the calibration on the fitted half, by folds of whole artists."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from shipped_model.head import HeadSettings, LeftOut, Prior, leave_out, out_of_f
 RIDGES = (0.3, 1.0, 3.0)
 BALANCES = (0.5, 0.75, 1.0)
 GROUP_WEIGHTS = (0.0, 0.5, 1.0, 1.5)
-N_REPEATS = 3  # of the folds that choose among these
+N_REPEATS = 3  # repetitions of the folds that choose among these
 INVERSE_TEMPERATURES = np.linspace(0.6, 2.4, 19)
 OTHER_LOGITS = np.linspace(-4, 3, 29)
-FOREIGN_SHARE = 0.05  # of the music that the model will meet, this much is of no genre it knows
+FOREIGN_SHARE = 0.05  # assumed share of music in genres that the model does not know
 LEFT_OUT = ("Classical", "Jazz", "Blues", "Country", "Hip Hop", "Reggae", "Latin")
 THRESHOLD = 0.65
 
 
 def choose_head_settings(clips: Clips, fit: Ints, prior: Prior) -> HeadSettings:
-    """The settings with the best likelihood of the labels; the sets count alike."""
+    """The settings with the best likelihood of the labels; all sets have the same weight."""
     results = []
     for values in itertools.product(RIDGES, BALANCES, GROUP_WEIGHTS):
         repeats = [
@@ -40,7 +40,7 @@ def choose_head_settings(clips: Clips, fit: Ints, prior: Prior) -> HeadSettings:
 
 
 def label_loss(clips: Clips, tracks: Ints, logits: Float32, spec: AggregationSpec) -> float:
-    """The log-loss of the labels, its mean over the sets."""
+    """The log-loss of the labels, averaged over each set and then over the sets."""
     probability = (calibrated(logits, spec) * clips.candidates[tracks]).sum(axis=1)
     losses = -np.log(probability + 1e-12)
     sets = clips.sets[tracks]
@@ -48,11 +48,11 @@ def label_loss(clips: Clips, tracks: Ints, logits: Float32, spec: AggregationSpe
 
 
 def calibrate(clips: Clips, fit: Ints, prior: Prior, settings: HeadSettings) -> AggregationSpec:
-    """The temperature and the logit of "something else" that make confidences true.
+    """The temperature and the logit of "something else" that calibrate the confidences best.
 
-    It is proper scoring of what the user sees: the log-loss of the leading genre's confidence
-    against whether it is right, over known clips and over foreign ones, where nothing is right.
-    Foreign clips are those of a genre that was taken out of the list and of the fit.
+    The criterion is a proper score of what the user sees: the log-loss of the leading genre's
+    confidence against whether it is right, over known and foreign clips.  Foreign clips are those
+    of a genre that was taken out of the list and of the fit, so that no answer to them is right.
     """
     known = out_of_fold(clips, fit, prior, settings)
     foreign = [leave_out(clips, fit, fit, prior, genre, settings) for genre in LEFT_OUT]
@@ -63,7 +63,7 @@ def calibrate(clips: Clips, fit: Ints, prior: Prior, settings: HeadSettings) -> 
 
 
 def possible_specs() -> list[AggregationSpec]:
-    """All that the calibration chooses from."""
+    """All settings that the calibration chooses from."""
     return [
         AggregationSpec(
             "product", round(float(inverse_temperature), 3), round(float(other), 3), THRESHOLD
@@ -79,7 +79,7 @@ def calibration_loss(
     foreign: Sequence[LeftOut],
     spec: AggregationSpec,
 ) -> float:
-    """The loss over known clips and over foreign ones, in the shares in which they are met."""
+    """The loss over known and foreign clips, weighted by ``FOREIGN_SHARE``."""
     of_foreign = [confidence_loss(each.clips, each.tracks, each.logits, spec) for each in foreign]
     of_known = confidence_loss(clips, fit, known, spec)
     return float((1 - FOREIGN_SHARE) * of_known + FOREIGN_SHARE * np.mean(of_foreign))

@@ -1,4 +1,4 @@
-"""The labelled clips: their embeddings, the genres that their labels leave open, the two halves."""
+"""The labelled clips: their features, the genres that their labels allow, the two halves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from genre_model.features.slices import read_slices
 from shipped_model.groups import WITH_GROUPS
 from shipped_model.settings import Settings, read_settings, vocabulary_of
 
-# The set of the rendered scores, which every head is fitted on beside its clips.
+# The set of the rendered scores; every head is fitted on them in addition to its clips.
 RENDERINGS = "renderings"
 
 Rows = list[dict[str, str]]  # of ``manifest.csv``: path, genre, style, artist, set
@@ -29,13 +29,13 @@ class Clips:
     """The labelled clips, one row each.
 
     Attributes:
-        genres: The model's.
-        tree: (n_genres, n_genres): 1 where a genre counts for itself or for its ancestor.
+        genres: The model's genres.
+        tree: (n_genres, n_genres): 1 if the column's genre is the row's genre or its ancestor.
         features: For each clip the features of its slices, (n_slices, n_features).
-        candidates: (n_clips, n_genres): what the label, or the style, leaves open.
-        strict: As ``candidates``, of the folder's genre alone.
-        labels: ``set/genre``.
-        artists: One a clip.
+        candidates: (n_clips, n_genres): the genres that the label or the style allows.
+        strict: Like ``candidates``, but without the style.
+        labels: ``set/genre`` of each clip.
+        artists: The artist of each clip.
     """
 
     genres: list[str]
@@ -48,7 +48,7 @@ class Clips:
 
     @property
     def families(self) -> Float64:
-        """(n_genres, n_families): 1 where a genre belongs to a family, named after its root."""
+        """(n_genres, n_families): 1 if a genre belongs to the family of a root genre."""
         roots = self.tree.sum(axis=1) == 1
         return self.tree[:, roots]
 
@@ -64,7 +64,7 @@ class Clips:
 
     @property
     def renderings(self) -> Ints:
-        """The rendered scores among the clips, of those genres that there are."""
+        """Indices of the rendered scores whose label allows any of the model's genres."""
         return np.flatnonzero((self.sets == RENDERINGS) & self.candidates.any(axis=1))
 
 
@@ -75,7 +75,7 @@ def read_rows(music: Path) -> Rows:
 
 
 def read_features(music: Path, rows: Rows, network: Path, cache: Path | None) -> list[Float32]:
-    """Each clip's features, (n_slices, n_features); kept in ``cache`` (.npz) if that is named."""
+    """Each clip's features, (n_slices, n_features); kept in ``cache`` (.npz) if it is given."""
     if cache and cache.exists():
         with np.load(cache) as stored:
             return np.split(stored["features"], stored["ends"][:-1])
@@ -92,7 +92,7 @@ def read_features(music: Path, rows: Rows, network: Path, cache: Path | None) ->
 
 
 def label_clips(rows: Rows, features: Sequence[Float32], settings: Settings) -> Clips:
-    """Say for each clip which genres its label leaves open.
+    """Find the genres that each clip's label allows.
 
     Raises:
         KeyError: A label is not in the settings.
@@ -124,9 +124,9 @@ def without_features(rows: Rows, settings: Settings) -> Clips:
 
 
 def fitted_half(clips: Clips) -> Bools:
-    """Which clips are fitted on, (n_clips,).
+    """Which clips the head is fitted on, (n_clips,).
 
-    Every second artist of each label, in the order of their names' hashes.
+    They are those of every second artist of each label, in the order of the hashes of their names.
     """
     half: dict[str, bool] = {}
     for label in sorted(set(clips.labels)):
@@ -139,7 +139,7 @@ def fitted_half(clips: Clips) -> Bools:
 
 
 def kept_out_artists(music: Path) -> frozenset[str]:
-    """The artists that the shipped model's report is on."""
+    """The artists that the head was not fitted on; the shipped model's report covers these."""
     rows = read_rows(music)
     half = fitted_half(without_features(rows, read_settings()))
     return frozenset(row["artist"] for row, fitted in zip(rows, half, strict=True) if not fitted)

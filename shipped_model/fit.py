@@ -28,7 +28,7 @@ PAGE_HEAD = "<!-- Written by shipped_model/fit.py: change that, not this. -->\n\
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Fit, report, write."""
+    """Fit the head, report on it and write the bundle."""
     options = parse(arguments)
     settings, rows = read_settings(), read_rows(options.music)
     features = read_features(options.music, rows, options.network, options.features)

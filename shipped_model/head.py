@@ -1,7 +1,7 @@
 """The linear head: a prior from the network's tag layer, corrected by the labels.
 
-The labels that there are say Rock, not Metal.  So the head learns families from them, and the kinds
-within a family are told apart by their leading tags alone.
+The available labels say Rock, not Metal.  So the head learns families from them, and tells the
+sub-genres within a family apart by their leading tags alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from shipped_model.groups import GROUPS, group_genres
 from shipped_model.settings import Settings
 
 N_FOLDS = 5
-RENDERING_WEIGHT = 0.25  # of a rendered score, against a clip: docs/measurements.md
+RENDERING_WEIGHT = 0.25  # of a rendered score, relative to a clip: docs/measurements.md
 SMALLEST_DEVIATION = 1e-6  # some features are the same in all clips
 
 
@@ -32,7 +32,7 @@ class HeadSettings:
 
     Attributes:
         ridge: Strength of the pull to the prior.
-        balance: A label with n clips counts ``n ** -balance`` a clip.
+        balance: Each clip of a label with n clips has the weight ``n ** -balance``.
         group_weight: How far a standardised tag group raises its own genre in the prior.
     """
 
@@ -43,12 +43,12 @@ class HeadSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prior:
-    """What the network says of each genre: weights of its features, and in the last row biases.
+    """Weights of the network's features for each genre, with the biases in the last row.
 
     Attributes:
-        all_tags: (n_features + 1, n_genres), the mean over a genre's tags in its last layer.
-        leading_tag: (n_features + 1, n_genres), the first of a genre's tags.
-        groups: (n_features + 1, n_genres), 1 where a feature is a tag group of the genre or of its
+        all_tags: (n_features + 1, n_genres), the mean over a genre's tags in the last layer.
+        leading_tag: (n_features + 1, n_genres), the same for the first of a genre's tags alone.
+        groups: (n_features + 1, n_genres), 1 if a feature is a tag group of the genre or of its
             parent, over the number of such groups.
     """
 
@@ -57,13 +57,13 @@ class Prior:
     groups: Float64
 
     def without(self, column: int) -> Prior:
-        """The prior of the other genres."""
+        """The prior without the genre of a column."""
         parts = (self.all_tags, self.leading_tag, self.groups)
         return Prior(*(np.delete(part, column, 1) for part in parts))
 
 
 def tag_prior(network: Path, settings: Settings) -> Prior:
-    """Read what the network's last layer says of the genres' tags; 0 for a genre without tags."""
+    """Read the prior from the network's last layer; a genre without tags has tag weights of 0."""
     tensors = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(network)).graph.initializer}
     layer = np.concatenate([tensors["tags_kernel"], tensors["tags_bias"][None]]).astype(np.float64)
     of_groups = group_genres(len(tensors[f"{GROUPS}_bias"]) if f"{GROUPS}_bias" in tensors else 0)
@@ -83,9 +83,9 @@ def tag_prior(network: Path, settings: Settings) -> Prior:
 
 
 def group_columns(of_groups: list[str], settings: Settings, n_rows: int) -> Float64:
-    """(n_rows, n_genres): the share of each group in its genre and that genre's kinds.
+    """(n_rows, n_genres): the share of each group in its genre and that genre's sub-genres.
 
-    The groups are the last features; the last row of all has the biases.
+    The groups are the last features; the very last row has the biases.
     """
     columns = np.zeros((n_rows, len(settings.genres)))
     first = n_rows - 1 - len(of_groups)
@@ -97,10 +97,10 @@ def group_columns(of_groups: list[str], settings: Settings, n_rows: int) -> Floa
 
 
 def fit_on(clips: Clips, tracks: Ints, prior: Prior, settings: HeadSettings) -> Head:
-    """A head that learns families (Rock, with all its kinds) from the labels of some clips.
+    """Fit a head that learns families (Rock, with all its sub-genres) from some clips' labels.
 
-    A kind's logit is its family's, plus its lead over the family's average kind.  The rendered
-    scores among the clips are fitted on, too.
+    A sub-genre's logit is its family's, plus its lead over the family's average sub-genre.  The
+    rendered scores among the clips are fitted on, too.
     """
     own = tracks
     tracks = np.concatenate([own, clips.renderings])
@@ -143,11 +143,11 @@ def out_of_fold(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeftOut:
-    """A genre taken out of the list and of the fit: its clips, as a head without it sees them.
+    """A genre that is left out of the list and of the fit, and its clips' logits without it.
 
     Attributes:
-        genre: The one that was taken out.
-        clips: All clips, with the genres that are left.
+        genre: The genre that is left out.
+        clips: All clips, with the remaining genres.
         tracks: The indices of the genre's clips.
         logits: (n_tracks, n_genres - 1).
     """
@@ -161,7 +161,7 @@ class LeftOut:
 def leave_out(
     clips: Clips, fit: Ints, asked: Ints, prior: Prior, genre: str, settings: HeadSettings
 ) -> LeftOut:
-    """Fit without a genre, then ask about those of its clips that are among ``asked``."""
+    """Fit without a genre, then compute the logits of those of its clips that are in ``asked``."""
     column = clips.genres.index(genre)
     keep = np.arange(len(clips.genres)) != column
     reduced = replace(

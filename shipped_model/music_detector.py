@@ -1,4 +1,4 @@
-"""Fit the detector of music and put it beside the shipped bundle's head.
+"""Fit the music detector and add it to the shipped bundle's head.
 
     apt-get download klettres-data hedgewars-data      # speech; dpkg -x PACKAGE FOLDER unpacks
     apt-get download freedroidrpg-data supertux-data   # sound effects, for the test
@@ -7,10 +7,10 @@
         --test freedroidrpg-data --test supertux-data
 
 The detector is a logistic regression on the mean embedding of a file and its spread over the
-slices: the labelled clips of MUSIC against noise, tones and clicks (``other_sound.py``), and
-speech.  Files whose path has "music" in it are left out of the folders of speech and tests.  The
-table says how often the model answers other sound without and with the detector; what is made by
-formula there is of kinds that the detector was not fitted on.
+slices.  It separates the labelled clips of MUSIC from speech and from synthetic noise, tones and
+clicks (``other_sound.py``).  In the folders of speech and tests, files with "music" in their path
+are skipped.  The table shows how often the model answers to other sound without and with the
+detector; the synthetic sound in it is of kinds that the detector was not fitted on.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from shipped_model.other_sound import fitted_sounds, unknown_sounds
 
 N_SOUNDS, N_UNKNOWN = 600, 100
-MAX_FILES = 120  # of a folder, drawn at random
+MAX_FILES = 120  # of each folder, drawn at random
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)  # C, the inverse of the ridge
 N_LONG_SPEECH, FEWEST_PIECES, MOST_PIECES = 60, 3, 12
 SHORT_SLICES = (2, 5)  # a short piece of music has 2 to 4 slices
-# A music library has far more music than other sound: of these odds the first by which at most so
-# many of the labelled clips that are answered are lost, out of fold.
+# A music library has far more music than other sound.  The prior odds of music are the first of
+# these that lose at most MAX_LOST of the answered labelled clips, out of fold.
 PRIOR_ODDS = (8, 16, 32)
 MAX_LOST = 1 / 200
 N_FOLDS = 5
@@ -56,7 +56,7 @@ SUFFIXES = {".ogg", ".oga", ".opus", ".mp3", ".wav", ".flac"}
 
 
 def main() -> None:
-    """Fit, print the table, replace the bundle."""
+    """Fit the detector, print the table and replace the bundle."""
     parser = argparse.ArgumentParser(description="Fit the shipped model's detector of music.")
     parser.add_argument("music", type=Path, help="the labelled clips, with their manifest.csv")
     parser.add_argument("bundle", type=Path, help="the bundle that gets the detector")
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def other_sound(folder: Path) -> list[Path]:
-    """Up to ``MAX_FILES`` audio files of a folder without those that are music by their paths."""
+    """Up to ``MAX_FILES`` audio files of a folder; those with "music" in their path are skipped."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     files = [path for path in files if "music" not in str(path.relative_to(folder)).lower()]
     return random.Random(0).sample(files, min(MAX_FILES, len(files)))
@@ -98,7 +98,7 @@ def extract_all(classifier: Classifier, paths: list[Path]) -> list[SongFeatures]
         try:
             song = classifier.extract(path)
         except AudioError:
-            continue  # effects of some milliseconds
+            continue  # sound effects of a few milliseconds
         if len(song.features):
             found.append(song)
     return found
@@ -106,11 +106,11 @@ def extract_all(classifier: Classifier, paths: list[Path]) -> list[SongFeatures]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """What the detector is fitted on, one row each.
+    """The examples that the detector is fitted on, one row each.
 
     Attributes:
         means: (n, n_features), the mean embedding.
-        spreads: (n, n_features), the log-spread over the slices; that of music for one slice.
+        spreads: (n, n_features), the log-spread over the slices; for one slice that of music.
         is_music: (n,).
         is_whole_clip: (n,), for a labelled clip that is not cut short.
         artists: Rows of one artist are never in two folds.
@@ -124,7 +124,7 @@ class Examples:
 
     @property
     def typical_spread(self) -> Float64:
-        """(n_features,), the median over the labelled clips."""
+        """(n_features,), the median spread over the labelled clips."""
         typical: Float64 = np.median(self.spreads[self.is_whole_clip], axis=0)
         return typical
 
@@ -140,7 +140,7 @@ def gather(
     speech: Sequence[SongFeatures],
     made: Sequence[SongFeatures],
 ) -> Examples:
-    """All rows: clips, clips cut short, speech, speech joined to longer files, and made sound."""
+    """All rows: clips, clips cut short, speech, joined speech, and synthetic sound."""
     rng = np.random.default_rng(0)
     music = [song.features for song in clips]
     short = [cut_short(rng, features) for features in music]
@@ -159,14 +159,14 @@ def gather(
 
 
 def cut_short(rng: np.random.Generator, features: Float32) -> Float32:
-    """Some slices of a clip in a row, as of a jingle."""
+    """A few consecutive slices of a clip, as if it were a jingle."""
     n_slices = int(rng.integers(*SHORT_SLICES))
     start = int(rng.integers(0, max(1, len(features) - n_slices + 1)))
     return features[start : start + n_slices]
 
 
 def long_speech(rng: np.random.Generator, spoken: Sequence[Float32]) -> list[Float32]:
-    """Recordings of some words joined, as an audiobook is."""
+    """Short recordings of speech joined to longer ones, as if they were audiobooks."""
     return [
         np.concatenate([spoken[i] for i in rng.choice(len(spoken), n_pieces, replace=False)])
         for n_pieces in rng.integers(FEWEST_PIECES, MOST_PIECES, N_LONG_SPEECH)
@@ -174,14 +174,14 @@ def long_speech(rng: np.random.Generator, spoken: Sequence[Float32]) -> list[Flo
 
 
 def pipeline(strength: float) -> Pipeline:
-    """Standardised features, music and other sound with the same weight."""
+    """Logistic regression on standardised features; music and other sound have equal weight."""
     return make_pipeline(
         StandardScaler(), LogisticRegression(C=strength, class_weight="balanced", max_iter=3000)
     )
 
 
 def choose_strength(examples: Examples) -> tuple[float, Float64]:
-    """The strength with the least log-loss out of fold, and the log-odds of each row there."""
+    """The strength with the least log-loss out of fold, and its log-odds of each row."""
     results = []
     for strength in STRENGTHS:
         log_odds = out_of_fold(examples, strength)
@@ -220,7 +220,7 @@ def choose_prior(log_odds: Float64, answered: Bools) -> float:
 
 
 def fit(examples: Examples, strength: float, prior: float) -> MusicDetector:
-    """The detector of all rows, with the standardisation folded into its weights."""
+    """Fit the detector on all rows, and fold the standardisation into its weights."""
     fitted = pipeline(strength).fit(examples.x, examples.is_music)
     scaler, regression = fitted[0], fitted[1]
     weights = regression.coef_[0] / scaler.scale_
@@ -233,7 +233,7 @@ def fit(examples: Examples, strength: float, prior: float) -> MusicDetector:
 def print_table(
     classifier: Classifier, detector: MusicDetector, tests: dict[str, list[SongFeatures]]
 ) -> None:
-    """How often other sound is answered, without and with the detector."""
+    """Print how often other sound is answered, without and with the detector."""
     print("\n| other sound | files | answered without | with the detector |\n|---|---|---|---|")
     for name, songs in tests.items():
         before = np.array([answers(classifier, song) for song in songs])
@@ -242,7 +242,7 @@ def print_table(
 
 
 def answers(classifier: Classifier, song: SongFeatures) -> bool:
-    """Whether the genres alone, without a detector, are accepted."""
+    """Whether a song's genre is accepted without a detector."""
     manifest = classifier.manifest
     vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, None)
     shares = aggregate(classifier.slice_logits(song), manifest.aggregation).tolist()
@@ -253,7 +253,7 @@ def answers(classifier: Classifier, song: SongFeatures) -> bool:
 
 
 def replace_head(bundle: Bundle, detector: MusicDetector) -> None:
-    """Write the bundle again with the detector beside its head."""
+    """Write the bundle again with the detector added to its head."""
     manifest, folder = bundle.manifest, bundle.directory
     head = npz(**(bundle.arrays(HEAD) | detector.arrays()))
     contents = {name: bundle.read(name) for name in manifest.files} | {HEAD: head}
@@ -268,7 +268,7 @@ def replace_head(bundle: Bundle, detector: MusicDetector) -> None:
 
 
 def marked_id(bundle_id: str, head: bytes) -> str:
-    """The id with a mark of the head's file: the stored answers of a model go by its id."""
+    """The id with a hash of the head's file, because a model's answers are stored under its id."""
     base, _, _ = bundle_id.partition(MARK)
     return f"{base}{MARK}{hashlib.sha256(head).hexdigest()[:4]}"
 

@@ -1,7 +1,7 @@
-"""Sound that is no music, made by formula: noise, tones and clicks, under envelopes of many kinds.
+"""Synthetic sound that is not music: noise, tones and clicks, with envelopes of many kinds.
 
-``fitted_sounds`` has the kinds that the detector of music learns; ``unknown_sounds`` has kinds that
-it does not, to see what it makes of them.
+``fitted_sounds`` has the kinds that the music detector is fitted on; ``unknown_sounds`` has other
+kinds, to test it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def write_sounds(folder: Path, kinds: Sequence[Sound], n_files: int, seed: int) 
 
 
 def times_s(n_samples: int) -> Float64:
-    """(n_samples,)."""
+    """The time of each sample in seconds, (n_samples,)."""
     return np.arange(n_samples) / RATE_HZ
 
 
@@ -57,7 +57,7 @@ def times_s(n_samples: int) -> Float64:
 
 
 def envelope(rng: Rng, n_samples: int) -> Float64:
-    """One of: steady, switched on and off, tremolo, decaying again and again, swelling."""
+    """A random envelope: steady, switched on and off, tremolo, repeated decay, or swelling."""
     repeats_hz = 10 ** rng.uniform(-0.7, 1.2)
     place = times_s(n_samples) * repeats_hz % 1
     kind = rng.integers(5)
@@ -73,7 +73,7 @@ def envelope(rng: Rng, n_samples: int) -> Float64:
 
 
 def swell(rng: Rng, n_samples: int, knots_a_second: float) -> Float64:
-    """A level that comes and goes, as that of wind and waves does."""
+    """A level that rises and falls irregularly, like that of wind and waves."""
     knots = np.abs(rng.standard_normal(int(n_samples / RATE_HZ * knots_a_second) + 3))
     level: Float64 = np.interp(np.linspace(0, 1, n_samples), np.linspace(0, 1, len(knots)), knots)
     return level + 0.1
@@ -119,7 +119,7 @@ def tone(rng: Rng, n_samples: int) -> Float64:
 
 
 def waveform(rng: Rng, phase: Float64) -> Float64:
-    """A sine, square or sawtooth wave, or two sines, of a phase in cycles."""
+    """A sine, square or sawtooth wave, or two sines, for a phase in cycles."""
     sine = np.sin(2 * np.pi * phase)
     second = np.sin(2 * np.pi * phase * rng.uniform(1.1, 3))
     waves: list[Float64] = [sine, np.sign(sine), 2 * (phase % 1) - 1, sine + second]
@@ -135,7 +135,7 @@ def hum(rng: Rng, n_samples: int) -> Float64:
 
 
 def clicks(rng: Rng, n_samples: int) -> Float64:
-    """Clicks at random times, one or so to a hundred a second."""
+    """Clicks at random times, on average between one in two seconds and fifty a second."""
     samples: Float64 = rng.standard_normal(n_samples)
     samples *= rng.random(n_samples) < 10 ** rng.uniform(-4.5, -2.5)
     samples[0] = 1.0
@@ -149,7 +149,7 @@ FITTED: tuple[Sound, ...] = (noise, noise, noise, banded, tone, tone, hum, click
 
 
 def dial_tones(rng: Rng, n_samples: int) -> Float64:
-    """The pairs of tones of a telephone's keys, one after another, with pauses."""
+    """The tone pairs of a telephone's keys, one after another, with pauses."""
     low, high = np.array([697, 770, 852, 941]), np.array([1209, 1336, 1477])
     keys_a_second = rng.uniform(2, 6)
     place = times_s(n_samples) * keys_a_second

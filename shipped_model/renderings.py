@@ -1,4 +1,4 @@
-"""Classical scores played by synthesisers: examples for the head, and for its check.
+"""Render classical scores with synthesisers: examples to fit the head on, and to check it.
 
     pip install music21 mido
     python -m studies.midi_corpus MIDI
@@ -7,12 +7,12 @@
     python -m shipped_model.renderings MIDI CHECKED --soundfonts MuseScore_General_Lite.sf3 \
         --groups mozart beethoven --times 3
 
-The development clips' Classical music is recorded; what games and hobbyists call Classical is often
-an orchestra of samples.  Each score is orchestrated by chance (``ORCHESTRATIONS``, fixed seed), at
-another tempo and pitch, and half a minute of it is rendered by ``fluidsynth``.  The folder gets the
-files and a ``manifest.csv`` as the development music has.  The soundfonts are of Debian's packages
-timgm6mb-soundfont, fluid-soundfont-gm and musescore-general-soundfont-small.  Three seconds of CPU
-a file.
+The Classical music among the development clips is recorded; what games and hobbyists call Classical
+is often an orchestra of samples.  Each score gets a random orchestration (``ORCHESTRATIONS``, fixed
+seed), tempo and pitch, and ``fluidsynth`` renders half a minute of it. The folder gets the files
+and a ``manifest.csv`` like that of the development music.  The soundfonts come from Debian's
+packages timgm6mb-soundfont, fluid-soundfont-gm and musescore-general-soundfont-small.  A file takes
+three seconds of CPU.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from shipped_model.clips import RENDERINGS
 GENRE = "Classical"
 COMPOSERS = {"Chorale": "bach", "Mass": "palestrina", "Trecento": "trecento"}
 
-# General MIDI's programs, from 0, for the parts of a score in turn; a part may have several.
+# General MIDI programs, counted from 0, for the parts of a score; a part may have several.
 ORCHESTRATIONS: tuple[tuple[tuple[int, ...], ...], ...] = (
     ((48, 73), (48, 71), (48, 60), (43, 57)),  # strings with flute, clarinet, horn, trombone
     ((48, 56), (48, 60), (48,), (43, 58)),  # strings with trumpet, horn, tuba
@@ -54,15 +54,15 @@ ORCHESTRATIONS: tuple[tuple[tuple[int, ...], ...], ...] = (
     ((19,), (19,), (19,), (19,)),  # organ
 )
 N_CHANNELS, DRUMS = 16, 9
-ALL_SOUND_OFF = 120  # a controller
+ALL_SOUND_OFF = 120  # a MIDI controller
 TICKS_A_BEAT, BEAT_US = 480, 500_000
 PLAYED_S, LENGTH_S = 36.0, 30.0
 SLOWEST, FASTEST = 0.7, 1.15
 SEMITONES = 5
 SAMPLE_RATE_HZ, WRITTEN_RATE_HZ = 44_100, 16_000
 PEAK, LARGEST = 0.9, 32_767
-LONGEST_S = 120  # that a rendering may take
-AT_MOST = 20  # of a composer
+LONGEST_S = 120  # time limit of a rendering
+AT_MOST = 20  # scores of a composer
 SEED = 0
 
 
@@ -72,11 +72,11 @@ class Rendering:
 
     Attributes:
         score: The MIDI file.
-        composer: Whose it is.
+        composer: The composer's name.
         orchestration: The programs of its parts.
-        speed: Of its tempo.
-        semitones: By which it is transposed.
-        soundfont: What plays it.
+        speed: Factor of its tempo.
+        semitones: By how much it is transposed.
+        soundfont: The soundfont that plays it.
     """
 
     score: Path
@@ -88,7 +88,7 @@ class Rendering:
 
 
 def main() -> None:
-    """Render, write the manifest."""
+    """Render the scores and write the manifest."""
     options = parse()
     options.output.mkdir(parents=True, exist_ok=True)
     renderings = drawn(scores_of(options.midi, options.groups), options.soundfonts, options.times)
@@ -118,7 +118,7 @@ def parse() -> argparse.Namespace:
 
 
 def scores_of(midi: Path, groups: Sequence[str]) -> list[tuple[Path, str]]:
-    """The first scores of each composer of some groups, with his name."""
+    """The first scores of each composer in the groups, with the composer's name."""
     with (midi / "midi.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if {row["genre"], row["artist"]} & {*groups}]
     found: dict[str, list[Path]] = {}
@@ -131,7 +131,7 @@ def scores_of(midi: Path, groups: Sequence[str]) -> list[tuple[Path, str]]:
 def drawn(
     scores: Sequence[tuple[Path, str]], soundfonts: Sequence[Path], times: int
 ) -> list[Rendering]:
-    """How each score is played, several times."""
+    """Random renderings of each score, ``times`` of each."""
     rng = np.random.default_rng(SEED)
     return [
         Rendering(
@@ -148,7 +148,7 @@ def drawn(
 
 
 def render(rendering: Rendering, target: Path, fluidsynth: str) -> None:
-    """Write half a minute of a score as it is played."""
+    """Write half a minute of a rendering."""
     with tempfile.TemporaryDirectory() as folder:
         score = Path(folder, "score.mid")
         orchestrated(rendering).save(score)
@@ -156,7 +156,7 @@ def render(rendering: Rendering, target: Path, fluidsynth: str) -> None:
 
 
 def play(score: Path, soundfont: Path, target: Path, fluidsynth: str) -> None:
-    """Write the beginning of a MIDI file as a synthesiser plays it: mono, 16 kHz.
+    """Write the beginning of a MIDI file as played by a synthesiser: mono, 16 kHz.
 
     Raises:
         subprocess.SubprocessError: It cannot be played, or not in two minutes.
@@ -176,7 +176,7 @@ def play(score: Path, soundfont: Path, target: Path, fluidsynth: str) -> None:
         samples = soxr.resample(read_mono(sound), SAMPLE_RATE_HZ, WRITTEN_RATE_HZ)
     loudest = max(float(np.abs(samples).max(initial=0)), 1.0)
     scaled = np.round(samples * (PEAK * LARGEST / loudest)).astype("<i2")
-    begun = target.with_suffix(".part")  # a file of the name is whole
+    begun = target.with_suffix(".part")  # so that a file with the final name is complete
     with wave.open(str(begun), "wb") as file:
         file.setparams((1, 2, WRITTEN_RATE_HZ, 0, "NONE", ""))
         file.writeframes(scaled.tobytes())
@@ -184,7 +184,7 @@ def play(score: Path, soundfont: Path, target: Path, fluidsynth: str) -> None:
 
 
 def read_mono(sound: Path) -> Float32:
-    """The beginning of a file of 16 bits and two channels, their mean: (n_samples,)."""
+    """The mean of both channels of the beginning of a 16-bit stereo file, (n_samples,)."""
     with wave.open(str(sound), "rb") as file:
         content = file.readframes(int(LENGTH_S * SAMPLE_RATE_HZ))
     mean: Float32 = np.frombuffer(content, "<i2").reshape(-1, 2).mean(1, np.float32)
@@ -220,7 +220,7 @@ def orchestrated(rendering: Rendering) -> Any:
 
 
 def silence(track: Any) -> None:
-    """End all notes: an organ's last ones would sound for ever."""
+    """End all notes; otherwise the last notes of an organ would sound forever."""
     import mido
 
     track.extend(
@@ -237,7 +237,7 @@ def is_note(event: Any) -> bool:
 def channels_of(
     n_parts: int, orchestration: Sequence[Sequence[int]]
 ) -> list[list[tuple[int, int]]]:
-    """For each part its channels with their programs; channels are shared where there are too many."""
+    """Each part's channels with their programs; parts share channels if there are not enough."""
     free = [channel for channel in range(N_CHANNELS) if channel != DRUMS]
     wanted = [
         (part, program)

@@ -30,7 +30,7 @@ def make_report(
     prior: Prior,
     chosen: HeadSettings,
 ) -> str:
-    """Everything that is measured; ``spec`` and ``chosen`` are what the fitted half has chosen."""
+    """The whole report; ``spec`` and ``chosen`` were chosen on the fitted half."""
     vocabulary = vocabulary_of(clips.genres, settings.parents)
     logits = head.logits(clips.means[kept_out].astype(np.float32))
     scored = score(clips, kept_out, logits, spec, vocabulary)
@@ -63,7 +63,7 @@ def make_report(
 def introduction(
     clips: Clips, fit: Ints, kept_out: Ints, spec: AggregationSpec, chosen: HeadSettings
 ) -> list[str]:
-    """What was measured on, and what "right" means."""
+    """The data of the measurement, the settings, and what "right" means."""
     n_fit = len({clips.artists[index] for index in fit})
     n_kept_out = len({clips.artists[index] for index in kept_out})
     return [
@@ -82,7 +82,7 @@ def introduction(
 
 
 def names_of(sets: Iterable[str]) -> list[str]:
-    """All, then each set."""
+    """The name "all", then the name of each set."""
     return ["all", *sorted(set(sets))]
 
 
@@ -108,7 +108,7 @@ def coverage_table(scored: Scored) -> list[str]:
 
 
 def figures(scored: Scored, slices: Scored) -> list[str]:
-    """Accuracy of songs and of slices, with what a constant answer would reach."""
+    """Accuracy of songs and of slices, and of the most frequent label as a constant answer."""
     lines = [
         "## All answers, accepted or not",
         "",
@@ -129,7 +129,7 @@ def figures(scored: Scored, slices: Scored) -> list[str]:
 
 
 def calibration_table(scored: Scored) -> list[str]:
-    """Confidence against being right, in tenths."""
+    """Accuracy by confidence, in steps of a tenth."""
     lines = [
         "## Confidence against being right",
         "",
@@ -168,7 +168,7 @@ def label_table(scored: Scored) -> list[str]:
 
 
 def answer_table(genres: Sequence[str], scored: Scored) -> list[str]:
-    """What an answer is worth, genre by genre."""
+    """The precision of the answers, for each genre."""
     lines = [
         "## By answer, at the default threshold",
         "",
@@ -187,7 +187,7 @@ def answer_table(genres: Sequence[str], scored: Scored) -> list[str]:
 
 
 def left_out_table(foreign: Sequence[LeftOut], answers: dict[str, Scored]) -> list[str]:
-    """What becomes of a genre that the list lacks."""
+    """How clips are answered whose genre is not in the list."""
     lines = [
         "## A genre that the list lacks",
         "",

@@ -22,8 +22,8 @@ class Scored:
     Attributes:
         answers: The leading genre.
         confidence: Its probability.
-        right: Whether the label or the style leaves it open.
-        right_strict: Whether the folder's genre alone does.
+        right: Whether the label or the style allows it.
+        right_strict: Whether the label allows it, without the style.
         labels: The clips' labels.
         sets: The clips' sets.
         artists: The clips' artists.
@@ -39,11 +39,11 @@ class Scored:
 
     @property
     def accepted(self) -> Bools:
-        """What is at the threshold or above it."""
+        """Whether the confidence reaches the threshold."""
         return self.confidence >= THRESHOLD
 
     def inside(self, name: str) -> Ints:
-        """The clips of a set; of all sets for ``all``."""
+        """The indices of the clips of a set; of all sets for ``all``."""
         return np.flatnonzero((self.sets == name) | (name == "all"))
 
     def precision(self, tracks: Ints, threshold: float) -> Interval:
@@ -64,7 +64,7 @@ def score(
 def score_probabilities(
     clips: Clips, tracks: Ints, probabilities: Float64, vocabulary: Vocabulary
 ) -> Scored:
-    """The same of probabilities, (n_tracks, n_genres)."""
+    """Score answers from probabilities, (n_tracks, n_genres), as in :func:`score`."""
     policy = Policy(THRESHOLD)
     verdicts = [
         judge(dict(zip(clips.genres, row.tolist(), strict=True)), vocabulary, policy).best
@@ -85,7 +85,7 @@ def score_probabilities(
 def is_right(
     answers: list[str], genres: list[str], candidates: Bools, vocabulary: Vocabulary
 ) -> Bools:
-    """Right is a genre that the label leaves open, or a parent of one."""
+    """Whether each answer is a genre that the label allows, or an ancestor of one."""
     return np.array(
         [
             any(answer in vocabulary.ancestry(genres[i]) for i in np.flatnonzero(row))

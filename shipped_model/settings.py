@@ -1,6 +1,6 @@
-"""What the model answers: its genres, their tags and families, and how labels are read.
+"""The model's genres, their tags and families, and the genres that each label allows.
 
-All of it is data, in ``genres.yaml``.
+All of this is data in ``genres.yaml``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GENRES_FILE = Path(__file__).with_name("genres.yaml")
 
 @dataclass(frozen=True, slots=True)
 class GenreSettings:
-    """A genre: the network's tags that speak for it, the leading one first, and its parent."""
+    """A genre: the network's tags that indicate it, the leading one first, and its parent."""
 
     tags: list[str]
     parent: str | None = None
@@ -26,7 +26,7 @@ class GenreSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The content of ``genres.yaml``; its head says what each part is."""
+    """The content of ``genres.yaml``, whose first comment explains each part."""
 
     msd_tags: list[str]
     genres: dict[str, GenreSettings]
@@ -36,14 +36,14 @@ class Settings:
 
     @property
     def parents(self) -> dict[str, str]:
-        """Genre to parent, for those that have one."""
+        """Genre -> parent, for those that have one."""
         return {
             name: genre.parent for name, genre in self.genres.items() if genre.parent is not None
         }
 
     @property
     def tags(self) -> dict[str, list[str]]:
-        """Genre to its tags."""
+        """Genre -> its tags."""
         return {name: genre.tags for name, genre in self.genres.items()}
 
 

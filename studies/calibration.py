@@ -1,15 +1,17 @@
-"""How far the shipped head's confidence is off, how much of that is chance, and what would mend it.
+"""The shipped head's calibration error, how much of it is chance, and what would correct it.
 
     python -m studies.calibration MUSIC [FEATURES.npz]
 
-The head is fitted on either half of the artists and asked about the other, as in
-``studies.context``, so every clip is unseen; it answers each clip by itself, and with its artist's
-others.  The confidence is that of the leading family (Rock with Metal), which the threshold is
-compared with.  *Error* is the expected calibration error over ten bins of equal width.  *If
-perfect*: the error that is measured where each clip is right with exactly its confidence and an
-artist's clips are right or wrong as one; the mean and the range of nine tenths of the draws.
-*Excess*: the error less that mean; the interval resamples artists, for both alike.  *Mended*: the
-error with the inverse temperature whose confidences are likeliest on the other set's clips.
+The head is fitted on each half of the artists and applied to the other, as in ``studies.context``,
+so that every clip is unseen; it answers each clip by itself, and with its artist's other clips.
+The confidence is that of the leading family (Rock with Metal), which the threshold is compared
+with.
+
+*Error* is the expected calibration error over ten bins of equal width.  *If perfect* is the error
+that is measured if each clip is right with exactly the probability that its confidence says, with
+one random draw for all clips of an artist; the mean and the range of nine tenths of the draws.
+*Excess* is the error less that mean; its interval resamples artists, for both alike.  *Mended* is
+the error with the inverse temperature that has the least log-loss on the other set's clips.
 """
 
 from __future__ import annotations
@@ -73,14 +75,14 @@ def main() -> None:
 
 
 def log_loss(scored: Scored, clips: Ints) -> float:
-    """Of the leading confidence against whether it is right, by the clip."""
+    """The mean log-loss of the leading genre's confidence against whether it is right."""
     confidence = np.clip(scored.confidence[clips], 1e-6, 1 - 1e-6)
     right = scored.right[clips]
     return float(-np.log(np.where(right, confidence, 1 - confidence)).mean())
 
 
 def errors(scored: Scored, clips: Ints) -> list[str]:
-    """The calibration error, that of chance, and what it is above chance."""
+    """The calibration error, the error by chance, and the excess over chance."""
     confidence, right = scored.confidence[clips], scored.right[clips]
     members = np.unique(scored.artists[clips], return_inverse=True)[1]
     rng = np.random.default_rng(0)
@@ -100,13 +102,13 @@ def errors(scored: Scored, clips: Ints) -> list[str]:
 
 
 def perfect_errors(confidence: Float64, members: Ints, rng: np.random.Generator, n: int) -> Float64:
-    """(n,) errors of clips that are right as often as is said, an artist's as one."""
+    """(n,) calibration errors of perfect confidences, with one random draw for each artist."""
     luck = rng.random((n, members.max() + 1))[:, members]
     return np.array([calibration_error(confidence, one < confidence) for one in luck])
 
 
 def samples(members: Ints, rng: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
-    """The clips of artists drawn with replacement, and the number of each one's artist."""
+    """The clips of artists drawn with replacement, and the number of each clip's artist."""
     of_artist = [np.flatnonzero(members == artist) for artist in range(members.max() + 1)]
     for _ in range(N_SAMPLES):
         drawn = [of_artist[artist] for artist in rng.integers(len(of_artist), size=len(of_artist))]

@@ -2,16 +2,17 @@
 
     python -m studies.context MUSIC [FEATURES.npz]
 
-MUSIC is the folder that ``shipped_model.fit`` takes; the embeddings are kept in FEATURES.  The head
-is fitted on either half of the artists and asked about the other, so that every clip is one that
-its head was not fitted on.  *Weight* and *evidence* are those of ``ContextSpec``.  *All*: also
-where an artist's clips differ; else those that are sure by themselves stay.  *Filled*: with what
-the plugin does for albums whose sure tracks agree (``beetsplug.cnngenre.classify.context``).
-*Loss*: of the leading family's confidence against whether it is right, the mean over artists.
+MUSIC is the folder that ``shipped_model.fit`` takes; FEATURES keeps the embeddings.  The head is
+fitted on each half of the artists and applied to the other, so that no clip is one that its head
+was fitted on.  *Weight* and *evidence* are those of ``ContextSpec``.  *All*: all clips of an artist
+are mixed, even if they differ; otherwise confident clips then keep their own answer.  *Filled*:
+holes are filled as the plugin does for albums whose sure tracks agree
+(``beetsplug.cnngenre.classify.context``).  *Loss*: the log-loss of the leading family's confidence
+against whether it is right, averaged over artists.
 
-The second table is of the albums with at least three clips, with the shipped weight.  *Agree*: all
+The second table covers the albums with at least three clips, with the shipped weight.  *Agree*: all
 their sure tracks are of one family, and at least two are sure.  *Holes*: tracks without an answer.
-*Made wrong*: tracks that are answered wrongly, and were not when each was answered by itself.
+*Made wrong*: tracks that are answered wrongly, but not when each is answered by itself.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def main() -> None:
 def songs_by(
     clips: Clips, alone: Float64, way: ContextSpec, vocabulary: Vocabulary, *, all_pooled: bool
 ) -> list[SongGenre]:
-    """The songs in the light of their artists' others."""
+    """The songs' answers, with the context of their artists' other songs."""
     if all_pooled:
         rows = in_context(alone, clips.artists, way)
     else:
@@ -120,7 +121,7 @@ def songs_by(
 
 
 def wrong_answers(clips: Clips, songs: list[SongGenre], vocabulary: Vocabulary) -> Bools:
-    """(n_clips,) which are answered, and wrongly."""
+    """(n_clips,) whether a clip is answered wrongly."""
     answers = [song.genres[0] if song.genres else "" for song in songs]
     right = is_right(answers, clips.genres, clips.candidates, vocabulary)
     return np.array([song.accepted for song in songs]) & ~right
@@ -133,7 +134,7 @@ def of_albums(
     wrong_alone: Bools,
     vocabulary: Vocabulary,
 ) -> str:
-    """The cells of the larger albums."""
+    """The table's cells for the larger albums."""
     counts = Counter(albums)
     large = [album for album, n in counts.items() if album and n >= SMALLEST_ALBUM]
     n_agree = n_holes = n_in_agreeing = 0
@@ -153,13 +154,13 @@ def of_albums(
 
 
 def probabilities_of_unseen(clips: Clips, network: Path) -> Float64:
-    """(n_clips, n_genres) by a head that was fitted on the other half of the artists."""
+    """Probabilities, (n_clips, n_genres), by a head fitted on the other half of the artists."""
     logits = logits_of_unseen(clips, network)
     return calibrated(logits, load_bundle(SHIPPED).manifest.aggregation)
 
 
 def logits_of_unseen(clips: Clips, network: Path) -> Float32:
-    """(n_clips, n_genres) by a head that was fitted on the other half of the artists."""
+    """Logits, (n_clips, n_genres), by a head fitted on the other half of the artists."""
     manifest = load_bundle(SHIPPED).manifest
     fitted = manifest.provenance["fit"]
     chosen = HeadSettings(fitted["ridge"], fitted["balance"], fitted["group_weight"])
@@ -174,9 +175,9 @@ def logits_of_unseen(clips: Clips, network: Path) -> Float32:
 def fill(
     songs: list[SongGenre], own: list[SongGenre], albums: list[str], vocabulary: Vocabulary
 ) -> list[SongGenre]:
-    """The songs after the holes of agreeing albums are filled; "" is no album.
+    """The songs' answers after the holes of agreeing albums are filled; "" means no album.
 
-    An album is of one artist; ``own`` are the songs by themselves.
+    An album has one artist; ``own`` has the songs' answers by themselves.
     """
     agreed = {
         album: agreed_genre(
@@ -195,7 +196,7 @@ def fill(
 def row_of(
     clips: Clips, songs: list[SongGenre], mask: Bools, name: str, vocabulary: Vocabulary
 ) -> str:
-    """The cells of one set's clips, of artists with more than one."""
+    """The table's cells for one set's clips by artists with more than one."""
     leading = [song.best for song in songs]
     right = is_right(
         [best.genre if best else "" for best in leading], clips.genres, clips.candidates, vocabulary
@@ -210,7 +211,7 @@ def row_of(
 
 
 def sizes_of(clips: Clips) -> NDArray[np.int_]:
-    """(n_clips,) how many clips each one's artist has."""
+    """(n_clips,) the number of clips by each clip's artist."""
     members, sizes = np.unique(clips.artists, return_inverse=True, return_counts=True)[1:]
     return np.asarray(sizes[members], np.int_)
 

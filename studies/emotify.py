@@ -1,4 +1,4 @@
-"""Write the list of music that the commands of docs/paper.md take: Emotify's clips.
+"""Write Emotify's clips as a list of music for the commands in docs/paper.md.
 
     python -m studies.emotify MUSIC > emotify.csv
 

@@ -4,11 +4,11 @@
         [--seed S] [--bands N] [--jobs N]
 
 Takes a folder with ``manifest.csv`` (path, genre, style, artist, album, title, set), decodes each
-clip to 16-bit samples, writes those as FLAC, MP3, AAC and Opus with PyAV, gives every file to
-the shipped network, and prints how the answers differ from those to the FLAC file.  The features
-are kept in ``--features``; the clips are in an order in which any first N are a random part of all,
-even in genre and whole in artists.  ``--bands N`` also takes the first N clips, in fewer encodings,
-with the top mel bands changed.  What the tables say is in docs/encodings.md.
+clip to 16-bit samples, encodes these as FLAC, MP3, AAC and Opus with PyAV, runs the shipped network
+on every file, and prints how the answers differ from those for the FLAC file.  The features are
+kept in ``--features``.  The clips are ordered so that the first N are a random part of all, with
+the same mix of genres and with whole artists.  ``--bands N`` also takes the first N clips, in fewer
+encodings, with the top mel bands changed.  docs/encodings.md explains the tables.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def in_even_order(rows: Rows, seed: int) -> Rows:
-    """Artists at random, dealt so that every beginning has the sets and genres of the whole."""
+    """A random order of artists; its beginning has the same mix of sets and genres as the whole."""
     rng = np.random.default_rng(seed)
     artists: dict[str, Rows] = defaultdict(list)
     for row in rows:
@@ -157,7 +157,7 @@ CHANGES: dict[str, Callable[[Float32], Float32]] = {
 
 
 def extract_clip(classifier: Classifier, music: Path, path: str, keys: Iterable[str]) -> Features:
-    """What the network says of one clip in the encodings, and with the changes, of ``keys``."""
+    """The network's features of one clip, in the encodings and with the changes of ``keys``."""
     samples, rate = decode(music / path)
     wanted: dict[str, list[str]] = defaultdict(list)
     for key in keys:
@@ -188,7 +188,7 @@ def key_of(path: str, encoding: str, change: str = "") -> str:
 
 
 def extract_all(options: argparse.Namespace, rows: Rows, classifier: Classifier) -> Features:
-    """Every clip in every encoding; what is in ``options.features`` is not extracted again."""
+    """The features of every clip in every encoding; those in ``options.features`` are reused."""
     network = np.frombuffer(front_end_hash(classifier.manifest, thorough=False), np.uint8)
     features = load(options.features, network)
     wanted = [(row["path"], encoding, "") for row in rows for encoding in ENCODINGS]
@@ -239,8 +239,8 @@ def save(path: Path, features: Features, network: UInt8) -> None:
 class Answers:
     """Answers to songs in one encoding, (n_seeds, n_tracks); ``probabilities`` with n_genres.
 
-    ``answer`` is what would be written of an accepted song, and otherwise the leading genre;
-    ``leading`` differs from it where a model has sub-genres.
+    ``answer`` is the genre that would be written if the song is accepted, and otherwise the leading
+    genre; ``leading`` is its root, which differs from it if a model has sub-genres.
     """
 
     answer: NDArray[np.str_]
@@ -252,7 +252,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What heads are trained on, and whether tracks of one artist inform each other."""
+    """The training data of the heads, and whether tracks of one artist inform each other."""
 
     name: str
     mixed: bool
@@ -270,7 +270,7 @@ CONDITIONS = (
 def materials_of(
     rows: Rows, features: Features, encodings: Iterable[str], change: str = ""
 ) -> dict[str, TrainingSet]:
-    """The same tracks in every encoding."""
+    """A training set of the same tracks for each encoding."""
     tracks = [
         LabelledTrack(Path(row["path"]), (row["genre"],), row["artist"], row["album"], row["title"])
         for row in rows
@@ -341,7 +341,7 @@ def fit_on(
     tracks: Ints,
     settings: HeadOptions,
 ) -> Head:
-    """A head without a prior, on some of the tracks in FLAC or in every encoding."""
+    """Fit a head without a prior, on some of the tracks in FLAC or in every encoding."""
     encodings = list(materials) if condition.mixed else [FLAC]
     parts = [materials[encoding].part(tracks) for encoding in encodings]
     return fit_from_nothing(
@@ -390,7 +390,7 @@ def answer_shipped(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """The answers to one encoding beside those to the FLAC files, each (n_seeds, n_tracks)."""
+    """Answers to one encoding compared with those to the FLAC files, (n_seeds, n_tracks) each."""
 
     accepted: Bools  # of the FLAC files
     same_answer: Bools
@@ -401,7 +401,7 @@ class Comparison:
 
 
 def compare(flac: Answers, other: Answers) -> Comparison:
-    """An answer that is not accepted has a family only, and is compared by that."""
+    """Compare two encodings' answers; one that is not accepted is only compared by its family."""
     both = flac.accepted & other.accepted
     same_leading = flac.leading == other.leading
     same_written = flac.answer == other.answer
@@ -483,7 +483,7 @@ SUMMARY_HEADER = (
 
 
 def summary(name: str, answers: dict[str, Answers], artists: Sequence[str]) -> str:
-    """One line on all lossy encodings together."""
+    """A row on all lossy encodings together."""
     seen = {
         encoding: compare(answers[FLAC], here)
         for encoding, here in answers.items()
@@ -517,7 +517,7 @@ def gain(
     encodings: Iterable[str],
     artists: Sequence[str],
 ) -> Interval | str:
-    """How many more are right in the second, as a share; paired by track."""
+    """The gain in accuracy of the second over the first, paired by track."""
     more = [second[name].right.astype(int) - first[name].right for name in encodings]
     changes = np.concatenate(more)
     return share(changes, np.ones(changes.shape, np.bool_), artists)

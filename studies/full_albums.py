@@ -2,18 +2,18 @@
 
     python -m studies.full_albums MUSIC ALBUMS [--cache features.db] [--list]
 
-MUSIC is the labelled development music: of it, the albums with at least three clips by artists that
-the shipped head was not fitted on (``shipped_model.clips.fitted_half``).  ALBUMS is any folder of
-other music: of it, the tracks of half a minute to ten minutes whose tags name an artist and an
-album, where an album has at least three.  All are imported as albums, without genres, by ``beet
-import``, which answers.  What each track would get by itself comes from the probabilities that the
-library then has of it.  What a file's own genre says is its label, where that is one of the
-model's, or a kind of one (Death Metal).
+MUSIC is the labelled development music; the study uses its albums with at least three clips, by
+artists that the shipped head was not fitted on (``shipped_model.clips.fitted_half``).  ALBUMS is
+any folder of other music; the study uses its tracks of half a minute to ten minutes whose tags name
+an artist and an album, if the album has at least three.  ``beet import`` imports all of them as
+albums, without genres, and answers.  A track's answer by itself comes from the probabilities that
+the library then stores.  A file's label is its own genre tag, if that is one of the model's genres,
+or a sub-genre of one (Death Metal).
 
 *Agree*: at least two tracks are answered, and all answers are of one family (Rock with Metal).
-*Holes* are tracks without an answer; *odd* ones are surely something else by themselves.
-*Changed*: answered, with another family than by itself.  *Made wrong*, where there are labels:
-answered wrongly, and not so by itself.
+*Holes* are tracks without an answer; *odd* ones have an answer of another family by themselves.
+*Changed*: answered with another family than by itself.  *Made wrong*, if there are labels: answered
+wrongly, but not by itself.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ VOCABULARY = make_vocabulary(MANIFEST.genres, MANIFEST.parents, MANIFEST.presets
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file of an album; ``candidates``: the genres that its label leaves open, if it has one."""
+    """A file of an album; ``candidates``: the genres that its label allows, if it has one."""
 
     path: Path
     album: str
@@ -61,14 +61,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What a track was answered on its album, and by itself; "" where nothing."""
+    """A track's answer on its album, and by itself; "" if there is none."""
 
     source: Source
     on_album: str
     alone: str
 
     def is_wrong(self, answer: str) -> bool:
-        """Whether an answer is not what the label leaves open; without a label it is not known."""
+        """Whether the label does not allow an answer; False if there is no label or no answer."""
         mask = self.source.candidates
         if mask is None or not answer:
             return False
@@ -101,7 +101,7 @@ def main() -> None:
 
 
 def labelled(music: Path) -> list[Source]:
-    """The clips of artists that the head was not fitted on, where they name an album."""
+    """The clips that name an album, by artists that the head was not fitted on."""
     settings, rows = read_settings(), read_rows(music)
     clips = label_clips(rows, [np.zeros((1, 1), np.float32)] * len(rows), settings)
     return [
@@ -112,7 +112,7 @@ def labelled(music: Path) -> list[Source]:
 
 
 def others(folder: Path) -> list[Source]:
-    """Any music whose tags name an artist and an album."""
+    """Files of suitable length whose tags name an artist and an album."""
     found = []
     for path in find_audio([folder]):
         try:
@@ -132,20 +132,20 @@ def others(folder: Path) -> list[Source]:
 
 @cache
 def genres_that_are(tag: str) -> np.ndarray | None:
-    """(n_genres,) those that a file's genre leaves open; None where it says nothing of them."""
+    """(n_genres,) the genres that a file's genre tag allows; None if it corresponds to none."""
     found = correspond([tag], MANIFEST.genres, MANIFEST.parents, genre_parents(), others=False)
     candidates = found.shares[:-1, 0] > 0
     return candidates if candidates.any() else None
 
 
 def large(sources: Sequence[Source]) -> list[Source]:
-    """Those of albums with enough tracks."""
+    """The files of albums with enough tracks."""
     names = [source.album for source in sources]
     return [source for source in sources if names.count(source.album) >= SMALLEST_ALBUM]
 
 
 def answered(sources: Sequence[Source], cache: Path | None) -> list[Track]:
-    """What ``beet import`` says of the files."""
+    """The answers of ``beet import`` to the files."""
     with tempfile.TemporaryDirectory() as folder:
         library = TemporaryLibrary(Path(folder))
         extracted = cache if cache and cache.exists() else None
@@ -164,7 +164,7 @@ def answered(sources: Sequence[Source], cache: Path | None) -> list[Track]:
 
 
 def copied(sources: Sequence[Source], folder: Path) -> Mapping[Path, Source]:
-    """Copies without genres, an album in a folder each: copy -> original."""
+    """Copies without genres, with a folder for each album: copy -> original."""
     places = {name: number for number, name in enumerate(dict.fromkeys(s.album for s in sources))}
     found = {}
     for number, source in enumerate(sources):
@@ -179,19 +179,19 @@ def copied(sources: Sequence[Source], folder: Path) -> Mapping[Path, Source]:
 
 
 def track_of(source: Source, genres: str, probabilities: str) -> Track:
-    """A track's answers, from its fields as beets prints them."""
+    """A track's answers, from its fields as printed by beets."""
     own = numbers_in(probabilities.split("; "))
     alone = judge(own, VOCABULARY, Policy(MANIFEST.threshold))
     return Track(source, genres.split("; ")[0], alone.genres[0] if alone.genres else "")
 
 
 def family(genre: str) -> str:
-    """The root of a genre; "" of none."""
+    """The root of a genre; "" for ""."""
     return VOCABULARY.root(genre) if genre else ""
 
 
 def row(albums: Sequence[Sequence[Track]], *, alone: bool) -> str:
-    """The cells of some albums."""
+    """The table's cells for some albums."""
     n_agree = n_holes = n_odd = n_in_agreeing = 0
     for tracks in albums:
         given = [track.alone if alone else track.on_album for track in tracks]

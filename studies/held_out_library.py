@@ -1,11 +1,12 @@
-"""Is the report of a training true at the front door?
+"""Does the report of a training hold for the real commands, from the import to the files' tags?
 
     python -m studies.held_out_library MUSIC [--set allmusic] [--parts 4] [--cache features.db]
 
-The artists are dealt into parts.  Each part in turn is imported without genres beside the labelled
-others, by a real ``beet import``; ``beet cnntrain`` learns from the others; ``beet cnngenre`` names
-the part, first from the report's threshold on, then (``-f --threshold 0``) all of it.  What mutagen
-then reads in the files is compared with the labels, and with what the report had promised.
+The artists are divided into parts.  Each part in turn is imported by a real ``beet import``,
+without genres, together with the labelled others.  ``beet cnntrain`` trains on the others;
+``beet cnngenre`` classifies the part, first with the report's threshold, then all of it
+(``-f --threshold 0``).  The genres that mutagen then reads in the files are compared with the
+labels, and the result with the report.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ MIN_TRACKS = "5"  # the smallest genre has ten clips, and a part of them is held
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one part's files said, and the report of the model that said it."""
+    """The results in one part's files, and the report of the model that wrote them."""
 
     clips: list[Clip]
     answered: np.ndarray
@@ -73,7 +74,7 @@ def deal(clips: list[Clip], parts: int) -> Iterator[tuple[int, list[Clip], list[
 
 
 def try_part(held_out: list[Clip], others: list[Clip], cache: Path | None) -> Part:
-    """Train on the others, name what was held out."""
+    """Train on the others and classify the held-out clips."""
     with tempfile.TemporaryDirectory() as folder:
         library = TemporaryLibrary(Path(folder))
         library.configure(cache)
@@ -99,7 +100,7 @@ def try_part(held_out: list[Clip], others: list[Clip], cache: Path | None) -> Pa
 
 
 def line(name: str, parts: list[Part]) -> str:
-    """The row of a table; over several parts the report's figures are means."""
+    """A row of the table; over several parts the report's figures are means."""
     right, answered, right_answers = (
         np.concatenate([getattr(part, field) for part in parts])
         for field in ("right", "answered", "right_answers")

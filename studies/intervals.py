@@ -1,4 +1,4 @@
-"""The interval of any figure of songs; those of shares are the engine's, and faster."""
+"""The interval of any figure of songs; for shares, the engine has faster functions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def artist_interval(
     """95 % interval of a figure, from resampling whole artists with replacement.
 
     Args:
-        figure: Takes the indices of the songs to be scored; NaN where it is undefined.
-        artists: One a song.
-        seed: Of the resampling.
+        figure: Takes the indices of the songs to be scored; returns NaN if it is undefined.
+        artists: The artist of each song.
+        seed: Seed of the resampling.
     """
     names, groups = np.unique(np.array(artists), return_inverse=True)
     members = [np.flatnonzero(groups == index) for index in range(len(names))]

@@ -1,13 +1,13 @@
-"""The report of the shipped model once more, through the front door.
+"""The report of the shipped model once more, measured with the real ``beet`` commands.
 
     python -m studies.kept_out MUSIC [--cache features.db]
 
 Copies the clips of the artists that the head was not fitted on (MUSIC is the folder that
-``shipped_model.fit`` takes), strips their genres, imports them with a real ``beet import`` (those
-that name an album as albums), has them answered by ``beet cnngenre``, and compares the genres that
-mutagen then reads in the files with the labels.  What each would get by itself comes from the
-probabilities that the library then has of it.  *Strictly*, a clip's style (Alternative Rock in the
-folder Pop) makes nothing right.
+``shipped_model.fit`` takes), removes their genres, imports them with a real ``beet import`` (as
+albums if they name one), classifies them with ``beet cnngenre``, and compares the genres that
+mutagen then reads in the files with the labels.  A clip's answer by itself comes from the
+probabilities that the library then stores.  *Strictly right* does not count a clip's style
+(Alternative Rock in the folder Pop).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def precision(right: np.ndarray, answered: np.ndarray, tracks: np.ndarray) -> float:
-    """How many of the answers to some tracks are right."""
+    """The share of right answers among those to some tracks."""
     chosen = tracks[answered[tracks]]
     return float(right[chosen].mean()) if len(chosen) else float("nan")
 
@@ -80,7 +80,7 @@ def precision(right: np.ndarray, answered: np.ndarray, tracks: np.ndarray) -> fl
 def answers_of(
     music: Path, rows: Rows, vocabulary: Vocabulary, cache: Path | None
 ) -> dict[str, list[str]]:
-    """The first genre of each clip, "" where there is none: by itself, and in its file."""
+    """The first genre of each clip, by itself and in its file; "" if there is none."""
     with tempfile.TemporaryDirectory() as folder:
         library = TemporaryLibrary(Path(folder))
         library.configure(cache, singletons=False)
@@ -100,7 +100,7 @@ def answers_of(
 
 
 def copied(music: Path, rows: Rows, folder: Path) -> list[Path]:
-    """Copies of the clips without genres: an album in a folder each, the others together."""
+    """Copies of the clips without genres: a folder for each album, and one for all other clips."""
     numbers: dict[str, int] = {}
     copies = []
     for index, row in enumerate(rows):

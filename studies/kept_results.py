@@ -1,9 +1,10 @@
-"""Print a kept result of ``genre-model experiment``; needs Python alone.
+"""Print a kept result of ``genre-model experiment``; needs only Python.
 
     python -m studies.kept_results [NAME]
 
-The main table, ``paper``, where no name is given.  The results are in ``studies/results``; each has
-the command that makes it anew, and ``genre-model experiment`` leaves one more in its folder.
+Without a name it prints the main table, ``paper``.  The results are in ``studies/results``; each
+has the command that makes it again, and ``genre-model experiment`` writes such a file to its
+folder.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ MAIN = "paper"
 
 
 def main(arguments: list[str]) -> int:
-    """Print the result, or say which there are."""
+    """Print the result, or the names of all results."""
     name = arguments[0] if arguments else MAIN
     kept = sorted(path.stem for path in RESULTS.glob("*.json"))
     if len(arguments) > 1 or name not in kept:

@@ -2,10 +2,11 @@
 
     python -m studies.label_errors MUSIC --seeds 10 --cache features.db
 
-Five of a hundred labels are changed to another genre, drawn evenly: of tracks, or of all the
-tracks of artists.  A head learns from all of them, and the tracks are ranked by how little is left
-for the label that they have.  ``out of fold`` is what ``beet cnnerrors`` does; ``fitted``
-asks the model that has learned the wrong labels; random order finds as many as there are.
+Five per cent of the labels are changed to another genre, drawn evenly: of single tracks, or of all
+tracks of an artist.  A head learns from all labels, and the tracks are ranked by the probability of
+the label that they have, the lowest first.  ``out of fold`` is what ``beet cnnerrors`` does;
+``fitted`` uses the model that has learned the wrong labels; in random order, precision is the share
+of wrong labels.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ RANKINGS = ("what is left for the label", "ratio to the leading genre", "lead of
 
 @dataclass(frozen=True)
 class Ranking:
-    """One seed: the tracks in order, (n_tracks,), which are flipped, and how many are firm."""
+    """One seed: the order of the tracks, (n_tracks,), which are flipped, and how many are firm."""
 
     order: np.ndarray
     flipped: np.ndarray
@@ -73,7 +74,7 @@ def main() -> None:
 
 
 def cells(runs: Sequence[Ranking]) -> str:
-    """Means over the seeds."""
+    """The table's cells: means over the seeds."""
     n_tracks = len(runs[0].order)
     lengths = [[run.at(round(share * n_tracks)) for run in runs] for share in LENGTHS]
     shown = [f"{p:.2f}, {r:.2f}" for _, p, r in np.mean(lengths, axis=1)]
@@ -84,7 +85,7 @@ def cells(runs: Sequence[Ranking]) -> str:
 
 
 def rankings(training_set: TrainingSet, what: str, seed: int) -> dict[tuple[str, str], Ranking]:
-    """The tracks in the order of each way to look for what was flipped."""
+    """The ranking of the tracks by each way to look for flipped labels."""
     rng = np.random.default_rng(seed)
     flipped, tracks = flip(training_set, what, rng)
     wrong = starting_from(
@@ -117,7 +118,7 @@ def rankings(training_set: TrainingSet, what: str, seed: int) -> dict[tuple[str,
 def flip(
     training_set: TrainingSet, what: str, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[LabelledTrack]]:
-    """Which tracks got another label, (n_tracks,), and all tracks as they are labelled then."""
+    """Change labels: which tracks are flipped, (n_tracks,), and all tracks as labelled then."""
     n_wanted = round(SHARE * len(training_set.tracks))
     groups: dict[str, list[int]] = {}
     for index, track in enumerate(training_set.tracks):

@@ -2,15 +2,15 @@
 
     python -m studies.learning_curve MUSIC
 
-MUSIC is the labelled development music.  Only those of its artists take part that the shipped
-head was not fitted on (``shipped_model.clips.fitted_half``).  In each of twelve draws, n tracks of
-random artists are labelled, and the tracks of all the other artists are the test; *all* is five
-folds by artist, in twelve deals.  A number of labels that leaves fewer than a quarter of the tracks
-is left out.  Songs count as right where the leading genre among those of the set is the label's; a
-genre without a label in the draw is answered by the shipped model's genres that belong to it.
+MUSIC is the labelled development music, of which the study uses the artists that the shipped head
+was not fitted on (``shipped_model.clips.fitted_half``).  In each of twelve draws, n tracks of
+random artists are labelled, and the tracks of all other artists are the test; *all* is five folds
+by artist, divided in twelve ways.  A draw that leaves fewer than a quarter of the tracks for the
+test is skipped. A song counts as right if the leading genre among those of the set is its label; a
+genre without a label in the draw is predicted by the shipped model's genres that belong to it.
 
-*Former*: three classifiers fitted from nothing, genres with fewer than ten tracks left out, as the
-training was before it started from the shipped model.  Tracks of one artist do not inform each
+*Former* is the training before it started from the shipped model: three classifiers fitted without
+a prior, with genres of fewer than ten tracks left out.  Tracks of one artist do not inform each
 other here.  Intervals are of the difference to the shipped model, and resample artists.
 """
 
@@ -53,7 +53,7 @@ SYSTEMS = ("shipped", "former", "now")
 
 @dataclass(frozen=True)
 class Draw:
-    """Indices of the labelled tracks and of those of all other artists."""
+    """Indices of the labelled tracks, and of the test tracks by all other artists."""
 
     labelled: np.ndarray
     test: np.ndarray
@@ -116,7 +116,7 @@ def draws_of(everything: TrainingSet, n_labels: int | None, n_draws: int) -> lis
 
 
 def probabilities_of(everything: TrainingSet, draw: Draw, shipped: Bundle) -> dict[str, np.ndarray]:
-    """Of each system, (n_test, n_genres of the set)."""
+    """Probabilities or logits of each system, (n_test, n_genres of the set)."""
     test = [everything.extracted[index] for index in draw.test]
     truths = [everything.tracks[index] for index in draw.labelled]
     part = make_training_set(truths, [everything.extracted[index] for index in draw.labelled])
@@ -149,7 +149,7 @@ def present(
     shipped: Bundle,
     test: Sequence[SongFeatures],
 ) -> np.ndarray:
-    """(n_test, n_genres of the set) by the training as it is."""
+    """Probabilities by the present training, (n_test, n_genres of the set)."""
     options = HeadOptions()
     ready = starting_from(part, shipped, {}, others=True)
     split = split_tracks(ready.tracks, 0, tolerated=TOLERATED)

@@ -3,11 +3,11 @@
     pip install music21 mido
     python -m studies.midi_corpus FOLDER
 
-writes the files and ``midi.csv``.  The genres: four dances of *Ryan's Mammoth Collection*
-(1883), by the last word of a tune's title and three times through, as they are played; chorales of
-Bach; movements of Palestrina's masses; songs of the Italian Trecento; and movements for strings or
-piano.  What belongs together, the movements of a mass or of a composer, stands in the column
-*artist*.  The scores are not ours and stay outside of the project.
+writes the files and ``midi.csv``.  The genres are four dances of *Ryan's Mammoth Collection*
+(1883), named by the last word of a tune's title and played three times through, as usual;
+chorales of Bach; movements of Palestrina's masses; songs of the Italian Trecento; and movements for
+strings or piano.  The column *artist* groups movements of one mass or one composer.  The scores are
+not ours and are not stored in the project.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ COMPOSERS = ("mozart", "haydn", "beethoven", "schumann_robert", "schumann_clara"
 
 TIMES_THROUGH = 3
 
-LARGE = 50_000  # bytes of a packed score: a whole quartet takes ten minutes to read
+LARGE = 50_000  # most bytes of a compressed score: a whole quartet takes ten minutes to read
 
-AT_MOST = 80  # of a genre, drawn with a fixed seed
+AT_MOST = 80  # scores of a genre, drawn with a fixed seed
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A score of the corpus: where it is, its genre, and what it belongs to."""
+    """A score of the corpus: its file, its genre, and the group it belongs to."""
 
     path: Path
     genre: str
@@ -110,11 +110,11 @@ def chosen(scores: list[Score]) -> list[Score]:
 
 
 def converted(score: Score, target: Path) -> bool:
-    """Write a score as a MIDI file, a dance three times through; whether music21 can."""
+    """Write a score as a MIDI file, a dance three times over; returns whether music21 can."""
     import mido
     from music21 import converter, exceptions21
 
-    begun = target.with_suffix(".part")  # a file of the name is whole
+    begun = target.with_suffix(".part")  # so that a file with the final name is complete
     try:
         music: Any = converter.parse(score.path)
         music.write("midi", fp=begun)

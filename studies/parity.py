@@ -1,12 +1,12 @@
-"""Whole songs: our tags against the original network's, fed by librosa, on the same files.
+"""Whole songs: our tags against those of the original network with librosa, on the same files.
 
     python -m venv parity && parity/bin/pip install . tensorflow-cpu tf_keras librosa onnx
     pip download --no-deps musicnn==0.1.0
     parity/bin/python -m studies.parity musicnn-0.1.0-py3-none-any.whl song.mp3 song.flac ...
 
-The reference is the original TensorFlow 1 graph behind ``librosa.load`` and
-``librosa.feature.melspectrogram``; only the cast to float16 of the original's front end is left
-out, which overflows under NumPy 2.  Exit status 1 if any tag differs by more than 1e-4.
+The reference is the original TensorFlow 1 graph after ``librosa.load`` and
+``librosa.feature.melspectrogram``.  The original front end's cast to float16 is left out, because
+it overflows under NumPy 2.  The exit status is 1 if any tag differs by more than 1e-4.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def main() -> None:
 
 
 def original_slices(song: Path) -> np.ndarray:
-    """musicnn's front end: (n, 187, 96), the tail dropped."""
+    """Slices by musicnn's front end, (n, 187, 96); the rest of the song is dropped."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # librosa reads M4A by a deprecated way
+        warnings.simplefilter("ignore")  # librosa uses a deprecated reader for M4A
         samples, rate = librosa.load(song, sr=16_000)
     mel = librosa.feature.melspectrogram(
         y=samples, sr=rate, n_fft=512, hop_length=256, n_mels=96

@@ -1,9 +1,9 @@
-"""Is a score that soundfonts play taken for Classical?
+"""Is a score that soundfonts play classified as Classical?
 
     python -m studies.rendered CHECKED [--bundle FOLDER]
 
-CHECKED is what ``shipped_model.renderings`` has written of composers and with a soundfont that the
-shipped head was not fitted on.
+CHECKED is a folder that ``shipped_model.renderings`` has written, with composers and a soundfont
+that the shipped head was not fitted on.
 """
 
 from __future__ import annotations

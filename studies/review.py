@@ -2,11 +2,11 @@
 
     python -m studies.review MUSIC --seeds 12 --cache features.db
 
-A third of the artists is kept for the test.  Of the others, three tracks a genre are labelled to
-begin with; then twenty are reviewed at a time, in some order, and the head is trained anew.  The
-order is found anew then too, or once, as it is where all are reviewed in one session.  A seed gives
-every order the same test and the same beginning; after three seeds each artist was in a test once.
-Intervals are of the difference from random order, and resample whole artists.
+A third of the artists is kept for the test.  Of the others, three tracks of each genre are labelled
+at the start; then twenty tracks at a time are reviewed, in some order, and the head is trained
+again.  The order is also computed again each time, or only once, as in a single review session.  A
+seed gives every order the same test and the same start; after three seeds each artist was in a test
+once. Intervals are of the difference from random order, and resample whole artists.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from studies.intervals import artist_interval
 from studies.training import material_of
 
 N_PARTS = 3
-N_START = 3  # of each genre
+N_START = 3  # labelled tracks of each genre
 BATCH = 20
-N_BATCHES = {"allmusic": 6, "emotify": 8}  # most of what there is, and all that makes a difference
+N_BATCHES = {"allmusic": 6, "emotify": 8}  # most of the tracks, and enough for any difference
 
-# (n_tracks, n_genres) probabilities -> (n_tracks,), the least is asked first
+# (n_tracks, n_genres) probabilities -> (n_tracks,); the lowest is reviewed first
 Confidence = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked first, whether artists take turns, and whether it is found ``once`` for all."""
+    """An order of review: least ``confidence`` first, artists in ``turns``, computed ``once``."""
 
     name: str
     confidence: Confidence
@@ -51,13 +51,13 @@ class Order:
     def rank(
         self, probabilities: np.ndarray, artists: Sequence[str], rng: np.random.Generator
     ) -> list[int]:
-        """Indices of the tracks to be reviewed."""
+        """Indices of the tracks in the order of their review."""
         confidence = self.confidence(probabilities, rng).tolist()
         return review_order(confidence, artists if self.turns else [""] * len(artists))
 
 
 def lead(probabilities: np.ndarray, _: np.random.Generator) -> np.ndarray:
-    """Of the leading genre over the next."""
+    """The lead of the most likely genre over the next."""
     ranked = np.sort(probabilities, axis=1)
     return ranked[:, -1] - ranked[:, -2]
 
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def report(name: str, training_set: TrainingSet, seeds: int, n_batches: int) -> None:
-    """A table of one folder of music."""
+    """Print the table of one set of music."""
     artists = [lead_artist(track.artist) for track in training_set.tracks]
     right = {order.name: curves(training_set, order, seeds, n_batches) for order in ORDERS}
     start = np.nanmean(right[ORDERS[0].name][:, 0])
@@ -100,7 +100,7 @@ def report(name: str, training_set: TrainingSet, seeds: int, n_batches: int) -> 
     print(f"| reviewed in | {heads} | all of these against random order |")
     print("|---|" + "---|" * (n_batches + 1))
     for what, found in right.items():
-        # (n_seeds, n_tracks), NaN where a track was not in the seed's test
+        # (n_seeds, n_tracks), NaN if a track was not in the seed's test
         gain = (found - right[ORDERS[0].name])[:, 1:].mean(axis=1)
         interval = artist_interval(partial(mean_of, gain), artists)
         shown = " | ".join(f"{np.nanmean(found[:, n]):.3f}" for n in range(1, n_batches + 1))
@@ -113,12 +113,12 @@ def report(name: str, training_set: TrainingSet, seeds: int, n_batches: int) -> 
 
 
 def mean_of(gain: np.ndarray, tracks: np.ndarray) -> float:
-    """The mean over some tracks, and over the seeds in whose test they were."""
+    """The mean over some tracks, and over the seeds that had them in their test."""
     return float(np.nanmean(gain[:, tracks]))
 
 
 def curves(training_set: TrainingSet, order: Order, seeds: int, n_batches: int) -> np.ndarray:
-    """(n_seeds, n_batches + 1, n_tracks): 1 where right, 0 where wrong, NaN outside the test."""
+    """(n_seeds, n_batches + 1, n_tracks): 1 if right, 0 if wrong, NaN outside the test."""
     return np.array([curve(training_set, order, seed, n_batches) for seed in range(seeds)])
 
 

@@ -1,17 +1,18 @@
-"""How many slices a song needs: the rule that stops, against fixed numbers of slices.
+"""How many slices a song needs: the stop rule against fixed numbers of slices.
 
     python -m studies.sampling MUSIC --cache whole.db [--each 4] [--rules] [--halves]
 
-MUSIC has a folder of full-length music for each of several packages (Debian's games; music in
-``.pk3`` and other archives is to be unpacked first). With ``--halves`` parameters are chosen on the
-packages whose name has an even hash (:func:`is_chosen_on`) and checked on the others. Every song is
-extracted whole once, into the cache. The rows with CPU seconds are extracted again, by seeking, by
-one thread, all of them with one song before the next. With ``--rules`` rules and fixed numbers are
-computed from the whole songs instead. Two minutes with ``--each 3``, twelve with all.
+MUSIC has a folder of full-length music for each of several packages (Debian's games; unpack music
+in ``.pk3`` and other archives first).  With ``--halves``, parameters are chosen on the packages
+whose name has an even hash (:func:`is_chosen_on`) and checked on the others.  Every song is
+extracted whole once, into the cache.  For the rows with CPU seconds, songs are extracted again, by
+seeking, on one thread; all variants run on one song before the next.  With ``--rules``, rules and
+fixed numbers are computed from the whole songs instead.  Runs for two minutes with ``--each 3``,
+twelve with all songs.
 
-*Same answer*: the genre that would be written, or none.  *Margin*: how far the nearest probability
-that decides on it is from the threshold.  *Error*: of the stored probabilities, their mean absolute
-difference from the whole song's.
+*Same answer*: the genre that would be written, or none, is that of the whole song.  *Margin*: the
+distance from the threshold of the nearest probability that decides on the answer.  *Error*: the
+mean absolute difference of the stored probabilities from the whole song's.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-# What is timed is one thread's work.
+# Timings are of one thread.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
@@ -61,7 +62,7 @@ RULES = [
 
 @dataclass(frozen=True, eq=False)
 class Song:
-    """A song that was extracted whole: logits (n_available, n_genres), NaN where it is silent."""
+    """A song that was extracted whole: logits (n_available, n_genres), NaN for silent slices."""
 
     path: Path
     package: str
@@ -73,7 +74,7 @@ class Song:
 
 @dataclass(frozen=True)
 class Result:
-    """What a part of a song gives."""
+    """The answer from a part of a song, compared with the whole song's, and its cost."""
 
     n_slices: int
     same: bool
@@ -82,7 +83,7 @@ class Result:
 
 
 class Judge:
-    """The shipped model and the answers that it gives."""
+    """The shipped model and its answers."""
 
     def __init__(self, classifier: Classifier) -> None:
         manifest = classifier.manifest
@@ -95,7 +96,7 @@ class Judge:
         self.policy = Policy(self.spec.threshold)
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Of a song, from the logits of some of its slices, as they are stored."""
+        """A song's probabilities from the logits of some slices, rounded as they are stored."""
         return aggregate(logits[np.isfinite(logits[:, 0])], self.spec).round(4)
 
     def answer(self, probabilities: np.ndarray) -> tuple[str, ...]:
@@ -104,7 +105,7 @@ class Judge:
         return judge(named, self.vocabulary, self.policy).genres
 
     def song(self, path: Path, package: str, extracted: SongFeatures) -> Song | None:
-        """A song, if it is long enough for its slices to be chosen from."""
+        """A song, or None if it has too few slices to choose from."""
         slices = self.classifier.manifest.slices
         rate = self.classifier.manifest.spectrogram
         assert not isinstance(rate, NotesSpec)
@@ -122,7 +123,7 @@ class Judge:
         return Song(path, package, logits, whole, self.answer(whole), margin)
 
     def result(self, song: Song, n_slices: int, probabilities: np.ndarray, cpu_s: float) -> Result:
-        """Compare with the whole song."""
+        """Compare probabilities with the whole song's."""
         same = self.answer(probabilities) == song.answer
         return Result(n_slices, same, float(np.abs(probabilities - song.whole).mean()), cpu_s)
 
@@ -173,12 +174,12 @@ def main() -> None:
 
 
 def is_chosen_on(package: str) -> bool:
-    """Whether parameters are chosen on a package; a rule that was fixed before any result."""
+    """Whether parameters are chosen on a package; this rule was fixed before any result."""
     return hashlib.sha256(package.encode()).digest()[-1] % 2 == 0
 
 
 def extracted_again(by: Judge) -> dict[str, Callable[[Song], Result]]:
-    """The shipped rule and fixed numbers of slices, by seeking."""
+    """Variants that extract again, by seeking: the shipped rule and fixed numbers of slices."""
     ways: dict[str, Callable[[Song], Result]] = {SHIPPED: partial(really, by)}
     ways |= {f"{n} slices": partial(really, by, n_slices=n) for n in FIXED}
     ways[WHOLE] = lambda song: really(by, song, len(song.logits))
@@ -186,7 +187,7 @@ def extracted_again(by: Judge) -> dict[str, Callable[[Song], Result]]:
 
 
 def computed(by: Judge) -> dict[str, Callable[[Song], Result]]:
-    """Rules and fixed numbers of slices, from the whole songs."""
+    """Variants computed from the whole songs: rules and fixed numbers of slices."""
     shipped = by.classifier.rule.sampling
     ways: dict[str, Callable[[Song], Result]] = {
         describe(rule): partial(stopped, by, rule) for rule in [shipped, *RULES]
@@ -218,7 +219,7 @@ def describe(rule: SamplingSpec) -> str:
 
 
 def really(by: Judge, song: Song, n_slices: int | None = None) -> Result:
-    """Extract so many slices, or as many as the model finds enough."""
+    """Extract ``n_slices`` slices, or as many as the shipped rule needs."""
     classifier = by.classifier
     manifest = classifier.manifest
     if n_slices is not None:
@@ -234,7 +235,7 @@ def really(by: Judge, song: Song, n_slices: int | None = None) -> Result:
 
 
 def fixed(song: Song, by: Judge, n_slices: int) -> Result:
-    """The first so many slices."""
+    """The result of the first ``n_slices`` slices in the sampling order."""
     chosen = list(islice(order(len(song.logits)), n_slices))
     if np.isnan(song.logits[chosen]).all():
         chosen = list(range(len(song.logits)))
@@ -242,7 +243,7 @@ def fixed(song: Song, by: Judge, n_slices: int) -> Result:
 
 
 def stopped(by: Judge, sampling: SamplingSpec, song: Song) -> Result:
-    """As many as a rule takes."""
+    """The result of as many slices as a rule takes."""
     rule: StopRule = replace(by.classifier.rule, sampling=sampling)
     n_available = len(song.logits)
     most = min(n_available, sampling.max_slices)
@@ -256,7 +257,7 @@ def stopped(by: Judge, sampling: SamplingSpec, song: Song) -> Result:
 
 
 def points(found: list[tuple[str, str, list[Song], list[Result]]]) -> list[dict[str, object]]:
-    """For the plot: what was extracted of all songs, and what that cost."""
+    """The points of the plot: the means over all songs for each variant that was timed."""
     together: dict[str, list[Result]] = {}
     for what, _, _, results in found:
         together.setdefault(what, []).extend(results)

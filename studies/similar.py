@@ -2,12 +2,13 @@
 
     python -m studies.similar MUSIC [CLIPS.npz] [--tracks 100000]
 
-MUSIC is the labelled development music; its analysis is kept in CLIPS, as by ``studies.tag_cuts``.
-Each set is a library by itself.  *Genre*: the share of the ten nearest clips of other artists that
-have the clip's genre, beside that of all clips of other artists.  *Artist*: how often one of the
-ten nearest of all is of the same artist, of artists with more than one clip, beside chance.  First
-a library of so many rows and random vectors is asked by the real command, five times: seconds,
-seconds of CPU, and the largest memory, in MB, beside ``beet ls``.
+MUSIC is the labelled development music; CLIPS keeps its analysis, as in ``studies.tag_cuts``.  The
+first table shows the cost of a search by the real command, and of ``beet ls``, in a library of
+``--tracks`` rows with random vectors: medians of five runs, in seconds, CPU seconds, and MB of peak
+memory.  In the second table each set is a library by itself.  *Genre*: the share of the ten nearest
+clips of other artists that have the clip's genre, beside that of all clips of other artists.
+*Artist*: for artists with more than one clip, how often one of the ten nearest of all clips is of
+the same artist, beside chance.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def main() -> None:
 
 
 def row_of(clips: Analysed, vectors: Float16, name: str) -> str:
-    """A line for one set."""
+    """A row for one set."""
     chosen = np.array([row["set"] == name for row in clips.rows])
     artists = np.array([row["artist"] for row in clips.rows])[chosen]
     genres = np.array([row["genre"] for row in clips.rows])[chosen]
@@ -77,11 +78,11 @@ def row_of(clips: Analysed, vectors: Float16, name: str) -> str:
 
 
 def cost_of(n_tracks: int) -> list[str]:
-    """Lines with what a search costs in a library of so many tracks."""
+    """Rows with the cost of a search in a library of ``n_tracks`` tracks."""
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        # In a process of its own: what this one has used counts for its children too.
+        # In a separate process, because this one's peak memory counts for its children, too.
         program = f"from studies.similar import *; make_library(Path({folder!r}), {n_tracks})"
         subprocess.run([sys.executable, "-c", program], check=True)
         for words in (["ls", "id:7"], ["cnnsimilar", "id:7"]):
@@ -93,7 +94,7 @@ def cost_of(n_tracks: int) -> list[str]:
 
 
 def make_library(home: Path, n_tracks: int) -> None:
-    """A library of rows, and an index of it whose vectors are random."""
+    """Make a library of rows, and an index of it with random vectors."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plugin"))
     from beets.library import Library
     from large_library import fill

@@ -1,11 +1,11 @@
-"""Long songs of games as a list, for ``genre-model experiment fusion``.
+"""Write a list of long songs from games, for ``genre-model experiment fusion``.
 
     python -m shipped_model.distillation.packages WORK
     python -m studies.soundtracks WORK/music soundtracks.csv
 
-Costa et al. (2011) cut three segments out of a song, for which it has to last 90 seconds; the
-labelled clips last 30.  No long songs here have genres, so that the game which a song is from
-stands for one: games with at least ten such songs.
+Costa et al. (2011) cut three segments out of a song, which must therefore last 90 seconds; the
+labelled clips last 30.  None of the long songs here has a genre, so the game that a song comes from
+serves as its genre, for games with at least ten such songs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def long_songs(folder: Path) -> Iterator[Path]:
-    """The songs of a folder, without what is no audio."""
+    """The audio files of a folder that last at least ``SHORTEST_S``."""
     for path in find_files(folder, AUDIO_SUFFIXES):
         try:
             audio = mutagen.File(path)

@@ -1,14 +1,14 @@
-"""Where the cuts of the shipped network's tags are: genres, voices, decades and moods.
+"""Check the cuts of the shipped network's tags: genres, voices, decades and moods.
 
     python -m studies.tag_cuts MUSIC [CLIPS.npz]
 
-MUSIC is the labelled development music; the clips' embeddings and tags are kept in CLIPS.  Genres:
-a tag's family has to be that of the clip's label.  Voices and decades: by ``known_artists.csv``, a
-list from general knowledge of the artists, not from listening; where a clip differs from its artist
-it is wrong here.  Moods have no labels: the cut is at the top tenth of the clips, and how often the
-artist's other clips have the tag is compared with those of other artists of the same genre.  The
-second table is about the answers with ``count: 3``, on artists that the shipped head was not fitted
-on.
+MUSIC is the labelled development music; CLIPS keeps the clips' embeddings and tags.  Genres: a
+tag's family must be that of the clip's label.  Voices and decades are compared with
+``known_artists.csv``, a list from general knowledge of the artists, not from listening; a clip that
+differs from its artist counts as wrong.  Moods have no labels: the cut is at the top tenth of the
+clips, and how often the artist's other clips have the tag is compared with clips of other artists
+of the same genre.  The second table shows the answers with ``count: 3``, for artists that the
+shipped head was not fitted on.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ ROCK_STYLES = ("Alternative Rock", "Alt. Rock", "Hard Rock", "Electro Rock")  # 
 
 @dataclass(frozen=True)
 class Analysed:
-    """The clips, the slices' embeddings of each, and its tags, (n_clips, n_tags)."""
+    """The clips, the embeddings of each clip's slices, and the clips' tags, (n_clips, n_tags)."""
 
     rows: Rows
     features: list[Float32]
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def analyse(music: Path, kept: Path | None) -> Analysed:
-    """What the network says of all clips."""
+    """The network's embeddings and tags of all clips."""
     rows, names = read_rows(music), load_bundle(SHIPPED).manifest.network.tag_names
     if kept and kept.exists():
         with np.load(kept) as stored:
@@ -116,7 +116,7 @@ def label_of(row: dict[str, str]) -> str:
 
 
 def second_genres(clips: Analysed) -> Iterator[str]:
-    """A line for each set: how often there is a second genre, and how often it is of the label."""
+    """A row for each set: how often there is a second genre, and how often the label allows it."""
     classifier = Classifier(load_bundle(SHIPPED), lazily=True)
     manifest = classifier.manifest
     words = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, None)
@@ -146,14 +146,14 @@ def second_genres(clips: Analysed) -> Iterator[str]:
 
 
 def is_open(genre: str, roots: set[str], row: dict[str, str]) -> bool:
-    """Whether a clip's label leaves a genre open, by its family."""
+    """Whether a clip's label allows a genre, by its family."""
     if genre in FAMILIES:
         return bool(of_family([row], genre)[0])
     return genre in roots
 
 
 def mood_row(clips: Analysed, tag: str, cut: Cut) -> str:
-    """A line of the third table."""
+    """A row of the third table."""
     has = clips.has(tag, cut)
     known = {row["artist"]: row for row in read_known()}
     column, value = KNOWN.get(tag, ("", ()))
@@ -183,7 +183,7 @@ def read_known() -> list[dict[str, str]]:
 
 
 def company(rows: Rows, has: Bools) -> tuple[float, float]:
-    """Of clips that have a tag: the share of their artist's others that has it, and of others'."""
+    """For clips with a tag: its share among their artist's other clips, and among others'."""
     artists = np.array([row["artist"] for row in rows])
     genres = np.array([label_of(row) for row in rows])
     same, others = [], []

@@ -1,19 +1,19 @@
-"""Two versions of the program on the same library: what training and naming get right.
+"""Two versions of the program on the same library: how often training and tagging are right.
 
     python -m studies.through_beet MUSIC --former CHECKOUT [--cache features.db]
         [--former-cache other.db] [--parts 3] [--work through_beet]
 
-CHECKOUT is a folder with another version of the code; what each version said of a part stays in the
-work folder, so that an interrupted run goes on.  The artists of each development set are
-dealt into parts.  Each part in turn is imported without genres beside the labelled others, by a
-real ``beet import``; ``beet cnntrain`` learns from the others, without any option; ``beet cnngenre
--f --threshold 0`` names the part, with the model that is then in use.  Only artists count that the
-shipped head was not fitted on (``shipped_model.clips.fitted_half``), and labels of at least three
-tracks among the others.
+CHECKOUT is a folder with another version of the code; the answers of each version to a part stay in
+the work folder, so that an interrupted run can continue.  The artists of each development set are
+divided into parts.  Each part in turn is imported by a real ``beet import``, without genres,
+together with the labelled others; ``beet cnntrain`` trains on the others, without any option;
+``beet cnngenre -f --threshold 0`` classifies the part, with the model that is then in use.  Only
+artists count that the shipped head was not fitted on (``shipped_model.clips.fitted_half``), and
+labels of at least three tracks among the others.
 
-*Strictly*, the file has to say the label itself.  *By kind*, a shipped genre that belongs to the
-label is right too: Metal where the label is Pop-Rock.  Intervals are of the paired difference and
-resample artists.
+*Strictly*, the genre in the file must be the label itself.  *By kind*, a shipped genre that belongs
+to the label is right, too: Metal if the label is Pop-Rock.  Intervals are of the paired difference
+and resample artists.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MIN_TRACKS = 3
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of the program: its code, None for this one, and cached features for it."""
+    """A version of the program: its code, None for this checkout, and cached features for it."""
 
     name: str
     code: Path | None
@@ -92,7 +92,7 @@ def unseen_clips(music: Path) -> set[Path]:
 
 
 def answers_of(version: Version, held_out: list[Clip], others: list[Clip]) -> dict[str, str]:
-    """What the files of the held-out clips say after the training on the others."""
+    """The genres in the files of the held-out clips, after training on the others."""
     with tempfile.TemporaryDirectory() as folder:
         library = TemporaryLibrary(Path(folder), version.code)
         library.configure(version.cache)
@@ -105,7 +105,7 @@ def answers_of(version: Version, held_out: list[Clip], others: list[Clip]) -> di
 
 
 def kinds_of(clips: Sequence[Clip]) -> dict[str, str]:
-    """The label that each shipped genre belongs to, if to any."""
+    """Shipped genre -> the label that it belongs to, for genres that belong to one."""
     manifest = load_bundle(SHIPPED).manifest
     labels = sorted({clip.genre for clip in clips})
     found = correspond(labels, manifest.genres, manifest.parents, {}, others=False)

@@ -1,14 +1,14 @@
-"""The default training on the development music, against the plainest recipe on the same folds.
+"""The default training on the development music, against the simplest baseline on the same folds.
 
     pip install scikit-learn
     python -m studies.training MUSIC --seeds 10
 
-Both get the same slices (the shipped network's embeddings) and the same folds by artist, of those
-artists only that the shipped head was not fitted on (``shipped_model.clips.fitted_half``).  The
-baseline is a logistic regression (C=0.01, balanced) on the standardised mean embedding of a song.
-*If perfect* is the calibration error that is measured of confidences that are exactly right, where
-an artist's tracks are right or wrong as one: what so few artists leave to chance, with the range
-that holds nine tenths of it.
+Both get the same slices (the shipped network's embeddings) and the same folds by artist, of artists
+that the shipped head was not fitted on (``shipped_model.clips.fitted_half``).  The baseline is a
+logistic regression (C=0.01, balanced) on the standardised mean embedding of a song.  *If perfect*
+is the calibration error that perfect confidences would have, with one random draw for all tracks of
+an artist: the error that is due to chance with so few artists, with the range of nine tenths of the
+draws.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Answers:
-    """(n_seeds, n_tracks) each, and the tracks' artists."""
+    """The answers of all seeds, (n_seeds, n_tracks) each, and the tracks' artists."""
 
     confidence: np.ndarray
     right: np.ndarray
@@ -88,7 +88,7 @@ class Answers:
     artists: list[str]
 
     def calibration(self) -> str:
-        """Calibration error, that of chance, share answered, share of that right: four cells."""
+        """Four cells: calibration error, error by chance, share answered, precision."""
         error = calibration_error(self.confidence.ravel(), self.right.ravel())
         chance = self.errors_if_perfect()
         low, high = np.percentile(chance, [5, 95])
@@ -101,7 +101,7 @@ class Answers:
         )
 
     def errors_if_perfect(self, n_draws: int = 200) -> np.ndarray:
-        """Calibration errors where each track is right with its confidence, artists as one."""
+        """Calibration errors of perfect confidences, with one random draw for each artist."""
         rng = np.random.default_rng(0)
         members = np.unique(self.artists, return_inverse=True)[1]
         luck = (rng.random(members.max() + 1)[members] for _ in range(n_draws))
@@ -182,7 +182,7 @@ def mean_of(values: np.ndarray, tracks: np.ndarray) -> float:
 
 
 def from_nothing(training_set: TrainingSet, split: Split) -> np.ndarray:
-    """Probabilities by three classifiers that know nothing of the shipped model."""
+    """Probabilities by three classifiers that are fitted without the shipped model."""
     probabilities = np.zeros(training_set.candidates.shape)
     for fold in range(split.n_folds):
         inside = split.fold == fold

@@ -6,6 +6,7 @@ and ``cnncompare`` need them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -123,7 +124,9 @@ def check_apart(field: str, positive: str | None) -> None:
         UserError: The field or the query is part of the play history.
     """
     learned = [
-        name for name in PLAY_HISTORY_FIELDS if name == field or f"{name}:" in (positive or "")
+        name
+        for name in PLAY_HISTORY_FIELDS
+        if name == field or re.search(rf"\b{name}:", positive or "")
     ]
     if learned:
         raise UserError(f"cnngenre: {learned[0]} cannot be learned from itself, with play_history")

@@ -1,4 +1,4 @@
-"""Make the picture in README.md and docs/trust.md: a made-up piece of the demo, explained.
+"""Make the picture in README.md and docs/trust.md: a synthetic piece of the demo, explained.
 
 python docs/tools/example_picture.py docs/explained.png
 """
@@ -23,7 +23,7 @@ def example(picture: Path) -> int:
         subprocess.run([sys.executable, MAKE_MUSIC, folder], check=True)
         [song] = Path(folder).rglob(PIECE)
         status = main(["explain", str(song), "-o", str(picture), "--force"])
-    with Image.open(picture) as image:  # a third of the bytes; nobody sees the difference
+    with Image.open(picture) as image:  # a third of the bytes, with no visible difference
         small = image.quantize(96, dither=Image.Dither.NONE)
     small.save(picture, optimize=True)
     return status

@@ -1,4 +1,4 @@
-"""Draw ``docs/data.svg``: what becomes of a music file, and what is kept where.
+"""Draw ``docs/data.svg``: how a music file is processed, and what is stored where.
 
 python docs/tools/make_figure.py
 """
@@ -35,7 +35,7 @@ ARROWS = [
     *[("head", "aggregate"), ("aggregate", "vocabulary"), ("vocabulary", "plan")],
     *[("plan", "apply"), ("apply", "library"), ("apply", "journal"), ("library", "train")],
 ]
-ROUTES = {  # those that would go through a box
+ROUTES = {  # arrows that would otherwise cross a box
     ("train", "bundle"): "M484 228 V252 H868 V233",
     ("head", "aggregate"): "M948 89 H972 V329 H953",
     ("library", "train"): "M100 300 V199 H399",
@@ -92,7 +92,7 @@ def arrow(start: str, end: str) -> str:
 
 
 def route(start: str, end: str) -> str:
-    """From edge to edge, straight; or around what is in the way."""
+    """The path of an arrow: straight from edge to edge, or the one in ``ROUTES``."""
     if (start, end) in ROUTES:
         return ROUTES[start, end]
     (x, y, *_), (to_x, to_y, *_) = BOXES[start], BOXES[end]

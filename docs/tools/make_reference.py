@@ -2,8 +2,8 @@
 
     python docs/tools/make_reference.py
 
-Where a line says too little, the help text in the code is to be changed, or the comment in
-``config_example.yaml``.  ``tests/plugin/test_docs.py`` fails while the page is not up to date.
+To improve a line, change the help text in the code, or the comment in ``config_example.yaml``.
+``tests/plugin/test_docs.py`` fails while the page is out of date.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def reference() -> str:
     from beetsplug.cnngenre.commands import all_commands
     from beetsplug.cnngenre.setup import Setup
 
-    # The commands are looked at, not run.
+    # The commands are only inspected, not run.
     setup = Setup(beets.config["cnngenre"], getLogger("beets.cnngenre"))
     parts = [
         OPENING,
@@ -55,7 +55,7 @@ def reference() -> str:
 
 
 def table(heading: str, rows: Iterable[tuple[str, ...]]) -> str:
-    """A Markdown table; ``heading`` has a column's name between each two bars."""
+    """A Markdown table; ``heading`` has the columns' names, separated by bars."""
     columns = heading.count("|") + 1
     lines = [f"| {heading} |", "|" + "---|" * columns]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
@@ -67,13 +67,13 @@ def flags(names: Iterable[str], value: str) -> str:
 
 
 def titled(command: Subcommand) -> str:
-    """A command's names and what it is for."""
+    """A command's names and its help text."""
     names = " or ".join(f"`beet {name}`" for name in (command.name, *command.aliases))
     return f"{names}: {command.help}"
 
 
 def beet_section(title: str, parser: optparse.OptionParser) -> str:
-    """A command of the plugin."""
+    """The section on one of the plugin's commands."""
     rows = []
     for option in parser.option_list:
         names = [*option._short_opts, *option._long_opts]
@@ -84,7 +84,7 @@ def beet_section(title: str, parser: optparse.OptionParser) -> str:
 
 
 def key_section() -> str:
-    """The keys of the configuration, with what ``config_example.yaml`` says of them."""
+    """The configuration keys, with their comments in ``config_example.yaml``."""
     text = (ROOT / "config_example.yaml").read_text(encoding="utf-8")
     section, rows = "", []
     for line in text.partition("\ncnngenre:\n")[2].splitlines():
@@ -106,7 +106,7 @@ def key_section() -> str:
 
 
 def field_section() -> str:
-    """The flexible fields, as ``fields`` describes them."""
+    """The flexible fields, as the docstring of ``fields`` describes them."""
     from beetsplug.cnngenre import fields
 
     rows = re.findall(r"^``(\w+)``\s+(.*)$", fields.__doc__ or "", re.MULTILINE)
@@ -122,7 +122,7 @@ def field_section() -> str:
 
 
 def engine_sections() -> list[str]:
-    """``genre-model`` with its subcommands."""
+    """The sections on ``genre-model`` and its subcommands."""
     from genre_model.cli.main import make_parser
 
     [commands] = [a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction)]
@@ -161,7 +161,7 @@ def argument(action: argparse.Action) -> tuple[str, str, str]:
 
 
 def default_of(action: argparse.Action) -> str:
-    """A default as the page has it: the same on every machine."""
+    """A default as shown on the page, which is the same on every machine."""
     from genre_model.core.processor import n_cores
     from genre_model.model.bundle.store import SHIPPED
 

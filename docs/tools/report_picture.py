@@ -1,9 +1,10 @@
-"""The picture of a report that the README shows: the top of a ``report.html``, by Chromium.
+"""Make the README's picture of a report: the top of a ``report.html``, drawn by Chromium.
 
     python docs/tools/report_picture.py REPORT.html docs/report.png
 
 Chromium must be on the PATH.  The part that is shown names no songs.  The comparison with other
-models is left out: the shipped one was fitted on half of the artists of the development music.
+models is left out, because the shipped model was fitted on half of the artists of the development
+music.
 """
 
 from __future__ import annotations

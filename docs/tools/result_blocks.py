@@ -12,7 +12,7 @@ BLOCK = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def fill(page: Path, block: Callable[[str], str | None]) -> None:
-    """Put blocks into a page, by their names; one that is None stays as it is."""
+    """Replace a page's blocks by name; if ``block`` returns None, the block stays as it is."""
 
     def filled(match: re.Match[str]) -> str:
         begin, name, end = match.groups()

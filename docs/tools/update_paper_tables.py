@@ -2,7 +2,7 @@
 
     python docs/tools/update_paper_tables.py [experiments]
 
-Results and pictures of a folder that is named are kept first: NAME.json in studies/results, and
+If a folder is given, its results and pictures are kept first: NAME.json in studies/results, and
 NAME.svg as docs/pictures/experiment-NAME.svg.
 """
 
@@ -30,7 +30,7 @@ def main(folder: Path | None) -> None:
 
 
 def block(name: str) -> str | None:
-    """A result as Markdown, with its picture if there is one; None where there is no result."""
+    """A result as Markdown, with its picture if there is one; None if there is no result."""
     file = RESULTS / f"{name}.json"
     if not file.exists():
         return None

@@ -27,7 +27,7 @@ from genre_model.evaluation.page.svg import (
 )
 
 WIDTH, HEIGHT = 760, 300
-PANEL = 270  # width of one of the two
+PANEL = 270  # width of each of the two panels
 TOP, BOTTOM = 40, 244
 LEFTS = {"error": 70, "cpu_s": 450}
 TITLES = {
@@ -46,14 +46,14 @@ def main() -> None:
 
 
 def results(name: str) -> list[dict[str, Any]]:
-    """What a benchmark found on each machine, the latest first."""
+    """A benchmark's results on each machine, the latest first."""
     files = RESULTS.glob(f"*/{name}.json")
     found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(files)]
     return sorted(found, key=lambda result: str(result["machine"]["time"]), reverse=True)
 
 
 def block(name: str) -> str | None:
-    """A table and what it was measured on, for each machine; None where there is none."""
+    """For each machine a table and a line on the machine; None if there are no results."""
     parts = [
         f"{table(result['columns'], result['rows'])}\n\n{circumstances(result['machine'])}\n"
         for result in results(name)
@@ -62,7 +62,7 @@ def block(name: str) -> str | None:
 
 
 def circumstances(machine: dict[str, Any]) -> str:
-    """A line on what was measured on."""
+    """A line with the date, machine and versions of a measurement."""
     versions = ", ".join(f"{package} {version}" for package, version in machine["versions"].items())
     load = f"load {machine['load'][0]} at the end, " if machine["load"] else ""
     return (
@@ -92,7 +92,7 @@ def plot(points: list[dict[str, Any]]) -> str:
 
 
 def panel(points: list[dict[str, Any]], of: str) -> str:
-    """One of the figures over the number of slices."""
+    """A panel of the plot: one figure over the number of slices."""
     left, right = LEFTS[of], LEFTS[of] + PANEL
     x_step = nice_step(max(point["slices"] for point in points))
     y_step = nice_step(max(point[of] for point in points))
@@ -123,7 +123,7 @@ def panel(points: list[dict[str, Any]], of: str) -> str:
 
 
 def nice_step(most: float) -> float:
-    """A round step of which three to eight make ``most``."""
+    """A round step; three to eight such steps make ``most``."""
     rough = most / 5
     power: float = 10.0 ** math.floor(math.log10(rough))
     return power * min((1, 2, 5, 10), key=lambda factor: abs(factor * power - rough))

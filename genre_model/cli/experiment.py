@@ -165,12 +165,13 @@ def check_replaceable(path: Path, command: str) -> None:
     import msgspec
 
     try:
-        found = msgspec.json.decode(path.read_bytes())["command"]
+        found = str(msgspec.json.decode(path.read_bytes(), type=dict[str, object])["command"])
+        former = without_seeds(found)
     except FileNotFoundError:
         return
-    except (OSError, KeyError, TypeError, msgspec.MsgspecError) as error:
+    except (OSError, KeyError, ValueError, msgspec.MsgspecError) as error:
         raise GenreModelError(f"{path} is no result of an experiment: use another -o") from error
-    if without_seeds(found) != without_seeds(command):
+    if former != without_seeds(command):
         raise GenreModelError(f"{path} is the result of `{found}`: name another folder with -o")
 
 

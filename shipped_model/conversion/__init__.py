@@ -1,1 +1,1 @@
-"""The network converted: from the original checkpoint to ONNX, in a form that runs fast."""
+"""Convert the network from the original checkpoint to ONNX, in a form that runs fast."""

@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def probe_slices() -> Array:
-    """Eight slices of made-up log-mel, (8, 187, 96): noise, ramps, beats and silence."""
+    """Eight synthetic log-mel slices, (8, 187, 96): noise, ramps, beats and silence."""
     rng = np.random.default_rng(20190811)
     slices = rng.gamma(2.0, 0.6, size=(8, SLICE_FRAMES, N_MELS))
     slices[1] *= np.linspace(2.0, 0.1, N_MELS)

@@ -1,9 +1,9 @@
 """Convolution with one input channel and the maximum over frequency, in a form that runs fast.
 
-ONNX Runtime calculates such a convolution directly in groups of ``CHANNEL_GROUP`` filters, the
-faster the more groups there are, and the shipped network has branches of 3 to 23 filters.  So
-copies of each filter, moved by one mel band or one frame each, become filters of their own, and the
-convolution takes a step of as many.  The sums are the same, in the same order: so are the numbers.
+ONNX Runtime computes such a convolution directly, in groups of ``CHANNEL_GROUP`` filters, and is
+faster with more groups; the shipped network has branches of 3 to 23 filters.  So each filter is
+copied, each copy is shifted by one more mel band or frame, and the convolution's stride is the
+number of copies.  The sums are the same and in the same order, so the numbers are identical.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class GraphWriter:
         return self.constant(np.array(values, np.int64), name)
 
     def cut(self, x: str, axis: int, start: int, stop: int, output: str) -> str:
-        """A range of an axis."""
+        """Slice a range of an axis."""
         edges = zip(("from", "to", "axis"), (start, stop, axis), strict=True)
         names = [self.whole([value], f"{output}_{edge}") for edge, value in edges]
         return self.node("Slice", [x, *names], output)
@@ -61,7 +61,7 @@ class Filters:
     bias: Array
 
     def moved(self, at_once: int, axis: int) -> Filters:
-        """Each filter followed by its copies, moved along an axis; with empty ones to fill up."""
+        """Each filter followed by its copies, shifted along an axis; empty filters at the end."""
         n_filters, _, *shape = self.kernel.shape
         shape[axis] += at_once - 1
         kernel = np.zeros((n_filters, at_once, 1, *shape), np.float32)
@@ -89,8 +89,8 @@ def maximum_by_mels(graph: GraphWriter, name: str, x: str, filters: Filters, at_
     n_filters, _, height, width = filters.kernel.shape
     n_places = N_MELS - width + 1
     n_steps, n_rest = divmod(n_places, at_once)
-    after = (at_once - n_rest) if n_rest else 0  # bands beyond the last, to fill the last block
-    before = (height - 1) // 2  # TensorFlow's "same": the odd one goes to the end
+    after = (at_once - n_rest) if n_rest else 0  # padded bands, which fill the last block
+    before = (height - 1) // 2  # TensorFlow's "same": the odd frame of padding goes to the end
     conv = filters.moved(at_once, 1).convolve(
         graph, name, x, pads=[before, 0, height - 1 - before, after], strides=[1, at_once]
     )
@@ -102,7 +102,7 @@ def maximum_by_mels(graph: GraphWriter, name: str, x: str, filters: Filters, at_
         live = graph.cut(pooled, 1, 0, n_filters * at_once, f"{name}{suffix}_live")
         shape = [n_filters, at_once, SLICE_FRAMES, n_columns]
         blocks = graph.reshape(live, shape, f"{name}{suffix}_blocks")
-        if n_copies < at_once:  # of the last block those inside, and of its columns the last
+        if n_copies < at_once:  # only the last column, and its copies without padding
             blocks = graph.cut(blocks, 2, 0, n_copies, f"{name}{suffix}_inside")
             blocks = graph.cut(blocks, 4, n_columns - 1, n_columns, f"{name}{suffix}_last")
         return graph.node("ReduceMax", [blocks], f"{name}{suffix}_top", axes=[2, 4], keepdims=0)

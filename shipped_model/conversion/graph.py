@@ -23,21 +23,21 @@ from shipped_model.conversion.convolution import (
 )
 from shipped_model.conversion.pruning import N_BRANCHES
 
-# How many neighbours in frequency, or in time, a branch's convolution calculates at each step: of
-# those tried the fastest with ``benchmarks.parts``, by a little.
+# How many neighbouring mel bands, or frames, a branch's convolution computes at each step: the
+# fastest of those tried with ``benchmarks.parts``, by a little.
 N_MELS_AT_ONCE = {0: 2, 1: 2}
 N_TIMES_AT_ONCE = {2: 32, 3: 8, 4: 4}
 
-# Part of the file, whose hash names the shipped bundle: where the converter was when it was made.
+# Stored in the ONNX file, whose hash is in the shipped bundle's id: the converter's path back then.
 PRODUCER = "beets-cnngenre scripts/convert_musicnn.py"
 
 
 def frontend_branch(graph: GraphWriter, variables: Variables, index: int, x: str) -> str:
     """Convolution, ReLU, batch norm, maximum over frequency -> (n, filters, 187).
 
-    The maximum is taken straight after the convolution, on a fraction of the work: ReLU is
-    monotonic, and so is the batch norm up to the sign of its scale.  Where that is negative the
-    filter is negated, so that a maximum finds the minimum.
+    The maximum is taken directly after the convolution, so that the other steps have a fraction of
+    the work: ReLU is monotonic, and so is batch norm up to the sign of its scale.  If the scale is
+    negative, the filter is negated, so that the maximum finds the minimum.
     """
     kernel, bias = layer(variables, "conv2d", index)
     scale, shift = batch_norm(variables, index + 1)

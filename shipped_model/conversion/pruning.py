@@ -1,7 +1,7 @@
 """The same network with fewer filters.
 
-Training left 497 of the front end's 561 filters without weights: their answer is the same for any
-music.  One filter whose answer is always 1 takes their place, for equal results at a tenth of the
+After training, 497 of the front end's 561 filters have no weights: their output is the same for any
+music.  One filter whose output is always 1 replaces them, for equal results with a tenth of the
 arithmetic.
 """
 
@@ -13,15 +13,16 @@ from genre_model.core.arrays import Bools
 from shipped_model.conversion.checkpoint import Array, Variables, batch_norm, layer
 
 N_BRANCHES = 5
-# A filter's gain is the sum of its weights' sizes times its batch norm's scale: those that count
-# have 0.009 or more, the others less than 1e-8.
+# A filter's gain is the sum of its absolute weights times its batch norm's absolute scale: live
+# filters have 0.009 or more, dead ones less than 1e-8.
 DEAD_GAIN = 1e-6
 
 
 def without_dead(variables: Variables) -> Variables:
-    """The same network, with one filter that is always 1 in place of all that are constant.
+    """The same network, with one filter that is always 1 in place of all constant filters.
 
-    It is needed because the next layer's zero padding lets the end of the constant ones matter.
+    That filter is needed because the next layer pads with zeros, so that constant inputs change its
+    output at the ends.
     """
     kept, constant = zip(
         *(branch_filters(variables, index) for index in range(N_BRANCHES)), strict=True
@@ -37,7 +38,7 @@ def without_dead(variables: Variables) -> Variables:
 
 
 def branch_filters(variables: Variables, index: int) -> tuple[Bools, Array]:
-    """Which of a branch's filters have weights, and the constant answer of each."""
+    """Which of a branch's filters have weights, and the output of each if it is constant."""
     kernel, bias = layer(variables, "conv2d", index)
     scale, shift = batch_norm(variables, index + 1)
     gain = np.abs(kernel).sum(axis=(0, 1, 2)) * np.abs(scale)
@@ -45,7 +46,7 @@ def branch_filters(variables: Variables, index: int) -> tuple[Bools, Array]:
 
 
 def smaller_branch(variables: Variables, index: int, live: Bools, *, always_one: bool) -> Variables:
-    """A branch's live filters, followed by one that is always 1 where that is wanted."""
+    """A branch's live filters, followed by one that is always 1 if ``always_one`` is set."""
     norm, conv = f"batch_normalization_{index + 1}", "conv2d" + (f"_{index}" if index else "")
     names = [f"{conv}/kernel", f"{conv}/bias"]
     names += [f"{norm}/{name}" for name in ("gamma", "beta", "moving_mean", "moving_variance")]
@@ -59,9 +60,9 @@ def smaller_branch(variables: Variables, index: int, live: Bools, *, always_one:
 
 
 def smaller_dense(variables: Variables, live: Bools, answer: Array) -> Variables:
-    """The first dense layer, with the constant filters' answers moved to its bias.
+    """The first dense layer, with the constant filters' outputs moved to its bias.
 
-    Its input has the maximum and the mean of each channel by turns; the front end comes first.
+    In its input the maximum and the mean of each channel alternate; the front end comes first.
     """
     name = "batch_normalization_9"
     scale, shift = batch_norm(variables, 9)
@@ -70,7 +71,7 @@ def smaller_dense(variables: Variables, live: Bools, answer: Array) -> Variables
     constant = np.repeat(np.where(live, 0, answer), 2) * scale[: 2 * n] + shift[: 2 * n]
     dead = np.repeat(~live, 2)
     rows = np.concatenate([np.repeat(live, 2), np.ones(len(kernel) - 2 * n, bool)])
-    at = int(2 * live.sum())  # where the maximum and the mean of the filter that is always 1 go
+    at = int(2 * live.sum())  # place of the maximum and the mean of the filter that is always 1
     found = {
         f"{name}/{part}": np.insert(variables[f"{name}/{part}"][rows], at, [rest, rest])
         for part, rest in (("gamma", 0), ("beta", 0), ("moving_mean", 0), ("moving_variance", 1))

@@ -1,10 +1,10 @@
-"""Put a network that answers the same into the shipped bundle; the head and the id stay.
+"""Replace the shipped bundle's network by one with the same answers; the head and the id stay.
 
     python -m shipped_model.conversion.same_answers network.onnx genre_model/shipped
 
-For a network that calculates the same in another way: what libraries have stored under the
-model's id stays true.  The command fails if any answer to the converter's slices and to the
-bundle's probe differs by more than ``TOLERANCE``.
+This is for a network that computes the same in another way, so that what libraries have stored
+under the model's id stays valid.  The command fails if any answer to the converter's slices or to
+the bundle's probe differs by more than ``TOLERANCE``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def largest_difference(bundle: Bundle, network: bytes) -> float:
-    """Between two networks' tags and embeddings of some slices."""
+    """The largest difference between the two networks' outputs for some slices."""
     slices = np.concatenate([probe_slices(), bundle.arrays(PROBE)["slices"]])
     answers = [
         open_network(content).run(None, {"log_mel": slices})
@@ -49,7 +49,7 @@ def largest_difference(bundle: Bundle, network: bytes) -> float:
 
 
 def replace_network(bundle: Bundle, network: bytes) -> None:
-    """Write the bundle again with another network, and load it once."""
+    """Write the bundle again with another network, and load it once as a check."""
     manifest, folder = bundle.manifest, bundle.directory
     contents = {name: bundle.read(name) for name in manifest.files}
     contents[manifest.network.file] = network

@@ -1,4 +1,4 @@
-"""Teach a network of ours what larger ones know; the product never imports this.
+"""Train our own network on the outputs of larger ones; the plugin never imports this.
 
-``docs/distillation.md`` has the commands, in order, and what was measured.
+``docs/distillation.md`` has the commands, in order, and the measurements.
 """

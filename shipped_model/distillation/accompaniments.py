@@ -1,12 +1,13 @@
-"""Music for the teachers from formulas: chords in the styles of MMA, and the packages' MIDI files.
+"""Render music for the teachers: random chords in the styles of MMA, and the packages' MIDI files.
 
     python -m shipped_model.distillation.accompaniments WORK --soundfonts ONE.sf2 TWO.sf3 [--times 2]
 
 MMA (*Musical MIDI Accompaniment*, Bob van der Poel, Debian's package ``mma``) plays chords in some
-280 styles, from bebop and salsa to ska and techno.  Here it is given a progression, a key, a tempo
-and now and then a solo by chance (fixed seed), and ``fluidsynth`` plays half a minute with one of
-the soundfonts.  The files go to ``WORK/music/rendered``, where ``label`` finds them once
-``WORK/pieces.json`` is removed.  It can be stopped and started again; two seconds of CPU a file.
+280 styles, from bebop and salsa to ska and techno.  Here it gets a random progression, key, tempo
+and sometimes a solo (fixed seed), and ``fluidsynth`` plays half a minute with one of the
+soundfonts.  The files go to ``WORK/music/rendered``, where ``label`` finds them after
+``WORK/pieces.json`` is removed.  The command can be stopped and started again.  A file takes two
+seconds of CPU.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from shipped_model.renderings import BEAT_US, LONGEST_S, PLAYED_S, TICKS_A_BEAT,
 RENDERED = "rendered"
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 SEMITONES = {"i": 0, "ii": 2, "iii": 4, "iv": 5, "v": 7, "vi": 9, "vii": 11}
-# Chord progressions by degree, small letters for minor; a bar each.
+# Chord progressions by degree, a bar each; lower-case degrees are minor.
 PROGRESSIONS = (
     "I V vi IV",
     "I IV V V",
@@ -50,7 +51,7 @@ SOLOS = (
     *("Trumpet", "Flute", "TenorSax", "Clarinet", "Violin", "Harmonica", "Banjo", "SteelGuitar"),
     *("NylonGuitar", "OverdriveGuitar", "DistortionGuitar", "Piano1", "Organ1", "SawWave"),
 )
-SOLO_SHARE = 0.5  # of the pieces have one
+SOLO_SHARE = 0.5  # share of the pieces that have a solo
 EIGHTHS_SHARE, REST_SHARE = 0.5, 0.15
 SLOWEST, FASTEST = 70, 180  # beats a minute
 
@@ -61,8 +62,8 @@ class Style:
 
     Attributes:
         name: ``folder/file``.
-        grooves: What it plays, without beginnings and endings.
-        n_beats: Of a bar.
+        grooves: Its grooves, without intros, endings, fills and count-ins.
+        n_beats: Beats in a bar.
     """
 
     name: str
@@ -71,7 +72,7 @@ class Style:
 
 
 def main() -> None:
-    """Render what is not there yet."""
+    """Render the files that are missing."""
     options = parse()
     for program in (options.mma[0], options.fluidsynth):
         if shutil.which(program) is None:
@@ -113,7 +114,7 @@ def parse() -> argparse.Namespace:
 def planned(
     music: Path, library: Path, times: int, rng: np.random.Generator
 ) -> dict[str, Path | str]:
-    """By the name of the rendering a MIDI file, or a piece as MMA reads it."""
+    """The name of each rendering -> a MIDI file, or the text of a piece for MMA."""
     scores = sorted([*music.glob("*/*.mid"), *music.glob("*/*.midi")])
     found: dict[str, Path | str] = {f"{score.parent.name} {score.stem}": score for score in scores}
     for style in styles(library):
@@ -137,7 +138,7 @@ def styles(library: Path) -> Iterator[Style]:
 
 
 def drawn(style: Style, rng: np.random.Generator) -> str:
-    """A piece in a style, as MMA reads it."""
+    """The text of a random piece in a style, for MMA."""
     key, tempo = int(rng.integers(12)), int(rng.integers(SLOWEST, FASTEST))
     n_bars = int(PLAYED_S * tempo / 60 / style.n_beats) + 1
     chords = PROGRESSIONS[int(rng.integers(len(PROGRESSIONS)))].split()
@@ -153,12 +154,12 @@ def drawn(style: Style, rng: np.random.Generator) -> str:
 
 
 def chosen(values: Sequence[str], rng: np.random.Generator) -> str:
-    """One of them."""
+    """A random one of the values."""
     return values[int(rng.integers(len(values)))]
 
 
 def chord(degree: str, key: int) -> str:
-    """``bVII`` in C is ``A#``, ``ii7`` is ``Dm7``."""
+    """The name of a chord: ``bVII`` in C is ``A#``, ``ii7`` is ``Dm7``."""
     parts = re.fullmatch(r"(b?)([iIvV]+)(.*)", degree)
     assert parts is not None
     flat, numeral, kind = parts.groups()
@@ -168,7 +169,7 @@ def chord(degree: str, key: int) -> str:
 
 
 def riff(key: int, n_beats: int, rng: np.random.Generator) -> str:
-    """A bar of quarters and eighths from the scale, with rests."""
+    """A random bar of quarter and eighth notes from the scale, with rests."""
     notes = []
     for beat in range(n_beats):
         length = 8 if rng.random() < EIGHTHS_SHARE else 4
@@ -180,7 +181,7 @@ def riff(key: int, n_beats: int, rng: np.random.Generator) -> str:
 
 
 def accompaniment(written: str, place: str, mma: Sequence[str]) -> Path:
-    """The MIDI file of a piece, in a folder.
+    """Write a piece's MIDI file to the folder ``place``; returns the file.
 
     Raises:
         subprocess.SubprocessError: MMA cannot play it.
@@ -192,7 +193,7 @@ def accompaniment(written: str, place: str, mma: Sequence[str]) -> Path:
 
 
 def beginning_of(midi: Path) -> mido.MidiFile:
-    """What is played of a MIDI file, in one track of one tempo."""
+    """The first ``PLAYED_S`` seconds of a MIDI file, as one track with one tempo."""
     file = mido.MidiFile(ticks_per_beat=TICKS_A_BEAT)
     track = file.add_track()
     now_s, written = 0.0, 0

@@ -1,14 +1,14 @@
-"""Add to the shipped network what teachers would say of genres: a linear layer that learned it.
+"""Add a linear layer to the shipped network that predicts the teachers' tag groups.
 
     python -m shipped_model.distillation.add_groups WORK MUSIC network.onnx network-with-groups.onnx \
         --teachers FOLDER [--student RUN]
 
-WORK has the labels of ``shipped_model.distillation.label``.  The layer goes from the pooled layer
-and the embedding to the tag groups of mn04 and YAMNet, as ``tag_layer`` has measured it, and is
-learned from the packages and from the clips of the artists that the shipped head is fitted on.  The
-output ``embedding_and_groups`` has the groups behind the embedding, scaled to spread as far as it
-does.  A student, of which ``student_features`` was asked, becomes part of the network, and the layer
-goes from its features, too.  A minute.
+WORK has the labels of ``shipped_model.distillation.label``.  The layer maps the pooled layer and
+the embedding to the tag groups of mn04 and YAMNet, as measured by ``tag_layer``.  It is fitted on
+the packages and on the clips of the artists that the shipped head is fitted on.  The output
+``embedding_and_groups`` has the embedding and then the groups, scaled to the same spread.  With
+``--student``, the student whose features ``student_features`` has computed becomes part of the
+network, and its features are inputs of the layer, too.  Runs for a minute.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ INPUTS = ("pooled", EMBEDDING)  # in the order of Material.inputs
 
 
 def main() -> None:
-    """Fit the layer, write the network."""
+    """Fit the layer and write the network."""
     options = parse()
     rows = read_rows(options.music)
     clips, packages = clips_and_packages(options.work, rows, options.teachers, options.student)
@@ -60,7 +60,7 @@ def parse() -> argparse.Namespace:
 
 
 def layer_of(name: str, clips: Material, packages: Material, fit: Ints) -> LinearLayer:
-    """The layer to one teacher's groups, from all packages and some of the clips."""
+    """Fit the layer for one teacher's groups, on all packages and some of the clips."""
     of_packages, of_clips = SOURCES["both"]
     return fit_layer(
         sums_of(packages.inputs, packages.outputs[name], of_packages)
@@ -85,7 +85,7 @@ def scaled(layer: LinearLayer, inputs: Float64, spread: float) -> LinearLayer:
 
 
 def insert_student(model: onnx.ModelProto, student: onnx.ModelProto) -> str:
-    """Put a student into a network, on the same spectrogram; the name of its features."""
+    """Add a student to a network, on the same spectrogram; returns the name of its features."""
     part = compose.add_prefix(student, "student_").graph
     [slices], [features] = part.input, part.output
     for node in part.node:
@@ -96,7 +96,7 @@ def insert_student(model: onnx.ModelProto, student: onnx.ModelProto) -> str:
 
 
 def with_groups(model: onnx.ModelProto, layer: LinearLayer, inputs: Sequence[str]) -> bytes:
-    """The network with the layer, from these of its values, and the output that has both."""
+    """The network with the layer on ``inputs``, and with an output of embedding and groups."""
     graph = model.graph
     for name, values in (("kernel", layer.weights), ("bias", layer.bias)):
         array = np.ascontiguousarray(values, dtype=np.float32)

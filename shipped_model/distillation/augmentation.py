@@ -1,4 +1,4 @@
-"""Change sound as recordings, masters and encoders do; all functions are pure."""
+"""Change audio as recordings, masters and encoders do; all functions are pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import soxr
 from genre_model.core.arrays import Float32
 from shipped_model.distillation.teachers import RATE_HZ
 
-# Encoder, container, sample rate, and bit rates of one channel: half of what a stereo file has.
+# Encoder -> container, sample rate, and kbit/s of one channel: half of a stereo file's.
 CODECS: dict[str, tuple[str, int, tuple[int, ...]]] = {
     "libopus": ("ogg", 48_000, (24, 32, 64)),
     "libmp3lame": ("mp3", 32_000, (32, 48, 64, 96)),
@@ -24,16 +24,16 @@ OCTAVES_HZ = 31.25 * 2.0 ** np.arange(10)
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is done to a piece, in this order; the defaults leave it as it is.
+    """The changes to a piece, in this order; the defaults leave it unchanged.
 
     Attributes:
-        speed: Of the tape: pitch and tempo at once.
-        tempo: Alone, after that.
-        mix_db: The level of another piece that is mixed in, against this one's; None for no mix.
-        equaliser_db: Gains at ``OCTAVES_HZ``.
-        gain_db: What is too loud then is clipped.
+        speed: Factor of the tape speed, which changes pitch and tempo.
+        tempo: Factor of the tempo alone, applied after that.
+        mix_db: Level of another piece that is mixed in, relative to this one; None for no mix.
+        equaliser_db: Gains at ``OCTAVES_HZ``; empty for none.
+        gain_db: Gain of the result; what exceeds full scale is clipped.
         codec: A key of ``CODECS``, or empty.
-        kbit: Its bit rate.
+        kbit: The codec's bit rate in kbit/s.
     """
 
     speed: float = 1.0
@@ -46,12 +46,12 @@ class Recipe:
 
     @property
     def stretch(self) -> float:
-        """Samples that are needed of each that is made."""
+        """Input samples needed for each output sample."""
         return self.speed * self.tempo
 
 
 def draw_recipe(rng: np.random.Generator) -> Recipe:
-    """A recipe by chance; each step is taken by some of the pieces."""
+    """A random recipe; each step applies to some of the pieces."""
 
     def taken(share: float) -> bool:
         return bool(rng.random() < share)
@@ -72,10 +72,10 @@ def apply(recipe: Recipe, samples: Float32, other: Float32 | None, n_samples: in
     """The changed piece, (n_samples,).
 
     Args:
-        recipe: What to do.
+        recipe: The changes.
         samples: Mono at 32 kHz, at least ``n_samples * recipe.stretch``.
-        other: What is mixed in, (n_samples,); None where the recipe has no mix.
-        n_samples: How many to make.
+        other: The samples to mix in, (n_samples,); None if the recipe has no mix.
+        n_samples: The length of the result.
     """
     changed = with_tempo(with_speed(samples, recipe.speed), recipe.tempo)
     changed = np.resize(changed, n_samples)
@@ -88,7 +88,7 @@ def apply(recipe: Recipe, samples: Float32, other: Float32 | None, n_samples: in
 
 
 def mix(samples: Float32, other: Float32, level_db: float) -> Float32:
-    """Two pieces at once, as loud together as the first alone."""
+    """The sum of two pieces, as loud as the first alone."""
     loudness, other_loudness = rms(samples), rms(other)
     both = samples + other * np.float32(10 ** (level_db / 20) * loudness / other_loudness)
     mixed: Float32 = both * np.float32(loudness / rms(both))
@@ -96,12 +96,12 @@ def mix(samples: Float32, other: Float32, level_db: float) -> Float32:
 
 
 def rms(samples: Float32) -> float:
-    """Root of the mean power, never quite 0."""
+    """The root mean square, never quite 0."""
     return float(np.sqrt(np.mean(np.square(samples), dtype=np.float64))) + 1e-9
 
 
 def equalise(samples: Float32, gains_db: tuple[float, ...]) -> Float32:
-    """Gains at ``OCTAVES_HZ``, and between them straight lines over the logarithm of frequency."""
+    """Apply gains at ``OCTAVES_HZ``, interpolated linearly over the logarithm of the frequency."""
     spectrum = np.fft.rfft(samples)
     frequencies_hz = np.fft.rfftfreq(len(samples), 1 / RATE_HZ)
     curve_db = np.interp(
@@ -111,7 +111,7 @@ def equalise(samples: Float32, gains_db: tuple[float, ...]) -> Float32:
 
 
 def with_speed(samples: Float32, speed: float) -> Float32:
-    """The tape runs faster: pitch and tempo rise by the factor."""
+    """Speed up the tape: pitch and tempo rise by the factor."""
     if speed == 1.0:
         return samples
     slower: Float32 = soxr.resample(samples, RATE_HZ * speed, RATE_HZ, "HQ")
@@ -119,7 +119,7 @@ def with_speed(samples: Float32, speed: float) -> Float32:
 
 
 def with_tempo(samples: Float32, tempo: float) -> Float32:
-    """The tempo rises by the factor, the pitch stays (FFmpeg's ``atempo``)."""
+    """Raise the tempo by the factor and keep the pitch (FFmpeg's ``atempo``)."""
     if tempo == 1.0:
         return samples
     graph = av.filter.Graph()
@@ -133,7 +133,7 @@ def with_tempo(samples: Float32, tempo: float) -> Float32:
 
 
 def drained(graph: av.filter.Graph) -> Float32:
-    """What a graph gives until its end, (n_samples,)."""
+    """All samples that a filter graph outputs, (n_samples,)."""
     blocks: list[Float32] = []
     while True:
         try:
@@ -145,7 +145,7 @@ def drained(graph: av.filter.Graph) -> Float32:
 
 
 def encode(samples: Float32, codec: str, kbit: int) -> Float32:
-    """Encode and decode again; as many samples, a little later with some codecs."""
+    """Encode and decode; the length stays, but some codecs add a short delay."""
     container, rate_hz, _ = CODECS[codec]
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
@@ -163,7 +163,7 @@ def encode(samples: Float32, codec: str, kbit: int) -> Float32:
 
 
 def frame_of(samples: Float32) -> av.AudioFrame:
-    """Mono samples at 32 kHz as a frame of FFmpeg's."""
+    """Mono samples at 32 kHz as an FFmpeg frame."""
     frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
     frame.rate, frame.pts, frame.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
     return frame

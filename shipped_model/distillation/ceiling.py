@@ -1,13 +1,13 @@
-"""What the shipped protocol could reach with the teachers themselves among the head's inputs.
+"""What the shipped protocol could reach if the teachers' outputs were inputs of the head.
 
     python -m shipped_model.distillation.ceiling WORK MUSIC network.onnx --teachers FOLDER \
         [--student RUN]
 
-Heads of the shipped kind, fitted on the shipped half of the artists, with the ridge, balance and
-weight of the groups chosen by folds inside it, and asked about the other half.  *Precision at a
-coverage* takes the surest answers of a set, so its threshold is the best that there can be: it
-is chosen on the clips that are reported.  Where a system has several heads, their logits are
-averaged.  With a student, the layer also has its features.  Ten minutes.
+Heads of the shipped kind are fitted on the shipped half of the artists, with the ridge, balance and
+group weight chosen by folds inside it, and are tested on the other half.  *Precision at a coverage*
+takes the most confident answers of a set.  Its threshold is chosen on the clips that are reported,
+so no threshold can do better.  If a system has several heads, their logits are averaged.  With a
+student, the layer also has its features as inputs.  Runs for ten minutes.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from shipped_model.head import HeadSettings, Prior, fit_on, out_of_fold, tag_pri
 from shipped_model.scoring import Scored, score
 from shipped_model.settings import read_settings, vocabulary_of
 
-NOTHING_ELSE = -1.25  # the shipped logit of something else; it hardly moves what is surest
+NOTHING_ELSE = -1.25  # the shipped logit of something else; it hardly affects which are surest
 COVERAGES = (0.4, 0.5, 0.56, 0.6, 0.7, 0.8)
 GOAL = 0.9
 
-# The inputs of each head; "layer" is what the shipped layer says of the teachers' groups.
+# The inputs of each head; "layer" is the shipped layer's prediction of the teachers' groups.
 SYSTEMS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "the network alone": ((EMBEDDING,),),
     "with the layer (shipped)": ((EMBEDDING, "layer"),),
@@ -62,14 +62,14 @@ SYSTEMS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """What all heads share.
+    """The data that all heads share.
 
     Attributes:
-        clips: Their labels.
-        inputs: By name, (n_clips, n), scaled to spread as far as the embedding does.
-        prior: Of the embedding and the groups.
-        fit: The clips that are fitted on.
-        asked: The others.
+        clips: The clips with their labels.
+        inputs: By name, (n_clips, n), scaled to the embedding's spread.
+        prior: Prior of the embedding and the groups.
+        fit: Indices of the clips that heads are fitted on.
+        asked: Indices of the other clips.
     """
 
     clips: Clips
@@ -79,7 +79,7 @@ class Study:
     asked: Ints
 
     def with_inputs(self, names: Sequence[str]) -> tuple[Clips, Prior]:
-        """The clips with some inputs as their features, and the prior of these."""
+        """The clips with the named inputs as their features, and the prior of these features."""
         values = np.concatenate([self.inputs[name] for name in names], axis=1).astype(np.float32)
         n_embedding, n_groups = self.inputs[EMBEDDING].shape[1], self.inputs["true"].shape[1]
         rows = [
@@ -103,7 +103,7 @@ class Study:
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """The logits of one head on the fitted clips, by folds, and on the others."""
+    """The logits of one head: out of fold on the fitted clips, and on the others."""
 
     fit: Float32
     asked: Float32
@@ -146,7 +146,7 @@ def parse() -> argparse.Namespace:
 
 
 def study_of(rows: Rows, material: Material, packages: Material, prior: Prior) -> Study:
-    """The clips with all that may be asked about them."""
+    """The clips with all inputs that the systems use."""
     embedding = material.outputs[EMBEDDING]
     features = [row[None].astype(np.float32) for row in embedding]
     clips = label_clips(rows, features, read_settings())
@@ -170,14 +170,14 @@ def study_of(rows: Rows, material: Material, packages: Material, prior: Prior) -
 
 
 def scaled(values: Float64, fit: Ints, spread: float) -> Float64:
-    """Inputs with mean 0 and one deviation over the fitted clips."""
+    """Inputs with mean 0 and standard deviation ``spread`` over the fitted clips."""
     deviation = np.maximum(values[fit].std(axis=0), 1e-6)
     standard: Float64 = (values - values[fit].mean(axis=0)) / deviation * spread
     return standard
 
 
 def answered(study: Study, names: tuple[str, ...]) -> Answered:
-    """A head of the shipped kind, with the settings that the fitted half likes best."""
+    """Logits of a head of the shipped kind, with the settings of least loss on the fitted half."""
     clips, prior = study.with_inputs(names)
     ridges = RIDGES if EMBEDDING in names else (*RIDGES, 0.1)
     weights = GROUP_WEIGHTS if {"layer", "true"} & {*names} else (0.0,)
@@ -193,19 +193,19 @@ def answered(study: Study, names: tuple[str, ...]) -> Answered:
 
 
 def spec(inverse_temperature: float) -> AggregationSpec:
-    """How logits become probabilities."""
+    """The aggregation that turns logits into probabilities."""
     return AggregationSpec("product", float(inverse_temperature), NOTHING_ELSE, THRESHOLD)
 
 
 def fitted_spec(study: Study, logits: Float32) -> AggregationSpec:
-    """The temperature that the fitted half likes best."""
+    """The aggregation whose temperature has the least loss on the fitted half."""
     return min(
         map(spec, INVERSE_TEMPERATURES), key=lambda s: label_loss(study.clips, study.fit, logits, s)
     )
 
 
 def row(scored: Scored, inside: Ints) -> str:
-    """What the surest answers are worth."""
+    """The cells of one set's clips."""
     order = inside[np.argsort(-scored.confidence[inside], kind="stable")]
     right = scored.right[order]
     accepted = scored.confidence[inside] >= THRESHOLD
@@ -222,7 +222,7 @@ def row(scored: Scored, inside: Ints) -> str:
 
 
 def at_coverage(scored: Scored, inside: Ints, coverage: float) -> str:
-    """The share of right ones among the surest, with its interval for the goal's coverage."""
+    """The share of right answers among the most confident; with its interval at 0.6."""
     confidence = scored.confidence[inside]
     threshold = np.sort(confidence)[::-1][round(coverage * len(inside)) - 1]
     if coverage == 0.6:

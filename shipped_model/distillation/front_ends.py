@@ -1,4 +1,4 @@
-"""What the teachers take: spectrograms of mono samples, as their authors make them."""
+"""The teachers' inputs: spectrograms of mono samples, as their authors compute them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def mn04_log_mel(samples: Float32, bank: Float32) -> Float32:
 
     Args:
         samples: (n_samples,) at 32 kHz.
-        bank: (128, 513), the mel filters that the network was trained behind.
+        bank: (128, 513), the mel filters that the network was trained with.
 
     Returns:
         (128, 1 + (n_samples - 1) // 320).
@@ -51,7 +51,7 @@ def fcn_decibels(samples: Float32) -> Float32:
 def power_frames(samples: Float32, window: Float32, hop: int) -> Float32:
     """Power spectra of frames around every ``hop``-th sample, (n_frames, 1 + n_fft / 2).
 
-    The sound is mirrored at its ends, as ``torch.stft`` does.
+    The samples are mirrored at both ends, as in ``torch.stft``.
     """
     padded = np.pad(samples, len(window) // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, len(window))[::hop]

@@ -1,4 +1,4 @@
-"""Tag groups: for each genre the largest logit among the tags that speak for it."""
+"""Tag groups: for each genre the largest logit among the tags that indicate it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genre_model.core.arrays import Float64
 from shipped_model.groups import group_classes
 from shipped_model.settings import Settings
 
-Groups = Mapping[str, Sequence[int]]  # genre to the places of its tags
+Groups = Mapping[str, Sequence[int]]  # genre -> indices of its tags
 
 
 def class_names(file: Path) -> list[str]:
@@ -22,16 +22,16 @@ def class_names(file: Path) -> list[str]:
 
 
 def audioset_groups(names: Sequence[str]) -> Groups:
-    """By ``groups.yaml``, for a network with these outputs; classes that it lacks are left out.
+    """The groups of ``groups.yaml`` for a network with these outputs; unknown classes are skipped.
 
     Raises:
-        ValueError: It has no class of some genre.
+        ValueError: The network has no class for a genre.
     """
     return placed(group_classes(), names)
 
 
 def tag_groups(settings: Settings) -> Groups:
-    """Of the fifty tags, for each genre without a parent that has some; its kinds' tags count, too."""
+    """Groups of the fifty MSD tags for each root genre with tags, its sub-genres' tags included."""
     roots: dict[str, list[str]] = {}
     for name, genre in settings.genres.items():
         if genre.tags:
@@ -40,7 +40,7 @@ def tag_groups(settings: Settings) -> Groups:
 
 
 def placed(classes: Mapping[str, Iterable[str]], names: Sequence[str]) -> Groups:
-    """Names to their places."""
+    """Replace the class names of each genre by their indices in ``names``."""
     where = {name: place for place, name in enumerate(names)}
     groups = {
         genre: [where[name] for name in members if name in where]
@@ -52,5 +52,5 @@ def placed(classes: Mapping[str, Iterable[str]], names: Sequence[str]) -> Groups
 
 
 def group_logits(logits: Float64, groups: Groups) -> Float64:
-    """(n, n_groups) from logits (n, n_classes): the largest of each group."""
+    """(n, n_groups) from logits (n, n_classes): the largest logit of each group."""
     return np.stack([logits[:, places].max(axis=1) for places in groups.values()], axis=1)

@@ -1,12 +1,12 @@
-"""The shipped model's own head with tag groups among its inputs, against the head without.
+"""The shipped model's head with tag groups among its inputs, against the head without them.
 
     python -m shipped_model.distillation.head_study WORK MUSIC NETWORK --teachers FOLDER [--seeds 3]
         [--student RUN]
 
-Five folds by artist, as ``tag_layer`` has them, and the layer of ``tag_layer`` from packages and the
-clips of the training artists.  *Right* is as in the model's report: what the label leaves open.  A
-group's prior is its own genre, where ``prior`` is 1, or nothing.  With a student, the layer also has
-its features.  Five minutes for three seeds.
+Uses the five artist folds of ``tag_layer``, and its layer, fitted on the packages and on the clips
+of the training artists.  *Right* is as in the model's report: an answer that the label allows.  If
+``prior`` is not 0, the head is pulled to this weight of a group for its own genre.  With a student,
+the layer also has its features as inputs.  Runs for five minutes with three seeds.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from shipped_model.head import HeadSettings, Prior, fit_on, tag_prior
 from shipped_model.scoring import score
 from shipped_model.settings import read_settings, vocabulary_of
 
-SPEC = AggregationSpec("product", 1.0, -1.75, THRESHOLD)  # no matter which, for what leads
+SPEC = AggregationSpec("product", 1.0, -1.75, THRESHOLD)  # any will do for the leading genre
 BALANCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A head.
+    """A variant of the head.
 
     Attributes:
-        ridge: Its pull to the prior.
+        ridge: Strength of the pull to the prior.
         groups: Outputs of ``tag_layer`` among its inputs.
-        source: Who says them: ``true``, or what the layer was learned from.
-        prior: The weight of a group for its own genre that the head is pulled to.
+        source: Where the groups come from: ``true`` for the teachers, or the layer's source.
+        prior: Prior weight of a group for its own genre.
     """
 
     ridge: float
@@ -98,20 +98,20 @@ def main() -> None:
 
 
 def of_embedding(prior: Prior, n_embedding: int) -> Prior:
-    """The prior without the groups that the shipped network has behind its embedding."""
+    """The prior of the embedding alone, without the groups that follow it."""
     rows = [*range(n_embedding), -1]  # the last has the biases
     return Prior(prior.all_tags[rows], prior.leading_tag[rows], prior.groups[rows])
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """What all variants share.
+    """The data that all variants share.
 
     Attributes:
-        clips: With embeddings as their features.
-        prior: Of the embedding.
+        clips: The clips, with embeddings as their features.
+        prior: Prior of the embedding.
         names: The genres of the groups.
-        layers: What says the groups.
+        layers: The layers that predict the groups.
     """
 
     clips: Clips
@@ -120,7 +120,7 @@ class Study:
     layers: Layers
 
     def right(self, vocabulary: Vocabulary, n_seeds: int, variant: Variant) -> Float64:
-        """How often each clip is right, (n_clips,), by heads without its artist."""
+        """The share of seeds in which each clip is right, (n_clips,), without its artist."""
         task = Task(
             np.arange(len(self.clips.labels)),
             np.array(self.clips.labels),
@@ -137,7 +137,7 @@ class Study:
         return shares
 
     def extended(self, variant: Variant, train: Ints) -> tuple[Clips, Prior]:
-        """The clips with standardised groups among their features, and the prior of these."""
+        """The clips with standardised groups among their features, and these features' prior."""
         clips, prior = self.clips, self.prior
         for name in variant.groups:
             values = self.layers.features(name, variant.source)(train)
@@ -160,12 +160,12 @@ class Study:
 
 
 def with_rows(layer: Float64, rows: Float64) -> Float64:
-    """More rows of weights, before the last, which has the biases."""
+    """Insert rows of weights before the last row, which has the biases."""
     return np.concatenate([layer[:-1], rows, layer[-1:]])
 
 
 def table(clips: Clips, right: partial[Float64]) -> Iterator[str]:
-    """Songs right by variant, and the gain over the head of the same ridge without groups."""
+    """Accuracy of each variant, and its gain over the head of the same ridge without groups."""
     sets = sorted(set(clips.sets))
     columns = one_hot(clips.labels)
     yield "| ridge | groups | by | prior | " + " | ".join(sets) + " | gain, all | balanced |"

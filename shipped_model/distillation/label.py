@@ -1,14 +1,14 @@
-"""Ask the teachers and the shipped network about pieces of music, as they are and changed.
+"""Label pieces of music, unchanged and augmented, with the teachers and the shipped network.
 
     python -m shipped_model.distillation.label WORK NETWORK --clips MUSIC [--teachers FOLDER]
         [--rounds 3] [--clip-rounds 3] [--hours 2]
 
 WORK has the packages that ``shipped_model.distillation.packages`` unpacked, and gets the labels.
-MUSIC is the labelled development music, whose labels are not read.  The first round has the clips
-as they are and every second piece of the packages; all else is changed at random (``augmentation``).
-Clips of kept-out artists, which nothing is trained on, are labelled as they are alone.
-It can be killed and started again at any time: what is in a complete shard is not done again.  Half a
-second of one core for a piece of half a minute.
+MUSIC is the labelled development music, whose labels are not read.  In the first round the clips
+and every second piece of the packages are unchanged; everything else is changed at random
+(``augmentation``).  Clips of kept-out artists, on which nothing is trained, are only labelled
+unchanged.  The command can be killed and started again at any time: pieces in complete shards are
+not labelled again.  A piece of half a minute takes half a second of one core.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ UNREADABLE = "unreadable.txt"
 
 
 def main() -> None:
-    """Label until all is done or the time is over."""
+    """Label until everything is done or the time is over."""
     options = parse()
     teachers = Teachers(options.teachers, options.network)
     packages = pieces_of_packages(options.work / "music", options.work / "pieces.json")
@@ -98,13 +98,13 @@ def plan(
     n_clip_rounds: int = 0,
     kept_out: frozenset[str] = frozenset(),
 ) -> Iterator[Labelled]:
-    """What to label, in order: drawn by the piece and the round, so the same each time.
+    """What to label, in order; random choices depend on the piece and the round alone.
 
     Args:
         clips: The development clips.
         packages: The packages' pieces.
         n_rounds: How often each piece is labelled.
-        n_clip_rounds: How often each clip is, if that is more.
+        n_clip_rounds: How often each clip is labelled, if that is more.
         kept_out: Artists whose clips are labelled once.
     """
     for number in range(max(n_rounds, n_clip_rounds)):
@@ -119,16 +119,16 @@ def plan(
 
 
 def generator(piece: Piece, number: int) -> np.random.Generator:
-    """A generator of a piece's own, by the file's name, not by where it is."""
+    """A random generator for a piece, seeded by its source and file name, not by its folder."""
     name = f"{piece.source}/{Path(piece.path).name} {piece.start_s:.2f}"
     return np.random.default_rng([zlib.crc32(name.encode()), number])
 
 
 def sound_of(labelled: Labelled) -> Float32:
-    """The samples that the teachers are given.
+    """The samples that the teachers get.
 
     Raises:
-        AudioError: A file cannot be read, or is silent there.
+        AudioError: A file cannot be read, or the piece is silent.
     """
     recipe = labelled.recipe
     samples = read_piece(labelled.piece, int(PIECE_SAMPLES * recipe.stretch) + 1)
@@ -137,7 +137,7 @@ def sound_of(labelled: Labelled) -> Float32:
 
 
 def unreadable(folder: Path) -> set[tuple[str, float, int]]:
-    """The keys of what could not be read before."""
+    """The keys of pieces that could not be read in earlier runs."""
     file = folder / UNREADABLE
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     rows = [line.split("\t") for line in lines]
@@ -145,7 +145,7 @@ def unreadable(folder: Path) -> set[tuple[str, float, int]]:
 
 
 def note_unreadable(folder: Path, labelled: Labelled, error: Exception) -> None:
-    """Keep the key, so that a later run does not try again."""
+    """Record a piece's key, so that a later run does not try it again."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / UNREADABLE).open("a", encoding="utf-8") as file:
         file.write("\t".join([*map(str, labelled.key), " ".join(str(error).split())]) + "\n")

@@ -1,7 +1,7 @@
-"""A linear layer from the frozen network to what the teachers say, by ridge regression.
+"""A linear layer from the frozen network to the teachers' outputs, by ridge regression.
 
-Everything goes through sums over the pieces, so that the packages' are added up once, and the
-clips of a fold's artists are added to them.
+The fit only uses sums over the pieces, so that those of the packages are computed once, and those
+of each fold's clips are added to them.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import numpy as np
 
 from genre_model.core.arrays import Float64
 
-# Chosen by how much is explained on clips of other artists, without genres: docs/distillation.md.
+# Chosen by R squared on clips of other artists, without their genres: docs/distillation.md.
 RIDGE = 100.0
 
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """What ridge regression needs of weighted rows ``[x, 1]`` and ``y``.
+    """The sums over weighted rows ``[x, 1]`` and ``y`` that ridge regression needs.
 
     Attributes:
         inner: (n_inputs + 1, n_inputs + 1).
@@ -37,12 +37,12 @@ class Sums:
 
 
 def sums_of(x: Float64, y: Float64, weight: float = 1.0) -> Sums:
-    """The sums over rows that weigh the same.
+    """The sums over rows of the same weight.
 
     Args:
         x: (n, n_inputs).
         y: (n, n_outputs).
-        weight: Of each row.
+        weight: Weight of each row.
     """
     rows = np.concatenate([x, np.ones((len(x), 1))], axis=1)
     return Sums(weight * rows.T @ rows, weight * rows.T @ y, weight * (y**2).sum(axis=0))
@@ -68,8 +68,8 @@ def fit_layer(sums: Sums, ridge: float) -> LinearLayer:
     """The layer with the least squared error.
 
     Args:
-        sums: Of the rows.
-        ridge: Of the weights of standardised inputs, as if so many more rows said 0.
+        sums: The sums over the rows.
+        ridge: Penalty on the weights of standardised inputs, in units of rows.
     """
     n_rows = sums.inner[-1, -1]
     mean_x, mean_y = sums.inner[-1, :-1] / n_rows, sums.cross[-1] / n_rows

@@ -1,10 +1,10 @@
-"""Fetch the packages of ``packages.yaml`` and unpack what sounds in them.
+"""Fetch the packages of ``packages.yaml`` and unpack their sound files.
 
     python -m shipped_model.distillation.packages WORK [--only NAME ...]
 
-It needs ``apt-get`` and ``dpkg-deb`` of Debian 12, and 6 GB; what is there already is not fetched
-again.  Each package becomes a folder of its name in ``WORK/music``; its archive is removed.  Ten
-minutes, of which most is the network's.
+Needs ``apt-get`` and ``dpkg-deb`` of Debian 12, and 6 GB.  A package whose folder exists is not
+fetched again.  Each package becomes a folder of its name in ``WORK/music``; its archive is removed.
+Takes ten minutes, most of them for the downloads.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ARCHIVES = {".pk3", ".zip"}
 
 
 def main() -> None:
-    """Fetch, unpack, remove the archives."""
+    """Fetch and unpack the packages, and remove their archives."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--only", nargs="*", help="these packages alone")
@@ -39,13 +39,13 @@ def main() -> None:
 
 
 def package_names() -> list[str]:
-    """All packages of the file."""
+    """The names of all packages in ``packages.yaml``."""
     kinds = msgspec.yaml.decode(PACKAGES_FILE.read_bytes(), type=dict[str, list[str]])
     return [name for names in kinds.values() for name in names]
 
 
 def fetch(name: str, folder: Path) -> Path:
-    """The archive of a package, downloaded unless it is there."""
+    """The archive of a package, which is downloaded if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (found := sorted(folder.glob(f"{name}_*.deb"))):
         command = ["apt-get", "--quiet", "download", name]
@@ -55,9 +55,9 @@ def fetch(name: str, folder: Path) -> Path:
 
 
 def unpack(archive: Path, folder: Path) -> int:
-    """Write the sound files of a package into a folder of their own; how many there are.
+    """Write the sound files of a package into one folder; returns how many there are.
 
-    Names are made flat: ``usr/share/game/music/one.ogg`` is ``usr-share-game-music-one.ogg``.
+    Paths are flattened: ``usr/share/game/music/one.ogg`` becomes ``usr-share-game-music-one.ogg``.
     """
     partial = folder.with_name(f"{folder.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def unpack(archive: Path, folder: Path) -> int:
 
 
 def unpack_inner(archive: Path, folder: Path) -> None:
-    """Write the sound files of a game's own archive, which is a zip file by another name."""
+    """Write the sound files of a game's own archive, a zip file whose suffix may differ."""
     with zipfile.ZipFile(archive) as inner:
         for name in inner.namelist():
             if Path(name).suffix.lower() in SOUND:
@@ -86,7 +86,7 @@ def unpack_inner(archive: Path, folder: Path) -> None:
 
 
 def flat(name: str) -> str:
-    """A path as the name of one file."""
+    """A path as a single file name."""
     return "-".join(part for part in Path(name).parts if part not in (".", "..", "/"))
 
 

@@ -1,4 +1,4 @@
-"""Pieces of music, half a minute each: which there are, and their samples."""
+"""Pieces of music, half a minute each: their list, and their samples."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from shipped_model.distillation.teachers import PIECE_SAMPLES, RATE_HZ
 PIECE_S = PIECE_SAMPLES / RATE_HZ
 LEAST_S = 1.0
 MAX_OF_FILE = 12
-MAX_SHORT = 8  # of a package's files shorter than a piece: effects, loops, spoken lines
+MAX_SHORT = 8  # files of a package shorter than a piece: effects, loops, spoken lines
 CLIPS = "clips"  # the source of the labelled development clips
 SUFFIXES = {".ogg", ".oga", ".opus", ".mp3", ".flac", ".wav"}
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Where a piece is.
+    """The place of a piece.
 
     Attributes:
         path: The file.
-        start_s: Where in it the piece begins.
+        start_s: Where the piece begins in the file, in seconds.
         source: Its package; ``clips`` for the labelled development clips.
-        artist: Of a development clip, else empty.
+        artist: Artist of a development clip, otherwise empty.
     """
 
     path: str
@@ -51,9 +51,10 @@ def pieces_of_clips(music: Path) -> list[Piece]:
 
 
 def pieces_of_packages(music: Path, keep: Path) -> list[Piece]:
-    """Pieces of all unpacked packages; the list is kept in a file, whose removal makes it anew.
+    """Pieces of all unpacked packages; the list is kept in a file, and remade if that is removed.
 
-    Every file's first piece comes before any file's second one, in an order that is drawn once.
+    Every file's first piece comes before any file's second one; the order is random with a fixed
+    seed.
     """
     if keep.exists():
         return msgspec.json.decode(keep.read_bytes(), type=list[Piece])
@@ -78,13 +79,13 @@ def pieces_of_packages(music: Path, keep: Path) -> list[Piece]:
 
 
 def starts(seconds: float) -> Iterator[float]:
-    """Where the pieces of a file begin, from its middle on, at most ``MAX_OF_FILE``."""
+    """Where the pieces of a file begin, at most ``MAX_OF_FILE``, the first in its middle."""
     n_pieces = max(1, int(seconds / PIECE_S))
     return (index * PIECE_S for index in islice(order(n_pieces), MAX_OF_FILE))
 
 
 def duration_s(path: Path) -> float:
-    """As the file's header says; 0 if it cannot be read."""
+    """The duration in the file's header; 0 if it has none or cannot be read."""
     try:
         with open_audio(path, RATE_HZ) as audio:
             return audio.duration_s or 0.0
@@ -93,10 +94,10 @@ def duration_s(path: Path) -> float:
 
 
 def read_piece(piece: Piece, n_samples: int) -> Float32:
-    """Mono samples at 32 kHz, (n_samples,); what is too short is repeated.
+    """Mono samples at 32 kHz, (n_samples,); a piece that is too short is repeated.
 
     Raises:
-        AudioError: The file cannot be read, or is silent there.
+        AudioError: The file cannot be read, or the piece is silent.
     """
     start = int(piece.start_s * RATE_HZ)
     with open_audio(Path(piece.path), RATE_HZ) as audio:
@@ -110,7 +111,7 @@ def read_piece(piece: Piece, n_samples: int) -> Float32:
 
 
 def first_samples(blocks: Iterator[Float32], n_samples: int) -> Float32:
-    """The beginning of a stream of blocks."""
+    """The first ``n_samples`` samples of a stream of blocks."""
     found: list[Float32] = []
     while sum(map(len, found)) < n_samples and (block := next(blocks, None)) is not None:
         found.append(block)
@@ -118,7 +119,10 @@ def first_samples(blocks: Iterator[Float32], n_samples: int) -> Float32:
 
 
 def partner_of(piece: Piece, others: Sequence[Piece], rng: np.random.Generator) -> Piece:
-    """A piece of another package to mix with; never a development clip, whose artist is kept apart."""
+    """A random piece of ``others``, from another file, to mix with.
+
+    ``others`` has no development clips, because their artists are kept apart.
+    """
     while True:
         other = others[int(rng.integers(len(others)))]
         if other.path != piece.path:

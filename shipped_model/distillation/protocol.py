@@ -1,8 +1,8 @@
-"""The protocol by which networks are compared: folds by artist, several seeds, pairs of systems.
+"""The protocol for comparing networks: folds by artist, several seeds, pairs of systems.
 
-A system is a list of features.  Each gets a standardised, balanced logistic regression of its own,
-whose strength is chosen by folds inside the training artists; a system's answer is the mean of
-their log-probabilities.  Two systems are compared on the same folds, artists resampled.
+A system is a list of features.  Each gets its own standardised, balanced logistic regression, whose
+strength is chosen by folds inside the training artists; a system's answer is the mean of its
+regressions' log-probabilities.  Two systems are compared on the same folds, by resampling artists.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.evaluation.metrics import Interval, one_hot, ratio_interval
 
-# The features of all clips, (n_clips, n), made without the clips of the artists under test: from
-# the indices of the clips that may be used.
+# Indices of the clips that may be used -> features of all clips, (n_clips, n), made without the
+# clips of the tested artists.
 Features = Callable[[Ints], Float64]
 
 N_FOLDS, N_INNER_FOLDS = 5, 3
@@ -33,8 +33,8 @@ class Task:
 
     Attributes:
         clips: Their indices among all clips, (n,).
-        labels: (n,).
-        artists: (n,).
+        labels: Their labels, (n,).
+        artists: Their artists, (n,).
     """
 
     clips: Ints
@@ -42,12 +42,12 @@ class Task:
     artists: NDArray[np.str_]
 
     def part(self, places: Ints) -> Task:
-        """Some of the clips."""
+        """The task with some of its clips."""
         return Task(self.clips[places], self.labels[places], self.artists[places])
 
 
 def artist_folds(task: Task, seed: int, n_folds: int) -> Iterator[tuple[Ints, Ints]]:
-    """For each fold what is trained on and what is tested: every artist in one, labels spread."""
+    """Training and test indices of each fold; no artist is in two folds, and labels are spread."""
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     yield from folds.split(task.labels, task.labels, task.artists)
 
@@ -67,7 +67,7 @@ def log_probabilities(task: Task, features: Features, seeds: Sequence[int]) -> F
 
 
 def chosen_strength(x: Float64, task: Task, seed: int) -> float:
-    """The inverse ridge with the most right clips, each label counting alike, by inner folds."""
+    """The inverse ridge with the best accuracy in inner folds; all labels have the same weight."""
     classes, columns = np.unique(task.labels), one_hot(task.labels.tolist())
     weight = columns @ (1 / columns.sum(axis=0))
     right = dict.fromkeys(STRENGTHS, 0.0)
@@ -82,7 +82,7 @@ def chosen_strength(x: Float64, task: Task, seed: int) -> float:
 def fitted(
     x: Float64, labels: NDArray[np.str_], strength: float, asked: Float64, classes: NDArray[np.str_]
 ) -> Float64:
-    """Log-probabilities of ``classes`` for the rows of ``asked``; very low for one without clips."""
+    """Log-probabilities of ``classes`` for the rows of ``asked``; very low for unknown classes."""
     scaler = StandardScaler().fit(x)
     regression = LogisticRegression(C=strength, class_weight="balanced", max_iter=1000, tol=1e-3)
     regression.fit(scaler.transform(x), labels)
@@ -97,6 +97,7 @@ class Answers:
     """A system's answers to one task.
 
     Attributes:
+        task: The task.
         right: (n_seeds, n_clips).
     """
 
@@ -110,7 +111,7 @@ class Answers:
 
     @property
     def balanced(self) -> float:
-        """The mean of the labels' shares."""
+        """The mean over the labels of the share of right clips."""
         of_clips = self.right.mean(axis=0)
         return float(
             np.mean([of_clips[self.task.labels == label].mean() for label in set(self.task.labels)])
@@ -124,9 +125,9 @@ def answers_of(task: Task, parts: Sequence[Float64]) -> Answers:
 
 
 def gain(pairs: Sequence[tuple[Answers, Answers]], *, balanced: bool = False) -> Interval:
-    """By how much the second of two systems is right more often, over one or several tasks.
+    """How much more often the second of two systems is right, over one or several tasks.
 
-    Balanced, each label of each task counts alike.
+    If ``balanced``, each label of each task has the same weight.
     """
     difference = np.concatenate([b.right.mean(axis=0) - a.right.mean(axis=0) for a, b in pairs])
     artists = [name for a, _ in pairs for name in a.task.artists.tolist()]

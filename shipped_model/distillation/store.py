@@ -1,7 +1,7 @@
 """Labels on disk: shards of NumPy arrays, which are memory-mapped when they are read.
 
-A shard is a folder with an array for each of the teachers' outputs, (n_pieces, ...) in float16,
-and ``pieces.json`` with where each piece comes from.  It appears whole or not at all.
+A shard is a folder with an array for each of the teachers' outputs, (n_pieces, ...) in float16, and
+``pieces.json`` with the origin of each piece.  A shard is renamed into place when it is complete.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ LARGEST = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A piece that was labelled.
+    """A labelled piece.
 
     Attributes:
-        piece: Where it comes from.
+        piece: The piece.
         round: How often the piece was labelled before, each time changed in another way.
         recipe: How it was changed.
-        other: What was mixed in.
+        other: The piece that was mixed in, if any.
     """
 
     piece: Piece
@@ -42,7 +42,7 @@ class Labelled:
 
     @property
     def key(self) -> tuple[str, float, int]:
-        """What is labelled once only."""
+        """The piece and the round; each key is labelled once only."""
         return (self.piece.path, self.piece.start_s, self.round)
 
 
@@ -51,7 +51,7 @@ class Labels:
     """All shards of a folder.
 
     Attributes:
-        shards: Their folders, in the order of their making.
+        shards: Their folders, in the order in which they were made.
     """
 
     shards: tuple[Path, ...]
@@ -66,22 +66,22 @@ class Labels:
         ]
 
     def arrays(self, name: str) -> Iterator[Float16]:
-        """Of each shard the memory-mapped array of that name."""
+        """The memory-mapped array of this name of each shard."""
         for shard in self.shards:
             yield np.load(shard / f"{name}.npy", mmap_mode="r")
 
     def means(self, name: str) -> Float64:
-        """(n_pieces, n) of an output that is there for each slice: its mean over these."""
+        """(n_pieces, n): the means over the slices, for an output with values for each slice."""
         parts = [part.astype(np.float64).mean(axis=1) for part in self.arrays(name)]
         return np.concatenate(parts)
 
     def whole(self, name: str) -> Float64:
-        """(n_pieces, n) of an output that is there for each piece."""
+        """(n_pieces, n): an output with values for each piece."""
         return np.concatenate([part.astype(np.float64) for part in self.arrays(name)])
 
 
 def open_labels(folder: Path) -> Labels:
-    """The shards that are complete."""
+    """The complete shards of a folder."""
     return Labels(tuple(sorted(folder.glob("shard-[0-9][0-9][0-9][0-9][0-9]"))))
 
 

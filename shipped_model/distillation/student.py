@@ -1,10 +1,11 @@
-"""The students, in Keras: the shipped network with more, and what it is taught.
+"""The students in Keras: networks that extend the shipped one, and their targets.
 
 ``branch`` keeps the shipped network as it is and adds a small network of inverted residuals
-(Sandler et al., *MobileNetV2*, 2018) on the same spectrogram.  What is said is the sum of a linear
-layer on the shipped network's features and of one on the branch's, which learn together.  (Beside a
-layer that was fitted on the same pieces before, the branch learns nothing: what is left of these
-pieces is mostly noise.)  ``whole`` starts from the shipped network's weights and changes all of them.
+(Sandler et al., *MobileNetV2*, 2018) on the same spectrogram.  The output is the sum of a linear
+layer on the shipped network's features and one on the branch's, which are trained together. (Beside
+a layer that was fitted on the same pieces before, the branch learns nothing: the residual on these
+pieces is mostly noise.)  ``whole`` starts from the shipped network's weights and changes all of
+them.
 """
 
 from __future__ import annotations
@@ -22,41 +23,43 @@ if TYPE_CHECKING:
 
 Kind = Literal["branch", "whole"]
 
-N_SLICES = 5  # of a piece's ten at once: slices of twice as many pieces teach more
+N_SLICES = 5  # of a piece's ten in a batch: slices of twice as many pieces teach more
 N_FROZEN = 714  # the shipped network's pooled layer and its embedding
 N_BRANCH = 256  # features of the branch
-FROZEN_DROPOUT = 0.5  # the linear layer on 714 features has more weights than pieces say
-# Adam moves all 714 weights of an output at each step: unscaled, it would jump by one deviation.
+FROZEN_DROPOUT = 0.5  # the linear layer on 714 features has more weights than the pieces can fit
+# Adam moves all 714 weights of an output at each step: unscaled, the output would jump by one
+# deviation.
 FROZEN_SCALE = 0.05
-# Filters, stride and repeats of the branch's blocks; a block widens its input threefold inside.
+# Filters, stride and repeats of the branch's blocks; inside, a block has three times its input's
+# channels.
 BLOCKS = ((16, 2, 1), (24, 2, 2), (48, 2, 2), (96, 2, 2))
 EXPANSION = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """The mean and deviation of each number of an input or a target, or of several."""
+    """The mean and deviation of each value of an input or a target."""
 
     mean: Float32
     deviation: Float32
 
     def standardised(self, values: Float32) -> Float32:
-        """With mean 0 and deviation 1."""
+        """The values with mean 0 and deviation 1."""
         return (values - self.mean) / self.deviation
 
     def original(self, values: Float32) -> Float32:
-        """The inverse."""
+        """The inverse of ``standardised``."""
         return values * self.deviation + self.mean
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing that a student says.
+    """One output of a student.
 
     Attributes:
-        n: How many numbers.
-        weight: Of its loss, the mean squared error of standardised numbers.
-        of_piece: It is known of a piece only, whose slices' mean is compared.
+        n: The number of values.
+        weight: Weight of its loss, the mean squared error of standardised values.
+        of_piece: The target is known for the whole piece only, and compared with the slices' mean.
     """
 
     n: int
@@ -65,16 +68,16 @@ class Target:
 
 
 def build(kind: Kind, targets: Mapping[str, Target], frozen: Scale) -> keras.Model:
-    """A student of pieces: (n, 5, 187, 96) log-mel, for ``branch`` also (n, 5, 714) ``frozen``.
+    """A student for pieces: (n, 5, 187, 96) log-mel, for ``branch`` also (n, 5, 714) ``frozen``.
 
     Args:
-        kind: What it is made of.
-        targets: What it says, by name.
+        kind: The kind of student.
+        targets: Its outputs, by name.
         frozen: The scale of the shipped network's features, for ``branch``.
 
     Returns:
         A model with an output for each target, (n, 5, n_target) or (n, n_target); its layer
-        ``student`` is the model of slices whose output is the features, (n, 256) or (n, 200).
+        ``student`` is the model from slices to features, (n, 256) or (n, 200).
     """
     import keras
 
@@ -98,7 +101,7 @@ def build(kind: Kind, targets: Mapping[str, Target], frozen: Scale) -> keras.Mod
 
 
 def branch() -> keras.Model:
-    """(n, 187, 96) -> (n, 256)."""
+    """The branch: (n, 187, 96) -> (n, 256)."""
     import keras
 
     layers = keras.layers
@@ -108,9 +111,9 @@ def branch() -> keras.Model:
     for filters, stride, repeats in BLOCKS:
         for repeat in range(repeats):
             x = block(x, filters, stride if repeat == 0 else 1)
-    # No ReLU here: all its outputs can die, and then only the frozen features would be left.
+    # No ReLU here: all its outputs can die, which would leave only the frozen features.
     x = normal(layers.Conv2D(256, 1, use_bias=False)(x), active=False)
-    # Over the bands the mean alone; over time what is there at all, too.
+    # The mean over the mel bands; the mean and the maximum over time.
     x = keras.ops.mean(x, axis=2)
     x = layers.Concatenate()([keras.ops.mean(x, axis=1), keras.ops.max(x, axis=1)])
     x = layers.Dense(N_BRANCH, name="features")(layers.Dropout(0.1)(x))
@@ -118,7 +121,7 @@ def branch() -> keras.Model:
 
 
 def normal(x: Any, *, active: bool = True) -> Any:
-    """Batch normalisation, and a ReLU."""
+    """Batch normalisation, and a ReLU if ``active``."""
     import keras
 
     x = keras.layers.BatchNormalization()(x)
@@ -126,7 +129,7 @@ def normal(x: Any, *, active: bool = True) -> Any:
 
 
 def block(x: Any, filters: int, stride: int) -> Any:
-    """An inverted residual."""
+    """An inverted residual block."""
     import keras
 
     layers = keras.layers
@@ -137,7 +140,7 @@ def block(x: Any, filters: int, stride: int) -> Any:
 
 
 def whole() -> keras.Model:
-    """The shipped network with its weights, all to be trained on: (n, 187, 96) -> (n, 200)."""
+    """The shipped network with its weights, all trainable: (n, 187, 96) -> (n, 200)."""
     import keras
 
     log_mel = keras.Input((SLICE_FRAMES, SPECTROGRAM.n_mels), name="slices")

@@ -1,10 +1,10 @@
-"""The features of a student, of all labelled pieces: more inputs for the linear layer.
+"""Compute a student's features of all labelled pieces: more inputs for the linear layer.
 
     python -m shipped_model.distillation.student_features WORK RUN
 
 They go to ``RUN/features.npy``, in the order of the labels, and the student itself to
 ``RUN/student.onnx``.  ``head_study``, ``ceiling`` and ``add_groups`` read them (``--student RUN``).
-Fifteen milliseconds of CPU a piece for ``branch``.
+Takes fifteen milliseconds of CPU a piece for ``branch``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FEATURES, NETWORK = "features.npy", "student.onnx"
 
 
 def main() -> None:
-    """Ask the student."""
+    """Compute and write the features."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("run", type=Path)
@@ -44,10 +44,10 @@ def main() -> None:
 
 
 def read_student_features(run: Path, n_pieces: int) -> Float64:
-    """(n_pieces, n_features).
+    """The features of a student, (n_pieces, n_features).
 
     Raises:
-        SystemExit: They are of more or fewer pieces: there are other labels by now.
+        SystemExit: The number of pieces differs, because the labels have changed since.
     """
     features: Float32 = np.load(run / FEATURES)
     if len(features) != n_pieces:

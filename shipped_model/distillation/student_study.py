@@ -1,10 +1,11 @@
-"""What a student brings, on the clips of artists that it has not had.
+"""What a student adds, measured on clips of artists that it was not trained on.
 
     python -m shipped_model.distillation.student_study WORK RUN MUSIC --teachers FOLDER [--seeds 10]
 
-By the protocol of ``protocol.py`` inside the kept-out half of MUSIC's artists, of whom the student in
-RUN has had no clip: how much of each teacher's output it explains, against a linear layer on the
-frozen network that was learned from the same pieces; then how often systems are right.
+Uses the protocol of ``protocol.py`` inside the kept-out half of MUSIC's artists, on whose clips the
+student in RUN was not trained.  The first table shows how much of each teacher's output the student
+explains, against a linear layer on the frozen network that was fitted on the same pieces; the
+second shows how often systems are right.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from shipped_model.distillation.training_data import (
 )
 
 BATCH = 8
-HALVES = np.arange(PIECE_SLICES).reshape(N_SLICES, -1).T  # of a piece's slices, what fits at once
+HALVES = np.arange(PIECE_SLICES).reshape(N_SLICES, -1).T  # a piece's slices in two parts
 SYSTEMS: tuple[tuple[str, ...], ...] = (
     ("embedding",),
     ("embedding", "mn04_features of the student"),
@@ -61,14 +62,14 @@ LOGITS = ("mn04_logits", "yamnet_groups", "fcn_logits")
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """What the teachers, the student and a linear layer say of the clips, by target's name."""
+    """Outputs of the teachers, the student and a linear layer for the clips, by target's name."""
 
     teacher: Mapping[str, Float64]
     student: Mapping[str, Float64]
     layer: Mapping[str, Float64]
 
     def of(self, name: str) -> Float64:
-        """The values that a name of ``SYSTEMS`` means."""
+        """The values of a name in ``SYSTEMS``."""
         what, who = name.split(" of the ")
         said: Mapping[str, Float64] = getattr(self, who)
         if what == "all logits":
@@ -103,12 +104,12 @@ def parse() -> argparse.Namespace:
 
 
 def of_teacher(pieces: Pieces, clips: Ints) -> dict[str, Float64]:
-    """The targets themselves."""
+    """The teachers' outputs, which are the targets."""
     return {name: mean_of_piece(values[clips]) for name, values in pieces.targets.items()}
 
 
 def of_student(pieces: Pieces, clips: Ints, run: Path) -> dict[str, Float64]:
-    """What the student of a run says."""
+    """The outputs of a run's student."""
     import keras
 
     model, scales = keras.models.load_model(run / "student.keras"), read_scales(run / "scales.npz")
@@ -124,14 +125,14 @@ def of_student(pieces: Pieces, clips: Ints, run: Path) -> dict[str, Float64]:
 
 
 def of_layer(pieces: Pieces, clips: Ints, kept_out: frozenset[str]) -> dict[str, Float64]:
-    """What a linear layer on the frozen network says, learned from the pieces of the training."""
+    """Outputs of a linear layer on the frozen network, fitted on the student's training pieces."""
     training, _ = divided(pieces.labelled, kept_out)
     asked = mean_of_piece(pieces.frozen[clips])
     return {name: layer(asked) for name, layer in layers_of(pieces, training).items()}
 
 
 def kept_out_tasks(rows: Rows, kept_out: frozenset[str]) -> dict[str, Task]:
-    """The tasks of the kept-out artists."""
+    """The tasks with the clips of the kept-out artists."""
     return {
         name: task.part(np.flatnonzero(np.isin(task.artists, sorted(kept_out))))
         for name, task in tasks_of(rows).items()
@@ -151,14 +152,14 @@ def explained_table(said: Said, rows: Rows, kept_out: frozenset[str]) -> Iterato
 
 
 def constant(values: Float64) -> Features:
-    """Features that know no clip of the study, so that they are the same for all folds."""
+    """Features that are the same in all folds, because no clip of the study was used for them."""
     return lambda usable: values
 
 
 def systems_table(
     said: Said, embedding: Float64, tasks: Mapping[str, Task], n_seeds: int
 ) -> Iterator[str]:
-    """Songs right and balanced by system, and the gain over the first."""
+    """Accuracy and balanced accuracy of each system, and the gain over the first."""
     names = list(tasks)
     yield "| inputs | " + " | ".join(names) + " | gain, all sets | balanced |"
     yield "|---|" + "---|" * (len(names) + 2)

@@ -1,11 +1,12 @@
-"""What a linear layer on the frozen network brings that says what the teachers say.
+"""The gain from a linear layer on the frozen network that predicts the teachers' outputs.
 
     python -m shipped_model.distillation.tag_layer WORK MUSIC --teachers FOLDER [--seeds 10]
 
 WORK has the labels of ``shipped_model.distillation.label``; MUSIC is the labelled development
-music.  By the protocol of ``protocol.py``: first how much of the teachers a layer explains on clips
-whose artists it has not had, then how often systems are right with the teachers themselves, and
-with what the layer says of them.  Five minutes for ten seeds.
+music.  Uses the protocol of ``protocol.py``.  The first table shows how much of the teachers'
+outputs a layer explains on clips of artists that it was not fitted on; the second shows how often
+systems are right, with the teachers' own outputs and with the layer's predictions.  Runs for five
+minutes with ten seeds.
 """
 
 from __future__ import annotations
@@ -45,12 +46,12 @@ from shipped_model.distillation.teachers import with_teachers
 from shipped_model.groups import EMBEDDING
 from shipped_model.settings import read_settings
 
-# What a layer is learned from: the weight of a piece of the packages, and of a development clip.
+# Training data of a layer -> weight of a piece of the packages, and of a development clip.
 SOURCES = {"clips": (0.0, 1.0), "packages": (1.0, 0.0), "both": (0.3, 1.0)}
 MEASURED = ("clips", "both")
-MUSIC = 137  # AudioSet's class of that name, among mn04's logits
-OWN = (EMBEDDING, "tag groups")  # what the shipped network says itself
-# The systems, as lists of inputs; each input is a regression of its own, but for those joined by "+".
+MUSIC = 137  # index of AudioSet's class "Music" among mn04's logits
+OWN = (EMBEDDING, "tag groups")  # the shipped network's own outputs
+# The systems as lists of inputs; each input has its own regression; those joined by "+" share one.
 SYSTEMS: tuple[tuple[str, ...], ...] = (
     (EMBEDDING,),
     (EMBEDDING, "tag groups"),
@@ -65,9 +66,9 @@ class Material:
     """The labelled pieces of one kind.
 
     Attributes:
-        inputs: (n, 714): the frozen network's pooled layer and embedding, means of a piece; behind
-            them the features of a student, if there is one.
-        outputs: By name, (n, n_outputs): what a layer may say.
+        inputs: (n, 714): a piece's means of the frozen network's pooled layer and embedding,
+            followed by a student's features, if there is one.
+        outputs: By name, (n, n_outputs): the outputs that a layer may predict.
     """
 
     inputs: Float64
@@ -130,16 +131,16 @@ def clips_and_packages(
 
 
 def chosen(material: Material, places: list[int]) -> Material:
-    """Some of the pieces."""
+    """The material of some of the pieces."""
     outputs = {name: values[places] for name, values in material.outputs.items()}
     return Material(material.inputs[places], outputs)
 
 
 def places_of_clips(labels: Labels, rows: Rows) -> list[int]:
-    """Where each clip of the manifest is among the labels, as it is, not changed.
+    """The index among the labels of each clip of the manifest, unchanged.
 
     Raises:
-        KeyError: One is not labelled.
+        KeyError: A clip is not labelled.
     """
     plain = {
         Path(each.piece.path).name: place
@@ -150,7 +151,7 @@ def places_of_clips(labels: Labels, rows: Rows) -> list[int]:
 
 
 def places_of_music(labels: Labels) -> list[int]:
-    """The packages' pieces that are music by mn04: half of the files are effects or spoken lines."""
+    """Indices of package pieces that are music by mn04; half of the files are effects or speech."""
     is_music = labels.means("mn04_logits")[:, MUSIC] > 0
     return [
         place
@@ -170,14 +171,14 @@ def tasks_of(rows: Rows) -> dict[str, Task]:
 
 
 class Layers:
-    """Layers that say outputs, from the packages and those clips that may be used."""
+    """Layers that predict outputs, fitted on the packages and on the clips that may be used."""
 
     def __init__(self, clips: Material, packages: Material) -> None:
         self.clips, self.packages = clips, packages
         self.sums_of_packages = cache(lambda name: sums_of(packages.inputs, packages.outputs[name]))
 
     def said(self, name: str, source: str, usable: Ints) -> Float64:
-        """(n_clips, n_outputs): an output as a layer says it."""
+        """(n_clips, n_outputs): a layer's predictions of an output."""
         of_packages, of_clips = SOURCES[source]
         x, y = self.clips.inputs[usable], self.clips.outputs[name][usable]
         sums = sums_of(x, y, of_clips)
@@ -186,7 +187,7 @@ class Layers:
         return fit_layer(sums, RIDGE)(self.clips.inputs)
 
     def out_of_fold(self, name: str, source: str, task: Task) -> Float64:
-        """(n_clips, n_outputs): an output of each clip by a layer without the clips of its artist."""
+        """(n_clips, n_outputs): predictions of an output by layers without the clip's artist."""
         found = np.zeros_like(self.clips.outputs[name])
         for others, tested in artist_folds(task, 0, N_FOLDS):
             asked = task.clips[tested]
@@ -194,7 +195,7 @@ class Layers:
         return found
 
     def features(self, names: str, source: str) -> Features:
-        """Inputs of a regression: outputs joined by "+", themselves (``true``) or as they are said."""
+        """Inputs of a regression: outputs joined by "+", ``true`` ones or a layer's predictions."""
 
         def of(usable: Ints) -> Float64:
             parts = [
@@ -211,7 +212,7 @@ class Layers:
 def explained_table(
     clips: Material, packages: Material, tasks: Mapping[str, Task]
 ) -> Iterator[str]:
-    """R squared of each output, on clips whose artists are left out, by what was learned from."""
+    """R squared of each output on clips of left-out artists, by the layer's training data."""
     yield "| output | " + " | ".join(SOURCES) + " |"
     yield "|---|" + "---|" * len(SOURCES)
     layers = Layers(clips, packages)
@@ -233,7 +234,7 @@ def explained_table(
 def systems_table(
     clips: Material, packages: Material, tasks: Mapping[str, Task], n_seeds: int
 ) -> Iterator[str]:
-    """Songs right and balanced by system, on each set, and the gain over the first on all sets."""
+    """Accuracy and balanced accuracy of each system on each set, and its gain over the first."""
     layers, seeds = Layers(clips, packages), range(n_seeds)
 
     @cache

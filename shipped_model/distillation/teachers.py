@@ -1,9 +1,10 @@
-"""The teachers' and the shipped network's answers to a piece of music, on the CPU.
+"""The teachers' and the shipped network's outputs for a piece of music, on the CPU.
 
 The folder of the teachers has ``mn04_as.onnx`` and ``mn04_mel_bank.npy`` (EfficientAT, Florian
 Schmid, MIT), ``msd-fcn.onnx`` (sota-music-tagging-models, Minz Won, MIT) and ``yamnet.onnx``
-(Google, Apache 2.0), which ``python -m tf2onnx.convert --tflite yamnet.tflite --output
-yamnet.onnx`` makes.  Their weights are never part of the project.
+(Google, Apache 2.0), which
+``python -m tf2onnx.convert --tflite yamnet.tflite --output yamnet.onnx`` makes.  Their weights are
+never part of the project.
 """
 
 from __future__ import annotations
@@ -34,26 +35,26 @@ Answers = dict[str, Float32]
 
 TEACHERS_VARIABLE = "CNNGENRE_TEACHERS"
 
-RATE_HZ = MN04_RATE_HZ  # of a piece; the other networks get half of it
+RATE_HZ = MN04_RATE_HZ  # of a piece; the other networks get half this rate
 SPECTROGRAM = SpectrogramSpec()
 SLICE_FRAMES, N_SLICES = 187, 10
 PIECE_SAMPLES = N_SLICES * SLICE_FRAMES * SPECTROGRAM.hop * RATE_HZ // FCN_RATE_HZ  # 29.92 s
 
 MN04_FRAMES = 300  # of a slice: 3 s
 YAMNET_SAMPLES = 15_600
-# Two windows a slice of 47,872 samples, at either end of it.
+# Starts of two windows in a slice of 47,872 samples, one at each end.
 YAMNET_STARTS = (0, 32_000)
 LEAST_SCORE = 1e-7
 
 
 def teachers_folder() -> Path | None:
-    """The folder that the environment names, if it is there."""
+    """The folder that the environment variable names, or None if it does not exist."""
     named = os.environ.get(TEACHERS_VARIABLE)
     return Path(named) if named and Path(named).is_dir() else None
 
 
 def with_teachers(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """A command's options and the folder of the teachers, without which it ends."""
+    """Parse a command's options with the folder of the teachers; exits if none is given."""
     parser.add_argument("--teachers", type=Path, default=teachers_folder())
     options = parser.parse_args()
     if options.teachers is None:
@@ -62,9 +63,10 @@ def with_teachers(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def open_network(network: Path | bytes) -> onnxruntime.InferenceSession:
-    """A session of one thread.
+    """Open a session of one thread.
 
-    Denormal numbers count as 0: some weights are, and make a processor tens of times slower.
+    Denormal numbers are treated as 0: some weights are denormal, and they make a processor tens of
+    times slower.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -74,7 +76,7 @@ def open_network(network: Path | bytes) -> onnxruntime.InferenceSession:
 
 
 def with_outputs(network: Path, names: tuple[str, ...]) -> bytes:
-    """The network with inner tensors among its outputs."""
+    """The network with some inner tensors as additional outputs."""
     model = onnx.load(str(network))
     for name in names:
         model.graph.output.append(
@@ -85,10 +87,10 @@ def with_outputs(network: Path, names: tuple[str, ...]) -> bytes:
 
 @dataclass(frozen=True)
 class Teachers:
-    """All networks that are asked about a piece.
+    """All networks that label a piece.
 
     Attributes:
-        folder: Of the teachers.
+        folder: The folder of the teachers.
         shipped: The shipped network's file.
     """
 
@@ -117,18 +119,18 @@ class Teachers:
         return open_network(with_outputs(self.shipped, ("pooled", "tag_logits")))
 
     def answers(self, samples: Float32) -> Answers:
-        """What every network says of a piece.
+        """The outputs of all networks for a piece.
 
         Args:
             samples: (PIECE_SAMPLES,) at 32 kHz.
 
         Returns:
-            By slice, (10, n): ``log_mel`` (187, 96), ``pooled`` 514, ``embedding`` 200 and
+            For each slice, (10, n): ``log_mel`` (187, 96), ``pooled`` 514, ``embedding`` 200 and
             ``tag_logits`` 50 of the shipped network; ``mn04_features`` 384, ``mn04_logits`` 527,
-            ``yamnet_logits`` 521.  Of the piece: ``fcn_embedding`` 64, ``fcn_logits`` 50.
+            ``yamnet_logits`` 521.  For the piece: ``fcn_embedding`` 64, ``fcn_logits`` 50.
         """
-        # Teachers get what the network of ours can know: nothing above 8 kHz.  It costs mn04
-        # nothing measurable, and what it says depends on no sound that a student is not given.
+        # Teachers get only what our network can hear: nothing above 8 kHz.  This costs mn04 nothing
+        # measurable, and its outputs then depend on no sound that a student does not get.
         halved = soxr.resample(samples, RATE_HZ, FCN_RATE_HZ, "HQ").astype(np.float32)
         return {
             **self.of_network(halved),
@@ -138,7 +140,7 @@ class Teachers:
         }
 
     def of_network(self, samples: Float32) -> Answers:
-        """The shipped network's, from samples at 16 kHz."""
+        """The shipped network's outputs, from samples at 16 kHz."""
         frames = log_mel(np.pad(samples, SPECTROGRAM.pad), SPECTROGRAM)
         slices = frames[: N_SLICES * SLICE_FRAMES].reshape(N_SLICES, SLICE_FRAMES, -1)
         names = ["pooled", "embedding", "tag_logits"]
@@ -146,7 +148,7 @@ class Teachers:
         return {"log_mel": slices, **dict(zip(names, found, strict=True))}
 
     def of_mn04(self, samples: Float32) -> Answers:
-        """mn04's, from samples at 32 kHz."""
+        """mn04's outputs, from samples at 32 kHz."""
         frames = mn04_log_mel(samples, self.mel_bank)
         hop = PIECE_SAMPLES / MN04_HOP / N_SLICES
         starts = [min(round(i * hop), frames.shape[1] - MN04_FRAMES) for i in range(N_SLICES)]
@@ -155,13 +157,13 @@ class Teachers:
         return {"mn04_features": features, "mn04_logits": logits}
 
     def of_fcn(self, samples: Float32) -> Answers:
-        """msd-fcn's, from samples at 16 kHz."""
+        """msd-fcn's outputs, from samples at 16 kHz."""
         frames = fcn_decibels(samples)[None, :, : N_SLICES * SLICE_FRAMES]
         embedding, logits = self.fcn.run(["emb", "logit"], {"x": frames})
         return {"fcn_embedding": embedding[0], "fcn_logits": logits[0]}
 
     def of_yamnet(self, samples: Float32) -> Answers:
-        """YAMNet's, from samples at 16 kHz: the mean logits of two windows a slice."""
+        """YAMNet's outputs, from samples at 16 kHz: the mean logits of two windows a slice."""
         slice_samples = SLICE_FRAMES * SPECTROGRAM.hop
         logits = []
         for start in range(0, N_SLICES * slice_samples, slice_samples):

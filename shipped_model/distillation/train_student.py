@@ -1,12 +1,12 @@
-"""Train a student on the labels; kill it and start it again at any time.
+"""Train a student on the labels; the training can be killed and started again at any time.
 
     python -m shipped_model.distillation.train_student WORK RUN --music MUSIC --teachers FOLDER
         [--kind branch] [--epochs 60] [--steps 250] [--start RUN] [--mixed]
 
-RUN is a folder for the student (``student.keras``), its scales and its log (``log.csv``); after a kill
-the training goes on from the last whole epoch, with all labels that there are by then.  The clips of
-MUSIC's kept-out artists (``shipped_model.clips``) are not used.  An epoch of 250
-steps of sixteen pieces takes three minutes of one core for ``branch``, and four times that for ``whole``.
+RUN is a folder for the student (``student.keras``), its scales and its log (``log.csv``).  After a
+kill the training continues from the last complete epoch, with all labels that exist by then.  The
+clips of MUSIC's kept-out artists (``shipped_model.clips``) are not used.  An epoch of 250 steps of
+sixteen pieces takes three minutes of one core for ``branch``, and four times that for ``whole``.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-Asked = tuple[int, Ints]  # a piece and its slices
+Asked = tuple[int, Ints]  # indices of a piece and of its slices
 STUDENT, SCALES = "student.keras", "scales.npz"
-CLIPS_SHARE = 0.5  # of what is drawn: they are most like the music that the student will meet
+CLIPS_SHARE = 0.5  # of the drawn pieces: clips are most like the music that the student will meet
 CLIP_NORM, WEIGHT_DECAY = 1.0, 1e-4
-# The learning rate falls to nothing along a cosine; a network that is trained already starts lower.
+# The highest learning rate, which falls to 0 along a cosine; a trained network has a lower one.
 LEARNING_RATES: dict[Kind, float] = {"branch": 2e-3, "whole": 5e-4}
 
 
@@ -69,7 +69,7 @@ def main() -> None:
     if options.start:
         student.set_weights(keras.models.load_model(options.start / STUDENT).get_weights())
     model = compiled(student, options.kind, options.epochs * options.steps)
-    # Another order after a restart, so that it does not begin with the same pieces again.
+    # The order differs after a restart, which would otherwise begin with the same pieces again.
     rng = np.random.default_rng(int.from_bytes(os.urandom(4), "little"))
 
     def data(asked: Callable[[], Iterator[Asked]]) -> tf.data.Dataset:
@@ -103,7 +103,7 @@ def parse() -> argparse.Namespace:
 
 
 def kept_scales(run: Path, start: Path | None, pieces: Pieces, training: Ints) -> dict[str, Scale]:
-    """Those of the first start, so that a student goes on with what it knows."""
+    """The scales of the first start, so that a restarted student keeps its scales."""
     file = run / SCALES
     if not file.exists():
         run.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def kept_scales(run: Path, start: Path | None, pieces: Pieces, training: Ints) -
 
 
 def compiled(model: keras.Model, kind: Kind, n_steps: int) -> keras.Model:
-    """A student with its optimiser."""
+    """The student compiled with its optimiser and its losses."""
     import keras
 
     rate = keras.optimizers.schedules.CosineDecay(
@@ -127,13 +127,13 @@ def compiled(model: keras.Model, kind: Kind, n_steps: int) -> keras.Model:
 
 
 def by_source(labelled: Sequence[Labelled], places: Ints) -> tuple[Ints, Ints]:
-    """The development clips among some pieces, and those of the packages."""
+    """The development clips among some pieces, and the pieces of the packages."""
     is_clip = np.array([labelled[place].piece.source == CLIPS for place in places], np.bool_)
     return places[is_clip], places[~is_clip]
 
 
 def drawn(clips: Ints, packages: Ints, rng: np.random.Generator) -> Iterator[Asked]:
-    """Pieces for ever, in a new order each time round, and each time other slices of them."""
+    """Endless pieces, in a new order each round, each time with other slices."""
     of_clips, of_packages = shuffled(clips, rng), shuffled(packages, rng)
     share = CLIPS_SHARE if len(clips) and len(packages) else float(len(clips) > 0)
     while True:
@@ -142,13 +142,13 @@ def drawn(clips: Ints, packages: Ints, rng: np.random.Generator) -> Iterator[Ask
 
 
 def shuffled(places: Ints, rng: np.random.Generator) -> Iterator[int]:
-    """The places for ever."""
+    """The places endlessly, in a new order each round."""
     while True:
         yield from rng.permutation(places).tolist()
 
 
 def evenly(places: Ints) -> Iterator[Asked]:
-    """Each piece once, with slices from all of it."""
+    """Each piece once, with evenly spaced slices."""
     for place in places.tolist():
         yield place, np.arange(0, PIECE_SLICES, PIECE_SLICES // N_SLICES)
 
@@ -160,7 +160,7 @@ def batches(
     kind: Kind,
     size: int,
 ) -> tf.data.Dataset:
-    """Batches of inputs and standardised targets, in the order that is asked for."""
+    """Batches of inputs and standardised targets, in the order of ``asked``."""
     import tensorflow as tf
 
     def generated() -> Iterator[tuple[Arrays, Arrays]]:
@@ -182,7 +182,7 @@ def batches(
 
 
 def callbacks(run: Path) -> list[keras.callbacks.Callback]:
-    """What makes a training resumable, and its log."""
+    """The callbacks that make a training resumable and write its log."""
     import keras
 
     return [

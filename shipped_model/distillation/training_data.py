@@ -1,4 +1,4 @@
-"""What a student is given and what it is to say, from the labels on disk."""
+"""The inputs and the targets of a student, from the labels on disk."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TARGETS = {
     "fcn_logits": Target(50, 0.5, of_piece=True),
 }
 FROZEN = "frozen"  # the shipped network's features, among the inputs and the scales
-VALIDATION_FILES = 20  # one of so many of the packages' files is kept for validation
+VALIDATION_FILES = 20  # one in this many of the packages' files is kept for validation
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +38,10 @@ class Pieces:
     """All labelled pieces; the spectrograms stay on disk.
 
     Attributes:
-        log_mel: Of each shard (n, 10, 187, 96), memory-mapped.
+        log_mel: The array of each shard, (n, 10, 187, 96), memory-mapped.
         frozen: (n, 10, 714), the shipped network's pooled layer and embedding.
         targets: By name, (n, 10, n_target) or (n, n_target).
-        labelled: Where each comes from.
+        labelled: The origin of each piece.
     """
 
     log_mel: Sequence[Float16]
@@ -50,7 +50,7 @@ class Pieces:
     labelled: Sequence[Labelled]
 
     def inputs(self, piece: int, slices: Ints) -> Arrays:
-        """What a student is given of some of a piece's slices."""
+        """A student's inputs for some of a piece's slices."""
         shard, place = self.place(piece)
         return {
             "log_mel": self.log_mel[shard][place][slices].astype(np.float32),
@@ -58,7 +58,7 @@ class Pieces:
         }
 
     def place(self, piece: int) -> tuple[int, int]:
-        """The shard of a piece and its place there."""
+        """The shard of a piece and its index there."""
         for shard, arrays in enumerate(self.log_mel):
             if piece < len(arrays):
                 return shard, piece
@@ -66,7 +66,7 @@ class Pieces:
         raise IndexError(piece)
 
     def standardised_targets(self, piece: int, slices: Ints, scales: Mapping[str, Scale]) -> Arrays:
-        """What a student is to say of some of a piece's slices, or of the piece."""
+        """A student's targets for some of a piece's slices, or for the piece."""
         found = {}
         for name, values in self.targets.items():
             said = values[piece] if TARGETS[name].of_piece else values[piece][slices]
@@ -75,7 +75,7 @@ class Pieces:
 
 
 def open_pieces(labels: Labels, yamnet_groups: Groups) -> Pieces:
-    """Memory-map the spectrograms, read the rest."""
+    """Memory-map the spectrograms and read the rest."""
 
     def joined(name: str) -> Float16:
         return np.concatenate(list(labels.arrays(name)))
@@ -100,7 +100,7 @@ def open_pieces(labels: Labels, yamnet_groups: Groups) -> Pieces:
 
 
 def divided(labelled: Sequence[Labelled], barred: frozenset[str]) -> tuple[Ints, Ints]:
-    """What is trained on, and what of the packages is kept for validation.
+    """Indices of the pieces to train on, and of package pieces that are kept for validation.
 
     Args:
         labelled: All pieces.
@@ -118,7 +118,7 @@ def divided(labelled: Sequence[Labelled], barred: frozenset[str]) -> tuple[Ints,
 
 
 def scales_of(pieces: Pieces, places: Ints) -> dict[str, Scale]:
-    """Of each target and of the frozen features, over some pieces and all their slices."""
+    """The scales of each target and of the frozen features, over all slices of some pieces."""
     found = {}
     for name, values in {**pieces.targets, FROZEN: pieces.frozen}.items():
         rows = values[places].astype(np.float32).reshape(-1, values.shape[-1])
@@ -127,13 +127,13 @@ def scales_of(pieces: Pieces, places: Ints) -> dict[str, Scale]:
 
 
 def mean_of_piece(values: NDArray[np.generic]) -> Float64:
-    """(n, n_target) of (n, 10, n_target); as it is where it has two axes."""
+    """(n, n_target) from (n, 10, n_target); an array with two axes keeps its values."""
     whole = values.astype(np.float64)
     return whole.mean(axis=1) if whole.ndim == 3 else whole
 
 
 def layers_of(pieces: Pieces, places: Ints) -> dict[str, LinearLayer]:
-    """What the shipped network's features say of each target, fitted on the means of some pieces."""
+    """Linear layers from the shipped network's features to each target, fitted on pieces' means."""
     x = mean_of_piece(pieces.frozen[places])
     return {
         name: fit_layer(sums_of(x, mean_of_piece(values[places])), RIDGE)
@@ -142,12 +142,12 @@ def layers_of(pieces: Pieces, places: Ints) -> dict[str, LinearLayer]:
 
 
 def write_scales(file: Path, scales: Mapping[str, Scale]) -> None:
-    """Keep them beside the student."""
+    """Write the scales to a file."""
     both = {name: np.stack([scale.mean, scale.deviation]) for name, scale in scales.items()}
     file.write_bytes(npz(**both))
 
 
 def read_scales(file: Path) -> dict[str, Scale]:
-    """Those that were kept."""
+    """Read the scales from a file."""
     with np.load(file) as stored:
         return {name: Scale(*stored[name]) for name in stored.files}

@@ -1,10 +1,10 @@
-"""How often each genre is found without any labelled music: the largest of the tag groups.
+"""How often each genre is found without any labelled music, by the largest tag group.
 
     python -m shipped_model.distillation.zero_shot WORK MUSIC --teachers FOLDER
 
-Groups are centred by their means over MUSIC's clips, whose labels are read for the table alone.  The
-layer is learned as the one that ships (``add_groups``), from WORK's labels, five times: for each
-fold of the artists from the clips of the others.  Twenty seconds.
+Groups are centred by their means over MUSIC's clips, whose labels are only used for the table. The
+layer is fitted like the shipped one (``add_groups``), from WORK's labels, once for each of five
+folds of the artists, on the clips of the other artists.  Runs for twenty seconds.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def parse() -> argparse.Namespace:
 
 
 def root_of(label: str, settings: Settings) -> str:
-    """The one genre without a parent that a label stands for; nothing where there are several."""
+    """The root genre of a label; "" if it has none or several."""
     roots = {settings.genres[name].parent or name for name in settings.labels.get(label, ())}
     return roots.pop() if len(roots) == 1 else ""
 
 
 def groups_of(clips: Material, packages: Material, artists: Strings) -> dict[str, Float64]:
-    """(n_clips, n_groups) of the network's tags, of the teachers, and of the layer."""
+    """(n_clips, n_groups) of the network's tags, of each teacher, and of the layer."""
     layers = Layers(clips, packages)
     everyone = Task(np.arange(len(artists)), np.full(len(artists), ""), artists)
     found = {TAG_GROUPS: clips.outputs[TAG_GROUPS]}
@@ -69,11 +69,11 @@ def groups_of(clips: Material, packages: Material, artists: Strings) -> dict[str
 
 
 def largest(said: Mapping[str, Float64], genres: Mapping[str, list[str]]) -> dict[str, Strings]:
-    """(n_clips,) of each source the genre whose group leads by most over its mean.
+    """(n_clips,) for each source: the genre whose group exceeds its mean the most.
 
     Args:
         said: By source, (n_clips, n_groups).
-        genres: Of each source whose groups are not AudioSet's, the groups' genres.
+        genres: The groups' genres, for each source whose groups are not AudioSet's.
     """
     audioset = list(group_classes())
     return {
@@ -83,7 +83,7 @@ def largest(said: Mapping[str, Float64], genres: Mapping[str, list[str]]) -> dic
 
 
 def table(truth: Strings, found: Mapping[str, Strings]) -> Iterator[str]:
-    """The share of each genre's clips whose largest group is theirs."""
+    """The share of each genre's clips whose largest group is that genre's."""
     yield "| genre | clips | " + " | ".join(found) + " |"
     yield "|---|" + "---|" * (len(found) + 1)
     for genre in group_classes():

@@ -34,7 +34,7 @@ from genre_model.training.experiments.division import (
     shuffled,
 )
 from genre_model.training.experiments.fusion import fusion
-from genre_model.training.experiments.protocol import BroaderClasses
+from genre_model.training.experiments.protocol import BroaderClasses, check_divisions
 from genre_model.training.experiments.relabel import relabelled
 from genre_model.training.experiments.results.figures import (
     area_under_curve,
@@ -353,11 +353,39 @@ def test_conditions_have_names_and_keys_of_their_own(name):
         ("fusion", Wishes(epochs=3), "fusion has no epochs"),
         ("fusion", Wishes(architecture="crnn"), "fusion has systems of its own"),
         ("midi", Wishes(architecture="crnn"), "midi has systems of its own"),
+        ("midi", Wishes(architecture="midi-rnn"), "midi has systems of its own"),
+        ("systems", Wishes(architecture="crnn"), "systems has systems of its own"),
+        ("finetuning", Wishes(architecture="finetune"), "finetuning has systems of its own"),
     ],
 )
 def test_wishes_that_have_no_effect_or_no_meaning_are_refused(name, wishes, sentence):
     with pytest.raises(GenreModelError, match=sentence):
         conditions_of(EXPERIMENTS[name], TRACKS, wishes)
+
+
+def test_lengths_of_slices_are_in_seconds_of_the_networks_own_frames_or_in_notes():
+    def names(architecture):
+        wishes = Wishes(architecture=architecture)
+        return [c.name for c in conditions_of(EXPERIMENTS["length"], TRACKS, wishes)]
+
+    assert names(None) == ["2.56 s", "1.28 s", "5.12 s", "10.24 s"]
+    assert names("finetune")[0] == "2.05 s"
+    assert names("midi-rnn")[0] == "128 notes"
+
+
+def test_all_slices_are_all():
+    for name in ("slices", "selection", "activation"):
+        first = conditions_of(EXPERIMENTS[name], TRACKS)[0]
+        assert first.architecture.slices.max_slices == 10_000
+
+
+def test_a_test_without_any_song_that_is_judged_is_refused_before_the_trainings():
+    names = ["Tango", "Polka", "Waltz"]
+    tracks = [replace(t, labels=(names[n % 3] if n else "Rock",)) for n, t in enumerate(TRACKS)]
+    conditions = [Condition("x", SWEPT, split_by="song", judged="paper")]
+    with pytest.raises(GenreModelError, match="has a genre that is judged"):
+        check_divisions(conditions, tracks, range(5))
+    check_divisions([replace(conditions[0], judged=None)], tracks, range(5))
 
 
 def test_segments_that_overlap_do_not_become_more():
@@ -374,9 +402,10 @@ def test_a_result_with_other_options_is_not_replaced_and_one_of_fewer_seeds_is(t
     for command in ("split b.csv --seeds 1 --fast", "split a.csv --seeds 1"):
         with pytest.raises(GenreModelError, match="name another folder with -o"):
             check_replaceable(file, f"genre-model experiment {command}")
-    file.write_text("{}")
-    with pytest.raises(GenreModelError, match="is no result of an experiment"):
-        check_replaceable(file, "genre-model experiment split a.csv --seeds 5")
+    for other in ("{}", "[]", '{"command": 5}', '{"command": "ls \'"}', '{"command": "ls"}', "no"):
+        file.write_text(other)
+        with pytest.raises(GenreModelError, match="is no result of an experiment"):
+            check_replaceable(file, "genre-model experiment split a.csv --seeds 5")
 
 
 def test_the_papers_three_runs_are_trained_as_in_the_paper():

@@ -8,6 +8,7 @@ from audio_files import write_audio
 from conftest import only_import
 from plugin_files import file_genres, make_newer, tag
 
+from beetsplug.cnngenre.beyond_genres import shipped_features
 from demo.make_music import RATE, beat_tape, club
 
 
@@ -106,6 +107,26 @@ def test_an_import_notes_moods_where_it_is_told_to(electronic):
     assert genres == "Electronic"
     file = mutagen.File(beet.paths()["mp3"])
     assert file["TMOO"].text == file["TXXX:MOOD"].text == [moods]
+
+
+def test_an_import_of_several_albums_starts_its_workers_once(electronic, monkeypatch):
+    beet = electronic(beat_tape(), "mp3")
+    music = beet.paths()["mp3"].parent
+    for number in range(3):
+        (music / str(number)).mkdir()
+        write_audio(music / str(number) / "song.flac", club().T, RATE, "flac")
+    started = []
+
+    class Counted(shipped_features.ShippedExtractor):
+        def __init__(self, *given):
+            started.append(self)
+            super().__init__(*given)
+
+    monkeypatch.setattr(shipped_features, "ShippedExtractor", Counted)
+    beet.config["cnngenre"] |= {"moods": True}
+    beet("import", "-A", music)
+    assert len(beet.fields("cnngenre_moods", query=["cnngenre_moods::."])) > 1
+    assert len(started) == 1
 
 
 @pytest.mark.parametrize("genres", [None, ["Polka"]])

@@ -191,6 +191,13 @@ def test_enter_skips_and_strange_answers_are_asked_again(doubtful):
     assert beet.genres() == {"Unsure": ""}
 
 
+def test_a_choice_may_be_typed_as_the_word_that_the_question_shows(doubtful):
+    beet = doubtful()
+    session = Session(beet, "cnnreview").say("Accept", "Skip")
+    assert session.end().startswith("accepted 1, corrected 0, skipped 1")
+    assert "Neither the model" not in session.output
+
+
 def test_quitting_keeps_what_was_decided(doubtful):
     beet = doubtful()
     session = Session(beet, "cnnreview").say("a", "q")

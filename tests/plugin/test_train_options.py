@@ -321,6 +321,7 @@ def test_the_settings_of_the_configuration_go_together(labelled):
         (["--architecture", "resnet"], {}, "no such architecture: resnet (there are: embeddings"),
         (["--field", "rating"], {"play_history": True}, "rating cannot be learned from itself"),
         (["--positive", "play_count:9.."], {"play_history": True}, "play_count cannot be learned"),
+        (["--positive", "my_rating:9.."], {"play_history": True}, "no track matches"),
     ],
 )  # fmt: skip
 def test_what_a_system_cannot_use_is_one_sentence(labelled, arguments, settings, sentence):

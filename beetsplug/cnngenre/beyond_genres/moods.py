@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from beets.library import Item
 
-from beetsplug.cnngenre.beyond_genres.shipped_features import shipped_features
+from beetsplug.cnngenre.beyond_genres.shipped_features import ShippedExtractor, shipped_features
 from beetsplug.cnngenre.library import Tracks, current, flexible
 from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
@@ -165,15 +165,14 @@ def planned(
     )
 
 
-def give_moods(session: Session, items: Iterable[Item]) -> None:
+def give_moods(session: Session, extractor: ShippedExtractor, items: Iterable[Item]) -> None:
     """Set the moods of an import's tracks in the library; the importer writes the tag.
 
     Raises:
         UserError: The network cannot be used.
     """
-    tracks = list(items)
     names = backbone_bundle().manifest.network.tag_names
-    for item, extracted in shipped_features(session, tracks, len(tracks)):
+    for item, extracted in extractor.features(items):
         if isinstance(extracted, str):
             continue  # the classification has reported the reason
         found = moods(song_tags(extracted, names))

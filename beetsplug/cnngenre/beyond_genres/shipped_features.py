@@ -18,35 +18,66 @@ if TYPE_CHECKING:
     from genre_model.model.classifier import SongFeatures
 
 
-def shipped_features(
-    session: Session, items: Iterable[Item], n_files: int
-) -> Iterator[tuple[Item, SongFeatures | str]]:
-    """Each track with its features by the shipped network, or why there are none.
+class ShippedExtractor:
+    """The shipped network in worker processes, which stay for later tracks until it is closed."""
 
-    Raises:
-        UserError: The network cannot be used.
-    """
-    from genre_model.extraction.dask_workers import pool_for
-    from genre_model.extraction.extractor import Effort
-    from genre_model.extraction.workers import extract_many
-    from genre_model.model.classifier import Classifier
+    def __init__(self, session: Session, n_files: int) -> None:
+        """Prepare the workers for about ``n_files`` files at once.
 
-    options = session.options
-    try:
-        classifier = Classifier(backbone_bundle(), lazily=True, trials=session.folders.trials)
-        pool = pool_for(
-            classifier,
-            session.cache(),
-            Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
-            n_workers=options.threads,
-            n_files=n_files,
-            dask=options.dask,
-        )
-        with closing(pool):
-            found = extract_many(pool, items, lambda i: Path(i.filepath), session.report_bug)
+        Raises:
+            UserError: The network cannot be used.
+        """
+        from genre_model.extraction.dask_workers import pool_for
+        from genre_model.extraction.extractor import Effort
+        from genre_model.model.classifier import Classifier
+
+        options = session.options
+        self._session = session
+        self._cache = session.cache()
+        try:
+            self._pool = pool_for(
+                Classifier(backbone_bundle(), lazily=True, trials=session.folders.trials),
+                self._cache,
+                Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
+                n_workers=options.threads,
+                n_files=n_files,
+                dask=options.dask,
+            )
+        except GenreModelError as error:
+            raise UserError(f"cnngenre: {error}") from error
+
+    def features(self, items: Iterable[Item]) -> Iterator[tuple[Item, SongFeatures | str]]:
+        """Each track with its features, or why there are none.
+
+        Raises:
+            UserError: The network cannot be used.
+        """
+        from genre_model.extraction.workers import extract_many
+
+        report_bug = self._session.report_bug
+        try:
+            found = extract_many(self._pool, items, lambda i: Path(i.filepath), report_bug)
             with closing(found):
                 for item, extracted in found:
                     assert extracted is not None
                     yield item, extracted
-    except GenreModelError as error:
-        raise UserError(f"cnngenre: {error}") from error
+        except GenreModelError as error:
+            raise UserError(f"cnngenre: {error}") from error
+
+    def close(self) -> None:
+        """End the workers."""
+        self._pool.close()
+        if self._cache is not None:
+            self._cache.close()
+
+
+def shipped_features(
+    session: Session, items: Iterable[Item], n_files: int
+) -> Iterator[tuple[Item, SongFeatures | str]]:
+    """Each track with its features, or why there are none.
+
+    Raises:
+        UserError: The network cannot be used.
+    """
+    with closing(ShippedExtractor(session, n_files)) as extractor:
+        yield from extractor.features(items)

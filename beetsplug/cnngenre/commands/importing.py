@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
     from beets.library import Item, Library
 
+    from beetsplug.cnngenre.beyond_genres.shipped_features import ShippedExtractor
     from beetsplug.cnngenre.session import Session
 
 N_NAMED = 4
@@ -60,6 +61,7 @@ class RunningImport:
         self._upcoming = Upcoming()
         self._counts = Counter[Action]()
         self._to_review = ToReview()
+        self._mood_extractor: ShippedExtractor | None = None
         self._tagged: set[int | None] = set()  # tracks whose files are not in place yet
         # Ids of tracks with our genres whose files beets did not write -> whether tagged here.
         self._left: dict[int, bool] = {}
@@ -114,9 +116,20 @@ class RunningImport:
             if options.album_genre:
                 track_classifier.set_album_genres(task.album)
         if options.moods:
-            from beetsplug.cnngenre.beyond_genres.moods import give_moods
+            self._give_moods(task, prepared.session)
 
-            give_moods(prepared.session, task.imported_items())
+    def _give_moods(self, task: ImportTask, session: Session) -> None:
+        """Set the moods of the task's tracks in the database.
+
+        Raises:
+            UserError: The network cannot be used.
+        """
+        from beetsplug.cnngenre.beyond_genres.moods import give_moods
+        from beetsplug.cnngenre.beyond_genres.shipped_features import ShippedExtractor
+
+        if self._mood_extractor is None:
+            self._mood_extractor = ShippedExtractor(session, session.options.threads)
+        give_moods(session, self._mood_extractor, task.imported_items())
 
     def _take(self, verdict: Verdict, track_classifier: TrackClassifier) -> TagPlan:
         """Carry out a verdict on an imported track in the database; returns what was done."""
@@ -192,6 +205,9 @@ class RunningImport:
 
     def close(self, *, whole: bool) -> None:
         """End the workers and the journal."""
+        if self._mood_extractor is not None:
+            self._mood_extractor.close()
+            self._mood_extractor = None
         if self._prepared is not None:
             self._prepared.track_classifier.close()
             self._prepared.journal.end(whole=whole)

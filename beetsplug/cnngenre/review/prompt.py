@@ -64,7 +64,8 @@ def ask_choice() -> str:
     """
     while True:
         text = ask_text(PROMPT).strip()
-        answer = CHOICES.get(text.lower(), text) or "skip"
+        word = CHOICES.get(text.lower(), text.lower()) or "skip"
+        answer = word if word in CHOICES.values() else text
         if len(answer) > 1 or answer.isdecimal():
             return answer
         ui.print_(f"  {answer} is no choice; a genre of one letter can be typed after c")

@@ -64,7 +64,7 @@ class Experiment:
     The first of the ``conditions`` is what the others are compared with.  ``base`` is the network
     that they vary, and ``splits`` are the splits that they are trained under, unless the user
     chooses others.  ``tabulate`` makes a table of the outcomes.  Songs shorter than ``min_song_s``
-    are not used.
+    are not used.  ``varies_network``: some condition trains ``base``, or a variant of it.
     """
 
     name: str
@@ -76,6 +76,7 @@ class Experiment:
     splits: tuple[SplitBy, ...] = ("artist",)
     base: Architecture = SWEPT
     min_song_s: float = 0.0
+    varies_network: bool = True
 
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -121,6 +122,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             all_systems,
             side_by_side,
             ("artist", "slice"),
+            varies_network=False,
         ),
         Experiment(
             "probabilities",
@@ -213,6 +215,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             "Is it better that the shipped network's later layers learn too?",
             "Trains from scratch.",
             finetuning,
+            varies_network=False,
         ),
         Experiment(
             "selection",
@@ -229,6 +232,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             textures,
             fusion,
             min_song_s=SEGMENTS_S,
+            varies_network=False,
         ),
         Experiment(
             "midi",
@@ -238,6 +242,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             notes,
             side_by_side,
             ("song",),
+            varies_network=False,
         ),
     )
 }
@@ -253,20 +258,17 @@ def conditions_of(
     """
     setting = Setting(tracks, base_network(wishes, experiment.base))
     found = crossed(experiment.conditions(setting), wishes.splits or experiment.splits)
-    check_wishes(experiment, setting, found, wishes)
+    check_wishes(experiment, found, wishes)
     return [wished(condition, wishes) for condition in found]
 
 
-def check_wishes(
-    experiment: Experiment, setting: Setting, conditions: Sequence[Condition], wishes: Wishes
-) -> None:
+def check_wishes(experiment: Experiment, conditions: Sequence[Condition], wishes: Wishes) -> None:
     """Check before the trainings that every wish has an effect and makes sense.
 
     Raises:
         GenreModelError: A wish does not fit the experiment.
     """
-    of_base = [c for c in conditions if c.architecture.name.startswith(setting.base.name)]
-    if wishes.architecture is not None and not of_base:
+    if wishes.architecture is not None and not experiment.varies_network:
         raise GenreModelError(f"{experiment.name} has systems of its own: no --architecture")
     learners = [condition.architecture.learner for condition in conditions]
     if (wishes.epochs or wishes.batch) and not any(isinstance(one, Network) for one in learners):

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from genre_model.core.errors import GenreModelError
-from genre_model.core.specs import Band, NotesSpec, Position
+from genre_model.core.specs import MOST_SLICES, Band, FrontEndSpec, NotesSpec, Position
 from genre_model.data.tracks import LabelledTrack
 from genre_model.training.experiments.condition import Condition
 from genre_model.training.experiments.division import FOR_SWEEPS
@@ -44,7 +44,7 @@ Conditions = Callable[[Setting], list[Condition]]
 
 
 def swept(architecture: Architecture) -> Architecture:
-    """The network with the training settings of the sweeps: batches of 32, at most 20 epochs.
+    """The network as the sweeps train it: on all slices, in batches of 32, at most 20 epochs.
 
     There is little music, and batches of 32 instead of the paper's 128 make four times the steps.
     """
@@ -56,7 +56,17 @@ def swept(architecture: Architecture) -> Architecture:
         epochs=20,
         patience=8,
     )
-    return replace(architecture, learner=replace(network, training=training))
+    return all_slices(replace(architecture, learner=replace(network, training=training)))
+
+
+def all_slices(architecture: Architecture) -> Architecture:
+    """The system on all slices of each song."""
+    return sliced(architecture, max_slices=MOST_SLICES)
+
+
+def sliced(base: Architecture, **settings: Any) -> Architecture:
+    """The network on other slices."""
+    return replace(base, slices=replace(base.slices, **settings))
 
 
 # The network that the sweeps vary: the smaller reading of the paper, with strided convolutions.
@@ -81,11 +91,6 @@ def trained(base: Architecture, **settings: Any) -> Architecture:
     network = network_of(base)
     training = replace(network.training, **settings)
     return replace(base, learner=replace(network, training=training))
-
-
-def sliced(base: Architecture, **settings: Any) -> Architecture:
-    """The network with other slice settings."""
-    return replace(base, slices=replace(base.slices, **settings))
 
 
 def sweep(conditions: Conditions) -> Conditions:
@@ -208,12 +213,12 @@ def numbers_of_songs(setting: Setting) -> list[Condition]:
 
 def slices_per_song(setting: Setting) -> list[Condition]:
     """Training on all slices of each song or on a few of them, testing on all."""
-    every = setting.base.slices
-    return [Condition("all slices", setting.base, varies_slices=True)] + [
+    base = all_slices(setting.base)
+    return [Condition("all slices", base, varies_slices=True)] + [
         Condition(
             f"{n} slices a song",
-            sliced(setting.base, max_slices=n),
-            test_slices=every,
+            sliced(base, max_slices=n),
+            test_slices=base.slices,
             varies_slices=True,
         )
         for n in (8, 4, 2)
@@ -222,10 +227,20 @@ def slices_per_song(setting: Setting) -> list[Condition]:
 
 def slice_lengths(setting: Setting) -> list[Condition]:
     """Longer and shorter slices of the same songs."""
+    base = setting.base
     return [
-        Condition(f"{frames / 50:.2f} s", sliced(setting.base, frames=frames, hop_frames=frames))
+        Condition(
+            length_name(base.spectrogram, frames), sliced(base, frames=frames, hop_frames=frames)
+        )
         for frames in (128, 64, 256, 512)
     ]
+
+
+def length_name(spec: FrontEndSpec, frames: int) -> str:
+    """The length of that many frames, in seconds; in notes for MIDI files."""
+    if isinstance(spec, NotesSpec):
+        return f"{frames} notes"
+    return f"{frames * spec.hop / spec.sample_rate_hz:.2f} s"
 
 
 def positions(setting: Setting) -> list[Condition]:
@@ -283,9 +298,9 @@ def finetuning(_: Setting) -> list[Condition]:
 
 def selections(setting: Setting) -> list[Condition]:
     """Training on all slices, and on the easiest of them."""
-    return [Condition("all slices", setting.base)] + [
-        Condition(f"the easiest {share:.0%}", setting.base, select=share)
-        for share in (0.75, 0.5, 0.25)
+    base = all_slices(setting.base)
+    return [Condition("all slices", base)] + [
+        Condition(f"the easiest {share:.0%}", base, select=share) for share in (0.75, 0.5, 0.25)
     ]
 
 

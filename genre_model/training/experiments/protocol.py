@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,12 +131,11 @@ def train_and_test(
         ]
     classes = broader_classes(condition, given, genres)
     began = time.perf_counter()
-    validation, test, untouched = (
-        answers_to(learned.logits, part, classes) if part else None for part in parts
-    )
+    validation, test, untouched = (answers_to(learned.logits, part, classes) for part in parts)
+    answering_s = time.perf_counter() - began
     if validation is None or test is None:
         raise GenreModelError("no song of the test can be used")
-    n_tested = sum(map(len, parts))
+    n_answered = sum(len(part.truth) for part in (validation, test, untouched) if part)
     facts = Facts(
         genres=classes.genres,
         n_weights=learned.n_weights,
@@ -147,7 +146,7 @@ def train_and_test(
         kept_epoch=learned.kept_epoch,
         training_accuracy=right_in_training,
         training_s=trained - start,
-        answering_s=(time.perf_counter() - began) * len(test.truth) / n_tested,
+        answering_s=answering_s * len(test.truth) / n_answered,
         n_not_extracted=len(skipped),
         machine=machine(architecture.learner),
     )
@@ -182,20 +181,35 @@ def check_divisions(
     """
     done = set()
     for condition in conditions:
-        parts = (condition.labels, condition.liked, condition.split_by, condition.shares)
+        labels = (condition.labels, condition.judged, condition.liked)
+        parts = (*labels, condition.split_by, condition.shares)
         if parts in done:
             continue
         done.add(parts)
         tracks = relabelled(given, condition.labels, condition.liked)
+        genres = sorted({track.label for track in tracks})
+        judged = broader_classes(condition, given, genres).truth.keys()
         songs = [StoredTrack(t, t.path, np.arange(N_TENTHS), np.ones(1, bool)) for t in tracks]
         for seed in seeds:
             try:
-                divided(condition, songs, seed)
+                division = divided(condition, songs, seed)
+                check_judged(division, judged)
             except GenreModelError as error:
                 raise GenreModelError(
                     f"too few {condition.split_by}s to train, validate and test: "
                     f"with seed {seed}, {error}"
                 ) from error
+
+
+def check_judged(division: Division, judged: Collection[Path]) -> None:
+    """Check that validation and test have songs whose class is judged.
+
+    Raises:
+        GenreModelError: One of them has none.
+    """
+    for name, part in (("validation", division.validation), ("test", division.test)):
+        if not any(track.track.path in judged for track in part):
+            raise GenreModelError(f"no song of the {name} has a genre that is judged")
 
 
 def stored_tracks(
@@ -261,9 +275,11 @@ def answers_to(
     logits_of: Callable[[NDArray[np.floating]], Float32],
     tracks: Sequence[StoredTrack],
     classes: BroaderClasses,
-) -> Answers:
-    """The votes of a trained system on tracks."""
+) -> Answers | None:
+    """The votes of a trained system on tracks that have a class to be judged by; None: no track."""
     judged = [track for track in tracks if track.track.path in classes.truth]
+    if not judged:
+        return None
     votes = [classes.logits(logits_of(track.slices())) for track in judged]
     return Answers(
         np.concatenate(votes),
