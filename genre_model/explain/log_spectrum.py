@@ -109,9 +109,10 @@ def taken(
 ) -> Float32:
     """Add a buffer's complete frames to the columns, and return the rest of the buffer."""
     longest = window_length(WINDOWS_S[0], rate_hz)
-    if len(buffer) < longest:
+    if len(buffer) < max(longest, hop):
         return buffer
     frames = np.lib.stride_tricks.sliding_window_view(buffer, longest)[::hop]
+    frames = frames[: len(buffer) // hop]  # the hop may be longer than the window
     bounds = np.searchsorted(frequencies, CROSSINGS_HZ).tolist()
     parts = []
     for seconds, rows in zip(WINDOWS_S, np.split(frequencies, bounds), strict=True):

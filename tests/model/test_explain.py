@@ -14,7 +14,13 @@ from genre_model.core.errors import AudioError
 from genre_model.core.text import clock, harmless
 from genre_model.explain.evidence import Evidence, Explanation, reason_of, ruled_out, strongest
 from genre_model.explain.fonts import fitted, typeface
-from genre_model.explain.log_spectrum import MAX_COLUMNS, Columns, LogSpectrum, log_spectrum
+from genre_model.explain.log_spectrum import (
+    MAX_COLUMNS,
+    Columns,
+    LogSpectrum,
+    log_spectrum,
+    taken,
+)
 from genre_model.explain.palette import GREY, MAX_COLOURS, PALETTE, genre_colours
 from genre_model.explain.picture import (
     HEIGHT,
@@ -190,6 +196,17 @@ def test_silence_is_dark_and_nothing_is_an_error(tmp_path):
     (tmp_path / "b.wav").write_bytes(b"nothing")
     with pytest.raises(AudioError):
         log_spectrum(tmp_path / "b.wav", 16_000, 50)
+
+
+@pytest.mark.parametrize("hop", [2_000, 4_096, 11_025])
+def test_frames_are_a_hop_apart_however_short_the_blocks_are(hop):
+    """The hop of a song of a quarter of an hour is longer than a window at 44.1 kHz."""
+    columns, buffer = Columns(20), np.zeros(0, np.float32)
+    frequencies = np.geomspace(30, 20_000, 20)
+    for _ in range(400):
+        block = np.concatenate([buffer, np.ones(1_152, np.float32)])
+        buffer = taken(block, columns, frequencies, 44_100, hop)
+    assert len(columns.all()) == pytest.approx(400 * 1_152 / hop, abs=8_192 / hop + 1)
 
 
 @pytest.mark.parametrize("n_frames", [1, 8_191, 8_192, 20_001, 100_000])

@@ -139,6 +139,9 @@ def test_every_place_where_mp3s_say_their_length_is_known(tmp_path, n_channels_b
     xing = head + bytes(n_channels_bytes) + b"Xing\0\0\0\x0f" + number
     (tmp_path / "x.mp3").write_bytes(V2 + V2 + xing + bytes(400))
     assert stated_samples(tmp_path / "x.mp3") == 77 * 576
+    flagged_otherwise = xing.replace(b"Xing\0\0\0\x0f", b"Xing\0\0\0\x0e")  # bytes, no frames
+    (tmp_path / "x.mp3").write_bytes(flagged_otherwise + bytes(400))
+    assert stated_samples(tmp_path / "x.mp3") is None
     (tmp_path / "v.mp3").write_bytes(head + bytes(32) + b"VBRI" + bytes(10) + number + bytes(400))
     assert stated_samples(tmp_path / "v.mp3") == 77 * 576
 

@@ -8,6 +8,7 @@ from audio_files import tone, write_audio
 
 from genre_model.cli import main as cli
 from genre_model.cli.experiment import labelled
+from genre_model.evaluation.out_of_fold import read_out_of_fold
 from genre_model.model.bundle.store import PROBE, SHIPPED, load_bundle
 from genre_model.model.head import Head
 from genre_model.model.onnx.session import onnx_logits, open_network
@@ -66,6 +67,15 @@ def test_nothing_to_tell_apart_is_a_sentence(music, tmp_path, capsys):
     assert run("split", tmp_path / "one", "-o", tmp_path / "results") == 1
     assert "fewer than two genres" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
+
+
+def test_a_network_split_by_slice_has_no_answers_out_of_fold(music, tmp_path):
+    options = ["--architecture", "pelchat2019-strided", "--epochs", "1", "--split", "slice"]
+    assert cli.main(["train", str(music), "-o", str(tmp_path / "models"), *options]) == 0
+    [directory] = [path.parent for path in (tmp_path / "models").rglob("manifest.json")]
+    learned = read_out_of_fold(load_bundle(directory))
+    found = [learned.find(path) for path in music.rglob("*.wav")]
+    assert found == [{}] * 40  # other slices of each were trained on
 
 
 def test_three_segments_are_of_songs_that_have_room_for_them(music, tmp_path, capsys):

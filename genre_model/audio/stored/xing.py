@@ -12,9 +12,10 @@ from genre_model.audio.stored.plain import after_id3v2
 
 FRAME_BYTES = 64  # enough to include the number of frames
 MPEG_1 = 0x08
+HAS_FRAMES = 0x01
 # Frame header, side information (its size depends on version and channels), flags, frame count.
 XING = re.compile(
-    rb"\xff[\xe0-\xff]..(?:.{9}|.{17}|.{32})(?:Xing|Info)...[\x01-\xff](?P<frames>.{4})", re.DOTALL
+    rb"\xff[\xe0-\xff]..(?:.{9}|.{17}|.{32})(?:Xing|Info)...(?P<flags>.)(?P<frames>.{4})", re.DOTALL
 )
 VBRI = re.compile(rb"\xff[\xe0-\xff]..(?:.{32})VBRI.{10}(?P<frames>.{4})", re.DOTALL)
 
@@ -34,8 +35,9 @@ def stated_samples(path: Path) -> int | None:
             return None
         file.seek(start)
         frame = file.read(FRAME_BYTES)
-    found = XING.match(frame) or VBRI.match(frame)
-    if found is None:
+    xing = XING.match(frame)
+    found = xing or VBRI.match(frame)
+    if found is None or (xing is not None and not xing["flags"][0] & HAS_FRAMES):
         return None
     n_samples = 1152 if frame[1] & MPEG_1 else 576
     return int.from_bytes(found["frames"], "big") * n_samples

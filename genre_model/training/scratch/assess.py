@@ -128,7 +128,8 @@ def extract_fold(
         for track, found in extract_locally(asked, classifier, on_failure)
     ]
     if not any(len(sound.features) for _, sound in extracted):
-        raise GenreModelError("none of the tracks to be tested on can be decoded")
+        part = "validation" if fold == VALIDATION_FOLD else "test"
+        raise GenreModelError(f"no {part} track can be decoded")
     manifest = classifier.manifest
     now_s = datetime.fromisoformat(manifest.created_utc).timestamp()
     decoded, sounds = [track for track, _ in extracted], [sound for _, sound in extracted]

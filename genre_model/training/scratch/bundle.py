@@ -183,11 +183,13 @@ def finish_bundle(
         dropped=job.dropped,
         architecture=architecture.name,
     )
+    learned = [run.fingerprints[track.path] for track in run.parts.not_in_test(job.tracks)[0]]
+    by_slice = run.parts.slice_seed is not None  # other slices of each song were trained on
     out_of_fold = pack_out_of_fold(
-        [run.fingerprints[track.path] for track in training_set.tracks],
-        tested.probabilities,
+        [] if by_slice else [run.fingerprints[track.path] for track in training_set.tracks],
+        tested.probabilities[:0] if by_slice else tested.probabilities,
         manifest.bundle_id,
-        [run.fingerprints[track.path] for track in run.parts.not_in_test(job.tracks)[0]],
+        learned,
     )
     contents = {manifest.network.file: network, PROBE: probe(architecture, network)}
     contents |= {**report_files(report), OUT_OF_FOLD: out_of_fold}

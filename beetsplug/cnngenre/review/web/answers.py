@@ -11,6 +11,7 @@ from typing import Any
 
 from beets.library import Item
 
+from beetsplug.cnngenre.library import same
 from beetsplug.cnngenre.review.review import Review
 from beetsplug.cnngenre.review.uncertain import (
     DECIDED,
@@ -88,11 +89,14 @@ class Page:
 
     def item(self, track: int) -> Item:
         """A track as it is in the library now."""
-        self.uncertain(track)
-        item = self.review.lib.get_item(track)
+        item = self.in_library(self.uncertain(track))
         if item is None:
             raise RefusedError("The track is no longer in the library.", 404)
         return item
+
+    def in_library(self, uncertain: UncertainTrack) -> Item | None:
+        """A track as it is in the library now; None if it was removed."""
+        return same(self.review.lib.get_item(uncertain.id), uncertain.added)
 
     def session(self) -> dict[str, Any]:
         """The data that the page needs at its start."""
@@ -145,7 +149,7 @@ class Page:
 
     def details(self, uncertain: UncertainTrack) -> dict[str, Any]:
         """All that the page shows of a track."""
-        song, item = uncertain.song, self.review.lib.get_item(uncertain.id)
+        song, item = uncertain.song, self.in_library(uncertain)
         track_classifier = self.review.track_classifier
         alone = track_classifier.vocabulary.scores(uncertain.probabilities)
         nearby = self.next_left(self.places[uncertain.id] + 1)
