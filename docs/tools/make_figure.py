@@ -58,7 +58,7 @@ def figure() -> str:
             '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
             'markerHeight="7" orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#444"/></marker></defs>',
             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-            text(20, 35, "extracting: a quarter of a second, once a file", 15, "#444"),
+            text(20, 35, "extracting: 0.2 s, once a file", 15, "#444"),
             text(112, 285, "classifying: microseconds, as often as you like", 15, "#444"),
             *(arrow(start, end) for start, end in ARROWS),
             *(box(*parts) for parts in BOXES.values()),
