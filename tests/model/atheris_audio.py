@@ -1,9 +1,9 @@
-"""Lets atheris choose the damages of ``damaged_audio``, by what they reach in our decoding.
+"""Fuzzes our decoding with atheris, which mutates the originals of ``damaged_audio``.
 
     python -m pip install atheris         (by hand: it has no wheels for macOS and Windows)
     PYTHONPATH=tests:tests/model python tests/model/atheris_audio.py SECONDS
 
-FFmpeg is not instrumented: what they reach in there it does not know.
+FFmpeg is not instrumented, so only the coverage of our Python code guides the mutations.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A tiny bundle that works: it tells deep tones from middle and high ones."""
+"""A tiny working bundle, which tells low tones from middle and high ones."""
 
 import hashlib
 import json
@@ -12,13 +12,13 @@ from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import HEAD, MANIFEST, PROBE, write_bundle
 
-GENRES = ("Dub", "Jazz", "Bebop")  # deep, middle, high; Bebop is a kind of Jazz
+GENRES = ("Dub", "Jazz", "Bebop")  # low, middle and high tones; Bebop is a subgenre of Jazz
 TONES_HZ = {"Dub": 200, "Jazz": 1_200, "Bebop": 5_000}
 FRAMES, N_MELS, N_BANDS = 187, 96, 3
 
 
 def tiny_network(weights=None, tags=True):
-    """The bytes of a network: loudness of three bands of mel -> ``embedding``, and two ``tags``."""
+    """The bytes of an ONNX network: ``embedding`` is the level of three mel bands; two ``tags``."""
     bands = np.kron(np.eye(N_BANDS), np.ones((N_MELS // N_BANDS, 1))).astype(np.float32)
     if weights is not None:
         bands = weights
@@ -49,13 +49,13 @@ def tiny_network(weights=None, tags=True):
 
 
 def tiny_head():
-    """A band that is louder than the others speaks for its genre: (3, 3) weights, (3,) bias."""
+    """Arrays of a head that answers the genre of the loudest band: weights (3, 3), bias (3,)."""
     weights = 0.15 * (np.eye(N_BANDS) - 1 / N_BANDS)
     return {"weights": weights.astype(np.float32), "bias": np.zeros(N_BANDS, np.float32)}
 
 
 def tiny_probe():
-    """A slice of made-up log-mel and the logits that the bundle gives."""
+    """Arrays of a probe: one slice of random log-mel, and the bundle's logits for it."""
     slices = np.random.default_rng(1).gamma(2.0, 0.6, (1, FRAMES, N_MELS)).astype(np.float32)
     bands = slices.mean(axis=1).reshape(1, N_BANDS, -1).sum(axis=2)
     return {"slices": slices, "logits": bands @ tiny_head()["weights"]}
@@ -83,12 +83,12 @@ def tiny_contents():
 
 
 def write_tiny_bundle(directory, **changes):
-    """Write the tiny bundle, its manifest's fields changed; returns its directory."""
+    """Write the tiny bundle with changed manifest fields; return its directory."""
     return write_bundle(directory, tiny_manifest(**changes), tiny_contents()).directory
 
 
 def edit_manifest(directory, edit):
-    """Have ``edit`` change the JSON of a bundle's manifest in place."""
+    """Apply ``edit`` to the JSON of a bundle's manifest and write it back."""
     path = directory / MANIFEST
     manifest = json.loads(path.read_bytes())
     edit(manifest)
@@ -96,14 +96,14 @@ def edit_manifest(directory, edit):
 
 
 def replace_file(directory, name, content):
-    """Put other bytes in a bundle's file, with the right hash."""
+    """Replace a bundle's file, and update its hash in the manifest."""
     (directory / name).write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     edit_manifest(directory, lambda manifest: manifest["files"].update({name: digest}))
 
 
 def put(*keys, value):
-    """A damage: set an entry of the manifest's JSON."""
+    """Return a function that damages a bundle: it sets an entry of the manifest's JSON."""
 
     def edit(manifest):
         for key in keys[:-1]:

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
-# The same examples every time, on a machine of any speed.
+# Every run has the same examples, and no deadline that a slow machine could miss.
 settings.register_profile(
     "tests",
     deadline=None,
@@ -16,7 +16,7 @@ settings.load_profile("tests")
 
 @pytest.fixture
 def tiny_bundle(tmp_path):
-    """The directory of a small bundle that works, free to be damaged; see ``bundle_files``."""
-    from bundle_files import write_tiny_bundle  # not above, so that typeguard can come first
+    """The directory of a tiny working bundle, which a test may damage; see ``bundle_files``."""
+    from bundle_files import write_tiny_bundle  # imported late, so that typeguard is loaded first
 
     return write_tiny_bundle(tmp_path / "bundle")

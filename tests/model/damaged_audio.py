@@ -1,4 +1,4 @@
-"""Damages real audio files at random and extracts them.
+"""Damages real audio files at random, and reads them in every way.
 
 PYTHONPATH=tests python tests/model/damaged_audio.py SEED N
 """
@@ -26,14 +26,14 @@ SPEC, SLICES = SpectrogramSpec(), SliceSpec(frames=16, hop_frames=16, max_slices
 
 @cache
 def originals():
-    """Small files of all kinds, (suffix, bytes)."""
+    """Small intact files of all formats, (suffix, bytes)."""
     with tempfile.TemporaryDirectory() as folder:
         contents = broken_files.good_contents(Path(folder), seconds=1.5)
     return [(broken_files.suffix_of(kind), content) for kind, content in contents.items()]
 
 
 def damaged(rng):
-    """(suffix, bytes) of a real file after some damages."""
+    """A real file with one, two or four random damages, (suffix, bytes)."""
     suffix, content = rng.choice(originals())
     for _ in range(rng.choice((1, 1, 2, 4))):
         content = rng.choice((flip, cut, splice, repeat, number))(content, rng)
@@ -60,13 +60,13 @@ def repeat(content, rng):
 
 
 def number(content, rng):
-    """Something in the header becomes nothing, or as large as can be."""
+    """Set four bytes near the start to zeros, or to very large or negative numbers."""
     offset = rng.randrange(min(len(content), 200) + 1)
     return broken_files.put(content, offset, rng.choice((b"\0", b"\xff", b"\x7f", b"\x80")) * 4)
 
 
 def extract(path):
-    """All ways in which a file is read; whether something was decoded."""
+    """Read a file in every way; return whether any of them succeeds."""
     extracted = False
     for read in (fingerprint, samples, whole, in_order, read_tags):
         try:

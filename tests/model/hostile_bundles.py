@@ -1,6 +1,7 @@
-"""Bundles that somebody made to do harm; for the tests and for the soak.
+"""Malicious bundles, for the tests and for the soak test.
 
-Each entry of ``HOSTILE`` changes the tiny bundle, and has what the refusal says.
+Each entry of ``HOSTILE`` is a function that changes the tiny bundle, and a pattern that the error
+message has to match.
 """
 
 import io
@@ -20,7 +21,7 @@ NETWORK = "network.onnx"
 
 
 def raw(text):
-    """Put a text in the place of ``"threshold": 0.5``."""
+    """Return a function that puts raw text into the manifest's JSON as the threshold."""
 
     def edit(directory):
         path = directory / MANIFEST
@@ -32,14 +33,14 @@ def raw(text):
 
 
 def named(name):
-    """A file of another name, which lies where it says."""
+    """Return a function that adds a file of this name to the manifest."""
     return lambda directory: edit_manifest(
         directory, lambda manifest: manifest["files"].update({name: "0" * 64})
     )
 
 
 def linked(name, target):
-    """A link in the place of a file."""
+    """Return a function that replaces a file by a symbolic link."""
 
     def edit(directory):
         path = directory / name
@@ -52,7 +53,7 @@ def linked(name, target):
 
 
 def instead(name, make):
-    """Something else in the place of a file."""
+    """Return a function that replaces a file by what ``make`` creates at its path."""
 
     def edit(directory):
         (directory / name).unlink()
@@ -85,7 +86,7 @@ def archive(*members, how=zipfile.ZIP_DEFLATED):
 
 
 def npy(shape, data=b"", descr="<f4"):
-    """An ``.npy`` file that claims a shape."""
+    """An ``.npy`` file whose header claims a shape."""
     header = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}".encode()
     header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
@@ -96,7 +97,7 @@ def claiming(shape, data=b"", descr="<f4"):
 
 
 def bomb(n_bytes=2**28):
-    """An array of zeros that is packed to a thousandth."""
+    """An archive with an array of zeros, compressed to about a thousandth of its size."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
         with target.open("weights.npy", "w", force_zip64=True) as member:
@@ -108,7 +109,7 @@ def bomb(n_bytes=2**28):
 
 
 def lying_bomb():
-    """The same, but its directory says that it unpacks to little."""
+    """Like ``bomb``, but the archive's directory claims a small uncompressed size."""
     content = bytearray(bomb(2**26))
     place = content.rindex(b"PK\x01\x02", 0, content.rindex(b"PK\x01\x02"))
     content[place + 24 : place + 28] = struct.pack("<I", 1000)
@@ -146,7 +147,7 @@ def mean_of(name):
 
 
 def plus(total):
-    """The input and a number that takes long, or much, to come by."""
+    """Nodes that add ``total`` to the input, so that ONNX Runtime has to calculate it."""
     return [helper.make_node("Add", ["log_mel", total], ["sum"]), mean_of("sum")]
 
 
@@ -165,7 +166,7 @@ def external_in_attribute():
 
 
 def field(number, content, high_bits=0):
-    """A field in the wire format, with bits in its tag that are no part of a tag."""
+    """A field in protobuf's wire format; ``high_bits`` are added above the 32 bits of its tag."""
     tag, prefix = number << 3 | 2 | high_bits << 32, b""
     for value in (tag, len(content)):
         while value > 127:
@@ -175,7 +176,7 @@ def field(number, content, high_bits=0):
 
 
 def disguised(number, content, *within):
-    """A network with a field whose tag ONNX Runtime shortens to one that it knows."""
+    """A network with a field whose tag ONNX Runtime truncates to that of a known field."""
     content = field(number, content, high_bits=1)
     for outer in reversed(within):
         content = field(outer, content)
@@ -183,14 +184,14 @@ def disguised(number, content, *within):
 
 
 def disguised_operator():
-    """A domain that way; messages in two parts are joined."""
+    """A network with such a field for an operator's domain; both parts of the graph are merged."""
     node = helper.make_node("Gelu", ["log_mel"], ["y"]).SerializeToString()
     content = field(7, field(1, node + field(7, b"com.microsoft", high_bits=1)))
     return network([mean_of("y")], opsets=(("", 17), ("com.microsoft", 1))) + content
 
 
 def sparse(n=2**33, as_node=False):
-    """A few bytes that stand for very many zeros."""
+    """A network with sparse weights: a few bytes that stand for very many zeros."""
     weights = helper.make_sparse_tensor(tensor("w", [1.0], "f4"), tensor("i", [0]), [n])
     nodes = [helper.make_node("ReduceSum", ["w"], ["s"], keepdims=0), *plus("s")]
     if as_node:
@@ -206,7 +207,7 @@ def claiming_weights():
 
 
 def filled(*shape):
-    """A number that is repeated to a shape."""
+    """A network that expands one number to a shape."""
     nodes = [
         helper.make_node("Expand", ["one", "shape"], ["filled"]),
         helper.make_node("ReduceSum", ["filled"], ["s"], keepdims=0),
@@ -215,7 +216,7 @@ def filled(*shape):
 
 
 def doubling(n=40):
-    """What is joined with itself, again and again."""
+    """A network that concatenates a tensor with itself, ``n`` times in a row."""
     nodes = [helper.make_node("Identity", ["log_mel"], ["x0"])]
     nodes += [helper.make_node("Concat", [f"x{i}"] * 2, [f"x{i + 1}"], axis=0) for i in range(n)]
     nodes.append(helper.make_node("ReduceSum", [f"x{n}"], ["s"], keepdims=0))
@@ -223,7 +224,7 @@ def doubling(n=40):
 
 
 def endless(n_steps=10**15, grow=False):
-    """A loop without an end; with ``grow``, one that keeps what it makes."""
+    """A network with an endless loop; with ``grow``, its tensor doubles in each step."""
     number = helper.make_tensor_value_info
     step = (
         helper.make_node("Concat", ["v", "v"], ["w"], axis=0)
@@ -250,7 +251,7 @@ def endless(n_steps=10**15, grow=False):
 
 
 def calculated_at_load(size=3000, n=60):
-    """Products of weights, which ONNX Runtime would calculate before anybody asks."""
+    """A network of products of weights, which constant folding would calculate on loading."""
     nodes = [helper.make_node("MatMul", ["w", "w"], ["x0"])]
     nodes += [helper.make_node("MatMul", ["w", f"x{i}"], [f"x{i + 1}"]) for i in range(n)]
     nodes.append(helper.make_node("ReduceSum", [f"x{n}"], ["s"], keepdims=0))
@@ -259,7 +260,7 @@ def calculated_at_load(size=3000, n=60):
 
 
 def laid_out_again_and_again(n, columns):
-    """Weights whose rows and columns are exchanged."""
+    """A network that transposes its weights ``n`` times in a row."""
     nodes = [helper.make_node("Transpose", [f"x{i}"], [f"x{i + 1}"]) for i in range(n)]
     nodes.append(helper.make_node("MatMul", ["log_mel", f"x{n}"], ["product"]))
     weights = numpy_helper.from_array(np.zeros((N_MELS, columns), np.float32), "x0")
@@ -267,7 +268,7 @@ def laid_out_again_and_again(n, columns):
 
 
 def deep(n=60):
-    """Graphs in graphs."""
+    """A network of nested graphs, each of which contains the next one twice."""
     flag = helper.make_tensor_value_info("out", TensorProto.FLOAT, [1])
     graph = helper.make_graph([helper.make_node("Identity", ["one"], ["out"])], "g", [], [flag])
     for _ in range(n):
@@ -307,7 +308,7 @@ def with_functions():
 
 
 def said(*nodes):
-    """An answer that comes of the embedding of good manners."""
+    """A network with a harmless embedding and these nodes."""
     return network([mean_of("log_mel"), *nodes])
 
 
@@ -321,7 +322,7 @@ def answering(op, *inputs, tensors=(), **attributes):
 
 DEPTH = 200_000
 HOSTILE = {
-    # What it names.
+    # Names of files and outputs.
     **{
         f"a file called {name!r}": (named(name), "not plain")
         for name in (
@@ -350,7 +351,7 @@ HOSTILE = {
         instead(MANIFEST, lambda path: os.mkfifo(path)),
         "not a file",
     ),
-    # What it calls itself, and its genres.
+    # Names of the bundle, its target, selections and genres.
     "no name": (put("bundle_id", value=""), "not plain"),
     "a name with escapes": (put("bundle_id", value="\x1b[2Jx"), "not plain"),
     "a target with escapes": (put("target", value="a\x1b[2J"), "no name of a field"),
@@ -575,5 +576,5 @@ HOSTILE = {
         "take the probe",
     ),
 }
-# Those that take seconds: up to the time limit.
+# Cases that take several seconds, up to the time limit.
 SLOW = {"a loop that never ends", "a loop that never ends and grows"}

@@ -1,6 +1,6 @@
-"""Networks of random operators: of those that are allowed, used well and badly, and of all of ONNX.
+"""Random networks: of allowed operators, used correctly or not, and of any of ONNX's operators.
 
-Most of the first kind pass the check and get to ONNX Runtime; of the second, few do.
+Most of the first kind pass the check and reach ONNX Runtime; few of the second kind do.
 """
 
 from functools import cache
@@ -34,12 +34,12 @@ TEXTS = (b"", b"NOTSET", b"SAME_UPPER", b"VALID", b"ij,jk->ik", b"\xff\xfe", b"l
 
 
 def allowed_network(rng):
-    """A network of allowed operators, nine tenths of whose parts are as they should be."""
+    """A network of allowed operators, at least nine tenths of which are used correctly."""
     return Maker(rng, care=rng.choice((0.9, 0.97, 1.0))).network()
 
 
 def any_network(rng):
-    """A network of any of ONNX' operators, of any version, used as it comes."""
+    """A network of any of ONNX's operators, of any version, often used incorrectly."""
     return Maker(rng, care=rng.choice((0.0, 0.5, 0.9)), everything=True).network()
 
 
@@ -54,7 +54,7 @@ class Maker:
     def __init__(self, rng, care, everything=False):
         self.rng, self.care, self.everything = rng, care, everything
         self.values, self.weights, self.count = ["log_mel"], [], 0
-        self.types = {"log_mel": FLOAT}  # of the values' elements, as far as they are known
+        self.types = {"log_mel": FLOAT}  # value -> type of its elements, if known
         for _ in range(rng.randrange(1, 5)):
             self.weight()
 
@@ -196,7 +196,7 @@ class Maker:
         return self.tensor("")
 
     def body(self, node):
-        """What a loop does again and again, more or less fitting."""
+        """The body of a loop, which may or may not fit the node."""
         inner = Maker(self.rng, self.care)
         inner.count, inner.values = self.count + 1_000, [*self.values]
         carried = list(node.input[2:])
@@ -221,7 +221,7 @@ class Maker:
         return body
 
     def foreign(self):
-        """A node of any operator."""
+        """A node of any of ONNX's operators."""
         rng = self.rng
         schema = rng.choice(all_schemas())
         n_inputs = rng.randrange(0, 5)
@@ -249,7 +249,7 @@ class Maker:
 
 
 def attribute(name, kind, value):
-    """An attribute of a type, whatever its value looks like."""
+    """An attribute that declares this type, even if its value looks like another."""
     made = onnx.AttributeProto(name=name, type=kind)
     if kind == IS_INT:
         made.i = value

@@ -1,4 +1,4 @@
-"""Short signals for the pictures' tests, and the real SoX's picture of a signal."""
+"""Short signals for the tests of SoX's spectrograms, and the pictures that SoX itself draws."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ RATES_HZ = (16_000, 22_050, 32_000, 44_100, 48_000)
 
 
 def sox_signals(rate_hz):
-    """Signals of 16 bits by name, (n_samples,) int16, of lengths that end columns anyhow."""
+    """16-bit signals by name, (n_samples,) int16; none fills a whole number of columns."""
     rng = np.random.default_rng(rate_hz)
     column = rate_hz // 50
     t = np.arange(8 * column + 57) / rate_hz
@@ -35,12 +35,12 @@ def to_int16(values):
 
 
 def as_samples(signal):
-    """What a decoder makes of 16 bits: float32 in [-1, 1)."""
+    """A 16-bit signal as a decoder returns it: float32 in [-1, 1)."""
     return signal.astype(np.float32) / np.float32(32_768)
 
 
 def write_wav(path, signal, rate_hz):
-    """A mono WAV of 16 bits; returns its path."""
+    """Write a mono 16-bit WAV file; return its path."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -50,7 +50,7 @@ def write_wav(path, signal, rate_hz):
 
 
 def run_sox(wav, png):
-    """Write the paper's picture of a WAV with the real SoX; returns its path."""
+    """Draw a WAV file's spectrogram with SoX and the paper's options; return the PNG's path."""
     effect = ["spectrogram", "-Y", "200", "-X", "50", "-m", "-r", "-o", str(png)]
     subprocess.run([SOX, str(wav), "-n", *effect], check=True, capture_output=True, timeout=60)
     return png
@@ -64,5 +64,5 @@ def pixels_of(png):
 
 
 def sox_pixels(signal, rate_hz, folder):
-    """The real SoX's palette indices of a signal, (129, width)."""
+    """The palette indices of the spectrogram that SoX draws of a signal, (129, width)."""
     return pixels_of(run_sox(write_wav(folder / "in.wav", signal, rate_hz), folder / "out.png"))

@@ -1,4 +1,4 @@
-"""Which tracks a person is asked about first."""
+"""The order in which a person reviews tracks."""
 
 from genre_model.evaluation.active_learning import review_order
 

@@ -1,4 +1,4 @@
-"""When a new model may take another's place."""
+"""When a new model may replace the model in use."""
 
 from dataclasses import replace
 
@@ -19,9 +19,9 @@ NO_BETTER = "it is not right more often than the shipped model"
     ("by_music", "in_names", "reason"),
     [
         (GAIN, GAIN, None),
-        (DRAW, DRAW, NO_BETTER),  # the same names: never a worse one
-        (DRAW, GAIN, None),  # a draw, but only the new one has the user's names
-        (LOSS, GAIN, WORSE),  # names do not outweigh answers
+        (DRAW, DRAW, NO_BETTER),  # a draw with the same names: it has to be better
+        (DRAW, GAIN, None),  # a draw, but only the new model has the user's names
+        (LOSS, GAIN, WORSE),  # the user's names do not make up for wrong answers
         (None, None, WORSE),
     ],
 )

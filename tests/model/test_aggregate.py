@@ -1,4 +1,4 @@
-"""Properties of the song's probabilities."""
+"""Properties of a song's aggregated probabilities."""
 
 from dataclasses import replace
 
@@ -105,7 +105,7 @@ def test_no_slices_are_refused(rule):
         aggregate(np.zeros((0, 3)), AggregationSpec(rule))
 
 
-# Three slices, two genres: worked out by hand.
+# Three slices and two genres; the expected probabilities are calculated by hand.
 VOTES = np.log([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9]])
 
 

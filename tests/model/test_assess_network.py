@@ -1,4 +1,4 @@
-"""A network is judged on artists that it did not learn from, and so is a play history."""
+"""A network and a play history are tested on artists that they were not trained on."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +27,7 @@ PLAYS = {"Bebop": PlayHistory(2, 0.1), "Dub": PlayHistory(300, 0.5), "Jazz": Pla
 
 @pytest.fixture(scope="module")
 def tracks(tmp_path_factory):
-    """Tones whose labels only the play history tells."""
+    """Tones whose labels follow from the play history only."""
     folder = tmp_path_factory.mktemp("tones")
     found = []
     for n in range(N_ARTISTS):
@@ -40,7 +40,7 @@ def tracks(tmp_path_factory):
 
 
 def assess(tracks, **options):
-    """What becomes of a network that names tones by their pitch, and the split."""
+    """Assess a network that classifies tones by pitch; return the assessment and the split."""
     slices = tiny_probe()["slices"]
     bands = slices.mean(axis=1).reshape(1, 3, -1).sum(axis=2)
     manifest = tiny_manifest(

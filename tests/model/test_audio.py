@@ -1,4 +1,4 @@
-"""Decoding: every format, whole and in windows; every bad file has a named outcome."""
+"""Decoding: every format, whole and in windows; every bad file raises the expected error."""
 
 import io
 import os
@@ -49,7 +49,7 @@ def test_every_format_decodes_to_mono_float32_of_the_right_length(tmp_path, kind
     assert decoded.dtype == np.float32
     assert decoded.ndim == 1
     form = FORMATS[kind]
-    frame = 0 if form.lossless else 2_048 / rate_hz  # lossy encoders fill their last one
+    frame = 0 if form.lossless else 2_048 / rate_hz  # lossy encoders fill their last frame
     assert abs(len(decoded) - 2 * RATE_HZ) <= 1 + frame * RATE_HZ
     source = reference(samples, rate_hz, kind)[round(form.lost * RATE_HZ / rate_hz) :]
     assert correlation(decoded, source) >= form.correlation - 1e-6
@@ -87,7 +87,7 @@ def test_channels_that_cancel_each_other_out_are_heard(tmp_path, kind):
 
 
 def adts(rate_hz, seconds=8):
-    """A tone of 1000 Hz as raw AAC, which can be joined with others."""
+    """A 1000 Hz tone as raw AAC, which can be concatenated with others."""
     sound = (1e4 * audio_files.tone(seconds, 1_000, rate_hz)[:, 0]).astype(np.int16)[None]
     content = io.BytesIO()
     with av.open(content, "w", format="adts") as file:
@@ -166,14 +166,14 @@ def test_a_window_equals_the_same_samples_of_the_whole_song(tmp_path, kind, rate
 
 @pytest.mark.parametrize("kind", ["vorbis", "opus"])
 def test_windows_in_pages_of_ogg_equal_the_whole_song(tmp_path, kind):
-    """With blocks of two lengths, whose time stamps FFmpeg gets wrong where a page begins."""
+    """With blocks of two lengths, FFmpeg's time stamps are wrong at the beginning of a page."""
     soundfile = pytest.importorskip("soundfile")
     path, rng = tmp_path / "song.ogg", np.random.default_rng(0)
     n_samples = 12 * 48_000
     clicks = (rng.random(n_samples) < 20 / 48_000) * rng.standard_normal(n_samples)
     tone = 0.1 * np.sin(np.arange(n_samples) * 0.05)
     with soundfile.SoundFile(path, "w", 48_000, 1, subtype=kind.upper(), format="OGG") as file:
-        for second in np.array_split(tone + clicks, 12):  # in one piece libsndfile crashes
+        for second in np.array_split(tone + clicks, 12):  # libsndfile crashes on one piece
             file.write(second)
     song_16k = whole(path)
     with open_audio(path, RATE_HZ) as audio:
@@ -264,7 +264,7 @@ def write_part(n_samples):
 def write_impossible_flac(path):
     write_audio(path, song(1.0), 44_100, "flac")
     content = bytearray(path.read_bytes())
-    content[20] &= 0xFE  # bits a sample, less one, across two bytes
+    content[20] &= 0xFE  # bits per sample minus one, across two bytes
     content[21] &= 0x0F
     path.write_bytes(content)
     return path
@@ -328,7 +328,7 @@ def test_absurdly_loud_samples_are_an_audio_error_or_finite_slices(tmp_path, val
 @pytest.mark.parametrize("kind", ["mp3", "flac", "wav16", "vorbis", "opus", "aiff", "wavpack"])
 def test_a_truncated_file_is_decoded_as_far_as_it_goes(tmp_path, kind):
     path = audio_files.write_truncated(tmp_path / f"a{FORMATS[kind].suffix}", kind, 0.5, 10.0)
-    assert 1 <= len(extract(path)) <= 2  # of the 3 in the whole
+    assert 1 <= len(extract(path)) <= 2  # the whole file has 3
 
 
 @pytest.mark.parametrize("seconds", [0.5, 2.0])

@@ -1,4 +1,4 @@
-"""A bundle is read as it was written; any damage is one sentence, never a wrong answer."""
+"""A bundle is read as it was written; any damage is a one-line error, never a wrong answer."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from genre_model.model.play_history import PlayHistorySpec
 
 
 def take(*keys):
-    """A damage: leave out an entry of the manifest's JSON."""
+    """Return a function that damages a bundle: it deletes an entry of the manifest's JSON."""
 
     def edit(manifest):
         for key in keys[:-1]:
@@ -32,13 +32,13 @@ def take(*keys):
 
 
 def put_play_history(**changes):
-    """A damage: a play history counts, with these faults."""
+    """Return a function that adds a play history with these faults to the manifest."""
     sound = {"means": [0.0] * 6, "scales": [1.0] * 6, "weights": [[0.0] * 3] * 6}
     return put("play_history", value={**sound, **changes})
 
 
 def put_file(name, content):
-    """A damage: other bytes in a file, with the right hash."""
+    """Return a function that replaces a file, and updates its hash in the manifest."""
     return lambda directory: replace_file(directory, name, content)
 
 
@@ -51,7 +51,7 @@ def put_probe(**arrays):
 
 
 def overwrite(name, content):
-    """A damage: other bytes in a file, without telling the manifest."""
+    """Return a function that replaces a file, and leaves its hash in the manifest as it was."""
     return lambda directory: (directory / name).write_bytes(content)
 
 
@@ -78,7 +78,7 @@ def pickled_npz():
 
 
 def broken_archive():
-    """An ``.npz`` with a changed byte in an array, which its check sum tells."""
+    """An ``.npz`` with a changed byte in an array, so that its checksum is wrong."""
     content = saved(np.savez, weights=np.full((3, 3), 0.75), bias=np.zeros(3))
     return content.replace(np.float64(0.75).tobytes(), np.float64(0.5).tobytes(), 1)
 
@@ -158,7 +158,7 @@ DAMAGES = {
     "a changed bit in the network": (flip_last_bit, "network.onnx is damaged or was changed"),
     "a network cut off": (cut_off("network.onnx", 100), "damaged or was changed"),
     "an empty head": (overwrite(HEAD, b""), "damaged or was changed"),
-    # Damage under the right hash.
+    # Damaged files with the right hash.
     "a garbage network": (put_file("network.onnx", b"garbage" * 99), "no ONNX file"),
     "an empty network": (put_file("network.onnx", b""), "is no ONNX file"),
     "a network cut in half": (

@@ -1,4 +1,4 @@
-"""Features are kept: by audio, in bounds, whatever befalls the file."""
+"""The feature cache: keyed by audio, limited in size, and robust if its file is damaged."""
 
 import itertools
 import os
@@ -59,7 +59,7 @@ def cache(tmp_path):
 def test_a_file_that_is_replaced_while_others_extract_it_gives_no_song_its_features(
     cache, tiny_bundle, tmp_path
 ):
-    """As on a Dask cluster, where the answer comes back much later."""
+    """This can happen on a Dask cluster, where the features come back much later."""
     extractor = Extractor(load_classifier(tiny_bundle), cache, Effort())
     path, other = (
         audio_files.write_audio(tmp_path / f"{hz}.wav", audio_files.tone(3, hz), 44_100)
@@ -113,7 +113,7 @@ def test_a_closed_cache_has_nothing_and_takes_nothing(cache):
     assert cache.get(key(1)) is None
 
 
-# --- By way of a classifier ----------------------------------------------------------------------
+# --- With a classifier ---------------------------------------------------------------------------
 
 
 class Counting:
@@ -202,7 +202,7 @@ def test_the_key_changes_with_the_front_end_and_with_nothing_else(tmp_path, chan
     assert front_end_hash(manifest, thorough=True) != first
 
 
-# --- In bounds -----------------------------------------------------------------------------------
+# --- Limited size --------------------------------------------------------------------------------
 
 
 def test_it_stays_within_its_bounds_and_forgets_the_least_recently_used(tmp_path, monkeypatch):
@@ -215,7 +215,7 @@ def test_it_stays_within_its_bounds_and_forgets_the_least_recently_used(tmp_path
     content = pack(extracted(n_features=1_000))
     for number in range(300):
         cache.put(key(number), content)
-        assert cache.get(key(0)) is not None  # it is used all the time
+        assert cache.get(key(0)) is not None  # stays the most recently used
     cache.close()
     again = Cache(tmp_path / "features.db")
     assert again.get(key(299)) is not None
@@ -247,7 +247,7 @@ def test_what_is_larger_than_the_bound_does_no_harm(tmp_path):
     cache.close()
 
 
-# --- Several at once -----------------------------------------------------------------------------
+# --- Concurrent use ------------------------------------------------------------------------------
 
 
 def test_threads_may_share_it(cache):
@@ -350,7 +350,7 @@ def test_a_value_that_was_changed_is_extracted_again(tmp_path):
     connection.close()
     cache = Cache(path)
     assert cache.get(key(2)) is not None
-    assert cache.get(key(0)) is None  # and the file is set aside
+    assert cache.get(key(0)) is None  # and the damaged file is set aside
     assert cache.get(key(2)) is None
     cache.close()
     assert Path(f"{path}.damaged").exists()
@@ -392,7 +392,7 @@ def test_a_file_with_garbage_in_its_middle_works_again(tmp_path, seed):
 
 
 def works_again(path):
-    """After at most one pass over it, the store keeps what it is given."""
+    """Check that the cache keeps all entries after they have been put at most twice."""
     cache = Cache(path)
     for _ in range(2):
         for number in range(200):
@@ -421,7 +421,7 @@ def test_a_file_that_is_no_cache_is_one_sentence_and_left_alone(tmp_path, what):
 
 
 def test_a_full_disk_does_not_stop_the_extraction(tiny_bundle, tmp_path, cache):
-    cache._connection.execute("PRAGMA max_page_count = 1")  # SQLite's own "disk is full"
+    cache._connection.execute("PRAGMA max_page_count = 1")  # SQLite then says that the disk is full
     path, _ = audio_files.write_song(tmp_path, seconds=4)
     extract = Extractor(Counting(tiny_bundle), cache, Effort()).extract
     assert len(extract(path).features) > 0

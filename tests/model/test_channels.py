@@ -1,4 +1,4 @@
-"""Any number of channels, in any order, decodes to their mean; the process lives."""
+"""Any number of channels, in any order, decodes to their mean, and nothing crashes."""
 
 import os
 import random
@@ -14,7 +14,7 @@ from odd_channels import USE_DESCRIPTIONS, channel_layout
 from genre_model.audio.decode import open_audio
 
 RIGHT_LEFT, LEFT_RIGHT, UNKNOWN = (2, 1), (1, 2), (0xFFFF_FFFF, 0xFFFF_FFFF)
-# Decodes each of its arguments three times: a heap that is damaged shows itself late.
+# Decodes each of its arguments three times, because heap corruption shows up late.
 DECODE = """
 import sys
 from pathlib import Path
@@ -35,7 +35,7 @@ for _ in range(3):
 
 
 def decode_elsewhere(paths):
-    """Decode files in a process of their own; what it prints."""
+    """Decode files in a subprocess; return what it prints."""
     done = subprocess.run(
         [sys.executable, "-c", DECODE, *map(str, paths)],
         capture_output=True,
@@ -67,11 +67,11 @@ def test_any_number_of_channels_is_decoded(tmp_path, kind):
     printed = decode_elsewhere(paths)
     for path in paths:
         n_samples = int(printed.partition(f"{path} ")[2].split()[0])
-        assert abs(n_samples - 16_000) < 2_500  # encoders of blocks add some
+        assert abs(n_samples - 16_000) < 2_500  # block-based encoders add some samples
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 7, 8, 9, 64])
-@pytest.mark.parametrize("kind", ["matroska", "wavpack", "mov", "double"])  # packed and planar
+@pytest.mark.parametrize("kind", ["matroska", "wavpack", "mov", "double"])  # packed and planar data
 def test_the_samples_are_the_mean_of_all_channels(tmp_path, n_channels, kind):
     path = tmp_path / f"song.{odd_channels.ENCODED[kind][0]}"
     odd_channels.write_encoded(path, kind, n_channels)

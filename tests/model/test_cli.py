@@ -1,4 +1,4 @@
-"""``genre-model`` from the outside: what it prints, and how it exits."""
+"""The command ``genre-model``: what it prints, and its exit status."""
 
 import csv
 import io
@@ -54,7 +54,7 @@ def test_a_folder_is_searched_for_audio_files_and_classified(run, music):
 
 @pytest.mark.parametrize("form", ["--csv", None])
 def test_a_name_that_the_terminal_cannot_write_is_escaped(music, tiny_bundle, form):
-    """As on Windows, where what is piped has the old encoding of the system."""
+    """This happens on Windows, where piped output has the system's legacy encoding."""
     (music / "deeper" / "Dub.FLAC").rename(music / "deeper" / "\u591c\u66f2.FLAC")
     command = [sys.executable, "-m", "genre_model.cli.main", "classify", "--model", tiny_bundle]
     environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
@@ -231,7 +231,7 @@ def test_control_characters_in_file_names_are_escaped(run, music, style, name, e
     assert status == 0
     assert escaped in out
     assert name not in out
-    out.encode()  # nothing is left that UTF-8 cannot write
+    out.encode()  # everything can be encoded as UTF-8
 
 
 @pytest.mark.parametrize("name", ["clear\x1b[2Jscreen", "a\u00a0b", os.fsdecode(b"caf\xe9")])
@@ -243,7 +243,7 @@ def test_json_has_paths_as_they_are_as_far_as_it_can_say_them(run, music, name):
     assert json.loads(out)[0]["path"] == str(path).encode("utf-8", "backslashreplace").decode()
 
 
-# To ask about such a name is an error, as it is without permission.
+# Asking the system about a file with such a long name fails, as it does without permission.
 LONG = "x" * 300
 
 

@@ -1,4 +1,4 @@
-"""``genre-model train`` and ``evaluate`` from the outside, on tones in folders."""
+"""The commands ``genre-model train`` and ``genre-model evaluate``, on folders of tones."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ N_TRACKS = 8
 
 @pytest.fixture(scope="module", autouse=True)
 def short_reports():
-    """Intervals and learning curves are not what is tested here."""
+    """Use few resamples and no learning curves: neither is tested here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("genre_model.evaluation.metrics.N_RESAMPLES", 50)
         patch.setattr("genre_model.training.head.report.LEARNING_SHARES", ())
@@ -43,7 +43,7 @@ def write_tone(path, hz, seed=0, **tags):
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):
-    """A folder of three folders of eight tones, by four artists each; some lie deeper."""
+    """A folder of three genre folders of eight tones by four artists; some are in subfolders."""
     folder = tmp_path_factory.mktemp("music")
     for genre, hz in HZ.items():
         for n in range(N_TRACKS):
@@ -54,7 +54,7 @@ def music(tmp_path_factory):
 
 
 def run(capsys, *arguments):
-    """Status, output and errors of ``genre-model``."""
+    """Run ``genre-model``; return its status, output and errors."""
     status = main([str(argument) for argument in arguments])
     captured = capsys.readouterr()
     return status, captured.out, captured.err
@@ -62,7 +62,7 @@ def run(capsys, *arguments):
 
 @pytest.fixture(scope="module")
 def trained(music, tmp_path_factory):
-    """The folder of a bundle that was trained by the command, a cache, and what was printed."""
+    """The folder of a bundle trained by the command, its feature cache, and what was printed."""
     folder = tmp_path_factory.mktemp("trained")
     lines = []
     with pytest.MonkeyPatch.context() as patch:
@@ -87,7 +87,7 @@ def test_a_tree_says_which_shipped_genre_a_label_is_a_subgenre_of(music, trained
     column = bundle.manifest.genres.index
     assert shares[own.index("Jazz"), column("Deep")] == 1
     assert shares[own.index("Blues"), column("High")] == 1
-    assert shares[-1, column("Middle")] == 0.5  # of no genre in the tree
+    assert shares[-1, column("Middle")] == 0.5  # Middle is not in the tree
     for content, why in (("- jazz: [", "not valid YAML"), ("jazz", "no genre within another")):
         tree.write_text(content)
         status, _, errors = run(capsys, "train", *options, "--tree", tree)
@@ -139,7 +139,7 @@ def test_json_and_nothing_else_is_printed_and_the_cache_saves_the_extraction(
     _, cache, _ = trained
     monkeypatch.setattr(
         "genre_model.model.classifier.Classifier.extract", None
-    )  # nothing is extracted again
+    )  # extracting again would fail
     status, out, err = run(
         capsys, "train", music, "--min-tracks", "4", "--cache", cache, "--json", "-o", tmp_path
     )  # fmt: skip
@@ -154,7 +154,7 @@ def test_json_and_nothing_else_is_printed_and_the_cache_saves_the_extraction(
 
 
 def small(folder, n=4, **genres):
-    """A folder of a few tones a genre, hard links to files of its own."""
+    """Write ``n`` tones of each genre, each by another artist; return the folder."""
     for index, (genre, hz) in enumerate((genres or {"Deep": 110, "High": 4_000}).items()):
         for k in range(n):
             write_tone(folder / genre / f"{k}.flac", hz, k + 10 * index, artist=f"{genre} {k}")
@@ -162,7 +162,7 @@ def small(folder, n=4, **genres):
 
 
 def test_genres_may_be_restricted_and_the_others_are_told_of(music, trained, capsys, tmp_path):
-    few = ("--genres", "deep, HIGH", "--min-tracks", "99")  # which does not count for these
+    few = ("--genres", "deep, HIGH", "--min-tracks", "99")  # ignored for chosen genres
     status, out, _ = run(capsys, "train", music, *few, "--cache", trained[1], "-o", tmp_path)
     assert status == 0
     assert re.search(r"^Middle +8  not used: not wanted$", out, re.MULTILINE)
@@ -358,7 +358,7 @@ def test_a_bundle_is_right_about_what_it_has_learned(trained, music, capsys):
 
 @pytest.fixture
 def tones(tmp_path):
-    """Tones for the tiny bundle: three of each genre, one of which lies in the wrong folder."""
+    """Tones for the tiny bundle: three of each genre; one of the nine is in the wrong folder."""
     folder = tmp_path / "tones"
     for genre, hz in TONES_HZ.items():
         for n in range(3):
@@ -502,7 +502,7 @@ def test_of_several_labels_each_counts_and_one_artist_gives_no_interval(tiny_bun
 
 
 def test_a_tree_helps_a_genre_by_its_other_name(music, tmp_path, capsys):
-    """Folders are taken as they are called, so Rap is not Hip Hop, but as rare as it is."""
+    """A list's Rap is not renamed Hip Hop, but being rare it joins Hip Hop's parent in the tree."""
     rows = [(path, path.parent.name) for path in sorted(music.rglob("*.flac"))]
     path = write_csv(tmp_path / "labels.csv", ("path", "genre"), *rows[:-1], (rows[-1][0], "Rap"))
     tree = tmp_path / "tree.yaml"
@@ -577,7 +577,7 @@ PLAYS = {"Deep": (300, "", ""), "Middle": (2, 0.9, "2019-05-01"), "High": (2, 0.
 
 
 def playlist(path, music, columns=("play_count", "rating", "added"), plays=PLAYS):
-    """A list of the tones with genres that their audio does not tell, but their plays do."""
+    """Write a list of the tones whose genres follow from their plays, not from their audio."""
     rows = [("path", "genre", "artist", *columns)]
     for n in range(N_TRACKS):
         for k, genre in enumerate(PLAYS):
@@ -634,7 +634,7 @@ def test_a_play_history_counts_where_the_list_says_it(trained, music, capsys, tm
 
 
 def test_without_the_option_a_play_history_does_not_count(trained, music, capsys, tmp_path):
-    """Bit for bit."""
+    """The results are the same bit for bit."""
     reports = []
     for columns in ((), ("play_count", "rating", "added")):
         labels = playlist(tmp_path / "labels.csv", music, columns)

@@ -1,4 +1,4 @@
-"""Another model beside a new one, on the same tracks."""
+"""Another model is compared with a new one on the same tracks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from genre_model.training.training_set import make_training_set
 
 
 def shipped_that_takes_logits(threshold):
-    """The shipped model's genres and tree, without a head: a track's features are its logits."""
+    """A bundle with the shipped genres and tree, but no head: a track's features are its logits."""
     aggregation = AggregationSpec("mean", 1.0, None, threshold=threshold)
     manifest = replace(load_bundle(SHIPPED).manifest, aggregation=aggregation, context=None)
     return SimpleNamespace(
@@ -38,13 +38,13 @@ def test_a_model_with_a_tree_answers_what_tagging_would_write(tmp_path):
     ]
     training_set = make_training_set(tracks, [features] * 3)
     rival = rival_of("shipped", bundle, training_set, {})
-    # No single genre reaches the threshold, and Pop has the most; Rock with its kinds has .67.
+    # No single genre reaches the threshold, and Pop has the most; Rock with its subgenres has .67.
     assert rival.accepted.tolist() == [True, True, True]
     assert rival.in_names.tolist() == [True, False, False]
 
 
 def test_a_model_in_use_reads_the_play_history_as_of_its_own_time(tmp_path):
-    """It would say the same today as when it was trained, however long ago that is."""
+    """Its answers stay the same, however long ago it was trained."""
     bundle = shipped_that_takes_logits(0.5)
     genres = bundle.manifest.genres
     years = np.zeros((6, len(genres)))

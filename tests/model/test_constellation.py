@@ -1,4 +1,4 @@
-"""The prominent peaks of a slice: found where they are planted, few, and the same when louder."""
+"""The prominent peaks of a slice: found where planted, few, and independent of loudness."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def noise(seed=0, shape=SHAPE, low=80, high=200):
     return np.random.default_rng(seed).integers(low, high, shape).astype(np.float32)
 
 
-# Whole pixel values, some with many ties, as SoX' pictures have them.
+# Integer pixel values, as in SoX's pictures; some pictures have many ties.
 PICTURES = st.builds(
     noise,
     seed=st.integers(0, 9999),
@@ -36,7 +36,7 @@ PICTURES = st.builds(
 
 
 def plant(places, picture=None):
-    """Peaks in squares of 10 by 10 of their own, hence more than ``REACH`` apart."""
+    """Add one peak to each of these squares of 10 by 10, so that they are over ``REACH`` apart."""
     picture = np.full(SHAPE, BACKGROUND, np.float32) if picture is None else picture.copy()
     for number, (row, column) in enumerate(places):
         picture[row * 10 + 1, column * 10 + 1] = 150 + number
@@ -91,7 +91,7 @@ def test_louder_music_has_its_peaks_in_the_same_places(seed, levels):
 
 @given(st.integers(0, 99), st.integers(0, 30))
 def test_later_music_has_its_peaks_later(seed, later):
-    """Silence goes round at the end, and is as much of the slice as before."""
+    """Silence at the end is moved to the beginning, so the slice has as much silence as before."""
     picture = noise(seed)
     picture[-40:] = DARKEST
     moved = np.roll(picture, later, axis=0)
@@ -108,7 +108,7 @@ def test_noise_below_the_peaks_does_not_matter(seed):
 def test_of_too_many_the_loudest_stay():
     places = [(row, column) for row in range(10) for column in range(10)]
     found = constellation(plant(places))
-    assert np.count_nonzero(found) == 76  # 30 a second in 2.56 s
+    assert np.count_nonzero(found) == 76  # 30 per second for 2.56 s
     assert found[found > 0].min() == pytest.approx((150 + 24 - 4) / 250)
 
 

@@ -1,4 +1,4 @@
-"""Tracks of one artist inform each other."""
+"""The artist context: tracks of one artist influence each other's probabilities."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def test_something_else_keeps_its_share_and_takes_part():
 
 
 def noted(row):
-    """A row as the plugin remembers it: four digits, and no genre that has nothing."""
+    """A row as the plugin stores it: rounded to four digits, without genres of probability 0."""
     rounded = {f"genre {index}": round(float(p), 4) for index, p in enumerate(row)}
     return {genre: probability for genre, probability in rounded.items() if probability > 0}
 

@@ -1,10 +1,10 @@
-"""Which of a model's genres belong to which of another's."""
+"""Which genres of a model match which genres of another."""
 
 import pytest
 
 from genre_model.training.head.correspondence import correspond, left_out
 
-# As beets' tree has them: child -> parent, canonical.
+# Part of a tree like beets': child -> parent, canonical.
 TREE = {"heavy metal": "rock", "death metal": "heavy metal", "indie rock": "alternative rock",
         "alternative rock": "rock", "funk": "r&b", "bebop": "jazz"}  # fmt: skip
 

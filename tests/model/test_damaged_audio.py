@@ -1,4 +1,4 @@
-"""A damaged file is decoded or is an ``AudioError``; and no file takes longer than it may."""
+"""A damaged file is decoded or raises an ``AudioError``; no file exceeds its time limit."""
 
 import subprocess
 import sys
@@ -69,11 +69,11 @@ def test_atheris_finds_nothing_in_a_few_seconds():
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-# --- One at a time --------------------------------------------------------------------------------
+# --- Special cases --------------------------------------------------------------------------------
 
 
 def said_of(path, limit_s=20):
-    """What extracting a file comes to, with the shipped model."""
+    """The shipped model's probabilities for a file, or the text of the ``AudioError``."""
     with time_limit(limit_s):
         try:
             audio_fingerprint(path)
@@ -129,7 +129,7 @@ def test_a_cover_is_not_unpacked(tmp_path):
         [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
     )
     assert int(done.stdout) > 40_000
-    assert peak_mb < 300  # unpacked it is 400 MB
+    assert peak_mb < 300  # the unpacked cover would take 400 MB
 
 
 def test_a_day_of_silence_is_decoded_at_a_few_places(tmp_path):
@@ -175,7 +175,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_decoded_or_fails(tmp_path):
 
 
 def slowly(monkeypatch, seconds):
-    """Every packet takes so long."""
+    """Make the decoding of each frame take ``seconds`` longer."""
     decode = audio.AudioFile._decode
 
     def slow(self):
@@ -188,7 +188,7 @@ def slowly(monkeypatch, seconds):
 
 def test_a_track_that_gets_nowhere_ends(tmp_path, monkeypatch):
     path, _ = audio_files.write_song(tmp_path, "mp3", 8.0)
-    slowly(monkeypatch, 0.05)  # twice as slow as it sounds
+    slowly(monkeypatch, 0.05)  # twice as slow as real time
     start = time.monotonic()
     assert said_of(path, limit_s=1) == "took longer than 1 s"
     assert time.monotonic() - start < 4
@@ -196,7 +196,7 @@ def test_a_track_that_gets_nowhere_ends(tmp_path, monkeypatch):
 
 def test_a_track_that_gets_on_has_its_time(tmp_path, monkeypatch):
     path, _ = audio_files.write_song(tmp_path, "flac", 20.0)
-    slowly(monkeypatch, 0.002)  # some fifty times as fast as it sounds
+    slowly(monkeypatch, 0.002)  # about fifty times as fast as real time
     with time_limit(0.2), open_audio(path, 16_000) as song:
         start = time.monotonic()
         assert sum(map(len, song.blocks())) == 20 * 16_000

@@ -1,4 +1,4 @@
-"""Figures about songs, and their intervals."""
+"""Metrics of songs, and their confidence intervals."""
 
 import math
 

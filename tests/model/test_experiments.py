@@ -1,4 +1,4 @@
-"""The experiments' protocol, figures and files; what needs no training."""
+"""The experiments' protocol, figures and files, as far as they need no training."""
 
 import csv
 import io

@@ -66,7 +66,7 @@ def luminance(colour):
 
 
 def dichromat(colour, kind):
-    """What is left of a colour (Vienot et al. 1999), linear RGB."""
+    """A colour as a dichromat sees it, in linear RGB (Vienot et al. 1999)."""
     linear = np.array(
         [(c / 255 / 12.92) if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
     )
@@ -159,7 +159,7 @@ def test_the_text_has_a_strip_for_each_genre_with_its_kinds():
 def test_a_terminal_without_blocks_gets_others():
     text = "\n".join(explanation_lines(explanation(), "ascii"))
     assert text.isascii()
-    assert "|##:+|" in text or "|#" in text
+    assert "|##.*|" in text
 
 
 def test_a_long_strip_is_made_of_means():
@@ -200,7 +200,7 @@ def test_silence_is_dark_and_nothing_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("hop", [2_000, 4_096, 11_025])
 def test_frames_are_a_hop_apart_however_short_the_blocks_are(hop):
-    """The hop of a song of a quarter of an hour is longer than a window at 44.1 kHz."""
+    """The hop for a song of fifteen minutes at 44.1 kHz is longer than a window."""
     columns, buffer = Columns(20), np.zeros(0, np.float32)
     frequencies = np.geomspace(30, 20_000, 20)
     for _ in range(400):
@@ -227,7 +227,7 @@ def test_columns_are_bounded_and_lose_nothing(n_frames):
 
 
 def strip_colours(image, second, seconds=40.0):
-    """The colours of the strip at a second, from its foot, with how many pixels each has."""
+    """Colour -> number of pixels of the strip at a second, from bottom to top."""
     x = LEFT + round(second / seconds * (RIGHT - LEFT))
     column = [image.getpixel((x, y)) for y in range(STRIP[1] - 1, STRIP[0] - 1, -1)]
     return {colour: column.count(colour) for colour in dict.fromkeys(column)}

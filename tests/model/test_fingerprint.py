@@ -1,4 +1,4 @@
-"""Two files have the same fingerprint where their audio is the same, and only there."""
+"""Two files have the same fingerprint if their audio is the same, and only then."""
 
 import struct
 
@@ -13,7 +13,7 @@ from genre_model.audio.decode import AudioFile, open_audio
 from genre_model.audio.fingerprint import audio_fingerprint
 from genre_model.audio.stored.xing import stated_samples
 
-LONG_S = 12.0  # so that long songs need not be
+LONG_S = 12.0  # replaces ``SHORT_S``, so that short files count as long songs
 KINDS = ["mp3", "flac", "aac", "vorbis", "opus", "wav16", "aiff", "wavpack", "alac"]
 
 
@@ -88,7 +88,7 @@ def test_other_tags_and_another_name_change_nothing(tmp_path, kind, seconds):
 
 
 def raw_frames(path, form, **options):
-    """Frames of MP3 or AAC that do not say how many they are."""
+    """Write a tone as MP3 or raw AAC with FFmpeg's ``options``; return its path."""
     codec = {"mp3": "libmp3lame", "adts": "aac"}[form]
     with av.open(str(path), "w", format=form, options=options) as file:
         stream = file.add_stream(codec, rate=44_100, layout="mono")
@@ -116,7 +116,8 @@ def test_tags_at_the_end_change_nothing_where_the_length_is_a_guess(tmp_path, fo
     for tagged in (content + V1, before + content, content + APE[:2000], content + APE + V1):
         path.write_bytes(tagged)
         found.add(audio_fingerprint(path))
-    assert len(found) == (1 if options or form == "adts" else 2)  # FFmpeg distrusts the last
+    # FFmpeg distrusts the length that the last of these files states, if it states one.
+    assert len(found) == (1 if options or form == "adts" else 2)
 
 
 def test_of_a_long_mp3_that_says_its_length_some_places_are_read(tmp_path):
@@ -139,7 +140,7 @@ def test_every_place_where_mp3s_say_their_length_is_known(tmp_path, n_channels_b
     xing = head + bytes(n_channels_bytes) + b"Xing\0\0\0\x0f" + number
     (tmp_path / "x.mp3").write_bytes(V2 + V2 + xing + bytes(400))
     assert stated_samples(tmp_path / "x.mp3") == 77 * 576
-    flagged_otherwise = xing.replace(b"Xing\0\0\0\x0f", b"Xing\0\0\0\x0e")  # bytes, no frames
+    flagged_otherwise = xing.replace(b"Xing\0\0\0\x0f", b"Xing\0\0\0\x0e")  # bytes, but no frames
     (tmp_path / "x.mp3").write_bytes(flagged_otherwise + bytes(400))
     assert stated_samples(tmp_path / "x.mp3") is None
     (tmp_path / "v.mp3").write_bytes(head + bytes(32) + b"VBRI" + bytes(10) + number + bytes(400))
@@ -152,7 +153,7 @@ def test_files_that_are_shorter_than_they_say_are_covered_wholly(tmp_path):
         quiet, sound = silence(2, 44_100), audio_files.tone(20, hz)
         path = write(tmp_path / f"{hz}.wav", "wav16", quiet, sound)
         content = path.read_bytes()
-        path.write_bytes(content[: len(content) // 5])  # four seconds, of which a half is sound
+        path.write_bytes(content[: len(content) // 5])  # four seconds, half of them silent
         found.add(audio_fingerprint(path))
     assert len(found) == 2
 

@@ -1,4 +1,4 @@
-"""What a tree of genres says of a track's genres, and how genres come to one spelling."""
+"""How a genre tree arranges a track's genres, and how genres get one spelling."""
 
 from itertools import permutations
 
@@ -41,7 +41,7 @@ def test_finer_genres_stay_and_parents_come_where_they_are_wanted():
         "Trip-Hop",
     )
     assert spare_finer(["Heavy Metal"], ["Metal"], TREE) == ("Heavy Metal",)
-    assert spare_finer(["jazz", "Polka"], ["Jazz"], TREE) == ("Jazz",)  # no finer, but a spelling
+    assert spare_finer(["jazz", "Polka"], ["Jazz"], TREE) == ("Jazz",)  # only another spelling
     assert spare_finer(["Electronic"], ["Ambient"], TREE) == ("Ambient",)
     after = Arrangement(TREE, "after")
     assert after.genres([], ["Hard Bop"]) == ("Hard Bop", "Jazz")
@@ -49,8 +49,8 @@ def test_finer_genres_stay_and_parents_come_where_they_are_wanted():
     assert after.genres(["Trip Hop"], ["Electronic"]) == ("Trip Hop", "Downtempo", "Electronic")
     before = Arrangement(TREE, "before", written={"jazz"})
     assert before.genres([], ["Hard Bop", "Metal"]) == ("Jazz", "Hard Bop", "Metal")
-    assert after.genres([], ["Rock", "Metal"]) == ("Rock", "Metal")  # the likeliest is first
-    assert after.genres([], ["Circle"]) == ("Circle", "Round")  # and there it ends
+    assert after.genres([], ["Rock", "Metal"]) == ("Rock", "Metal")  # the likeliest stays first
+    assert after.genres([], ["Circle"]) == ("Circle", "Round")  # a cycle ends
     assert Arrangement(TREE, "after", ignored={"jazz"}).genres([], ["Hard Bop"]) == ("Hard Bop",)
 
 
@@ -60,7 +60,7 @@ def test_nothing_is_coarser_than_it_was_and_a_second_time_changes_nothing(before
     found = arrangement.genres(before, answered)
     for genre in answered:
         assert any(TREE.is_within(name, genre) for name in found)
-    for name in before:  # a finer one that was answered by its parent is still there
+    for name in before:  # a subgenre of an answered genre is kept
         if any(TREE.is_within(name, g) and node_of(name) != node_of(g) for g in answered):
             assert name in found
     assert arrangement.genres(found, answered) == found

@@ -1,4 +1,4 @@
-"""The head learns what is there to be learnt."""
+"""How the head is fitted, and what it learns."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ N_GENRES, N_FEATURES, N_EACH = 4, 10, 30
 
 @pytest.fixture(scope="module")
 def clusters():
-    """(features, truths): a cloud a genre, far apart, in features of very different scales."""
+    """(features, truths): a distant cluster for each genre; features of very different scales."""
     rng = np.random.default_rng(0)
     truths = np.repeat(np.arange(N_GENRES), N_EACH)
     features = 3 * rng.standard_normal((N_GENRES, N_FEATURES))[truths]
@@ -52,7 +52,7 @@ def test_music_of_no_known_genre_gets_low_logits_everywhere(clusters):
 def test_genres_are_learnt_from_coarse_labels_and_a_few_exact_ones(clusters):
     features, truths = clusters
     candidates = only(truths)
-    coarse = (truths < 2) & (np.arange(len(truths)) % N_EACH >= 3)  # three of each are exact
+    coarse = (truths < 2) & (np.arange(len(truths)) % N_EACH >= 3)  # three per genre are exact
     candidates[coarse] = [True, True, False, False]
     head = fit_head(features, candidates, weights(truths), 1e-2)
     logits = head.logits(features.astype(np.float32))
@@ -84,7 +84,7 @@ def test_the_sum_of_track_weights_does_not_matter(clusters):
 def test_a_track_of_weight_zero_is_as_good_as_absent(clusters):
     features, truths = clusters
     kept = truths < 3
-    # The standardisation sees all tracks: compare the fits of mislabelled tracks instead.
+    # Standardisation uses all tracks, so these are mislabelled here instead of left out.
     mislabelled = np.where(kept, truths, 0)
     with_them = fit_head(features, only(mislabelled), kept.astype(float), 0.1)
     without = fit_head(features, only(truths), kept.astype(float), 0.1)

@@ -1,4 +1,4 @@
-"""A bundle that means harm is refused in a sentence, in bounded time and memory."""
+"""A malicious bundle is refused with a one-line error, in bounded time and memory."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from genre_model.model.onnx.check import checked_model
 
 HERE = Path(__file__).parent
 SHIPPED = Path(onnx_network.__file__).parents[2] / "shipped"
-# Loads each bundle with a bounded address space, and says what was said of it, and what it took.
+# Loads each bundle in a limited address space; prints its error, the seconds, and the peak in MB.
 LOADER = """
 import json, resource, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
@@ -44,7 +44,7 @@ for line in sys.stdin:
 
 @pytest.fixture(scope="module")
 def loader():
-    """Says of a bundle: why it is refused, how many seconds that took, the peak of memory in MB."""
+    """A function that loads a bundle: (why it is refused or None, seconds, peak memory in MB)."""
     pytest.importorskip("resource", reason="memory cannot be bounded on Windows")
     with subprocess.Popen(
         [sys.executable, "-c", LOADER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -109,7 +109,7 @@ def test_nothing_is_calculated_when_a_network_is_loaded(make):
 
 
 def test_a_network_in_the_runtime_s_own_format_is_not_read(tmp_path):
-    """Not even one that looks like an ONNX file to us."""
+    """Even if our own check is skipped, ONNX Runtime refuses it."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.optimized_model_filepath = str(tmp_path / "network.ort")

@@ -1,4 +1,4 @@
-"""Which slices are easy to tell."""
+"""Which slices are easy to classify."""
 
 import numpy as np
 import pytest

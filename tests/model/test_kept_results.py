@@ -1,4 +1,4 @@
-"""The kept results of the experiments, as they are printed and as they are in docs/paper.md."""
+"""The stored results of the experiments, as printed and as shown in docs/paper.md."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What speaks against a genre, and what a bundle keeps to know it."""
+"""Disagreement with a track's genres, and the out-of-fold probabilities that a bundle stores."""
 
 import numpy as np
 import pytest

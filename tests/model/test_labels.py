@@ -16,7 +16,7 @@ TREE = tree_parents(
 
 
 def read(genres, **policy):
-    """The labelling of tracks, ``"Rock*3 Jazz*2"`` or lists of genres, with ``min_tracks`` 1."""
+    """The labelling of ``"Rock*3, Jazz*2"``, or of lists of genres; ``min_tracks`` is usually 1."""
     if isinstance(genres, str):
         pairs = [part.rpartition("*") for part in genres.split(", ")]
         genres = [[name] for name, _, n in pairs for _ in range(int(n))]

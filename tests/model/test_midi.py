@@ -1,4 +1,4 @@
-"""MIDI files to slices of notes; broken ones to one sentence."""
+"""MIDI files give slices of notes; broken files give a one-line error."""
 
 import random
 import sys
@@ -52,13 +52,13 @@ def program(number, time=0, channel=0):
 
 
 def melody(n_notes):
-    """Quarter notes that rise and begin again, half a second each."""
+    """Messages of quarter notes of half a second, which rise and start over after 40 notes."""
     return [m for n in range(n_notes) for m in (on(40 + n % 40), off(40 + n % 40, QUARTER))]
 
 
 @pytest.fixture
 def write(tmp_path):
-    """Write tracks of messages as a MIDI file."""
+    """A function that writes tracks of messages as a MIDI file, and returns its path."""
 
     def run(*tracks, name="piece.mid", division=QUARTER, kind=1):
         piece = mido.MidiFile(type=kind, ticks_per_beat=QUARTER)
@@ -184,7 +184,7 @@ def test_an_octave_up_is_the_same_pitch_class(note, octaves):
     assert np.array_equal(note_features([moved])[0, 1:], note_features([note])[0, 1:])
 
 
-# --- What is no music ----------------------------------------------------------------------------
+# --- Unusable files ------------------------------------------------------------------------------
 
 
 def test_a_piece_without_notes_says_so(write):
@@ -229,7 +229,7 @@ def test_a_piece_of_a_year_is_refused(write):
 
 
 def test_a_damaged_file_is_read_or_refused_and_nothing_else(write):
-    """Bytes overwritten, cut out and put in at random."""
+    """Bytes are overwritten, removed and inserted at random."""
     good = write([tempo(400_000), program(5), *melody(20)]).read_bytes()
     rng = random.Random(0)
     path, sentences = write([]), []

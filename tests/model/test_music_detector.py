@@ -1,4 +1,4 @@
-"""What is no music gets no genre, and music keeps its answers to the digit."""
+"""Sound that is not music gets no genre, and music keeps exactly the same probabilities."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def song(*rows):
 
 
 def with_detector(directory, weights, bias):
-    """A tiny bundle whose head's file has arrays of a detector beside it."""
+    """Write a tiny bundle with a detector's arrays in its head's file; return its directory."""
     write_tiny_bundle(directory)
     arrays = load_bundle(directory).arrays(HEAD)
     detector = {

@@ -1,4 +1,4 @@
-"""The nearest songs by a scan in blocks, against the plain formula."""
+"""The nearest songs: a scan in blocks is compared with the plain formula."""
 
 import numpy as np
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The shipped network answers as the original TensorFlow graph did, and ships as it should."""
+"""The shipped network answers like the original TensorFlow graph, and its files are complete."""
 
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def test_no_filter_but_one_is_without_weights(bundle):
     sizes = [(7, 38), (7, 67), (128, 1), (64, 1), (32, 1)]
     assert [kernel.shape[2:] for kernel in kernels] == sizes
     dead = [not filters.any() for kernel in kernels for filters in kernel]
-    assert dead == [False] * 64 + [True]  # the last one always says 1
+    assert dead == [False] * 64 + [True]  # the output of the last one is always 1
     assert arrays["frontend4_shift"][-1] == 1
 
 

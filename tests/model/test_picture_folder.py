@@ -1,4 +1,4 @@
-"""Folders of slices as PNG files: which songs there are; they are classified as audio is."""
+"""Folders of slices as PNG files: the songs that they hold, which are classified like audio."""
 
 import numpy as np
 import pytest
@@ -204,7 +204,7 @@ def test_a_song_of_pictures_is_identified_by_all_of_them(tmp_path):
     slice_file(files[1], seed=9)
     assert song_fingerprint(files[0], SoxSpec()) != before
     with pytest.raises(AudioError):
-        song_fingerprint(files[0], SpectrogramSpec())  # which takes audio alone
+        song_fingerprint(files[0], SpectrogramSpec())  # which takes audio only
 
 
 def test_all_pictures_of_a_song_are_sent_to_a_cluster(tmp_path):

@@ -1,4 +1,4 @@
-"""PNG files of pictures: SoX's own, the slices, and the two commands that write them."""
+"""PNG files of spectrograms like SoX's and of slices, and the two commands that write them."""
 
 import argparse
 import re
@@ -26,7 +26,7 @@ def random_picture(width=128, height=128, seed=0):
 
 
 def chunks(png):
-    """The chunks of a PNG, by name; those of pixels are left out, as compressors differ."""
+    """The chunks of a PNG by name, without those of pixels, because compressors differ."""
     content, position, found = png.read_bytes(), 8, {}
     while position < len(content):
         length = int.from_bytes(content[position : position + 4], "big")
@@ -176,7 +176,7 @@ def test_without_pillow_there_is_a_sentence(tmp_path, monkeypatch):
 
 
 def run(add, *arguments):
-    """The exit status of a subcommand."""
+    """Run a subcommand; return its exit status."""
     parser = argparse.ArgumentParser()
     add(parser)
     options = parser.parse_args([str(argument) for argument in arguments])
@@ -204,7 +204,7 @@ def test_spectrogram_writes_the_picture_of_the_mean_of_the_channels(music, tmp_p
     theirs = pixels_of(run_sox(mono, tmp_path / "theirs.png")).astype(int)
     ours = pixels_of(tmp_path / "a.png")
     assert ours.shape == theirs.shape
-    loud = theirs > 100  # where the 16 bits of the file do not matter
+    loud = theirs > 100  # where rounding to 16 bits does not matter
     assert np.abs(ours - theirs)[loud].max() <= 1
 
 

@@ -1,4 +1,4 @@
-"""Plays, ratings and age add to what the audio says, and only where they say something."""
+"""Plays, ratings and age correct the audio's probabilities, but only if they are informative."""
 
 import msgspec
 import numpy as np
@@ -30,7 +30,7 @@ NOW_S = 1.7e9
 
 
 def some(shares):
-    """Rows that sum to 1, or to less where "something else" has a share."""
+    """Rows that sum to 1, or to less if "something else" has a share."""
     return shares / np.maximum(shares.sum(axis=1, keepdims=True), 1)
 
 
@@ -40,7 +40,7 @@ def spec_of(weights):
 
 
 def library(n, seed=0, weight=1.5):
-    """Tracks whose audio is half right; of the first genre those are that are played often."""
+    """(audio, features, candidates): the audio is partly right; the first genre is played more."""
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, N_GENRES, n)
     audio = rng.dirichlet(np.ones(N_GENRES), n)
@@ -122,7 +122,7 @@ def test_a_play_history_that_says_nothing_does_no_harm():
     spec = fit_play_history(audio, features, candidates)
     others = library(600, seed=1, weight=0)
     after = with_play_history(others[0], others[1], spec)
-    # The one thing to be learned is how far the audio can be trusted, and it has no weight for it.
+    # All that could be learned is how far to trust the audio, and there is no weight for that.
     assert log_likelihood(after, others[2]) > log_likelihood(others[0], others[2]) - 0.02
 
 

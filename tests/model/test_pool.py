@@ -1,4 +1,4 @@
-"""Many at once: in order, bounded, nothing is swallowed, and a decoder that crashes fails alone."""
+"""Concurrent extraction: in order, bounded, no error is lost, and a crash fails only its call."""
 
 import concurrent.futures.process
 import os
@@ -35,7 +35,7 @@ N_SONGS = 6
 
 
 class Submitted:
-    """Futures of tasks, none of which is ever done; remembers what was submitted."""
+    """Records the tasks that are submitted; their futures are never done."""
 
     def __init__(self):
         self.tasks, self.futures = [], []
@@ -144,11 +144,11 @@ def test_windows_gets_as_many_workers_as_it_can_wait_for(monkeypatch):
     windows = SimpleNamespace(**{**vars(sys), "platform": "win32"})
     for module in (processes, concurrent.futures.process):
         monkeypatch.setattr(module, "sys", windows)
-    processes.Executor(64).close()  # none is started before it has something to do
+    processes.Executor(64).close()  # no worker is started before its first call
 
 
 def alone(monkeypatch, n_workers):
-    """As if this process had no thread but this one; xdist and others have some."""
+    """A pool that takes this process to have one thread; xdist and others start more."""
     monkeypatch.setattr(processes.threading, "active_count", lambda: 1)
     return WorkerPool(n_workers)
 
@@ -184,7 +184,7 @@ def test_a_forked_worker_does_not_inherit_a_time_limit(monkeypatch, tmp_path):
 
 
 def never_looks_at_the_time():
-    """As FFmpeg at a file of tens of thousands of tags."""
+    """Ignore the time limit, as FFmpeg does for a file with tens of thousands of tags."""
     deadline.GRACE_S = 0.2
     with time_limit(0.1):
         time.sleep(60)
@@ -200,7 +200,7 @@ def has_no_limit():
 
 
 def test_a_worker_that_is_hopelessly_late_is_ended():
-    """As one that crashes, and the others' calls go on."""
+    """Its call fails as if it had crashed, and the calls of other workers go on."""
     with closing(WorkerPool(2)) as pool:
         late, other = pool.submit(never_looks_at_the_time), pool.submit(has_no_limit)
         began_s = time.monotonic()
@@ -211,7 +211,7 @@ def test_a_worker_that_is_hopelessly_late_is_ended():
 
 
 def pages_of_many_arrays():
-    """How many new pages of memory a hundred arrays of 2 MB take, one after the other."""
+    """The number of page faults when a hundred arrays of 2 MB are made one after the other."""
     import resource
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -223,7 +223,7 @@ def pages_of_many_arrays():
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="an option of glibc's")
 def test_a_worker_keeps_the_memory_that_it_frees():
     with closing(WorkerPool(1)) as pool:
-        assert pool.call(pages_of_many_arrays) < 5_000  # of 51,200
+        assert pool.call(pages_of_many_arrays) < 5_000  # 51,200 if the freed memory were given back
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
@@ -251,7 +251,7 @@ def test_a_worker_that_is_killed_takes_no_call_with_it(monkeypatch):
 
 @pytest.fixture
 def songs(tmp_path):
-    """Files of noise, and one that is none."""
+    """Files of noise; one of them is not audio."""
     rng = np.random.default_rng(0)
     paths = []
     for number in range(N_SONGS):
@@ -303,7 +303,7 @@ def test_what_one_run_has_extracted_no_other_decodes_again(tiny_bundle, songs, t
 
 
 def test_closed_processes_leave_no_thread(tiny_bundle, songs):
-    """At Python's end, one that is left could be in the way of whoever waits for it (in 3.10)."""
+    """Python waits for a leftover thread at exit, where both may close the same pipe (in 3.10)."""
     before = set(threading.enumerate())
     classifier = Classifier(load_bundle(tiny_bundle), lazily=True)
     with closing(local_pool(classifier, None, Effort(), n_workers=2, n_files=N_SONGS)) as pool:

@@ -1,4 +1,4 @@
-"""What Linux says of the processor."""
+"""The processor's name, flags and usable cores, as Linux reports them."""
 
 from __future__ import annotations
 

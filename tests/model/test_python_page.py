@@ -1,4 +1,4 @@
-"""The examples of docs/python.md run as they stand, and the public names are what they claim."""
+"""The examples of docs/python.md run unchanged, and the public names are what they claim."""
 
 import re
 import subprocess
@@ -32,7 +32,7 @@ def music(tmp_path_factory):
 
 
 def run(example, folder, capsys, monkeypatch):
-    """The names that an example of the page defines, and what it prints."""
+    """Run an example of the page; return the names that it defines, and what it prints."""
     monkeypatch.chdir(folder)
     names = {}
     exec(compile(example, str(PAGE), "exec"), names)  # the page's own code
@@ -60,7 +60,7 @@ def test_the_slices_have_probabilities_of_their_own(music, capsys, monkeypatch):
     assert (rows.sum(axis=1) <= 1 + 1e-9).all()
     assert len(printed.splitlines()) == len(rows) + 1
     song = names["classifier"].probabilities(names["features"])
-    if len(rows) == 1:  # a song of one slice is that slice, less what is no music
+    if len(rows) == 1:  # then the song is its slice, scaled by the music detector
         whole = np.array(list(song.values()))
         np.testing.assert_allclose(rows[0] / rows[0].sum(), whole / whole.sum())
         assert whole.sum() <= rows[0].sum()

@@ -1,4 +1,4 @@
-"""The page of a report in a real browser, where there is one."""
+"""The page of a report in a real browser, if there is one."""
 
 import html
 import re
@@ -14,8 +14,8 @@ from genre_model.evaluation.report import GenreFigures
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on the PATH")
 
 WIDTHS = (360, 400, 768, 1200)
-# Measures pages in frames of several widths: Chromium's own windows cannot be as narrow as a phone.
-# The script is the ruler's own; the pages have none.
+# Measures pages in iframes of several widths, because Chromium's own windows cannot be as narrow as
+# a phone.  The pages themselves have no scripts.
 RULER = """<!DOCTYPE html><meta charset="utf-8"><body>%s<script>
 onload = () => document.querySelectorAll("iframe").forEach(frame => {
   const page = frame.contentDocument.documentElement;
@@ -28,7 +28,7 @@ onload = () => document.querySelectorAll("iframe").forEach(frame => {
 
 @pytest.fixture
 def browse(tmp_path):
-    """Runs the browser on a page, and returns what it prints."""
+    """A function that runs the browser on a page, and returns what it prints."""
 
     def run(content, *options):
         page = tmp_path / "page.html"
@@ -45,7 +45,7 @@ def browse(tmp_path):
 
 
 def crowded_report():
-    """Thirty genres with names that are long, some without a place to break them."""
+    """A report of thirty genres with long names, and with long words that cannot be broken."""
     genres = tuple(f"{index:02}{' long' * 9}{'name' * 12}" for index in range(30))
     return example_report(
         genres=genres,
@@ -67,7 +67,7 @@ def test_the_browser_sees_every_part_of_the_page(browse):
 
 
 def measured(browse, page):
-    """By how many pixels a page sticks out of its window, at every width."""
+    """The number of pixels by which a page is wider than its window, for each of ``WIDTHS``."""
     frames = "".join(
         f'<iframe title="width {width}" width="{width}" height="900" srcdoc="{html.escape(page)}">'
         "</iframe>"
@@ -97,4 +97,4 @@ def test_the_page_can_be_pictured(browse, tmp_path, width):
     browse(render_html(example_report()), f"--window-size={width},900", f"--screenshot={picture}")
     content = picture.read_bytes()
     assert content.startswith(b"\x89PNG")
-    assert len(content) > 20_000  # a blank one has 4 kB
+    assert len(content) > 20_000  # a blank page has 4 kB

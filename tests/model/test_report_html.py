@@ -1,4 +1,4 @@
-"""The page of a report: alone in the world, well formed, safe, and complete."""
+"""The page of a report: self-contained, well formed, safe, and complete."""
 
 import math
 import os
@@ -36,7 +36,7 @@ from genre_model.evaluation.report import (
 
 NAN = math.nan
 UNKNOWN = Interval(NAN, NAN, NAN)
-# May neither reach the page as such nor turn or hide what stands beside them.
+# Characters that must be escaped on the page: they could hide or reverse the text beside them.
 UNSEEN = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 )
@@ -52,7 +52,7 @@ PAYLOADS = (
 
 
 class Page(HTMLParser):
-    """What a page holds; complains about tags that do not match."""
+    """The content of a page; fails if tags do not match."""
 
     def __init__(self, html):
         super().__init__(convert_charrefs=True)
@@ -191,7 +191,7 @@ def test_the_confusion_table_holds_every_count_and_shades_by_row():
 
 
 def hostile_report(name):
-    """A report that has a name in every field that holds text."""
+    """A report with this name in every text field."""
     genres = (f"{name}1", f"{name}2")
     return example_report(
         bundle_id=name,

@@ -1,4 +1,4 @@
-"""A long song is extracted until its answer is stable, and no longer."""
+"""A long song is extracted only until its answer is stable."""
 
 from dataclasses import replace
 from itertools import islice
@@ -67,7 +67,7 @@ def rule(**aggregation):
 
 
 def is_stable(rule, logits, n_available):
-    """Of slices in the order of time."""
+    """Whether the rule stops after these slices, which are in the order of time."""
     return rule.is_stable(logits, np.arange(len(logits)) * SLICE_S, n_available)
 
 
@@ -127,7 +127,7 @@ def test_it_goes_on_while_another_slice_brings_the_probabilities_nearer_to_the_w
 
 
 def test_what_changes_slowly_is_known_better_than_what_changes_from_slice_to_slice():
-    """The order in which the slices were found is of no matter, that in the song is."""
+    """The order of the slices in the song matters, but not the order in which they are given."""
     slowly = np.linspace([2.2, -6, 0], [0.6, -6, 0], 10)
     mixed = slowly[[0, 5, 1, 6, 2, 7, 3, 8, 4, 9]]
     undecided = rule(threshold=0.76)
@@ -183,7 +183,7 @@ def classifier(tmp_path):
 
 
 def write_tones(path, names, kind="flac"):
-    """A song of ``N_SLICES`` slices, whose genre is that of each name in turn."""
+    """Write a song of ``N_SLICES`` slices, with one tone after the other for the named genres."""
     seconds = (N_SLICES + 0.5) * SLICE_S / len(names)
     parts = [audio_files.tone(seconds, TONES_HZ[name], RATE_HZ, 1) for name in names]
     return audio_files.write_audio(path, np.concatenate(parts), RATE_HZ, kind)
@@ -201,7 +201,7 @@ def undecided(tmp_path):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The indices of the slices that are made."""
+    """A list that collects the indices of the slices that are made."""
     indices = []
     make_slice = slicing.make_slice
 
@@ -290,7 +290,7 @@ def test_slices_in_order_are_those_of_the_whole_song(tmp_path, kind):
     )
     whole = every.extract(path, thorough=True)
     extracted = every.extract(path, until_stable=True)
-    if kind == "vorbis":  # FFmpeg mistakes the time stamps of an Ogg file's last page
+    if kind == "vorbis":  # FFmpeg's time stamps are wrong on an Ogg file's last page
         n = len(whole.starts_s) - 2
         assert extracted.features[:n] == pytest.approx(whole.features[:n], rel=0.02)
     else:

@@ -1,4 +1,4 @@
-"""Division by slice, and samples that are taken before anything is copied."""
+"""Splitting songs by slice, and sampling slices before any are read."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Slices lie on one grid, however the song is read."""
+"""Slices lie on the same grid, however the song is read."""
 
 import weakref
 
@@ -62,7 +62,7 @@ def test_slices_found_by_seeking_are_those_of_the_whole_song(song, spec):
     everything = read_slices(song, SPECTROGRAM, spec, thorough=True)
     n_wanted = min(len(everything), spec.max_slices)
     expected = [everything[index] for index in spread(len(everything), n_wanted)]
-    if song.suffix == ".ogg":  # FFmpeg mistakes the time stamps of an Ogg file's last page
+    if song.suffix == ".ogg":  # FFmpeg's time stamps are wrong on an Ogg file's last page
         n_sure = sum(piece.start_s < 2 for piece in expected)
         found, expected = found[:n_sure], expected[:n_sure]
     assert_same(found, expected, 0.02)

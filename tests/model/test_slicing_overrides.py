@@ -1,4 +1,4 @@
-"""Slices as the user wishes them."""
+"""The user's changes to how songs are cut into slices."""
 
 from dataclasses import replace
 
@@ -59,7 +59,7 @@ def test_the_shipped_network_wants_its_own_length():
         override_bundle(shipped, SlicingOverrides(slice_seconds=5.0))
     few = override_bundle(shipped, SlicingOverrides(slices_per_song=3))
     assert few.manifest.slices.max_slices == 3
-    assert few.manifest.sampling is None  # so many and no more
+    assert few.manifest.sampling is None  # a fixed number of slices
     assert few.read(few.manifest.network.file) == shipped.read("network.onnx")
 
 

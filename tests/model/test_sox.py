@@ -1,4 +1,4 @@
-"""The picture in NumPy is the real SoX's, pixel for pixel, and so are windows of it."""
+"""The picture computed in NumPy equals SoX's pixel for pixel, and so do windows of it."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def sine(hz, seconds=1.0, scale=1.0):
 
 
 def columns_of(picture):
-    """A picture as `sox_columns` has it: time first, lowest first, without the highest row."""
+    """A picture as `sox_columns` returns it: (time, frequency), low to high, without the top."""
     return picture[:0:-1].T.astype(np.float32)
 
 
@@ -166,7 +166,7 @@ def test_a_picture_is_no_wider_than_sox_makes_it():
 
 @pytest.mark.parametrize("n_samples", [128 * 882, 3 * 128 * 882 - 441, 3 * 128 * 882 + 500])
 def test_slices_of_a_song_are_crops_of_its_picture(n_samples):
-    """But the last, where SoX makes its last column of less sound than the others."""
+    """Except the last, because SoX calculates its last column from less sound than the others."""
     samples = noise(n_samples)
     blocks = np.split(samples, [10_000, 10_001, 90_000])
     slices = SliceSpec(frames=128, hop_frames=128)

@@ -1,4 +1,4 @@
-"""The NumPy log-mel is librosa's, and says so when it cannot be made."""
+"""The NumPy log-mel equals librosa's; too few samples are an error."""
 
 import librosa
 import numpy as np

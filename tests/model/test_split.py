@@ -1,4 +1,4 @@
-"""Folds: no group in two of them, every class in as many as its groups allow."""
+"""Folds: no group is in two of them, and every class is in as many as its groups allow."""
 
 import unicodedata
 from pathlib import Path
@@ -15,7 +15,7 @@ from genre_model.data.tracks import LabelledTrack, overview
 
 
 def tracks_of(*rows):
-    """Tracks of (label, artist, album), each with a path of its own."""
+    """Tracks from rows of (label, artist, album), each with its own path."""
     return [
         LabelledTrack(Path(f"{index}.mp3"), (label,), artist, album)
         for index, (label, artist, album) in enumerate(rows)

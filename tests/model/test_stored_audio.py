@@ -1,4 +1,4 @@
-"""The audio of two files by their bytes: where it is said to be the same, its packets are."""
+"""Audio compared by bytes: if it is found to be certainly the same, so are its packets."""
 
 import random
 import shutil
@@ -22,7 +22,7 @@ def packets():
 
 
 def tagged(path, size):
-    """A copy whose tags are so large that the audio moves."""
+    """A copy with a title of ``size`` letters; a long one moves the audio."""
     copy = path.with_name(f"copy{path.suffix}")
     shutil.copy(path, copy)
     file = mutagen.File(copy)
@@ -47,7 +47,7 @@ def test_tags_make_no_difference_and_a_change_of_the_audio_does(tmp_path, kind, 
     original = packets(path)
     for size in (5, 3_000):
         copy = tagged(path, size)
-        # Pages of an Ogg have numbers: one more for the tags, and it is for the packets to tell.
+        # Large tags take one more Ogg page, which renumbers the rest: only the packets can tell.
         assert certainly_same_audio(path, copy) or (path.suffix in (".ogg", ".opus") and size > 5)
         assert packets(copy) == original
         content = copy.read_bytes()
@@ -64,7 +64,7 @@ def test_tags_make_no_difference_and_a_change_of_the_audio_does(tmp_path, kind, 
 
 
 def changed(content, rng):
-    """The content with a byte more, fewer or another one, half of the time near its beginning."""
+    """The content with a few bytes added, removed or replaced, half of the time near its start."""
     place = rng.randrange(rng.choice([min(4_000, len(content)), len(content)]))
     length = rng.choice([0, 1, 1, 1, 4])
     return content[:place] + rng.randbytes(rng.choice([1, 1, 0, 4])) + content[place + length :]

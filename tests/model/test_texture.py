@@ -1,4 +1,4 @@
-"""Textures of a picture are what their definitions say, zone by zone."""
+"""Textures of a picture follow their definitions, zone by zone."""
 
 import sys
 
@@ -31,7 +31,7 @@ def noise(n_frames=60, n_bins=40, seed=0):
 
 
 def described(picture):
-    """(zones, descriptors, angles)."""
+    """The GLCM descriptors of a picture, (zones, descriptors, angles)."""
     return glcm(picture).reshape(N_ZONES, N_DESCRIPTORS, N_ANGLES)
 
 
@@ -116,7 +116,7 @@ def test_a_glide_upwards_is_no_glide_downwards():
 
 
 def test_backwards_an_attack_is_a_decay():
-    """Only the third moment knows which way time goes."""
+    """Only the third moment depends on the direction of time."""
     sawtooth = 254 - 50 * (np.arange(60) % 5)
     picture = np.tile(sawtooth[:, None], (1, 20)).astype(np.float32)
     ahead, back = described(picture)[:, :, FORWARD], described(picture[::-1])[:, :, FORWARD]
@@ -143,11 +143,11 @@ def test_patterns_do_not_depend_on_loudness(louder):
 
 
 def test_patterns_are_the_signs_of_eight_neighbours_two_pixels_away():
-    """A dark pixel is what one neighbour of others is, which they see in eight directions."""
+    """A dark pixel is a neighbour of other pixels in each of the eight directions."""
     picture = np.full((11, 110), 100, np.float32)
     picture[5, 60] = 50  # in the middle of zone 5
     counts = np.round(lbp(picture)[5] * 11 * 11)
-    # Slanting neighbours are between four pixels, and the dark one is any of these.
+    # Diagonal neighbours lie between four pixels, any of which can be the dark one.
     assert sorted(counts[counts > 0]) == [1, 1, 1, 1, 4, 4, 4, 4, 121 - 20]
     assert (np.delete(lbp(picture), 5, axis=0)[:, counts.argmax()] == 1).all()
 

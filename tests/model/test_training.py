@@ -1,4 +1,4 @@
-"""The default training on made-up embeddings: nothing leaks, and the figures are what they say."""
+"""The default training on random embeddings: nothing leaks, and the figures are correct."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +35,7 @@ def fewer_resamples(monkeypatch):
 
 
 def library(n_artists=8, n_songs=4, distance=2.0, artist=0.7, seed=0, genres=GENRES):
-    """Tracks and their features: each genre, artist, song and slice has its own shift."""
+    """Tracks and their features: each genre, artist and slice has its own offset."""
     rng = np.random.default_rng(seed)
     tracks, extracted = [], []
     for index, genre in enumerate(genres):
@@ -95,7 +95,7 @@ def test_labels_that_mean_nothing_give_chance(seed):
 
 
 def test_artists_that_are_all_there_is_to_learn_give_chance():
-    """Genres have nothing in common but their artists: whoever knows those knows the song."""
+    """Features depend on the artist only, so a leak of artists would give a high accuracy."""
     training_set = material_of(n_artists=10, distance=0.0, artist=5.0)
     assert accuracy(training_set, evaluate_out_of_fold(training_set, HeadOptions())) < 0.55
 
@@ -139,7 +139,7 @@ def test_a_calibration_never_sees_the_artists_that_it_is_measured_on(monkeypatch
 
 
 def test_what_is_said_of_a_track_does_not_depend_on_its_own_label():
-    """The label of one artist's tracks is changed; their own logits stay exactly as they were."""
+    """If an artist's tracks get another label, the head that classifies them stays the same."""
     tracks, extracted = library(distance=3.0)
     changed = [t.label if t.artist != "Rock artist 0" else "Jazz" for t in tracks]
     index = [k for k, t in enumerate(tracks) if t.artist == "Rock artist 0"]
@@ -183,7 +183,7 @@ def test_a_target_of_nothing_accepts_everything():
 
 
 def one_against_one(confidences):
-    """Probabilities of two genres; the first is the leading and, as allowed, the right one."""
+    """Probabilities of two genres, (n_tracks, 2); the first genre has the confidences."""
     return np.array([[c, 1 - c] for c in confidences])
 
 
@@ -197,7 +197,7 @@ def test_a_threshold_is_the_lowest_that_reaches_the_target():
 
 
 def test_an_unreached_threshold_accepts_not_even_certainty_and_certain_answers_can_be_reached():
-    """A unanimous majority, or saturated logits, give a probability of exactly 1."""
+    """A unanimous vote, or saturated logits, give a probability of exactly 1."""
     vocabulary = make_vocabulary(("Jazz", "Rock"), {}, {}, None)
     song = judge({"Jazz": 0.0, "Rock": 1.0}, vocabulary, Policy(UNREACHED_THRESHOLD))
     assert not song.accepted
@@ -453,12 +453,12 @@ def test_the_shares_of_the_learning_curve_are_thinned_within_each_genre(monkeypa
 
 
 def test_all_points_of_a_learning_curve_keep_the_same_apart():
-    """With two artists a genre, one of them large, a thinned genre may have one artist left."""
+    """If one of a genre's two artists has most tracks, only one may be left after thinning."""
     rng = np.random.default_rng(0)
     tracks, extracted = [], []
     for genre in range(6):
         for artist, n_tracks in enumerate((9, 2)):
-            sound = rng.normal(size=16) * 4  # of the artist alone: no genre can be told
+            sound = rng.normal(size=16) * 4  # depends on the artist only: genres cannot be learned
             for track in range(n_tracks):
                 who, album = f"artist {genre} {artist}", f"album {genre} {artist} {track % 3}"
                 path = Path(f"{genre} {artist} {track}.mp3")
@@ -483,7 +483,7 @@ def test_what_the_detector_of_music_takes_from_a_song_counts_in_its_test():
 
 
 def test_a_track_that_may_be_several_genres_counts_under_the_one_answered():
-    """Else the figures of a genre would call an answer wrong that the song accuracy calls right."""
+    """Otherwise an answer could be wrong in a genre's figures but right in the song accuracy."""
     tracks, extracted = library(distance=4.0)
     loose = [
         replace(t, labels=("Rock", "Jazz") if t.label == "Jazz" and k % 2 else t.labels)
@@ -536,7 +536,7 @@ RATINGS = {"Classical": 0.2, "Jazz": 0.8, "Rock": 0.5}
 
 
 def played(tracks):
-    """The tracks with plays and ratings that say their label, more or less."""
+    """The tracks with plays and ratings that largely determine their label."""
     rng = np.random.default_rng(7)
     added_s = NOW_S - 3 * SECONDS_PER_YEAR
     return [
@@ -546,7 +546,7 @@ def played(tracks):
 
 
 def soundless(n_artists=12, play_history=played):
-    """A library whose sound says nothing of the genre."""
+    """A training set whose sound says nothing about the genre."""
     tracks, extracted = library(distance=0.0, n_artists=n_artists)
     return make_training_set(play_history(tracks), extracted, now_s=NOW_S)
 

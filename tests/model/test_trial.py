@@ -1,4 +1,4 @@
-"""A stranger's network is tried in a process of its own, once; the shipped one is not."""
+"""A stranger's network is tried once, in a process of its own; the shipped one is not."""
 
 import json
 import random
@@ -25,7 +25,7 @@ HANGS = "import time; time.sleep(600)"
 
 @pytest.fixture
 def trials(monkeypatch):
-    """Counts the processes that are started."""
+    """A list that collects the calls of ``subprocess.run``."""
     started = []
     run = subprocess.run
     monkeypatch.setattr(
@@ -72,7 +72,7 @@ def test_what_is_shipped_and_what_stands_on_it_needs_no_trial(tmp_path, trials):
 def test_a_network_that_ends_or_holds_up_its_process_is_a_sentence(
     tiny_bundle, tmp_path, trials, monkeypatch, program, sentence
 ):
-    """There is no such network that is allowed, so the process does something else."""
+    """No allowed network is known to do this, so the process runs another program."""
     monkeypatch.setattr(trial, "PROGRAM", program)
     monkeypatch.setattr(trial, "LIMIT_S", 2.0)
     for _ in range(2):
@@ -125,7 +125,9 @@ def test_the_check_ends_with_a_sentence_whatever_it_gets(make):
         except ValueError as error:
             sentences.add(str(error))
     assert all(said.isprintable() and len(said) < 150 for said in sentences)
-    assert passed > (50 if make is allowed_network else -1)
+    assert sentences
+    if make is allowed_network:
+        assert passed > 50
 
 
 def node(op, *inputs, outputs=("y",), **options):

@@ -81,7 +81,7 @@ def test_a_parent_has_at_least_the_probability_of_its_child(probabilities, selec
 def test_renaming_genres_renames_the_verdict(probabilities, policy, order):
     new_names = {genre: f"x{index}" for index, genre in enumerate(order)}
     scores = EVERYTHING.scores(probabilities)
-    assume(len(set(scores.values())) == len(scores))  # ties go by the alphabet
+    assume(len(set(scores.values())) == len(scores))  # ties are resolved alphabetically
     plain = judge(probabilities, EVERYTHING, policy)
     renamed = judge(probabilities, vocabulary(new_names), policy)
     assert renamed.genres == tuple(new_names[genre] for genre in plain.genres)

@@ -1,4 +1,4 @@
-"""The folder of a training: what is left behind, and who may use it."""
+"""The work folder of a training: its lock, and the removal of abandoned folders."""
 
 import os
 import subprocess
@@ -44,8 +44,9 @@ def test_what_was_abandoned_long_ago_is_removed_and_nothing_else(tmp_path):
     for name, more in ages.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "checkpoint.zip").write_bytes(b"half")
-        long_ago = time.time() - ABANDONED_S - more
-        os.utime(tmp_path / name, (long_ago, long_ago))
-    with locked(tmp_path / "in use"):
+    with locked(tmp_path / "in use"):  # which makes files in it
+        for name, more in ages.items():
+            long_ago = time.time() - ABANDONED_S - more
+            os.utime(tmp_path / name, (long_ago, long_ago))
         forget_abandoned(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"in use", "slices", "young"}
