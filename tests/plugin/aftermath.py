@@ -1,4 +1,4 @@
-"""A library in place, the only copy of its music, and what is wrong with it after a sudden end."""
+"""A library in place, the only copy of its music, and what is wrong after a command was killed."""
 
 import hashlib
 import shutil
@@ -33,19 +33,19 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A ``beet``, its tracks by title, and a copy of everything to begin again with."""
+    """A ``beet``, its tracks by title, and a copy of everything to start again from."""
 
     beet: Beet
     tracks: dict[str, Track]
     folder: Path
 
     def keep(self):
-        """Let the present state be the one to begin with."""
+        """Make the present state the one that ``restore`` restores."""
         shutil.rmtree(self.copy, ignore_errors=True)
         shutil.copytree(self.folder, self.copy, symlinks=True)
 
     def restore(self):
-        """Begin again."""
+        """Restore the state that was kept."""
         shutil.rmtree(self.folder)
         shutil.copytree(self.copy, self.folder, symlinks=True)
 
@@ -54,7 +54,7 @@ class Scene:
         return self.folder.with_name(f"{self.folder.name}-kept")
 
     def faults(self, state="old or new"):
-        """What is wrong: with audio, files, genres (``old``, ``new``, or either), databases."""
+        """What is wrong with audio, files, genres (``old``, ``new``, or either) and databases."""
         found = [fault for track in self.tracks.values() for fault in file_faults(track, state)]
         for database in (
             self.beet.home / "library.db",
@@ -73,12 +73,12 @@ class Scene:
         ]
 
     def leftovers(self):
-        """Copies that dead runs have left."""
+        """Copies that killed runs have left."""
         return sorted(self.folder.rglob(".cnngenre-*"))
 
 
 def make_scene(folder, model, kinds=KINDS):
-    """Import tones in place; every other one has a genre, and all get tags that are to grow."""
+    """Import tones in place; every other one has a genre; the library gives each a long comment."""
     folder.mkdir()
     beet, tracks = beet_in(folder / "home", model), {}
     for number, kind in enumerate(kinds):
@@ -119,7 +119,7 @@ def candidates(track, state):
 
 
 def audio_of(path):
-    """The digest of the packets of a file's audio, which tags are no part of."""
+    """A digest of the packets of a file's audio, without its tags."""
     digest = hashlib.sha256()
     with av.open(str(path)) as container:
         for packet in container.demux(container.streams.audio[0]):
@@ -136,7 +136,7 @@ def database_faults(path):
 
 
 def model_faults(folder):
-    """What is wrong with models: their files have their hashes, their probe its answer."""
+    """What is wrong with models, by the hashes of their files and the answer to their probe."""
     found = []
     for path in folder.glob("[!.]*"):
         try:
@@ -150,7 +150,7 @@ def model_faults(folder):
 
 
 def cache_faults(folder):
-    """What is wrong with the cache: SQLite's check, and every entry's checksum."""
+    """What is wrong with the cache, by SQLite's check and the checksum of every entry."""
     path = folder / "features.db"
     found = database_faults(path)
     if path.exists():
@@ -163,7 +163,7 @@ def cache_faults(folder):
 
 
 def query(path, statement):
-    """The rows that a database answers with."""
+    """The rows that a statement returns from a database."""
     connection = sqlite3.connect(path)
     try:
         return connection.execute(statement).fetchall()

@@ -2,10 +2,10 @@
 
     python -S -E beet_server.py ADDRESS MODULE ARGUMENT...
 
-asks for ``MODULE.main`` and gives it its own folder, environment, files and Ctrl-C.  A command
-takes a tenth of what an interpreter of its own costs.  The process has read no configuration and
-loaded no plugin; ``test_boundaries.py`` sees what is imported when.  Only Linux's libraries bear to
-be forked.
+runs ``MODULE.main`` in a fork, with the folder, environment, files and Ctrl-C of this command.  A
+fork costs a tenth of a new interpreter.  The forked process has read no configuration and loaded no
+plugin; ``test_boundaries.py`` checks what is imported when.  Libraries survive a fork only on
+Linux.
 """
 
 import json
@@ -19,7 +19,7 @@ from pathlib import Path
 
 
 def address():
-    """Where this process' own server is, which is started if need be and ends with it."""
+    """The address of this process's server, which is started if necessary and ends with it."""
     if not RUNNING:
         import atexit
         import subprocess
@@ -49,7 +49,7 @@ RUNNING = []  # the address
 
 
 def ask(where, request, files, on_start=lambda pid: None):
-    """Have a server run a program with three files as its first ones; its status and more."""
+    """Have a server run a program with files as its stdin, stdout and stderr; returns the reply."""
     message = json.dumps(request).encode()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(where)
@@ -66,7 +66,7 @@ def ask(where, request, files, on_start=lambda pid: None):
 
 
 def request(module, arguments, environment, **how):
-    """What to ask for; ``how`` has the arguments of ``effects.Effects``."""
+    """A request to run a module's ``main``; ``how`` has the arguments of ``effects.Effects``."""
     return {
         "module": module,
         "arguments": [str(argument) for argument in arguments],
@@ -77,12 +77,12 @@ def request(module, arguments, environment, **how):
 
 
 def stand_in(module):
-    """The command of a process that stands for a program."""
+    """The command line of a process that stands in for a program."""
     return [sys.executable, "-S", "-E", __file__, address(), module]
 
 
 def stand_for(where, module, arguments):
-    """Be a program that a server runs: its exit status."""
+    """Stand in for a program that a server runs; returns its exit status."""
 
     def forward(pid):
         signal.signal(signal.SIGINT, lambda *_: send(signal.SIGINT, pid))
@@ -93,19 +93,19 @@ def stand_for(where, module, arguments):
 
 
 def send(what, group):
-    """A signal to a group of processes, which may have ended."""
+    """Send a signal to a process group, which may have ended."""
     with suppress(ProcessLookupError):
         os.killpg(group, what)
 
 
 def serve(where):
-    """Fork for each request, until the standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # pytest's own, for its whole group
+    """Fork for each request, until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches pytest's whole process group
     reading, writing = socket.socketpair()
     writing.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(writing.fileno())
-    running = {}  # connections, by the child's number
+    running = {}  # child's process id -> connection
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(where)
         listener.listen()
@@ -116,7 +116,7 @@ def serve(where):
             if sys.stdin in ready:
                 return
             for pid, connection in list(running.items()):
-                if connection in ready:  # whoever asked is gone
+                if connection in ready:  # the client has disconnected
                     send(signal.SIGKILL, pid)
                     os.waitpid(pid, 0)
                     running.pop(pid).close()
@@ -130,7 +130,7 @@ def serve(where):
 
 
 def say_what_ended(running):
-    """Tell whoever asked the exit status, which is below 0 where it was killed."""
+    """Tell clients the exit status of children that ended; negative if a signal killed them."""
     for pid, connection in list(running.items()):
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
@@ -139,13 +139,13 @@ def say_what_ended(running):
 
 
 def tell(connection, **what):
-    """A line of a reply, to somebody who may have gone."""
+    """Send a line of a reply to a client, which may have disconnected."""
     with suppress(OSError):
         connection.sendall(json.dumps(what).encode() + b"\n")
 
 
 def fork(connection):
-    """Read a request and begin with it in a child, whose number is returned."""
+    """Read a request and start to run it in a child; returns the child's process id."""
     length, files, _, _ = socket.recv_fds(connection, 4, 3)
     message = b""
     while len(message) < int.from_bytes(length, "little"):
@@ -158,7 +158,7 @@ def fork(connection):
         signal.signal(signal.SIGINT, signal.default_int_handler)
         become(json.loads(message), files, connection)
     with suppress(OSError):
-        os.setpgid(pid, pid)  # whichever of the two is first
+        os.setpgid(pid, pid)  # here and in the child, whichever comes first
     for file in files:
         os.close(file)
     tell(connection, pid=pid)
@@ -166,7 +166,7 @@ def fork(connection):
 
 
 def become(request, files, connection):
-    """In a child: the program, in the place of whoever asked for it."""
+    """Run the requested program in a child, in the client's folder and environment."""
     import atexit
     import importlib
     import threading
@@ -183,7 +183,7 @@ def become(request, files, connection):
     sys.path[0] = request["folder"]  # as `python -m` has it
     sys.argv = [request["module"], *request["arguments"]]
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
-    for name, number in (("stdout", 1), ("stderr", 2)):  # the old ones may think they can seek
+    for name, number in (("stdout", 1), ("stderr", 2)):  # the old ones may take these for seekable
         old = getattr(sys, name)
         new = open(number, "w", encoding=old.encoding, errors=old.errors, closefd=False)  # noqa: SIM115
         setattr(sys, name, new)
@@ -211,7 +211,7 @@ def become(request, files, connection):
 
 
 def warm_up():
-    """Import what commands need; nothing of it reads a configuration."""
+    """Import what the commands need; none of these imports reads a configuration."""
     import gc
     import importlib
     import pkgutil
@@ -224,7 +224,7 @@ def warm_up():
             importlib.import_module(module.name)
     for name in HEAVY:
         importlib.import_module(name)
-    gc.freeze()  # or a collection in a child would copy all of it
+    gc.freeze()  # else garbage collection in a child copies this memory
 
 
 HEAVY = ("beets.importer", "av", "soxr", "onnxruntime", "concurrent.futures.process")

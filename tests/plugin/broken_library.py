@@ -1,4 +1,4 @@
-"""A library in which good tracks are among broken ones, and a real ``beet cnngenre`` over it."""
+"""A library of good and broken tracks, and a real ``beet cnngenre`` on it."""
 
 import hashlib
 import os
@@ -15,14 +15,14 @@ from peak_memory import run_measured
 from real_beet import HZ, beet_in, write_tone
 
 GOOD = ("wav16", "mp3", "flac", "aac", "vorbis")
-# What a process may have of addresses; it has some two gigabytes that it does not use.
+# Limit on a process's address space, of which it reserves about 2 GB that it does not use.
 MEMORY_BYTES = 6 * 2**30
 SUMMARY = re.compile(r"tagged (\d+), kept (\d+), unsure (\d+), failed (\d+)")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run over a library said; ``lines`` are what it said of each failed track, by name."""
+    """The results of a run on a library; ``lines`` has messages about failed tracks, by name."""
 
     output: str
     errors: str
@@ -35,8 +35,8 @@ class Outcome:
 
 
 def fill(beet, names_and_paths):
-    """Put tracks into the library of a ``beet``, whatever their files are like."""
-    beet("ls")  # makes the database
+    """Put tracks into the library of a ``beet``, even if their files are broken."""
+    beet("ls")  # creates the database
     library = Library(beet.config["library"], beet.config["directory"])
     with library.transaction():
         for name, path in names_and_paths.items():
@@ -45,7 +45,7 @@ def fill(beet, names_and_paths):
 
 
 def run_limited(beet, *arguments, seconds=600):
-    """Run a ``beet`` with bounded memory; its output, errors, time and peak memory in MB."""
+    """Run a ``beet`` with limited memory; its output, errors, seconds and peak memory in MB."""
     import resource
 
     start = time.monotonic()
@@ -64,7 +64,7 @@ def run_limited(beet, *arguments, seconds=600):
 
 
 def tag_all(beet, *arguments):
-    """``beet genre`` over everything, quietly but for what fails."""
+    """Run ``beet genre`` on everything, so that it prints only failures and the summary."""
     output, errors, seconds, peak_mb = run_limited(beet, "genre", "-q", *arguments)
     lines = {}
     for line in errors.splitlines():
@@ -75,11 +75,11 @@ def tag_all(beet, *arguments):
 
 
 def losses(folder, model, seed=0, *, large, every=1):
-    """What went wrong in a run over good and broken tracks: (number of tracks, sentences, outcome).
+    """What went wrong in a run on good and broken tracks: (number of tracks, sentences, outcome).
 
-    Of the broken files ``every`` second, third, or whichever one is taken.
+    With ``every``, only every second or third broken file, and so on, is used.
 
-    A file that fails is to be as it was, one that is good has its genre.
+    A file that fails must be unchanged, and a good one must have its genre.
     """
     (folder / "scratch").mkdir(parents=True)
     contents = broken_files.good_contents(folder / "scratch")
@@ -101,7 +101,7 @@ def losses(folder, model, seed=0, *, large, every=1):
 
 
 def complaints(outcome, good, broken, before):
-    """What is not as it should be after a run."""
+    """What is wrong after a run, as sentences."""
     total = outcome.tagged + outcome.unsure + outcome.failed
     if total != len(good) + len(broken):
         yield f"{total} of {len(good) + len(broken)} tracks are in the summary"
@@ -125,7 +125,7 @@ def complaints_of_broken(outcome, broken, before):
 
 
 def fingerprint(path):
-    """What tells whether a file was changed; nothing where there is none."""
+    """Values that change when a file does; None if it is not a regular file."""
     if path.is_symlink() or not path.is_file():
         return None
     status = path.stat()

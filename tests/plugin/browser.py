@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over a pipe: what a person does with a page, and what they see."""
+"""A headless Chromium, driven over a pipe: what a user does with a page, and what they see."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ SILENT = ("--mute-audio", "--autoplay-policy=no-user-gesture-required")
 CODES = {" ": ("Space", 32), "Escape": ("Escape", 27), "Enter": ("Enter", 13), "Tab": ("Tab", 9)}
 CODES |= {"ArrowLeft": ("ArrowLeft", 37)}
 
-# Chromium reads commands from the descriptor 3 and writes answers to 4, wherever ours are.
+# Chromium reads commands from file descriptor 3 and writes answers to 4, so ours are moved there.
 PLUMBER = """import fcntl, os, sys
 ends = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
 for number, end in enumerate(ends, 3):
@@ -23,7 +23,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 
 class Browser:
-    """One tab.  Commands are the Chrome DevTools Protocol's, messages end with a NUL."""
+    """One tab.  Commands are those of the Chrome DevTools Protocol; messages end with a NUL."""
 
     def __init__(self, folder):
         commands, self.write_end = os.pipe()
@@ -67,7 +67,7 @@ class Browser:
         return json.loads(text)
 
     def __call__(self, method, **parameters):
-        """Do a command; its result."""
+        """Send a command; returns its result."""
         self.number += 1
         command = {"id": self.number, "method": method, "params": parameters}
         if self.session:
@@ -81,15 +81,15 @@ class Browser:
             self.events.append(message)
 
     def run(self, script):
-        """The value of a script, or of what it promises."""
+        """The value of a script; a promise is awaited."""
         answer = self("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def wait_for(self, script, seconds=30):
-        """Wait until a script's value is true; the value."""
+        """Wait until a script's value is true; returns the value."""
         end = time.monotonic() + seconds
-        while (value := self.run(script)) in (None, False, 0, ""):  # an element is {}
+        while (value := self.run(script)) in (None, False, 0, ""):  # an element is {}, and is true
             assert time.monotonic() < end, (script, self.text("body"))
             time.sleep(0.05)
         return value
@@ -99,11 +99,11 @@ class Browser:
         self.wait_for("document.readyState == 'complete'")
 
     def text(self, selector):
-        """What is seen of an element."""
+        """The visible text of an element."""
         return self.run(f"document.querySelector({json.dumps(selector)}).innerText")
 
     def press(self, key):
-        """Press a key, as a person does."""
+        """Press and release a key."""
         code, number = CODES.get(key, ("", ord(key[0].upper())))
         text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
         parameters = {"key": key, "code": code, "windowsVirtualKeyCode": number}
@@ -111,11 +111,11 @@ class Browser:
         self("Input.dispatchKeyEvent", type="keyUp", **parameters)
 
     def write(self, text):
-        """Type into what has the focus."""
+        """Type into the focused element."""
         self("Input.insertText", text=text)
 
     def click(self, selector):
-        """Click into the middle of an element."""
+        """Click the middle of an element."""
         place = self.run(
             f"(e => {{ e.scrollIntoView({{block: 'center'}}); const b = e.getBoundingClientRect();"
             f" return [b.x + b.width / 2, b.y + b.height / 2]; }})"
@@ -132,7 +132,7 @@ class Browser:
             )
 
     def look(self, width, height, *, dark=False):
-        """Make the window so large, and the user prefer light or dark."""
+        """Set the size of the window, and whether the user prefers light or dark."""
         self(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -145,11 +145,11 @@ class Browser:
         self("Emulation.setEmulatedMedia", features=features)
 
     def picture(self, file):
-        """Keep what is seen as a PNG."""
+        """Save a screenshot as a PNG."""
         file.write_bytes(base64.b64decode(self("Page.captureScreenshot", format="png")["data"]))
 
     def complaints(self):
-        """What the browser has complained about so far: errors, refused resources, exceptions."""
+        """The browser's complaints so far: errors, refused resources, exceptions, dialogs."""
         self.run("0")
         found = []
         for event in self.events:
@@ -161,7 +161,7 @@ class Browser:
         return found
 
     def addresses(self):
-        """All that the page has asked for."""
+        """All addresses that the page has requested."""
         return [
             event["params"]["request"]["url"]
             for event in self.events

@@ -1,4 +1,4 @@
-"""The fixtures of the plugin's tests: a real ``beet``, and music that its model knows."""
+"""The fixtures of the plugin's tests: a real ``beet``, and tones whose genres its model knows."""
 
 import shutil
 from copy import deepcopy
@@ -18,7 +18,7 @@ def pitch_bundle(tmp_path_factory):
 
 @pytest.fixture
 def tone(tmp_path):
-    """Makes a tagged file whose genre the pitch model knows: ``tone("Rock", suffix=".mp3")``."""
+    """Makes a tagged file whose genre the pitch model knows: ``tone("Rock", kind="mp3")``."""
 
     def make(genre, name=None, kind="wav16", folder="music", **tags):
         return write_tone(tmp_path / folder, genre, name, kind, **tags)
@@ -28,18 +28,18 @@ def tone(tmp_path):
 
 @pytest.fixture
 def beet(tmp_path, pitch_bundle):
-    """A ``beet`` that has the plugin, uses the pitch model and matches albums with themselves."""
+    """A ``beet`` with the plugin and the pitch model, which matches albums with themselves."""
     return beet_in(tmp_path / "home", pitch_bundle)
 
 
-IMPORTED = {}  # folders of libraries that tests begin with copies of, by what is in them
+IMPORTED = {}  # folders of libraries that tests copy, by their tracks
 
 
 @pytest.fixture
 def library(beet, tone, tmp_path, tmp_path_factory):
-    """Imports tones unclassified: ``library(Rock=None, Jazz=["Polka"])``; the ``beet``.
+    """Imports tones unclassified, returns the ``beet``: ``library(Rock=None, Jazz=["Polka"])``.
 
-    What is imported as always is imported once.
+    With the usual configuration, the same tones are imported only once, and then copied.
     """
     config = deepcopy(beet.config)
 
@@ -76,7 +76,7 @@ def doubtful(tmp_path, pitch_bundle, tmp_path_factory):
 
 
 def only_import(beet):
-    """A configuration file on top that keeps the plugin out of an import."""
+    """An additional configuration file that keeps the plugin out of an import."""
     beet.command()
     path = beet.home / "only_import.yaml"
     path.write_text(yaml.safe_dump(beet.config | {"cnngenre": {"auto": False}}))
@@ -85,7 +85,7 @@ def only_import(beet):
 
 @pytest.fixture
 def in_place(beet, tmp_path):
-    """Imports the files of the folder where they are, without extracting; the ``beet``."""
+    """Imports the files of the music folder in place, without extracting; returns the ``beet``."""
 
     def make(**config):
         beet.config["directory"] = str(tmp_path / "music")

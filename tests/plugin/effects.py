@@ -1,6 +1,6 @@
 """Counts the *effects* of a program: calls into C that change a file or a database.
 
-At one of them it can be killed, or the call made to fail.
+The program can be killed at one of them, or the call can be made to fail.
 """
 
 import errno
@@ -22,13 +22,14 @@ EFFECTS = {
 
 
 class Effects:
-    """A context that counts effects, and a profile function that does something at one of them.
+    """A context that counts effects, and a profile function that kills or fails at one of them.
 
     Args:
-        effect: Kill this process there; before and after a call count as two.
-        fault: Have this call fail.
-        where: Only effects of files whose names hold one of these, and of what they call; none of
-            them: nothing is counted.
+        effect: Kill this process at the effect of this number; each call counts twice, before and
+            after.
+        fault: Make the call of this number fail.
+        where: Count only effects in files whose names contain one of these, and in what they call;
+            if empty, nothing is counted.
     """
 
     def __init__(self, effect=None, fault=None, where=()):
@@ -53,7 +54,7 @@ class Effects:
             and isinstance(function.__self__, DATABASES)
             and function.__name__ == "commit"
         ):
-            return  # SQLite would not fail to commit what was read only
+            return  # SQLite's commit does not fail if nothing was written
         self.count += 1
         if self.count == self.effect:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -72,7 +73,7 @@ def is_effect(function):
 
 
 def is_within(frame, parts):
-    """Whether a function is in a file whose name holds one of some parts, or was called by one."""
+    """Whether a function or one of its callers is in a file whose name contains a given part."""
     while frame is not None:
         if any(part in frame.f_code.co_filename for part in parts):
             return True

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from plugin_files import tag
 
-HZ = {"Murk": 110, "Hum": 900, "Glint": 4_000}  # the user's own names for low, middle and high
+HZ = {"Murk": 110, "Hum": 900, "Glint": 4_000}  # the user's own genres: low, middle and high tones
 N_TRACKS = 8
-MADE = {}  # the libraries that tests begin with copies of
+MADE = {}  # libraries that tests copy, by name
 
 
 def write_music(folder):
-    """Eight labelled tones a genre, by four artists each, and one without a label."""
+    """Write eight labelled tones per genre, by four artists, and one tone without a label."""
     for genre, hz in HZ.items():
         for n in range(N_TRACKS + 1):
             path = folder / f"{genre} {n}.wav"
@@ -27,7 +27,7 @@ def write_music(folder):
 
 
 def configured(beet, home):
-    """A ``beet`` in another home, which uses what it trained itself and nothing else."""
+    """A ``beet`` with another home folder and the plugin's default model."""
     config = {
         **beet.config,
         "directory": str(home.parent / "library"),
@@ -40,9 +40,9 @@ def configured(beet, home):
 
 @pytest.fixture
 def made(beet, tmp_path_factory, monkeypatch):
-    """Makes, once, and copies a library: ``made("labelled")`` or ``made("trained")``.
+    """Makes a library once, and copies it: ``made("labelled")`` or ``made("trained")``.
 
-    Linear algebra is on one thread: as fast, and not slowed down by what else is running.
+    Linear algebra uses one thread: that is as fast, and other processes slow it down less.
     """
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
 
@@ -53,7 +53,6 @@ def made(beet, tmp_path_factory, monkeypatch):
             write_music(home.parent / "music")
             beet_there = configured(beet, home)
             output = beet_there("import", "-A", home.parent / "music")
-            beet_there("cnntrain", "--pretend")  # so that the features of all are in the cache
         else:
             labelled, _ = copy("labelled", home)
             output = labelled("cnntrain")
@@ -71,13 +70,13 @@ def made(beet, tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def labelled(made, tmp_path):
-    """A library with labels and no model."""
+    """A labelled library without a model of its own."""
     return made("labelled", tmp_path / "copy")[0]
 
 
 @pytest.fixture
 def trained(made, tmp_path):
-    """The same after ``beet cnntrain``."""
+    """The labelled library after ``beet cnntrain``."""
     return made("trained", tmp_path / "copy")[0]
 
 
@@ -91,7 +90,7 @@ def bundles(beet):
 
 
 def row(output, name):
-    """The numbers or words after a genre in the overview."""
+    """The numbers or words after a name in a printed table."""
     [line] = [line for line in output.splitlines() if line.startswith(f"{name} ")]
     return line.removeprefix(name).split(maxsplit=1)
 

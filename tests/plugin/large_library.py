@@ -1,4 +1,4 @@
-"""A library of any size, made of rows; there are no files."""
+"""A library of any size, made of database rows; there are no files."""
 
 import sqlite3
 
@@ -6,12 +6,12 @@ import beets
 from beets.library import Library
 
 ALBUM_TRACKS = 12
-CACHED_EVERY = 10  # the others have genres
-SEPARATOR = "\\\u2400"  # of beets' lists, in the database
+CACHED_EVERY = 10  # every tenth track was classified; the others have genres
+SEPARATOR = "\\\u2400"  # between the values of a list in beets' database
 
 
 def fill(library, n_rows, bundle_id, genres="Polka"):
-    """Put tracks into a library's database, whose tables are made.
+    """Create a library's database and put tracks into it.
 
     Nine tenths have ``genres``.  A bundle has classified the others: half are surely Jazz,
     half are doubtful.
@@ -62,7 +62,7 @@ def track(number, genres):
 
 
 def notes(number, bundle_id):
-    """What a bundle noted on a track that it has classified."""
+    """The fields that a bundle's classification left on a track."""
     sure = number % (2 * CACHED_EVERY) == 0
     scores = ["Jazz 0.9500", "Rock 0.0300"] if sure else ["Jazz 0.2100", "Rock 0.2000"]
     return {

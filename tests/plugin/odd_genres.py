@@ -1,4 +1,4 @@
-"""Genre tags as files have them: of several values, numbers, empty, spelled in other ways."""
+"""Genre tags as they occur in files: several values, numbers, empty values, odd spellings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KINDS = ("mp3", "wav16", "aiff", "flac", "vorbis", "opus", "aac", "wma", "wavpac
 
 
 def put_genres(path, values):
-    """Give a file genres through mutagen, which leaves them as they are; and odd other tags."""
+    """Write genres to a file with mutagen, which does not change them, and some odd other tags."""
     file = mutagen.File(path)
     if file.tags is None:
         file.add_tags()
@@ -64,7 +64,7 @@ KEYS = {
 
 
 def put_comments(tags, values):
-    """Vorbis comments: genres first and last, under two spellings."""
+    """Set Vorbis comments: genres first and last, with two spellings of the key."""
     tags["ARTIST"] = ["Ann", "Bob"]
     tags["TRACKNUMBER"] = ["A1"]
     if values is not None:
@@ -73,7 +73,7 @@ def put_comments(tags, values):
 
 
 def put_id3(path, tags, values, version=4):
-    """Write a tag with other frames, an empty and an unknown one among them, as raw bytes."""
+    """Write an ID3v2 tag as raw bytes: genres and other frames, one of them empty, one unknown."""
     from beetsplug.cnngenre.tagging.file.id3_frames import RawTag
 
     raw = RawTag(str(path), type(tags), version)
@@ -96,7 +96,7 @@ OLD_NAMES |= {"TCOM": "TCM", "TALB": "TAL"}
 
 
 def text_frame(version, name, values):
-    """A frame of UTF-16 texts, as all versions have it."""
+    """A frame of texts in UTF-16, which all versions of ID3v2 have."""
     data = b"\x01" + b"\0\0".join(b"\xff\xfe" + value.encode("utf-16-le") for value in values)
     if version == 2:
         return OLD_NAMES[name].encode() + len(data).to_bytes(3, "big") + data
@@ -107,7 +107,7 @@ def text_frame(version, name, values):
 
 
 def dump(path):
-    """All that mutagen knows of a file's tags."""
+    """Everything that mutagen reads of a file's tags."""
     file = mutagen.File(path)
     tags = file.tags
     blocks = []

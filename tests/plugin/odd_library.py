@@ -1,4 +1,4 @@
-"""A library of odd files, and what was lost when ``beet cnngenre`` and ``cnnundo`` were over it."""
+"""A library of odd files, and what ``beet cnngenre`` and ``cnnundo`` lose in it."""
 
 import os
 import random
@@ -23,7 +23,7 @@ def rock(rate_hz, seconds):
 
 
 def losses(folder, model, seed, in_place=False):
-    """Of the files in ``odd_audio``: how many there were, how many were tagged, what was lost."""
+    """Tag and undo the files of ``odd_audio``; returns what ``losses_of`` does."""
     music = folder / "music"
     music.mkdir(parents=True)
     paths = list(odd_files(music, random.Random(seed), sound=rock))
@@ -31,7 +31,7 @@ def losses(folder, model, seed, in_place=False):
 
 
 def losses_in_streams(folder, model, seed, in_place=False, every=1):
-    """The same of the files in ``odd_streams``."""
+    """Tag and undo the files of ``odd_streams``; returns what ``losses_of`` does."""
     music = folder / "music"
     music.mkdir(parents=True)
     paths = []
@@ -42,7 +42,7 @@ def losses_in_streams(folder, model, seed, in_place=False, every=1):
 
 
 def losses_in_tags(folder, model, seed, in_place=False, n_random=30, every=1):
-    """The same of the files in ``odd_tagged``."""
+    """Tag and undo the files of ``odd_tagged``; returns what ``losses_of`` does."""
     music = folder / "music"
     music.mkdir(parents=True)
     found = odd_tagged.odd_tagged(music, random.Random(seed), HZ["Rock"], n_random, every)
@@ -59,9 +59,9 @@ def readable(path):
 
 
 def losses_of(paths, folder, model, in_place):
-    """How many files there were, how many were tagged, and what was lost.
+    """Tag files and undo that: how many there are, how many were tagged, and what was lost.
 
-    Those that beets does not import are put into its library all the same.
+    Files that beets does not import are put into its library anyway.
     """
     beet = beet_in(folder / "home", model)
     music = folder / "music"
@@ -100,7 +100,7 @@ def losses_of(paths, folder, model, in_place):
 
 
 def bugs(beet, n_tracks=None):
-    """What a command has said that it should not."""
+    """Bugs that a command printed, and the number of files in the library if it is wrong."""
     found = re.search(r".*((?<!Mutagen )internal error|Traceback).*", beet.errors)
     if found:
         yield found[0]
@@ -109,7 +109,7 @@ def bugs(beet, n_tracks=None):
 
 
 def add_others(beet, paths):
-    """Put into a library what the importer leaves out."""
+    """Put the files that the importer leaves out into a library."""
     known = of_library(beet)
     library = Library(beet.config["library"], beet.config["directory"])
     with library.transaction():

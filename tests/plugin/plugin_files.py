@@ -1,4 +1,4 @@
-"""Tags of files, written and read without beets."""
+"""Write and read the tags of files without beets."""
 
 import os
 
@@ -20,13 +20,13 @@ def tag(path, genres=None, **tags):
 
 
 def make_newer(path):
-    """Let `beet update` see that a file has changed: it compares times in whole seconds."""
+    """Make a file two seconds newer: `beet update` compares times in whole seconds."""
     status = path.stat()
     os.utime(path, (status.st_atime, status.st_mtime + 2))
 
 
 def file_genres(path):
-    """The genres that are in a file."""
+    """The genres in a file's tags."""
     return mediafile.MediaFile(path).genres or []
 
 
@@ -40,7 +40,7 @@ Classifier.extract = broken
 
 
 def with_bug(folder):
-    """Variables for processes that have a bug at files with "Jazz" in their names."""
+    """Environment variables that give processes a bug at files with "Jazz" in their names."""
     (folder / "sitecustomize.py").write_text(BUG)
     known = os.environ.get("PYTHONPATH")
     return {"PYTHONPATH": os.pathsep.join([str(folder), *([known] if known else [])])}

@@ -1,4 +1,4 @@
-"""A real ``beet`` on a temporary library, and a model whose answers are known beforehand.
+"""A real ``beet`` on a temporary library, and a model whose answers are known in advance.
 
 The model goes by pitch: a low tone is Rock, a middle one Jazz, a high one Electronic, and noise is
 none of them.  Ambient is a kind of Electronic, for the highest tones.
@@ -94,7 +94,7 @@ LIMIT_S = 300
 
 
 def of_interpreter(environment):
-    """What an interpreter alone reads of an environment, when it starts."""
+    """The variables that Python reads only when it starts, so that a fork would ignore them."""
     return {
         name: value
         for name, value in environment.items()
@@ -111,9 +111,9 @@ def may_be_forked(environment):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a command ended: its exit status, below 0 where it was killed, and what it printed.
+    """How a command ended: its exit status, negative if it was killed, and what it printed.
 
-    ``effects`` is how many there were, None where it was killed.
+    ``effects`` is the number of effects; None if it was killed.
     """
 
     status: int
@@ -143,14 +143,14 @@ class Beet:
         return {**os.environ, "BEETSDIR": str(self.home), "HOME": str(self.home)}
 
     def stand_in(self, environment):
-        """What starts sooner than ``command``; of signals, Ctrl-C and SIGKILL reach the command."""
+        """A command that starts faster than ``command``, and passes on only Ctrl-C and SIGKILL."""
         if not may_be_forked(environment):
             return self.command()
         self.command()
         return beet_server.stand_in("beets.ui")
 
     def start(self, *arguments, variables=None, really=True, **options):
-        """The command's process, whose output is piped as it comes; ``options`` are Popen's."""
+        """Start the command as a process, with unbuffered output; ``options`` are for ``Popen``."""
         environment = self.environment() | {"PYTHONUNBUFFERED": "1"} | (variables or {})
         command = self.command() if really else self.stand_in(environment)
         return subprocess.Popen(
@@ -181,7 +181,7 @@ class Beet:
         return clean(printed[0])
 
     def run(self, arguments, *files):
-        """The exit status of a command that has three files as its first ones."""
+        """Run a command with files as its stdin, stdout and stderr; returns its exit status."""
         command, environment = [*self.command(), *map(str, arguments)], self.environment()
         if not may_be_forked(environment):
             named = dict(zip(("stdin", "stdout", "stderr"), files, strict=True))
@@ -190,7 +190,7 @@ class Beet:
         return reply["status"]
 
     def ask(self, arguments, files, limit_s, variables=None, **how):
-        """Have the server run a command, which is killed after a time; its reply, and seconds."""
+        """Have the server run a command, killed after ``limit_s``; its reply and the seconds."""
         self.command()
         environment = self.environment() | (variables or {})
         request = beet_server.request("beets.ui", arguments, environment, **how)
@@ -206,14 +206,14 @@ class Beet:
         return reply, time.monotonic() - start_s
 
     def fork(self, *arguments, after_s=LIMIT_S, **how):
-        """Run a command that may be killed, by time or as ``Effects`` is told to; POSIX only."""
+        """Run a command, killed after ``after_s`` or as ``how`` tells ``Effects``; POSIX only."""
         reading, writing = os.pipe()
         with (
             Path(os.devnull).open("rb") as nothing,
             os.fdopen(reading, "rb") as pipe,
             ThreadPoolExecutor() as reader,
         ):
-            printed = reader.submit(pipe.read)  # to its end, when all workers have ended
+            printed = reader.submit(pipe.read)  # ends when all workers have ended
             try:
                 files = [nothing.fileno(), writing, writing]
                 reply, seconds = self.ask(arguments, files, after_s, **how)
@@ -223,7 +223,7 @@ class Beet:
         return Done(reply["status"], output, seconds, reply.get("effects"))
 
     def fields(self, *names, query=()):
-        """Tuples of fields of all tracks, by title."""
+        """The title and other fields of all tracks, sorted by title."""
         template = "\x1f".join(f"${name}" for name in ("title", *names))
         lines = self("ls", "-f", template, *query).splitlines()
         rows = sorted(line.split("\x1f") for line in lines)
@@ -234,7 +234,7 @@ class Beet:
         return dict(self.fields("genres"))
 
     def orphans(self):
-        """Fields of tracks that have gone: beets gives their ids to the next ones."""
+        """Fields of removed tracks, whose ids beets gives to new tracks."""
         with closing(sqlite3.connect(self.config["library"])) as connection:
             found = connection.execute(
                 "SELECT key FROM item_attributes WHERE entity_id NOT IN (SELECT id FROM items)"
@@ -247,13 +247,13 @@ class Beet:
 
 
 def clean(text):
-    """Without beets' own lines about its migrations."""
+    """A text without beets' lines about its migrations."""
     own = re.compile("Created database backup|Migrating|migration")
     return "".join(line for line in text.splitlines(keepends=True) if not own.search(line))
 
 
 def beet_in(home, model):
-    """A ``beet`` that has the plugin, uses this model and matches albums with themselves."""
+    """A ``beet`` with the plugin and this model, which matches albums with themselves."""
     home.mkdir()
     return Beet(
         home,

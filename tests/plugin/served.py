@@ -1,4 +1,4 @@
-"""``beet cnnreview --web`` as a process, a client that is no browser, and what they leave."""
+"""``beet cnnreview --web`` as a process, a client for it, and what they leave in the library."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from real_beet import Beet, beet_in, write_tone
 
-LIBRARIES = {}  # that tests begin with copies of, by what is in them
+LIBRARIES = {}  # libraries that tests copy, by their tracks
 
 
 def doubtful_library(folder, model, make_folder, kinds=("wav16",), **genres_by_title):
@@ -28,7 +28,7 @@ def doubtful_library(folder, model, make_folder, kinds=("wav16",), **genres_by_t
         for number, (title, genres) in enumerate(tracks.items()):
             kind = kinds[number % len(kinds)]
             write_tone(base / "music", title.partition("_")[0], title, kind, genres=genres)
-        beet.config["threaded"] = False  # then one worker is forked
+        beet.config["threaded"] = False  # so that the single worker can be forked
         beet("import", "-A", base / "music")
         del beet.config["threaded"]
         LIBRARIES[key] = beet
@@ -42,27 +42,27 @@ def doubtful_library(folder, model, make_folder, kinds=("wav16",), **genres_by_t
 
 
 def copy_library(original, folder):
-    """Copy the folder of a library, its home and its music."""
+    """Copy the folder of a library, with its home and its music."""
     shutil.copytree(original, folder, dirs_exist_ok=True)
     move_paths(folder / "home" / "library.db", original, folder)
 
 
 def move_paths(library, old, new):
-    """Where beets keeps whole paths, as old ones do, have it look in another folder for them."""
+    """Replace the folder in a library's absolute paths, which older versions of beets store."""
     moved = "UPDATE items SET path = CAST(replace(CAST(path AS TEXT), ?, ?) AS BLOB)"
     with closing(sqlite3.connect(library)) as connection, connection:
         connection.execute(moved, (f"{old}{os.sep}", f"{new}{os.sep}"))
 
 
 def rows_of(beet, statement):
-    """What the library has on disk, whether or not a ``beet`` is at it."""
+    """The rows that a statement returns from the library, even while a ``beet`` uses it."""
     with closing(sqlite3.connect(beet.home / "library.db")) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(statement)]
 
 
 def genres_of(beet):
-    """Title -> genres in the database, with semicolons between."""
+    """Title -> genres in the database, separated by semicolons."""
     rows = rows_of(beet, "SELECT title, genres FROM items")
     return {row["title"]: row["genres"].replace("\\\u2400", "; ") for row in rows}
 
@@ -76,7 +76,7 @@ def files_of(beet):
 
 
 def library_of(beet):
-    """The whole library, but for ids of fields, and for when files were last written."""
+    """The whole library, except ids and the times when files were last written."""
     tables = ("items", "albums", "item_attributes", "album_attributes")
     return {
         table: sorted(
@@ -88,11 +88,11 @@ def library_of(beet):
 
 
 class Served:
-    """The page of a library, until :meth:`end`."""
+    """A running review page of a library; :meth:`end` ends it."""
 
     def __init__(self, beet, *arguments, **environment):
         variables = beet.environment() | environment
-        self.process = subprocess.Popen(  # a stand-in's end is not always that of beet
+        self.process = subprocess.Popen(  # a stand-in may end at another time than beet
             [*beet.command(), "cnnreview", "--web", *map(str, arguments)],
             env=variables,
             stdin=subprocess.DEVNULL,
@@ -111,7 +111,7 @@ class Served:
         self.prefix = f"/{self.token}"
 
     def wait_for(self, pattern, seconds=60):
-        """Read lines until one matches; its first group."""
+        """Read lines until one matches; returns its first group."""
         end = time.monotonic() + seconds
         while not (found := re.search(pattern, self.output)):
             assert time.monotonic() < end, self.output
@@ -121,7 +121,7 @@ class Served:
         return found[1]
 
     def end(self):
-        """The last line, after Ctrl-C."""
+        """Send Ctrl-C; returns the last line of the output."""
         self.process.send_signal(signal.SIGINT)
         output, errors = self.process.communicate(timeout=60)
         self.output += output.decode()
@@ -131,7 +131,7 @@ class Served:
         return self.output.rstrip().splitlines()[-1]
 
     def kill(self):
-        """End it, whatever it is doing."""
+        """Kill the process, whatever it is doing."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.communicate()
@@ -139,9 +139,10 @@ class Served:
             pipe.close()
 
     def send(self, method, path, body=None, **headers):
-        """An answer's status, headers and body; headers are named with underscores.
+        """Send a request; returns the answer's status, headers and body.
 
-        ``path`` is one of the page's, or with ``at_root=True`` one of the server's.
+        ``path`` is below the page's secret prefix, or with ``at_root=True`` the server's root.  The
+        names of ``headers`` have underscores.
         """
         path = path if headers.pop("at_root", False) else self.prefix + path
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)

@@ -1,4 +1,4 @@
-"""Tracks of one artist inform each other, also where the artist has guests."""
+"""Tracks by one artist inform each other, even if the artist has guests."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 
 @pytest.fixture
 def social(beet, tone, tmp_path, pitch_bundle):
-    """A ``beet`` whose model weighs an artist's tracks together; ``social(title=artist)``."""
+    """Makes a ``beet`` whose model uses the context of artists: ``social(title=artist)``."""
 
     def make(weight=0.75, common=None, *, by_album=False, **artists):
         pitch = load_bundle(pitch_bundle)
@@ -35,7 +35,7 @@ def social(beet, tone, tmp_path, pitch_bundle):
     "credit",
     [
         *("low", "Low feat. Y", "LOW (ft. Y)"),
-        "\uff2cow",  # the full width of Japanese tags
+        "\uff2cow",  # a full-width letter, as in Japanese tags
     ],
 )
 def test_an_artists_tracks_inform_one_that_is_named_with_a_guest(social, credit):
@@ -45,7 +45,7 @@ def test_an_artists_tracks_inform_one_that_is_named_with_a_guest(social, credit)
 
 
 def test_what_was_classified_before_counts_too(social):
-    """SQLite does not know that the first letter is a capital of another."""
+    """SQLite ignores case only for ASCII letters, so not for the first letter here."""
     artists = {"Rock_1": "Ólafur", "Rock_2": "Ólafur feat. Y", "Rock_3": "Ólafur (Featuring Z)"}
     beet = social(**artists, Unsure="Ólafur [ft. Y & Z]")
     beet("genre", "title:Rock")
@@ -54,7 +54,7 @@ def test_what_was_classified_before_counts_too(social):
 
 
 def test_one_artist_is_one_whatever_wrote_the_tags(social):
-    """MusicBrainz has other apostrophes and hyphens than keyboards, and macOS other accents."""
+    """MusicBrainz uses other apostrophes and hyphens than keyboards, and macOS other accents."""
     names = ["D\u2019A\u2010\u00f3", "d'a-\u00f3", "D\u02bcA\u2011o\u0301"]
     beet = social(Rock_1=names[0], Rock_2=names[1], Unsure=names[2])
     beet("genre")
@@ -62,7 +62,7 @@ def test_one_artist_is_one_whatever_wrote_the_tags(social):
 
 
 def test_tracks_that_are_imported_again_inform_those_of_their_album(social):
-    """They get other ids; only the first album's were known in time."""
+    """A re-import gives them new ids; the ids read at the first album do not include them."""
     beet = social(by_album=True, Jazz_1="Aaa", Rock_1="Low", Rock_2="Low", Unsure="Low")
     beet("genre", "title::^(Rock|Jazz)")
     beet.config["cnngenre"]["auto"] = True
@@ -130,7 +130,7 @@ def test_where_tracks_differ_the_unsure_are_informed_and_of_two_both():
 
 
 def song(*scores):
-    """A song whose first score is accepted from 0.6 on; ``("Rock", 0.7), ("Jazz", 0.2)``."""
+    """A song with these scores, accepted from 0.6 on: ``song(("Rock", 0.7), ("Jazz", 0.2))``."""
     vocabulary = make_vocabulary(GENRES, PARENTS, {}, None)
     return judge(dict(scores), vocabulary, Policy(0.6))
 

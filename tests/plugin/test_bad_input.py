@@ -1,4 +1,4 @@
-"""Whatever lies in a library: each bad file has its named outcome, and the others get theirs."""
+"""Bad files in a library: each has its named outcome, and the other tracks get their genres."""
 
 import os
 
@@ -43,7 +43,7 @@ ODD = {
 
 
 def one_line(printed, title):
-    """What is said of a track."""
+    """The only line that is printed about a track."""
     [line] = [line for line in printed.splitlines() if f" {title}:" in line]
     return line
 

@@ -1,4 +1,4 @@
-"""A library in which good tracks are among broken ones; the soak has all of those, and new ones."""
+"""A library of good and broken tracks; the soak test has all broken files, and new ones."""
 
 import os
 
@@ -32,11 +32,11 @@ def test_a_large_cover_is_not_kept_in_memory_many_times(tmp_path, pitch_bundle):
     outcome = tag_all(beet)
     assert outcome.tagged == 1
     assert file_genres(path) == ["Rock"]
-    assert outcome.peak_mb < 300  # 16 times the cover more, where tags are compared as text
+    assert outcome.peak_mb < 300  # comparing tags as text takes 16 times the cover more
 
 
 def test_tags_that_are_too_large_are_refused_unread(tmp_path):
-    """Of a plain layout, of another one, and of an Ogg, which takes mutagen the longest."""
+    """In an MP3, in a WAV with the tag at its end, and in an Ogg, which takes mutagen longest."""
     mp3, wav, ogg = tmp_path / "rock.mp3", tmp_path / "rock.wav", tmp_path / "rock.ogg"
     broken_files.write_huge_cover(mp3, mp3_of_rock(tmp_path), 130 * 2**20)
     audio_files.write_audio(wav, audio_files.tone(1, HZ["Rock"]), 44_100)

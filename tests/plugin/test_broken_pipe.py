@@ -1,4 +1,4 @@
-"""``beet cnngenre | head -1``: it ends quietly, and what was done is kept and counted."""
+"""``beet cnngenre | head -1`` ends quietly; what was done is kept and counted."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes there bre
 
 
 def one_line_of(beet, *arguments):
-    """The first line, the exit status, and what was said on standard error."""
+    """The first line of output, the exit status, and standard error."""
     with beet.start(*arguments) as process:
         line = process.stdout.readline()
         process.stdout.close()

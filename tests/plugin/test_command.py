@@ -55,7 +55,7 @@ def test_a_second_run_does_nothing_and_extracts_nothing(library):
     beet("genre")
     state = beet.fields("genres", "cnngenre_all", "mtime", "cnngenre_probability")
     for path in beet.paths().values():
-        path.unlink()  # whoever wants to extract them again fails
+        path.unlink()  # another extraction would fail
     assert summary(beet("genre")) == "tagged 0, kept 1, unsure 1, failed 0"
     assert beet.fields("genres", "cnngenre_all", "mtime", "cnngenre_probability") == state
 
@@ -129,7 +129,7 @@ def test_a_change_of_an_albums_own_genre_is_shown_and_can_keep_it(library, flags
     assert beet("ls", "-a", "-f", "$genres") == "Tango\n"
     assert re.search(line, beet("genre", flags))
     assert beet("ls", "-a", "-f", ALBUM) == f"{genres} | Tango\n"
-    assert "album" not in beet("genre", flags)  # the same again
+    assert "album" not in beet("genre", flags)  # nothing changes
     line = rf"(?m)^album .*Album: {genres} -> Tango \(undo\)$"
     assert re.search(line, beet("cnnundo", "-p"))
     assert beet("ls", "-a", "-f", "$genres") == f"{genres}\n"
@@ -391,7 +391,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_finishes(library):
 
 
 def n_transactions(beet):
-    """How often something was committed to the library: SQLite counts, in the file's header."""
+    """The number of commits to the library, which SQLite counts in the file's header."""
     with Path(beet.config["library"]).open("rb") as file:
         return int.from_bytes(file.read(28)[24:], "big")
 
@@ -400,7 +400,7 @@ def test_what_comes_at_once_is_stored_at_once_but_each_file_for_itself(library):
     beet = library(**{f"Rock_{number:02}": None for number in range(12)})
     beet("genre", "-p")
     of_database = []
-    for _ in range(3):  # on a busy machine tracks do not come at once
+    for _ in range(3):  # on a busy machine, tracks may not arrive together
         start = n_transactions(beet)
         beet("genre", "-W")
         of_database.append(n_transactions(beet) - start)
@@ -477,7 +477,7 @@ def test_a_review_of_tracks_that_have_genres_is_recommended_as_it_asks_about_the
     [question, last] = beet("cnnreview", "-p", "-f").splitlines()
     assert question.startswith("Artist - Album - Unsure: 1. ")
     assert "left 1" in last
-    assert "sure of" not in last  # Rock and Jazz have genres by now, which beet cnngenre keeps
+    assert "sure of" not in last  # Rock and Jazz now have genres, which beet cnngenre keeps
 
 
 def test_no_review_is_recommended_for_tracks_without_sound(library, tmp_path):
@@ -561,7 +561,7 @@ def test_a_section_without_keys_is_one_sentence(library, section):
     beet = library(Rock=None)
     beet.config["cnngenre"] = section
     sentence = "cnngenre: the section must have keys, such as auto: yes"
-    assert beet.genres() == {"Rock": ""}  # other commands are as ever
+    assert beet.genres() == {"Rock": ""}  # other commands work as usual
     assert beet.errors == f"{sentence}; imports go without it\n"
     for command in ("cnngenre", "cnntrain", "cnnmodels"):
         beet(command, status=1)

@@ -30,8 +30,8 @@ pytest.importorskip("distributed", reason="the extra dask is not installed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs run in forks")
 
 N_TRACKS = 16
-# Runs first in each worker: it dies of the first question, has a small disk, does not see the music
-# under its own path, or takes its time.
+# Runs first in each worker.  Depending on its environment, a worker dies at its first task, cannot
+# write large files, does not see the music under its path, or is slow.
 WORKER = """
 import os, resource, time
 if os.environ.get("DEADLY"):
@@ -85,14 +85,14 @@ class Cluster:
         raise AssertionError(log.read_text())
 
     def worker(self, **variables):
-        """One that does not come back when it is killed."""
+        """Start a worker that is not restarted when it is killed; returns its process."""
         arguments = ["--no-nanny", "--nthreads", "1", "--no-dashboard"]
         arguments += ["--local-directory", str(self.folder)]
         self.begin("worker", self.address, *arguments, **variables)
         return self.processes[-1]
 
     def n_models(self):
-        """How many models the workers keep."""
+        """The number of models that the workers store."""
         return len(list(self.folder.rglob("network.onnx")))
 
     def end(self):
@@ -112,12 +112,12 @@ def cluster(tmp_path, request):
 
 @pytest.fixture
 def tracks(library):
-    """A library of short tones; the ``beet``."""
+    """A ``beet`` with a library of short tones."""
     return library(**{f"{g}_{n}": None for g in ("Rock", "Jazz") for n in range(N_TRACKS // 2)})
 
 
 def n_kept(database):
-    """How many songs a cache has."""
+    """The number of songs in a cache."""
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute("SELECT count(*) FROM features").fetchone()[0]
 
@@ -141,7 +141,7 @@ def test_a_worker_is_killed_half_way_and_everything_is_tagged_once(tracks, clust
     assert tracks.genres() == expected(tracks)
     for title, path in tracks.paths().items():
         assert mutagen.File(path)["TCON"].text == [title.partition("_")[0]]
-    assert n_kept(tracks.home / "cnngenre" / "features.db") == 2  # as there are two kinds of tones
+    assert n_kept(tracks.home / "cnngenre" / "features.db") == 2  # there are two different tones
 
 
 def test_files_that_the_workers_cannot_see_are_sent_and_so_is_the_model(tracks, cluster, tmp_path):
@@ -156,7 +156,7 @@ def test_files_that_the_workers_cannot_see_are_sent_and_so_is_the_model(tracks, 
     lost.unlink()
     out = tracks("genre", "-f", "--dask", cluster.address)
     assert "no such file" in tracks.errors.lower()
-    assert cluster.n_models() == 1  # of two runs
+    assert cluster.n_models() == 1  # both runs use it
 
 
 def test_the_last_worker_goes_while_files_wait_to_be_sent(tracks, cluster):
@@ -231,7 +231,7 @@ def test_the_engine_trains_and_classifies_on_a_cluster(tone, cluster, tmp_path):
     cluster.worker()
     for genre in ("Rock", "Jazz"):
         for number in range(5):
-            name, seconds = f"{genre} {number}", 3.2 + number / 10  # no two are alike
+            name, seconds = f"{genre} {number}", 3.2 + number / 10  # no two are the same
             tone(genre, name, folder=f"music/{genre}", artist=name, seconds=seconds)
     engine = beet_server.stand_in("genre_model.cli.main")
     train = [*engine, "train", "music", "-o", "models", "--cache", "features.db"]
@@ -264,7 +264,7 @@ def test_no_scheduler_no_workers_or_other_workers_are_one_sentence(tracks, clust
     tracks("genre", "--dask", cluster.address, status=1)
     expected = f"error: cnngenre: the Dask scheduler at {cluster.address} has no workers\n"
     assert tracks.errors == expected
-    assert time.monotonic() - start_s < 240  # some ten seconds where nothing else runs
+    assert time.monotonic() - start_s < 240  # about ten seconds on an idle machine
     (cluster.folder / "sitecustomize.py").write_text(
         "import genre_model.extraction.dask_connection as c\nc.__version__ = '0.0.1'\n"
     )
@@ -296,7 +296,7 @@ def test_what_is_asked_of_a_cluster_that_has_gone_is_one_sentence(cluster, pitch
     classifier = Classifier(load_bundle(pitch_bundle), lazily=True)
     pool = DaskExtractorPool(cluster.address, classifier, None, Effort())
     is_running = pool._client.status
-    pool._client.status = "closed"  # as it sets itself when it finds out
+    pool._client.status = "closed"  # as the client sets it when it notices the loss
     with pytest.raises(GenreModelError, match="the Dask scheduler is gone"):
         pool.submit(Path(__file__))
     pool._client.status = is_running
@@ -345,7 +345,7 @@ GARBAGE = {
 
 @pytest.fixture
 def impatient(library):
-    """A ``beet`` that soon gives up a scheduler that says nothing."""
+    """A ``beet`` that soon gives up on a silent scheduler."""
     beet = library(Rock=None)
     beet.config["plugins"].append("impatient")
     return beet

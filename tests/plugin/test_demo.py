@@ -1,4 +1,4 @@
-"""The files that the demo takes; CI runs the demo itself."""
+"""Which files the demo chooses; CI runs the demo itself."""
 
 from pathlib import Path
 

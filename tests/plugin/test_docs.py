@@ -29,7 +29,7 @@ def test_what_the_guide_explains_are_keys():
 
 
 def flat(section, prefix=""):
-    """A nested section with dotted keys; an empty mapping is a value."""
+    """A nested section as one dict with dotted keys; an empty mapping counts as a value."""
     pairs = {}
     for key, value in section.items():
         nested = flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else None
@@ -71,5 +71,5 @@ def test_the_places_that_contributors_are_sent_to_are_there():
 
 
 def find(name):
-    """A path from the root, or inside the plugin."""
+    """Whether a path exists below the root or inside the plugin."""
     return (ROOT / name).exists() or (ROOT / "beetsplug" / "cnngenre" / name).exists()

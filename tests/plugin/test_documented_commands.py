@@ -1,4 +1,4 @@
-"""Every command in a block of the documentation is typed as it stands there, by a real shell."""
+"""A real shell runs every command in the documentation's code blocks exactly as written."""
 
 import os
 import re
@@ -17,7 +17,7 @@ pty = pytest.importorskip("pty", reason="the commands are for a POSIX shell")
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-# What is not typed, and why.  What no line needs is an error.
+# Commands that are not run, and why.  A pattern that matches no line is an error.
 LEFT_OUT = {
     r"(pip|pipx|uv) ": "needs a package index; scripts/try_package.py does it",
     r"python scripts/try_package\.py": "needs a package index",
@@ -69,7 +69,7 @@ def test_make_has_the_targets():
 
 @pytest.fixture
 def place(trained, tmp_path):
-    """A home with music, a library with a model of its own, and what the pages name."""
+    """A home folder with music, a library with a trained model, and files that the pages name."""
     home, work = trained.home, tmp_path / "work"
     trained.config["cnngenre"] |= {"auto": True}
     trained.command()
@@ -90,13 +90,13 @@ def place(trained, tmp_path):
         (shims / name).chmod(0o755)
     path = f"{shims}{os.pathsep}{os.environ['PATH']}"
     environment = trained.environment() | {"PATH": path, "PYTHONWARNINGS": "ignore"}
-    run_once = ["beet", "genre", "-q", "title:Murk 8"]  # for its journal
+    run_once = ["beet", "genre", "-q", "title:Murk 8"]  # so that there is a journal
     subprocess.run(run_once, env=environment, check=True, capture_output=True, cwd=work)
     return work, environment
 
 
 def type_line(line, before, work, environment):
-    """Run a line after the settings that stand before it; at a terminal, where it is answered."""
+    """Run a line after the settings before it, at a terminal where its questions are answered."""
     master, slave = pty.openpty()
     os.write(master, b"y\n" if "modify" in line else b"q\n")
     try:
@@ -134,7 +134,7 @@ def test_the_commands_of_a_page(page, place):
 
 
 def the_library_is_better(settings, work, environment):
-    """Tracks without a genre have got the user's own ones; what was edited stays."""
+    """Tracks without a genre got one of the user's own genres; edited genres stay."""
     line = "beet ls -f '$title: $genres'"
     found = type_line(line, settings, work, environment).stdout.splitlines()
     genres = dict(line.split(": ") for line in found if not line.endswith(": "))

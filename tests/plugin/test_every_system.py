@@ -1,4 +1,4 @@
-"""Every system for audio is trained, saved and used by the plugin; it needs TensorFlow."""
+"""The plugin trains, saves and uses every system for audio; needs TensorFlow."""
 
 import pytest
 from labelled_library import HZ, bundles

@@ -1,4 +1,4 @@
-"""A genre write touches the genre alone, and ``cnnundo`` gives back exactly what the file had."""
+"""Writing a genre changes only the genre, and ``cnnundo`` restores exactly what the file had."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ BEETS = tuple(map(int, version("beets").split(".")[:2]))
 
 
 def all_files(tmp_path, kinds):
-    """A file of each of some formats and of each kind of genre; the tones are made once."""
+    """Yield a file of each format with each genre tag; each format's tone is encoded once."""
     for kind in kinds:
         suffix = FORMATS[kind].suffix
         tone = write_tone(tmp_path / "tones", "Rock", kind, kind)
@@ -35,7 +35,7 @@ def test_undo_gives_every_format_every_odd_genre_back(in_place, tmp_path, part):
     paths = list(all_files(tmp_path, KINDS[part::4]))
     before = {path: dump(path) for path in paths}
     others = {path: read_tags(path).others for path in paths}
-    beet = in_place(genres={"Rock": "Rumba"})  # Rock would leave alone what is finer
+    beet = in_place(genres={"Rock": "Rumba"})  # Rock would not replace its own subgenres
     output = beet("cnngenre")
     assert f"tagged {len(paths)}," in output.splitlines()[-1], beet.errors
     for path in paths:
@@ -44,7 +44,7 @@ def test_undo_gives_every_format_every_odd_genre_back(in_place, tmp_path, part):
     assert beet("update", "-p") == ""
     beet("cnnundo")
     assert [path.name for path in paths if dump(path) != before[path]] == []
-    if BEETS >= (2, 9):  # those before read "Rock; Pop" from a file otherwise than from the library
+    if BEETS >= (2, 9):  # older ones read "Rock; Pop" differently from file and library
         assert beet("update", "-p") == ""
 
 
@@ -145,7 +145,7 @@ def test_a_genre_that_the_library_has_lost_stays_in_the_file(in_place, tone):
 
 
 def test_undo_leaves_a_genre_alone_that_was_edited_in_the_file(in_place, tone):
-    """Even where the file is as old as before."""
+    """Even if the file's modification time is unchanged."""
     path = tone("Rock", kind="mp3")
     beet = in_place()
     beet("cnngenre")
@@ -185,7 +185,7 @@ def test_rewritten_genres_are_taken_back(in_place, tone):
 @pytest.mark.parametrize("options", [["-w"], ["-f", "-w"], []])
 def test_after_an_as_is_import_the_file_is_written(beet, tone, tmp_path, options):
     tone("Rock", kind="mp3")
-    beet.config["threaded"] = False  # then one worker is forked
+    beet.config["threaded"] = False  # so that the single worker can be forked
     beet("import", "-A", tmp_path / "music")
     [path] = beet.paths().values()
     assert (beet.genres(), file_genres(path)) == ({"Rock": "Rock"}, [])

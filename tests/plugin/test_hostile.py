@@ -1,4 +1,4 @@
-"""Whatever somebody puts into tags, names and models: the terminal stays as it is."""
+"""Hostile tags, names and models do not affect the terminal."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def test_no_tag_and_no_file_name_gets_control_of_the_terminal(beet, tone, tmp_pa
         assert not CONTROLS.search(printed), (arguments, printed)
         assert not CONTROLS.search(said), (arguments, said)
         named += "owned" in printed + said
-    assert named >= len(COMMANDS) - 2  # it was there to be seen
+    assert named >= len(COMMANDS) - 2  # the name was printed
 
 
 def test_a_track_that_fails_is_one_line_whatever_it_is_called(library):

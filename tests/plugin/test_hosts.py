@@ -1,4 +1,4 @@
-"""beets set up in other ways, and with other plugins."""
+"""Other configurations of beets, and other plugins."""
 
 import importlib.util
 import os
@@ -38,14 +38,14 @@ def rows(beet):
     ],
 )
 def test_ways_of_importing(beet, tone, tmp_path, how, write):
-    """What is in the library is what is written; with a link, that is the original as well."""
+    """The library's file is written; with a link, that is also the original."""
     original = tone("Jazz", kind="mp3")
     before = original.read_bytes()
     wishes = dict.fromkeys(("copy", "move", "link", "hardlink", "reflink"), False)
     wishes[how] = "auto" if how == "reflink" else True
     wishes.pop("nothing", None)
     beet.config["import"] |= {**wishes, "write": write}
-    beet.config["threaded"] = False  # then one worker is forked
+    beet.config["threaded"] = False  # so that the single worker can be forked
     beet("import", tmp_path / "music")
     [(genres, path)] = rows(beet).values()
     assert genres == "Jazz"
@@ -90,7 +90,7 @@ def test_id3v23(beet, tone, tmp_path):
 
 @pytest.mark.parametrize("last", [True, False])
 def test_with_other_plugins(beet, tone, tmp_path, monkeypatch, last):
-    """Their stages, events, fields and options beside ours; lastgenre finds no network."""
+    """The stages, events, fields and options of others beside ours; lastgenre has no network."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
         monkeypatch.setenv(name.lower(), "http://127.0.0.1:9")
@@ -107,7 +107,7 @@ def test_with_other_plugins(beet, tone, tmp_path, monkeypatch, last):
         "replaygain": {"auto": False},
         "chroma": {"auto": False},
     }
-    # Two albums: lastgenre gives an album's genre, which is that of its first track, to all of it.
+    # Two albums, because lastgenre gives the genre of an album's first track to all its tracks.
     tone("Rock", folder="music/One", album="One")
     tone("Jazz", folder="music/Two", album="Two", genres=["Polka"])
     beet("import", tmp_path / "music")
@@ -129,7 +129,7 @@ def test_with_other_plugins(beet, tone, tmp_path, monkeypatch, last):
 
 
 def available():
-    """Those of the others that load here."""
+    """The other plugins that can be loaded here."""
     needed = {"lastgenre": "pylast", "chroma": "acoustid"}
     loadable = [
         name

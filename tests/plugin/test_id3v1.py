@@ -1,4 +1,4 @@
-"""ID3v1: beets writes our genre into it with the other tag, and undo puts back what was there."""
+"""ID3v1: beets writes our genre to it, too, and undo restores what was there."""
 
 import json
 import sqlite3
@@ -11,13 +11,13 @@ from plugin_files import file_genres
 from real_beet import write_tone
 
 NONE, TRIP_HOP = 255, 27
-V1 = b"Artist".ljust(30, b"\0") + b"Album".ljust(30, b"\0") + b"1999"  # behind the title
+V1 = b"Artist".ljust(30, b"\0") + b"Album".ljust(30, b"\0") + b"1999"  # the fields after the title
 V1 += b"ripped by me".ljust(28, b"\0") + b"\0\5"
 
 
 @pytest.fixture
 def behind(tmp_path):
-    """Makes an MP3 with a tag of ID3v1 of some genre, and another tag or none before it."""
+    """Makes an MP3 with an ID3v1 tag of a given genre, with or without an ID3v2 tag."""
 
     def make(number, *, id3v2=True):
         title = f"{number} {id3v2}"
@@ -100,11 +100,11 @@ def test_what_was_noted_without_it_can_be_undone(behind, in_place):
 
 
 def test_tags_of_apev2_that_look_like_it(tmp_path, in_place):
-    """One of 131 bytes has the letters TAG, of its own name, where ID3v1 begins."""
+    """In a tag of 131 bytes, the letters TAG of its "APETAGEX" are where ID3v1 begins."""
     sound = write_tone(tmp_path / "music", "Rock", kind="wavpack")
     mutagen.File(sound).delete()
     before = {}
-    for n_bytes in range(127, 136):  # with the genre, and so again without it or with another
+    for n_bytes in range(127, 136):  # some have 131 bytes before Rock is written, some after
         for genres in ({}, {"Genre": "Polka"}, {"Genre": "Synthpop"}):
             tag = ape_tag(Title="", Artist="Artist", **genres)
             tag = ape_tag(Title="x" * (n_bytes - len(tag)), Artist="Artist", **genres)

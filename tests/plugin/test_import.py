@@ -114,7 +114,7 @@ def test_as_is_imports_write_tags_only_if_asked_to(beet, tone, tmp_path, write_a
 def test_a_matched_import_says_which_files_are_still_to_be_written(
     beet, tone, tmp_path, beets_writes, write
 ):
-    """beets writes what it has matched as `import.write` says, whatever `write` says."""
+    """Whether beets writes matched tracks depends on `import.write`, not on `write`."""
     beet.config["import"]["write"] = beets_writes
     beet.config["cnngenre"]["write"] = write
     tone("Jazz")
@@ -220,7 +220,7 @@ def test_a_broken_set_up_is_one_warning_and_the_import_goes_on(
 
 
 def test_a_file_of_lastgenre_that_cannot_be_named_is_one_warning(beet, tone, tmp_path):
-    """It is asked for when the first answer is arranged, after the model was loaded."""
+    """The file is needed when the first answer is arranged, after the model was loaded."""
     beet.config["cnngenre"]["parents"] = "after"
     beet.config["lastgenre"] = {"canonical": str(tmp_path / "nowhere.yaml")}
     for album in ("One", "Two"):
@@ -232,7 +232,7 @@ def test_a_file_of_lastgenre_that_cannot_be_named_is_one_warning(beet, tone, tmp
 
 @pytest.fixture
 def imports(beet, tone, tmp_path):
-    """Imports a track as it is, once for each of some wishes, in one process; what is printed."""
+    """Imports a track as is for each of some settings, in one process; returns what is printed."""
 
     def run(*wishes):
         beet.config["plugins"] = ["cnngenre", "imports"]
@@ -267,7 +267,7 @@ def test_an_import_after_one_that_was_broken_off_begins_anew(beet, imports):
 
 @pytest.mark.parametrize("section", [None, [], "yes"])
 def test_a_section_of_lastgenre_without_keys_is_none(beet, tone, tmp_path, section):
-    """All below it is commented out, say, and the plugin is not loaded."""
+    """As if everything below it were commented out; the plugin is not loaded."""
     beet.config["cnngenre"]["parents"] = "after"
     beet.config["lastgenre"] = section
     tone("Jazz")
@@ -277,7 +277,7 @@ def test_a_section_of_lastgenre_without_keys_is_none(beet, tone, tmp_path, secti
 
 
 def test_lastgenre_style_order_fills_only_what_is_left(beet, tone, tmp_path):
-    """A plugin before ours that sets genres in its own stage has the first word."""
+    """A plugin before ours that sets genres in its own import stage takes precedence."""
     beet.config["plugins"] = ["firstgenre", "cnngenre", "selfmatch"]
     tone("Jazz", "known")
     tone("Rock", "gap")
@@ -308,7 +308,7 @@ def test_an_empty_genre_tag_is_no_genre(beet, tone, tmp_path):
 
 @pytest.mark.parametrize("options", [["--set", "genres=Mine"], ["--from-scratch"]])
 def test_an_undo_gives_the_file_what_the_import_would_have_written(beet, tone, tmp_path, options):
-    """Not what the file had before the import, which the user has replaced."""
+    """Not what the file had before the import: the user has replaced that."""
     beet.config["cnngenre"]["force"] = True
     tone("Jazz", genres=["Junk"])
     beet("import", *options, tmp_path / "music")
@@ -322,7 +322,7 @@ def test_an_undo_gives_the_file_what_the_import_would_have_written(beet, tone, t
 
 
 def test_files_that_an_import_left_are_written_later_also_beside_importadded(beet, tone, tmp_path):
-    """It notes the files' times, which say that beets has written them."""
+    """The plugin stores the files' times, as if beets had written the files."""
     beet.config["plugins"] = [*beet.config["plugins"], "importadded"]
     beet.config["importadded"] = {"preserve_mtimes": True}
     tone("Jazz")
@@ -334,7 +334,7 @@ def test_files_that_an_import_left_are_written_later_also_beside_importadded(bee
 
 @pytest.mark.parametrize("others", [["scrub"], ["scrub", "importadded"], ["fetchart", "embedart"]])
 def test_what_another_plugin_writes_in_an_import_is_in_the_files(beet, tone, tmp_path, others):
-    """These write all tags, also of what is imported as it is."""
+    """These plugins write all tags, even in an as-is import."""
     beet.config["plugins"] = [*beet.config["plugins"], *others]
     beet.config["fetchart"] = {"sources": ["filesystem"]}
     beet.config["importadded"] = {"preserve_mtimes": True}
@@ -343,7 +343,7 @@ def test_what_another_plugin_writes_in_an_import_is_in_the_files(beet, tone, tmp
     assert "genres: tagged 1\n" in beet("import", "-A", tmp_path / "music")
     assert file_genres(beet.paths()["Jazz"]) == ["Jazz"]
     [(_, mtime)] = beet.fields("mtime")
-    assert mtime.startswith("1970") == ("importadded" not in others)  # which alone notes it
+    assert mtime.startswith("1970") == ("importadded" not in others)  # only importadded stores it
     assert "tagged 0, kept 1" in beet("cnngenre")
 
 

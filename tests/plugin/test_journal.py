@@ -1,4 +1,4 @@
-"""Each run of ``beet cnngenre`` and the import keeps a journal; ``cnnstats --run`` counts it."""
+"""Each run of ``beet cnngenre`` and each import keeps a journal, counted by ``cnnstats --run``."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 
 
 def runs(beet):
-    """The journals of all runs, oldest first, by their lines."""
+    """The journals of all runs, oldest first, each as a list of its lines."""
     found = sorted(
         (beet.home / "cnngenre" / "runs").glob("*.jsonl"), key=lambda p: p.stat().st_ctime
     )

@@ -1,4 +1,4 @@
-"""A large library: few queries a track, few items in memory, and a truthful bar."""
+"""A large library: few queries per track, few items in memory, and a realistic progress bar."""
 
 import io
 import json
@@ -15,7 +15,7 @@ SMALL, LARGE = 400, 2_000
 
 @pytest.fixture
 def costs(beet):
-    """Runs a command on a library of so many tracks: its statements, items and summary."""
+    """Runs a command on a library of ``n_rows`` tracks; its statements, items and summary."""
 
     def measure(n_rows, *arguments):
         beet.config["plugins"] = ["cnngenre", "counting"]
@@ -36,8 +36,8 @@ def test_what_a_track_that_has_genres_or_is_cached_costs(costs):
         large[2] == f"tagged {LARGE // 20}, kept {LARGE * 9 // 10}, unsure {LARGE // 20}, failed 0"
     )
     per_track = (large[0] - small[0]) / (LARGE - SMALL)
-    assert per_track < 1  # each is loaded with others; a tenth is cached, and is stored
-    assert large[1] < 700  # two times what is loaded at once, and what is under way
+    assert per_track < 1  # tracks are loaded in batches; the cached tenth is stored
+    assert large[1] < 700  # two batches, and the tracks in progress
 
 
 def test_tracks_that_need_nothing_are_not_loaded_and_noted_as_if_they_were(beet):
@@ -73,7 +73,7 @@ def test_tracks_that_need_nothing_are_not_loaded_and_noted_as_if_they_were(beet)
     }.items():
         printed = beet(*command.split(), "-q")
         assert says in printed
-        most = 300 if command == "cnnreview -p" else 100  # which shows 100 tracks
+        most = 300 if command == "cnnreview -p" else 100  # it shows 100 tracks
         assert int(re.search(r"statements: (\d+)", printed)[1]) < most, command
     assert "restored 100, kept 0" in beet("cnnundo", "-q", "-W")
     assert statements("cnnundo", "-q", "-W") < 100

@@ -1,4 +1,4 @@
-"""Several ``beet`` at once on one library: nobody's work is lost."""
+"""Several ``beet`` processes on one library at once: no changes are lost."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from genre_model.model.bundle.store import load_bundle
 EDIT = ("modify", "-y")
 MEANWHILE = {
     "Rock_edited": (*EDIT, "title:Rock_edited", "genres=Polka"),
-    "Rock_renamed": (*EDIT, "title:Rock_renamed", "title=Roll", "year=1999"),  # beets moves it too
+    "Rock_renamed": (*EDIT, "title:Rock_renamed", "title=Roll", "year=1999"),  # beets moves it, too
     "Rock_removed": ("remove", "-f", "title:Rock_removed"),
     "Rock_deleted": ("remove", "-f", "-d", "title:Rock_deleted"),
     "Rock_again": ("genre", "title:Rock_again"),
@@ -27,7 +27,7 @@ MEANWHILE = {
 
 
 def with_others(beet, at, commands, *arguments):
-    """Run a ``beet``, and others at a certain point of tracks; its output."""
+    """Run a ``beet``, and others when its tracks reach a certain point; returns its output."""
     config = beet.config
     beet.config = config | {"plugins": [*config["plugins"], "meanwhile"]}
     environment = beet.environment()
@@ -49,7 +49,7 @@ def rows(beet, sql):
 
 
 def library_and_files(beet):
-    """Title -> genres in the library, which is sound, and in the file."""
+    """Title -> genres in the library and in the file; also checks the database."""
     assert rows(beet, "PRAGMA integrity_check") == [("ok",)]
     orphans = "SELECT * FROM item_attributes WHERE entity_id NOT IN (SELECT id FROM items)"
     assert rows(beet, orphans) == []
@@ -64,7 +64,7 @@ def library_and_files(beet):
 def test_what_others_do_to_a_track_meanwhile_stays(library, at):
     beet = library(**dict.fromkeys(MEANWHILE))
     beet.config["plugins"] = ["cnngenre"]
-    beet.config["cnngenre"]["cache"] = False  # the tones are the same
+    beet.config["cnngenre"]["cache"] = False  # the Rock tones are the same audio
     paths = {path.stem.partition(" ")[2]: path for path in beet.paths().values()}
     output = with_others(beet, at, MEANWHILE, "genre")
     if at == "extracted":
@@ -75,7 +75,7 @@ def test_what_others_do_to_a_track_meanwhile_stays(library, at):
         "Rock_again": ("Rock", "Rock"),
         "Jazz": ("Jazz", "Jazz"),
     }
-    assert beet("write", "-p") == ""  # every file has all that the library has
+    assert beet("write", "-p") == ""  # every file has everything that the library has
     assert [path.exists() for name, path in sorted(paths.items())] == [
         *(name not in ("Rock_deleted", "Rock_renamed") for name in sorted(paths))
     ]

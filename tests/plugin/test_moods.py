@@ -1,4 +1,4 @@
-"""What the shipped network's tags add: further genres, moods; by the real command and network."""
+"""Further genres and moods from the shipped network's tags, with the real command and network."""
 
 import subprocess
 
@@ -31,7 +31,7 @@ def electronic(beet, tmp_path):
 
 def test_several_genres_by_the_networks_tags(electronic):
     beet = electronic(club(), "flac")
-    beet("cnngenre", "-W")  # no tags are noted yet
+    beet("cnngenre", "-W")  # this run notes no tags
     beet("cnngenre", "-f", "--count", "3")
     [(_, genres, tags)] = beet.fields("genres", "cnngenre_tags")
     assert genres == "Electronic; House; Electro"
@@ -51,8 +51,8 @@ def test_moods_are_noted_and_go_to_a_tag_and_come_back(electronic):
     assert files["flac"]["grouping"] == [moods]
     assert files["mp3"]["TIT1"].text == [moods]
     assert file_genres(beet.paths()["mp3"]) == ["Polka"]
-    assert "changed 0, kept 2" in beet("cnnmoods", "--tag", "comments")  # a value of the user's
-    for path in beet.paths().values():  # nothing is opened where nothing is to be done
+    assert "changed 0, kept 2" in beet("cnnmoods", "--tag", "comments")  # the user has set a value
+    for path in beet.paths().values():  # no file is opened if there is nothing to do
         path.rename(path.with_suffix(".away"))
     assert "changed 0, kept 2, failed 0" in beet("cnnmoods", "--tag", "grouping")
     assert "changed 0, kept 2, failed 0" in beet("cnnmoods")
@@ -70,7 +70,7 @@ def test_moods_are_noted_and_go_to_a_tag_and_come_back(electronic):
 
 
 def test_a_tag_that_beets_did_not_know_is_the_users(electronic):
-    """beets knows ``mood`` since the key or the option names it, and has not read it before."""
+    """beets knows ``mood`` only if the key or the option names it, so it has not read it before."""
     beet = electronic(beat_tape(), "mp3", "flac")
     paths = beet.paths()
     flac = mutagen.File(paths["flac"])

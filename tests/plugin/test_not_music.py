@@ -1,4 +1,4 @@
-"""Noise, hum and clicks are in many folders, and get no genre from the shipped model."""
+"""Noise, hum and clicks, as many folders have them, get no genre from the shipped model."""
 
 import numpy as np
 from audio_files import write_audio
@@ -11,7 +11,7 @@ RATE_HZ = 44_100
 
 
 def sounds():
-    """Name -> sixteen seconds of sound that is no music."""
+    """Name -> sixteen seconds of sound that is not music."""
     rng = np.random.default_rng(11)
     n = 16 * RATE_HZ
     white = rng.standard_normal(n)

@@ -1,4 +1,4 @@
-"""Files that a tagger breaks are left as they are, and the track is counted as failed."""
+"""Files that tagging would break are left unchanged, and the track is counted as failed."""
 
 import pytest
 from odd_library import losses, losses_in_streams, losses_in_tags

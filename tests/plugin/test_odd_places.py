@@ -1,4 +1,4 @@
-"""Names and places of files as people have them, and files cut anywhere, from import to undo."""
+"""Odd names and places of files, and files truncated anywhere, from import to undo."""
 
 import os
 import re
@@ -27,7 +27,10 @@ GOOD = (
 
 
 def make_places(folder, tone):
-    """Good files of odd names, one in a folder that is called like a song; and what is none."""
+    """Make good files with odd names, and entries that are not good; returns the good paths.
+
+    Half of the good files are in a folder named like a song.
+    """
     (folder / "song.mp3").mkdir(parents=True)
     made = []
     source = tone("Rock", folder="tones")
@@ -37,7 +40,8 @@ def make_places(folder, tone):
             made.append(shutil.copy(source, where / name))
         except OSError:  # this file system does not take the name
             continue
-    for name in ("folder", "link in a circle", "link to nothing"):  # beets waits at some others
+    # At some of the other places, beets would wait.
+    for name in ("folder", "link in a circle", "link to nothing"):
         broken_files.PLACES[name](folder / f"{name}.mp3")
     (folder / "empty.flac").write_bytes(b"")
     return made
@@ -66,7 +70,7 @@ def test_files_cut_at_each_tenth_are_one_line_each_or_tagged(beet, tone, tmp_pat
     music = tmp_path / "music"
     tone("Rock", "good")
     for number, (kind, content) in enumerate(contents.items()):
-        for tenth in range(number % 2, 10, 2):  # the soak has them all
+        for tenth in range(number % 2, 10, 2):  # the soak test has them all
             path = music / f"{kind} {tenth}{broken_files.suffix_of(kind)}"
             path.write_bytes(content[: len(content) * tenth // 10])
     before = {path: path.read_bytes() for path in music.iterdir()}
@@ -87,7 +91,7 @@ def test_files_cut_at_each_tenth_are_one_line_each_or_tagged(beet, tone, tmp_pat
 
 
 def of_files(paths):
-    """The genres of those that can be read."""
+    """Path -> genres of the files that can be read."""
     from mediafile import UnreadableFileError
 
     found = {}

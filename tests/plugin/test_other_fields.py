@@ -1,4 +1,4 @@
-"""Tags beside the genre that are to be written: they change, and nothing else of the file does."""
+"""Writing tags other than the genre changes these tags and nothing else in the file."""
 
 import struct
 
@@ -22,7 +22,7 @@ OLD = [  # ID3v2.2
     *((b"TCO", b"\0(75)"), (b"XYZ", b"unknown"), (b"CRM", b"a\0b\0c"), (b"TSI", b"\x0012")),
     *((b"RVA", b"\3\x10\0\1\0\1"), (b"PIC", b"\0JPG\3\0\xff\xd8\xff"), (b"COM", b"\0engof\0c")),
 ]
-MIDDLE = [  # ID3v2.3, with frames of 2.4 as many programs write them, empty ones and double ones
+MIDDLE = [  # ID3v2.3 with frames of ID3v2.4, as many programs write, and empty and repeated ones
     *((b"TIT2", b"\0Title"), (b"TPE1", b"\0Artist"), (b"TALB", b"\0Album"), (b"TSOP", b"\0Sort")),
     *((b"TSOA", b"\0Sort Album"), (b"RVA2", b"track\0\1\xff\0\0"), (b"RVAD", b"\3\x10\0\1\0\1")),
     *((b"TYER", b"\x001999"), (b"TDAT", b"\x001205"), (b"TIME", b"\x001130"), (b"TPE2", b"\0")),
@@ -53,7 +53,7 @@ def id3v2(version, flags, frames):
 
 
 def frames_of(path):
-    """The version of a tag of ID3v2, and (name, data) of each frame."""
+    """The version of a file's ID3v2 tag, and (name, data) of each frame."""
     content = path.read_bytes()
     if not content.startswith(b"ID3"):
         return None, []
@@ -82,7 +82,7 @@ def lost_and_new(before, after):
 
 @pytest.fixture
 def tagged_mp3s(tmp_path):
-    """Makes an MP3 with each of the tags, and one with ID3v1 alone, of a sound or of a tone."""
+    """Makes an MP3 with each of the tags, and one with only ID3v1, from a sound or a tone."""
 
     def make(sound=None):
         plain = write_tone(tmp_path, "Rock", "plain", "mp3")
@@ -145,7 +145,7 @@ def test_genre_moods_and_back_leave_what_id3v1_alone_said(tagged_mp3s, in_place)
 
 
 def test_what_another_plugin_removes_is_removed_and_nothing_else(tagged_mp3s, in_place):
-    """``zero`` removes tags in each write, whose fields are in one frame or in several."""
+    """The plugin ``zero`` removes fields at each write; a field is in one frame or in several."""
     paths = tagged_mp3s()
     before = {name: frames_of(path) for name, path in paths.items()}
     beet = in_place()
@@ -171,7 +171,7 @@ def test_what_another_plugin_removes_is_removed_and_nothing_else(tagged_mp3s, in
 
 
 def test_what_is_removed_from_id3v1_is_no_audio(tagged_mp3s, in_place):
-    """FFmpeg takes it for the end of a frame that is cut."""
+    """FFmpeg takes ID3v1 for the end of the truncated last frame."""
     path = tagged_mp3s()["v1"]
     path.write_bytes(path.read_bytes()[:-228] + POLKA_V1)
     beet = in_place()

@@ -1,4 +1,4 @@
-"""Rare formats: the genre is written, read back and taken back; or the file is not touched."""
+"""Rare formats: the genre is written, read back and undone, or the file is left unchanged."""
 
 import mutagen
 import pytest
@@ -38,7 +38,7 @@ def test_each_is_written_and_restored_or_left_as_it_is(tmp_path):
         assert not path.name.startswith("behind") or path.read_bytes().endswith(ID3V1), path
         write_and_check(path, Wish(tags.genre.genres, tag=tags.genre))
         assert dump(path) == all_tags, path
-        if path.suffix != ".dsf":  # whose header says where tags would be
+        if path.suffix != ".dsf":  # a DSF's header has the place of its tags
             assert path.read_bytes().rstrip(b"\0") == before.rstrip(b"\0"), path
     assert {name for name in written if not name.startswith("behind")} == WRITTEN
     assert "behind monkeys.ape" in written

@@ -1,4 +1,4 @@
-"""Vorbis comments that no specification allows: a genre goes and comes, they stay what they are."""
+"""Invalid Vorbis comments stay unchanged when a genre is written and undone."""
 
 import struct
 from io import BytesIO
@@ -43,14 +43,14 @@ def packed(comments, vendor=VENDOR):
 
 
 def picture():
-    """A FLAC's block with a picture whose description is in Latin-1."""
+    """A FLAC picture block whose description is in Latin-1."""
     mime, description = b"image/png", b"caf\xe9"
     parts = (struct.pack(">I", len(part)) + part for part in (mime, description))
     return struct.pack(">I", 3) + b"".join(parts) + struct.pack(">5I", 1, 1, 24, 0, 4) + b"\x89PNG"
 
 
 def put(path, kind, comments):
-    """Give a file comments, as bytes."""
+    """Replace a file's comments, given as bytes; a FLAC also gets a picture."""
     content = path.read_bytes()
     if kind == "flac":
         blocks, audio = flac_blocks(content)
@@ -78,7 +78,7 @@ def ogg_pages(content):
 
 
 def flac_blocks(content):
-    """(kind, content) of each block, and the audio."""
+    """(kind, content) of each block of a FLAC, and the audio."""
     place, blocks = 4, []
     while True:
         kind, n_bytes = content[place], int.from_bytes(content[place + 1 : place + 4], "big")
@@ -94,7 +94,7 @@ def flac(blocks, audio):
 
 
 def stored(path, kind):
-    """A file's vendor and comments, as bytes, and what is behind them; a FLAC's other blocks."""
+    """A file's vendor, comments and the bytes after them, and a FLAC's other blocks."""
     content = path.read_bytes()
     if kind == "flac":
         blocks = [block for block in flac_blocks(content)[0] if block[0] != 1]
@@ -150,7 +150,7 @@ def test_any_comments_come_back(tmp_path, kind):
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.binary(max_size=9) | st.binary(max_size=9).map(b"genre=".__add__)))
     def check(comments):
-        # mutagen tells the kinds of Ogg by such marks anywhere near a file's beginning.
+        # mutagen recognises kinds of Ogg by these marks anywhere near a file's beginning.
         assume(not any(mark in one for one in comments for mark in (b"vorbis", b"Opus", b"fLaC")))
         put(path, kind, comments)
         before = stored(path, kind)
@@ -166,7 +166,7 @@ def test_any_comments_come_back(tmp_path, kind):
 
 
 def test_a_cue_sheet_and_what_else_a_flac_has_stay(beet, tmp_path):
-    """Reserved bits, and a catalogue number of NULs, which mutagen reads as shorter."""
+    """It has reserved bits, and a catalogue number with NULs that mutagen reads as shorter."""
     path = write_tone(tmp_path / "music", "Rock", kind="flac")
     blocks, audio = flac_blocks(path.read_bytes())
     index = struct.pack(">QB3x", 0, 1)

@@ -1,6 +1,6 @@
-"""In APE, MP4 and WMA the genre is exchanged; every other byte of the tags stays, and it returns.
+"""In APE, MP4 and WMA only the genre changes and is restored; all other bytes of the tags stay.
 
-The tags here are those that mutagen drops, merges or recodes where it reads or writes them.
+The tags here are those that mutagen drops, merges or recodes when it reads or writes them.
 """
 
 import itertools
@@ -26,7 +26,7 @@ ONE, TWO, LONG = ("Rumba",), ("Rumba", "Ska"), ("Rumba " * 9,)
 
 @pytest.fixture(scope="module")
 def tones(tmp_path_factory):
-    """The bytes of a tone in each of the three formats."""
+    """A tone in each of the three formats, as bytes."""
     folder = tmp_path_factory.mktemp("tones")
     kinds = ("wavpack", "aac", "wma")
     found = {kind: write_tone(folder, "Rock", kind=kind).read_bytes() for kind in kinds}
@@ -35,7 +35,7 @@ def tones(tmp_path_factory):
 
 @pytest.fixture
 def library_of(beet, tmp_path):
-    """Imports files of given bytes where they are; their paths, and the ``beet``."""
+    """Imports files with given contents in place; returns their paths and the ``beet``."""
 
     def make(files):
         music = tmp_path / "music"
@@ -227,7 +227,7 @@ def test_attributes_of_wma_stay_as_they_are(library_of, tones):
 
 
 def test_an_mp4_whose_room_is_elsewhere_is_left_as_it_is(library_of, tones):
-    """mutagen would write the tags over what is between."""
+    """mutagen would overwrite the atom between the tags and their free space."""
     between, room = raw.atom(b"note", b"of another program"), raw.atom(b"free", bytes(300))
     content = raw.with_atoms(tones["aac"], [GENRE], last=between + room)
     start, end = raw.find(content, b"moov", b"udta", b"meta")
@@ -276,7 +276,10 @@ numbers = itertools.count()
 
 
 def written_and_taken_back(folder, suffix, before, genres):
-    """The file with genres, None where it was refused and is as before; undo has been exact."""
+    """Write genres to a file and undo that exactly; returns its content with the genres.
+
+    If the write is refused, the file must be unchanged, and None is returned.
+    """
     configure()
     path = Path(folder) / f"{next(numbers)}{suffix}"
     path.write_bytes(before)
@@ -364,7 +367,7 @@ def attributes(draw):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(attributes(), max_size=6), some_genres)
 def test_any_attributes_of_wma_stay(tones, folder, some, genres):
-    further = held(LIBRARY, "Note", raw.wide("n"))  # second genres are in the library, too
+    further = held(LIBRARY, "Note", raw.wide("n"))  # a second genre needs a metadata library
     before = raw.with_attributes(tones["wma"], "t", [*some, further])
     written = written_and_taken_back(folder, ".wma", before, genres)
     if written is not None:
@@ -375,7 +378,7 @@ def test_any_attributes_of_wma_stay(tones, folder, some, genres):
 
 @pytest.mark.parametrize("field", ["mood", "grouping", "comments"])
 def test_moods_change_their_own_entries(library_of, tones, field):
-    """Titles name the files: their sounds are the same."""
+    """The titles tell the files apart, since their audio is the same."""
     items = [
         raw.item(b"Title", b"ape"),
         raw.item(b"Composer", b"1", raw.READ_ONLY),

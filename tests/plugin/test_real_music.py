@@ -1,4 +1,4 @@
-"""The shipped model on real clips, four a genre, through real imports; skipped without clips."""
+"""The shipped model on real clips, four per genre, in real imports; skipped without clips."""
 
 import csv
 import hashlib
@@ -23,8 +23,9 @@ pytestmark = [
 
 @pytest.fixture
 def clips(tmp_path):
-    """Copies, each an album and an artist of its own, as evidence is pooled over those; half of
-    each genre's without genres, half with "Polka".
+    """Copies of four clips per genre, half without a genre, half with "Polka".
+
+    Each clip is an album by an artist of its own, since tracks of these inform each other.
     """
     by_genre = defaultdict(list)
     for row in csv.DictReader((MUSIC / "manifest.csv").read_text(encoding="utf-8").splitlines()):

@@ -1,4 +1,4 @@
-"""What docs/recipes.md says of other plugins, players and servers, with its own configuration."""
+"""What docs/recipes.md says about other plugins, players and servers, with its configuration."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ def section(title):
 
 
 def configure(beet, title, number=0):
-    """Put a block of the page on top of the configuration."""
+    """Add a block of the page to the configuration."""
     block = re.findall(r"```yaml\n(.*?)```", section(title), re.DOTALL)[number]
     wanted = yaml.safe_load(block)
     plugins = wanted.pop("plugins", "cnngenre").split()
@@ -28,7 +28,7 @@ def configure(beet, title, number=0):
 
 
 def run(beet, title, number=0):
-    """The commands of a block, as they stand there."""
+    """Run the commands of a block as they are on the page; returns their outputs."""
     block = re.findall(r"```sh\n(.*?)```", section(title), re.DOTALL)[number]
     return [beet(*line.split()[1:]) for line in block.splitlines()]
 
@@ -39,7 +39,7 @@ def in_files(beet):
 
 @pytest.fixture
 def lastfm(beet, tone):
-    """Albums of an artist whom Last.fm knows, and of one whom it does not."""
+    """Albums by an artist that Last.fm knows, and by one that it does not know."""
 
     def make(plugins_of):
         configure(beet, plugins_of)
@@ -91,7 +91,7 @@ def test_the_audio_first(lastfm, tmp_path):
 
 @pytest.mark.parametrize(("source", "genres"), [("track", ["Jazz"]), ("album", ["Hard Rock"])])
 def test_why_the_source_matters(lastfm, tone, tmp_path, source, genres):
-    """An album of which only one track is sure has no genre of its own."""
+    """An album with only one sure track has no genre of its own."""
     beet = lastfm(LAST)
     for name in ("Noise 1", "Noise 2", "Noise 3"):
         tone("Unsure", name, artist="Known", albumartist="Known", album="One")
@@ -118,7 +118,7 @@ def test_playlists_by_confidence(library, tmp_path):
 
 
 def folders(beet):
-    """Title -> the first folder that its file is in."""
+    """Title -> the top folder of its file."""
     root = beet.config["directory"]
     assert all(path.exists() for path in beet.paths().values())
     return {title: path.relative_to(root).parts[0] for title, path in beet.paths().items()}
@@ -148,7 +148,7 @@ def test_in_an_import_the_genre_is_known_before_files_are_moved(beet, tone, tmp_
     assert folders(beet) == {"Jazz": "Jazz"}
 
 
-FRAMES = {  # what the page's table says, with Rock first
+FRAMES = {  # key, number of values, FFmpeg's separator (None: it reads only the first)
     "mp3": ("TCON", 2, None),
     "wav16": ("TCON", 2, None),
     "aiff": ("TCON", 2, None),
@@ -170,7 +170,7 @@ def several(library, kind):
 
 
 def by_ffmpeg(path):
-    """The genre as a program gets it that leaves reading to FFmpeg."""
+    """A file's genre as FFmpeg reads it, and all programs that use FFmpeg."""
     with av.open(str(path)) as container:
         found = {**container.metadata, **container.streams.audio[0].metadata}
     return next((value for key, value in found.items() if key.casefold() == "genre"), None)

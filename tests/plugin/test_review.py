@@ -21,7 +21,7 @@ pty = pytest.importorskip("pty", reason="there are no such terminals on Windows"
 QUESTION = "Quit?"
 AT_THE_END = "Enter to finish, or Undo?"
 QUESTION_OR_END = (QUESTION, AT_THE_END)
-# No player, no viewer: this notes what it is asked to show.
+# Stands in for a player or a viewer: writes its arguments to a file.
 NOTES = "import sys; open({file!r}, 'a').write(repr(sys.argv[1:]) + '\\n')"
 
 
@@ -48,13 +48,13 @@ class Session:
             return True
         try:
             piece = os.read(self.master, 65536)
-        except OSError:  # what Linux says where the other end is closed
+        except OSError:  # raised on Linux when the other end is closed
             return False
         self.output += piece.decode("utf-8", "replace").replace("\r\n", "\n")
         return bool(piece)
 
     def wait_for(self, text, seconds=60):
-        """Read until a text comes, or one of several, that has not been waited for."""
+        """Read until a text, or one of several, appears after the last one that was found."""
         end = time.monotonic() + seconds
         texts = re.compile("|".join(map(re.escape, [text] if isinstance(text, str) else text)))
         while not (found := texts.search(self.output, self.seen)):
@@ -69,7 +69,7 @@ class Session:
         return self
 
     def interrupt(self):
-        """Ctrl-C; again where one fell between a prompt and its reading: CPython misses that."""
+        """Send Ctrl-C until beet ends: CPython misses one between a prompt and its reading."""
         while self.process.poll() is None:
             os.kill(self.process.pid, signal.SIGINT)
             end = time.monotonic() + 10
@@ -77,7 +77,7 @@ class Session:
                 self.read()
 
     def end(self, status=0):
-        """The last line, when it has ended."""
+        """Wait for the end; returns the last line."""
         end, ended = time.monotonic() + 60, False
         while self.read():
             if AT_THE_END in self.output[self.seen :]:
@@ -94,7 +94,7 @@ class Session:
 
 @pytest.fixture
 def doubtful(doubtful):
-    """A library with doubtful tracks, two unless told otherwise."""
+    """Makes a ``beet`` with doubtful tracks, two by default."""
 
     def make(**genres_by_title):
         beet = doubtful(**genres_by_title or {"Unsure_1": None, "Unsure_2": None, "Rock": None})
@@ -118,7 +118,7 @@ def test_accepting_and_correcting_write_database_and_files(doubtful):
     genres = beet.genres()
     assert genres["Rock"] == "Rock"
     assert genres["Unsure_1"] == first != genres["Unsure_2"] != ""
-    written = {title: [genre] for title, genre in genres.items()} | {"Rock": []}  # by the import
+    written = {title: [genre] for title, genre in genres.items()} | {"Rock": []}  # as imported
     assert {t: file_genres(p) for t, p in beet.paths().items()} == written
 
 
@@ -256,7 +256,7 @@ def test_pretending_shows_the_order_without_asking_or_noting(library):
 
 def test_a_file_that_cannot_be_written_changes_nothing(doubtful):
     beet = doubtful(Unsure=None)
-    beet("modify", "-y", "title=Jazz")  # which that plugin refuses to write
+    beet("modify", "-y", "title=Jazz")  # the plugin unwritable refuses to write this track
     beet.config["plugins"] = ["cnngenre", "unwritable"]
     last = Session(beet, "cnnreview").say("a").end()
     assert last.startswith("accepted 0, corrected 0, skipped 0, left 0, failed 1")
@@ -377,14 +377,14 @@ def test_the_picture_is_shown(doubtful, tmp_path):
     ).say("i", "s")
     session.end()
     end = time.monotonic() + 20
-    while not log.exists() and time.monotonic() < end:  # nobody waits for a viewer
+    while not log.exists() and time.monotonic() < end:  # beet does not wait for a viewer
         time.sleep(0.1)
     assert "Unsure.png" in log.read_text()
     assert beet.genres() == {"Unsure": ""}
 
 
 def test_a_genre_that_is_typed_is_taken_for_what_it_says(doubtful):
-    """Also where it begins with the letter of a choice, as Alternative, Pop and Soul do."""
+    """Even if it begins with the letter of a choice, as Alternative, Pop and Soul do."""
     beet = doubtful(Unsure_1=None, Unsure_2=None, Unsure_3=None, Jazz=["Soul"])
     session = Session(beet, "cnnreview").say("ambient", "soul", "Pop")
     session.say("y", question="(y/n)?")

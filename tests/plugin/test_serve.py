@@ -1,4 +1,4 @@
-"""``beet cnnreview --web``: the page's server, asked by what is no browser."""
+"""``beet cnnreview --web``: the page's server, tested without a browser."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ PAGE = Path(__file__).parents[2] / "beetsplug" / "cnngenre" / "review" / "web" /
 
 @pytest.fixture
 def serve():
-    """Starts servers, and ends those that the test has not."""
+    """Starts servers, and kills those that the test has not ended."""
     started = []
 
     def start(beet, *arguments, **environment):
@@ -40,7 +40,7 @@ SHARED = {}
 
 @pytest.fixture
 def shared(doubtful):
-    """A server for tests that want to change something and must not."""
+    """A server for tests whose attempts to change something must fail."""
     if not SHARED:
         beet = doubtful(Unsure_1=None, Unsure_2=None, Rock=None, Jazz=["Polka"])
         SHARED["served"] = Served(beet)
@@ -59,7 +59,7 @@ def shared_ends():
 
 
 def tags(path):
-    """All tags of a file, as mutagen has them."""
+    """All tags of a file, as mutagen reads them."""
     return {key: repr(value) for key, value in (mutagen.File(path).tags or {}).items()}
 
 
@@ -166,7 +166,7 @@ def test_undo_restores_tracks_files_and_albums_exactly(doubtful, serve):
     beet = doubtful(kinds=KINDS, **{f"Unsure_{kind}": None for kind in KINDS})
     beet.config["cnngenre"] |= {"album_genre": True}
     beet("modify", "-y", "-W", "title:Unsure_mp3", "comments=the library knows more")
-    Served(beet).end()  # notes what was extracted
+    Served(beet).end()  # this run notes what it extracts
     everything = lambda: ({t: tags(p) for t, p in files_of(beet).items()}, library_of(beet))  # noqa: E731
     before = everything()
     served = serve(beet)
@@ -174,7 +174,7 @@ def test_undo_restores_tracks_files_and_albums_exactly(doubtful, serve):
     for number in range(len(KINDS)):
         genre = "Jazz" if number else "Rock"
         track = served.post("/decide", track=track["id"], genres=[genre])["track"]
-    served.post("/decide", track=track["id"], genres=["Ambient"])  # another opinion of the last
+    served.post("/decide", track=track["id"], genres=["Ambient"])  # decided once more
     after = everything()
     assert all(after[0][title] != before[0][title] for title in after[0])
     assert rows_of(beet, "SELECT genres FROM albums") == [{"genres": "Jazz"}]
@@ -231,7 +231,7 @@ def test_what_was_changed_elsewhere_meanwhile_is_left_alone(doubtful, serve, how
 
 def test_a_file_that_cannot_be_written_changes_nothing_and_can_be_tried_again(doubtful, serve):
     beet = doubtful(Unsure=None)
-    beet("modify", "-y", "title=Jazz")  # which that plugin refuses to write
+    beet("modify", "-y", "title=Jazz")  # the plugin unwritable refuses to write this track
     beet.config["plugins"] = ["cnngenre", "unwritable"]
     before = library_of(beet)
     served = serve(beet)
@@ -290,7 +290,7 @@ def test_the_picture_is_the_explanation(doubtful, serve):
         860,
     )
     files_of(beet)["Unsure"].unlink()
-    assert served.send("GET", path)[2] == content  # it was kept
+    assert served.send("GET", path)[2] == content  # the picture was kept
     before = library_of(beet)
     assert (
         "cannot be written" in served.post("/decide", 409, track=track["id"], text="Rock")["error"]
@@ -315,10 +315,10 @@ def test_what_draws_ends_when_it_has_nothing_to_do_and_begins_again(doubtful, se
 
 
 def workers_of(pid):
-    """The processes of those that a process has started, which Python starts others with."""
+    """The ids of the workers of a process: Python starts them through a child process."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has just ended
+        with suppress(OSError):  # the process has just ended
             state, parent = path.read_text().rpartition(")")[2].split()[:2]
             if state != "Z":
                 parents[int(path.parent.name)] = int(parent)
@@ -591,7 +591,7 @@ def test_a_connection_on_which_nothing_comes_is_ended(doubtful, serve, tmp_path)
 
 
 def test_a_decision_that_has_waited_too_long_is_not_made_later(doubtful, serve, tmp_path):
-    """The library is in use for long, by beets' own patience, and decisions queue behind one."""
+    """beets waits long for the locked library, and a second decision waits behind the first."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "class Short:\n"
@@ -613,7 +613,7 @@ def test_a_decision_that_has_waited_too_long_is_not_made_later(doubtful, serve, 
         assert answer["error"] == "The library is busy; nothing was done. Try again."
         connection.execute("ROLLBACK")
         connection.close()
-        assert begun.result()["progress"]["decided"] == 1  # what had begun is waited for
+        assert begun.result()["progress"]["decided"] == 1  # a decision that has begun is completed
     assert served.get("/session")["progress"]["decided"] == 1
     assert served.get("/session")["said"] == f"{first['title']}: Rock"
     assert served.end().startswith("accepted 0, corrected 1, skipped 0, left 1")
@@ -650,7 +650,7 @@ def test_ten_thousand_tracks_are_few_at_a_time_and_not_extracted(doubtful, serve
 
 
 def multiply(beet, n):
-    """Have a library's one track so many times, with titles and artists of their own."""
+    """Copy a library's only track until there are ``n``, with other titles and artists."""
     with sqlite3.connect(beet.home / "library.db") as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(items)")]
         [track] = connection.execute("SELECT id FROM items").fetchone()

@@ -1,4 +1,4 @@
-"""The review page in a real browser, where there is one: keys, clicks, what is seen and sent."""
+"""The review page in a real browser, if one is installed: keys, clicks, what is seen and sent."""
 
 import socket
 import sys
@@ -31,7 +31,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def page(browser):
-    """Opens the page of a library: ``page(beet)``; the server."""
+    """Opens the page of a library, returns the server: ``page(beet)``."""
     started = []
 
     def start(beet):
@@ -53,7 +53,7 @@ def title(browser):
 
 
 def decided(browser, n, total=2):
-    """Wait until so many tracks are decided."""
+    """Wait until ``n`` of the tracks are decided."""
     left = f", {total - n} left" if n < total else ": all done"
     browser.wait_for(f"document.getElementById('progress').textContent === '{n} decided{left}'")
 
@@ -104,7 +104,7 @@ def test_the_end_says_what_was_done_and_what_to_do_next(browser, doubtful, page)
     ]
     assert "beet cnntrain" in browser.text("#done-next")
     assert not browser.run("document.getElementById('picture').checkVisibility()")
-    browser.press("a")  # there is no track to be seen
+    browser.press("a")  # no effect: no track is shown
     browser.click("#done-skipped")
     decided(browser, 1)
     assert browser.run("document.getElementById('picture').checkVisibility()")
@@ -197,7 +197,7 @@ def test_typing_asks_about_a_name_that_the_model_does_not_have(browser, doubtful
     page(beet)
     first = title(browser)
     browser.press("o")
-    browser.write("a1s?")  # which are keys elsewhere
+    browser.write("a1s?")  # these are shortcuts outside the text field
     assert browser.run("document.activeElement.value") == "a1s?"
     browser.run("document.activeElement.value = ''")
     browser.write("Drone Doom")
@@ -216,7 +216,7 @@ def test_typing_asks_about_a_name_that_the_model_does_not_have(browser, doubtful
     assert browser.run("[...document.querySelectorAll('#genres option')].map(o => o.value)") == [
         *("Ambient", "Electronic", "Jazz", "Rock", "Drone Doom"),
     ]
-    browser.press("u")  # keys are keys again
+    browser.press("u")  # shortcuts work again
     decided(browser, 0)
 
 
@@ -293,7 +293,7 @@ def test_there_is_no_cookie_and_nothing_comes_from_elsewhere(browser, doubtful, 
     assert browser.run("document.cookie") == ""
     assert len(browser.addresses()) >= 6
     ours = served.address
-    own = (ours, "data:")  # Chromium draws its player's buttons so
+    own = (ours, "data:")  # the buttons of Chromium's player
     assert [address for address in browser.addresses() if not address.startswith(own)] == []
     assert not browser.complaints()
 
@@ -314,7 +314,7 @@ def test_another_page_in_the_same_browser_changes_nothing(browser, doubtful, pag
     track = browser.run("fetch('session').then(r => r.json())")["track"]["id"]
     evil = tmp_path / "evil.html"
     body = f'{{"track": {track}, "genres": ["Rock"]}}'
-    address = served.address.rstrip("/")  # even if it knew that
+    address = served.address.rstrip("/")  # even if the other page knew it
     evil.write_text(
         f"""<meta charset=utf-8><iframe src="{address}/"></iframe>
 <img id=image src="{address}/tracks/{track}/picture">
@@ -369,7 +369,7 @@ def wide_page(browser, tmp_path_factory, request):
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
 def test_letters_are_told_from_their_ground(browser, wide_page, dark, width):
-    """Contrast of 4.5 at least, as WCAG 2 has it, of all that has text of its own."""
+    """The contrast, as defined by WCAG 2, of every element with text of its own is at least 4.5."""
     browser.look(width, 900, dark=dark)
     poor = browser.run(CONTRAST)
     assert poor == []

@@ -1,4 +1,4 @@
-"""More than one genre: parents, finer genres that stay, lists, spelling."""
+"""More than one genre: parents, subgenres that stay, lists, spelling."""
 
 import pytest
 from plugin_files import file_genres
@@ -9,7 +9,7 @@ def test_a_finer_genre_stays_and_parents_come_where_they_are_wanted(library):
     before = beet.genres()
     output = beet("cnngenre", "-f", "--pretend")
     assert "Electronic: Trip Hop; Polka -> Trip Hop (" in output
-    assert "Jazz" not in output  # it has a finer one already
+    assert "Jazz" not in output  # it has a subgenre already
     beet("cnngenre", "-f", "--parents", "after")
     assert beet.genres() == {
         "Electronic": "Trip Hop; Downtempo; Electronic",
@@ -101,7 +101,7 @@ def test_genres_come_to_one_spelling_in_files_too_and_back(library):
     assert beet.genres() == before
     assert "respelled 2, kept 1, failed 0" in beet("cnnspelling")
     found = beet.fields("genres", "cnngenre_respelled", "cnngenre_written")
-    assert found[0] == ("Rock_1", "Country", "Country", "$cnngenre_written")  # still the user's
+    assert found[0] == ("Rock_1", "Country", "Country", "$cnngenre_written")  # not ours
     assert found[2][1] == "Country"
     assert file_genres(path) == ["Country"]
     beet("cnnundo", "-q")
@@ -114,7 +114,7 @@ def test_answers_are_spelled_as_the_library_spells_them(library):
     beet("cnngenre")
     assert beet.genres()["Jazz_2"] == "jazz"
     beet("cnngenre", "-f", "Jazz_1")
-    assert beet.genres()["Jazz_1"] == "jazz"  # the same again: nothing to respell
-    beet.config["cnngenre"]["genres"] = {"Jazz": "Jazz"}  # a name that is given comes first
+    assert beet.genres()["Jazz_1"] == "jazz"  # the same genre again: nothing to respell
+    beet.config["cnngenre"]["genres"] = {"Jazz": "Jazz"}  # configured names take precedence
     beet("cnngenre", "-f", "Jazz_1")
     assert beet.genres()["Jazz_1"] == "Jazz"

@@ -31,7 +31,7 @@ def test_tracks_that_sound_alike(beet, tmp_path):
     assert "1 track not analysed yet: cnnsimilar --extract does that first" in beet.errors
     assert playlist.read_text().splitlines()[0] == str(beet.paths()["song again"])
     index = beet.home / "cnngenre" / "similar.index"
-    index.write_bytes(index.read_bytes()[:-7])  # cut: made anew
+    index.write_bytes(index.read_bytes()[:-7])  # a truncated index is rebuilt
     found = beet(*arguments[:5], "--extract", "--other-artists", "title:=beat")
     assert "beat" not in found
     assert beet.errors == ""

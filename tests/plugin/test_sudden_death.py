@@ -1,4 +1,4 @@
-"""Commands may be killed at any moment: what is there afterwards is whole."""
+"""Commands may be killed at any moment: models, cache, files and library stay whole."""
 
 import os
 import random
@@ -11,13 +11,13 @@ from labelled_library import bundles, models
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
 
 MOMENTS = ["extraction 5", "extraction 15", "writing 1", "writing 4", "before 1", "after 1"]
-N_RANDOM = 4  # tests/soak/kills.py does as many as there is time for, and more after each
+N_RANDOM = 4  # tests/soak/kills.py kills as often as time allows, and checks more each time
 N_KILLS = 6
 WRITING = ["cnngenre/tagging/file/safe_write.py", "beets/dbcore"]
 
 
 def test_sudden_death_at_ten_moments_leaves_only_whole_models_and_a_whole_cache(labelled):
-    labelled.config["cnngenre"]["threads"] = 1  # one worker, which is forked with the plugin
+    labelled.config["cnngenre"]["threads"] = 1  # one worker, forked with the plugin's changes
     start = time.monotonic()
     for moment in MOMENTS:
         labelled.config["plugins"] = ["cnngenre", "suddendeath"]
@@ -41,7 +41,7 @@ def test_sudden_death_at_ten_moments_leaves_only_whole_models_and_a_whole_cache(
 def test_killed_while_it_writes_no_audio_is_lost_and_the_next_run_finishes(
     pitch_bundle, tmp_path, command
 ):
-    """At moments spread over all calls that change a file or the library."""
+    """The moments are spread over all calls that change a file or the library."""
     kinds = ("mp3", "vorbis", "flac")
     scene = make_scene(tmp_path / "work", pitch_bundle, kinds)
     end = "new"
@@ -73,8 +73,8 @@ def unfinished(beet):
 
 
 def make_old(folders):
-    """As they will be when the next training comes two days later."""
-    assert len(folders) >= 3  # half a file, half of the files, all of them
+    """Make folders two days old, as if the next training came later."""
+    assert len(folders) >= 3  # with half a file, half of the files, or all of them
     for folder in folders:
         os.utime(folder, (time.time() - 2 * 24 * 3600,) * 2)
 

@@ -1,4 +1,4 @@
-"""``beet cnntrain`` from the outside: a real library of tones, the shipped network."""
+"""``beet cnntrain`` as a real command, with a library of tones and the shipped network."""
 
 import json
 import re
@@ -36,7 +36,7 @@ def test_it_learns_and_says_what_that_is_worth(made, tmp_path):
 
 
 def test_from_then_on_gaps_are_filled_with_the_users_own_genres(trained):
-    output = trained("genre", "--threshold", "0.5")  # the others of an album are of other genres
+    output = trained("genre", "--threshold", "0.5")  # the album's other tracks have other genres
     assert output.splitlines()[-2].startswith("tagged 3, kept 24, unsure 0, failed 0")
     [bundle] = bundles(trained)
     for title, genres, model in trained.fields("genres", "cnngenre_model"):
@@ -72,7 +72,7 @@ def test_a_second_training_extracts_nothing_and_the_first_model_can_be_named(tra
 
 
 def test_a_copy_under_another_name_is_left_out(labelled, tmp_path):
-    """With one on each side of a split, what is learned from one would be right of the other."""
+    """If both sides of a split had a copy, a model could answer what it has learned by heart."""
     copied = shutil.copy(labelled.paths()["Hum 0"], tmp_path / "copy.wav")
     tag(copied, ["Hum"], title="Hum again", artist="Somebody")
     labelled("import", "-A", "-s", copied)
@@ -185,7 +185,7 @@ def test_a_model_that_would_answer_nothing_does_not_take_the_place_of_one_that_a
 
 
 def test_a_model_of_some_genres_does_not_take_the_place_of_one_that_answers_more(labelled):
-    """On its own tracks it is better; but those of other genres would get one of its genres."""
+    """It is better on its own tracks, but tracks of other genres would get one of its genres."""
     only = ("cnntrain", "--name", "few", "--target-precision", "0", "--genres", "Murk,Hum")
     last = labelled(*only).splitlines()[-1]
     sentence = "cnngenre goes on with the shipped model: it cannot answer Hip Hop, "

@@ -1,4 +1,4 @@
-"""What the options of ``beet cnntrain`` make of a library's labels, from the outside."""
+"""The options of ``beet cnntrain``, as a real command on a labelled library."""
 
 import hashlib
 import json
@@ -14,13 +14,13 @@ from genre_model.model.bundle.store import load_bundle
 
 
 def label(beet, changes, field="genres"):
-    """Give the labelled tracks of each tone another label in the database; the gaps get none."""
+    """Change the labels of the labelled tracks that match queries, in the database only."""
     for query, value in changes.items():
         beet("modify", "-y", "-M", "-W", query, "title::[0-7]$", f"{field}={value}")
 
 
 def train(beet, *arguments, **settings):
-    """The output, and the bundle that it made; ``settings`` go to the configuration's ``train``."""
+    """Run ``cnntrain`` with ``settings`` in the section ``train``; its output and new bundle."""
     configure(beet, settings)
     before = set(bundles(beet))
     output = beet("cnntrain", *arguments)
@@ -44,7 +44,7 @@ def file_hashes(beet):
 
 
 def write_everything(beet):
-    """The configuration of somebody who lets beets write whatever it can."""
+    """Configure beets and the plugin to write as much as they can."""
     beet.config["import"]["write"] = True
     beet.config["cnngenre"] |= {"write": True, "force": True}
 
@@ -76,7 +76,7 @@ def test_a_model_of_another_field_is_used_only_where_it_is_named(labelled):
     labelled("genre", "-q", "--threshold", "0", "title:Hum 8")
     assert labelled.fields("cnngenre_mood", query=["cnngenre_mood::."]) == []
     [(_, genre)] = labelled.fields("genres", query=["title:Hum 8"])
-    assert genre not in ("calm", "bright")  # nor does the shipped model take a tone for music
+    assert genre not in ("calm", "bright")  # and to the shipped model, a tone is not music
 
 
 def test_what_a_field_has_where_nothing_is_known_is_no_label(labelled):
@@ -93,7 +93,7 @@ def test_a_field_that_no_track_has_is_one_sentence(labelled):
 
 
 def rate(beet):
-    """Somebody who likes low tones, and has rated most of what is there."""
+    """Rate the labelled tracks as a user would who likes low tones."""
     beet.config |= {"plugins": ["cnngenre", "types"], "types": {"rating": "float"}}
     label(beet, {"title:Murk": "0.9", "title:Hum": "0.4", "title:Glint": "0.1"}, "rating")
 
@@ -226,7 +226,7 @@ def test_the_slices_may_be_others_and_the_bundle_classifies_with_those(trained, 
     assert f"cnngenre goes on with {before.name}: {why}. " in output
     plain = load_bundle(before).manifest
     assert bundle.manifest.slices == replace(plain.slices, **slices)
-    assert cache_size(trained) == size + 24  # all were extracted anew, under keys of their own
+    assert cache_size(trained) == size + 24  # all were extracted again, with keys of their own
     trained("genre", "-q", "--threshold", "0", "--model", bundle.manifest.bundle_id, "title:Hum 8")
     assert trained.fields("cnngenre_model", query=["title:Hum 8"]) == [
         ("Hum 8", bundle.directory.name)
@@ -242,7 +242,7 @@ def cache_size(beet):
 
 
 def test_a_band_is_all_that_is_analysed(labelled):
-    """The genres of the tones are told by pitch; without the lowest band two of them are noise."""
+    """The genres of the tones differ in pitch; without the lowest band, two of them are noise."""
     _, low = train(labelled, band="low")
     _, high = train(labelled, band="high")
     assert low.manifest.files["head.npz"] != high.manifest.files["head.npz"]
@@ -260,7 +260,7 @@ def test_slices_become_a_song_as_the_user_says(trained, rule):
 
 @pytest.fixture
 def long(labelled, tmp_path):
-    """The labelled library with songs of three slices: first the tone, then twice noise."""
+    """The labelled library with songs of three slices: one of the tone, then two of noise."""
     for seed, title in enumerate(labelled.paths()):
         genre, _, n = title.partition(" ")
         tone = audio_files.tone(3, HZ[genre] * (1 + 0.02 * int(n)), 16_000, 1)
@@ -344,12 +344,12 @@ def test_a_value_of_the_wrong_kind_is_one_sentence(labelled, key, value):
 
 
 def play(beet):
-    """Genres that the audio does not tell: what is played often is Fire, the rest is Water."""
+    """Set genres that the audio does not tell: tracks played often are Fire, the others Water."""
     tracks = "title::[0-7]$"
     beet("modify", "-y", "-M", "-W", tracks, "genres=Water", "play_count=2", "rating=0.4")
     odd = "title::[1357]$"
     beet("modify", "-y", "-M", "-W", odd, "genres=Fire", "play_count=250", "rating=0.5")
-    # An artist has one genre, or the folds by artist would be asked for what cannot be known.
+    # Each artist has one genre; otherwise folds by artist would ask for what cannot be known.
     sqlite(beet, "UPDATE items SET artist = title")
 
 
@@ -373,7 +373,7 @@ def test_what_the_user_played_counts_beside_the_sound(labelled):
     found = dict(labelled.fields("genres", query=[gaps]))
     assert found == {"Murk 8": "Water", "Hum 8": "Fire", "Glint 8": "Water"}
 
-    # Features are cached; what the user did since counts without a new extraction.
+    # Features are cached; later plays and ratings count without a new extraction.
     labelled.config["plugins"] = ["cnngenre", "noextraction"]
     sound = labelled.fields("cnngenre_all", query=[gaps])
     labelled("cnnundo", "-q", gaps)
@@ -409,7 +409,7 @@ def test_what_no_number_is_counts_as_missing(labelled):
 
 
 def one_sentence(beet, *arguments):
-    """The sentence of a training that cannot be; nothing was written."""
+    """The error line of an impossible training; checks that no model was written."""
     beet("cnntrain", *arguments, status=1)
     [line] = beet.errors.strip().splitlines()
     assert not models(beet).exists()
@@ -455,13 +455,13 @@ def test_no_labels_are_nothing_to_learn_from(labelled):
 
 
 def test_the_same_recording_over_and_over_can_be_learned(labelled, tmp_path):
-    """Hardly anything varies within the genres: a covariance that cannot be inverted."""
+    """Hardly anything varies within a genre, so the covariance cannot be inverted."""
     paths = labelled.paths()
     for genre in HZ:
         sound = paths[f"{genre} 0"].read_bytes()
         for n in range(8):
             copy = tmp_path / f"{genre} {n}.wav"
-            copy.write_bytes(sound[:1000] + bytes([n]) + sound[1001:])  # a sample
+            copy.write_bytes(sound[:1000] + bytes([n]) + sound[1001:])  # one sample differs
             sqlite(
                 labelled, "UPDATE items SET path = ? WHERE title = ?", bytes(copy), f"{genre} {n}"
             )

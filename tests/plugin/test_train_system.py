@@ -1,4 +1,4 @@
-"""``beet cnntrain --architecture`` with other slices, from the outside; it needs TensorFlow."""
+"""``beet cnntrain --architecture`` with other slices, as a real command; needs TensorFlow."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""``beet cnnexplain``, ``cnnerrors`` and ``cnnstats``: what shows, and changes nothing."""
+"""``beet cnnexplain``, ``cnnerrors``, ``cnncompare`` and ``cnnstats``, which change nothing."""
 
 import json
 import os

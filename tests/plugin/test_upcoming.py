@@ -1,4 +1,4 @@
-"""Which tracks of an import are begun early, and what becomes of those that it passes over."""
+"""Which tracks of an import are extracted early, and what happens to those that it skips."""
 
 from concurrent.futures import Future
 from pathlib import Path
@@ -10,7 +10,7 @@ from beetsplug.cnngenre.classify.upcoming import MAX_FOUND, AheadPool, Upcoming
 
 
 class Workers:
-    """Notes what they are asked, and answers with its name."""
+    """Notes the files that are submitted, and answers with their names."""
 
     in_flight = 3
 
@@ -36,7 +36,7 @@ class Workers:
 
 @pytest.fixture
 def imported(tmp_path):
-    """An import that has found a.mp3 to h.mp3: its workers, and a function that comes to tracks."""
+    """An import that has found a.mp3 to h.mp3, and a function that makes it reach some tracks."""
     workers, upcoming = Workers(), Upcoming()
     items = {}
     for name in "abcdefgh":
@@ -56,7 +56,7 @@ def imported(tmp_path):
 def test_each_file_is_extracted_once_and_never_more_than_in_flight(imported):
     workers, upcoming, items, pool, come_to = imported
     upcoming.add(items.values())
-    upcoming.add(items.values())  # "as tracks" tells of them again
+    upcoming.add(items.values())  # the choice "as tracks" adds them again
     assert come_to("a") == ["a.mp3"]
     assert workers.submitted == ["a.mp3", "b.mp3", "c.mp3"]
     assert [come_to(name) for name in "bc"] == [["b.mp3"], ["c.mp3"]]
@@ -77,7 +77,7 @@ def test_skipped_tracks_are_given_up_and_hold_up_nothing(imported):
     assert workers.futures["b.mp3"].cancelled()
     assert workers.futures["c.mp3"].cancelled()
     assert workers.submitted == [f"{name}.mp3" for name in "abcefg"]
-    upcoming.reached([Item()])  # of which nobody has told
+    upcoming.reached([Item()])  # a track that was not added
     assert come_to("f") == ["f.mp3"]
     assert workers.submitted.count("f.mp3") == 1
 

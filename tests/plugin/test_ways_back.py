@@ -1,4 +1,4 @@
-"""Undo after a track has come into the library again, has moved, or was removed in between."""
+"""Undo after a track was imported again, moved, or removed in between."""
 
 import os
 
@@ -10,7 +10,7 @@ from plugin_files import file_genres
 
 @pytest.fixture
 def tagged(beet, tone, tmp_path):
-    """A ``beet`` whose only file has been tagged, where it is; the file's tags before."""
+    """A ``beet`` whose only file was imported in place and tagged, and the file's earlier tags."""
     tone("Rock", kind="mp3", genres=["Ska", "(18)Techno"])
     music = tmp_path / "music"
     beet.config["directory"] = str(music)
@@ -46,11 +46,11 @@ def test_the_genre_comes_back(tagged, commands):
     assert beet.genres().popitem()[1] == "Ska; Techno"
     assert file_genres(path) == ["Ska", "Techno"]
     if "modify" not in str(commands) and "write" not in str(commands):
-        assert dump(path) == before  # beets' own writing puts down more than the genre
+        assert dump(path) == before  # beets itself writes more than the genre
 
 
 def test_removed_and_added_again_it_is_the_users(tagged):
-    """The library forgets a track that is removed: its genres are then the file's."""
+    """The library forgets a removed track; then the genres in its file count as the user's."""
     beet, _ = tagged
     [path] = beet.paths().values()
     beet("remove", "-f", "title:Rock")
@@ -61,7 +61,7 @@ def test_removed_and_added_again_it_is_the_users(tagged):
 
 @pytest.mark.parametrize("kind", ["mp3", "flac", "aac", "wma", "wavpack"])
 def test_a_file_that_has_its_old_tag_already_is_restored(beet, tone, kind):
-    """An undo that was killed right after the file: only the library is left to do."""
+    """As after an undo that was killed between the file and the library."""
     path = tone("Rock", kind=kind, genres=["Ska"])
     beet.config["import"] = {"copy": False, "write": True, "quiet": True}
     beet.config["cnngenre"] |= {"auto": False, "force": True}
@@ -147,7 +147,7 @@ def test_a_file_that_was_written_since_an_undo_of_the_library_stays(beet, tone):
 
 
 def test_after_an_undo_beets_still_finds_what_another_program_had_written(beet, tone):
-    """The library has no time of a file whose tags were changed in the library alone."""
+    """If tags were changed only in the library, it has no time of the file."""
     path = tone("Rock", kind="flac", genres=["Jazz"])
     beet.config["directory"] = str(path.parent)
     beet.config["import"] = {"copy": False, "write": True, "quiet": True}

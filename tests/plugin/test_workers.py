@@ -1,4 +1,4 @@
-"""Many tracks are classified by processes of their own: what these do, and what happens to them."""
+"""Worker processes that classify many tracks: their results, and what happens if they die."""
 
 import os
 import signal
@@ -13,7 +13,8 @@ from real_beet import clean
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
-# Runs first in each process: opening a file takes a while, or ends its process, by its name.
+# Runs first in each process: opening a file is slow, kills the process or fails, depending on the
+# environment and the file's name.
 TROUBLE = """
 import os, pathlib, signal, time
 import genre_model.audio.decode as audio
@@ -42,13 +43,13 @@ NAMES = [f"{genre}_{n}" for n in range(7) for genre in ("Rock", "Jazz")]
 
 @pytest.fixture(autouse=True)
 def two_workers(beet):
-    """Other tests have one, which starts sooner."""
+    """Other tests use one worker, which starts faster."""
     beet.config["cnngenre"]["threads"] = 2
 
 
 @pytest.fixture
 def trouble(tmp_path):
-    """What to add to the environment of a ``beet`` that shall have trouble."""
+    """Environment variables with which a ``beet`` runs ``TROUBLE``."""
     folder = tmp_path / "trouble"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(TROUBLE)
@@ -56,12 +57,12 @@ def trouble(tmp_path):
 
 
 def start(beet, *arguments, **options):
-    """A ``beet`` whose processes are a group of their own."""
+    """Start a ``beet`` whose processes are a group of their own."""
     return beet.start(*arguments, start_new_session=True, **options)
 
 
 def family(beet, apart_from=()):
-    """The processes that this ``beet`` has started, itself included: process -> command line."""
+    """The running processes of a ``beet``, itself included: process id -> command line."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -74,7 +75,7 @@ def family(beet, apart_from=()):
 
 
 def workers(beet, process):
-    """The workers: the processes that were forked from the one that has loaded everything."""
+    """The process ids of the workers, which the fork server has started."""
     lines = family(beet, {process.pid})
     parents = {pid: int(Path(f"/proc/{pid}/stat").read_text().split()[3]) for pid in lines}
     return [pid for pid in lines if parents[pid] in lines and "forkserver" in lines[pid]]
@@ -107,7 +108,7 @@ def test_processes_say_what_threads_say_and_leave_nothing_behind(library):
     beet("genre")
     assert beet.genres() == expected(NAMES)
     assert wait_for(lambda: not family(beet))
-    assert list(beet.home.glob(".cache/*")) == []  # as ONNX Runtime would leave there
+    assert list(beet.home.glob(".cache/*")) == []  # where ONNX Runtime would leave files
 
 
 def test_started_as_a_script_and_without_standard_input(library):
@@ -171,12 +172,12 @@ def test_when_the_run_is_ended_its_workers_end_and_what_is_done_stays_done(libra
     for _ in range(3):
         assert "->" in process.stdout.readline()
     if sign == signal.SIGINT:
-        os.killpg(process.pid, sign)  # as a terminal does: to all of them
+        os.killpg(process.pid, sign)  # to the whole group, as a terminal does
     else:
         process.kill()
     start_s = time.monotonic()
     out, errors = process.communicate(timeout=30)
-    assert time.monotonic() - start_s < 5  # half a second on a machine with nothing else to do
+    assert time.monotonic() - start_s < 5  # it takes half a second on an idle machine
     assert wait_for(lambda: not family(beet), 5)
     assert "Traceback" not in errors
     if sign == signal.SIGINT:

@@ -1,4 +1,4 @@
-"""How a track's file is written: a copy of it takes its place."""
+"""How a track's file is written: a changed copy replaces it."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from audio_files import FORMATS
 from plugin_files import file_genres
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX files")
-WRITING = ["cnngenre/tagging/file/safe_write.py"]  # and what it calls
+WRITING = ["cnngenre/tagging/file/safe_write.py"]  # and whatever it calls
 
 
 def test_files_of_every_format_are_replaced_by_copies_with_the_same_audio(library, tone, tmp_path):
@@ -32,7 +32,7 @@ def test_files_of_every_format_are_replaced_by_copies_with_the_same_audio(librar
 
 
 def number(path):
-    """What tells a file from another one that has come into its place."""
+    """A number that differs between a file and another one that replaces it."""
     return path.stat().st_ino
 
 
@@ -143,7 +143,7 @@ def test_copies_of_dead_runs_are_removed_and_those_of_living_ones_are_not(librar
 
     tone("Jazz", ".cnngenre-0-dead")
     beet = library(Rock=None)
-    assert beet.genres() == {"Rock": ""}  # the import has not taken it for music
+    assert beet.genres() == {"Rock": ""}  # the import did not take the copy for music
     folder = beet.paths()["Rock"].parent
     dead, alive = folder / ".cnngenre-dead.wav", folder / ".cnngenre-alive.wav"
     dead.write_bytes(b"half a file")
@@ -157,7 +157,7 @@ def test_copies_of_dead_runs_are_removed_and_those_of_living_ones_are_not(librar
 
 @posix
 def test_whatever_step_fails_the_file_is_whole_and_there_is_one_sentence(pitch_bundle, tmp_path):
-    """A disk that gets full at calls of a write, one each run, on the only copy."""
+    """The disk is full at one call of each run, and the files are the only copy."""
     scene = make_scene(tmp_path / "work", pitch_bundle, kinds=("mp3",))
     beet = scene.beet
     full = os.strerror(errno.ENOSPC)
@@ -173,7 +173,7 @@ def test_whatever_step_fails_the_file_is_whole_and_there_is_one_sentence(pitch_b
         assert scene.faults("old" if failed else "new") == [], step
         assert done.output.count("full") + done.output.count(full) == failed, done
         assert scene.leftovers() == [], step
-    assert refused == {True, False}  # a folder that cannot be synchronised is no failure
+    assert refused == {True, False}  # a folder that cannot be synced is no failure
 
 
 @posix

@@ -1,7 +1,7 @@
-"""Says at the end how many statements there were, and how many items were alive at most.
+"""Prints at the end how many SQL statements ran, and how many items were alive at most.
 
-beets' items are in cycles, so they outlive their use until Python collects; here it does so
-whenever there are many.
+beets' items are in reference cycles, so they live until Python collects garbage; this plugin makes
+it do so whenever there are many.
 """
 
 import gc

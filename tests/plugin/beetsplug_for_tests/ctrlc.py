@@ -1,4 +1,4 @@
-"""Ctrl-C at the worst moment: a track's file is new, and the library does not know yet."""
+"""Sends Ctrl-C at the worst moment: a track's file is written, the library not yet."""
 
 import signal
 

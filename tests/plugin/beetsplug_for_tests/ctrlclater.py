@@ -1,4 +1,4 @@
-"""Ctrl-C while the track called "Jazz" is waited for."""
+"""Sends Ctrl-C while beet waits for the track called "Jazz"."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A disk that is full when the second file of a bundle is written."""
+"""Simulates a disk that is full when the second file of a bundle is written."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""A disk that is full when a run's journal is written."""
+"""Simulates a disk that is full when a run's journal is written."""
 
 from beets.plugins import BeetsPlugin
 

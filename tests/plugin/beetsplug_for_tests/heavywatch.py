@@ -1,4 +1,4 @@
-"""Says at the end which heavy libraries were imported."""
+"""Prints at the end which heavy libraries were imported."""
 
 import sys
 

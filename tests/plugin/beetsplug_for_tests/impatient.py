@@ -1,4 +1,4 @@
-"""Soon gives up a Dask scheduler that says nothing, and workers that have gone."""
+"""Makes the plugin give up soon on a silent Dask scheduler or a cluster without workers."""
 
 from beets.plugins import BeetsPlugin
 
@@ -10,4 +10,4 @@ class ImpatientPlugin(BeetsPlugin):
         super().__init__()
         dask_connection.CONNECT_S = dask_connection.GREETING_S = 1.0
         dask_workers.NO_WORKERS_S = 2.0
-        dask_workers.MAX_SENT_BYTES = 2**18  # one file after the other
+        dask_workers.MAX_SENT_BYTES = 2**18  # files are sent one at a time

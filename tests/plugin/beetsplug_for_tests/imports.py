@@ -1,7 +1,7 @@
-"""``beet imports FOLDER ...``: one import after the other in one process, as a server may.
+"""``beet imports FOLDER ...``: several imports in one process, as a server may run them.
 
-``imports`` in the configuration has, for each of them, settings of cnngenre and whether it
-breaks off at its first album.
+The section ``imports`` lists, for each import, settings of cnngenre, and ``breaks`` if the import
+is aborted at its first album.
 """
 
 from beets import config

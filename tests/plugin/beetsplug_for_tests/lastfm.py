@@ -1,4 +1,4 @@
-"""What Last.fm says, without a network: lastgenre itself is the real one."""
+"""Answers in place of Last.fm, without a network; the plugin lastgenre is the real one."""
 
 import pylast
 from beets.plugins import BeetsPlugin

@@ -1,7 +1,7 @@
-"""While a track is at a certain point, another ``beet`` runs, from its start to its end.
+"""Runs another ``beet`` from start to end when a track reaches a certain point.
 
-The variable MEANWHILE is a JSON object: ``at`` is "extracted" or "written"; ``program`` is another
-``beet``, and ``commands`` has what runs, by the track's title.
+The variable MEANWHILE is a JSON object: ``at`` is the point, "extracted" or "written"; ``program``
+is the command line of the other ``beet``; ``commands`` has its arguments, by the track's title.
 """
 
 import json
@@ -18,7 +18,7 @@ from genre_model.extraction.workers import LocalExtractorPool
 class MeanwhilePlugin(BeetsPlugin):
     def __init__(self):
         super().__init__()
-        wish = json.loads(os.environ.pop("MEANWHILE", "{}"))  # not for the other ones
+        wish = json.loads(os.environ.pop("MEANWHILE", "{}"))  # the other beet must not have it
         self.program, self.by_title = wish.get("program"), wish.get("commands", {})
         self.lock = threading.Lock()
         if wish.get("at") == "written":

@@ -1,7 +1,7 @@
-"""No copy can take a file's place: ``nocopy`` is the number of the error, or "locked".
+"""Keeps copies from replacing a file: ``nocopy`` is the number of the error, or "locked".
 
-``refused`` is the call that fails: making the copy, unless it is ``chmod``, ``utime`` or
-``replace`` of it.
+``refused`` is the call that fails: ``mkstemp``, which makes the copy, by default; or ``chmod``,
+``utime`` or ``replace`` of the copy.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Refuses to extract anything: whoever wants to extract a track again fails."""
+"""Makes every extraction fail, so that a test fails if a track is extracted again."""
 
 from beets.plugins import BeetsPlugin
 

@@ -1,4 +1,4 @@
-"""Takes a while over every track."""
+"""Makes every track take longer."""
 
 import time
 

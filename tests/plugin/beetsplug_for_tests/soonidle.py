@@ -1,4 +1,4 @@
-"""The review page's workers rest soon after a picture."""
+"""Ends the review page's workers soon after a picture."""
 
 from beets import plugins
 

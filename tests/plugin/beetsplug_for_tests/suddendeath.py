@@ -1,4 +1,4 @@
-"""Kills the process at the moment that the variable DIE names: a function, and which call of it."""
+"""Kills the process at the moment that the variable DIE names: a step, and which call of it."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ class SuddenDeathPlugin(BeetsPlugin):
         super().__init__()
         moment, _, number = os.environ["DIE"].partition(" ")
         self.left = int(number or 1)
-        self.pid = os.getpid()  # also where a worker of it comes to the moment
+        self.pid = os.getpid()  # to kill, even if a worker reaches the moment
         put, write_file, rename = Cache.put, bundle.write_file, Path.rename
 
         def dying_put(cache, key, content):

@@ -1,4 +1,4 @@
-"""Makes the file of the track called "Jazz" refuse to be written, as a read-only disk does."""
+"""Makes writing the file of the track called "Jazz" fail, as on a read-only disk."""
 
 import errno
 import os

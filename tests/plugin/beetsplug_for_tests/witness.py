@@ -1,8 +1,8 @@
-"""Tells what other plugins see of a write, and does what they might do.
+"""Prints what other plugins see of a write, and interferes as they or other programs might.
 
 ``witness: meddle`` writes to each track's file right before its tags are saved, as another program
-may, ``meddle quietly`` so that neither its size nor its time tells; ``witness: change`` writes
-another title than the library's, ``witness: genre`` another genre.
+might; ``meddle quietly`` does so without changing the file's size and time.  ``witness: change``
+replaces the title that is written, ``witness: genre`` the genre.
 """
 
 import os
@@ -28,7 +28,7 @@ class WitnessPlugin(BeetsPlugin):
             if self.config.get() == "meddle":
                 with original.open("ab") as file:
                     file.write(b"somebody else's")
-            else:  # as long, and as old
+            else:  # with the same size and time
                 with original.open("r+b") as file:
                     file.seek(-15, os.SEEK_END)
                     file.write(b"somebody else's")
