@@ -1,20 +1,20 @@
-# Works with git, make and Python 3.10 to 3.13; everything else is installed into .venv (to use the
+# Needs git, make and Python 3.10 to 3.13; everything else is installed into .venv (to use the
 # plugin), .venv-dev (to work on it) and .venv-train (to train networks with TensorFlow).
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-train soak matrix bench lint check format lock clean
 
-# The first interpreter on the PATH that will do.
+# The first suitable interpreter on the PATH.
 VERSION_OK := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
 VENV_OK := import ensurepip, venv
 NAMES := python3 python3.13 python3.12 python3.11 python3.10 python
 PYTHON := $(shell for p in $(NAMES); do "$$p" -c '$(VERSION_OK)' 2>/dev/null && { echo "$$p"; break; }; done)
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-# An environment is made afresh when its lock file, the project's metadata or PYTHON have changed.
+# An environment is made again if its lock file, pyproject.toml or PYTHON has changed.
 STAMP := ready-$(subst \,-,$(subst /,-,$(subst :,-,$(PYTHON))))
 
-# Of the demo; see `make help`.
+# Variables of the demo; see `make help`.
 MUSIC ?=
 LIMIT ?=
 KEEP ?=
@@ -50,7 +50,8 @@ matrix: ## the plugin's tests on every Python here, with the oldest and the newe
 
 bench: .venv-dev/$(STAMP) ## the short benchmarks, 7 to 11 minutes, for docs/performance.md
 	.venv-dev/$(BIN)/python -m benchmarks.run
-# Folders of full-length and of labelled music, and more: see benchmarks/run.py.
+# Variables of the benchmarks: folders of full-length and labelled music, and more; see
+# benchmarks/run.py.
 TRACKS ?=
 PEERS ?=
 TRAIN_PYTHON ?=

@@ -1,7 +1,8 @@
 """Audio files made at test time with PyAV and NumPy: good ones in every format, and bad ones.
 
-Nothing is committed and no ffmpeg binary is needed.  Monkey's Audio (.ape) is missing: FFmpeg has
-no encoder for it.  DSF is written by hand, because FFmpeg does not encode DSD either.
+The repository contains no audio files, and no ffmpeg binary is needed.  Monkey's Audio (.ape) is
+missing: FFmpeg has no encoder for it.  DSF is written by hand, because FFmpeg does not encode DSD
+either.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ DSF_BLOCK = 4096
 
 @dataclass(frozen=True)
 class Format:
-    """How to make one kind of file, and how faithful a decoder's answer will be.
+    """How to write one kind of file, and how exactly a decoder must reproduce it.
 
-    ``rate_hz`` is the usual rate, ``rates`` those that are worth a test.  ``correlation``: at least
-    so much with the source at 16 kHz; 1 for a lossless one.  ``seek`` is the error that a window
-    reached by seeking may have, relative to the peak; None where a seek is some milliseconds off,
-    so that only spectrograms can be compared.  ``lost`` samples are missing at the start.
+    ``rate_hz`` is the usual sample rate, ``rates`` are the rates worth testing.  ``correlation`` is
+    the least correlation with the source at 16 kHz; it is 1 for lossless formats.  ``seek`` is the
+    tolerated error of a window reached by seeking, relative to the peak; None if seeking is some
+    milliseconds off, so that only spectrograms can be compared.  ``lost`` is the number of samples
+    that are missing at the start.
     """
 
     suffix: str
@@ -53,7 +55,7 @@ class Format:
 VORBIS = "libvorbis" if "libvorbis" in av.codecs_available else "vorbis"
 FORMATS = {
     "mp3": Format(".mp3", "mp3", "libmp3lame", "s16p", 0.99, 1e-3, (8_000, 22_050, 44_100, 48_000)),
-    # AAC fills bands with noise of its own, which depends on where decoding began.
+    # AAC decoders fill bands with noise that depends on where decoding started.
     "aac": Format(".m4a", "ipod", "aac", "fltp", 0.99, 0.05),
     "alac": Format(".m4a", "ipod", "alac", "s16p"),
     "flac": Format(".flac", "flac", "flac", "s16"),
@@ -66,7 +68,7 @@ FORMATS = {
     "wav_float": Format(".wav", "wav", "pcm_f32le", "flt"),
     "wav8": Format(".wav", "wav", "pcm_u8", "u8"),
     "aiff": Format(".aiff", "aiff", "pcm_s16be", "s16"),
-    # FFmpeg's encoder and decoder lose the first frame between them.
+    # FFmpeg's encoder and decoder together lose the first frame.
     "wma": Format(".wma", "asf", "wmav2", "fltp", 0.99, None, (44_100, 48_000), lost=2048),
     "wavpack": Format(".wv", "wv", "wavpack", "s16p"),
 }
@@ -92,7 +94,7 @@ def song(seconds: float, rate_hz: int = 44_100, n_channels: int = 2, seed: int =
     beat = np.exp(-((time_s % 0.5) * 30)) * np.sin(2 * np.pi * 70 * (time_s % 0.5))
     music += 0.3 * beat[:, None]
     music += 0.005 * rng.standard_normal((n_samples, n_channels))
-    music.flags.writeable = False  # it is cached
+    music.flags.writeable = False  # tests that change it must copy it
     return music
 
 
@@ -125,7 +127,7 @@ def write_audio(path, samples, rate_hz, kind="wav16"):
 
 
 def write_song(folder, kind="wav16", seconds=3.0, rate_hz=None, n_channels=2, seed=0):
-    """A file of made-up music; returns its path and its source samples."""
+    """Write a file of made-up music; returns its path and its source samples."""
     rate_hz = rate_hz or FORMATS[kind].rate_hz
     samples = song(seconds, rate_hz, n_channels, seed)
     path = folder / f"{kind}-{rate_hz}-{n_channels}-{seed}{FORMATS[kind].suffix}"
@@ -133,7 +135,10 @@ def write_song(folder, kind="wav16", seconds=3.0, rate_hz=None, n_channels=2, se
 
 
 def quantised(samples, sample_format):
-    """Samples as a codec takes them; what was lost is the codec's doing, hence in the reference."""
+    """Samples (n_samples, n_channels) quantised to a sample format.
+
+    ``reference`` quantises too, so that this loss does not count as an error of the decoder.
+    """
     depth = sample_format.rstrip("p")
     if depth == "flt":
         return samples.astype(np.float32)
@@ -145,7 +150,7 @@ def quantised(samples, sample_format):
 
 
 def reference(samples, rate_hz, kind="wav_float", target_hz=16_000):
-    """What a lossless file of these samples must decode to: the mean of channels, soxr HQ."""
+    """The samples that a lossless file must decode to: the mean of channels, resampled by soxr."""
     depth = FORMATS[kind].sample_format.rstrip("p")
     offset, scale = {"flt": (0, 1), "u8": (128, 2**7), "s16": (0, 2**15), "s32": (0, 2**31)}[depth]
     values = (quantised(samples, depth).astype(np.float64) - offset) / scale
@@ -181,7 +186,7 @@ def write_dsf(path, samples):
 
 
 def write_truncated(path, kind, share, seconds=20.0):
-    """A good file of which only the first ``share`` is left; returns its path."""
+    """Write only the first ``share`` of a good file; returns its path."""
     rate_hz = FORMATS[kind].rate_hz
     content = write_audio(path, song(seconds, rate_hz), rate_hz, kind).read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
@@ -189,7 +194,7 @@ def write_truncated(path, kind, share, seconds=20.0):
 
 
 def write_no_samples(path):
-    """A WAV file with a header and nothing else; returns its path."""
+    """Write a WAV file with a header and nothing else; returns its path."""
     with wave.open(str(path), "wb") as file:
         file.setparams((2, 2, 44_100, 0, "NONE", ""))
     return path
@@ -200,7 +205,7 @@ def write_silence(path, seconds=3.0, kind="wav16"):
 
 
 def write_poisoned(path, value, seconds=3.0):
-    """A float WAV with one sample that is ``value``, NaN say; returns its path."""
+    """Write a float WAV in which one sample is ``value``, such as NaN; returns its path."""
     samples = song(seconds).copy()
     samples[len(samples) // 2] = value
     return write_audio(path, samples, 44_100, "wav_float")
@@ -228,14 +233,14 @@ def id3v2(frames):
 
 
 def write_cover_only_mp3(path):
-    """An ID3 tag with a picture, and no music; returns its path."""
+    """Write an ID3 tag with a picture, and no music; returns the path."""
     cover = b"\x00image/png\x00\x03\x00" + picture()
     path.write_bytes(id3v2([(b"APIC", cover)]))
     return path
 
 
 def write_cover_only_m4a(path):
-    """An MP4 with a picture for its only stream; returns its path."""
+    """Write an MP4 whose only stream is a picture; returns its path."""
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("mjpeg", rate=25)
         stream.width = stream.height = 16
@@ -247,7 +252,7 @@ def write_cover_only_m4a(path):
 
 
 def with_latin1_id3v1(content):
-    """An MP3 with an ID3v1 tag at its end that is Latin-1."""
+    """An MP3 with a Latin-1 ID3v1 tag at its end."""
     fields = ("Café Müller".encode("latin-1"), b"Bj\xf6rk", b"\xff\xfe\xfd")
     return (
         content + b"TAG" + b"".join(text.ljust(30, b"\0") for text in fields) + b"1999" + b"\0" * 31
@@ -255,7 +260,7 @@ def with_latin1_id3v1(content):
 
 
 def with_broken_id3v2(content):
-    """An MP3 whose ID3v2 tag says it is UTF-8 and is not."""
+    """An MP3 whose ID3v2 tag claims to be UTF-8 and is not."""
     return id3v2([(b"TIT2", b"\x03Caf\xe9 \xff\xfe"), (b"TPE1", b"\x00Bj\xf6rk")]) + content
 
 
@@ -269,5 +274,5 @@ def with_broken_vorbis_comment(content):
 
 
 def odd_names():
-    """File names that people have, as text that may hold undecodable bytes."""
+    """Odd file names that people have; undecodable bytes are escaped as by ``os.fsdecode``."""
     return ["line\nbreak", "émoji 🎸 \u202e", "-dash", "%d %s {}", os.fsdecode(b"caf\xe9 \xff")]

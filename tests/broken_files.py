@@ -1,8 +1,8 @@
-"""Several hundred broken files, made from small real ones; for the tests and for the soak.
+"""Several hundred broken files, made from small real ones, for the tests and the soak tests.
 
-``broken_files`` yields a name and what writes the file, so that nobody has to have all of them on
-disk at once.  What becomes of a file that is merely damaged is open: it is decoded, or it fails, in
-one line.  Those in ``UNDECODABLE`` must fail.
+``broken_files`` yields each name with a function that writes the file, so that not all files have
+to be on disk at once.  A file that is only damaged may be decoded, or may fail with one line.  The
+files in ``UNDECODABLE`` must fail.
 """
 
 import io
@@ -27,7 +27,7 @@ MANY_TAGS = 10**6
 
 
 def good_contents(folder, seconds=SECONDS):
-    """Kind -> bytes of a small file of it."""
+    """The bytes of a small good file of each kind, by kind."""
     contents = {}
     for kind, form in FORMATS.items():
         path = folder / f"good-{kind}{form.suffix}"
@@ -130,7 +130,7 @@ def dsf_chunks(content):
 
 
 def boundaries(content):
-    """Where the headers of a file, whatever it is, begin and end, and each tenth of its length."""
+    """The offsets at which a file's headers start and end, and each tenth of its length."""
     head = content[:4]
     found = {
         b"RIFF": lambda: chunks(content, 12, big=False),
@@ -158,7 +158,7 @@ def put(content, offset, replacement):
 
 
 def lying_wavs(content):
-    """A WAV whose header states absurd things of sound samples."""
+    """Yield (name, content) of WAVs with good samples and an absurd header."""
     le16, le32 = (lambda n: struct.pack("<H", n)), (lambda n: struct.pack("<I", n))
     for rate in (0, 1, 7, 999, 1_000, 44_101, 6_143_999, 2**31 - 1, 2**32 - 1):
         yield f"rate {rate}", put(content, 24, le32(rate))
@@ -207,7 +207,7 @@ def lying_flacs(content):
 
 
 def lying_mp4s(content):
-    """Each number of the tables of an MP4 becomes nothing, or as large as can be."""
+    """Yield MP4s with 0 or a huge number in a table, or with an atom of a wrong name or size."""
     for name, offsets in {
         b"mvhd": (12, 16),
         b"mdhd": (12, 16),
@@ -286,7 +286,7 @@ def lying_oggs(content):
 
 
 def with_crc(content, page):
-    """Content whose page at an offset has the right check sum again."""
+    """The content with the right checksum in the page at an offset."""
     n_segments = content[page + 26]
     end = page + 27 + n_segments + sum(content[page + 27 : page + 27 + n_segments])
     body = put(content[page:end], 22, bytes(4))
@@ -326,14 +326,14 @@ LIARS = {
 
 
 def tagged_mp3(content):
-    """An MP3 with a tag of several frames before it and one after it."""
+    """An MP3 with an ID3v2 tag of several frames at its start and an ID3v1 tag at its end."""
     frames = [(b"TIT2", b"\0Song"), (b"TPE1", b"\x01\xff\xfeA\0"), (b"TXXX", b"\0key\0value")]
     frames.append((b"APIC", b"\0image/png\0\x03\0" + audio_files.picture()))
     return audio_files.with_latin1_id3v1(audio_files.id3v2(frames) + content)
 
 
 def odd_tags(content):
-    """ID3 tags that make no sense before a good MP3."""
+    """Yield good MP3s with senseless ID3 tags at their start."""
     tag = audio_files.id3v2
     yield "half a letter", tag([(b"TIT2", b"\x01\xff\xfeA")]) + content
     yield "no such encoding", tag([(b"TIT2", b"\x09abc")]) + content
@@ -357,7 +357,7 @@ def odd_tags(content):
 
 
 def vast_png(width=60_000, height=60_000, n_rows=3):
-    """A PNG that says it is vast."""
+    """A PNG whose header claims a huge size."""
 
     def chunk(name, data):
         return (
@@ -383,7 +383,7 @@ def write_many_vorbis_comments(path, content, n_tags=MANY_TAGS):
 
 
 def write_huge_cover(path, content, n_bytes=HUGE_COVER_BYTES):
-    """An MP3 after a picture of 100 MB, which is a hole in the file where that is possible."""
+    """Write an MP3 after a picture of 100 MB, which is a hole if the file system supports holes."""
     start = b"\0image/jpeg\0\x03\0\xff\xd8\xff\xe0"
     size = len(start) + n_bytes
     with path.open("wb") as file:
@@ -394,7 +394,7 @@ def write_huge_cover(path, content, n_bytes=HUGE_COVER_BYTES):
 
 
 def append_huge_id3(path, n_bytes=HUGE_COVER_BYTES):
-    """Give a WAV a picture in a tag at its end, and no right size."""
+    """Append an ID3 tag with a huge picture to a WAV, and state a wrong RIFF size."""
     start = b"\0image/jpeg\0\x03\0\xff\xd8\xff\xe0"
     size = len(start) + n_bytes
     head = b"ID3\x03\0\0" + audio_files.syncsafe(10 + size)
@@ -410,7 +410,7 @@ def append_huge_id3(path, n_bytes=HUGE_COVER_BYTES):
 
 
 def write_huge_ogg_comment(path, n_bytes=HUGE_COVER_BYTES):
-    """An Ogg Vorbis with a comment that is large."""
+    """Write an Ogg Vorbis file with a comment of ``n_bytes``."""
     audio_files.write_audio(path, audio_files.tone(1, 200), 44_100, "vorbis")
     pages = []
     with path.open("rb") as file, suppress(EOFError):
@@ -429,7 +429,7 @@ def write_huge_ogg_comment(path, n_bytes=HUGE_COVER_BYTES):
 
 
 def in_pages(packet, room=255 * 255):
-    """A packet as pages of an Ogg, which mutagen makes in the square of their number."""
+    """Yield a packet as Ogg pages; mutagen's own function takes time quadratic in their number."""
     for place in range(0, len(packet), room):
         page = OggPage()
         page.packets = [packet[place : place + room]]
@@ -439,11 +439,11 @@ def in_pages(packet, room=255 * 255):
 
 
 def write_huge_mp4_cover(path, content):
-    """An MP4 after 100 MB of picture at its top level, where no player looks for one."""
+    """Write an MP4 with a ``covr`` atom of 100 MB at its top level, which players ignore."""
     size = 8 + HUGE_COVER_BYTES
     place = int.from_bytes(content[:4], "big")
     if content.find(b"moov") < content.find(b"mdat"):
-        place = len(content)  # offsets in its table are to stay true
+        place = len(content)  # so that the offsets in its chunk table stay right
     with path.open("wb") as file:
         file.write(content[:place])
         file.write(struct.pack(">I", size) + b"covr")
@@ -451,11 +451,11 @@ def write_huge_mp4_cover(path, content):
         file.write(content[place:] or b"\0")
 
 
-# --- Of great length ------------------------------------------------------------------------------
+# --- Very long files ------------------------------------------------------------------------------
 
 
 def write_day_of_silence(path, rate_hz=8_000):
-    """A WAV of 24 hours, which is a hole in the file where that is possible."""
+    """Write a WAV of 24 hours, which is a hole if the file system supports holes."""
     n_bytes = 2 * rate_hz * DAY_S
     with path.open("wb") as file:
         file.write(b"RIFF" + struct.pack("<I", 36 + n_bytes) + b"WAVEfmt ")
@@ -465,7 +465,7 @@ def write_day_of_silence(path, rate_hz=8_000):
 
 
 def write_day_of_flac(path, seconds=DAY_S, rate_hz=8_000):
-    """A FLAC of 24 hours of silence in some hundred kilobytes: frames of a constant."""
+    """Write a FLAC of 24 hours of silence in some hundred kilobytes, as constant frames."""
     block = 65_535
     n_frames = seconds * rate_hz // block
     info = struct.pack(">HH", block, block) + bytes(6)
@@ -479,7 +479,7 @@ def write_day_of_flac(path, seconds=DAY_S, rate_hz=8_000):
 
 
 def utf8_number(number):
-    """A frame's number as FLAC has it, like UTF-8."""
+    """A frame number in FLAC's coding, which is like UTF-8."""
     return chr(number).encode("utf-8", "surrogatepass")
 
 
@@ -501,7 +501,7 @@ def crc16(content):
     return crc
 
 
-# --- What is no music -----------------------------------------------------------------------------
+# --- Files that are not music ---------------------------------------------------------------------
 
 NO_MUSIC = {
     "nothing": b"",
@@ -552,7 +552,7 @@ SUFFIXES = (
 
 def make_socket(path):
     home = Path.cwd()
-    os.chdir(path.parent)  # their names are short
+    os.chdir(path.parent)  # because a socket's name must be short
     try:
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(path.name)
@@ -565,7 +565,7 @@ def write_unreadable(path, content):
     path.chmod(0)
 
 
-# What is at a path and is no file.
+# Makers of things at a path that are not regular files with audio.
 PLACES = {
     "folder": lambda path: path.mkdir(),
     "fifo": lambda path: os.mkfifo(path),
@@ -587,7 +587,8 @@ def writer(content):
 def broken_files(contents, seed=0, *, large=True):
     """Yields (name, suffix, function that writes the file to a path) for every broken file.
 
-    ``contents`` are ``good_contents``.  Without ``large`` no file is above some megabytes.
+    ``contents`` come from ``good_contents``.  Without ``large``, no file is larger than some
+    megabytes.
     """
     yield from damaged_files(contents, random.Random(seed))
     yield from false_files(contents)
@@ -598,7 +599,7 @@ def broken_files(contents, seed=0, *, large=True):
 
 
 def damaged_files(contents, rng):
-    """Real files that are cut, changed or called something else."""
+    """Real files that are cut or changed, or have another suffix or an absurd header."""
     for kind, content in contents.items():
         suffix = suffix_of(kind)
         for offset in boundaries(content):
@@ -612,7 +613,7 @@ def damaged_files(contents, rng):
 
 
 def false_files(contents):
-    """What is no music, or music with absurd samples or tags."""
+    """Files that are not music, or music with absurd samples or tags."""
     for number, (name, content) in enumerate(NO_MUSIC.items()):
         yield name, SUFFIXES[number % len(SUFFIXES)], writer(content)
         yield f"{name} as mp3", ".mp3", writer(content)
@@ -628,7 +629,7 @@ def false_files(contents):
 
 
 def vast_files(contents, *, large):
-    """Much, or what unpacks to much."""
+    """Very large files, and files that become very large when decoded."""
     mp3, flac = contents["mp3"], contents["flac"]
     n_tags = MANY_TAGS if large else MANY_TAGS // 20
     yield "many ID3 tags", ".mp3", lambda p: write_many_id3_tags(p, mp3, n_tags)
@@ -659,7 +660,7 @@ UNDECODABLE = {
 
 
 def flipped(content, rng):
-    """Content with some bytes changed, half of the time in the first kilobyte alone."""
+    """Content with some bytes changed, half of the time only in the first kilobyte."""
     damaged = bytearray(content)
     reach = len(damaged) if rng.random() < 0.5 else min(1024, len(damaged))
     for _ in range(rng.choice((1, 4, 16, 64, 256))):
@@ -668,7 +669,7 @@ def flipped(content, rng):
 
 
 def doubles(value, seconds=1.0):
-    """A WAV of 64-bit floating point that is as loud as ``value``."""
+    """A WAV of 64-bit floating point in which every sample is ``value``."""
     samples = np.full(int(44_100 * seconds), value, "<f8").tobytes()
     form = struct.pack("<IHHIIHH", 16, 3, 1, 44_100, 8 * 44_100, 8, 64)
     size = struct.pack("<I", 36 + len(samples))
@@ -676,10 +677,10 @@ def doubles(value, seconds=1.0):
 
 
 def write_all(folder, contents, seed=0, *, large=True, every=1):
-    """Write all broken files, or ``every`` second of them, into a folder; path by name."""
+    """Write each ``every``-th broken file to a folder; returns the paths by name."""
     folder.mkdir(parents=True, exist_ok=True)
     found = {}
-    chosen = [*broken_files(contents, seed, large=large)][::-every]  # the last are special
+    chosen = [*broken_files(contents, seed, large=large)][::-every]  # always includes the last
     for number, (name, suffix, write) in enumerate(chosen):
         path = Path(folder) / f"{number:04d}{suffix}"
         write(path)

@@ -1,4 +1,4 @@
-"""Chromium or Chrome, where there is one, and how it is run without a window."""
+"""Chromium or Chrome, if one is installed, and the switches to run it without a window."""
 
 import shutil
 

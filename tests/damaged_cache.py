@@ -1,4 +1,4 @@
-"""Caches damaged at random places, in the file and in its journal; for the tests and the soak."""
+"""Caches damaged at random places, in the file or its journal, for the tests and soak tests."""
 
 import logging
 import random
@@ -14,7 +14,7 @@ N_SONGS = 60
 
 
 def features(number):
-    """Made-up features that no other song has."""
+    """Made-up features, different for each number."""
     rng = np.random.default_rng(number)
     values = rng.standard_normal((3, 40), np.float32).astype(np.float16).astype(np.float32)
     return SongFeatures(values, np.arange(3) * 3.0, np.zeros((3, 0), np.float32))
@@ -25,7 +25,7 @@ def key_of(number):
 
 
 def make(folder):
-    """A cache with songs, and with some in its journal only; the names of its files."""
+    """Make a cache with some of its songs only in its journal; returns a folder with its files."""
     cache = Cache(folder / "features.db")
     for number in range(N_SONGS):
         cache.put(key_of(number), pack(features(number)))
@@ -40,7 +40,7 @@ def make(folder):
 
 
 def damage(path, rng):
-    """Change a file: bits, bytes, zeros, another page, or its length; says what."""
+    """Damage a file: a bit, bytes, zeros, a page, the length or the header; returns what it did."""
     content = bytearray(path.read_bytes())
     kind = rng.choice(("bit", "bytes", "zeros", "page", "cut", "head"))
     place = rng.randrange(len(content))
@@ -65,7 +65,7 @@ def damage(path, rng):
 
 
 class Lines(logging.Handler):
-    """Counts what is logged."""
+    """Collects the messages that are logged."""
 
     def __init__(self):
         super().__init__()
@@ -76,10 +76,10 @@ class Lines(logging.Handler):
 
 
 def losses(folder, seed, n_cases):
-    """Damage a cache so many times; what it answers must be right, or nothing, on one line.
+    """Damage a cache ``n_cases`` times and ``check`` it each time; returns ``n_cases``.
 
     Raises:
-        AssertionError: It was not.
+        AssertionError: A check failed.
     """
     rng = random.Random(seed)
     source = make(folder)
@@ -94,10 +94,10 @@ def losses(folder, seed, n_cases):
 
 
 def check(path: Path, what):
-    """See to it that a damaged cache gives right answers or none, and keeps what it is given.
+    """Check that a damaged cache gives right answers or none, and keeps what is put into it.
 
     Raises:
-        AssertionError: It does not.
+        AssertionError: It does not, or it logs more than one line.
     """
     log, lines = logging.getLogger("genre_model.extraction.cache"), Lines()
     log.addHandler(lines)

@@ -1,6 +1,6 @@
 """Good audio in odd files: sizes that are wrong, chunks and tags in odd places, fragments.
 
-Some of them a tagger cannot change without changing the sound.
+A tagger cannot change some of these files without changing the audio.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from genre_model.audio.guards import open_options
 from genre_model.audio.samples import channels_of
 from genre_model.core.errors import AudioError
 
-HEAD = 44  # of a plain WAV
+HEAD = 44  # bytes before the samples of a plain WAV
 
 
 def chunk(name, data, big=False, size=None):
-    """A chunk of a RIFF or an AIFF file; ``size`` is what it says of itself."""
+    """A chunk of a RIFF or AIFF file; ``size`` is the size that it states, if not the right one."""
     order = ">" if big else "<"
     padding = b"\0" * (len(data) % 2)
     return name + struct.pack(f"{order}I", len(data) if size is None else size) + data + padding
 
 
 def riff(chunks, size=None, name=b"RIFF", kind=b"WAVE"):
-    """A RIFF file."""
+    """A RIFF file; ``size`` is the size that it states, if not the right one."""
     body = kind + b"".join(chunks)
     return name + struct.pack("<I", len(body) if size is None else size & 0xFFFFFFFF) + body
 
 
 def odd_wavs(good, rng):
-    """Name -> WAV, out of a plain one of 16 bits."""
+    """Yield (name, content) of odd WAVs, made from a plain 16-bit one."""
     form, pcm = good[12:36], good[HEAD:]
     data = chunk(b"data", pcm)
     n = rng.randrange(1, 4000)
@@ -70,7 +70,7 @@ ID3 = b"ID3\x04\0\0\0\0\0\x13TIT2\0\0\0\x09\0\0\x03A title\0"
 
 
 def odd_aiffs(good, rng):
-    """Name -> AIFF, out of a plain one."""
+    """Yield (name, content) of odd AIFFs, made from a plain one."""
     chunks, place = [], 12
     while place + 8 <= len(good):
         size = int.from_bytes(good[place + 4 : place + 8], "big")
@@ -91,7 +91,7 @@ def odd_aiffs(good, rng):
 
 
 def odd_mp3s(good, rng):
-    """Name -> MP3 with tags in places."""
+    """Yield (name, content) of MP3s with odd tags, or with garbage before or after the audio."""
     v1 = b"TAG" + b"title".ljust(30, b"\0") + bytes(94) + b"\x12"
     ape = b"APETAGEX" + struct.pack("<4I", 2000, 32, 0, 0) + bytes(8)
     lyrics = b"LYRICSBEGININD00002000000LYRICS200"
@@ -122,8 +122,8 @@ def ape_tag(**items):
 
 
 def odd_tags():
-    """Name -> ID3v2 with an extended header, without synchronisation, with a footer, of 2.2."""
-    title = b"\1\xff\xfeA\0\xff\xff"  # of which a decoder might take the end for a frame
+    """Yield (name, tag) of ID3v2 tags: 2.2, extended header, unsynchronised, footer."""
+    title = b"\1\xff\xfeA\0\xff\xff"  # a decoder might take its end for an MPEG frame
     old, new = b"TIT2\0\0\0\7\0\0" + title, b"TIT2\0\0\0\7\0\0" + title
     hidden = title.replace(b"\xff", b"\xff\0")
     yield "2.2", b"ID3\2\0\0\0\0\0\x0dTT2\0\0\7" + title
@@ -143,7 +143,10 @@ def id3(version, flags, body):
 
 
 def odd_files(folder, rng=None, seconds=3.2, sound=None):
-    """Write them all; yields their paths.  ``sound`` is (n_samples, 2) at 44,100 Hz."""
+    """Write all odd files; yields their paths.
+
+    ``sound(rate_hz, seconds)`` returns the samples, (n_samples, 2).
+    """
     rng = rng or random.Random(0)
     good = {}
     for kind in ("wav16", "aiff", "mp3", "flac", "vorbis", "opus"):
@@ -189,19 +192,19 @@ MP4S = {
 
 
 def odd_mp4s(good):
-    """Name -> MP4 with atoms that say little."""
+    """Yield (name, content) of MP4s with data after the last atom, or 64-bit offsets or sizes."""
     yield "garbage after", good + b"not an atom"
     yield "free after", good + struct.pack(">I", 32) + b"free" + bytes(24)
     yield "places of 64 bits", with_long_places(good)
     place = good.index(b"mdat") - 4
     size = int.from_bytes(good[place : place + 4], "big")
-    if good[place - 8 : place - 4] == struct.pack(">I", 8):  # FFmpeg leaves room for this
+    if good[place - 8 : place - 4] == struct.pack(">I", 8):  # FFmpeg leaves room for a 64-bit size
         wide = struct.pack(">I", 1) + b"mdat" + struct.pack(">Q", size + 8)
         yield "64 bits", good[: place - 8] + wide + good[place + 8 :]
 
 
 def with_long_places(good):
-    """An MP4, whose ``moov`` is behind, with ``co64`` for ``stco``."""
+    """An MP4 (``moov`` at its end) with ``co64`` instead of ``stco``."""
     place = good.index(b"stco") - 4
     size, _, n = struct.unpack(">I4sxxxxI", good[place : place + 16])
     places = struct.unpack(f">{n}I", good[place + 16 : place + size])
@@ -215,7 +218,7 @@ def with_long_places(good):
 
 
 def write_mp4(path, samples, options):
-    """An MP4 made with FFmpeg's options."""
+    """Write an MP4 with options for FFmpeg's muxer; returns its path."""
     with av.open(str(path), "w", format="mp4", options=options) as container:
         stream = container.add_stream("aac", rate=44_100, layout="stereo")
         stream.format = "fltp"
@@ -229,7 +232,7 @@ def write_mp4(path, samples, options):
 
 
 def decoded(path: Path) -> str:
-    """The digest of what a file sounds like, errors included; PyAV's faults are kept clear of."""
+    """A digest of a file's decoded samples and errors; it avoids the calls that crash PyAV."""
     digest = hashlib.sha256()
     try:
         with av.open(str(path), **open_options()) as container:

@@ -1,7 +1,7 @@
-"""Audio files of every number of channels, and with every kind of list that says which they are.
+"""Audio files with any number of channels and any kind of channel layout.
 
-A list in an order of the file's own crashed PyAV, and so did planar samples of eight and more
-channels; see docs/upstream.
+A layout in a custom order crashed PyAV, and so did planar samples of eight or more channels; see
+docs/upstream.
 """
 
 import random
@@ -15,14 +15,15 @@ from audio_files import VORBIS
 RATE_HZ = 44_100
 MAX_CHANNELS = 64
 
-# Core Audio's labels: of loudspeakers, of ambisonic, of numbered channels, and what nobody knows.
+# Core Audio's channel labels: loudspeakers, ambisonic, numbered channels, and unknown ones.
 LABELS = (*range(1, 50), 100, 101, 200, 205, 301, 400, *range(0x1_0000, 0x1_0010))
 LABELS += (*range(0x2_0000, 0x2_0010), 0, 0xFFFF_FFFF)
 USE_DESCRIPTIONS, USE_BITMAP = 0, 1 << 16
-# Of whole layouts: mono to 7.1, ambisonic, discrete; the lower half is the number of channels.
+# The upper 16 bits of Core Audio's layout tags: mono to 7.1, ambisonic, discrete.  The lower 16
+# bits are the number of channels.
 TAGS = (100, 101, 102, 113, 117, 121, 126, 132, 139, 142, 147, 149, 180, 190, 191)
 
-# Planar or packed, by codec: container, codec, sample format, and the most channels.
+# Container, codec, sample format, most channels and options; the codecs are planar or packed.
 ENCODED = {
     "opus": ("opus", "libopus", "flt", 255, {"mapping_family": "255"}),
     "ambisonic opus": ("opus", "libopus", "flt", 18, {"mapping_family": "2"}),
@@ -40,22 +41,22 @@ ENCODED = {
 
 
 def tones(n_channels, seconds=1.0):
-    """A tone of its own in each channel, (n_samples, n_channels) int16."""
+    """A different tone in each channel, (n_samples, n_channels) int16."""
     time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     hz = 200 + 23 * np.arange(n_channels)
     return np.round(9_000 * np.sin(2 * np.pi * time_s[:, None] * hz)).astype(np.int16)
 
 
 def channel_layout(tag, labels=(), bitmap=0):
-    """Core Audio's list of channels, as AIFF's CHAN and CAF's and MOV's chan have it."""
+    """Core Audio's channel layout: the content of CHAN in AIFF, and of chan in CAF and MOV."""
     descriptions = (struct.pack(">II3f", label, 0, 0, 0, 0) for label in labels)
     return struct.pack(">III", tag, bitmap, len(labels)) + b"".join(descriptions)
 
 
 def write_aiff(path, n_channels, layout, seconds=1.0):
-    """An AIFF with a CHAN chunk; returns its path."""
+    """Write an AIFF with a CHAN chunk; returns its path."""
     samples = tones(n_channels, seconds)
-    rate = struct.pack(">HQ", 16383 + 15, RATE_HZ << 48)  # 80 bits of floating point
+    rate = struct.pack(">HQ", 16383 + 15, RATE_HZ << 48)  # 80-bit floating point
     common = struct.pack(">hIh", n_channels, len(samples), 16) + rate
     sound = struct.pack(">II", 0, 0) + samples.astype(">i2").tobytes()
     chunks = ((b"COMM", common), (b"CHAN", layout), (b"SSND", sound))
@@ -68,7 +69,7 @@ def write_aiff(path, n_channels, layout, seconds=1.0):
 
 
 def write_caf(path, n_channels, layout, seconds=1.0):
-    """A CAF with a chan chunk; returns its path."""
+    """Write a CAF with a chan chunk; returns its path."""
     n_bytes = 2 * n_channels
     form = struct.pack(">d4sIIIII", RATE_HZ, b"lpcm", 0, n_bytes, 1, n_channels, 16)
     sound = struct.pack(">I", 0) + tones(n_channels, seconds).astype(">i2").tobytes()
@@ -79,7 +80,7 @@ def write_caf(path, n_channels, layout, seconds=1.0):
 
 
 def write_extensible_wav(path, n_channels, mask, seconds=1.0):
-    """A WAV with a mask of loudspeakers, which may have more or fewer of them; returns its path."""
+    """Write a WAV with a loudspeaker mask, which may not fit ``n_channels``; returns its path."""
     n_bytes = 2 * n_channels
     guid = bytes.fromhex("0100000000001000800000aa00389b71")
     form = struct.pack("<HHIIHH", 0xFFFE, n_channels, RATE_HZ, RATE_HZ * n_bytes, n_bytes, 16)
@@ -94,10 +95,10 @@ def write_extensible_wav(path, n_channels, mask, seconds=1.0):
 
 
 def write_encoded(path, kind, n_channels, seconds=1.0):
-    """A file of so many unnamed channels, by FFmpeg's encoders; returns its path.
+    """Write a file of ``n_channels`` with one of FFmpeg's encoders; returns its path.
 
     Raises:
-        av.FFmpegError, ValueError: The encoder does not take so many, or is not there.
+        av.FFmpegError, ValueError: The encoder is missing or does not take this many channels.
     """
     container_name, codec, sample_format, most, options = ENCODED[kind]
     if n_channels > most:
@@ -112,7 +113,7 @@ def write_encoded(path, kind, n_channels, seconds=1.0):
     dtype = {"flt": np.float32, "dbl": np.float64, "s16": np.int16, "s32": np.int32}[sample_format]
     with av.open(str(path), "w", format=container_name) as container:
         stream = container.add_stream(codec, rate=rate_hz, options=options, layout=layout)
-        if kind == "wavpack":  # else it takes 8 bits
+        if kind == "wavpack":  # otherwise it takes 8 bits
             stream.format = "s16p"
         values = np.ascontiguousarray(samples.astype(dtype).reshape(1, -1))
         frame = av.AudioFrame.from_ndarray(values, sample_format, layout)
@@ -123,7 +124,7 @@ def write_encoded(path, kind, n_channels, seconds=1.0):
 
 
 def random_layout(rng, n_channels):
-    """A list of channels that may be right or wrong, or too long or too short."""
+    """A channel layout that may be right or wrong, or too long or too short."""
     kind = rng.randrange(5)
     if kind == 0:
         return channel_layout(USE_BITMAP, bitmap=rng.getrandbits(rng.choice((18, 32))))
@@ -137,7 +138,7 @@ def random_layout(rng, n_channels):
 
 
 def write_random(folder, name, rng: random.Random):
-    """A file of any number of channels and any list of them; its path, or None if there is none."""
+    """Write a file with random channels and layout; its path, or None if the encoder refuses."""
     n_channels = rng.choice((1, 2, 2, 2, 3, 4, 5, 6, 7, 8, 9, 16, rng.randint(1, MAX_CHANNELS)))
     container = rng.choice(("aiff", "caf", "wav", "encoded"))
     if container == "wav":

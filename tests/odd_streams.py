@@ -1,6 +1,6 @@
 """Good audio in odd streams: rates, depths, channels, lengths, broken frames, streams side by side.
 
-``odd_streams`` yields a name with a suffix, and the bytes of a file that has a tone.
+``odd_streams`` yields (file name, bytes) of files with a tone.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from odd_channels import write_encoded
 
 HZ = 200
 RATES = (1, 7, 999, 1_000, 11_025, 37_800, 192_000, 384_000, 1_000_000)
-# Bits, and the code of WAV: 1 are integers, 3 is floating point.
+# Bits, and WAV's format code: 1 for integers, 3 for floating point.
 DEPTHS = {"u8": (8, 1), "s16": (16, 1), "s24": (24, 1), "s32": (32, 1), "f32": (32, 3)}
 DEPTHS["f64"] = (64, 3)
 VALUES = {"NaN": np.nan, "infinity": np.inf, "denormal": 1e-310, "tiny": 1e-40}
 LENGTHS = (0, 1, 2, 3)
-# FFmpeg's container and codec, and the most channels that it writes.
+# FFmpeg's container and codec, and the most channels to write.
 CHANNELS = {
     "mka": ("matroska", "pcm_s16le", 16),
     "w64": ("w64", "pcm_s16le", 16),
@@ -38,13 +38,13 @@ LAYOUTS = ("7.1.4", "ambisonic 1", "ambisonic 3", "22.2", "downmix", "hexagonal"
 
 
 def tone(n_samples, rate_hz, n_channels=2):
-    """(n_samples, n_channels) int16."""
+    """A tone, (n_samples, n_channels) int16, the same in all channels."""
     wave = np.round(16_000 * np.sin(2 * np.pi * HZ * np.arange(n_samples) / rate_hz))
     return np.repeat(wave.astype(np.int16)[:, None], n_channels, axis=1)
 
 
 def wav(samples, rate_hz, bits=16, code=1):
-    """A WAV of samples that have the bytes they shall have, (n, n_channels, bytes a sample)."""
+    """A WAV of samples: int16 (n, n_channels), or bytes (n, n_channels, bytes a sample)."""
     n_channels, n_bytes = samples.shape[1], bits // 8
     align = n_channels * n_bytes
     rates = (rate_hz, min(rate_hz * align, 2**32 - 1))
@@ -53,7 +53,7 @@ def wav(samples, rate_hz, bits=16, code=1):
 
 
 def as_depth(samples, depth):
-    """Samples of 16 bits as bytes of another depth, (n, n_channels, bytes a sample)."""
+    """16-bit samples as bytes of another depth, (n, n_channels, bytes a sample)."""
     bits, code = DEPTHS[depth]
     if code == 3:
         values = (samples / 32_768).astype(f"<f{bits // 8}")
@@ -66,7 +66,7 @@ def as_depth(samples, depth):
 
 
 def odd_samples(seconds):
-    """Rates, depths, values and lengths, in WAV by hand; and lengths in other formats."""
+    """Yield handmade WAVs with odd rates, depths, values and lengths."""
     for rate_hz in RATES:
         content = tone(max(4, int(seconds * min(rate_hz, 400_000))), rate_hz)
         yield f"wav {rate_hz} Hz.wav", wav(content, rate_hz)
@@ -84,10 +84,10 @@ def odd_samples(seconds):
 
 
 def written(folder, suffix, container, codec, samples, layout, rate_hz=44_100, **options):
-    """The bytes of a file that FFmpeg writes, of samples of 16 bits.
+    """The bytes of a file that FFmpeg writes from 16-bit samples.
 
     Raises:
-        av.FFmpegError, ValueError: It does not.
+        av.FFmpegError, ValueError: FFmpeg cannot write it.
     """
     path = folder / f"written.{suffix}"
     with av.open(str(path), "w", format=container) as output:
@@ -104,7 +104,7 @@ def written(folder, suffix, container, codec, samples, layout, rate_hz=44_100, *
 
 
 def odd_channels(folder, seconds):
-    """Each number of channels and each layout, in containers that take them."""
+    """Yield files with each number of channels and each layout, in containers that take them."""
     for suffix, (container, codec, most) in CHANNELS.items():
         numbers = [(f"{n} channels", n) for n in range(1, most + 1)]
         named = [(layout, av.AudioLayout(layout).nb_channels) for layout in LAYOUTS]
@@ -118,7 +118,7 @@ def odd_channels(folder, seconds):
 
 
 def odd_opus(folder, seconds):
-    """Opus of many channels, unnamed or ambisonic."""
+    """Yield Opus files with many channels, unnamed or ambisonic."""
     for kind, numbers in (("opus", (3, 8, 9, 16)), ("ambisonic opus", (4, 9, 16))):
         for n_channels in numbers:
             path = folder / "written.opus"
@@ -127,7 +127,7 @@ def odd_opus(folder, seconds):
 
 
 def odd_mp4s(folder, seconds):
-    """MP4 with a video track, before or behind the audio, with chapters, and with edit lists."""
+    """Yield MP4s with a video track before or after the audio, with chapters, with edit lists."""
     path = folder / "written.m4a"
     for name, video, chapters in (
         ("video behind", 1, False),
@@ -139,7 +139,7 @@ def odd_mp4s(folder, seconds):
             pictures = output.add_stream("mpeg4", rate=25) if video == 0 else None
             sound = output.add_stream("aac", rate=44_100, layout="stereo")
             pictures = output.add_stream("mpeg4", rate=25) if video == 1 else pictures
-            if chapters and hasattr(output, "set_chapters"):  # which old PyAVs lack
+            if chapters and hasattr(output, "set_chapters"):  # old PyAV versions lack it
                 output.set_chapters(CHAPTERS)
             if pictures is not None:
                 write_video(output, pictures)
@@ -165,7 +165,7 @@ CHAPTERS = [
 
 
 def write_video(output, stream):
-    """Ten black pictures."""
+    """Encode ten plain video frames."""
     stream.width = stream.height = 32
     stream.pix_fmt = "yuv420p"
     for number in range(10):
@@ -176,7 +176,7 @@ def write_video(output, stream):
 
 
 def odd_edits(content):
-    """Name -> MP4 whose first edit list says other things."""
+    """Yield MP4s whose first edit list has an odd start."""
     place = content.find(b"elst")
     for name, begin in {"none": 0, "late": 2**14, "empty": 2**32 - 1, "absurd": 2**31 - 1}.items():
         if place > 0:
@@ -185,7 +185,7 @@ def odd_edits(content):
 
 
 def odd_lengths(folder, seconds):
-    """Few samples, and odd rates, in formats that FFmpeg writes."""
+    """Yield AIFFs and FLACs with few samples, and FLACs with odd rates."""
     for suffix in ("aiff", "flac"):
         for length in LENGTHS:
             container, codec, _ = CHANNELS[suffix]
@@ -198,7 +198,7 @@ def odd_lengths(folder, seconds):
 
 
 def frames_of_mp3(content):
-    """Where the frames of a plain MP3 of one bit rate begin, without a tag before it."""
+    """Yield (offset, size) of the frames of a plain 44.1 kHz MP3 without a tag at its start."""
     rates = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
     place = 0
     while place + 4 <= len(content):
@@ -209,9 +209,9 @@ def frames_of_mp3(content):
 
 
 def odd_mp3s(good, rng):
-    """Name -> MP3 of which frames are broken or absent, or whose counts are wrong."""
+    """Yield MP3s with broken or missing frames, garbage between frames, or wrong frame counts."""
     if good.startswith(b"ID3"):
-        good = good[10 + int.from_bytes(good[6:10], "big") :]  # which is small
+        good = good[10 + int.from_bytes(good[6:10], "big") :]  # valid for sizes below 128
     frames = list(frames_of_mp3(good))
     head, parts = good[: frames[0][1]], [good[a : a + n] for a, n in frames[1:]]
     bare, middle = b"".join(parts), len(parts) // 2
@@ -247,7 +247,7 @@ def odd_mp3s(good, rng):
 
 
 def oggs_apart(content):
-    """The pages of an Ogg."""
+    """Yield the pages of an Ogg file."""
     place = 0
     while content[place : place + 4] == b"OggS":
         n_segments = content[place + 26]
@@ -258,7 +258,7 @@ def oggs_apart(content):
 
 
 def page(packet, serial, number=0, *, first=False, last=False):
-    """A page of one packet."""
+    """An Ogg page of one packet."""
     made = OggPage()
     made.packets, made.serial, made.sequence, made.position = [packet], serial, number, 0
     made.first, made.last = first, last
@@ -266,14 +266,14 @@ def page(packet, serial, number=0, *, first=False, last=False):
 
 
 def multiplexed(one, other):
-    """Two Oggs side by side: their first pages, then the others in turn."""
+    """Two Oggs multiplexed: their first pages, then their other pages alternately."""
     a, b = list(oggs_apart(one)), list(oggs_apart(other))
     rest = [part for n in range(1, max(len(a), len(b))) for part in (*a[n : n + 1], *b[n : n + 1])]
     return b"".join([a[0], b[0], *rest])
 
 
 def odd_oggs(vorbis, opus):
-    """Name -> Ogg of several streams."""
+    """Yield Oggs of several streams, or with garbage."""
     yield "vorbis beside opus.ogg", multiplexed(vorbis, opus)
     yield "opus beside vorbis.opus", multiplexed(opus, vorbis)
     head = b"fishead\0" + struct.pack("<HHqqqq", 3, 0, 0, 1000, 0, 1000) + bytes(20)
@@ -289,7 +289,7 @@ def odd_oggs(vorbis, opus):
 
 
 def odd_flacs(good, rng):
-    """Name -> FLAC of odd blocks."""
+    """Yield FLACs with odd metadata blocks, or with garbage or tags around the audio."""
     info, rest = good[8:42], good[42:]
 
     def block(code, body, *, last=False):
@@ -321,7 +321,7 @@ def odd_flacs(good, rng):
 
 
 def odd_streams(folder, rng, seconds=1.0, every=1):
-    """Yields (name with suffix, bytes) of them all; of the layouts ``every`` second or third."""
+    """Yield (file name, bytes) of all odd streams; of ``odd_channels`` only each ``every``-th."""
     good = {}
     for kind in ("mp3", "flac", "vorbis", "opus"):
         rate_hz, path = FORMATS[kind].rate_hz, folder / f"good{FORMATS[kind].suffix}"

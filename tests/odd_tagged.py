@@ -1,6 +1,6 @@
 """Good audio with odd tags in each format that is written: pictures, and genres of any characters.
 
-``odd_tagged`` writes them; the first ones have what is listed here, all others what chance gives.
+``odd_tagged`` writes files with the genres listed here, then with random ones, then odd RIFF files.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ SECONDS = 1.0
 
 
 def random_genres(rng: random.Random):
-    """Some genres of any characters."""
+    """Random genres with odd characters, or None."""
     lengths = [rng.choice((0, 1, 2, 5, 9, 300)) for _ in range(rng.choice((0, 1, 1, 2, 3, 9)))]
     return ["".join(rng.choice(CHARACTERS) for _ in range(length)) for length in lengths] or None
 
 
 def put_pictures(path, n_pictures, n_bytes=0):
-    """Give a file pictures, the first of which may be large; in its own format's way."""
+    """Give a file pictures in its own format's way; the first one is ``n_bytes`` larger."""
     images = [
         Image(picture() + bytes(n_bytes * (n == 0)), desc=f"picture {n}", type=kind)
         for n, kind in enumerate((ImageType.front, ImageType.back, ImageType.other)[:n_pictures])
@@ -54,7 +54,7 @@ def put_pictures(path, n_pictures, n_bytes=0):
 
 
 def put_comment_pictures(path):
-    """Pictures as Vorbis comments, of which one cannot be read; in FLAC beside its own blocks."""
+    """Add pictures as Vorbis comments, one of them unreadable; a FLAC also keeps its own blocks."""
     file = mutagen.File(path)
     made = Picture()
     made.data, made.type, made.mime = picture(), 3, "image/png"
@@ -65,7 +65,7 @@ def put_comment_pictures(path):
 
 
 def write_tagged(source, path, genres, n_pictures, n_bytes=0):
-    """A copy of an untagged file, with genres and pictures; returns its path."""
+    """Write a copy of an untagged file with genres and pictures; returns its path."""
     shutil.copy(source, path)
     kind = type(mutagen.File(path))
     if n_pictures:
@@ -73,7 +73,7 @@ def write_tagged(source, path, genres, n_pictures, n_bytes=0):
         if kind in (FLAC, OggOpus):
             put_comment_pictures(path)
     file = mutagen.File(path)
-    if isinstance(file.tags, ID3) and n_pictures:  # the other helper would begin a new tag
+    if isinstance(file.tags, ID3) and n_pictures:  # ``put_genres`` would start a new tag
         values = [value for value in genres or () if value]
         if values:
             file.tags.add(mutagen.id3.TCON(encoding=3, text=values))
@@ -84,7 +84,7 @@ def write_tagged(source, path, genres, n_pictures, n_bytes=0):
 
 
 def odd_riffs(content):
-    """Name -> WAV with genres in other places than its tag of ID3, whose chunk is spelled oddly."""
+    """Yield RIFF, RF64 and BW64 files with genres in INFO lists, or in oddly named ID3 chunks."""
     genre = chunk(b"LIST", b"INFO" + chunk(b"IGNR", b"Polka\0") + chunk(b"IART", b"A\0"))
     for name, parts in {
         "info genre": [genre],
@@ -103,7 +103,10 @@ def odd_riffs(content):
 
 
 def odd_tagged(folder, rng, hz, n_random=30, every=1):
-    """Write them into a folder, or ``every`` second, all with a tone; yields their paths."""
+    """Write the files to a folder, with a tone of ``hz``; yields their paths.
+
+    ``every`` above 1 leaves some of them out.
+    """
     sources = {}
     for kind in KINDS:
         form = FORMATS[kind]
@@ -112,7 +115,7 @@ def odd_tagged(folder, rng, hz, n_random=30, every=1):
     for number, (name, genres) in enumerate(GENRES.items(), rng.randrange(every)):
         for turn, kind in list(enumerate(KINDS))[number % every :: every]:
             path = folder / f"{kind} {name}{FORMATS[kind].suffix}"
-            # mutagen takes seconds to read a million letters of UTF-16, which is only used without.
+            # Without pictures ID3 is UTF-16: mutagen takes seconds to read a million characters.
             n_pictures = PICTURES[(number + turn) % len(PICTURES)] or name == "a megabyte"
             yield write_tagged(sources[kind], path, genres, n_pictures, 2**20 * (turn == 3))
     for number in range(n_random):

@@ -1,11 +1,11 @@
-"""What memory a command takes, whatever process starts it."""
+"""Measure the peak memory of a command, independent of the process that starts it."""
 
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-# On Linux a program begins with the peak of the process that started it, so a small one does that.
+# On Linux a process starts with the peak of its parent, so a small process starts the command.
 LAUNCHER = """
 import resource, subprocess, sys
 code = subprocess.call(sys.argv[2:])
@@ -17,7 +17,7 @@ PER_MB = 2**20 if sys.platform == "darwin" else 2**10  # units of ``ru_maxrss``
 
 
 def run_measured(command, **options):
-    """As ``subprocess.run``; what it returns, and the largest process' peak in MB."""
+    """Like ``subprocess.run``; returns its result, and the peak of the largest process in MB."""
     with tempfile.TemporaryDirectory() as folder:
         peak = Path(folder) / "peak"
         launched = [sys.executable, "-S", "-c", LAUNCHER, str(peak), *map(str, command)]

@@ -1,4 +1,4 @@
-"""Small files of formats that few people have, made by hand where FFmpeg does not write them."""
+"""Small files in rare formats, made by hand if FFmpeg does not write the format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ID3V1 = b"TAG" + b"old title".ljust(30, b"\0") + bytes(94) + b"\x12"
 
 
 def monkeys_audio(path):
-    """Two frames of silence, which the format has a code for."""
+    """Write two frames of silence, for which the format has a special code."""
     frame = struct.pack("<II", 0x80000000, 3) + bytes(24)
     audio, seek = frame * 2, struct.pack("<II", 108, 108 + len(frame))
     head = struct.pack("<HHIIIHHI", 2000, 0, 73728, 44100, 2, 16, 2, 44100)
@@ -24,13 +24,13 @@ def monkeys_audio(path):
 
 
 def musepack7(path):
-    """Stream version 7: a header, and bytes for frames."""
+    """Write stream version 7: a header, and arbitrary bytes as frames."""
     head = b"MP+\x07" + struct.pack("<IHBBHHHHIB", 4, 0x2000, 0xA0, 0, 0, 0, 0, 0, 0, 0) + bytes(3)
     path.write_bytes(head + bytes(range(256)) * 8)
 
 
 def musepack8(path):
-    """Stream version 8: packets with names and sizes."""
+    """Write stream version 8: packets with names and sizes."""
 
     def packet(name, body):
         return name + bytes([len(body) + 3]) + body
@@ -41,13 +41,13 @@ def musepack8(path):
 
 
 def dsf(path):
-    """Real DSD."""
+    """Write a tone as real DSD."""
     time_s = np.arange(44_100) / 44_100
     write_dsf(path, np.stack([np.sin(1_300 * time_s)] * 2, axis=1) * 0.4)
 
 
 def encoded(path, container, codec, sample_format):
-    """A second of a tone, by FFmpeg."""
+    """Encode a second of a tone with FFmpeg."""
     wave = (np.sin(1_300 * np.arange(44_100) / 44_100) * 9_000).astype(np.int16)
     with av.open(str(path), "w", format=container) as output:
         stream = output.add_stream(codec, rate=44_100, layout="stereo")
@@ -61,7 +61,7 @@ def encoded(path, container, codec, sample_format):
 
 
 def speex(path):
-    """An Ogg whose only stream says that it is Speex."""
+    """Write an Ogg file whose only stream claims to be Speex."""
     version = b"1.2".ljust(20, b"\0")
     numbers = struct.pack("<13i", 1, 80, 16000, 1, 4, 1, -1, 320, 0, 1, 0, 0, 0)
     comment = struct.pack("<I", 4) + b"none" + struct.pack("<I", 0)
@@ -75,12 +75,12 @@ def speex(path):
 
 
 def optimfrog(path):
-    """The beginning of one."""
+    """Write the start of an OptimFROG file."""
     path.write_bytes(b"OFR " + struct.pack("<IIHBBI", 15, 44100, 0, 3, 1, 44100) + bytes(900))
 
 
 def wavpack3(path):
-    """As WavPack 3 wrote it: a WAV's header, then a block, smaller than that header says."""
+    """Write WavPack 3: a WAV header, then a block that is smaller than the header states."""
     form = struct.pack("<IHHIIHH", 16, 1, 2, 44100, 176400, 4, 16)
     riff = b"RIFF" + struct.pack("<I", 176436) + b"WAVEfmt " + form + b"data\x10\xb1\2\0"
     block = b"wvpk" + struct.pack("<IHHHHII", 24, 3, 0, 0, 0, 44100, 0) + bytes(range(200)) * 4
@@ -110,12 +110,12 @@ RARE = {
 
 
 def write_rare(folder: Path) -> list[Path]:
-    """All of them, each also with an old tag of ID3v1 behind."""
+    """Write all of them, and most also with an ID3v1 tag at the end; returns their paths."""
     paths = []
     for name, write in RARE.items():
         path = folder / name
         write(path)
-        if path.suffix in (".dsf", ".aifc"):  # which have a place for ID3v2 alone
+        if path.suffix in (".dsf", ".aifc"):  # formats with a place only for ID3v2
             paths.append(path)
             continue
         behind = folder / f"behind {name}"

@@ -1,12 +1,12 @@
-"""Tags of APE, MP4 and ASF made and read byte by byte, as no library would write them."""
+"""APE, MP4 and ASF tags made and read byte by byte, including tags that no library writes."""
 
 from __future__ import annotations
 
 import struct
 from uuid import UUID
 
-FREE_BYTES = 3000  # room for another genre, so that nothing else has to move
-READ_ONLY, BINARY, LINK = 1, 2, 4  # flags of an item
+FREE_BYTES = 3000  # padding for another genre, so that nothing else has to move
+READ_ONLY, BINARY, LINK = 1, 2, 4  # flags of an APE item
 MAGIC, HAS_HEADER, IS_HEADER = b"APETAGEX", 1 << 31, 1 << 29
 
 
@@ -54,18 +54,18 @@ def atom(name, *contents):
 
 
 def data(value, kind=1, locale=0):
-    """What an atom of a tag has its value in."""
+    """The ``data`` atom, which holds the value of a tag atom."""
     return atom(b"data", struct.pack(">2I", kind, locale), value)
 
 
 def freeform(mean, name, *values, version=0):
-    """An atom whose name is spelled out."""
+    """A freeform atom (``----``), whose name is text."""
     head = struct.pack(">I", version)
     return atom(b"----", atom(b"mean", head, mean), atom(b"name", head, name), *values)
 
 
 def atoms(content, start=0, end=None):
-    """The name and the place of each atom in a part of a file."""
+    """Yield (name, start, end) of each atom in a part of a file."""
     end = len(content) if end is None else end
     while start < end:
         [size] = struct.unpack_from(">I", content, start)
@@ -74,7 +74,7 @@ def atoms(content, start=0, end=None):
 
 
 def find(content, *path):
-    """Where the content of an atom begins and ends."""
+    """The offsets at which the content of the atom at a path starts and ends."""
     start, end = 0, len(content)
     for name in path:
         start, end = next((a + 8, b) for n, a, b in atoms(content, start, end) if n == name)
@@ -83,7 +83,7 @@ def find(content, *path):
 
 
 def with_atoms(content, tags, first=b"", last=b""):
-    """An MP4 whose ``moov`` is behind, with other tags, which atoms may come before and after."""
+    """An MP4 (``moov`` at its end) with other tags; atoms may come before and after the tags."""
     handler = first or atom(b"hdlr", bytes(8), b"mdirappl", bytes(9))
     room = last or atom(b"free", bytes(FREE_BYTES))
     meta = atom(b"meta", bytes(4), handler, atom(b"ilst", *tags), room)
@@ -117,12 +117,12 @@ TAGS = (DESCRIPTION, EXTENDED, METADATA, LIBRARY, PADDING)
 
 
 def wide(text):
-    """A text as ASF has it, with its end."""
+    """Text as ASF stores it: UTF-16-LE with a terminating NUL."""
     return (text + "\0").encode("utf-16-le")
 
 
 def attribute(home, name, value, kind=0, language=0, stream=0):
-    """An attribute as one of the objects that hold them has it."""
+    """An attribute in the layout of ``home``, one of the objects that hold attributes."""
     key = wide(name)
     if home == EXTENDED:
         return struct.pack("<H", len(key)) + key + struct.pack("<2H", kind, len(value)) + value
@@ -134,7 +134,7 @@ def asf_object(name, content):
 
 
 def asf_objects(content):
-    """The name and the content of each object."""
+    """Yield the name and the content of each object."""
     while content:
         [size] = struct.unpack_from("<Q", content, 16)
         yield content[:16], content[24:size]
@@ -147,13 +147,13 @@ def holding(home, attributes):
 
 
 def description(title, author):
-    """The object that has the title."""
+    """The object that holds the title and the author."""
     texts = [wide(title), wide(author), b"", b"\0\0", b""]
     return asf_object(DESCRIPTION, struct.pack("<5H", *map(len, texts)) + b"".join(texts))
 
 
 def with_attributes(content, title, attributes, room=FREE_BYTES, behind=b""):
-    """A WMA with other tags: (home, attribute) each; ``behind`` are further objects."""
+    """A WMA with other tags, as pairs (home, attribute); ``behind`` are further objects."""
     [size] = struct.unpack_from("<Q", content, 16)
     extended = [raw for home, raw in attributes if home == EXTENDED]
     parts = []
@@ -175,7 +175,7 @@ def with_attributes(content, title, attributes, room=FREE_BYTES, behind=b""):
 
 
 def attributes_in(content):
-    """(home, name, raw) of each attribute, and the other objects, without padding."""
+    """Lists of (home, name, raw) of all attributes, and of the other objects, except padding."""
     [size] = struct.unpack_from("<Q", content, 16)
     found, objects = [], []
     for name, inside in asf_objects(content[30:size]):
@@ -189,7 +189,7 @@ def attributes_in(content):
 
 
 def split_attributes(home, content):
-    """(home, name, raw) of the attributes of an object."""
+    """Yield (home, name, raw) of the attributes of an object."""
     [count], place = struct.unpack_from("<H", content), 2
     for _ in range(count):
         if home == EXTENDED:

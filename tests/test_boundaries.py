@@ -1,4 +1,4 @@
-"""Nothing heavy is imported before it is needed; import-linter checks everything else."""
+"""No heavy library is imported before it is needed; import-linter checks all other imports."""
 
 import os
 import pkgutil

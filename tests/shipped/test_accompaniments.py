@@ -1,4 +1,4 @@
-"""What MMA is given to play: styles from its library, chords and solos by chance."""
+"""The input for MMA: styles from its library, random chords and solos."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The converter: merging constant filters changes no answer, on made-up weights."""
+"""The converter, with made-up weights: merging constant filters changes no output."""
 
 from functools import partial
 
@@ -27,7 +27,7 @@ HIDDEN = 20
 
 
 def made_up_checkpoint(seed, dead):
-    """Random weights with the original's names; ``dead`` of each branch's filters have none."""
+    """Random weights with the original's names; ``dead`` filters of each branch are zero."""
     rng = np.random.default_rng(seed)
     variables = {}
 
@@ -75,7 +75,7 @@ def test_merging_constant_filters_changes_no_answer(seed, dead):
     n_filters = sum(smaller[f"conv2d{end}/bias"].size for end in ("", "_1", "_2", "_3", "_4"))
     assert n_filters == N_BRANCHES * (FILTERS - dead) + 1
     for whole, merged in zip(answers(variables), answers(smaller), strict=True):
-        assert np.ptp(whole, axis=0).max() > 0.01  # the answers depend on the slices
+        assert np.ptp(whole, axis=0).max() > 0.01  # the outputs depend on the slices
         np.testing.assert_allclose(merged, whole, rtol=1e-4, atol=1e-5)
 
 
@@ -116,7 +116,7 @@ def test_a_filter_with_little_weight_is_kept():
 
 
 def test_the_shipped_network_is_what_the_graph_writes():
-    """Same operators in the same order: the file can be made again."""
+    """The operators are the same and in the same order, so the file can be made again."""
     from genre_model.model.bundle.store import SHIPPED
 
     shipped = onnx.load(str(SHIPPED / "network.onnx"))
@@ -151,7 +151,7 @@ def test_a_students_features_are_among_what_the_groups_are_made_of():
         for name in ("dense_kernel", "tags_kernel")
     )
     weights = np.zeros((pooled[0] + dense[0] + N_MELS, 1))
-    weights[-1] = 3  # of the last feature of the student
+    weights[-1] = 3  # for the student's last feature
     layer = LinearLayer(weights, np.array([1.0]))
     inputs = [*INPUTS, insert_student(network, student)]
     content = with_groups(network, layer, inputs)

@@ -1,4 +1,4 @@
-"""The music that a network is taught with: packages, pieces, changes of sound, labels on disk."""
+"""The data for the distillation: packages, pieces, augmentation, labels on disk."""
 
 import shutil
 import subprocess
@@ -50,7 +50,7 @@ def test_each_change_does_what_it_says():
     assert 20 * np.log10(spectrum[1760] / spectrum[880]) == pytest.approx(-6, abs=0.1)
     assert rms(both) == pytest.approx(rms(samples), rel=1e-3)
 
-    # Three decibels an octave, so 440 and 880 Hz differ by these.
+    # The tilt is 3 dB per octave, so 440 and 880 Hz differ by 3 dB.
     tilted = np.abs(np.fft.rfft(equalise(sine(440) + sine(880), tuple(3.0 * np.arange(10)))))
     assert 20 * np.log10(tilted[1760] / tilted[880]) == pytest.approx(3, abs=0.1)
 
@@ -108,7 +108,7 @@ def test_a_package_is_unpacked_to_what_sounds_in_it(tmp_path):
 
 @pytest.fixture
 def work(tmp_path):
-    """A folder of work with two packages: a long file, a short one, one that is no music."""
+    """A work folder with two packages: a long file, a short one, and one that is not music."""
     for name, seconds in (("long", 70), ("short", 3)):
         folder = tmp_path / "work" / "music" / name
         folder.mkdir(parents=True)
@@ -132,7 +132,7 @@ def test_files_are_cut_into_pieces_of_which_short_ones_are_repeated(work):
 
 
 class CountingTeachers:
-    """Says how many samples it got; fails once, as a killed program does."""
+    """Answers with the number of samples; call ``fail_at`` raises, as if the program was killed."""
 
     fail_at = None
 

@@ -1,4 +1,4 @@
-"""The linear layer and the protocol by which systems are compared, on made-up numbers."""
+"""The linear layer, and the protocol that compares systems, with made-up numbers."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_a_better_system_is_found_better_and_features_know_nothing_of_the_tested
     def leaky(usable):
         assert len(usable) < 90
         marked = np.zeros((100, 1))
-        marked[usable] = 1  # of no use: it is the same for all that are trained on
+        marked[usable] = 1  # useless: it is the same for all training clips
         return marked
 
     seeds = (0,)
@@ -77,7 +77,7 @@ def test_a_better_system_is_found_better_and_features_know_nothing_of_the_tested
     assert systems["good"].shape == (1, 90, 3)
     of = {name: answers_of(task, [found]) for name, found in systems.items()}
     assert of["good"].accuracy > 0.7 > 0.5 > of["bad"].accuracy
-    assert of["good"].balanced == pytest.approx(of["good"].accuracy)  # labels of one size
+    assert of["good"].balanced == pytest.approx(of["good"].accuracy)  # equally many clips per label
     better = gain([(of["bad"], of["good"])])
     assert better.low > 0.1
     assert better.value == pytest.approx(of["good"].accuracy - of["bad"].accuracy)
@@ -96,7 +96,7 @@ def test_zero_shot_takes_the_group_that_leads_by_most_over_its_mean():
 
     genres = list(group_classes())
     logits = np.full((len(genres) + 1, len(genres)), 0.0)
-    logits[:, 3] = 10  # large for all, so it says nothing
+    logits[:, 3] = 10  # large for all clips, so it says nothing
     np.fill_diagonal(logits, logits.diagonal() + 1)
     found = largest({"teacher": logits, "tags": logits[:, :2]}, {"tags": ["Pop", "Jazz"]})
     assert found["teacher"][:-1].tolist() == genres

@@ -1,6 +1,6 @@
 """How the shipped model is made: the halves, the head, the report, the bundle.
 
-On made-up data; the last test makes the real one again where the labelled clips are.
+The data are made up; the last test makes the real head again if the labelled clips are there.
 """
 
 import csv
@@ -35,7 +35,7 @@ LEFT_OUT = ("Jazz", "Classical")
 
 
 def rows_of(n_artists=4, tracks_each=2, labels=LABELS):
-    """Rows of a manifest: for every label some artists with some tracks."""
+    """Rows of a manifest: ``n_artists`` with ``tracks_each`` for every label."""
     rows = []
     for label in labels:
         music, genre = label.split("/")
@@ -91,7 +91,7 @@ def test_no_artist_is_in_both_halves():
     fitted = {clips.artists[i] for i in np.flatnonzero(half)}
     kept_out = {clips.artists[i] for i in np.flatnonzero(~half)}
     assert not fitted & kept_out
-    for label in LABELS:  # three of five artists are fitted on
+    for label in LABELS:  # the fit uses three of five artists
         assert len({artist for artist in fitted if artist.startswith(f"{label} ")}) == 3
     order = np.random.default_rng(0).permutation(len(rows))
     turned = fitted_half(without_features([rows[i] for i in order], SETTINGS))
@@ -144,7 +144,7 @@ def test_the_prior_has_a_genres_own_tag_groups():
         rows = np.flatnonzero(prior.groups[:, genres.index(genre)]) - 200
         assert [(of_teacher * 2)[row] for row in rows] == [genre, genre]
     of_rock, of_metal = (prior.groups[:, genres.index(name)] for name in ("Rock", "Metal"))
-    np.testing.assert_array_equal(of_metal, of_rock)  # a kind has its parent's
+    np.testing.assert_array_equal(of_metal, of_rock)  # a subgenre has its parent's groups
     np.testing.assert_allclose(of_rock.sum(), 1)
     with pytest.raises(ValueError, match="no multiple"):
         group_genres(7)
@@ -152,7 +152,7 @@ def test_the_prior_has_a_genres_own_tag_groups():
 
 @pytest.fixture
 def clips():
-    """Each genre in a direction of its own; labels leave a family's kinds open."""
+    """Clips in a different direction for each genre; labels leave a family's subgenres open."""
     rows, rng = rows_of(n_artists=5, tracks_each=2), np.random.default_rng(0)
     genres = list(SETTINGS.genres)
     directions = 3 * np.linalg.qr(rng.standard_normal((200, len(genres))))[0].T
@@ -182,7 +182,7 @@ def test_kinds_of_a_family_are_told_apart_by_their_tags_alone(clips, prior):
     tracks = np.arange(len(clips.labels))
     rock, metal, jazz = (clips.genres.index(name) for name in ("Rock", "Metal", "Jazz"))
     lead = np.zeros((201, len(clips.genres)))
-    lead[-1, metal] = 2.0  # its leading tag is likelier for any music
+    lead[-1, metal] = 2.0  # makes its leading tag likelier for any music
     led = fit_on(clips, tracks, replace(prior, leading_tag=lead), HeadSettings(1.0, 0.5))
     logits = led.logits(clips.means.astype(np.float32))
     np.testing.assert_allclose(logits[:, metal] - logits[:, rock], 2.0, atol=1e-3)
@@ -201,7 +201,7 @@ def test_what_is_left_out_is_neither_fitted_nor_answered(clips, prior):
         changed[index] = -changed[index]
     without = replace(clips, features=changed)
     again = leave_out(without, tracks, tracks, prior, "Jazz", HeadSettings(1.0, 0.5))
-    # Of one head, the answers to x and to -x add up to twice its bias.
+    # The logits of one head for x and for -x add up to twice its bias.
     np.testing.assert_allclose(np.ptp(left_out.logits + again.logits, axis=0), 0, atol=1e-4)
 
 
@@ -210,7 +210,7 @@ def test_the_choice_is_among_what_is_tried(clips, prior, monkeypatch):
     monkeypatch.setattr(choice, "BALANCES", (0.5,))
     monkeypatch.setattr(choice, "GROUP_WEIGHTS", (0.0,))
     chosen = choose_head_settings(clips, np.arange(len(clips.labels)), prior)
-    assert chosen == HeadSettings(0.3, 0.5)  # a head that is held at the prior knows nothing
+    assert chosen == HeadSettings(0.3, 0.5)  # 1e6 keeps the head at the prior, which knows nothing
 
 
 def test_confidence_in_the_wrong_genre_costs_most(clips):
@@ -240,7 +240,7 @@ def test_a_parent_of_what_is_open_is_right():
 
 
 def write_tones(folder, rows):
-    """A folder with a manifest and a file for each row, one pitch a label."""
+    """Write a folder with a manifest and a file for each row, with one pitch per label."""
     folder.mkdir()
     pitches = {label: 120 * 1.35**n for n, label in enumerate(SETTINGS.labels)}
     for number, row in enumerate(rows):
@@ -254,14 +254,14 @@ def write_tones(folder, rows):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """What the command makes of short tones, one pitch a label."""
+    """A folder with two runs of the command on short tones, one pitch per label."""
     folder = tmp_path_factory.mktemp("made")
     music, rendered = folder / "music", folder / "rendered"
     write_tones(music, rows_of(n_artists=4, tracks_each=1))
     write_tones(rendered, rows_of(1, 2, [f"{RENDERINGS}/Classical"]))
     arguments = [str(music), str(NETWORK), str(LICENCE), "--renderings", str(rendered)]
     files = ["--report", str(folder / "page.md"), "--features", str(folder / "features.npz")]
-    with pytest.MonkeyPatch.context() as patch:  # few to choose from, to be quick
+    with pytest.MonkeyPatch.context() as patch:  # few settings to choose from, for speed
         for name in ("RIDGES", "BALANCES", "GROUP_WEIGHTS"):
             patch.setattr(choice, name, getattr(choice, name)[:1])
         for name in ("INVERSE_TEMPERATURES", "OTHER_LOGITS"):
@@ -269,7 +269,7 @@ def made(tmp_path_factory):
         for module in (choice, report):
             patch.setattr(module, "LEFT_OUT", LEFT_OUT)
         patch.setattr(head, "N_FOLDS", 2)
-        for name in ("first", "again"):  # the second time from the kept features
+        for name in ("first", "again"):  # the second run reads the stored features
             main([*arguments, str(folder / name), *files])
     return folder
 
@@ -279,7 +279,7 @@ def test_the_command_makes_a_bundle_that_classifies(made):
     features = Classifier(bundle).extract(made / "music" / "allmusic-Jazz-0-0.wav")
     probabilities = Classifier(bundle).probabilities(features)
     assert set(probabilities) == set(SETTINGS.genres)
-    assert sum(probabilities.values()) < 1  # something else has its share
+    assert sum(probabilities.values()) < 1  # "something else" has the rest
     provenance = bundle.manifest.provenance
     assert provenance["n_artists"] == 2 * len(LABELS) + 1
     assert provenance["data"][f"{RENDERINGS}/Classical"] == 2

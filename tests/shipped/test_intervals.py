@@ -1,4 +1,4 @@
-"""The interval of any figure of songs, for studies."""
+"""The confidence interval of any figure of songs, for studies."""
 
 import math
 

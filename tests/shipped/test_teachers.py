@@ -1,4 +1,4 @@
-"""What teaches a network: its front ends against librosa, its answers to a made-up sound."""
+"""The teacher networks: their front ends against librosa, their outputs for a made-up sound."""
 
 import librosa
 import numpy as np
@@ -22,7 +22,7 @@ from shipped_model.settings import read_settings
 
 
 def made_up_sound():
-    """Half a minute of a chord that is struck twice a second."""
+    """Half a minute of a chord that is struck twice per second."""
     t = np.arange(PIECE_SAMPLES) / RATE_HZ
     tones = [
         np.sin(2 * np.pi * hz * t) / k for k, hz in enumerate((110, 220, 277.2, 329.6, 1760), 1)
@@ -55,7 +55,7 @@ def test_the_front_ends_do_what_librosa_does():
     np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
-# The places of the largest values of each output, means over the slices, and the values.
+# For each output, the indices of its largest values (means over the slices), and these values.
 ANSWERS = {
     "embedding": ([75, 150, 28], [1.760, 1.712, 1.678]),
     "tag_logits": ([4, 28, 3], [-0.735, -1.659, -2.014]),  # electronic, ambient, dance

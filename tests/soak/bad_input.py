@@ -1,11 +1,11 @@
-"""Files that are broken in every way that we can think of, and real ones damaged at random.
+"""Files that are broken in every way that we can think of, and real files damaged at random.
 
-``beet cnngenre`` goes over a library of some nine hundred tracks, in which twenty are good, with a
-new seed each time: each track has to be in the summary, each that fails in one line, unchanged,
-and the good ones have to be tagged; within a bound of memory.  After that, until the time is up,
-real files are cut, spliced and changed at random places and decoded: nothing but an ``AudioError``
-may come out, and the process has to live.  That is done in a process of its own, 200 files at a
-time.
+First, ``beet cnngenre`` runs over libraries of about a thousand tracks, of which twenty are good,
+with a new seed each time.  Each track must be in the summary, each failed track must be reported in
+one line and stay unchanged, the good tracks must be tagged, and memory must stay within a bound.
+Then, until the time is up, real files are cut, spliced and changed at random places and decoded:
+only an ``AudioError`` may be raised, and the process must survive.  This is done in a separate
+process, 200 files at a time.
 """
 
 import os
@@ -19,7 +19,7 @@ from broken_library import losses
 from real_beet import write_pitch_bundle
 from run import Row
 
-SHARE = 0.6  # of the time for libraries
+SHARE = 0.6  # share of the time that libraries get
 FUZZ = Path(__file__).parents[1] / "model" / "damaged_audio.py"
 BATCH = 200
 
@@ -61,7 +61,7 @@ def decoding(end):
 
 
 def fuzz(*arguments):
-    """Whether a run of ``damaged_audio.py`` came to its end."""
+    """Whether a run of ``damaged_audio.py`` ended without an error."""
     done = subprocess.run(
         [sys.executable, str(FUZZ), *arguments],
         capture_output=True,

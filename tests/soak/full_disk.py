@@ -1,12 +1,13 @@
-"""A full disk, a read-only file system, and folders and files that may not be written.
+"""A full disk, a read-only file system, and folders and files without write permission.
 
-*Full*: a tmpfs of its own holds music, library and cache; so little of it is left free that, by a
-random number, a copy does not fit, or the database, or the cache.  Every file and genre is then the
-old or the new one, the exit status is 0 or 1, there is no traceback, and no copy is left; with room
-again the same command finishes, and ``cnnundo`` restores.  *Read-only*: the music is bind-mounted
-so; nothing changes, each track is counted as failed.  Both need ``unshare`` (Linux).  *May not*:
-the folder is not ours to write, so files are written in place; or the files are not either (as
-root this needs ``setpriv``).
+*Full*: music, library and cache are on a tmpfs with so little free space that, depending on a
+random number, a copy, the database or the cache does not fit.  Every file and genre must then be
+the old or the new one, the exit status must be 0 or 1, and there must be no traceback and no
+leftover copy.  With free space again, the same command must finish, and ``cnnundo`` must restore.
+*Read-only*: the music is bind-mounted read-only; nothing may change, and each track must be counted
+as failed.  Both need ``unshare`` (Linux).  *No permission*: the folder may not be written, so files
+are written in place; or neither the folder nor the files may be written (as root this needs
+``setpriv``).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-if __name__ == "__main__":  # again, in a process of other rights
+if __name__ == "__main__":  # ``elsewhere`` starts this file with other rights
     import run
 
     sys.path[:0] = [str(folder) for folder in run.HELPERS]
@@ -48,12 +49,12 @@ def rows(seconds: float) -> Iterator[Row]:
         "-all",
         "--inh-caps",
         "-all",
-    ]  # root minds no permissions
+    ]  # root ignores permissions
     yield from elsewhere("forbidding", seconds * 0.3, prefix if os.getuid() == 0 else [])
 
 
 def elsewhere(what: str, seconds: float, prefix: list[str]) -> Iterator[Row]:
-    """Have a function of this module run in a process that a command begins."""
+    """Run a function of this module in a process that the command ``prefix`` starts."""
     if prefix and shutil.which(prefix[0]) is None:
         print(f"there is no {prefix[0]}, so nothing {what} was tried", file=sys.stderr)
         return
@@ -69,7 +70,7 @@ def elsewhere(what: str, seconds: float, prefix: list[str]) -> Iterator[Row]:
 
 
 def note(what: str, faults: list[str]) -> bool:
-    """Whether something is wrong; standard error says what."""
+    """Print faults to standard error; returns whether there are any."""
     for fault in faults:
         print(f"{NAMES[what]}: {fault}", file=sys.stderr, flush=True)
     return bool(faults)
@@ -79,7 +80,7 @@ Found = dict[str, list[bool]]
 
 
 def mounted(folder: Path, seconds: float) -> Found:
-    """The cases that need a file system of their own: what was wrong with each."""
+    """Run the cases that need their own file system; returns whether each had faults."""
     end = time.monotonic() + seconds
     model = write_pitch_bundle(folder / "pitch")
     disk = folder / "disk"
@@ -96,7 +97,7 @@ def mounted(folder: Path, seconds: float) -> Found:
 
 
 def forbidding(folder: Path, seconds: float) -> Found:
-    """The cases in which something may not be written: what was wrong with each."""
+    """Run the cases without write permission; returns whether each had faults."""
     end = time.monotonic() + seconds
     scene = make_scene(folder / "work", write_pitch_bundle(folder / "pitch"), KINDS)
     found: Found = {"folder": [], "files": []}
@@ -107,7 +108,7 @@ def forbidding(folder: Path, seconds: float) -> Found:
 
 
 def full(scene: Scene, rng: random.Random) -> list[str]:
-    """What is wrong after a run on a disk that is nearly full, and after one with room."""
+    """The faults after a run on a nearly full disk, and after a run with free space."""
     scene.restore()
     largest = max(track.path.stat().st_size for track in scene.tracks.values())
     free = rng.choice([rng.randrange(20_000), rng.randrange(2 * largest)])
@@ -116,26 +117,26 @@ def full(scene: Scene, rng: random.Random) -> list[str]:
     with filler.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, max(4096, space.f_bavail * space.f_frsize - free))
     done = scene.beet.fork("cnngenre", after_s=120)
-    filler.unlink()  # SQLite needs room to look at the cache
+    filler.unlink()  # SQLite needs free space to read the cache
     found = complaints(done) + scene.faults()
     found += [f"left: {path}" for path in scene.leftovers()]
     return [f"{free} bytes free: {fault}" for fault in found + finished(scene)]
 
 
 def complaints(done: Done) -> list[str]:
-    """What is wrong with how a command ended."""
+    """The faults in how a command ended."""
     wrong = done.status not in (0, 1) or "Traceback" in done.output
     return [f"ended with {done.status}: {done.output[-2000:]}"] if wrong else []
 
 
 def finished(scene: Scene) -> list[str]:
-    """What is wrong when the command has run again without a hindrance, and then cnnundo."""
+    """The faults after the command has run again, undisturbed, and then after ``cnnundo``."""
     found = complaints(scene.beet.fork("cnngenre")) + scene.faults("new")
     return found + complaints(scene.beet.fork("cnnundo")) + scene.faults("old")
 
 
 def read_only(scene: Scene) -> list[str]:
-    """What is wrong after a run on music on a read-only file system, and after one on another."""
+    """The faults after a run on a read-only file system, and after a run on a writable one."""
     scene.restore()
     music = scene.folder / "music"
     subprocess.run(["mount", "--bind", music, music], check=True)
@@ -149,7 +150,7 @@ def read_only(scene: Scene) -> list[str]:
 
 
 def forbidden(scene: Scene, *, files: bool) -> list[str]:
-    """What is wrong after a run by somebody who may not write the folder, or the files either."""
+    """The faults after a run without permission to write the folder, or the files either."""
     scene.restore()
     for path in (scene.folder / "music").iterdir():
         path.chmod(0o444 if files else 0o644)

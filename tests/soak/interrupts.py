@@ -1,9 +1,9 @@
-"""Ctrl-C at random moments of a ``beet cnngenre``: it ends, and what is done stays.
+"""Ctrl-C at random moments of a ``beet cnngenre``: it ends, and finished tracks stay tagged.
 
-Thirty tones by thirty moments, with worker processes; every third time eight of them, with threads.
-A track counts as done when its line was printed.  The next run finishes the rest.  A loss is a run
-that has not ended after ``MAX_S``, or something that was lost.  One that took more than ``LATE_S``
-is late, which depends on the machine and its load; standard error says how many were.
+A run has thirty tracks, with worker processes; every third run has eight, with threads.  A track
+is finished when its line was printed.  The next run must finish the rest.  A loss is a run that has
+not ended after ``MAX_S``, or a case in which a track was lost.  A run that took more than
+``LATE_S`` is late, which depends on the machine and its load; standard error says how many were.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def reset(beet) -> None:
 
 
 def time_of(beet, few: bool) -> float:
-    """How long a whole run takes."""
+    """Seconds that a whole run takes."""
     start = time.monotonic()
     beet("genre", *query(few))
     took_s = time.monotonic() - start
@@ -82,7 +82,7 @@ def time_of(beet, few: bool) -> float:
 
 
 def interrupted(beet, few: bool, after_s: float) -> tuple[float | None, str]:
-    """How long a run took to end after Ctrl-C, None where it had ended; and what it printed."""
+    """Seconds from Ctrl-C to the end of a run, None if it had ended before; and its output."""
     process = beet.start("genre", *query(few), stderr=subprocess.STDOUT, start_new_session=True)
     try:
         process.wait(after_s)
@@ -98,7 +98,7 @@ def interrupted(beet, few: bool, after_s: float) -> tuple[float | None, str]:
 
 
 def lost(beet, printed: str, few: bool) -> bool:
-    """Whether something that was done is not, or the next run does not do the rest."""
+    """Whether a finished or half-finished track was lost, or the next run left some out."""
     done = set(re.findall(r"- (Track \d\d): no genre -> Rock", printed))
     genres, paths = beet.genres(), beet.paths()
     missing = [t for t in done if genres[t] != "Rock" or file_genres(paths[t]) != ["Rock"]]

@@ -1,17 +1,18 @@
 """SIGKILL at random moments of ``beet cnngenre``, ``cnnundo``, ``import`` and ``cnntrain``.
 
-Half of the moments are random times, half are random *effects*: calls that change a file or a
-database, before or right after them.  Afterwards every audio stream has the packets that it had,
-every file opens, every genre is the old or the new one, SQLite finds the databases sound.  After
-one kill in three the same command again finishes, of those half after a ``cnnundo``, and that
-then restores what was there before.  The music is tones in ten formats, in place: the only copy.
-Its tags have to outgrow their room, so that audio has to move.
+Half of the kills are at random times, half just before or after random *effects*: calls that
+change a file or a database.  Afterwards every audio stream must have its old packets, every file
+must open, every genre must be the old or the new one, and SQLite must find the databases sound.
+After one kill in three the same command runs again, half of the time after a ``cnnundo``; it must
+finish, and ``cnnundo`` must then restore the old state.  The music is tones in ten formats,
+imported in place: there is no other copy.  The tags outgrow their padding, so that audio has to
+move.
 
-The importer's writes are beets' own, in place.  With ``copy: yes``, its default, what the user has
-pointed it at must not have changed by a byte; with ``-A`` and ``write_asis`` the writes are ours.
+The importer's writes are beets' own, in place.  With ``copy: yes``, its default, the imported
+originals must not change by a byte; with ``-A`` and ``write_asis`` the plugin writes.
 
-At the end standard error says what ``write_in_place: yes`` would have lost, killed while mutagen is
-at it.
+At the end, standard error says how many kills broke a file with ``write_in_place: yes``, while
+mutagen was writing.
 """
 
 from __future__ import annotations
@@ -47,8 +48,10 @@ WRITING = ["safe_write.py", "mutagen", "beets/dbcore", "beets/util", "genre_mode
 
 @dataclass(frozen=True)
 class Campaign:
-    """A command to be killed over and over.  ``check`` says what is wrong right after a kill,
-    ``finish`` what is wrong when the command has run again."""
+    """A command that is killed many times.
+
+    ``check`` returns the faults right after a kill, ``finish`` the faults after another run.
+    """
 
     promise: str
     arguments: tuple[str, ...]
@@ -83,7 +86,7 @@ def rows(seconds: float) -> Iterator[Row]:
 
 
 def measured(campaign: Campaign) -> Done:
-    """How long the command takes, and how many effects it has, when it is left alone."""
+    """Run the command undisturbed, to measure how long it takes and how many effects it has."""
     campaign.scene.restore()
     done = campaign.scene.beet.fork(*campaign.arguments, where=WRITING)
     if done.status:
@@ -94,7 +97,7 @@ def measured(campaign: Campaign) -> Done:
 def one_kill(
     campaign: Campaign, size: Done, rng: random.Random, number: int
 ) -> tuple[Done, list[str]]:
-    """Kill once; how it ended, and what was wrong then or later."""
+    """Kill the command once; returns how it ended, and the faults then and after further runs."""
     campaign.scene.restore()
     by_time = {"after_s": size.seconds * rng.random()}
     at_effect = {"effect": rng.randint(1, size.effects), "where": WRITING}
@@ -107,7 +110,7 @@ def one_kill(
 
 
 def commands(scene: Scene, *lines: tuple[str, ...]) -> list[str]:
-    """Run commands that have to succeed; what is wrong."""
+    """Run commands that must succeed; returns the faults."""
     ended = [(line, scene.beet.fork(*line)) for line in lines]
     return [f"{line}: {done.output[-500:]}" for line, done in ended if done.status]
 
@@ -140,7 +143,7 @@ def undoing(folder: Path, model: Path) -> Campaign:
 
 
 def importing_as_is(folder: Path, model: Path) -> Campaign:
-    """The files' genres are ours to write, in place."""
+    """The plugin writes the genres of files that are imported in place."""
     scene = make_scene(folder / "asis", model, KINDS[5:])
     shutil.rmtree(scene.beet.home / "cnngenre", ignore_errors=True)
     (scene.beet.home / "library.db").unlink()
@@ -161,7 +164,7 @@ def importing_as_is(folder: Path, model: Path) -> Campaign:
 
 
 def importing(folder: Path, model: Path) -> Campaign:
-    """The originals are copied; beets writes the copies, in its own way."""
+    """The originals are copied; beets writes the copies with its own code."""
     made = make_scene(folder / "source", model, KINDS[:4])
     work = folder / "import"
     work.mkdir()
@@ -200,7 +203,7 @@ def importing(folder: Path, model: Path) -> Campaign:
 
 
 def copies_faults(track: Track, path: Path) -> list[str]:
-    """What is wrong with the library's file of a track, when the import has come to its end."""
+    """The faults of the library's file of a track after a complete import."""
     return file_faults(replace(track, path=path), "new")
 
 
@@ -234,12 +237,12 @@ def training(folder: Path, model: Path) -> Campaign:
     return Campaign("`beet cnntrain` is killed", ("cnntrain", "-q"), scene, check, finish)
 
 
-FINISHED = 3  # one kill in so many is followed by all that ought to be possible then
+FINISHED = 3  # one kill in this many is followed by ``finish``
 CAMPAIGNS = (tagging, undoing, importing_as_is, importing, training)
 
 
 def in_place(campaign: Campaign, rng: random.Random, end: float) -> tuple[int, int]:
-    """Kills of the same command with beets' way of writing, and how many broke a file."""
+    """The number of kills of a command that writes in place, and how many broke a file."""
     beet = campaign.scene.beet
     beet.config["cnngenre"]["write_in_place"] = True
     campaign.scene.restore()

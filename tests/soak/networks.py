@@ -1,11 +1,11 @@
-"""Random networks, made of the operators that are allowed and of all of ONNX.
+"""Random networks, made of the allowed operators or of all ONNX operators.
 
-    python tests/soak/networks.py 20000     so many of each, with what became of them
+    python tests/soak/networks.py 20000     this many of each kind, with their outcomes
 
-A network that the check lets through is tried as a stranger's is, in a process with limits; one
-that passes is then loaded and run as ``beet`` would do it.  That process has to live, and to be
-done within half a minute.  The processes are forked from one that has loaded ONNX Runtime, which
-is the only difference from the real ones: to start each anew would take most of the time.
+A network that passes the check is tried like any network from elsewhere, in a process with limits.
+A network that passes the trial is loaded and run as in ``beet``; that process must survive, and
+finish within half a minute.  The only difference from real use is that the processes are forked
+from one that has loaded ONNX Runtime: starting each anew would take most of the time.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ def rows(seconds):
 
 
 def outcome(kind, seed, folder):
-    """What becomes of a network, in a few words; they begin with LOST where a promise is broken."""
+    """The outcome for a network, in a few words that start with LOST if a promise was broken."""
     content = KINDS[kind](random.Random(seed))
     begin = time.monotonic()
     try:
@@ -90,7 +90,7 @@ def quietly(main, directory):
 
 
 def as_beet_does(bundle):
-    """Load the network as the process does that a trial has gone well for, and run it once."""
+    """Load a network as ``beet`` does after a successful trial, and run it once."""
     try:
         with time_limit(10):
             classifier = Classifier(bundle, tried=True)
@@ -103,7 +103,7 @@ def as_beet_does(bundle):
 
 
 def in_child(work, limit_s):
-    """What a function says in a forked process; ``died`` or ``hung``."""
+    """What a function returns in a forked process, or ``died`` or ``hung``."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:

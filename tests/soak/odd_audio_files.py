@@ -1,8 +1,9 @@
-"""Good audio in odd files, streams and tags, tagged and taken back, with other numbers each time.
+"""Good audio in odd files, streams and tags: tagged and restored, with new random numbers.
 
-``tests/odd_audio.py``, ``tests/odd_streams.py`` and ``tests/odd_tagged.py``.  The sound of each
-file is decoded before and after: it is the same.  A file that was tagged has the genre, all its
-other tags, and gets exactly its old ones back; one that failed has not changed.
+The files come from ``tests/odd_audio.py``, ``tests/odd_streams.py`` and ``tests/odd_tagged.py``.
+Each file must decode to the same samples before and after.  A tagged file must have the genre and
+all its other tags, and ``cnnundo`` must restore exactly its old tags.  A file that failed must not
+have changed.
 """
 
 import os
@@ -33,7 +34,7 @@ def rows(seconds):
 
 
 def row(promise, look, model, seconds):
-    """What came of one kind of file."""
+    """Test one kind of file until the time is up; returns the result."""
     end, longest_s = time.monotonic() + seconds, 0.0
     n_files, n_tagged, found = 0, 0, []
     while not n_files or time.monotonic() + longest_s < end:

@@ -1,7 +1,7 @@
 """Odd channels and damaged caches, made at random until the time is up.
 
-Each batch of audio files is decoded by a process of its own, which has to live; a cache is damaged
-at a random place and asked for all of its songs, of which it may have forgotten some.
+Each batch of audio files is decoded in a separate process, which must survive.  A cache is damaged
+at a random place and asked for all its songs; it may have lost some of them.
 """
 
 import os

@@ -1,15 +1,15 @@
-"""Try for a while to break what docs/reliability.md promises, and print what came of it.
+"""Try for a while to break what docs/reliability.md promises, and print the results.
 
     make soak MINUTES=20                    every script of this folder
-    python tests/soak/run.py 5 kills        five minutes of one
+    python tests/soak/run.py 5 kills        five minutes of one script
 
-To add a script, put a module beside this one.  It has a function ``rows(seconds)``, which yields a
-``Row`` for each promise: what is promised, how many cases were tried, and how many of them broke
-it.  It ends by itself after about so many seconds, with the cases that it got to.  What broke goes
-to standard error, with enough to repeat it.  ``real_beet``, ``audio_files`` and the other helpers
-of the tests can be imported.  Every script has a process and a temporary folder of its own, and an
-equal share of the time that is left; one that takes twice its share, or fails, counts as a loss.
-The exit status is 0 where nothing was lost.  docs/reliability.md has a row for each promise.
+To add a script, put a module into this folder.  Its function ``rows(seconds)`` yields a ``Row`` for
+each promise: what is promised, how many cases were tried, and how many of them broke it.  It must
+end by itself after about ``seconds``, with the cases tried so far, and print each loss to standard
+error with enough to repeat it.  It can import ``real_beet``, ``audio_files`` and the other helpers
+of the tests.  Every script has its own process and temporary folder, and an equal share of the time
+that is left; a script that takes more than twice its share and ``GRACE_S``, or fails, counts as a
+loss.  The exit status is 0 if there was no loss.  docs/reliability.md has a row for each promise.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 HELPERS = (HERE, HERE.parent, HERE.parent / "plugin", HERE.parent / "model")
-# NumPy's library would take the CPU of all cores, and longer, where others want them too.
+# With more threads, OpenBLAS takes all cores, and takes longer if other processes use them too.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
-GRACE_S = 60  # for setting up, on a busy machine
+GRACE_S = 60  # additional time for the set-up on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A promise, in how many cases it was tried, and in how many it was broken."""
+    """A promise, the number of cases tried, and the number of cases that broke it."""
 
     promise: str
     cases: int
@@ -45,7 +45,7 @@ class Row:
 
 
 def main(arguments: list[str]) -> int:
-    # A shell lets its background jobs ignore Ctrl-C, and they would hand that on to `beet`.
+    # A shell makes background jobs ignore Ctrl-C, and `beet` would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     minutes = float(arguments[0]) if arguments else 20.0
     names = arguments[1:] or sorted(path.stem for path in HERE.glob("*.py") if path.stem != "run")
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
 
 
 def in_own_process(name: str, seconds: float) -> list[Row]:
-    """The rows of one script."""
+    """Run one script in a separate process; returns its rows."""
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             [sys.executable, __file__, "--one", name, str(seconds)],
@@ -80,9 +80,9 @@ def in_own_process(name: str, seconds: float) -> list[Row]:
 
 
 def one(name: str, seconds: float) -> None:
-    """Run one script here; its rows are printed as they come."""
+    """Run one script in this process, and print each row as it comes."""
     sys.path[:0] = [str(folder) for folder in HELPERS]
-    sys.modules["run"] = sys.modules["__main__"]  # scripts say: from run import Row
+    sys.modules["run"] = sys.modules["__main__"]  # scripts use: from run import Row
     for row in importlib.import_module(name).rows(seconds):
         print(json.dumps(asdict(row)), flush=True)
 

@@ -1,9 +1,9 @@
-"""Bundles that mean harm, and real ones changed at random places under the right hashes.
+"""Malicious bundles, and real bundles that were changed at random places, with matching hashes.
 
-Each is loaded, and if that works classifies a song, in a process with four gigabytes of
-addresses: it has to be refused with a ``BundleError`` of one printable line, or to work, within
-half a minute; an ``AudioError`` at the song will do.  Half of the changes are to the manifest, as
-text; the others to the network, the head or the probe, whose hashes are then made to fit.
+Each bundle is loaded in a process with 4 GB of address space; if that works, it classifies a song.
+Within half a minute the bundle must be refused with a ``BundleError`` of one printable line, or
+work; an ``AudioError`` for the song is allowed too.  Three of seven changes are to the manifest, as
+text; the others are to the network, the head or the probe, whose hashes are then updated.
 """
 
 import json
@@ -43,13 +43,13 @@ for line in sys.stdin:
 
 
 class Loader:
-    """A process that loads bundles; a new one when it has died."""
+    """A process that loads bundles; if it has died, the next call starts it again."""
 
     def __init__(self, song):
         self.song, self.process = song, None
 
     def __call__(self, directory):
-        """What it says of a bundle; None where it dies of it."""
+        """The outcome for a bundle; None if the process died."""
         if self.process is None or self.process.poll() is not None:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", LOADER, str(self.song)],
@@ -61,7 +61,7 @@ class Loader:
         self.process.stdin.write(f"{directory}\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
-        while answer and not answer.startswith('"'):  # ONNX Runtime has something to say
+        while answer and not answer.startswith('"'):  # a message of ONNX Runtime
             print(answer, end="", file=sys.stderr)
             answer = self.process.stdout.readline()
         return json.loads(answer) if answer else None
@@ -96,7 +96,7 @@ def rows(seconds):
 
 
 def trial(load, directory, change, name):
-    """Sentences on what went wrong with a bundle."""
+    """Yield a sentence for each fault with a bundle."""
     write_tiny_bundle(directory)
     change(directory)
     begin = time.monotonic()

@@ -1,13 +1,13 @@
-"""Several ``beet`` at once on one library, drawn by lot; afterwards everything is where it belongs.
+"""Several ``beet`` processes at once on one library, after which every genre must be right.
 
-In each round two ``beet cnngenre``, a ``beet cnngenre`` of a few tracks, an import of a new one and
-several ``beet modify`` begin at random moments on a library of twelve tracks without genres, each
-as a process of its own.  What a user gives a track is a genre of its own, so that nobody else can
-have put it there.
+In each round two ``beet cnngenre``, a ``beet cnngenre`` of a few tracks, an import of a new track
+and several ``beet modify`` start at random moments on a library of twelve tracks without genres,
+each in its own process.  Each genre that the user sets is unique, so that nothing else can have
+set it.
 
-beets itself writes a file before it stores what it wrote, and writes all that it knew of the track
-when it began.  So in the end a file may lack what the library has; ``beet write`` puts that right,
-and does so here, after these files have been counted.
+beets itself writes a file before it updates its database, and writes all that it knew of the track
+when it started.  So a file may end up without what the library has.  Such files are counted, and
+then ``beet write`` repairs them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from run import Row
 
 N_TRACKS = 12
 N_EDITS = 4
-SPREAD_S = 3.0  # the processes begin within so long
+SPREAD_S = 3.0  # all processes start within this time
 NO_WORKERS_S = 300.0
 
 
@@ -80,7 +80,7 @@ def library(folder: Path):
 
 
 def play(beet, rng: random.Random, number: int) -> tuple[dict[str, str], list[str]]:
-    """One round: what the user gave to which track, and what commands said that failed."""
+    """Play one round; returns the user's genres by title, and the messages of failed commands."""
     beet("modify", "-y", "genres=", "cnngenre_model!")
     for path in (beet.home / "cnngenre").glob("features.db*"):
         path.unlink()
@@ -105,7 +105,7 @@ def play(beet, rng: random.Random, number: int) -> tuple[dict[str, str], list[st
         time.sleep(max(0.0, start + moment - time.monotonic()))
         running.append((command, begin(beet, command)))
     failed = [said for command, process in running if (said := failure(command, process))]
-    beet("genre")  # what was new, or had been taken for edited
+    beet("genre")  # tags tracks that were new, or were taken for edited
     return edits, failed
 
 
@@ -114,7 +114,7 @@ def begin(beet, command: list[str]) -> subprocess.Popen[str]:
 
 
 def failure(command: list[str], process: subprocess.Popen[str]) -> str:
-    """What a command said that failed, or took too long; else nothing."""
+    """The output of a command that failed or took too long; otherwise an empty string."""
     try:
         printed, _ = process.communicate(timeout=NO_WORKERS_S)
     except subprocess.TimeoutExpired:
@@ -155,7 +155,7 @@ def unsound(beet) -> list[str]:
 
 
 def count(what: list[str], word: str) -> int:
-    """How many; each is told."""
+    """Print each entry; returns how many there are."""
     for one in what:
         print(f"together: {word}: {one}", file=sys.stderr)
     return len(what)

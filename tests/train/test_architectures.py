@@ -1,4 +1,4 @@
-"""Every architecture weighs what it says, and the page's smallest example works."""
+"""Every architecture has the cost that it states, and the page's smallest example works."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_costs_are_those_of_the_network(architecture, n_genres):
 
 
 def multiply_adds(model):
-    """Of the layers that multiply by weights; normalisation and activations are not counted."""
+    """The multiply-adds of layers with weights, without normalisation and activations."""
     import keras
 
     total = 0
@@ -47,7 +47,7 @@ def multiply_adds(model):
             positions = np.prod(layer.output.shape[1:-1], initial=1)
             total += int(positions * np.prod(layer.kernel.shape))
         elif isinstance(layer, keras.layers.GRU | keras.layers.Bidirectional):
-            steps = layer.input.shape[1] or 1  # of a sequence of slices: a step a slice
+            steps = layer.input.shape[1] or 1  # a sequence of slices has one step per slice
             total += steps * sum(w.shape.num_elements() for w in layer.weights if is_kernel(w))
     return total
 
@@ -59,7 +59,7 @@ def is_kernel(weight):
 def example():
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     names = {}
-    exec(code, names)  # the page's own code
+    exec(code, names)  # the code of the page
     (found,) = [value for value in names.values() if isinstance(value, Architecture)]
     return found
 
@@ -100,7 +100,7 @@ def test_every_export_is_made_of_operators_that_are_run(architecture):
     graph = onnx.load_from_string(content).graph
     constants = {entry.name for entry in graph.initializer}
     late = [node.op_type for node in graph.node if node.input and constants >= set(node.input)]
-    assert late == []  # nothing that is known beforehand is calculated for every song
+    assert late == []  # no node computes a constant anew for every song
     slices = np.random.default_rng(0).uniform(0, 1, (4, *shape)).astype(np.float32)
     expected = np.asarray(model(slices, training=False))
     np.testing.assert_allclose(onnx_logits(open_network(content), slices), expected, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Machines on textures, a network on pictures, and both: fitted, exported, and the same there."""
+"""SVMs on textures, a network on pictures, and both: fitting, and exports that give the same."""
 
 import sys
 from dataclasses import replace
@@ -26,7 +26,7 @@ SLICES_PER_SONG = 2
 
 
 def examples(n_songs=45, seed=0, noise=1.0):
-    """Slices whose even zones tell the genre, and whose odd ones tell nothing."""
+    """Slices whose even zones depend on the genre, and whose odd zones do not."""
     rng = np.random.default_rng(seed)
     songs = np.repeat(np.arange(n_songs), SLICES_PER_SONG)
     genre = songs % N_GENRES
@@ -40,7 +40,7 @@ def votes(network, slices):
     return session.run(["logits"], {"slices": slices})[0]
 
 
-# --- Machines ------------------------------------------------------------------------------------
+# --- Support vector machines ---------------------------------------------------------------------
 
 
 def test_the_network_says_what_scikit_learn_says():
@@ -50,7 +50,7 @@ def test_the_network_says_what_scikit_learn_says():
     from sklearn.svm import SVC
 
     x, candidates, songs = examples(noise=1.5)
-    x = x[:, ::2]  # where machines are wrong by chance, ours have a slope of 0
+    x = x[:, ::2]  # in the other zones our slopes may be 0, unlike scikit-learn's
     unknown = examples(seed=1, noise=1.5)[0][:, ::2]
     ours = np.exp(votes(svm.fit_zone_svms(x, candidates, songs, 0), unknown))
     ours = ours.reshape(*unknown.shape[:2], N_GENRES)
@@ -80,7 +80,7 @@ def test_songs_not_met_are_told_by_the_zones_that_tell():
 
 
 def test_no_product_takes_a_transposition_directly():
-    """ONNX Runtime 1.23 would make one of the two, and has none for doubles."""
+    """ONNX Runtime 1.23 would fuse the two to an operator that it does not have for doubles."""
     graph = onnx.load_from_string(svm.fit_zone_svms(*examples(), seed=0)).graph
     kinds = {output: node.op_type for node in graph.node for output in node.output}
     factors = [name for node in graph.node if node.op_type == "MatMul" for name in node.input]
@@ -157,7 +157,7 @@ def test_the_network_needs_no_operators_beyond_the_standard_ones():
 def test_a_machine_that_is_wrong_by_chance_is_not_turned_round():
     x = np.tile([[-1.0], [1.0]], (4, 1))
     folds = np.repeat([0, 1], 4)
-    is_genre = np.where(folds == 0, x[:, 0] < 0, x[:, 0] > 0)  # either fold contradicts the other
+    is_genre = np.where(folds == 0, x[:, 0] < 0, x[:, 0] > 0)  # each fold contradicts the other
     setting = svm.Setting(1.0, 1.0)
     _, _, slope, offset = svm.fit_machine(x, is_genre, np.ones(8), folds, setting)
     assert (slope, offset) == (0, 0)
@@ -208,7 +208,7 @@ def test_slices_have_the_shape_that_the_system_takes(system, shape):
 
 @pytest.fixture(scope="module")
 def tracks(tmp_path_factory):
-    """High and low tones, six each."""
+    """Six high and six low tones."""
     folder = tmp_path_factory.mktemp("tones")
     rng = np.random.default_rng(0)
     found = []
@@ -250,7 +250,7 @@ def test_a_missing_library_is_a_sentence(library, tracks, tmp_path, monkeypatch)
     assert str(caught.value) == sentence
 
 
-# --- The network, and both -----------------------------------------------------------------------
+# --- The network, and the network with SVMs ------------------------------------------------------
 
 
 @pytest.fixture
@@ -261,7 +261,7 @@ def quiet_tensorflow():
 
 
 def segments(n_songs=8, seed=0):
-    """Vectors of a picture and histograms: bright pictures of one genre, dark ones of the other."""
+    """Vectors of a picture and histograms; one genre has bright pictures, the other dark ones."""
     rng = np.random.default_rng(seed)
     songs = np.arange(n_songs)
     level = np.where(songs % 2, 180.0, 60.0)[:, None]
@@ -308,7 +308,7 @@ def test_both_together_are_the_mean_of_either():
     network = export_onnx(costa2017.build((150, 64), 2, shrink=1))
     machines = svm.fit_zone_svms(histograms, candidates, songs, 0)
     whole = costa2017.fused(network, machines, (150, 64))
-    checked_model(whole)  # what is not, would not be loaded
+    checked_model(whole)  # a network that fails it would not be loaded
     both = np.exp(votes(whole, slices))
     shares = np.exp(votes(network, pieces))
     of_network = (shares / shares.sum(axis=1, keepdims=True)).reshape(-1, 5, 2).mean(axis=1)

@@ -1,4 +1,4 @@
-"""Several devices, and numbers of half the size: as one device in float32, within a tolerance."""
+"""Several devices, or bfloat16, train like one device in float32, within a tolerance."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from genre_model.training.scratch.device import precision_of
 
 pytestmark = pytest.mark.tensorflow
 
-# Devices can be divided before TensorFlow is used for the first time, so in a process of its own.
+# A device can be divided only before TensorFlow is first used, so this runs in a new process.
 PROGRAM = """
 import sys
 sys.path[:0] = {path!r}

@@ -1,4 +1,4 @@
-"""An experiment from the outside: it trains, writes its results, and does not train twice."""
+"""The experiment command: it trains, writes its results, and does not train twice."""
 
 import json
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.tensorflow
 
 @pytest.fixture
 def music(tmp_path):
-    """Forty songs of two genres, each by somebody else."""
+    """Forty songs of two genres, without tags."""
     folder = tmp_path / "music"
     for number in range(40):
         genre, hz = [("Low", 150), ("High", 2_000)][number % 2]
@@ -75,7 +75,7 @@ def test_a_network_split_by_slice_has_no_answers_out_of_fold(music, tmp_path):
     [directory] = [path.parent for path in (tmp_path / "models").rglob("manifest.json")]
     learned = read_out_of_fold(load_bundle(directory))
     found = [learned.find(path) for path in music.rglob("*.wav")]
-    assert found == [{}] * 40  # other slices of each were trained on
+    assert found == [{}] * 40  # other slices of each song were trained on
 
 
 def test_three_segments_are_of_songs_that_have_room_for_them(music, tmp_path, capsys):

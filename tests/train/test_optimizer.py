@@ -1,4 +1,4 @@
-"""RMSProp as TensorFlow 1 had it, step by step."""
+"""RMSProp equals that of TensorFlow 1, step by step."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from genre_model.training.scratch.optimizer import make_optimizer
 
 pytestmark = pytest.mark.tensorflow
 
-# Six steps of three weights; a gradient may be tiny, huge or nothing.
+# Six steps of three weights; a gradient may be tiny, huge or zero.
 GRADIENTS = np.array(
     [[1e-4, 3.0, 0.0], [1e-4, -2.0, 0.0], [5e-3, 0.5, 1e-12], [0.0, 100.0, 0.0]] + [[1, 1, 1]] * 2
 )

@@ -1,4 +1,4 @@
-"""Networks of peaks, of songs in order and of notes: they learn, and ONNX says what Keras says."""
+"""Networks on peaks, on the slices of a song in order, and on notes learn; ONNX equals Keras."""
 
 import json
 import random
@@ -105,7 +105,7 @@ def test_slices_and_windows_of_notes_do_not_know_each_other():
 
 
 def patterned(n=200):
-    """Constellations of three kinds, each with peaks of its own in places of its own."""
+    """Constellations of three kinds, each with its own places of peaks."""
     rng = np.random.default_rng(0)
     places = rng.integers(0, 128, (3, 30, 2))
     slices = np.zeros((n, 128, 128), np.float32)
@@ -158,7 +158,7 @@ def test_the_coarse_map_keeps_all_peaks():
 
 
 def test_the_code_does_not_tell_when():
-    """Zeros go round, so that nothing gets lost at the ends."""
+    """The slices are shifted; zeros at their ends keep peaks from being cut off."""
     slices = patterned(5)
     slices[:, :12] = slices[:, -24:] = 0
     encoder = build_encoder((128, 128))
@@ -171,7 +171,7 @@ def test_the_code_does_not_tell_when():
 
 @pytest.fixture(scope="module")
 def tones(tmp_path_factory):
-    """Six songs of short tones a genre, high or low."""
+    """Six songs per genre, of short high or low tones."""
     folder = tmp_path_factory.mktemp("tones")
     rng = np.random.default_rng(0)
     found = []
@@ -213,7 +213,7 @@ def test_music_is_learned_and_an_interruption_changes_nothing(architecture, tone
     assert resumed.history == whole.history
 
 
-# --- MIDI, from the front door -------------------------------------------------------------------
+# --- MIDI, through the commands ------------------------------------------------------------------
 
 
 def note(track, pitch, ticks, channel=0, velocity=80):
@@ -222,7 +222,7 @@ def note(track, pitch, ticks, channel=0, velocity=80):
 
 
 def waltz(track, rng):
-    """Three quarters of a broken chord on the piano."""
+    """A broken chord of three quarter notes per bar, on the piano."""
     root = rng.randint(48, 60)
     for _ in range(100):
         for step in rng.choice([(0, 4, 7), (5, 9, 12), (-1, 2, 7)]):
@@ -230,7 +230,7 @@ def waltz(track, rng):
 
 
 def beat(track, rng):
-    """Four quarters of drums, eighths on the hi-hat."""
+    """Four quarters of drums per bar, with eighths on the hi-hat."""
     for _ in range(40):
         for eighth in range(8):
             note(track, 38 if eighth % 4 == 2 else 36, 0, 9, rng.randint(90, 127))

@@ -1,4 +1,4 @@
-"""A system that learns from slices as PNG files judges music afterwards."""
+"""A system that learned from slices in PNG files classifies music."""
 
 import json
 
@@ -108,4 +108,4 @@ def test_what_cannot_be_decoded_is_named_in_a_training_that_may_be_inexact(
     assert main(["train", *map(str, [tmp_path / "music", *arguments])]) == 0
     [line] = [line for line in capsys.readouterr().err.splitlines() if "not used: " in line]
     assert "bad.mp3: not readable as audio" in line
-    assert kept == ["mixed_bfloat16"] * 2  # to be tested, and for good
+    assert kept == ["mixed_bfloat16"] * 2  # the tested training, then the final one

@@ -1,4 +1,4 @@
-"""Training from scratch: learns, goes on after an interruption, exports what it has learnt."""
+"""Training from scratch: it learns, resumes after an interruption, and exports the network."""
 
 import signal
 import subprocess
@@ -73,7 +73,7 @@ def trained_otherwise(**changes):
 
 @pytest.fixture(scope="module")
 def tracks(tmp_path_factory):
-    """Tones of three heights, ``N_TRACKS`` each, by genre."""
+    """``N_TRACKS`` tones for each genre; each genre has its own pitch."""
     folder = tmp_path_factory.mktemp("tones")
     rng = np.random.default_rng(0)
     found = []
@@ -93,7 +93,7 @@ def slices_folder(tmp_path_factory):
 
 @pytest.fixture
 def train(tracks, slices_folder, tmp_path):
-    """``train_system`` with what most of these tests have in common; ``notes`` of the last call."""
+    """``train_system`` with common arguments; its ``notes`` are those of the last call."""
 
     def run(work=tmp_path / "work", tracks=tracks, architecture=TINY, **options):
         options = {"seed": 1, "slices_folder": slices_folder, **options}
@@ -234,7 +234,7 @@ def test_a_training_that_is_over_is_not_repeated(train):
     again = train(epochs=2, events=TrainingEvents(pytest.fail))
     assert train.notes == goes_on_after(2)
     assert again.history == first.history
-    assert len(train(epochs=3).history) == 3  # more epochs go on from there
+    assert len(train(epochs=3).history) == 3  # more epochs continue from there
 
 
 CHILD = """

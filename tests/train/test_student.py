@@ -1,4 +1,4 @@
-"""A student is built, trained, killed, and goes on; what is known of it beforehand holds."""
+"""A student network is built and trained, and resumes after a kill; its data are right."""
 
 import csv
 from itertools import islice
@@ -35,7 +35,7 @@ def answers(rng):
 
 @pytest.fixture
 def work(tmp_path):
-    """Labels of 40 files of a package and two clips, whose artists are kept out and not."""
+    """Labels of 40 files of a package and of two clips, one of them by a kept-out artist."""
     rng = np.random.default_rng(0)
     pieces = [Piece(f"/music/track {n}.ogg", 0.0, "game") for n in range(40)]
     pieces += [Piece(f"/clips/{name}.ogg", 0.0, "clips", name) for name in ("used", "barred")]
@@ -100,7 +100,7 @@ def test_the_whole_student_begins_as_the_shipped_network():
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # the log of what is killed
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # log of the killed training
 def test_a_training_goes_on_after_a_kill_and_its_student_is_used(work, tmp_path, monkeypatch):
     require_tensorflow("a student")
     import keras

@@ -1,4 +1,4 @@
-"""Trainings from scratch into one folder: they do not meet, and each goes on where it was."""
+"""Trainings from scratch into one folder do not affect each other, and each can resume."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.tensorflow
 
 @pytest.fixture
 def train(tracks, tmp_path, monkeypatch):  # noqa: F811
-    """What the network of a training says of a slice, and what was noted on the way."""
+    """A function that trains, and returns the network's logits for the probe, and the notes."""
     monkeypatch.setitem(ARCHITECTURES, "tiny", TINY)
     monkeypatch.setattr("genre_model.evaluation.metrics.N_RESAMPLES", 50)
     plan = plan_training(tracks, TrainingOptions(architecture="tiny", epochs=3))
