@@ -41,7 +41,7 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path):
 
 def test_what_was_abandoned_long_ago_is_removed_and_nothing_else(tmp_path):
     ages = {"old": 60, "in use": 60, "slices": 60, "young": -60}
-    for name, more in ages.items():
+    for name in ages:
         (tmp_path / name).mkdir()
         (tmp_path / name / "checkpoint.zip").write_bytes(b"half")
     with locked(tmp_path / "in use"):  # which makes files in it
