@@ -111,6 +111,7 @@ def features_of(
         threshold=policy.threshold,
         time_limit_s=options.time_limit,
     )
+    classifier.try_out()  # as the worker expects
     with closing(local_pool(classifier, None, effort, n_workers=1, n_files=1)) as pool:
         pool.check()
         [(_, found)] = extract_many(pool, [options.file], lambda path: path, log_bug)

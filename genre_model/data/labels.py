@@ -66,7 +66,7 @@ def read_labels(
     genres = [[name for name in map(cleaned, track) if name] for track in genres]
     renamed = {plain(name): new and cleaned(new) for name, new in policy.renamed.items()}
     spelling = common_spelling((name for track in genres for name in track), renamed)
-    spelling |= {plain(new): new for new in renamed.values() if new}
+    spelling |= {canonical(new, renamed): new for new in renamed.values() if new}
     if policy.consolidate == "paper":
         spelling |= {plain(name): name for name in PAPER_GENRES}
     wanted = (
@@ -78,18 +78,17 @@ def read_labels(
     of_tracks: list[list[list[str]]] = []  # the ancestries of each track's genres
     for track in genres:
         used = track[:1] if policy.which == "first" else track
-        read = (ancestry_of(name, renamed, policy, dropped) for name in used)
-        of_tracks.append([ancestry for ancestry in read if ancestry])
+        lost: set[tuple[str, str]] = set()
+        read = [ancestry_of(name, renamed, policy, lost) for name in used]
+        of_tracks.append([list(one) for one in dict.fromkeys(map(tuple, read)) if one])
+        dropped.update(lost)
     classes = choose_classes(of_tracks, wanted, policy)
     labels: list[tuple[str, ...]] = []
     for found in of_tracks:
         names = [next((genre for genre in one if genre in classes), None) for one in found]
-        for ancestry, name in zip(found, names, strict=True):
-            if name is None:
-                why = (
-                    "not wanted" if wanted is not None else f"fewer than {policy.min_tracks} tracks"
-                )
-                dropped[spelling.get(ancestry[0], ancestry[0]), why] += 1
+        why = "not wanted" if wanted is not None else f"fewer than {policy.min_tracks} tracks"
+        unused = {one[0] for one, name in zip(found, names, strict=True) if name is None}
+        dropped.update((spelling.get(genre, genre), why) for genre in unused)
         shown = [wanted[n] if wanted else spelling.get(n, title(n)) for n in names if n is not None]
         labels.append(tuple(dict.fromkeys(shown)))
     missing = [] if wanted is None else [wanted[name] for name in wanted if name not in classes]
@@ -109,20 +108,23 @@ def ancestry_of(
     name: str,
     renamed: Mapping[str, str | None],
     policy: LabelPolicy,
-    dropped: Counter[tuple[str, str]],
+    lost: set[tuple[str, str]],
 ) -> list[str]:
-    """A genre and its ancestors, canonical; empty if the user's or the paper's map drops it."""
+    """A genre and its ancestors, canonical; empty if the user's or the paper's map drops it.
+
+    Then its name and the reason are added to ``lost``.
+    """
     key = canonical(name, renamed)
     if key in renamed:
         new = renamed[key]
         if not new:
-            dropped[name, "dropped by your map"] += 1
+            lost.add((name, "dropped by your map"))
             return []
         key = canonical(new, renamed)
     if policy.consolidate == "paper":
         genre = paper_genre(key, policy.parents)
         if genre is None:
-            dropped[name, "none of the paper's seven genres"] += 1
+            lost.add((name, "none of the paper's seven genres"))
         return [] if genre is None else [plain(genre)]
     nodes = with_ancestors(key, policy.parents)
     return nodes[-1:] if policy.consolidate == "roots" else nodes
@@ -134,11 +136,12 @@ def choose_classes(
     policy: LabelPolicy,
 ) -> set[str]:
     """The wanted genres that occur; or all with enough tracks, after small ones joined parents."""
-    ancestries = [list(ancestry) for found in of_tracks for ancestry in found]
+    tracks = [[list(ancestry) for ancestry in found] for found in of_tracks]
+    ancestries = [ancestry for found in tracks for ancestry in found]
     if wanted is not None:
         return {genre for ancestry in ancestries for genre in ancestry if genre in wanted}
     while True:
-        counts = Counter(ancestry[0] for ancestry in ancestries)
+        counts = Counter(name for found in tracks for name in {ancestry[0] for ancestry in found})
         small = {name for name, n in counts.items() if n < policy.min_tracks}
         liftable = [each for each in ancestries if each[0] in small and len(each) > 1]
         if not liftable:

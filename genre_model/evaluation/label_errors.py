@@ -83,9 +83,16 @@ def known_genres(
     own_map = {plain(name): new for name, new in renamed.items()}
     written = {canonical(name): name for name in vocabulary.names.values()}
     written |= {canonical(genre): name for genre, name in vocabulary.names.items()}
+    exact = {plain(name): name for name in vocabulary.names.values()}
+    exact |= {plain(genre): name for genre, name in vocabulary.names.items()}
 
     def nearest(genre: str) -> str | None:
         """The written name of a genre or of its nearest ancestor."""
+        key = plain(cleaned(genre))
+        if key in own_map:
+            key = plain(own_map[key] or "")
+        if key in exact:  # before other names of the same music: the model may have both
+            return exact[key]
         node: str | None = canonical(cleaned(genre), own_map)
         if node in own_map:
             node = canonical(own_map[node] or "", own_map) or None

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from genre_model.core.arrays import Float64
-from genre_model.core.specs import FrontEndSpec, NotesSpec, SliceSpec
+from genre_model.core.specs import FrontEndSpec, NotesSpec, SliceSpec, reaches
 from genre_model.core.text import percent as report_percent
 from genre_model.model.aggregation import calibrated
 from genre_model.model.classifier import Classifier, SongFeatures
-from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary
+from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, too_little
 
 MAX_MARKED = 3
 
@@ -178,15 +178,19 @@ def reason_of(song: SongGenre, policy: Policy, alone: Mapping[str, float] | None
     best = song.best
     if best is None:
         return "There is no sound in it."
-    threshold = f"the threshold of {policy.threshold:.2f}"
-    reached = "which reaches" if song.accepted else "below"
-    text = f"{best.genre} has {best.probability:.2f}, {reached} {threshold}"
+    if reaches(best.probability, policy.threshold):
+        reached = f"{best.probability:.2f}, which reaches the threshold of {policy.threshold:.2f}"
+    else:
+        reached = too_little(best.probability, policy.threshold, "the threshold of ")
+    text = f"{best.genre} has {reached}"
+    if song.accepted and not reaches(best.probability, policy.threshold):
+        text += f"; the sure tracks of its album are {best.genre}"
     root = song.ranked[0]
     if song.accepted and root.genre != best.genre and root.probability > best.probability:
         text += f"; it is a subgenre of {root.genre}, which has {root.probability:.2f}"
     own = (alone or {}).get(best.genre)
     if own is not None and abs(own - best.probability) >= WORTH_SAYING:
-        text += f"; its own audio gives {own:.2f}, the artist's other tracks or plays change that"
+        text += f"; by its audio alone it has {own:.2f}"
     return f"{text}."
 
 

@@ -125,8 +125,9 @@ def roots_of(genres: Sequence[str], vocabulary: Vocabulary) -> Bools:
 
     A genre belongs to none if neither it nor an ancestor of it may be answered.
     """
+    roots = sorted(vocabulary.roots())
     own = [vocabulary.ancestry(genre)[-1:] for genre in genres]
-    return np.array([[[root] == name for root in sorted(vocabulary.roots())] for name in own])
+    return np.array([[[root] == name for root in roots] for name in own])
 
 
 def table_of(songs: Mapping[Key, Mapping[str, float]]) -> tuple[list[str], Float64]:

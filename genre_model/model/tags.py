@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from genre_model.data.genre_tree import node_of
-from genre_model.model.vocabulary import SongGenre, Vocabulary
+from genre_model.data.spelling import spelling_key
+from genre_model.model.vocabulary import NO_SPELLINGS, SongGenre, Vocabulary
 
 if TYPE_CHECKING:
     from genre_model.model.bundle.manifest import Manifest
@@ -94,18 +95,22 @@ def further_genres(
     count: int,
     may_add: bool = True,
     ignored: Sequence[str] = (),
+    spellings: Mapping[str, str] = NO_SPELLINGS,
 ) -> SongGenre:
     """An accepted song with further genres by its tags, until there are ``count``.
 
     Genres farthest above their cuts come first.  With ``may_add``, genres that are not in the
-    vocabulary may be written too.  Genres in ``ignored`` are never added.
+    vocabulary may be written too, as ``spellings`` (``spelling_key`` -> spelling) has them.  Genres
+    in ``ignored`` are never added.
     """
     if not song.accepted:
         return song
     genres = list(song.genres)
     taken = {node_of(name) for name in (*genres, *ignored)}
+    own = {node_of(genre): name for genre, name in vocabulary.names.items()}
     for genre in genres_by_tags(tags):
-        name = vocabulary.names.get(genre) or (genre if may_add else None)
+        added = spellings.get(spelling_key(genre), genre) if may_add else None
+        name = own.get(node_of(genre), added)
         if len(genres) < count and name and node_of(name) not in taken:
             genres.append(name)
             taken.add(node_of(name))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import UNREACHED_THRESHOLD, reaches
-from genre_model.data.genre_names import canonical
+from genre_model.data.genre_names import canonical, plain
 from genre_model.data.spelling import spelling_key
 
 NO_SPELLINGS: Mapping[str, str] = {}
@@ -164,8 +164,8 @@ def make_vocabulary(
     }
     if only is not None:
         names = restricted(names, presets[only[0]] if [*only] in [[p] for p in presets] else only)
-    left_out = set(map(canonical, ignored))
-    names = {genre: name for genre, name in names.items() if not left_out & named_by(genre, name)}
+    left_out = {genre for name in ignored for genre in called(name, names)}
+    names = {genre: name for genre, name in names.items() if genre not in left_out}
     if not names:
         raise GenreModelError("genres: nothing is left to answer")
     return Vocabulary(names, parents)
@@ -177,29 +177,39 @@ def restricted(names: Mapping[str, str], only: Sequence[str]) -> dict[str, str]:
     Raises:
         GenreModelError: A name in ``only`` names no genre.
     """
-    wanted = {canonical(name): name for name in only}
-    found = {genre: name for genre, name in names.items() if wanted.keys() & named_by(genre, name)}
-    known = {key for genre, name in found.items() for key in named_by(genre, name)}
-    missing = [name for key, name in wanted.items() if key not in known]
-    if missing:
-        there = ", ".join(dict.fromkeys(names.values()))
-        raise GenreModelError(f"genres: the model has no {missing[0]} (it has: {there})")
-    return found
+    found: set[str] = set()
+    for name in only:
+        genres = called(name, names)
+        if not genres:
+            there = ", ".join(dict.fromkeys(names.values()))
+            raise GenreModelError(f"genres: the model has no {name} (it has: {there})")
+        found |= genres
+    return {genre: name for genre, name in names.items() if genre in found}
 
 
-def named_by(genre: str, name: str) -> set[str]:
-    """The canonical forms of the two names of a genre."""
-    return {canonical(genre), canonical(name)}
+def called(name: str, names: Mapping[str, str]) -> set[str]:
+    """The model's genres that have a name, as the model's or the written one.
+
+    Other names of the same music, such as Rap for Hip Hop, count only if no genre has the name
+    itself: a user's own model may have both.
+    """
+    for key in (plain, canonical):
+        wanted = key(name)
+        found = {genre for genre, new in names.items() if wanted in (key(genre), key(new))}
+        if found:
+            return found
+    return set()
 
 
 def find_genre(name: str, genres: Sequence[str]) -> str:
-    """The model's spelling of a genre that is given in any spelling.
+    """The model's name of a genre that is given in any spelling.
 
     Raises:
         GenreModelError: The model has no such genre.
     """
+    found = called(str(name), {genre: genre for genre in genres})
     for genre in genres:
-        if canonical(genre) == canonical(str(name)):
+        if genre in found:
             return genre
     raise GenreModelError(f"genres: the model has no {name} (it has: {', '.join(genres)})")
 
@@ -238,15 +248,18 @@ def judge(probabilities: Mapping[str, float], vocabulary: Vocabulary, policy: Po
     return SongGenre(tuple(accepted), best, ranked, f"{best.probability:.2f}")
 
 
-def too_little(probability: float, threshold: float) -> str:
-    """A probability and the threshold that it misses, with enough digits to differ."""
+def too_little(probability: float, threshold: float, what: str = "") -> str:
+    """A probability and the threshold that it misses, with enough digits to differ.
+
+    ``what`` is put before the threshold.
+    """
     if threshold == UNREACHED_THRESHOLD:
         return f"{probability:.2f}, and a threshold of 1 accepts nothing"
     for places in range(2, 7):
         texts = f"{probability:.{places}f}", f"{threshold:.{places}f}"
         if texts[0] != texts[1]:
             break
-    return f"{texts[0]}, below {texts[1]}"
+    return f"{texts[0]}, below {what}{texts[1]}"
 
 
 def depth(name: str, vocabulary: Vocabulary) -> int:

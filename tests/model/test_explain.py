@@ -121,7 +121,15 @@ def test_reasons_are_sentences():
     )
     doubt = judge({"Jazz": 0.5, "Rock": 0.4}, vocabulary, policy)
     assert reason_of(doubt, policy, {"Jazz": 0.5}) == "Jazz has 0.50, below the threshold of 0.60."
-    assert "its own audio gives 0.30" in reason_of(doubt, policy, {"Jazz": 0.3})
+    assert "; by its audio alone it has 0.30." in reason_of(doubt, policy, {"Jazz": 0.3})
+    near = judge({"Jazz": 0.5996}, vocabulary, policy)
+    assert reason_of(near, policy) == "Jazz has 0.5996, below the threshold of 0.6000."
+    sure = judge({"Jazz": 1.0}, vocabulary, Policy(1.0))
+    assert reason_of(sure, Policy(1.0)) == "Jazz has 1.00, and a threshold of 1 accepts nothing."
+    filled = replace(doubt, genres=("Jazz",))  # as the classifier does with its album's genre
+    assert reason_of(filled, policy) == (
+        "Jazz has 0.50, below the threshold of 0.60; the sure tracks of its album are Jazz."
+    )
     assert reason_of(judge({}, vocabulary, policy), policy) == "There is no sound in it."
 
 

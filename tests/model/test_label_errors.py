@@ -15,7 +15,7 @@ from genre_model.evaluation.out_of_fold import (
 )
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import OUT_OF_FOLD, Bundle, write_bundle
-from genre_model.model.vocabulary import Policy, Vocabulary, judge
+from genre_model.model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
 
 VOCABULARY = Vocabulary(
     {"Rock": "Rock", "Metal": "Heavy Metal", "Jazz": "Jazz", "Pop": "Pop"}, {"Metal": "Rock"}
@@ -45,6 +45,13 @@ def test_kinds_count_as_their_family():
 
 def test_where_something_else_is_likeliest_nothing_is_suggested():
     assert disagreement({"Rock": 0.3, "Jazz": 0.01}, "Jazz") is None
+
+
+@pytest.mark.parametrize("renamed", [{}, {"Rap": "Rap"}])
+def test_a_model_that_has_two_names_of_the_same_music_knows_both(renamed):
+    words = make_vocabulary(("Hip Hop", "Jazz", "Rap"), {}, {}, None)
+    for genre in ("Hip Hop", "Rap"):
+        assert known_genres([genre.lower()], words, renamed, {}) == (genre,)
 
 
 def test_a_silent_song_and_unknown_genres_are_no_doubt():

@@ -101,6 +101,19 @@ def test_the_users_map_comes_before_the_aliases():
     }
 
 
+@pytest.mark.parametrize(("genre", "new"), [("Hip Hop", "Rap"), ("Soul", "RnB"), ("EDM", "Techno")])
+def test_the_users_name_for_a_genre_may_be_another_genres_alias(genre, new):
+    assert counts(read(f"{genre}*2, Jazz*1", renamed={genre: new})) == {new: 2, "Jazz": 1}
+
+
+def test_a_track_counts_once_for_a_genre_that_it_names_twice():
+    tracks = [["Hip Hop", "Rap"], ["Bebop", "Hard Bop"], ["Zydeco", "zydeco"], ["Rock"], ["Rock"]]
+    parents = {"bebop": "jazz", "hard bop": "jazz"}
+    labelling = read([*tracks, ["Pop"], ["Pop"]], which="any", min_tracks=2, parents=parents)
+    assert labelling.classes == ("Pop", "Rock")
+    assert {n for n, _ in labelling.dropped.values()} == {1}
+
+
 def test_a_small_genre_joins_its_nearest_ancestor_that_has_enough():
     labelling = read("Death Metal*2, Doom Metal*2, Bebop*4, Rock*1", parents=TREE, min_tracks=4)
     assert counts(labelling) == {"Metal": 4, "Bebop": 4}

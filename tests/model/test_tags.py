@@ -35,6 +35,16 @@ def test_further_genres_come_after_the_answer_each_once_and_not_too_many(tags, a
     assert set(only.genres) <= set(GENRES)
 
 
+def test_further_genres_are_spelled_as_the_library_and_the_model_spell_them():
+    tags = {tag: 1.0 for tag, cut in GENRE_CUTS.items() if cut.name in ("House", "Hip Hop")}
+    spellings = {"house": "house", "hiphop": "hip hop"}
+    found = further_genres(song("Rock"), tags, WORDS, count=9, spellings=spellings)
+    assert set(found.genres) == {"Rock", "house", "hip hop"}
+    own = make_vocabulary(("Rock", "Hip-Hop"), {}, {}, None)
+    found = further_genres(song("Rock"), tags, own, count=9, may_add=False)
+    assert found.genres == ("Rock", "Hip-Hop")
+
+
 @given(values)
 def test_a_song_has_one_voice_and_one_decade_at_most_and_more_value_loses_no_mood(tags):
     found = moods(tags)

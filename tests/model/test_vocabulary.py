@@ -218,6 +218,29 @@ def test_a_wish_selects_and_renames(wish, names):
     assert vocabulary(wish).names == names
 
 
+BOTH = ("Hip Hop", "Jazz", "Rap")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "names"),
+    [
+        ({"wish": ["Rap"]}, ["Rap"]),
+        ({"wish": ["rap", "hip-hop"]}, ["Rap", "Hip Hop"]),
+        ({"wish": {"Rap": None}}, ["Hip Hop", "Jazz"]),
+        ({"wish": {"Rap": "Trap"}}, ["Hip Hop", "Jazz", "Trap"]),
+        ({"wish": None, "only": ["Rap"]}, ["Rap"]),
+        ({"wish": None, "ignored": ["Rap"]}, ["Hip Hop", "Jazz"]),
+    ],
+)
+def test_a_model_may_have_two_names_of_the_same_music(wishes, names):
+    assert [*make_vocabulary(BOTH, {}, {}, **wishes).names.values()] == names
+
+
+def test_another_name_of_the_same_music_is_found_where_there_is_one_genre():
+    words = make_vocabulary(BOTH[:2], {}, {}, None, only=["Rap"], ignored=["Electronica"])
+    assert [*words.names] == ["Hip Hop"]
+
+
 def test_a_mapping_may_bring_back_what_the_default_leaves_out():
     words = make_vocabulary(GENRES, PARENTS, {"default": ("Jazz",)}, {"Pop": "Pop"})
     assert words.names == {"Jazz": "Jazz", "Pop": "Pop"}

@@ -91,4 +91,5 @@ class FurtherGenres:
             count=options.count,
             may_add=options.genres is None and options.only is None,
             ignored=options.ignore,
+            spellings=self._spellings,
         )

@@ -120,7 +120,9 @@ def in_genres_of(
 
 def named_like_labels(answers: Sequence[str], training_set: TrainingSet) -> Bools:
     """(n_tracks,): whether an answer has the name of one of the track's labels."""
-    same = np.array([[key(a) == key(b) for b in training_set.genres] for a in answers])
+    keys = {name: key(name) for name in {*answers, *training_set.genres}}
+    names = np.array([keys[name] for name in training_set.genres])
+    same = np.array([keys[answer] for answer in answers])[:, None] == names
     found: Bools = np.any(same & training_set.candidates, axis=1)
     return found
 
