@@ -205,11 +205,10 @@ def labelled(music: Path, min_song_s: float = 0.0) -> list[LabelledTrack]:
         GenreModelError: There are fewer than two genres.
     """
     from genre_model.training.copies import without_copies
-    from genre_model.training.experiments.condition import fingerprint_once
+    from genre_model.training.experiments.condition import content_once
 
     tracks = [track for track in music_for_testing(music) if track.labels]
-    fingerprints = [fingerprint_once(track.path) for track in tracks]
-    tracks = without_copies(tracks, fingerprints, not_used)
+    tracks = without_copies(tracks, [content_once(track.path) for track in tracks], not_used)
     tracks = without_short(tracks, min_song_s)
     if len({track.label for track in tracks}) < 2:
         raise GenreModelError(f"{music}: fewer than two genres: nothing to tell apart")

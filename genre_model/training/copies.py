@@ -1,26 +1,47 @@
-"""Leave out copies: tracks with the same audio on both sides of a split make figures too good."""
+"""Leave out copies: the same music on both sides of a split makes figures too good."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
+from genre_model.core.files import digest
 from genre_model.core.text import count
+from genre_model.features.png_songs import song_files
 from genre_model.training.events import OnFailure
 
 Item = TypeVar("Item")
 
 
+def content_of(path: Path, fingerprint: bytes | None) -> str | None:
+    """What identifies the music of a file, wherever it is: notes and pictures by all their bytes.
+
+    Args:
+        path: The file.
+        fingerprint: That of its audio, or None if it is no audio.
+
+    Returns:
+        None if the file cannot be read.
+    """
+    if fingerprint is not None:
+        return fingerprint.hex()
+    try:
+        return digest(*(file.read_bytes() for file in song_files(path)))
+    except OSError:
+        return None
+
+
 def without_copies(
-    items: Sequence[Item], fingerprints: Sequence[bytes | None], on_failure: OnFailure
+    items: Sequence[Item], contents: Sequence[Hashable], on_failure: OnFailure
 ) -> list[Item]:
-    """The first item of each fingerprint, in order; items without a fingerprint stay.
+    """The first item of each content, in order; items whose content is None stay.
 
     ``on_failure`` is told how many tracks are left out.
     """
     first: dict[object, Item] = {}
-    for number, (item, fingerprint) in enumerate(zip(items, fingerprints, strict=True)):
-        first.setdefault(number if fingerprint is None else fingerprint, item)
+    for number, (item, content) in enumerate(zip(items, contents, strict=True)):
+        first.setdefault(number if content is None else content, item)
     n_left_out = len(items) - len(first)
     if n_left_out:
         on_failure(f"{count(n_left_out, 'track')} with the same audio as another")

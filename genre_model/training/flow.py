@@ -25,7 +25,12 @@ from genre_model.training.copies import without_copies
 from genre_model.training.events import SILENT, OnEpoch, OnFailure, TrainingEvents, ignore
 from genre_model.training.job import TrainingJob, check_play_history
 from genre_model.training.networks.base import Architecture, inexact
-from genre_model.training.networks.registry import EMBEDDINGS, default_rule, find_architecture
+from genre_model.training.networks.registry import (
+    ARCHITECTURES,
+    EMBEDDINGS,
+    default_rule,
+    find_architecture,
+)
 from genre_model.training.slicing_overrides import (
     SlicingOverrides,
     override_bundle,
@@ -255,17 +260,15 @@ def run_training(
         kept = without_copies(extracted, fingerprints, events.on_failure)
         return TrainingResult(*train_head_bundle(plan.job, kept, plan.system, models))
     from genre_model.training.scratch.bundle import train_network_bundle
+    from genre_model.training.scratch.work_folder import forget_abandoned
 
-    return TrainingResult(
-        *train_network_bundle(
-            plan.job,
-            plan.system,
-            models,
-            (work or models / ".work") / plan.system.name,
-            events,
-            plan.epochs,
-        )
+    work = work or models / ".work"
+    finished = train_network_bundle(
+        plan.job, plan.system, models, work / plan.system.name, events, plan.epochs
     )
+    for architecture in ARCHITECTURES:
+        forget_abandoned(work / architecture)
+    return TrainingResult(*finished)
 
 
 def with_fingerprints(extracted: Extracted) -> Extracted:

@@ -234,11 +234,12 @@ def test_a_table_says_what_differs():
 
 
 def test_a_sweep_compares_within_a_split_and_tells_of_songs_put_aside():
-    def with_aside(skill):
-        return [replace(outcome(skill, seed), untouched=answers(skill=skill)) for seed in (0, 1)]
+    def with_aside(skill, by):
+        found = [replace(outcome(skill, seed), untouched=answers(skill=skill)) for seed in (0, 1)]
+        return [replace(one, facts=replace(one.facts, split_by=by)) for one in found]
 
     found = {
-        f"{name}, split by {by}": with_aside(skill)
+        f"{name}, split by {by}": with_aside(skill, by)
         for by in ("slice", "artist")
         for name, skill in (("weak", 0.3), ("strong", 3.0))
     }
@@ -248,6 +249,8 @@ def test_a_sweep_compares_within_a_split_and_tells_of_songs_put_aside():
     assert "On the slices of 40 songs that nothing was chosen by, “weak" in table.conclusion
     assert "On the 40 songs that nothing was chosen by, “weak, split by artist”" in table.conclusion
     assert "“strong, split by slice”, the best of the folds" in table.conclusion
+    alone = compared({"ELU": with_aside(0.3, "slice"), "ReLU": with_aside(3.0, "slice")})
+    assert "On the slices of 40 songs that nothing was chosen by, “ELU”" in alone.conclusion
 
 
 def test_an_interval_is_as_wide_as_the_seeds_differ():

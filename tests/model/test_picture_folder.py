@@ -1,8 +1,11 @@
 """Folders of slices as PNG files: the songs that they hold, which are classified like audio."""
 
+import os
+
+import mutagen
 import numpy as np
 import pytest
-from audio_files import song, write_silence
+from audio_files import song, write_silence, write_song
 from sox_files import as_samples, to_int16, write_wav
 
 from genre_model.cli.main import main
@@ -14,6 +17,7 @@ from genre_model.features.frontend import slices_of, song_fingerprint
 from genre_model.features.png import read_frames, save_picture, save_slices
 from genre_model.features.png_songs import place_of, read_slice_folder, song_files, takes_pictures
 from genre_model.features.sox import sox_picture
+from genre_model.training.copies import content_of, without_copies
 from genre_model.training.networks.registry import find_architecture
 from genre_model.training.scratch.slice_store import SliceForm, store_song
 
@@ -205,6 +209,34 @@ def test_a_song_of_pictures_is_identified_by_all_of_them(tmp_path):
     assert song_fingerprint(files[0], SoxSpec()) != before
     with pytest.raises(AudioError):
         song_fingerprint(files[0], SpectrogramSpec())  # which takes audio only
+
+
+def test_copies_are_known_by_their_content_whatever_they_are(tmp_path):
+    notes = [tmp_path / f"{number}.mid" for number in range(3)]
+    for path, content in zip(notes, (b"MThd 1", b"MThd 1", b"MThd 2"), strict=True):
+        path.write_bytes(content)
+    black = [slice_file(tmp_path / song / "0.png") for song in ("one", "two", "three")]
+    for path, seed in zip(black, (1, 1, 2), strict=True):  # all begin with the same picture
+        slice_file(path.with_name("1.png"), seed)
+    for files in (notes, black):
+        contents = [content_of(path, None) for path in files]
+        said = []
+        assert without_copies(files, contents, said.append) == [files[0], files[2]]
+        assert said == ["1 track with the same audio as another"]
+    assert content_of(tmp_path / "none.mid", None) is None
+
+
+def test_slices_are_found_again_after_the_song_was_tagged_and_moved(tmp_path):
+    form = SliceForm(SoxSpec(), SLICES, exact=False)
+    path, _ = write_song(tmp_path, "flac", seconds=8.0)
+    file, n_slices = store_song(form, tmp_path, path)
+    os.utime(file, (0, 0))
+    tags = mutagen.File(path)
+    tags["GENRE"] = ["Rock"]
+    tags.save()
+    assert store_song(form, tmp_path, path.rename(tmp_path / "moved.flac")) == (file, n_slices)
+    assert file.stat().st_mtime > 0  # it counts as used
+    assert len([*tmp_path.glob("*.npy")]) == 1
 
 
 def test_all_pictures_of_a_song_are_sent_to_a_cluster(tmp_path):

@@ -48,5 +48,10 @@ def test_what_was_abandoned_long_ago_is_removed_and_nothing_else(tmp_path):
         for name, more in ages.items():
             long_ago = time.time() - ABANDONED_S - more
             os.utime(tmp_path / name, (long_ago, long_ago))
+        for name, more in (("used", -60), ("unused", 60)):
+            (tmp_path / "slices" / name).write_bytes(b"slices")
+            long_ago = time.time() - ABANDONED_S - more
+            os.utime(tmp_path / "slices" / name, (long_ago, long_ago))
         forget_abandoned(tmp_path)
+    assert [path.name for path in (tmp_path / "slices").glob("*used")] == ["used"]
     assert {path.name for path in tmp_path.iterdir()} == {"in use", "slices", "young"}

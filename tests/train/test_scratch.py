@@ -1,8 +1,10 @@
 """Training from scratch: it learns, resumes after an interruption, and exports the network."""
 
+import gc
 import signal
 import subprocess
 import sys
+import weakref
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -157,6 +159,26 @@ def weights_of(architecture, n_genres):
     assert model.input_shape == (None, 128, 128)
     assert model.output_shape == (None, n_genres)
     return model.count_params()
+
+
+def test_a_training_that_is_over_keeps_no_memory(tracks, slices_folder, tmp_path):
+    stored, _ = slice_store.store_tracks(
+        TINY,
+        tracks,
+        slice_store.candidate_genres(tracks, GENRES),
+        np.zeros(len(tracks), bool),
+        slices_folder,
+    )
+    trainer = Trainer(TINY.learner, SHAPE, len(GENRES), 0, tmp_path)
+    trainer.train(stored, 1)
+    weights, slots = trainer.model.trainable_variables, trainer.optimizer.variables
+    of_each = (weights[0].value, slots[-1].value, trainer._sums[0])
+    handles = [weakref.ref(variable.handle) for variable in of_each]
+    del weights, slots, of_each
+    trainer.forget_optimizer()
+    trainer.forget_model()
+    gc.collect()
+    assert [handle() for handle in handles] == [None] * 3
 
 
 def test_a_slice_of_the_paper_is_two_and_a_half_seconds():
@@ -369,7 +391,7 @@ def test_bad_files_among_good_ones_are_skipped(train, tracks, tmp_path):
     assert set(reasons) == {bad, silent, missing}
     assert reasons[silent] == "silent"
     assert reasons[bad].startswith("not readable as audio")
-    assert reasons[missing] == "No such file or directory"
+    assert reasons[missing] == "no such file"
 
 
 def test_without_any_good_file_it_is_said(train, tmp_path):

@@ -153,7 +153,10 @@ def would_more_labels_help(curve: Sequence[LearningPoint]) -> str:
     """Whether more labels would help, by the last two points of the learning curve."""
     known = [point for point in curve if math.isfinite(point.accuracy)]
     if len(known) < 2:
-        return "Cannot say: the model was not trained on fewer tracks for comparison."
+        return (
+            "Cannot say: there are too few tracks to compare with fewer, or the labels do not "
+            "correct the shipped model yet."
+        )
     before, after = known[-2:]
     gain = after.accuracy - before.accuracy
     went = f"From {before.n_tracks:,} to {count(after.n_tracks, 'track')}, song accuracy " + (

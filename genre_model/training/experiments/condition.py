@@ -15,6 +15,7 @@ from genre_model.core.specs import SliceSpec
 from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.out_of_fold import fingerprint_of
+from genre_model.training.copies import content_of
 from genre_model.training.experiments.division import HERE, Shares
 from genre_model.training.experiments.relabel import Labels
 from genre_model.training.networks.base import Architecture, Network
@@ -65,24 +66,20 @@ class Condition:
             (self.split_by, self.shares, self.share, self.select, self.order),
             (self.labels, self.liked),
             seed,
-            [(content_of(t.path), t.labels, t.style, t.artist, t.album) for t in tracks],
+            [(content_or_name(t.path), t.labels, t.style, t.artist, t.album) for t in tracks],
         )
         return digest(msgspec.json.encode(parts))
 
 
-fingerprint_once = cache(fingerprint_of)
-
-
 @cache
-def content_of(path: Path) -> str:
-    """A file's identity, whatever its path and tags: the fingerprint of its audio.
+def content_once(path: Path) -> str | None:
+    """As :func:`content_of`; each file is read once."""
+    return content_of(path, fingerprint_of(path))
 
-    If the file is not audio, its hash; if it cannot be read, its name.
+
+def content_or_name(path: Path) -> str:
+    """What identifies the music of a file, wherever it is and whatever its tags.
+
+    The file's name if the file cannot be read.
     """
-    fingerprint = fingerprint_once(path)
-    if fingerprint is not None:
-        return fingerprint.hex()
-    try:
-        return digest(path.read_bytes())
-    except OSError:  # such a file is not used
-        return path.name
+    return content_once(path) or path.name

@@ -16,6 +16,7 @@ from genre_model.core.errors import GenreModelError
 from genre_model.core.files import whole_file, writing
 from genre_model.data.folds import group_of
 from genre_model.data.tracks import LabelledTrack
+from genre_model.evaluation.report import EpochReport
 from genre_model.training.events import SILENT, OnStep, TrainingEvents
 from genre_model.training.experiments.condition import Condition
 from genre_model.training.experiments.division import (
@@ -45,6 +46,8 @@ from genre_model.training.scratch.slice_store import (
 )
 from genre_model.training.scratch.train import select_slices
 from genre_model.training.scratch.work_folder import locked
+
+SECONDS = "seconds"  # a file in the work folder
 
 
 def outcome_of(
@@ -118,8 +121,17 @@ def train_and_test(
     start = time.perf_counter()
     if condition.select is not None:
         learners = select_slices(architecture, learners, condition.select, work, seed=seed)
-    learned = learn(architecture, learners, work, seed=seed, events=events)
-    trained = time.perf_counter()
+    before_s = seconds_so_far(work)
+
+    def on_epoch(report: EpochReport) -> None:
+        note_seconds(work, before_s + time.perf_counter() - start)
+        events.on_epoch(report)
+
+    learned = learn(
+        architecture, learners, work, seed=seed, events=replace(events, on_epoch=on_epoch)
+    )
+    # A network whose checkpoint is complete was not trained now.
+    training_s = seconds_so_far(work) or time.perf_counter() - start
     trained_on = [track for track in learners if not track.validation]
     right_in_training = accuracy_on(learned.logits, trained_on)
     parts = [division.validation, division.test, division.untouched]
@@ -133,6 +145,7 @@ def train_and_test(
     began = time.perf_counter()
     validation, test, untouched = (answers_to(learned.logits, part, classes) for part in parts)
     answering_s = time.perf_counter() - began
+    learned.forget()
     if validation is None or test is None:
         raise GenreModelError("no song of the test can be used")
     n_answered = sum(len(part.truth) for part in (validation, test, untouched) if part)
@@ -145,12 +158,31 @@ def train_and_test(
         best_epoch=learned.best_epoch,
         kept_epoch=learned.kept_epoch,
         training_accuracy=right_in_training,
-        training_s=trained - start,
+        training_s=training_s,
         answering_s=answering_s * len(test.truth) / n_answered,
         n_not_extracted=len(skipped),
         machine=machine(architecture.learner),
+        split_by=condition.split_by,
     )
     return Outcome(facts, validation, test, untouched)
+
+
+def seconds_so_far(work: Path) -> float:
+    """How long the epochs took whose network is in the checkpoint; 0 if that was not noted."""
+    try:
+        return float((work / SECONDS).read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):  # a killed process may leave an empty file
+        return 0.0
+
+
+def note_seconds(work: Path, seconds: float) -> None:
+    """Keep how long a training has taken, for a process that goes on with it.
+
+    Raises:
+        GenreModelError: The folder cannot be written.
+    """
+    with writing(work):
+        (work / SECONDS).write_text(f"{seconds:.1f}", encoding="ascii")
 
 
 def divided(condition: Condition, stored: Sequence[StoredTrack], seed: int) -> Division:

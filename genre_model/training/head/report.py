@@ -218,10 +218,13 @@ def learning_curve(
 ) -> tuple[LearningPoint, ...]:
     """Out-of-fold accuracy with fewer tracks, evenly thinned within each genre.
 
-    It uses the strength and the aggregation that were chosen for all tracks, and no context.
+    It uses the strength and the aggregation that were chosen for all tracks, and no context.  It is
+    empty if the labels correct nothing: then fewer of them give the same model.
     """
     points: list[LearningPoint] = []
     assert cross_validated.strength is not None
+    if math.isinf(cross_validated.strength):
+        return ()
     split_by = cross_validated.split.group_by  # also for the fewest tracks
     plain = replace(options, strengths=(cross_validated.strength,), split_by=split_by)
     rng = np.random.default_rng(abs(options.seed))

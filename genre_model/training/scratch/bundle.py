@@ -27,7 +27,7 @@ from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import OUT_OF_FOLD, PROBE, Bundle, write_bundle
 from genre_model.model.onnx.session import onnx_logits, open_network
-from genre_model.training.copies import without_copies
+from genre_model.training.copies import content_of, without_copies
 from genre_model.training.events import TrainingEvents, ignore
 from genre_model.training.head.report import make_report
 from genre_model.training.job import TrainingJob
@@ -38,7 +38,6 @@ from genre_model.training.scratch.train import train_system
 from genre_model.training.scratch.work_folder import (
     SLICES,
     folder_name,
-    forget_abandoned,
     locked,
 )
 from genre_model.training.training_set import CrossValidated, TrainingSet
@@ -90,15 +89,14 @@ def train_network_bundle(
             written, or the same training is already running.
     """
     fingerprints = {track.path: fingerprint_of(track.path) for track in job.tracks}
-    found = [fingerprints[track.path] for track in job.tracks]
-    job = replace(job, tracks=without_copies(job.tracks, found, events.on_failure))
+    contents = [content_of(track.path, fingerprints[track.path]) for track in job.tracks]
+    job = replace(job, tracks=without_copies(job.tracks, contents, events.on_failure))
     own, slices = work / folder_name(job, architecture), work / SLICES
     parts = three_parts(job)
     run = ScratchRun(job, architecture, parts, own, slices, events, epochs, fingerprints)
     with locked(own):
         finished = train_and_write(run, models)
         shutil.rmtree(own, ignore_errors=True)  # Windows cannot delete the open lock file
-    forget_abandoned(work)
     return finished
 
 

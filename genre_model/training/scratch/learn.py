@@ -32,6 +32,10 @@ PACK = "pack"
 Logits = Callable[[NDArray[np.floating]], Float32]
 
 
+def nothing_to_free() -> None:
+    """An estimator needs no memory beyond that of its ONNX network."""
+
+
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
     """The result of a training from scratch.
@@ -39,7 +43,8 @@ class TrainedNetwork:
     ``logits`` maps the slices of one song, (n, *shape), to the logits of its votes, (n * votes,
     n_genres).  ``export`` returns the ONNX network; use ``onnx``, which calls it only once.
     ``kept_epoch`` is the epoch of this network, ``best_epoch`` the epoch that is best on the
-    validation.  ``skipped`` are the tracks that could not be used.
+    validation.  ``skipped`` are the tracks that could not be used.  ``forget`` frees the network if
+    it is not exported; ``logits`` must not be called afterwards.
     """
 
     logits: Logits
@@ -49,6 +54,7 @@ class TrainedNetwork:
     kept_epoch: int = 0
     n_weights: int | None = None
     skipped: tuple[SkippedTrack, ...] = ()
+    forget: Callable[[], None] = nothing_to_free
 
     @cached_property
     def onnx(self) -> bytes:
@@ -180,6 +186,7 @@ def train_by_gradients(
         progress.best_epoch,
         kept_epoch,
         n_weights,
+        forget=trainer.forget_model,
     )
 
 

@@ -241,9 +241,9 @@ class Trainer:
         import tensorflow as tf
 
         context = tf.distribute.get_replica_context()
-        totals = context.all_reduce(
-            tf.distribute.ReduceOp.SUM, [total.read_value() for total in self._sums]
-        )
+        totals = [total.read_value() for total in self._sums]
+        if context.num_replicas_in_sync > 1:
+            totals = context.all_reduce(tf.distribute.ReduceOp.SUM, totals)
         scale = 1 / n_slices
         if self.spec.clip_norm is not None:
             norm = scale * tf.linalg.global_norm(totals)

@@ -19,9 +19,13 @@ def make_optimizer(spec: TrainingSpec, variables: Sequence[Any]) -> Any:
     gradient.
     """
     import keras
+    import tensorflow as tf
 
     settings = {"learning_rate": spec.learning_rate, **dict(spec.optimizer_settings)}
     optimizer = keras.optimizers.get({"class_name": spec.optimizer, "config": settings})
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        # TensorFlow keeps a reference to all that is reduced, for ever: three times the weights.
+        optimizer._all_reduce_sum_gradients = list
     optimizer.build(list(variables))
     if spec.first_accumulator:
         for variable in optimizer.variables:

@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 
 from genre_model.core.arrays import Bools, Ints
 from genre_model.core.deadline import TIME_LIMIT_S, time_limit
-from genre_model.core.errors import AudioError, GenreModelError, reason
+from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.core.files import digest, whole_file
 from genre_model.core.processes import WorkerPool
 from genre_model.core.processor import n_cores
 from genre_model.core.specs import FrontEndSpec, SliceSpec, SoxSpec
 from genre_model.data.tracks import LabelledTrack
 from genre_model.extraction.tasks import in_order
-from genre_model.features.frontend import slices_of
-from genre_model.features.png_songs import song_files
+from genre_model.features.frontend import slices_of, song_fingerprint
 from genre_model.training.events import OnStep, ignore_step
 from genre_model.training.networks.base import Architecture, Estimator
 
@@ -147,28 +146,27 @@ class SliceForm:
 def store_song(form: SliceForm, folder: Path, path: Path) -> tuple[Path, int] | str:
     """The file of a track's slices, computed if missing, and their number; or why there is none.
 
-    Silent slices are left out.  The file is named by the track's path, size and modification time
-    and by the settings of the slices.
+    Silent slices are left out.  The file is named by the track's music and by the settings of the
+    slices, so that it is found again after the track was tagged or moved.  Its time is when it was
+    used last.
     """
-    try:
-        statuses = [file.stat() for file in song_files(path)]
-    except OSError as error:
-        return reason(error)
     specs = msgspec.json.encode((form.spectrogram, form.slices, form.dtype.__name__))
-    identity = " ".join(f"{status.st_size} {status.st_mtime_ns}" for status in statuses).encode()
-    name = digest(specs, identity, os.fsencode(path.absolute()))
-    file = folder / f"{name}.npy"
-    if not file.exists():
-        try:
-            with time_limit(TIME_LIMIT_S):
+    try:
+        with time_limit(TIME_LIMIT_S):
+            file = folder / f"{digest(specs, song_fingerprint(path, form.spectrogram))}.npy"
+            if file.exists():
+                os.utime(file)
+            else:
                 slices = slices_of(path, form.spectrogram, form.slices)
-        except AudioError as error:
-            return str(error)
-        extracted = [piece.values.astype(form.dtype) for piece in slices if not piece.silent]
-        if not extracted:
-            return "silent"
-        with whole_file(file) as target:
-            np.save(target, np.stack(extracted))
+                extracted = [
+                    piece.values.astype(form.dtype) for piece in slices if not piece.silent
+                ]
+                if not extracted:
+                    return "silent"
+                with whole_file(file) as target:
+                    np.save(target, np.stack(extracted))
+    except AudioError as error:
+        return str(error)
     return file, len(np.load(file, mmap_mode="r"))
 
 

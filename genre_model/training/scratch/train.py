@@ -132,6 +132,7 @@ def select_slices(
             ease[index] = ease_of(
                 learned.logits(track.slices()), track.candidates, len(track.indices)
             )
+        learned.forget()
     kept = easiest(ease, [track.track.label for track in training], share)
     chosen = [
         replace(track, indices=track.indices[keep])

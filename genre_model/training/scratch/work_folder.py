@@ -80,10 +80,26 @@ def take(lock: Path) -> sqlite3.Connection:
 
 
 def forget_abandoned(work: Path) -> None:
-    """Delete the folders of trainings that have not been resumed for a long time."""
+    """Delete an architecture's trainings and slices that have not been used for a long time."""
+    if not work.is_dir():
+        return
     for folder in work.iterdir():
         with suppress(FileNotFoundError, GenreModelError):  # another process deleted or locked it
-            old = time.time() - folder.stat().st_mtime > ABANDONED_S
-            if old and folder.is_dir() and folder.name != SLICES:
+            if folder.name == SLICES:
+                forget_slices(folder)
+            elif is_old(folder) and folder.is_dir():
                 with locked(folder):
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def forget_slices(folder: Path) -> None:
+    """Delete the files of slices that no training has used for a long time."""
+    for file in folder.iterdir():
+        with suppress(OSError):  # another process deleted it, or Windows has it open
+            if is_old(file):
+                file.unlink()
+
+
+def is_old(path: Path) -> bool:
+    """Whether a file or folder was last changed longer ago than ``ABANDONED_S``."""
+    return time.time() - path.stat().st_mtime > ABANDONED_S

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.core.arrays import Float32, Ints
+from genre_model.data.folds import SplitBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Facts:
     ``kept_epoch`` is the epoch whose network is tested, ``best_epoch`` the epoch that is best on
     the validation.  ``training_accuracy`` is the share of the training slices that the tested
     network gets right, without dropout.  ``machine`` describes the machine of the training.
+    ``split_by`` says what was kept apart.
     """
 
     genres: tuple[str, ...]
@@ -35,6 +37,7 @@ class Facts:
     answering_s: float
     n_not_extracted: int
     machine: str
+    split_by: SplitBy = "artist"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from genre_model.core.arrays import Bools, Ints
 from genre_model.core.specs import AggregationRule, AggregationSpec
+from genre_model.data.folds import SplitBy
 from genre_model.evaluation.metrics import (
     Interval,
     calibration_error,
@@ -96,12 +97,11 @@ def compared(outcomes: Outcomes) -> Table:
 
 
 def first_of_each_split(outcomes: Outcomes) -> dict[str, str]:
-    """Condition -> the condition that it is compared with: the first whose name has its split."""
-    firsts: dict[str, str] = {}
+    """Condition -> the condition that it is compared with: the first with the same split."""
+    firsts: dict[SplitBy, str] = {}
     found: dict[str, str] = {}
-    for name in outcomes:
-        split = name.rpartition("split by ")[2] if "split by " in name else ""
-        found[name] = firsts.setdefault(split, name)
+    for name, trainings in outcomes.items():
+        found[name] = firsts.setdefault(trainings[0].facts.split_by, name)
     return found
 
 
@@ -136,7 +136,8 @@ def untouched(first: str, outcomes: Outcomes) -> list[str]:
     if best == first:
         return [f"No condition has more songs right than “{first}”."]
     shares = [percent(float(np.mean([songs_right(a).mean() for a in s]))) for s in (ours, theirs)]
-    part = "slices of " if first.endswith("split by slice") else ""  # songs are in all parts
+    by_slice = outcomes[first][0].facts.split_by == "slice"
+    part = "slices of " if by_slice else ""  # songs are in all parts
     found = f"“{first}” has {shares[0]} % right and “{best}”, the best of the folds, {shares[1]} %"
     against = gain(difference(ours, theirs))
     n_songs = len(ours[0].truth)
