@@ -97,10 +97,12 @@ class AudioFile:
         A song longer than ``MAX_SONG_S`` is cut off there.
 
         Raises:
-            AudioError: Nothing could be decoded, or the samples are not numbers.
+            AudioError: More than ``MAX_DAMAGED_SHARE`` of the song is damaged, or the samples are
+                not numbers.
         """
         n_samples = int(MAX_SONG_S * self.native_rate_hz)
-        native = self._queue.gathered(first_frames(self._decode(), n_samples))
+        frames = self._decode(most_damaged=MAX_DAMAGED_SHARE)
+        native = self._queue.gathered(first_frames(frames, n_samples))
         if self.native_rate_hz == self.rate_hz:
             yield from native
             return
@@ -230,10 +232,16 @@ class AudioFile:
         position = self._position(packet)
         return position is not None and position + self._samples(packet.duration or 0) <= sample
 
-    def _decode(self, needed: int = 0) -> Iterator[AudioFrame]:
+    def _decode(self, needed: int = 0, most_damaged: float = 1.0) -> Iterator[AudioFrame]:
         """Frames from the current position on; damaged packets are skipped.
 
-        The caller needs no samples before the native sample ``needed``.
+        Args:
+            needed: The caller needs no samples before this native sample.
+            most_damaged: The share of the packets that may be damaged.  A part of a song may be
+                damaged completely.
+
+        Raises:
+            AudioError: More packets are damaged, or time is up.
         """
         import av
 
@@ -250,7 +258,7 @@ class AudioFile:
                 n_samples += frame.samples
                 yield frame
             self.deadline.check(n_samples / self.native_rate_hz)
-        if n_damaged > MAX_DAMAGED_SHARE * n_packets:
+        if n_damaged > most_damaged * n_packets:
             raise AudioError(f"{n_damaged} of {n_packets} packets are damaged")
 
     def _packets(self, needed: int) -> Iterator[Packet[AudioStream]]:

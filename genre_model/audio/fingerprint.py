@@ -103,7 +103,7 @@ def packets(audio: AudioFile, seconds: float = 0.0) -> Iterator[bytes]:
         if seconds:
             audio.container.seek(int(seconds * 1_000_000))
         for packet in audio.container.demux(audio.stream):
-            audio.deadline.check()
+            audio.deadline.check(float((packet.duration or 0) * (packet.time_base or 0)))
             if packet.size:  # the last one is empty
                 yield bytes(packet)
     except av.error.ExitError as error:

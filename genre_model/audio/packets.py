@@ -18,6 +18,7 @@ from pathlib import Path
 
 from genre_model.audio.guards import open_options
 from genre_model.core.errors import AudioError, reason
+from genre_model.core.safe_path import OWN_FOLDER, SAFE_PATH, full_path
 
 
 def audio_digest(path: Path) -> str:
@@ -94,7 +95,7 @@ class PacketReader:
         line = b""
         try:
             with suppress(BrokenPipeError):
-                process.stdin.write(json.dumps(str(path)).encode() + b"\n")
+                process.stdin.write(json.dumps(str(path.absolute())).encode() + b"\n")
                 process.stdin.flush()
                 line = process.stdout.readline()
         finally:
@@ -113,7 +114,8 @@ def started() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        cwd=OWN_FOLDER,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(full_path()), SAFE_PATH: "1"},
         start_new_session=True,
     )
 

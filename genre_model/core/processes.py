@@ -25,6 +25,7 @@ from typing import TypeVar
 from genre_model.core.deadline import DEADLINE, RUNNING, is_overdue
 from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.core.memory import keep_freed_memory
+from genre_model.core.safe_path import safe_path
 
 Result = TypeVar("Result")
 
@@ -38,6 +39,9 @@ MOST_ON_WINDOWS = 61
 
 
 CRASHED = "the decoder crashed"
+
+
+CANNOT_START = "worker processes cannot be started, or die at once"
 
 
 LOOK_S = 1.0  # how often a worker checks whether it is overdue
@@ -76,10 +80,14 @@ class WorkerPool:
         try:
             self._running().submit(function, *arguments).result()
         except (BrokenExecutor, OSError) as error:
-            raise GenreModelError("worker processes cannot be started, or die at once") from error
+            raise GenreModelError(CANNOT_START) from error
 
     def submit(self, function: Callable[..., Result], *arguments: object) -> Future[Result]:
-        """Start a call of a module-level function with arguments that can be pickled."""
+        """Start a call of a module-level function with arguments that can be pickled.
+
+        Raises:
+            GenreModelError: No worker can be started.
+        """
         for _ in range(2):
             try:
                 return self._running().submit(function, *arguments)
@@ -101,6 +109,7 @@ class WorkerPool:
 
         Raises:
             CrashedError: The call ended its process, twice.
+            GenreModelError: No worker can be started.
         """
         with suppress(BrokenExecutor):
             return future.result()
@@ -117,6 +126,7 @@ class WorkerPool:
 
         Raises:
             CrashedError: The call ended its process, twice.
+            GenreModelError: No worker can be started.
         """
         return self.result(self.submit(function, *arguments), function, *arguments)
 
@@ -136,24 +146,27 @@ class Executor:
     """A ``ProcessPoolExecutor`` whose workers die with their parent, or when they are told to."""
 
     def __init__(self, n_workers: int) -> None:
+        """Create the executor, and start the process that Python tracks its semaphores with.
+
+        Raises:
+            GenreModelError: That process, a pipe or a semaphore cannot be created.
+        """
         if sys.platform == "win32":
             n_workers = min(n_workers, MOST_ON_WINDOWS)
-        context = start_method(n_workers)
-        reader, self._writer = context.Pipe(duplex=False)
+        with starting():
+            context = start_method(n_workers)
+            reader, self._writer = context.Pipe(duplex=False)
+            self._executor = ProcessPoolExecutor(n_workers, context, begin_worker, (reader,))
         _writers.add(self._writer)
-        self._executor = ProcessPoolExecutor(n_workers, context, begin_worker, (reader,))
 
     def submit(self, function: Callable[..., Result], *arguments: object) -> Future[Result]:
-        """Start a call of a function in a worker, which is started if necessary."""
-        with without_main_module(), without_interrupts(), warnings.catch_warnings():
-            # Python 3.12 warns of the threads of NumPy's library, but they are stopped for a fork.
-            warnings.filterwarnings("ignore", "This process.*multi-threaded", DeprecationWarning)
-            try:
-                return self._executor.submit(function, *arguments)
-            except RuntimeError as error:
-                if "after interpreter shutdown" not in str(error):
-                    raise
-                raise CrashedError("the program is ending") from error
+        """Start a call of a function in a worker, which is started if necessary.
+
+        Raises:
+            GenreModelError: No worker can be started.
+        """
+        with starting():
+            return self._executor.submit(function, *arguments)
 
     def close(self) -> None:
         """End the workers at once.
@@ -206,6 +219,29 @@ def end_with(reader: Connection) -> None:
 
 
 @contextmanager
+def starting() -> Iterator[None]:
+    """Prepare this process for starting others inside the block.
+
+    Raises:
+        CrashedError: This process is ending.
+        GenreModelError: No process can be started.
+    """
+    with without_main_module(), safe_path(), without_interrupts(), warnings.catch_warnings():
+        # Python 3.12 warns of the threads of NumPy's library, but they are stopped for a fork.
+        warnings.filterwarnings("ignore", "This process.*multi-threaded", DeprecationWarning)
+        try:
+            yield
+        except (OSError, EOFError) as error:  # EOFError: the fork server has died
+            raise GenreModelError(CANNOT_START) from error
+        except RuntimeError as error:
+            if "after interpreter shutdown" in str(error):
+                raise CrashedError("the program is ending") from error
+            if "can't start new thread" in str(error):
+                raise GenreModelError(CANNOT_START) from error
+            raise
+
+
+@contextmanager
 def without_main_module() -> Iterator[None]:
     """Keep processes that are started inside the block from running this process's script.
 
@@ -244,6 +280,7 @@ def call_in_worker(function: Callable[..., Result], *arguments: object) -> Resul
 
     Raises:
         CrashedError: The call ended its process, twice.
+        GenreModelError: No worker can be started.
     """
     with _one_call:
         if not _shared:

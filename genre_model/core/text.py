@@ -19,7 +19,7 @@ def harmless(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+        c if may_be_seen(c) else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )
 
 
@@ -31,6 +31,11 @@ def first_and_rest(lines: Sequence[str], n: int) -> list[str]:
 JOINERS = "\u200c\u200d"  # Persian words and many emoji need them
 
 
+def may_be_seen(character: str) -> bool:
+    """Whether a character is printable, a joiner or a space: Japanese and French have their own."""
+    return character.isprintable() or character in JOINERS or category(character) == "Zs"
+
+
 def visible(text: str) -> str:
     """Text for a page: control characters and direction overrides as a symbol or a code point."""
     return text if text.isprintable() else "".join(map(shown_character, text))
@@ -39,7 +44,7 @@ def visible(text: str) -> str:
 def shown_character(character: str) -> str:
     """A character, or a replacement for one that cannot be seen."""
     code = ord(character)
-    if character.isprintable() or character in JOINERS or category(character) == "Zs":
+    if may_be_seen(character):
         return character
     if code < 0x20:
         return chr(0x2400 + code)
@@ -60,7 +65,7 @@ def percent(share: float | None) -> str:
     """A share as a whole percentage; never "100 %" for less than all, nor "0 %" for a few."""
     if share is None or not math.isfinite(share):
         return UNKNOWN
-    if 0 < share < 0.005:
+    if 0 < share <= 0.005:  # Python rounds a half to even
         return "<1\u00a0%"
     if 0.995 <= share < 1:
         return ">99\u00a0%"

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_model.audio.fingerprint import audio_fingerprint
+from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import AudioError, BundleError
 from genre_model.core.processes import call_in_worker
 from genre_model.model.bundle.arrays import npz
@@ -39,7 +40,7 @@ class OutOfFold:
         Raises:
             AudioError: The file cannot be read as audio.
         """
-        return self.find_audio(call_in_worker(audio_fingerprint, path))
+        return self.find_audio(call_in_worker(fingerprint_in_time, path))
 
     def find_audio(self, fingerprint: bytes) -> dict[str, float] | None:
         """As :meth:`find`, for a track whose audio has this fingerprint."""
@@ -60,9 +61,19 @@ def track_key(fingerprint: bytes, bundle_id: str) -> int:
 def fingerprint_of(path: Path) -> bytes | None:
     """The fingerprint of a file's audio, read in a worker; None if it is missing or not audio."""
     try:
-        return call_in_worker(audio_fingerprint, path)
+        return call_in_worker(fingerprint_in_time, path)
     except AudioError:
         return None
+
+
+def fingerprint_in_time(path: Path) -> bytes:
+    """The fingerprint of a file's audio.
+
+    Raises:
+        AudioError: The file is missing or not audio, or this took too long.
+    """
+    with time_limit(TIME_LIMIT_S):
+        return audio_fingerprint(path)
 
 
 def pack_out_of_fold(

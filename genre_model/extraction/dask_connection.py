@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -86,19 +86,26 @@ def refuse_silence(address: str) -> None:
     Raises:
         GenreModelError: The address is not valid, or no scheduler answers there.
     """
-    parts = urlsplit(address)
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or not port:
-        raise GenreModelError(f"{address} is no address such as tcp://host:8786")
+    scheme, host, port = parts_of(address)
     try:
         with socket.create_connection((host, port), CONNECT_S) as connection:
-            if parts.scheme == "tcp":
+            if scheme == "tcp":
                 read_greeting(connection)
     except (OSError, ValueError) as error:
         raise GenreModelError(f"no Dask scheduler answers at {address}") from error
+
+
+def parts_of(address: str) -> tuple[str, str, int]:
+    """The scheme, the host and the port of an address.
+
+    Raises:
+        GenreModelError: The address is not valid.
+    """
+    with suppress(ValueError):
+        parts = urlsplit(address)
+        if parts.hostname and parts.port:
+            return parts.scheme, parts.hostname, parts.port
+    raise GenreModelError(f"{address} is no address such as tcp://host:8786")
 
 
 def read_greeting(connection: socket.socket) -> None:

@@ -117,8 +117,13 @@ class DaskExtractorPool:
         self._wait(self._submit(ExtractionSpec.check, self._extraction))
 
     def submit(self, path: Path) -> Future[Answer]:
-        """Start the extraction of a file, unless the cache has enough of its features."""
-        fingerprint = attempt(self._extractor.fingerprint, path)
+        """Start the extraction of a file, unless the cache has enough of its features.
+
+        Raises:
+            GenreModelError: The cluster cannot be used any more, or a worker of this machine, which
+                makes the fingerprints, cannot be started.
+        """
+        fingerprint = self._extractor.fingerprint(path)
         if isinstance(fingerprint, Failure):
             return completed(fingerprint)
         known = attempt(self._extractor.recall, fingerprint)

@@ -17,6 +17,8 @@ import msgspec
 
 from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import AudioError, GenreModelError
+from genre_model.core.processes import call_in_worker
+from genre_model.core.specs import FrontEndSpec
 from genre_model.extraction.cache import (
     Cache,
     CacheSpec,
@@ -76,16 +78,22 @@ class Extractor:
             extracted = self._by_way_of(self._cache, path, self._front_end + fingerprint)
             return replace(extracted, fingerprint=fingerprint)
 
-    def fingerprint(self, path: Path) -> bytes | None:
+    def fingerprint(self, path: Path) -> bytes | Failure | None:
         """The fingerprint of a file, by which its features are cached; None without a cache.
 
+        The file is opened in a worker process of this machine.
+
         Raises:
-            AudioError: The file cannot be opened.
+            GenreModelError: No worker can be started.
         """
         if self._cache is None:
             return None
-        with time_limit(self._effort.time_limit_s):
-            return song_fingerprint(path, self._spectrogram)
+        try:
+            return call_in_worker(
+                fingerprint_or_failure, path, self._spectrogram, self._effort.time_limit_s
+            )
+        except AudioError as error:  # opening the file crashed the worker
+            return Failure(str(error))
 
     def recall(self, fingerprint: bytes | None) -> SongFeatures | None:
         """The features of a file if enough are cached, else None; the network is not needed."""
@@ -114,11 +122,7 @@ class Extractor:
         """
         if self._cache is None:
             return extracted
-        try:
-            fingerprint = self.fingerprint(path)
-        except AudioError:  # the file was changed or removed meanwhile
-            fingerprint = None
-        if fingerprint != before:
+        if self.fingerprint(path) != before:
             return unpack(pack(extracted))
         kept = self._keep(self._cache, self._front_end + before, extracted)
         return replace(kept, fingerprint=before)
@@ -146,6 +150,14 @@ class Extractor:
         content = pack(extracted)
         cache.put(key, content)
         return unpack(content)
+
+
+def fingerprint_or_failure(
+    path: Path, spec: FrontEndSpec, time_limit_s: float | None
+) -> bytes | Failure:
+    """The fingerprint of a file, or why there is none."""
+    with time_limit(time_limit_s):
+        return attempt(song_fingerprint, path, spec)
 
 
 def is_more(extracted: SongFeatures, known: SongFeatures) -> bool:

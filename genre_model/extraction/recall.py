@@ -34,9 +34,11 @@ class CacheKeys:
             return self.front_end + audio_fingerprint(path)
 
 
-def key_finder(manifest: Manifest, time_limit_s: float | None) -> CacheKeys:
-    """Finds keys for the network of a model, for features that were not extracted thoroughly."""
-    return CacheKeys(front_end_hash(manifest, thorough=False), time_limit_s)
+def key_finder(
+    manifest: Manifest, time_limit_s: float | None, *, thorough: bool = False
+) -> CacheKeys:
+    """Finds keys for the network of a model, for features that were extracted thoroughly or not."""
+    return CacheKeys(front_end_hash(manifest, thorough=thorough), time_limit_s)
 
 
 def mean_embedding(features: SongFeatures | None) -> Float16 | None:

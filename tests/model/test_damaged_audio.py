@@ -178,8 +178,8 @@ def slowly(monkeypatch, seconds):
     """Make the decoding of each frame take ``seconds`` longer."""
     decode = audio.AudioFile._decode
 
-    def slow(self):
-        for frame in decode(self):
+    def slow(self, **how):
+        for frame in decode(self, **how):
             time.sleep(seconds)
             yield frame
 

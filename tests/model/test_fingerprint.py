@@ -1,6 +1,7 @@
 """Two files have the same fingerprint if their audio is the same, and only then."""
 
 import struct
+from types import SimpleNamespace
 
 import audio_files
 import av
@@ -12,6 +13,9 @@ from genre_model.audio import fingerprint
 from genre_model.audio.decode import AudioFile, open_audio
 from genre_model.audio.fingerprint import audio_fingerprint
 from genre_model.audio.stored.xing import stated_samples
+from genre_model.core import deadline
+from genre_model.core.deadline import DEADLINE, time_limit
+from genre_model.core.errors import AudioError
 
 LONG_S = 12.0  # replaces ``SHORT_S``, so that short files count as long songs
 KINDS = ["mp3", "flac", "aac", "vorbis", "opus", "wav16", "aiff", "wavpack", "alac"]
@@ -99,6 +103,7 @@ def raw_frames(path, form, **options):
     return path
 
 
+FRAME_S = 1024 / 44_100  # of AAC; a frame of MP3 is a little longer
 V1 = b"TAG" + b"title".ljust(125, b"\0")
 APE = struct.pack("<8s4I8x", b"APETAGEX", 2000, 50_032, 1, 1 << 31) + bytes(50_000)
 APE += struct.pack("<8s4I8x", b"APETAGEX", 2000, 50_032, 1, 1 << 29)
@@ -126,6 +131,30 @@ def test_of_a_long_mp3_that_says_its_length_some_places_are_read(tmp_path):
     told = raw_frames(tmp_path / "told.mp3", "mp3")
     assert stated_samples(told) == pytest.approx((LONG_S + 3) * 44_100, abs=3 * 1152)
     assert audio_fingerprint(told) != audio_fingerprint(wholly)
+
+
+@pytest.mark.parametrize(("form", "options"), [("mp3", {"write_xing": "0"}), ("adts", {})])
+@pytest.mark.parametrize(("speed", "in_time"), [(20, True), (5, False)])
+def test_a_slow_disk_has_time_for_all_packets(tmp_path, monkeypatch, form, options, speed, in_time):
+    """``speed``: seconds of music that are read in a second."""
+    path = raw_frames(tmp_path / f"song.{form}", form, **options)
+    now_s = 0.0
+
+    def pass_time(self, decoded_s=0.0):
+        nonlocal now_s
+        now_s += FRAME_S / speed
+        check(self, decoded_s)
+
+    check = deadline.Deadline.check
+    monkeypatch.setattr(deadline.Deadline, "check", pass_time)
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: now_s))
+    with time_limit(0.2):
+        DEADLINE.get().began_s = 0.0
+        if in_time:
+            assert len(audio_fingerprint(path)) == 16
+        else:
+            with pytest.raises(AudioError, match="took longer"):
+                audio_fingerprint(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"ID3", b"ID3\x03\0\0\xff\0\0\0", bytes(99)])

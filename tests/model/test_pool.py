@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from genre_model.audio.fingerprint import audio_fingerprint
 from genre_model.core import deadline, processes
 from genre_model.core.deadline import time_limit
-from genre_model.core.errors import AudioError, BundleError
+from genre_model.core.errors import AudioError, BundleError, GenreModelError
 from genre_model.core.processes import CRASHED, CrashedError, WorkerPool, call_in_worker
+from genre_model.core.safe_path import SAFE_PATH
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.extractor import Effort
 from genre_model.extraction.tasks import Failure, attempt, in_order, log_bug, reported
@@ -172,6 +173,24 @@ def test_what_a_call_raises_comes_back():
     with pytest.raises(CrashedError):
         call_in_worker(os.abort)
     assert call_in_worker(os.path.basename, "/a/b") == "b"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(24, "Too many open files"), EOFError(), RuntimeError("can't start new thread")],
+)
+@pytest.mark.parametrize("step", ["__init__", "submit"])
+def test_a_worker_that_cannot_be_started_is_a_sentence(monkeypatch, step, error):
+    def fail(*_):
+        raise error
+
+    before = os.environ.get(SAFE_PATH)
+    monkeypatch.setattr(processes.ProcessPoolExecutor, step, fail)
+    with closing(WorkerPool(2)) as pool:
+        for call in (pool.check, pool.call):
+            with pytest.raises(GenreModelError, match="worker processes cannot be started"):
+                call(os.getpid)
+    assert os.environ.get(SAFE_PATH) == before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from genre_model.audio.stored.compare import stored_audio
+from genre_model.core.errors import AudioError
 from genre_model.core.specs import (
     AggregationSpec,
     NetworkSpec,
@@ -323,6 +325,31 @@ def test_a_song_that_ends_before_its_header_says_is_decoded_from_its_start(class
     extracted = classifier.extract(path, until_stable=True)
     assert extracted.sample is None
     assert len(extracted.features) == 6
+
+
+@pytest.mark.parametrize("kind", ["aac", "alac"])
+def test_a_song_whose_end_is_damaged_is_decoded_from_its_start(classifier, tmp_path, kind):
+    """The third window is at 70 % of the song, and all its packets are damaged."""
+    path, _ = audio_files.write_song(tmp_path, kind, 60.0)
+    content = path.read_bytes()
+    with path.open("rb") as file:
+        start, end = stored_audio(file).ranges[-1]
+
+    def damage(share):
+        first = end - int(share * (end - start))
+        path.write_bytes(content[:first] + bytes(end - first) + content[end:])
+
+    for share, n_slices in ((0.3, 14), (0.4, 12)):
+        damage(share)
+        extracted = classifier.extract(path, until_stable=True)
+        assert extracted.sample is None
+        assert 1 < len(extracted.features) <= n_slices
+        thorough = classifier.extract(path, thorough=True)
+        assert len(thorough.features) == pytest.approx(n_slices, abs=1)
+    damage(0.6)
+    for thorough in (False, True):
+        with pytest.raises(AudioError, match="packets are damaged"):
+            classifier.extract(path, thorough=thorough, until_stable=True)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import random
 import shutil
+from contextlib import closing
+from pathlib import Path
 
 import mutagen
 import pytest
@@ -36,6 +38,17 @@ def tagged(path, size):
         file.tags[key] = ["x" * size]
     file.save()
     return copy
+
+
+def test_packets_are_read_without_importing_from_the_current_folder(tmp_path, monkeypatch):
+    path, _ = write_song(tmp_path, seconds=1.0)
+    for name in ("hashlib", "json", "struct", "av", "genre_model"):
+        (tmp_path / f"{name}.py").write_text("open(__file__ + '.was_run', 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    with closing(PacketReader()) as reader:
+        found = reader.digest(path, 60)
+        assert reader.digest(Path(path.name), 60) == found
+    assert list(tmp_path.glob("*.was_run")) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

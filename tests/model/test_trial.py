@@ -1,10 +1,12 @@
 """A stranger's network is tried once, in a process of its own; the shipped one is not."""
 
 import json
+import os
 import random
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import hostile_bundles
 import pytest
@@ -64,6 +66,17 @@ def test_what_is_shipped_and_what_stands_on_it_needs_no_trial(tmp_path, trials):
     edit_manifest(directory, lambda m: m.update(bundle_id="own", description="another head"))
     load_classifier(directory)
     assert trials == []
+
+
+def test_a_trial_imports_nothing_from_the_current_folder(
+    tiny_bundle, tmp_path, trials, monkeypatch
+):
+    for name in ("json", "struct", "numpy", "genre_model"):
+        (tmp_path / f"{name}.py").write_text("open(__file__ + '.was_run', 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    Classifier(load_bundle(Path(os.path.relpath(tiny_bundle)))).load()
+    assert len(trials) == 1
+    assert list(tmp_path.glob("*.was_run")) == []
 
 
 @pytest.mark.parametrize(

@@ -275,6 +275,43 @@ def test_no_scheduler_no_workers_or_other_workers_are_one_sentence(tracks, clust
     assert set(tracks.genres().values()) == {""}
 
 
+@pytest.mark.parametrize(
+    "address", ["host", "tcp://host", "tcp://[::1:8786", "tcp://[host]:8786", "tcp://ho\u2100st:1"]
+)
+def test_an_address_that_is_none_is_one_sentence(library, address):
+    beet = library(Rock=None)
+    beet("genre", "--dask", address, status=1)
+    sentence = f"error: cnngenre: {address} is no address such as tcp://host:8786\n"
+    assert beet.errors == sentence
+
+
+# Runs first in a ``beet``: opening one file kills the process.
+DEADLY = """
+import os
+import genre_model.audio.decode as audio
+plain = audio.open_audio
+def open_audio(path, rate_hz):
+    if "killer" in path.name:
+        os._exit(9)
+    return plain(path, rate_hz)
+audio.open_audio = open_audio
+"""
+
+
+def test_a_file_that_kills_its_decoder_fails_alone_on_a_cluster_too(library, cluster, tmp_path):
+    beet = library(Rock_1=None, Rock_killer=None, Jazz_2=None)
+    cluster.worker()
+    folder = tmp_path / "deadly"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(DEADLY)
+    process = beet.start("genre", "--dask", cluster.address, variables={"PYTHONPATH": str(folder)})
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "Rock_killer: the decoder crashed" in errors
+    assert "tagged 2, kept 0, unsure 0, failed 1" in out
+    assert beet.genres() == {"Rock_1": "Rock", "Rock_killer": "", "Jazz_2": "Jazz"}
+
+
 def test_without_the_extra_it_is_named(tracks, tmp_path):
     folder = tmp_path / "without"
     (folder / "distributed").mkdir(parents=True)

@@ -44,3 +44,22 @@ def test_tracks_that_sound_alike(beet, tmp_path):
     assert "say which tracks" in beet.errors
     beet("cnnsimilar", "--count", "0", "title:=beat", status=1)
     assert beet.errors == "error: cnnsimilar: --count must be at least 1, not 0\n"
+
+
+def test_tracks_that_were_analysed_thoroughly_are_found(beet, tmp_path):
+    beet.config["cnngenre"] = {"threads": 1, "thorough": True}
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for number in range(3):
+        path = write_audio(folder / f"{number}.wav", song(4, RATE, 2, number), RATE)
+        tag(path, title=str(number), artist=str(number))
+    beet("-c", only_import(beet), "import", "-s", "-A", folder)
+    beet("cnngenre", "-W", "^title:2")
+    arguments = ("cnnsimilar", "-f", "$title", "title:0")
+    assert beet(*arguments).splitlines() == ["1"]
+    assert "1 track not analysed yet" in beet.errors
+    assert sorted(beet(*arguments, "--extract").splitlines()) == ["1", "2"]
+    assert beet.errors == ""
+    beet.config["cnngenre"]["thorough"] = False
+    beet(*arguments, status=1)
+    assert "none of these tracks has been analysed: --extract does that" in beet.errors

@@ -129,6 +129,72 @@ def test_started_as_a_script_and_without_standard_input(library):
     assert beet.genres() == expected(NAMES)
 
 
+# Leaves a trace, and is no substitute for the module of its name.
+TRAP = "open(__file__ + '.was_run', 'w').close()"
+TRAPS = ("json", "random", "socket", "struct", "hashlib", "pickle", "numpy", "av", "genre_model")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no PYTHONSAFEPATH")
+def test_no_python_file_of_the_current_folder_is_run(library, tmp_path):
+    beet = library(**dict.fromkeys(NAMES))
+    script = Path(sysconfig.get_path("scripts")) / "beet"
+    if not script.exists():
+        pytest.skip("beets is installed without its script")
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in TRAPS:
+        (album / f"{name}.py").write_text(TRAP)
+    beet.command()
+    done = subprocess.run(
+        [script, "genre"],
+        env=beet.environment(),
+        cwd=album,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, clean(done.stderr)) == (0, "")
+    assert len(list((beet.home / "cnngenre" / "trials").iterdir())) == 1  # in a process of its own
+    assert beet.genres() == expected(NAMES)
+    assert list(album.glob("*.was_run")) == []
+
+
+# Runs first in each process, which cannot fork another after the first ones.
+FEW_FORKS = """
+import os
+left, plain = int(os.environ["FORKS"]), os.fork
+def fork():
+    global left
+    left -= 1
+    if left < 0:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return plain()
+os.fork = fork
+"""
+NO_WORKERS = "error: cnngenre: worker processes cannot be started, or die at once"
+
+
+@pytest.mark.parametrize("n_forks", [0, 1])
+def test_workers_that_cannot_be_started_are_one_sentence(library, trouble, n_forks):
+    beet = library(**dict.fromkeys(NAMES))
+    (Path(trouble["PYTHONPATH"]) / "sitecustomize.py").write_text(FEW_FORKS)
+    process = start(beet, "genre", variables=trouble | {"FORKS": str(n_forks)})
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert errors.splitlines()[-1] == NO_WORKERS  # the lines before are the fork server's
+    assert "GenreModelError" not in errors
+    beet("genre")
+    assert beet.genres() == expected(NAMES)
+
+
+def test_a_worker_that_cannot_be_started_for_a_known_track_is_one_sentence(trained, trouble):
+    """The worker would have looked up whether the model has learned from the track."""
+    (Path(trouble["PYTHONPATH"]) / "sitecustomize.py").write_text(FEW_FORKS)
+    process = start(trained, "cnnerrors", variables=trouble | {"FORKS": "0"})
+    _, errors = process.communicate(timeout=120)
+    assert (process.returncode, clean(errors)) == (1, f"{NO_WORKERS}\n")
+
+
 def test_a_file_that_kills_its_worker_fails_alone(library, trouble):
     names = [*NAMES, "Rock_killer", "Rock_last"]
     beet = library(**dict.fromkeys(names))

@@ -42,7 +42,8 @@ def find_similar(
     if not ids:
         return []
     manifest = backbone_bundle().manifest
-    finder = key_finder(manifest, session.options.time_limit)
+    options = session.options
+    finder = key_finder(manifest, options.time_limit, thorough=options.thorough)
     cache = session.cache()
     if cache is None:
         raise UserError("cnnsimilar: it needs the cache: set `cache: yes`")

@@ -19,7 +19,7 @@ from beetsplug.cnngenre.console import progress
 from beetsplug.cnngenre.library import Tracks
 from beetsplug.cnngenre.session import Session
 from genre_model.core.arrays import Bools, Float16, Float64, Ints
-from genre_model.core.errors import GenreModelError
+from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.core.files import whole_file
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.recall import KEY_BYTES, CacheKeys, recall_embedding
@@ -170,7 +170,7 @@ def new_keys(
             for item, future in in_order(submit, items, 4 * session.options.threads):
                 try:
                     key = pool.result(future, finder, Path(item.filepath))
-                except GenreModelError as error:  # opening the file crashed the worker, say
+                except AudioError as error:  # opening the file crashed the worker, say
                     key = Failure(str(error))
                 bar.update()
                 if isinstance(key, bytes):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from genre_model.core.errors import BundleError
 from genre_model.core.files import whole_file
+from genre_model.core.safe_path import OWN_FOLDER, SAFE_PATH, full_path
 from genre_model.core.text import harmless
 from genre_model.model.bundle.audit import audit_network
 from genre_model.model.bundle.manifest import Manifest
@@ -133,13 +135,15 @@ def in_own_process(directory: Path) -> str:
     Raises:
         BundleError: The process cannot be started.
     """
-    command = [sys.executable, "-c", PROGRAM, json.dumps(sys.path), str(directory.absolute())]
+    command = [sys.executable, "-c", PROGRAM, json.dumps(full_path()), str(directory.absolute())]
     try:
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            cwd=OWN_FOLDER,
+            env={**os.environ, SAFE_PATH: "1"},
             timeout=LIMIT_S,
             check=False,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),

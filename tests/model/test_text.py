@@ -1,0 +1,41 @@
+"""Texts for a terminal: what is escaped in them, and how shares are rounded."""
+
+import pytest
+
+from genre_model.core.text import harmless, percent, span
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "宇多田\u3000ヒカル",
+        "Sigur\u00a0R\u00f3s",
+        "L\u2019\u00e9t\u00e9\u202f!",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+    ],
+)
+def test_spaces_and_joiners_of_any_script_stay(text):
+    assert harmless(text) == text
+    assert harmless(f"{text}\n") == f"{text}\\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\t", "\r\n", "\x1b[2J", "\x9b", "\u2028", "\u202e", "\u2066", "\ufeff", "\ud800", "\0"],
+)
+def test_what_could_move_or_turn_the_text_is_escaped(text):
+    assert harmless(f"a{text}b").isascii()
+    assert harmless(f"a{text}b").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        *((0, "0"), (1e-9, "<1"), (0.005, "<1"), (0.0051, "1"), (0.015, "2"), (0.5, "50")),
+        *((0.9949, "99"), (0.995, ">99"), (1 - 1e-9, ">99"), (1, "100")),
+    ],
+)
+def test_only_none_is_0_percent_and_only_all_is_100(share, words):
+    assert percent(share) == f"{words}\u00a0%"
+    assert span(share, share) == f"{words}\u2013{words}\u00a0%"
