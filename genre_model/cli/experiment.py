@@ -317,8 +317,9 @@ def stated_length_s(path: Path) -> float:
         AudioError: The file cannot be read as audio.
     """
     from genre_model.audio.decode import open_audio
+    from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 
-    with open_audio(path, 16_000) as audio:
+    with time_limit(TIME_LIMIT_S), open_audio(path, 16_000) as audio:
         return audio.duration_s or CLIP_S
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from genre_model.audio.decode import open_audio
 from genre_model.cli.common import png_file, say
 from genre_model.core.arrays import Float32, UInt8
+from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import AudioError, GenreModelError, TooShortError
 from genre_model.core.files import is_there
 from genre_model.core.processes import call_in_worker
@@ -124,7 +125,7 @@ def song_picture(path: Path, rate_hz: int) -> UInt8:
     n_wanted = (MAX_COLUMNS + 1) * SoxSpec(sample_rate_hz=rate_hz).hop
     blocks: list[Float32] = []
     n_samples = 0
-    with open_audio(path, rate_hz) as audio:
+    with time_limit(TIME_LIMIT_S), open_audio(path, rate_hz) as audio:
         for block in audio.blocks():
             blocks.append(block)
             n_samples += len(block)

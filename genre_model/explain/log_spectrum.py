@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from genre_model.audio.decode import open_audio
 from genre_model.core.arrays import Float32, Float64
+from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import AudioError
 
 LOWEST_HZ = 40.0
@@ -90,7 +91,7 @@ def log_spectrum(path: Path, rate_hz: int, n_rows: int) -> LogSpectrum:
     columns = Columns(n_rows)
     buffer = np.zeros(longest // 2, np.float32)
     n_samples = 0
-    with open_audio(path, rate_hz) as audio:
+    with time_limit(TIME_LIMIT_S), open_audio(path, rate_hz) as audio:
         hop_s = min(max(HOP_S, (audio.duration_s or 0) / FRAMES), MAX_HOP_S)
         hop = int(hop_s * rate_hz)
         for block in audio.blocks():
