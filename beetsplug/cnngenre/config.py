@@ -368,3 +368,11 @@ def genres_wish(value: Any) -> GenresWish:
     if isinstance(value, Sequence):
         return [str(genre) for genre in value]
     raise UserError("cnngenre: genres must be a name, a list or a mapping")
+
+
+def typed_path(text: str) -> Path:
+    """A path as the user typed it, where ``~`` is a home folder; an unknown ``~name`` stays."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(text)

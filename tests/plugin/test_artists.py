@@ -1,8 +1,10 @@
 """Tracks by one artist inform each other, even if the artist has guests."""
 
+import os
 from dataclasses import replace
 
 import pytest
+from audio_files import write_silence
 
 from beetsplug.cnngenre.classify.context import agreed_genre, filled
 from genre_model.core.specs import ContextSpec
@@ -182,3 +184,16 @@ def test_tracks_that_come_later_see_what_the_album_had(social):
     beet("genre", "title:Rock")
     beet("genre", "title:Unsure")
     assert beet.genres()["Unsure"] == "Rock"
+
+
+def test_a_silent_track_whose_file_was_replaced_informs_the_others(social):
+    beet = social(weight=0.3, common=ALBUM, Rock_1="Low", Rock_2="Low", Unsure="Low")
+    path = beet.paths()["Rock_2"]
+    content, known = path.read_bytes(), path.stat()
+    write_silence(path)
+    beet("genre")
+    assert beet.genres() == {"Rock_1": "Rock", "Rock_2": "", "Unsure": ""}
+    path.write_bytes(content)
+    os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns))
+    beet("genre")
+    assert beet.genres() == {"Rock_1": "Rock", "Rock_2": "Rock", "Unsure": "Rock"}

@@ -122,3 +122,23 @@ def test_a_read_only_file_fails_and_changes_nothing(library):
     path.chmod(0o444)
     assert summary(beet("genre")) == "tagged 0, kept 0, unsure 0, failed 1"
     assert beet.genres() == {"Rock": ""}
+
+
+def test_the_home_of_nobody_is_a_sentence(library, tmp_path):
+    beet = library(Rock=["Jazz"])
+    beet("genre", "--model", "~nobody-here/x", status=1)
+    assert beet.errors.startswith("error: cnngenre: there is no model ~nobody-here/x; there are:")
+    beet("cnnerrors", "--playlist", "~nobody-here/x.m3u", status=1)
+    assert beet.errors == "error: cnngenre: there is no folder ~nobody-here\n"
+
+
+@pytest.mark.parametrize("command", ["cnnerrors", "cnnsimilar"])
+def test_a_query_that_finds_nothing_empties_no_playlist(library, tmp_path, command):
+    beet = library(Rock=["Rock"])
+    playlist = tmp_path / "mine.m3u"
+    playlist.write_text("one.mp3\n")
+    beet(command, "--playlist", playlist, "title:Nothing")
+    assert beet.errors == "cnngenre: no track matches the query\n"
+    assert playlist.read_text() == "one.mp3\n"
+    beet("cnnerrors", "--playlist", playlist)  # there is no error, so the list has no track
+    assert playlist.read_text() == ""

@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 import mutagen
+import numpy as np
 import pytest
-from audio_files import write_silence
-from plugin_files import file_genres, tag, with_bug
+from audio_files import write_audio, write_silence
+from plugin_files import file_genres, make_newer, tag, with_bug
+from real_beet import HZ, write_tone
 
 
 def summary(output):
@@ -488,6 +490,42 @@ def test_no_review_is_recommended_for_tracks_without_sound(library, tmp_path):
     for _ in range(2):
         assert re.search(r"unsure 1, failed 0 in [\d:]+$", beet("genre").rstrip())
     assert beet("cnnreview", "-p").startswith("pretended: ")
+
+
+def test_a_silent_track_is_analysed_again_as_its_file_may_have_been_replaced(library):
+    beet = library(Rock=None)
+    path = beet.paths()["Rock"]
+    tag(write_silence(path), title="Rock")
+    beet("update")
+    assert summary(beet("genre")) == "tagged 0, kept 0, unsure 1, failed 0"
+    make_newer(write_tone(path.parent, "Unsure", path.stem, title="Rock"))
+    beet("update")
+    assert "left 1" in beet("cnnreview", "-p")
+    assert beet("genre").rstrip().endswith("; 1 unsure: beet cnnreview")
+
+
+def write_changing_tone(path):
+    """Write a file of two minutes that is Jazz and Rock in turn, so that samples of it differ."""
+    rate = 16_000
+    time_s = np.arange(120 * rate) / rate
+    hz = np.where(time_s % 19 < 9, HZ["Jazz"], HZ["Rock"])
+    write_audio(path, 0.5 * np.sin(2 * np.pi * np.cumsum(hz) / rate)[:, None], rate)
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_a_thorough_run_analyses_the_unsure_tracks_again(library, configured):
+    beet = library(Rock=None)
+    write_changing_tone(beet.paths()["Rock"])
+    beet.config["cnngenre"]["threshold"] = 1
+    beet("genre")
+    of_sample = beet.fields("cnngenre_all")
+    thorough = [] if configured else ["--thorough"]
+    beet.config["cnngenre"]["thorough"] = configured
+    assert summary(beet("genre", *thorough)) == "tagged 0, kept 0, unsure 1, failed 0"
+    of_all = beet.fields("cnngenre_all")
+    assert of_all != of_sample
+    beet("genre", "-f", *thorough)
+    assert beet.fields("cnngenre_all") == of_all
 
 
 def test_an_unsure_line_names_the_guess_and_the_end_what_to_do_next(library):

@@ -105,6 +105,33 @@ def test_a_track_that_is_removed_while_it_is_extracted_leaves_nothing(
     assert beet.orphans() == []
 
 
+@pytest.mark.parametrize(
+    ("genres", "why"),
+    [("", "without genres"), ("Polka", "of genres that the model does not know")],
+)
+def test_a_track_whose_genre_is_edited_meanwhile_is_left_out(library, genres, why):
+    beet = library(**{f"Rock_{number}": ["Rock"] for number in range(6)})
+    beet.config["plugins"] = ["cnngenre", "fewloaded"]
+    beet.config["cnngenre"]["cache"] = False  # the Rock tones are the same audio
+    edit = {"Rock_0": (*EDIT, "-W", "title:Rock_5", f"genres={genres}")}
+    output = with_others(beet, "extracted", edit, "cnncompare")
+    assert "5 tracks compared: the model is sure of 5 and agrees on 5, 100%" in output
+    assert f"left out: 1 {why}" in output
+    beet(*EDIT, "-W", "title:Rock_5", "genres=Rock")
+    output = with_others(beet, "extracted", edit, "cnnerrors")
+    assert f"0 probable errors in 5 tracks, 1 {why}" in output
+
+
+def test_a_track_that_gets_a_genre_meanwhile_is_no_question_and_no_failure(library):
+    beet = library(**{f"Rock_{number}": None for number in range(6)})
+    beet.config["plugins"] = ["cnngenre", "fewloaded"]
+    beet.config["cnngenre"]["cache"] = False
+    edit = {"Rock_0": (*EDIT, "-W", "title:Rock_5", "genres=Polka")}
+    output = with_others(beet, "extracted", edit, "cnnreview", "-p")
+    assert "left 0, failed 0" in output
+    assert beet.errors == ""
+
+
 def test_undo_leaves_the_file_of_a_track_alone_that_is_removed_meanwhile(library):
     beet = library(Rock=None, Rock_2=None)
     beet("genre")

@@ -1,5 +1,6 @@
 """``beet cnnreview``, answered at a terminal."""
 
+import ctypes.util
 import json
 import os
 import re
@@ -18,6 +19,8 @@ from beetsplug.cnngenre.review.uncertain import named_genres
 
 pty = pytest.importorskip("pty", reason="there are no such terminals on Windows")
 
+# Another program with readline's functions; the readline of macOS is this one.
+LIBEDIT = ctypes.util.find_library("edit") if sys.platform == "linux" else None
 QUESTION = "Quit?"
 AT_THE_END = "Enter to finish, or Undo?"
 QUESTION_OR_END = (QUESTION, AT_THE_END)
@@ -444,4 +447,12 @@ def test_a_decision_is_for_the_album_or_the_artist_where_that_is_asked(library, 
 def test_the_tab_key_completes_the_genres_of_the_library(doubtful):
     beet = doubtful(Unsure=None, Jazz=["Zydeco"])
     Session(beet, "cnnreview").say("zyd\t").end()
+    assert beet.genres()["Unsure"] == "Zydeco"
+
+
+@pytest.mark.skipif(not LIBEDIT, reason="no libedit")
+def test_the_tab_key_completes_them_with_libedit_in_place_of_readline(doubtful):
+    beet = doubtful(Unsure=None, Jazz=["Zydeco"])
+    beet.stand_in = lambda _: beet.command()  # a fork would not load it
+    Session(beet, "cnnreview", LD_PRELOAD=LIBEDIT).say("zyd\t").end()
     assert beet.genres()["Unsure"] == "Zydeco"

@@ -1,6 +1,9 @@
 """More than one genre: parents, subgenres that stay, lists, spelling."""
 
+import shutil
+
 import pytest
+from bundle_files import edit_manifest
 from plugin_files import file_genres
 
 
@@ -118,3 +121,12 @@ def test_answers_are_spelled_as_the_library_spells_them(library):
     beet.config["cnngenre"]["genres"] = {"Jazz": "Jazz"}  # configured names take precedence
     beet("cnngenre", "-f", "Jazz_1")
     assert beet.genres()["Jazz_1"] == "Jazz"
+
+
+def test_a_field_other_than_the_genres_has_one_value(library, pitch_bundle, tmp_path):
+    beet = library(Rock=None)
+    mood = shutil.copytree(pitch_bundle, tmp_path / "mood")
+    edit_manifest(mood, lambda manifest: manifest.update(target="mood"))
+    beet.config["cnngenre"] |= {"model": str(mood), "count": 2, "second_threshold": 0}
+    assert "Rock: no genre -> Rock (" in beet("genre")
+    assert "tagged 0, kept 1" in beet("genre")

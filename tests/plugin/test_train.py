@@ -315,5 +315,6 @@ def test_a_model_that_was_shared_without_its_report_can_be_used_and_a_damaged_on
     assert "this model lacks its out-of-fold answers" in trained.errors
     assert main(["inspect", str(friend)]) == 0
     shutil.rmtree(friend)
+    assert f"* {good.name} " in trained("cnnmodels")
     trained("cnnmodels", "--back")
-    assert in_use(trained)[-1] == good.name
+    assert in_use(trained) == ["shipped"]

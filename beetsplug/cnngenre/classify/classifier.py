@@ -124,7 +124,9 @@ class TrackClassifier:
         self.further_genres = FurtherGenres(manifest, self.vocabulary, options, spellings)
         for name in self.further_genres.unknown_ignored():
             session.warn(f"ignore: no genre is called {name}")
-        self.policy = Policy(threshold, options.count, options.second_threshold)
+        # A field other than the genres has one value.
+        count = options.count if manifest.target == GENRES else 1
+        self.policy = Policy(threshold, count, options.second_threshold)
         self.judge = Judge(lib, manifest, self.vocabulary, self.policy)
 
     @property
@@ -167,9 +169,10 @@ class TrackClassifier:
     def still_unsure(self, tracks: Tracks) -> Iterator[list[PassedOver]]:
         """Which tracks, of some without genres, would stay unsure and unchanged; none is loaded.
 
-        Silent tracks are left out, because a review would not ask about them.
+        Tracks without a guess are left out, because a review would not ask about them.
         """
-        if self.further_genres.wants_tags:  # further genres need more than the probabilities
+        # Further genres need more than the noted probabilities, and a thorough run better ones.
+        if self.further_genres.wants_tags or self._options.thorough:
             return
         for noted in self.judge.still_unsure(tracks):
             yield [
@@ -316,7 +319,10 @@ class TrackClassifier:
             force=force,
             protected=is_reviewed(item) and not self._options.include_reviewed,
         )
-        known = None if force or plan else remembered(item, self.bundle_id)
+        known = None
+        if plan is None and not (force or self._options.thorough):
+            # The file of a track that was silent may have been replaced by one with sound.
+            known = remembered(item, self.bundle_id) or None
         tags = (
             remembered_tags(item, self.bundle_id)
             if known and self.further_genres.wants_tags

@@ -167,13 +167,14 @@ class Judge:
         """Which tracks, of some without genres, would get none again and keep their notes.
 
         No track is loaded.  If one track of an artist has to be analysed, all tracks of that artist
-        are left out, because the new track would inform them too.
+        are left out, because the new track would inform them too.  A silent track is analysed
+        again, because its file may have been replaced.
         """
         if self._manifest.play_history is not None:
             return
         own, news = dict[str, list[int]](), set[str]()
         for track in self.noted(tracks):
-            if track.known is not None:
+            if track.known is not None and track.known.probabilities:
                 own.setdefault(track.group, []).append(track.id)
             elif track.group:
                 news.add(track.group)

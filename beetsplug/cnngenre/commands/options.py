@@ -13,7 +13,7 @@ from typing import Any
 from beets import ui
 from beets.library import Item
 
-from beetsplug.cnngenre.config import DEFAULTS, UserError
+from beetsplug.cnngenre.config import DEFAULTS, UserError, typed_path
 from beetsplug.cnngenre.session import Session
 
 PLAYLISTS = (".m3u", ".m3u8")
@@ -72,7 +72,7 @@ def playlist_of(opts: optparse.Values) -> Path | None:
     """
     if not opts.playlist:
         return None
-    file = Path(opts.playlist).expanduser()
+    file = typed_path(opts.playlist)
     if file.suffix.lower() not in PLAYLISTS:
         raise UserError(f"cnngenre: a playlist is called *.m3u or *.m3u8, not {file.name}")
     if not file.parent.is_dir():

@@ -82,17 +82,25 @@ class LabelledVerdicts:
         """
         judged = set[int]()
         for key, labels in labels_in(items, self.track_classifier.target, self.labels_of):
-            known = bool(self.known(labels))
-            self.counts["unlabelled"] += not labels
-            self.counts["unknown"] += bool(labels) and not known
-            if known:
+            if self._known_or_counted(labels):
                 judged.add(key)
         todo = items.only([key for key in items.ids if key in judged])
         self.counts["judged"] = len(todo)
         with progress(len(todo), quiet=self.quiet) as bar:
             for item, song, out_of_fold in self._songs(todo):
-                yield item, self.known(self.labels_of(item)), song, out_of_fold
+                known = self._known_or_counted(self.labels_of(item))
+                if known:
+                    yield item, known, song, out_of_fold
+                else:  # its labels were edited after the count
+                    self.counts["judged"] -= 1
                 bar.update()
+
+    def _known_or_counted(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        """The known labels of a track; a track without any is counted as left out."""
+        known = self.known(labels)
+        if not known:
+            self.counts["unknown" if labels else "unlabelled"] += 1
+        return known
 
     def _songs(self, items: Tracks) -> Iterator[tuple[Item, SongGenre, bool]]:
         """Each track with its verdict, and whether that is out of fold; some tracks have none."""
@@ -157,9 +165,9 @@ def labels_in(
 
 def find_again(learned: OutOfFold, path: Path) -> dict[str, float] | None:
     """The out-of-fold probabilities of a track; None also if the file cannot be read."""
-    from genre_model.core.errors import AudioError
+    from genre_model.core.errors import GenreModelError
 
     try:
         return learned.find(path)
-    except AudioError:  # its extraction will report the reason
+    except GenreModelError:  # its extraction will report the reason
         return None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from beetsplug.cnngenre.config import GENRES
+from beetsplug.cnngenre.config import GENRES, typed_path
 from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, history
 from genre_model.core.errors import BundleError
 from genre_model.core.files import may_be_file
@@ -39,7 +39,7 @@ def find_bundle(
         return backbone_bundle()
     if name is None:
         return bundle_in_use(models, complain, threshold) or backbone_bundle()
-    for folder in (models / name, Path(name).expanduser()):
+    for folder in (models / name, typed_path(name)):
         if may_be_file(folder / MANIFEST):
             return load_bundle(folder)
     raise BundleError(f"there is no model {name}; there are: {', '.join(names_in(models))}")
@@ -74,13 +74,35 @@ def bundle_in_use(models: Path, complain: Complain, threshold: float | None) -> 
     names = history(models)
     if not names:
         return newest_bundle(models, complain, threshold)
-    for name in reversed(names):
+    return next((bundle for _, bundle in usable_ones(models, names, complain)), None)
+
+
+def names_to_go_back_to(models: Path) -> list[str]:
+    """The list of models in use, up to the one that was in use before; empty if there is none.
+
+    Raises:
+        GenreModelError: The list exists but cannot be read.
+    """
+    names = history(models)
+    lists = (names[: place + 1] for place, _ in usable_ones(models, names, lambda _: None))
+    present = next(lists, [])
+    return next((earlier for earlier in lists if earlier[-1] != present[-1]), [])
+
+
+def usable_ones(
+    models: Path, names: Sequence[str], complain: Complain
+) -> Iterator[tuple[int, Bundle | None]]:
+    """Each of these models that can be used for genres, the last first.
+
+    A model is its place in ``names`` and its bundle, which is None for the shipped one.
+    """
+    for place, name in reversed([*enumerate(names)]):
         if name == SHIPPED_NAME:
-            return None
+            yield place, None
+            continue
         bundle = readable_bundle(models / name, complain)
         if bundle and bundle.manifest.target == GENRES and is_whole(bundle, complain):
-            return bundle
-    return None
+            yield place, bundle
 
 
 def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:

@@ -65,19 +65,6 @@ def use(models: Path, name: str, *, instead_of: str | None) -> None:
     keep(models, [*(n for n in names[-1:] if n != name), name], names[:-1])
 
 
-def back(models: Path) -> str:
-    """Use the last earlier model that still exists; returns its name.
-
-    Raises:
-        GenreModelError: There is no earlier model, or the list of models cannot be read or written.
-    """
-    before = [n for n in history(models)[:-1] if n == SHIPPED_NAME or (models / n).is_dir()]
-    if not before:
-        raise GenreModelError("there is no earlier model to go back to")
-    keep(models, before, [])
-    return before[-1]
-
-
 def keep(models: Path, names: list[str], earlier: list[str]) -> None:
     """Write the list, without the oldest names if there are too many."""
     text = json.dumps([*earlier, *names][-MOST_NAMES:], indent=2)

@@ -13,9 +13,10 @@ from beetsplug.cnngenre.models.bundles import (
     backbone_bundle,
     find_bundle,
     names_in,
+    names_to_go_back_to,
     own_bundles,
 )
-from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, back, history, use
+from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, keep, use
 from beetsplug.cnngenre.session import Session
 from genre_model.core.errors import BundleError, GenreModelError
 from genre_model.model.bundle.store import REPORT_JSON, SHIPPED, Bundle
@@ -84,8 +85,12 @@ def go_back(session: Session) -> None:
     Raises:
         UserError: There is no earlier model, or the list of models cannot be read or written.
     """
+    models = session.folders.models
     try:
-        back(session.folders.models)
+        names = names_to_go_back_to(models)
+        if not names:
+            raise GenreModelError("there is no earlier model to go back to")
+        keep(models, names, [])
     except GenreModelError as error:
         raise UserError(f"cnnmodels: {error}") from error
 
@@ -110,12 +115,13 @@ def in_use(session: Session, complain: Complain) -> Bundle | None:
 def row_of(bundle: Bundle, name: str, used: Bundle | None) -> ModelRow:
     """The table row of a model."""
     report = report_of(bundle)
+    n_tracks = report.get("n_tracks")
     return ModelRow(
         name,
         used is not None and used.directory == bundle.directory,
         bundle.manifest.target,
         len(bundle.manifest.genres),
-        report.get("n_tracks"),
+        n_tracks if isinstance(n_tracks, int) else None,
         value_of(report.get("song_accuracy")),
         report.get("coverage"),
         value_of(report.get("precision")),
@@ -133,7 +139,7 @@ def report_of(bundle: Bundle) -> dict[str, Any]:
         return {}
     try:
         report = json.loads(bundle.read(REPORT_JSON))
-    except (BundleError, ValueError):
+    except (BundleError, ValueError, RecursionError):
         return {}
     return report if isinstance(report, dict) else {}
 
@@ -158,9 +164,9 @@ def table(rows: list[ModelRow]) -> list[str]:
     return aligned(cells, "<<>>>>>")
 
 
-def share(value: float | None) -> str:
-    """A share as a percentage."""
-    return "-" if not isinstance(value, int | float) else f"{value:.0%}"
+def share(value: Any) -> str:
+    """A share as a percentage; a dash for anything else that a report may say."""
+    return f"{value:.0%}" if isinstance(value, int | float) and 0 <= value <= 1 else "-"
 
 
 def advice(session: Session, used: Bundle | None) -> list[str]:
@@ -169,6 +175,6 @@ def advice(session: Session, used: Bundle | None) -> list[str]:
         return ["cnngenre cannot use the model that is configured"]
     if session.options.model is not None:
         return ["* is the one in use, as configured; cnngenre --model NAME uses another once"]
-    has_earlier = len(history(session.folders.models)) > 1
+    has_earlier = names_to_go_back_to(session.folders.models)
     back = ", --back the one before" if has_earlier else ""
     return [f"* is the one in use; beet cnnmodels --use NAME uses another{back}"]

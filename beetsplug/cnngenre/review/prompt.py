@@ -87,7 +87,9 @@ def completing(names: Sequence[str]) -> Iterator[None]:
 
     readline.set_completer(complete)
     readline.set_completer_delims(";")
-    readline.parse_and_bind("tab: complete")
+    # libedit has its own words for keys; Pythons of macOS and of uv have it in readline's place.
+    is_libedit = "libedit" in (readline.__doc__ or "")
+    readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
     try:
         yield
     finally:

@@ -111,8 +111,9 @@ class Review:
         """The unsure track of a verdict, or None; notes the model's answer on the track."""
         item, song = verdict.item, verdict.song
         if song is None or verdict.probabilities is None:
-            self.found_counts["failed"] += 1
-            self.log.warning("{}: {}", track_name(item), verdict.plan.reason)
+            if verdict.plan.action is Action.FAIL:  # not if it got genres meanwhile
+                self.found_counts["failed"] += 1
+                self.log.warning("{}: {}", track_name(item), verdict.plan.reason)
             return None
         if not self.options.pretend:
             bundle_id = self.track_classifier.bundle_id

@@ -49,7 +49,7 @@ def command(setup: Setup) -> ui.Subcommand:
             search = LabelErrors(verdicts, opts.firmness)
             found = search.find(items)
         search.show(found, opts.format)
-        if playlist:
+        if playlist and items:  # a query that was mistyped empties no list
             write_playlist(session, playlist, (one.item for one in found))
 
     cnnerrors.func = run

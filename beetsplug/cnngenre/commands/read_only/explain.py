@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import optparse
-from pathlib import Path
 
 from beets import ui
 from beets.library import Library
@@ -16,7 +15,7 @@ from beetsplug.cnngenre.commands.options import (
     new_command,
     usable_library,
 )
-from beetsplug.cnngenre.config import UserError
+from beetsplug.cnngenre.config import UserError, typed_path
 from beetsplug.cnngenre.setup import Setup
 
 
@@ -41,7 +40,7 @@ def command(setup: Setup) -> ui.Subcommand:
         from beetsplug.cnngenre.classify.explain import Explain
         from beetsplug.cnngenre.library import find_tracks
 
-        folder = Path(opts.output).expanduser() if opts.output else None
+        folder = typed_path(opts.output) if opts.output else None
         with usable_library():
             items = find_tracks(lib, args, by_album=bool(opts.album))
             Explain(session, lib, folder).run(items, show=bool(opts.open))
