@@ -72,3 +72,11 @@ def test_a_report_may_say_anything(beet, models, report):
     replace_file(folder / "strange", "report.json", report.encode())
     [line] = [line for line in beet("cnnmodels").splitlines() if "strange" in line]
     assert line.split() == ["*", "strange", "genres", "4", "-", "-", "-", "-"]
+
+
+def test_a_new_model_is_not_in_use_when_the_configuration_names_none_any_more(labelled):
+    labelled.config["cnngenre"]["model"] = "shipped"
+    output = labelled("cnntrain", "--name", "mine")
+    assert "cnngenre goes on with the configured model; --model mine uses this one" in output
+    del labelled.config["cnngenre"]["model"]
+    assert in_use(labelled("cnnmodels")) == "shipped"

@@ -56,6 +56,7 @@ def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restric
         field = own_name(job.target)
         return f"beet cnngenre --model {name} writes the field {field}, and no genres"
     if options.model is not None:
+        leave_unused(session, name)
         return f"cnngenre goes on with the configured model; --model {name} uses this one"
     present = SHIPPED_NAME if job.in_use is None else job.in_use.directory.name
     reason = why_not_used(job, result, options.threshold, restricted=restricted)
@@ -74,6 +75,27 @@ def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restric
         f"cnngenre goes on with {named(present)}: {reason}. --model {name} uses the new one all "
         "the same"
     )
+
+
+def leave_unused(session: Session, name: str) -> None:
+    """Keep a new model from coming into use when the configuration names no model any more.
+
+    Without a list of models in use, the newest would be.
+
+    Raises:
+        UserError: The list of models in use cannot be read or written.
+    """
+    from beetsplug.cnngenre.models.bundles import newest_bundle
+    from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, history, use
+    from genre_model.core.errors import GenreModelError
+
+    models = session.folders.models
+    try:
+        if not history(models):
+            older = newest_bundle(models, session.warn, session.options.threshold, but=name)
+            use(models, older.directory.name if older else SHIPPED_NAME, instead_of=None)
+    except GenreModelError as error:
+        raise UserError(f"cnntrain: {error}") from error
 
 
 def why_not_used(

@@ -105,12 +105,19 @@ def usable_ones(
             yield place, bundle
 
 
-def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:
-    """The user's newest bundle for genres that is intact and can answer, if there is one."""
+def newest_bundle(
+    models: Path, complain: Complain, threshold: float | None, *, but: str | None = None
+) -> Bundle | None:
+    """The user's newest bundle for genres that is intact and can answer, if there is one.
+
+    The bundle called ``but`` does not count.
+    """
     wanted = [
         bundle
         for bundle in own_bundles(models, complain)
-        if bundle.manifest.target == GENRES and answers(bundle, threshold)
+        if bundle.manifest.target == GENRES
+        and answers(bundle, threshold)
+        and bundle.directory.name != but
     ]
     newest_first = sorted(wanted, key=age_key, reverse=True)
     return next((bundle for bundle in newest_first if is_whole(bundle, complain)), None)
