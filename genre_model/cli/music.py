@@ -19,7 +19,7 @@ from genre_model.data.folder import (
     listed_tracks,
     picture_tracks,
 )
-from genre_model.data.genre_names import canonical, plain
+from genre_model.data.genre_names import canonical, cleaned, common_spelling, plain
 from genre_model.data.labels import Consolidation, Labelling, LabelPolicy, read_labels
 from genre_model.data.tracks import LabelledTrack
 from genre_model.features.png_songs import find_pictures, takes_pictures
@@ -129,7 +129,9 @@ def trainable(
         GenreModelError: The labels leave nothing to tell apart.
     """
     raw = [track.labels for track in music.tracks]
-    as_they_are = {name: name for labels in raw for name in labels}
+    names = [cleaned(name) for labels in raw for name in labels]
+    commonest = common_spelling(names, {*map(plain, names)})
+    as_they_are = {name: commonest.get(plain(name), name) for name in names}
     of_aliases = {plain(name): canonical(name) for name in as_they_are}
     known = {*tree, *tree.values()}
     below = {name: alias for name, alias in of_aliases.items() if name != alias and alias in known}

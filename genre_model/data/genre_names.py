@@ -68,6 +68,25 @@ def with_ancestors(name: str, parents: Mapping[str, str]) -> list[str]:
     return found
 
 
+def mapped_ancestors(
+    name: str, parents: Mapping[str, str], renamed: Mapping[str, str | None]
+) -> list[str]:
+    """As :func:`with_ancestors`, with the user's names for the ancestors.
+
+    Args:
+        name: The node, which the user's map was applied to before.
+        parents: The tree, child -> parent, canonical.
+        renamed: The user's map of plain names.  The ancestors end below one that it drops.
+    """
+    found = [name]
+    for node in with_ancestors(name, parents)[1:]:
+        new = renamed.get(node, node)
+        if not new:
+            break
+        found.append(canonical(new, renamed))
+    return list(dict.fromkeys(found))
+
+
 def parts_of(name: str, is_known: Callable[[str], object]) -> list[str]:
     """The genres that a name joins: Pop and Rock of "Pop/Rock"; empty for a single genre.
 

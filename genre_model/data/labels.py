@@ -16,9 +16,9 @@ from genre_model.data.genre_names import (
     canonical,
     cleaned,
     common_spelling,
+    mapped_ancestors,
     plain,
     title,
-    with_ancestors,
 )
 from genre_model.data.paper_genres import PAPER_GENRES, paper_genre
 
@@ -126,7 +126,7 @@ def ancestry_of(
         if genre is None:
             lost.add((name, "none of the paper's seven genres"))
         return [] if genre is None else [plain(genre)]
-    nodes = with_ancestors(key, policy.parents)
+    nodes = mapped_ancestors(key, policy.parents, renamed)
     return nodes[-1:] if policy.consolidate == "roots" else nodes
 
 

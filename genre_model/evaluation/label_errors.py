@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from genre_model.data.genre_names import canonical, cleaned, parts_of, plain, with_ancestors
+from genre_model.data.genre_names import canonical, cleaned, mapped_ancestors, parts_of, plain
 from genre_model.model.vocabulary import SongGenre, Vocabulary
 
 # Least firmness of a firm disagreement: at most 0.02 is left for the track's own genres.
@@ -96,7 +96,7 @@ def known_genres(
         node: str | None = canonical(cleaned(genre), own_map)
         if node in own_map:
             node = canonical(own_map[node] or "", own_map) or None
-        nodes = [] if node is None else with_ancestors(node, parents)
+        nodes = [] if node is None else mapped_ancestors(node, parents, own_map)
         return next((written[one] for one in nodes if one in written), None)
 
     found: list[str | None] = []

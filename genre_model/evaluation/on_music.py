@@ -83,7 +83,8 @@ def with_known_labels(
     unknown: Counter[str] = Counter()
     tracks: list[LabelledTrack] = []
     for track in found:
-        names = [known.get(plain(label)) or known.get(canonical(label)) for label in track.labels]
+        written = map(cleaned, track.labels)
+        names = [known.get(plain(name)) or known.get(canonical(name)) for name in written]
         labels = tuple(dict.fromkeys(name for name in names if name))
         if labels:
             tracks.append(replace(track, labels=labels))

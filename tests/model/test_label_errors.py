@@ -69,6 +69,8 @@ def test_a_silent_song_and_unknown_genres_are_no_doubt():
         (["Schlager"], ("Pop",)),
         (["Audiobook", "Polka", ""], ()),
         (["Loop"], ()),
+        (["Harsh Noise"], ("Rock",)),
+        (["News"], ()),
         (["Pop-Rock"], ("Pop", "Rock")),
         (["Rock / Jazz", "Folk, World"], ("Rock", "Jazz")),
         (["Rock & Jazz", "Pop and Dance"], ("Rock", "Jazz", "Pop")),
@@ -82,8 +84,11 @@ def test_genres_are_known_by_name_map_or_ancestor(genres, known):
         "swing": "jazz",
         "loop": "ring",
         "ring": "loop",
+        "harsh noise": "noise",
+        "news": "speech",
+        "speech": "rock",
     }
-    renamed = {"Schlager": "Pop", "Audiobook": None}
+    renamed = {"Schlager": "Pop", "Audiobook": None, "Noise": "Rock", "Speech": None}
     assert known_genres(genres, VOCABULARY, renamed, parents) == known
 
 

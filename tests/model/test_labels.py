@@ -114,6 +114,17 @@ def test_a_track_counts_once_for_a_genre_that_it_names_twice():
     assert {n for n, _ in labelling.dropped.values()} == {1}
 
 
+@pytest.mark.parametrize("consolidate", [None, "roots"])
+def test_the_users_map_holds_for_ancestors_too(consolidate):
+    parents = {"dubstep": "electronic", "trance": "electronic"}
+    labels = "Electronic*8, Dubstep*1, Trance*1, Jazz*6, Rock*6"
+    wishes = {"parents": parents, "min_tracks": 2, "consolidate": consolidate}
+    dropped = read(labels, renamed={"Electronic": None}, **wishes)
+    assert "Electronic" not in dropped.classes
+    renamed = read(labels, renamed={"Electronic": "Electro"}, **wishes)
+    assert renamed.classes == ("Electro", "Jazz", "Rock")
+
+
 def test_a_small_genre_joins_its_nearest_ancestor_that_has_enough():
     labelling = read("Death Metal*2, Doom Metal*2, Bebop*4, Rock*1", parents=TREE, min_tracks=4)
     assert counts(labelling) == {"Metal": 4, "Bebop": 4}

@@ -30,7 +30,8 @@ def model_in_use(session: Session, field: str) -> Bundle | None:
     bundle = find_bundle(
         options.model, session.folders.models, session.warn, threshold=options.threshold
     )
-    return None if bundle.directory == SHIPPED else bundle
+    is_other = bundle.directory != SHIPPED and bundle.manifest.target == GENRES
+    return bundle if is_other else None
 
 
 def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restricted: bool) -> str:
@@ -70,7 +71,7 @@ def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restric
         raise UserError(f"cnntrain: {error}") from error
     if reason is None:
         change = f"cnngenre uses it from now on, instead of {named(present)}"
-        return change + fewer_answers(result.report)
+        return change + fewer_answers(result.report) + fewer_genres(job, result)
     return (
         f"cnngenre goes on with {named(present)}: {reason}. --model {name} uses the new one all "
         "the same"
@@ -102,19 +103,37 @@ def why_not_used(
     job: TrainingJob, result: TrainingResult, threshold: float | None, *, restricted: bool
 ) -> str | None:
     """The reason not to use the new model; None if there is none."""
-    from beetsplug.cnngenre.models.bundles import answers, backbone_bundle
+    from beetsplug.cnngenre.models.bundles import answers
     from genre_model.core.text import first_and_rest
     from genre_model.evaluation.adoption import why_not
-    from genre_model.training.head.correspondence import left_out
 
     reason = why_not(result.report)
     if reason is None and not answers(result.bundle, threshold):
         return "it would answer nothing: more labels may help"
-    if reason is None and restricted:
+    missing = genres_left_out(job, result)
+    if reason is None and restricted and missing:
         # It was compared only on tracks of its own genres, but would be used for all music.
-        present = (job.in_use or backbone_bundle()).manifest
-        genres = result.bundle.manifest.genres
-        missing = left_out(genres, present.genres, present.parents, job.tree)
-        if missing:
-            return f"it cannot answer {', '.join(first_and_rest(missing, N_NAMED))}"
+        return f"it cannot answer {', '.join(first_and_rest(missing, N_NAMED))}"
     return reason
+
+
+def genres_left_out(job: TrainingJob, result: TrainingResult) -> list[str]:
+    """The genres of the model in use that the new one cannot answer."""
+    from beetsplug.cnngenre.models.bundles import backbone_bundle
+    from genre_model.training.head.correspondence import left_out
+
+    present = (job.in_use or backbone_bundle()).manifest
+    return left_out(result.bundle.manifest.genres, present.genres, present.parents, job.tree)
+
+
+def fewer_genres(job: TrainingJob, result: TrainingResult) -> str:
+    """The end of a sentence, naming the genres that are no longer answered; "" if there are none.
+
+    A map, too few tracks or a consolidation may have left them out.
+    """
+    from genre_model.core.text import first_and_rest
+
+    missing = genres_left_out(job, result)
+    return (
+        f"; it no longer answers {', '.join(first_and_rest(missing, N_NAMED))}" if missing else ""
+    )
