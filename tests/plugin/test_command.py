@@ -15,6 +15,8 @@ from audio_files import write_audio, write_silence
 from plugin_files import file_genres, make_newer, tag, with_bug
 from real_beet import HZ, write_tone
 
+from beetsplug.cnngenre.tagging.fields import memorable
+
 
 def summary(output):
     """The counts of the last line, without the time."""
@@ -67,6 +69,16 @@ def test_a_lower_threshold_is_applied_to_cached_features(library):
     beet("genre")
     beet("genre", "-W", "--threshold", "0.2")
     assert beet.genres() != {"Unsure": ""}
+
+
+def test_genres_of_a_lower_threshold_that_only_the_library_has_get_to_the_files(library):
+    beet = library(Rock=None, Unsure=None)
+    beet("genre", "-W", "--threshold", "0.2")
+    given = beet.genres()
+    assert given["Unsure"]
+    assert summary(beet("genre", "-p")) == f"pretended: {summary(beet('genre'))}"
+    assert files(beet) == {title: [genre] for title, genre in given.items()} != {}
+    assert summary(beet("genre")) == "tagged 0, kept 2, unsure 0, failed 0"
 
 
 def test_pretend_shows_the_plan_and_changes_nothing(library):
@@ -490,6 +502,12 @@ def test_no_review_is_recommended_for_tracks_without_sound(library, tmp_path):
     for _ in range(2):
         assert re.search(r"unsure 1, failed 0 in [\d:]+$", beet("genre").rstrip())
     assert beet("cnnreview", "-p").startswith("pretended: ")
+
+
+def test_a_sound_that_is_like_no_genre_is_not_noted_as_silent():
+    assert memorable({"Rock": 1e-9, "Jazz": 2e-9}) == {"Jazz": 0.0001}
+    assert memorable({"Rock": 0.00012, "Jazz": 1e-9}) == {"Rock": 0.0001}
+    assert memorable({}) == {}
 
 
 def test_a_silent_track_is_analysed_again_as_its_file_may_have_been_replaced(library):

@@ -86,14 +86,15 @@ class Tag(Run):
         named = self.log.isEnabledFor(logging.DEBUG)  # each track gets a log line
         if self.options.force or self.track_classifier.target != GENRES or named:
             return items
-        left: list[int] = []
-        for kept, others in split_kept(items, may_write=self.options.write):
-            self.pass_over_all(Action.KEEP, kept, journal, bar)
-            left += others
+        left, nameless = list[int](), list[int]()
+        for split in split_kept(items, may_write=self.options.write):
+            self.pass_over_all(Action.KEEP, split.kept, journal, bar)
+            left += split.others
+            nameless += split.nameless
         if self.options.pretend and not self.options.quiet:
             return items.only(left)  # each unsure track gets a line
         unsure = set[int]()
-        for some in self.track_classifier.still_unsure(items.only(left)):
+        for some in self.track_classifier.still_unsure(items.only(nameless)):
             self.pass_over_all(Action.UNSURE, some, journal, bar)
             self.to_review.add_passed_over(len(some))
             unsure.update(track.id for track in some)

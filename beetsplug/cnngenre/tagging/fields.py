@@ -63,7 +63,11 @@ def numbers_in(entries: Iterable[str]) -> dict[str, float]:
 def memorable(probabilities: Mapping[str, float]) -> dict[str, float]:
     """Probabilities rounded as they are noted, so that noted and calculated ones are equal."""
     rounded = {genre: round(probability, DIGITS) for genre, probability in probabilities.items()}
-    return {genre: probability for genre, probability in rounded.items() if probability > 0}
+    found = {genre: probability for genre, probability in rounded.items() if probability > 0}
+    if found or not probabilities:
+        return found
+    # No genre at all is noted of a silent track only.
+    return {max(probabilities, key=lambda genre: probabilities[genre]): 10.0**-DIGITS}
 
 
 def is_number(text: str) -> bool:

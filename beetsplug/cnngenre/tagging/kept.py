@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from beetsplug.cnngenre.library import Tracks, flexible
 from beetsplug.cnngenre.rows import absolute_path, genres_in
 from beetsplug.cnngenre.tagging.journal import PassedOver, rounded
 
 
-def split_kept(items: Tracks, *, may_write: bool) -> Iterator[tuple[list[PassedOver], list[int]]]:
-    """Yield, in batches, tracks that have genres, and the ids of the others, both in order.
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Some tracks: those that keep their genres, and the ids of the others, both in order.
+
+    ``nameless`` are the others that have no genres; the rest may lack them in their files.
+    """
+
+    kept: list[PassedOver]
+    others: list[int]
+    nameless: list[int]
+
+
+def split_kept(items: Tracks, *, may_write: bool) -> Iterator[Split]:
+    """Split tracks, in batches.
 
     With ``may_write``, a track whose file may lack the genres that we gave it is one of the others.
     """
@@ -19,13 +32,17 @@ def split_kept(items: Tracks, *, may_write: bool) -> Iterator[tuple[list[PassedO
     select = ["id", "path", "genres", missing, *map(flexible, columns)]
     place = {key: number for number, key in enumerate(items.ids)}
     for rows in items.rows(", ".join(select)):
-        kept, others = list[PassedOver](), list[int]()
+        split = Split([], [], [])
         for key, path, genres, may_lack, model, probability in sorted(
             map(tuple, rows), key=lambda row: place[row[0]]
         ):
             named = genres_in(genres)
             if not named or (may_write and may_lack):
-                others.append(key)
+                split.others.append(key)
+                if not named:
+                    split.nameless.append(key)
                 continue
-            kept.append(PassedOver(key, absolute_path(path), named, model, rounded(probability)))
-        yield kept, others
+            split.kept.append(
+                PassedOver(key, absolute_path(path), named, model, rounded(probability))
+            )
+        yield split
