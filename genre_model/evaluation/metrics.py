@@ -146,7 +146,7 @@ def ratio_interval(
     """95 % interval of the mean of k ratios of sums over songs, from resampling whole artists.
 
     A ratio whose denominator is 0 is left out; the mean is NaN if all are.  With a single artist
-    there is no interval: its bounds are NaN.
+    whose denominators are not all 0 there is no interval: its bounds are NaN.
 
     Args:
         numerators: (n_songs,) or (n_songs, k).
@@ -164,7 +164,7 @@ def ratio_interval(
     ]
     known = np.concatenate(draws)
     value = float(mean_ratio(upper.sum(axis=0)[None], lower.sum(axis=0)[None])[0])
-    if np.isnan(known).all() or len(sizes) == 1:
+    if np.isnan(known).all() or np.count_nonzero(lower.any(axis=1)) == 1:
         return Interval(value, float("nan"), float("nan"))
     low, high = np.nanpercentile(known, [2.5, 97.5])
     return Interval(value, float(low), float(high))

@@ -84,6 +84,15 @@ def test_a_share_that_is_neither_resamples_artists():
     assert share_interval(hits, among, artists) == ratio_interval(hits & among, among, artists)
 
 
+def test_answers_of_one_artist_among_others_have_no_interval():
+    among = np.arange(52) < 12
+    hits = among & (np.arange(52) != 11)
+    found = share_interval(hits, among, ["a"] * 12 + [f"b{n}" for n in range(40)])
+    assert found.value == pytest.approx(11 / 12)
+    assert np.isnan([found.low, found.high]).all()
+    assert found.bounds() == "no interval: all are of one artist"
+
+
 def test_a_share_of_nothing_is_not_a_number():
     nothing = np.zeros(2, bool)
     found = share_interval(nothing, nothing, ["a", "b"])

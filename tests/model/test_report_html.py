@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_example import SECTIONS, example_report
 
+from genre_model.core.specs import UNREACHED_THRESHOLD
 from genre_model.core.text import percent
 from genre_model.evaluation.metrics import Interval
 from genre_model.evaluation.page import render
@@ -129,9 +130,31 @@ def test_every_drawing_is_xml_that_says_what_it_shows():
 def test_it_says_in_a_sentence_what_the_model_is_worth():
     assert shown().count(
         "On tracks of artists it was not trained on, it names the right genre for about 3 of 4 "
-        "songs; at the chosen threshold it answers 62 % of tracks, and 91 % of "
-        "those answers are right."
+        "songs; at thresholds that were chosen on other tracks it answers 62 % of tracks, and 91 % "
+        "of those answers are right."
     )
+
+
+def test_it_says_by_which_threshold_songs_were_answered():
+    several = shown()
+    assert (
+        "songs answered, each by a threshold from the other folds; the model's is 0.58" in several
+    )
+    assert "with thresholds chosen so on the other folds, 91 % are" in several
+    one = shown(n_folds=1)
+    assert "songs answered at the threshold, 0.58" in one
+    assert "; here 91 % are" in one
+    assert "from the other folds" not in one
+    assert "at the chosen threshold it answers 62 % of tracks" in one
+
+
+def test_a_model_that_answers_nothing_is_told_from_its_folds():
+    page = shown(threshold=UNREACHED_THRESHOLD)
+    assert "from the other folds; the model itself answers nothing" in page
+    assert "No threshold is marked." in page
+    assert "1.00, is marked" not in page
+    one = shown(threshold=UNREACHED_THRESHOLD, n_folds=1, coverage=0.0, precision=UNKNOWN)
+    assert "songs answered: there is no threshold" in one
 
 
 @pytest.mark.parametrize(

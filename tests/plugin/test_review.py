@@ -444,6 +444,26 @@ def test_a_decision_is_for_the_album_or_the_artist_where_that_is_asked(library, 
     assert "No other undecided track has this artist." in session.output
 
 
+@pytest.mark.parametrize("how", ["gone", "failed"])
+def test_undoing_for_an_album_says_and_asks_again_what_it_can_undo(doubtful, how):
+    beet = doubtful(Unsure_1=None, Unsure_2=None, Unsure_3=None)
+    session = Session(beet, "cnnreview").say("l", "Jazz")
+    session.wait_for("(3 tracks)")
+    first = re.search(r"1/3  Artist - Album - (Unsure_\d)", session.output)[1]
+    if how == "gone":
+        beet("modify", "-y", f"title:{first}", "genres=Noise")
+    else:
+        beet.paths()[first].unlink()
+    session.say("u", question=AT_THE_END).say("a", "s")
+    assert session.end().startswith("accepted 1, corrected 1, skipped 1, left 0")
+    assert re.search(r"undone: Artist - Album - Unsure_\d and 1 more\n", session.output)
+    of_first = {"gone": "left alone, changed elsewhere", "failed": "No such file"}[how]
+    assert re.search(f"{first}: .*{of_first}", session.output)
+    genres = beet.genres()
+    assert genres.pop(first) == {"gone": "Noise", "failed": "Jazz"}[how]
+    assert sorted(map(bool, genres.values())) == [False, True]
+
+
 def test_the_tab_key_completes_the_genres_of_the_library(doubtful):
     beet = doubtful(Unsure=None, Jazz=["Zydeco"])
     Session(beet, "cnnreview").say("zyd\t").end()

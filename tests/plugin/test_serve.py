@@ -1,6 +1,7 @@
 """``beet cnnreview --web``: the page's server, tested without a browser."""
 
 import json
+import os
 import shutil
 import socket
 import sqlite3
@@ -259,6 +260,69 @@ def test_a_library_that_is_in_use_is_a_sentence_and_can_be_tried_again(doubtful,
     assert genres_of(beet) == {"Unsure": "Rock"}
 
 
+@pytest.mark.parametrize("when", ["decide", "undo"])
+def test_a_library_that_is_locked_while_an_album_is_updated_loses_no_decision(
+    doubtful, serve, when
+):
+    beet = doubtful(Unsure=None)
+    beet.config["cnngenre"] |= {"album_genre": True}
+    beet.config |= {"plugins": ["cnngenre", "lockedalbum"], "lockedalbum": when, "timeout": 0.2}
+    Served(beet).end()  # this run notes what it extracts
+    before = library_of(beet)
+    served = serve(beet)
+    track = served.get("/session")["track"]
+    answer = served.post("/decide", track=track["id"], genres=["Rock"])
+    assert (answer["progress"]["decided"], answer["said"]) == (1, "Unsure: Rock")
+    assert genres_of(beet) == {"Unsure": "Rock"}
+    album = {"decide": "", "undo": "Rock"}[when]
+    assert rows_of(beet, "SELECT genres FROM albums") == [{"genres": album}]
+    answer = served.post("/undo")
+    assert (answer["progress"]["decided"], answer["said"]) == (0, "Unsure: taken back")
+    assert not answer["progress"]["can_undo"]
+    assert genres_of(beet) == {"Unsure": ""}
+    assert file_genres(files_of(beet)["Unsure"]) == []
+    assert rows_of(beet, "SELECT genres FROM albums") == [{"genres": album}]
+    assert when == "undo" or library_of(beet) == before
+    assert served.end().startswith("accepted 0, corrected 0, skipped 0, left 1")
+    [line] = served.errors.splitlines()
+    assert line.endswith(
+        "Unsure: its album keeps its genre, because the library cannot be used: database is locked"
+    )
+
+
+def test_a_decision_that_failed_at_first_can_be_undone(doubtful, serve):
+    beet = doubtful(Unsure=None)
+    served = serve(beet)
+    track = served.get("/session")["track"]
+    file = files_of(beet)["Unsure"]
+    away = file.rename(file.with_name("away"))
+    served.post("/decide", 409, track=track["id"], genres=["Rock"])
+    away.rename(file)
+    served.post("/decide", track=track["id"], genres=["Rock"])
+    answer = served.post("/undo")
+    assert (answer["progress"]["left"], answer["said"]) == (1, "Unsure: taken back")
+    assert genres_of(beet) == {"Unsure": ""}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("name", [b"caf\xe9.wav", b"a\nb.wav", "caf\u00e9 \u266b.wav".encode()])
+def test_a_file_of_any_name_is_played(doubtful, serve, name):
+    beet = doubtful(Unsure=None)
+    file = files_of(beet)["Unsure"]
+    content = file.read_bytes()
+    [row] = rows_of(beet, "SELECT path FROM items")
+    file.rename(file.parent / os.fsdecode(name))
+    with sqlite3.connect(beet.home / "library.db") as connection:
+        renamed = os.path.join(os.path.dirname(row["path"]), name)  # noqa: PTH118, PTH120
+        connection.execute("UPDATE items SET path = ?", (renamed,))
+    connection.close()
+    served = serve(beet)
+    track = served.get("/session")["track"]
+    status, headers, sent = served.send("GET", f"/tracks/{track['id']}/audio")
+    assert (status, headers["Content-Type"], sent == content) == (200, "audio/wav", True)
+    served.end()
+
+
 def test_parts_of_the_audio_are_sent(doubtful, serve):
     beet = doubtful()
     served = serve(beet)
@@ -297,6 +361,16 @@ def test_the_picture_is_the_explanation(doubtful, serve):
     )
     assert served.end().startswith("accepted 0, corrected 0, skipped 0, left 0, failed 1")
     assert library_of(beet) == before
+
+
+def test_the_picture_is_of_the_review_s_model_and_names(doubtful, serve):
+    beet = doubtful(Unsure=None, Jazz=["Shoegaze"])
+    served = serve(beet)
+    track = served.get("/session")["track"]
+    beet("modify", "-y", "title:Jazz", f"genres={track['best'].upper()}")
+    status, headers, _ = served.send("GET", f"/tracks/{track['id']}/picture")
+    assert (status, headers["Content-Type"]) == (200, "image/png")
+    served.end()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are counted by their parents")

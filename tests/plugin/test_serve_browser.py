@@ -140,6 +140,25 @@ def test_a_decision_is_for_the_album_where_that_is_asked(browser, doubtful, page
     assert browser.run("document.getElementById('scope').value") == "track"
 
 
+def test_in_the_list_of_what_a_decision_is_for_keys_are_the_page_s(browser, doubtful, page):
+    beet = doubtful(Unsure_1=None, Unsure_2=None, Unsure_3=None)
+    page(beet)
+    first, scope = title(browser), "document.getElementById('scope')"
+    browser.run(f"{scope}.focus(); {scope}.value = 'album'")
+    browser.press("t")  # the list would choose "this track"
+    assert browser.run(f"{scope}.value") == "album"
+    browser.press("j")
+    browser.wait_for(f"document.getElementById('title').textContent !== '{first}'")
+    assert browser.run("document.activeElement.id") == "scope"
+    pressed = "new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true})"
+    for key in ("ArrowDown", "ArrowLeft", "Home", "Enter", " ", "Escape", "Tab"):
+        assert browser.run(f"(key => {scope}.dispatchEvent({pressed}))('{key}')"), key
+    browser.run(f"{scope}.value = 'album'")
+    browser.press("a")  # the list would choose the tracks by this artist
+    decided(browser, 3, total=3)
+    assert not browser.complaints()
+
+
 def test_the_library_s_own_genres_complete_what_is_typed(browser, doubtful, page):
     beet = doubtful(Unsure_1=None, Unsure_2=None, Rock=["Shoegaze"])
     page(beet)

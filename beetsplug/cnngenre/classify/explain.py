@@ -27,8 +27,16 @@ MAX_SHOWN = 10  # pictures that are opened at once
 class Explain:
     """Explains one track after the other; changes nothing except the folder of pictures."""
 
-    def __init__(self, session: Session, lib: Library, folder: Path | None = None) -> None:
-        """Load the model.
+    def __init__(
+        self,
+        session: Session,
+        lib: Library,
+        folder: Path | None = None,
+        track_classifier: TrackClassifier | None = None,
+    ) -> None:
+        """Load the model, unless the classifier that made the verdicts is given.
+
+        A model loaded later could be another one, and write its genres otherwise.
 
         Raises:
             UserError: The model or the genre options cannot be used.
@@ -37,7 +45,7 @@ class Explain:
         self.folder = folder or session.folders.pictures
         # Tracks that have genres are explained too.
         session = session.with_options(force=True, include_reviewed=True)
-        self.track_classifier = TrackClassifier(session, lib, lasting=True)
+        self.track_classifier = track_classifier or TrackClassifier(session, lib, lasting=True)
         self.counts = Counter[str]()
         self.draws = self.can_draw()
 

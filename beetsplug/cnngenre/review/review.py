@@ -5,12 +5,15 @@ The interfaces are separate: ``terminal`` asks in a terminal, ``web`` on a web p
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from beets import ui
+from beets.dbcore.db import DBAccessError
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
@@ -18,7 +21,10 @@ from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import conclude, progress, uninterrupted
 from beetsplug.cnngenre.library import Tracks, has_genres, same, store_unless_edited, track_name
 from beetsplug.cnngenre.review.rollback import (
+    AlbumState,
     Change,
+    album_back,
+    album_of,
     go_back,
     is_as_left,
     take,
@@ -193,7 +199,7 @@ class Review:
         if item is None:
             return self.leave_alone(uncertain, State.GONE)
         plan = TagPlan(Action.WRITE, genres_of(item), genres, "reviewed")
-        before = take(item)
+        before = take(item, album_of(item))
         try:
             tag = look(item).tag if self.options.write else None
         except NotWrittenError as error:
@@ -205,9 +211,8 @@ class Review:
         if plan.action is Action.FAIL:
             self.log.warning("{}: {}", track_name(item), plan.reason)
             return self.leave_alone(uncertain, State.FAILED)
-        self.set_album(item)
         tags = None if tag is None else (tag, look(item).tag)
-        change = Change(before, take(item), tags)
+        change = Change(before, take(item, self.with_album(item, uncertain)), tags)
         self.decisions.append(Decision(uncertain, uncertain.state, change, self.batch))
         accepted = uncertain.song.best is not None and genres == (uncertain.song.best.genre,)
         uncertain.state = State.ACCEPTED if accepted else State.CORRECTED
@@ -255,7 +260,9 @@ class Review:
                 return uncertain, State.GONE
             uncertain.genres = change.before.genres
         self.decisions.pop()
-        uncertain.state = decision.state
+        # Before the decision it may have failed, or have been gone: now it is neither.
+        could_not = decision.state in (State.FAILED, State.GONE)
+        uncertain.state = State.LEFT if could_not else decision.state
         return uncertain, uncertain.state
 
     def change_back(self, uncertain: UncertainTrack, change: Change) -> Action:
@@ -266,7 +273,34 @@ class Review:
         plan = go_back(item, change)
         if plan.action is Action.FAIL:
             self.log.warning("{}: {}", track_name(item), plan.reason)
+        if plan.action is Action.WRITE:
+            with self.only_warning(uncertain):
+                album_back(item, change)
         return plan.action
+
+    @contextmanager
+    def only_warning(self, uncertain: UncertainTrack) -> Iterator[None]:
+        """Warn if the library cannot be used while the album of a changed track is updated.
+
+        The track and its file are changed already, so the review has to know about it.
+        """
+        try:
+            yield
+        except (sqlite3.Error, DBAccessError) as error:
+            if self.lib._connection().in_transaction:
+                raise  # the commit failed: beets has kept its lock, and would wait for it for ever
+            text = "{}: its album keeps its genre, because the library cannot be used: {}"
+            self.log.warning(text, uncertain.name, error)
+
+    def with_album(self, item: Item, uncertain: UncertainTrack) -> AlbumState | None:
+        """Update the album of a decided track; returns its state, None if there is none.
+
+        Also None if the library cannot be used meanwhile.
+        """
+        with self.only_warning(uncertain):
+            self.set_album(item)
+            return album_of(item)
+        return None
 
     def set_album(self, item: Item) -> None:
         """Give a track's album the genre of its tracks."""

@@ -37,7 +37,8 @@ class Snapshot:
     """What a decision may change in the library.
 
     ``fields`` has the item's own fields, None for those that are not set; ``in_step``: the
-    library's ``mtime`` was that of the file.
+    library's ``mtime`` was that of the file.  ``album`` is None for a track without an album, and
+    after a decision that could not update the album.
     """
 
     genres: tuple[str, ...]
@@ -59,15 +60,14 @@ class Change:
     tags: tuple[GenreTag, GenreTag] | None
 
 
-def take(item: Item) -> Snapshot:
-    """A snapshot of a track as it is now."""
-    album = item.get_album()
+def take(item: Item, album: AlbumState | None) -> Snapshot:
+    """A snapshot of a loaded track and its album.  Reads nothing from the library."""
     return Snapshot(
         genres_of(item),
         {name: own_field(item, name) for name in ITEM_FIELDS},
         item.mtime,
         is_in_step(item),
-        None if album is None else album_state(album),
+        album,
     )
 
 
@@ -77,6 +77,12 @@ def is_in_step(item: Item) -> bool:
         return bool(item.mtime == item.current_mtime())
     except OSError:
         return False
+
+
+def album_of(item: Item) -> AlbumState | None:
+    """The state of a track's album as it is now; None for a track without an album."""
+    album = item.get_album()
+    return None if album is None else album_state(album)
 
 
 def album_state(album: Album) -> AlbumState:
@@ -92,7 +98,7 @@ def is_as_left(item: Item, after: Snapshot) -> bool:
 
 
 def go_back(item: Item, change: Change) -> TagPlan:
-    """Undo what a decision has changed: the file first.
+    """Undo what a decision has changed on a track and its file: the file first.
 
     Returns:
         What was done: a failed plan if the file cannot be written, or a plan that keeps the track
@@ -104,13 +110,16 @@ def go_back(item: Item, change: Change) -> TagPlan:
     restore_fields(item, before.fields)
     item.mtime = before.mtime
     try:
-        plan = file_back(item, plan, change)
+        return file_back(item, plan, change)
     except NotWrittenError as why:
         return not_written(plan, str(why))
-    album = item.get_album()
-    if plan.action is Action.WRITE and album is not None and before.album is not None:
-        restore_album(album, before.album, change.after.album)
-    return plan
+
+
+def album_back(item: Item, change: Change) -> None:
+    """Undo what a decision has changed on a track's album."""
+    album, before = item.get_album(), change.before.album
+    if album is not None and before is not None:
+        restore_album(album, before, change.after.album)
 
 
 def file_back(item: Item, plan: TagPlan, change: Change) -> TagPlan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from collections.abc import Iterable
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -118,16 +119,19 @@ class TerminalReview:
             ui.print_("  There is no decision to undo.")
             return place
         taken_back = self.review.take_back_all()
-        uncertain, state = taken_back[-1]
-        name = uncertain.name
-        if state is State.FAILED:
+        self.warn_of_gone(taken_back)
+        undone = [one for one, state in taken_back if state not in (State.GONE, State.FAILED)]
+        if not undone:
             return place
-        if state is State.GONE:
-            self.log.warning("{}: left alone, changed elsewhere", name)
-            return place
-        others = f" and {len(taken_back) - 1} more" if len(taken_back) > 1 else ""
-        say(f"  undone: {name}{others}")
-        return self.review.uncertain_tracks.index(uncertain)
+        others = f" and {len(undone) - 1} more" if len(undone) > 1 else ""
+        say(f"  undone: {undone[-1].name}{others}")
+        return self.review.uncertain_tracks.index(undone[-1])
+
+    def warn_of_gone(self, outcomes: Iterable[tuple[UncertainTrack, State]]) -> None:
+        """Warn of each track that somebody else has changed."""
+        for uncertain, state in outcomes:
+            if state is State.GONE:
+                self.log.warning("{}: left alone, changed elsewhere", uncertain.name)
 
     def ask(self, item: Item, uncertain: UncertainTrack, place: str) -> Step:
         """Ask about a track until something is decided."""
@@ -148,7 +152,7 @@ class TerminalReview:
             if answer == "play":
                 self.play(Path(item.filepath))
             elif answer == "picture":
-                self.show_picture(item)
+                self.show_picture(item, uncertain)
             elif answer in ("album", "artist"):
                 scope = self.other_scope(uncertain, scope, Scope(answer))
 
@@ -219,9 +223,7 @@ class TerminalReview:
         n = sum(state in DECIDED for state in states)
         if n:
             ui.print_(f"  -> {'; '.join(genres)}{f' ({n} tracks)' if n > 1 else ''}")
-        for one, state in zip(asked_about, states, strict=True):
-            if state is State.GONE:
-                self.log.warning("{}: left alone, changed elsewhere", one.name)
+        self.warn_of_gone(zip(asked_about, states, strict=True))
 
     def play(self, file: Path) -> None:
         """Play a track; wait for a configured player, and let Ctrl-C end only the player."""
@@ -241,23 +243,23 @@ class TerminalReview:
                 "cannot play: {} (the key command in the section play names one)", error
             )
 
-    def show_picture(self, item: Item) -> None:
+    def show_picture(self, item: Item, uncertain: UncertainTrack) -> None:
         """Show why the model is unsure."""
         from beetsplug.cnngenre.classify.explain import Explain
         from genre_model.core.errors import GenreModelError
         from genre_model.explain.viewer import show
 
         if self.explain is None:
-            self.explain = Explain(self.session, self.lib)
-        for verdict in self.explain.track_classifier.verdicts([item]):
-            picture = self.explain.explain(verdict)
-            if picture is None:
-                self.log.warning("there is no picture")
-                return
-            try:
-                show(picture)
-            except GenreModelError as error:
-                self.log.warning("{}", error)
+            own = self.review.track_classifier
+            self.explain = Explain(self.session, self.lib, track_classifier=own)
+        picture = self.explain.explain(uncertain.verdict(item))
+        if picture is None:
+            self.log.warning("there is no picture")
+            return
+        try:
+            show(picture)
+        except GenreModelError as error:
+            self.log.warning("{}", error)
 
 
 def player_command(file: Path) -> list[str] | None:

@@ -174,7 +174,9 @@ def coverage_chart(
     return chart(
         "coverage-chart",
         "Share of answers that are right, by share of tracks answered",
-        f"The chosen threshold, {decimal(threshold)}, is marked.",
+        "No threshold is marked."
+        if chosen is None
+        else f"The chosen threshold, {decimal(threshold)}, is marked.",
         *parts,
     )
 

@@ -53,9 +53,8 @@ def render_html(report: Report) -> str:
             confusion=confusion_of(report),
             mix_ups=sentences.mix_ups(report.genres, report.confusion),
             trust=sentences.trust(report.reliability, report.calibration_error),
-            choice_of_threshold=sentences.choice_of_threshold(
-                report.threshold, report.target_precision, report.precision
-            ),
+            answered=sentences.answered(report),
+            choice_of_threshold=sentences.choice_of_threshold(report),
             would_more_labels_help=sentences.would_more_labels_help(report.learning_curve),
             mistakes=[mistake_of(track) for track in shown],
             n_more=len(report.mistakes) - len(shown),

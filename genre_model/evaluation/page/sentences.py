@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from genre_model.core.specs import UNREACHED_THRESHOLD
 from genre_model.core.text import aligned, count, decimal, harmless, percent, points, span
-from genre_model.evaluation.metrics import FEWEST_ANSWERS, Interval
+from genre_model.evaluation.metrics import FEWEST_ANSWERS
 from genre_model.evaluation.page.charts import in_points
 from genre_model.evaluation.report import (
     EpochReport,
@@ -49,16 +49,41 @@ def verdict(report: Report) -> str:
     start = f"On {held_out}, it names the right genre for {right} songs"
     if not report.coverage > 0 or report.threshold == UNREACHED_THRESHOLD:
         return f"{start}; at the chosen threshold it answers none of them."
+    chosen = (
+        "at the chosen threshold"
+        if report.n_folds == 1
+        else "at thresholds that were chosen on other tracks"
+    )
     n_answers = round(report.coverage * report.n_tracks)
     if n_answers < FEWEST_ANSWERS:
         return (
-            f"{start}; at the chosen threshold it answers {n_answers} of {report.n_tracks:,} "
+            f"{start}; {chosen} it answers {n_answers} of {report.n_tracks:,} "
             "tracks, too few to say how often it is right."
         )
     return (
-        f"{start}; at the chosen threshold it answers {percent(report.coverage)} of tracks, and "
+        f"{start}; {chosen} it answers {percent(report.coverage)} of tracks, and "
         f"{percent(report.precision.value)} of those answers are right."
     )
+
+
+def answered(report: Report) -> str:
+    """By which threshold the songs of the coverage were answered.
+
+    With several folds, each gets its threshold from the others, and the model's is from all tracks.
+    """
+    unanswering = report.threshold == UNREACHED_THRESHOLD
+    if report.n_folds == 1:
+        return (
+            "songs answered: there is no threshold"
+            if unanswering
+            else f"songs answered at the threshold, {decimal(report.threshold)}"
+        )
+    models = (
+        "the model itself answers nothing"
+        if unanswering
+        else f"the model's is {decimal(report.threshold)}"
+    )
+    return f"songs answered, each by a threshold from the other folds; {models}"
 
 
 def summary(report: Report) -> list[str]:
@@ -194,18 +219,20 @@ def unreached(target: float) -> str:
     return f"there is no confidence from which {target:.0%} of its answers are right"
 
 
-def choice_of_threshold(threshold: float, target: float, precision: Interval) -> str:
-    """How the threshold was chosen, and the precision that it gives."""
-    if threshold == UNREACHED_THRESHOLD:
+def choice_of_threshold(report: Report) -> str:
+    """How the threshold was chosen, and the precision that such a threshold gives."""
+    target, precision = report.target_precision, report.precision
+    if report.threshold == UNREACHED_THRESHOLD:
         return f"It answers nothing: {unreached(target)}."
     chosen = (
-        f"The threshold, a confidence of {decimal(threshold)}, was chosen so that "
+        f"The threshold, a confidence of {decimal(report.threshold)}, was chosen so that "
         f"{percent(target)} of the answers should be right"
     )
+    here = "here" if report.n_folds == 1 else "with thresholds chosen so on the other folds,"
     if not math.isfinite(precision.value):
-        return f"{chosen}; no track here reaches it."
+        return f"{chosen}; {here} no track is answered."
     return (
-        f"{chosen}; here {percent(precision.value)} are (95\u00a0% interval "
+        f"{chosen}; {here} {percent(precision.value)} are (95\u00a0% interval "
         f"{span(precision.low, precision.high)}). Tracks below it are left as they are."
     )
 

@@ -9,8 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beets.library import Library
-
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.review.web.thread import ClosedError, OneThread
 from beetsplug.cnngenre.session import Session
@@ -18,6 +16,7 @@ from beetsplug.cnngenre.session import Session
 if TYPE_CHECKING:
     from beetsplug.cnngenre.classify.classifier import Verdict
     from beetsplug.cnngenre.classify.explain import Explain
+    from beetsplug.cnngenre.review.review import Review
 
 
 N_KEPT = 16  # a few hundred KB each
@@ -28,8 +27,8 @@ IDLE_S = 60.0  # without a drawing, after which its worker processes end
 class Pictures:
     """Draws in its own thread: drawing takes a second, and decisions do not wait for it."""
 
-    def __init__(self, session: Session, lib: Library) -> None:
-        self._session, self._lib = session, lib
+    def __init__(self, session: Session, review: Review) -> None:
+        self._session, self._review = session, review
         self._explain: Explain | None = None
         self._thread = OneThread("cnngenre-pictures")
         self._kept: OrderedDict[int, bytes] = OrderedDict()
@@ -91,7 +90,8 @@ class Pictures:
 
         try:
             if self._explain is None:
-                self._explain = Explain(self._session, self._lib)
+                lib, own = self._review.lib, self._review.track_classifier
+                self._explain = Explain(self._session, lib, track_classifier=own)
             if not self._explain.draws:
                 return "there is no Pillow to draw with"
             explanation = self._explain.explanation(verdict)

@@ -98,7 +98,7 @@ def add_reading(routes: Blueprint, page: Page, library: OneThread, pictures: Pic
     def audio(track: int) -> Response:
         path, mimetype = library.do(page.audio, track)
         try:
-            return send_file(path, mimetype=mimetype, conditional=True)
+            return send_song(path, mimetype, str(track))
         except OSError as error:
             raise RefusedError("The file cannot be read.", 404) from error
 
@@ -109,6 +109,20 @@ def add_reading(routes: Blueprint, page: Page, library: OneThread, pictures: Pic
         if isinstance(drawn, str):
             raise RefusedError(f"No picture: {drawn}.", 404)
         return Response(drawn, mimetype="image/png")
+
+
+def send_song(path: Path, mimetype: str, name: str) -> Response:
+    """The response with a file, or with the part of it that the browser asks for.
+
+    Flask would make the name and the version of the file from its path, which may be bytes that are
+    no text, or have line breaks.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    status = path.stat()
+    version = f"{status.st_mtime_ns}-{status.st_size}"
+    return send_file(path, mimetype, download_name=name, etag=version, conditional=True)
 
 
 def add_changes(routes: Blueprint, page: Page, library: OneThread) -> None:

@@ -84,7 +84,7 @@ class Serve:
         assert self.socket is not None
         guard = Guard(HOST, self.socket.getsockname()[1])
         library = OneThread("cnngenre-library", MAX_WAIT_S)
-        pictures = Pictures(self.session, self.lib)
+        pictures = Pictures(self.session, self.review)
         app = make_app(Page(self.review), guard, library, pictures)
         server = make_server(
             HOST, 0, app, threaded=True, request_handler=quiet(), fd=self.socket.fileno()

@@ -412,8 +412,15 @@ function keyed(key) {
   return score ? () => decide([score.genre]) : KEYS[key];
 }
 
+// Letters and digits are the page's: the list of scopes would choose what begins with them.
+function isForScope(event) {
+  return event.target === $("scope") && (event.key.length > 1 || event.key === " ");
+}
+
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !current) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || !current || isForScope(event)) return;
+  if (event.target === $("scope")) event.preventDefault();
+  if (event.repeat) return;
   if (document.querySelector("dialog[open]")) return;
   if (!$("done").hidden && !["u", "?"].includes(event.key.toLowerCase())) return;
   const target = event.target;
@@ -423,7 +430,6 @@ document.addEventListener("keydown", (event) => {
   }
   // A focused button or player has its own use for some keys.
   if (target.closest("button") && event.key === " ") return;
-  if (target === $("scope")) return;
   if (target === player && (event.key === " " || event.key.startsWith("Arrow"))) return;
   const act = keyed(event.key.length === 1 ? event.key.toLowerCase() : event.key);
   if (!act) return;
