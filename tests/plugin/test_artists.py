@@ -109,6 +109,18 @@ def test_an_album_whose_sure_tracks_agree_has_no_holes(social):
     assert "as the rest of the album" in output
 
 
+def test_an_album_gets_the_genre_that_other_albums_of_the_artist_gave_its_tracks(
+    social, tone, tmp_path
+):
+    beet = social(Rock_1="Low", Rock_2="Low", by_album=True)
+    for title in ("Unsure_1", "Unsure_2"):
+        tone("Unsure", title, folder="more", album="Two", artist="Low", albumartist="Low")
+    beet("import", "-A", tmp_path / "more")
+    beet("genre")
+    assert beet.genres()["Unsure_1"] == "Rock"
+    assert "Two: Rock" in beet("ls", "-a", "-f", "$album: $genres")
+
+
 def test_sure_tracks_of_an_artist_with_two_genres_keep_their_own(social):
     titles = ("Rock_1", "Rock_2", "Rock_3", "Jazz_1", "Jazz_2")
     own = {title: title.partition("_")[0] for title in titles}

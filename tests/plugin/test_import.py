@@ -347,6 +347,18 @@ def test_what_another_plugin_writes_in_an_import_is_in_the_files(beet, tone, tmp
     assert "tagged 0, kept 1" in beet("cnngenre")
 
 
+def test_an_album_that_is_imported_again_loses_our_genre_with_its_tracks(beet, tone, tmp_path):
+    """beets copies the first track's genre to the new album, which has the notes of the old one."""
+    for number, genre in enumerate(["Jazz", "Rock", "Rock", "Rock"], start=1):
+        tone(genre, f"{genre} {number}", album="One", track=number)
+    beet("import", "-A", tmp_path / "music")
+    assert beet("ls", "-a", "-f", "$album: $genres") == "One: Rock\n"
+    beet("import", "-A", "-L", "album:One")
+    beet("cnnundo")
+    assert beet("ls", "-a", "-f", "$album: $genres") == "One: \n"
+    assert set(beet.genres().values()) == {""}
+
+
 def test_an_album_of_tracks_that_were_tagged_before_loses_our_genre_with_them(beet, tone, tmp_path):
     """beets copies the first track's genres to a new album."""
     beet.config["import"]["copy"] = False

@@ -8,7 +8,6 @@ from audio_files import write_audio
 from conftest import only_import
 from plugin_files import file_genres, make_newer, tag
 
-from beetsplug.cnngenre.beyond_genres import shipped_features
 from demo.make_music import RATE, beat_tape, club
 
 
@@ -109,24 +108,16 @@ def test_an_import_notes_moods_where_it_is_told_to(electronic):
     assert file["TMOO"].text == file["TXXX:MOOD"].text == [moods]
 
 
-def test_an_import_of_several_albums_starts_its_workers_once(electronic, monkeypatch):
+def test_an_import_of_several_albums_notes_the_moods_of_each(electronic, tmp_path):
     beet = electronic(beat_tape(), "mp3")
-    music = beet.paths()["mp3"].parent
     for number in range(3):
-        (music / str(number)).mkdir()
-        write_audio(music / str(number) / "song.flac", club().T, RATE, "flac")
-    started = []
-
-    class Counted(shipped_features.ShippedExtractor):
-        def __init__(self, *given):
-            started.append(self)
-            super().__init__(*given)
-
-    monkeypatch.setattr(shipped_features, "ShippedExtractor", Counted)
+        path = tmp_path / "more" / str(number) / "song.flac"
+        path.parent.mkdir(parents=True)
+        write_audio(path, beat_tape().T * (1 - number / 10), RATE, "flac")
+        tag(path, None, title=f"{number}", artist="One", album=f"Album {number}")
     beet.config["cnngenre"] |= {"moods": True}
-    beet("import", "-A", music)
-    assert len(beet.fields("cnngenre_moods", query=["cnngenre_moods::."])) > 1
-    assert len(started) == 1
+    beet("import", "-A", tmp_path / "more")
+    assert len(beet.fields("cnngenre_moods", query=["cnngenre_moods::."])) == 3
 
 
 @pytest.mark.parametrize("genres", [None, ["Polka"]])
@@ -153,6 +144,51 @@ def test_moods_that_are_removed_from_the_library_alone_can_be_removed_from_the_f
     assert "grouping" in mutagen.File(beet.paths()["flac"])
     beet("cnnmoods", "--undo")
     assert "grouping" not in mutagen.File(beet.paths()["flac"])
+
+
+@pytest.mark.parametrize("options", [["--undo"], ["--force", "--tag", "mood"]])
+def test_a_mood_that_was_changed_outside_is_not_written_over(electronic, options):
+    """The configuration does not name the tag ``mood``, so `beet update` does not read it."""
+    beet = electronic(beat_tape(), "flac")
+    path = beet.paths()["flac"]
+    beet("cnnmoods", "--tag", "mood")
+    file = mutagen.File(path)
+    assert file["mood"][0].startswith("chill")
+    file["mood"] = ["mine"]
+    file.save()
+    make_newer(path)
+    beet("update")
+    assert "failed 0" in beet("cnnmoods", *options)
+    assert mutagen.File(path)["mood"] == ["mine"]
+    assert "failed 0" in beet("cnnmoods", "--undo")
+    assert mutagen.File(path)["mood"] == ["mine"]
+
+
+def test_beets_still_reads_a_mood_that_was_changed_outside_after_a_genre_was_written(library):
+    beet = library("flac", Rock=None)
+    beet.config["cnngenre"]["moods_tag"] = "mood"
+    [path] = beet.paths().values()
+    file = mutagen.File(path)
+    file["mood"] = ["mine"]
+    file.save()
+    make_newer(path)
+    assert "tagged 1" in beet("cnngenre")
+    assert "mine" in beet("update", "-p")  # beets 2.7.0 cannot store it: "no such column: mood"
+
+
+def test_moods_are_removed_from_the_library_while_the_file_is_away(electronic):
+    beet = electronic(beat_tape(), "flac")
+    path = beet.paths()["flac"]
+    beet("cnnmoods", "--tag", "grouping")
+    path.rename(path.with_suffix(".away"))
+    assert "failed 1" in beet("cnnmoods", "--undo")
+    assert "flac: No such file or directory\n" in beet.errors
+    assert "removed 1, failed 0" in beet("cnnmoods", "--undo", "-W")
+    assert beet("ls", "cnngenre_moods::.") == beet("ls", "grouping::.") == ""
+    path.with_suffix(".away").rename(path)
+    beet("cnnmoods", "--undo")
+    assert "grouping" not in mutagen.File(path)
+    assert beet("ls", "cnngenre_mood_tag::.") == ""
 
 
 DEATH = """

@@ -173,3 +173,115 @@ def test_an_undo_of_what_was_in_the_library_only_leaves_nothing_to_do(beet, tone
     assert (beet.genres(), file_genres(path)) == ({"Rock": "Rock"}, [])
     assert "in the library only" not in beet("cnnundo")
     assert "restored 0, kept 0, failed 0" in beet("cnnundo", "-w")
+
+
+@pytest.fixture
+def in_library_only(beet, tone):
+    """A ``beet`` whose file has our genre, while the library was undone, and the file's path."""
+    path = tone("Rock", kind="flac", genres=[])
+    beet.config["directory"] = str(path.parent)
+    beet.config["import"] = {"copy": False, "write": True, "quiet": True}
+    beet.config["cnngenre"] |= {"auto": False}
+    beet("import", "-A", "-s", path)
+    beet("cnngenre")
+    os.utime(path, (path.stat().st_mtime - 60,) * 2)  # beets compares times in whole seconds
+    beet("cnnundo", "-W")
+    assert (beet.genres(), file_genres(path)) == ({"Rock": ""}, ["Rock"])
+    return beet, path
+
+
+def test_our_genre_is_the_users_who_has_set_it_again(in_library_only):
+    beet, path = in_library_only
+    beet("modify", "-y", "genres=Rock")
+    beet("modify", "-y", "-W", "comments=mine")  # now the library has no time of the file
+    assert "restored 0, kept 1, failed 0" in beet("cnnundo", "-p")
+    assert "restored 0, kept 1, failed 0" in beet("cnnundo")
+    assert (beet.genres(), file_genres(path)) == ({"Rock": "Rock"}, ["Rock"])
+    assert "restored 0, kept 0, failed 0" in beet("cnnundo")
+
+
+def test_our_genre_that_the_user_has_set_again_comes_back_after_another_of_ours(in_library_only):
+    beet, path = in_library_only
+    beet("modify", "-y", "genres=Rock")
+    beet("cnngenre", "-f", "--genres", "Jazz", "--threshold", "0")
+    assert file_genres(path) == ["Jazz"]
+    beet("cnnundo")
+    assert (beet.genres(), file_genres(path)) == ({"Rock": "Rock"}, ["Rock"])
+
+
+def test_our_genre_is_still_ours_where_beets_has_read_it_again(in_library_only):
+    beet, path = in_library_only
+    beet("update")
+    assert beet.genres() == {"Rock": "Rock"}
+    assert "restored 1, kept 0, failed 0" in beet("cnnundo")
+    assert (beet.genres(), file_genres(path)) == ({"Rock": ""}, [])
+
+
+@pytest.mark.parametrize("write", [[], ["-W"]])
+def test_the_file_is_restored_where_the_user_has_restored_the_library(beet, tone, write):
+    path = tone("Rock", kind="flac", genres=["Ska"])
+    beet.config["import"] = {"copy": False, "write": True, "quiet": True}
+    beet.config["cnngenre"] |= {"auto": False, "force": True}
+    beet("import", "-A", "-s", path)
+    before = dump(path)
+    beet("cnngenre")
+    beet("modify", "-y", "-W", "genres=Ska")
+    output = beet("cnnundo", *write)
+    if write:
+        assert "kept 1" in output
+        assert "; 1 in the library only: cnnundo -w restores the files" in output
+        output = beet("cnnundo", "-w")
+    assert "Rock: Ska (undo, in the file)" in output
+    assert (beet.genres(), dump(path)) == ({"Rock": "Ska"}, before)
+    assert "restored 0, kept 0, failed 0" in beet("cnnundo", "-w")
+
+
+def test_an_album_keeps_its_genre_while_the_user_has_decided_on_it_for_a_track(library):
+    beet = library(Rock_1=None, Rock_2=None)
+    beet("cnngenre")
+    as_a_review_does = ("cnngenre_reviewed=Rock", "cnngenre_written=Other")
+    beet("modify", "-y", "title:Rock_2", *as_a_review_does)
+    output = beet("cnnundo", "-p")
+    assert "album" not in output
+    assert "1 decided in a review" in output
+    beet("cnnundo", "title:Rock_1")
+    assert beet("ls", "-a", "-f", "$genres") == "Rock\n"
+    beet("cnnundo")
+    assert beet("ls", "-a", "-f", "$genres") == "Rock\n"
+    assert beet.genres() == {"Rock_1": "", "Rock_2": "Rock"}
+    assert "album Artist - Album: Rock -> no genre (undo)" in beet("cnnundo", "--reviewed")
+
+
+@pytest.fixture
+def respelled(beet, tone, tmp_path):
+    """A ``beet`` with an album B of two tracks and their genre, all spelled like other tracks."""
+    for title, album in {"Rock_1": "B", "Rock_2": "B", "Jazz_1": "C", "Jazz_2": "C"}.items():
+        genre = "country" if album == "B" else "Country"
+        sound, folder = title.partition("_")[0], f"music/{album}"
+        tone(sound, title, folder=folder, album=album, genres=[genre])
+    tone("Jazz", "Jazz_3", folder="music/C", album="C", genres=["Country"])
+    beet.config["cnngenre"] |= {"auto": False}
+    beet("import", "-A", tmp_path / "music")
+    assert "respelled 2, kept 3" in beet("cnnspelling")
+    assert beet("ls", "-a", "-f", "$genres", "album:B") == "Country\n"
+    return beet
+
+
+def test_an_album_keeps_its_spelling_while_one_of_its_tracks_does(respelled):
+    beet = respelled
+    beet("cnnundo", "title:Rock_1")
+    assert beet("ls", "-a", "-f", "$genres", "album:B") == "Country\n"
+    beet("cnnundo")
+    assert beet("ls", "-a", "-f", "$genres", "album:B") == "country\n"
+
+
+def test_an_album_that_was_respelled_and_then_tagged_gets_its_spelling_back(respelled):
+    beet = respelled
+    beet("cnngenre", "-f", "album:B")
+    assert beet("ls", "-a", "-f", "$genres", "album:B") == "Rock\n"
+    beet("cnnundo")
+    assert beet("ls", "-a", "-f", "$genres", "album:B") == "country\n"
+    assert set(beet.fields("genres", query=["album:B"])) == {
+        ("Rock_1", "country"),
+        ("Rock_2", "country"),
+    }

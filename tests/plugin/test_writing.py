@@ -2,7 +2,10 @@
 
 import errno
 import os
+import re
+import shutil
 import stat
+import tempfile
 from pathlib import Path
 
 import mediafile
@@ -10,6 +13,8 @@ import pytest
 from aftermath import KINDS, audio_of, make_scene
 from audio_files import FORMATS
 from plugin_files import file_genres
+
+from beetsplug.cnngenre.tagging.file.copying import kept_copy
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX files")
 WRITING = ["cnngenre/tagging/file/safe_write.py"]  # and whatever it calls
@@ -274,3 +279,48 @@ def test_locks_that_are_always_refused_have_an_end(library, tmp_path):
     assert "failed 1" in beet("cnngenre")
     assert "no copy of it can be locked" in beet.errors
     assert hidden(tmp_path) == []
+
+
+def test_a_file_that_cannot_be_restored_is_kept_in_a_copy_that_the_message_names(library):
+    beet = library(Rock=None)
+    [path] = beet.paths().values()
+    before = path.read_bytes()
+    beet.config["cnngenre"]["write_in_place"] = True
+    beet.config["plugins"].append("gonedisk")
+    assert "failed 1" in beet("cnngenre")
+    assert "cannot be written: it may be damaged and cannot be restored (" in beet.errors
+    [name] = re.findall(r"its former content is in (.+)$", beet.errors, re.MULTILINE)
+    assert Path(name).read_bytes() == before
+    assert (path.parent.with_name("away") / path.name).read_bytes() != before
+    shutil.rmtree(Path(name).parent)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_copy_goes_once_the_file_is_whole(tmp_path, monkeypatch, fails):
+    file, temporary = tmp_path / "song.mp3", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    file.write_bytes(b"old")
+    try:
+        with kept_copy(file) as copy:
+            assert copy.read_bytes() == b"old"
+            file.write_bytes(b"new")
+            if fails:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        assert fails
+    assert file.read_bytes() == (b"old" if fails else b"new")
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_a_file_of_another_time_is_written_if_beets_would_find_no_change(library, seconds):
+    """A tag holds a gain with two decimals, the library with all of them."""
+    beet = library("flac", Rock=None)
+    beet("modify", "-y", "rg_track_gain=-6.503421")
+    [path] = beet.paths().values()
+    assert mediafile.MediaFile(path).rg_track_gain == -6.5
+    os.utime(path, (path.stat().st_mtime + seconds,) * 2)
+    assert "tagged 1" in beet("cnngenre")
+    assert file_genres(path) == ["Rock"]
+    assert beet("ls", "mtime:..2000") == ""  # the library has the file's time

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from beets.library import Album, Item, Library
@@ -55,18 +55,21 @@ def unlike_their_tracks(lib: Library) -> set[int]:
 
 
 def note_copied(album: Album) -> None:
-    """Note on a new album that its genres are ours if beets copied them from its first track."""
+    """Note on a new album that its genres are ours if beets copied them from its first track.
+
+    An album that is imported again has the notes of the old one, which may have had other genres.
+    """
     first = next(iter(album.items()), None)
     genres = tuple(stored_genres(album))
-    if (
-        first is not None
-        and album.get(WRITTEN) is None
-        and is_ours(first)
-        and genres_of(first) == genres
-    ):
-        album[WRITTEN] = list(genres)
+    is_noted = any(has_given(album, name) for name in GIVEN)
+    if first is None or is_noted or not is_ours(first) or genres_of(first) != genres:
+        return
+    if album.get(PREVIOUS) is None:
         album[PREVIOUS] = list(own_field(first, "cnngenre_previous") or ())
-        store_unless_edited(album, genres)
+    if album.get(RESPELLED) is not None:
+        del album[RESPELLED]
+    album[WRITTEN] = list(genres)
+    store_unless_edited(album, genres)
 
 
 def plan_album(album: Album, tracks: Iterable[Item], rules: AlbumRules) -> TagPlan | None:
@@ -87,8 +90,10 @@ def plan_album(album: Album, tracks: Iterable[Item], rules: AlbumRules) -> TagPl
 
 def set_album_genres(album: Album, plan: TagPlan) -> bool:
     """Give an album the planned genres, remember those it had, and return whether it changed."""
-    if not has_given(album, WRITTEN) or album.get(PREVIOUS) is None:
+    if not any(has_given(album, name) for name in GIVEN) or album.get(PREVIOUS) is None:
         album[PREVIOUS] = list(plan.before)
+    if album.get(RESPELLED) is not None:
+        del album[RESPELLED]
     album[WRITTEN] = list(plan.after)
     album.genres = list(plan.after)
     if store_unless_edited(album, plan.before):
@@ -101,15 +106,28 @@ def set_album_genres(album: Album, plan: TagPlan) -> bool:
 def album_genre(tracks: Iterable[Item], rules: AlbumRules) -> SongGenre:
     """The verdict on an album, from the mean of its tracks' probabilities.
 
-    A track with the user's genres counts with the first of them.  A track with neither such genres
-    nor probabilities is not counted.
+    If that is unsure, the genres count that the tracks were given: other albums of the artist may
+    have made them sure.
+    """
+    tracks = list(tracks)
+    song = mean_genre(tracks, rules, lambda item: not is_ours(item))
+    return song if song.accepted else mean_genre(tracks, rules, lambda _: True)
+
+
+def mean_genre(
+    tracks: Iterable[Item], rules: AlbumRules, is_label: Callable[[Item], bool]
+) -> SongGenre:
+    """The verdict on an album, from the mean over its tracks.
+
+    A track whose genres are a label counts with the first of them, another one with its
+    probabilities.  A track with neither is not counted.
     """
     totals: Counter[str] = Counter()
     labels: set[str] = set()
     n_tracks = 0
     for item in tracks:
         genres = genres_of(item)
-        if genres and not is_ours(item):
+        if genres and is_label(item):
             labels.add(genres[0])
             opinion = {genres[0]: 1.0}
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from beets import logging
 from beets.library import Item
@@ -35,6 +35,7 @@ from beetsplug.cnngenre.tagging.file_state import (
     has_ours,
     in_library,
     look,
+    media_tags,
     memory_of,
     restore_memory,
     set_memory,
@@ -282,11 +283,6 @@ def mend(now: Item, item: Item, wish: Wish, written: GenreTag | None) -> None:
     now.store()
 
 
-def media_tags(item: Item) -> dict[str, Any]:
-    """The fields of a track that beets writes to its file."""
-    return {name: item[name] for name in Item.writable_media_fields}
-
-
 def apply_field(item: Item, target: str, song: SongGenre, plan: TagPlan) -> None:
     """Store the answer of a model that is not for genres in the model's own fields.
 
@@ -299,42 +295,56 @@ def apply_field(item: Item, target: str, song: SongGenre, plan: TagPlan) -> None
     store_unless_edited(item, genres_of(item))
 
 
-def may_have_ours(item: Item) -> bool:
-    """Whether a track's file has the genres that we wrote; True if it cannot be read."""
+def left_in_file(item: Item) -> FormerTag | None:
+    """The former tag of a file that has, or may have, our genres; None if there is nothing left."""
+    memory = memory_of(item)
+    if memory is None:
+        return None
     try:
-        return has_ours(item, look(item))
+        state = look(item)
     except NotWrittenError:
-        return True
+        return replace(memory, left=int(item.mtime) or None)
+    return replace(memory, left=state.mtime) if has_ours(item, state) else None
 
 
 def undo_in_library(item: Item, plan: TagPlan) -> TagPlan:
     """Undo in the library only; if the file has our genres, its former tag stays remembered."""
-    of_file = own_field(item, "cnngenre_file")
-    is_left = plan.action is Action.WRITE and of_file is not None and may_have_ours(item)
+    left = left_in_file(item)
     forget(item)
     if plan.action is Action.WRITE:
         set_in_library(item, plan.after)
-    if is_left:
-        restore_fields(item, {"cnngenre_file": of_file})
+    if left is not None:
+        set_memory(item, left)
     return store_planned(item, plan)
+
+
+def undo_edited(item: Item, plan: TagPlan) -> TagPlan:
+    """Forget what we noted on a track whose genres are the user's, unless it may still be needed.
+
+    It is needed if the track has neither our genres nor its former ones, since the edit may be
+    undone.
+    """
+    previous = own_field(item, "cnngenre_previous")
+    if previous is None:  # only the file was left to undo, and the user has set its genres since
+        forget(item)
+        return store_planned(item, plan)
+    return undo_in_library(item, plan) if plan.after == tuple(previous) else plan
 
 
 def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
     """Carry out a plan of :func:`plan_undo`, and forget everything that we noted on the track.
 
-    The file gets its former tag back; a file that we never wrote is not changed.  If the track was
-    edited, its notes are kept, since the edit may be undone, unless it has its former genres again.
+    The file gets its former tag back; a file that we never wrote is not changed.
     """
-    if plan.action is Action.KEEP and plan.before != tuple(own_field(item, "cnngenre_previous")):
-        return plan
-    if plan.action is not Action.WRITE or not write:
+    if plan.action is not Action.WRITE:
+        return undo_edited(item, plan)
+    if not write:
         return undo_in_library(item, plan)
     mtime = item.mtime
     try:
         state, memory = look(item), memory_of(item)
         ours = has_ours(item, state)
-        of_file_only = own_field(item, "cnngenre_previous") is None
-        if of_file_only and not ours:  # somebody else has written the file since
+        if not (ours or is_from_here(item)):  # somebody else has written the file since
             forget(item)
             store_planned(item, plan)
             return kept_meanwhile(plan)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import mutagen
 from beets.library import Item, ReadError
-from mediafile import UnreadableFileError
+from mediafile import MediaFile, UnreadableFileError
 
 from beetsplug.cnngenre.library import current, store_unless_edited
 from beetsplug.cnngenre.tagging.fields import (
@@ -34,6 +35,9 @@ from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, reason_o
 OUTSIDE = "its genre was changed outside beets: run `beet update` first"
 EITHER = "`beet update` reads it, `beet write` removes it"
 OLDER = "an older file has taken its place: run `beet write`, or touch it and run `beet update`"
+
+TOLERANCE = 0.01  # beets takes numbers for equal that differ by less: tags have few decimals
+NOTHING: tuple[Any, ...] = (None, "", [])  # values of a field that is not set, or empty
 
 
 class OutsideError(Exception):
@@ -59,10 +63,14 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class FormerTag:
-    """The tag that a file had before we first wrote its genre, and the genres we wrote last."""
+    """The tag that a file had before we first wrote its genre, and the genres we wrote last.
+
+    ``left`` is the file's modification time when we undid it in the library only; else None.
+    """
 
     before: GenreTag
     after: tuple[str, ...]
+    left: int | None = None
 
 
 def look(item: Item) -> FileState:
@@ -81,11 +89,27 @@ def look(item: Item) -> FileState:
         raise NotWrittenError(reason_of(error.reason)) from error
     except (mutagen.MutagenError, UnreadableFileError, UnknownTagsError, OSError) as error:
         raise NotWrittenError(reason_of(error)) from error
-    names = Item.writable_media_fields - {"genres"}
-    differing = frozenset(name for name in names if file[name] != item[name])
+    in_file, known = media_tags(file), media_tags(item)
+    differing = frozenset(
+        name for name in known if name != "genres" and not is_alike(in_file[name], known[name])
+    )
     # A field that the file lacks was added in the library, which need not read the file for it.
-    in_step = not any(file[name] for name in differing)
+    in_step = not any(in_file[name] for name in differing)
     return FileState(tag, mtime, differing, in_step)
+
+
+def media_tags(item: Item) -> dict[str, Any]:
+    """The fields of a track that beets writes to its file, also those that plugins have added."""
+    return {name: own_field(item, name) for name in {*MediaFile.fields()} & Item._media_fields}
+
+
+def is_alike(one: Any, other: Any) -> bool:
+    """Whether `beet update` would take two values of a field for the same."""
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) < TOLERANCE
+    if isinstance(one, list) and isinstance(other, list):
+        return set(one) == set(other)
+    return bool(one == other) or (one in NOTHING and other in NOTHING)
 
 
 def check_known(item: Item, state: FileState) -> None:
@@ -101,7 +125,8 @@ def check_known(item: Item, state: FileState) -> None:
     known = [genres_of(item), *([memory.after] if memory else [])]
     if item.mtime:
         is_older = state.mtime < item.mtime
-        if genres not in known or (is_older and state.differing):
+        # `beet write` compares no fields that plugins have added, so it would not help there.
+        if genres not in known or (is_older and state.differing & Item.writable_media_fields):
             raise OutsideError(OLDER if is_older else OUTSIDE)
         return
     known += [tuple(own_field(item, "cnngenre_previous") or ())]
@@ -133,21 +158,37 @@ def memory_of(item: Item) -> FormerTag | None:
         return None
     try:
         found = json.loads(text)
-        return FormerTag(from_json(found["before"]), tuple(found["after"]))
+        return FormerTag(from_json(found["before"]), tuple(found["after"]), found.get("left"))
     except (ValueError, KeyError, TypeError):  # the user has changed the field
         return None
 
 
 def set_memory(item: Item, memory: FormerTag) -> None:
     """Set the former tag on the track.  Stores nothing."""
-    found = {"before": to_json(memory.before), "after": list(memory.after)}
+    found = {"before": to_json(memory.before), "after": list(memory.after), "left": memory.left}
     item["cnngenre_file"] = json.dumps(found)
 
 
 def tag_before_us(item: Item, state: FileState) -> GenreTag:
     """The tag that a file had before we wrote our genres."""
     memory = memory_of(item)
-    return memory.before if memory is not None and has_ours(item, state) else state.tag
+    if memory is None or is_users(item, memory) or not has_ours(item, state):
+        return state.tag
+    return memory.before
+
+
+def is_users(item: Item, memory: FormerTag) -> bool:
+    """Whether the user has set the genres again that we had left in the file.
+
+    `beet update` may also have read them there; then the file still has the same time.  So has it
+    after `beet modify -W`, which cannot be told from that.
+    """
+    if genres_of(item) != memory.after or is_from_here(item):
+        return False
+    try:
+        return bool(item.current_mtime() != memory.left)
+    except OSError:  # writing the file will fail, too
+        return False
 
 
 def store_memory(item: Item, memory: FormerTag, genres: tuple[str, ...]) -> bool:

@@ -69,6 +69,24 @@ def has_our_moods(item: Item, field: str) -> bool:
     return memory is not None and memory.field == field and memory.has_given(value_of(item, field))
 
 
+def read_edited(item: Item) -> None:
+    """If the user has changed our tag in the file, take it into the library.  Stores nothing.
+
+    Only for a field that beets itself does not know: `beet update` may not have read the new value.
+    For other fields, :func:`exchange` compares the file if its time is new.
+
+    Raises:
+        NotWrittenError: The file cannot be read.
+    """
+    memory = mood_tag_of(item)
+    if memory is None or memory.field in Item._fields or not has_our_moods(item, memory.field):
+        return
+    known = ("", value_of(item, memory.field), memory.before, memory.after, memory.earlier)
+    in_file = file_value(item, memory.field)
+    if in_file not in known:
+        item[memory.field] = in_file
+
+
 def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: bool) -> str | None:
     """Set a track's moods in our field and in a tag, and store them.
 
@@ -83,6 +101,8 @@ def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: b
     if field is None or not (moods or has_our_moods(item, field)):
         store_unless_edited(item, genres_of(item))
         return None
+    if write:
+        read_edited(item)
     if not value_of(item, field) and (in_file := file_value(item, field)):
         item[field] = in_file  # beets read the file before it knew the tag
     if value_of(item, field) and not has_our_moods(item, field):
@@ -102,6 +122,7 @@ def write_missing_moods(item: Item, field: str) -> None:
     Raises:
         NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets.
     """
+    read_edited(item)
     memory = mood_tag_of(item)
     if memory is not None and has_our_moods(item, field):
         exchange(item, memory, write=True)
@@ -116,11 +137,21 @@ def take_back(item: Item, *, write: bool) -> None:
     """
     memory, is_left = mood_tag_of(item), False
     if memory is not None:
-        ours = {memory.after, memory.earlier} - {"", memory.before}
+        if write:
+            read_edited(item)
         give_back(item, memory, write=write)
-        is_left = not write and file_value(item, memory.field) in ours
+        is_left = not write and may_be_left(item, memory)
     restore_fields(item, {MOODS: None, MEMORY: own_field(item, MEMORY) if is_left else None})
     store_unless_edited(item, genres_of(item))
+
+
+def may_be_left(item: Item, memory: MoodTag) -> bool:
+    """Whether a track's file has a value that we gave the tag; True if it cannot be read."""
+    ours = {memory.after, memory.earlier} - {"", memory.before}
+    try:
+        return bool(ours) and file_value(item, memory.field) in ours
+    except NotWrittenError:
+        return True
 
 
 def give_back(item: Item, memory: MoodTag, *, write: bool) -> None:

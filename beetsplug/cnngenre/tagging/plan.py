@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from beets.library import Item
 
 from beetsplug.cnngenre.tagging.fields import genres_of, is_from_here, is_reviewed, own_field
-from beetsplug.cnngenre.tagging.file_state import in_library, memory_of
+from beetsplug.cnngenre.tagging.file_state import in_library, is_users, memory_of
 from genre_model.data.spelling import spelling_key
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # A track's present genres and those that the model answers -> the genres to write.
 Arrange = Callable[[Sequence[str], Sequence[str]], tuple[str, ...]]
 MEANWHILE = "edited or removed meanwhile"
-EDITED, UNDO = "edited since", "undo"
+EDITED, UNDO, IN_FILE = "edited since", "undo", "undo, in the file"
 
 
 class Action(Enum):
@@ -131,13 +131,26 @@ def plan_undo(item: Item, *, include_reviewed: bool, write: bool) -> TagPlan | N
     previous = own_field(item, "cnngenre_previous")
     before = genres_of(item)
     if previous is None:
-        memory = memory_of(item) if write else None
-        if memory is None:
-            return None
-        after = in_library(memory.before.genres) if before == memory.after else before
-        return TagPlan(Action.WRITE, before, after, "undo, in the file")
+        return plan_undo_in_file(item) if write else None
     if is_reviewed(item) and not include_reviewed:
         return TagPlan(Action.KEEP, before, before, REVIEWED)
-    if not is_from_here(item):
+    if is_from_here(item):
+        return TagPlan(Action.WRITE, before, tuple(previous), UNDO)
+    kept = TagPlan(Action.KEEP, before, before, EDITED)
+    # beets sets the time to 0 if only the library was changed: the file may still have our genres.
+    is_left = write and before == tuple(previous) and not item.mtime
+    return (plan_undo_in_file(item) or kept) if is_left else kept
+
+
+def plan_undo_in_file(item: Item) -> TagPlan | None:
+    """The plan that restores the file of a track whose genres in the library are not ours.
+
+    None if we do not know the file's former tag.
+    """
+    memory, before = memory_of(item), genres_of(item)
+    if memory is None:
+        return None
+    if is_users(item, memory):
         return TagPlan(Action.KEEP, before, before, EDITED)
-    return TagPlan(Action.WRITE, before, tuple(previous), UNDO)
+    after = in_library(memory.before.genres) if before == memory.after else before
+    return TagPlan(Action.WRITE, before, after, IN_FILE)

@@ -11,7 +11,7 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.library import Tracks, current, flexible
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import undo
-from beetsplug.cnngenre.tagging.fields import is_ours, is_reviewed, own_field
+from beetsplug.cnngenre.tagging.fields import is_from_here, is_reviewed, own_field
 from beetsplug.cnngenre.tagging.journal import Journal, begin
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, kept_meanwhile, plan_undo
 from beetsplug.cnngenre.tagging.run import Run, Step
@@ -31,9 +31,9 @@ class Undo(Run):
 
     def __init__(self, session: Session, lib: Library) -> None:
         super().__init__(session, lib)
-        self.reviewed: list[Item] = []  # kept, as the user decided on them in a review
+        self.n_reviewed = 0  # kept, as the user decided on them in a review
         self.restored: set[int | None] = set()
-        self.n_in_files = 0  # restored tracks whose files still have our genres
+        self.n_in_files = 0  # tracks with their former genres whose files still have ours
 
     def note(self, item: Item, plan: TagPlan | None, journal: Journal | None) -> None:
         """Also remember the restored tracks: with ``pretend`` they still have our genres."""
@@ -62,43 +62,51 @@ class Undo(Run):
 
     def take_back(self, loaded: Item) -> tuple[Item, TagPlan | None]:
         """Undo what was done to the track, in its current state in the library."""
-        include_reviewed, write = self.options.include_reviewed, self.options.write
-        plan = plan_undo(loaded, include_reviewed=include_reviewed, write=write)
-        if plan is None or self.options.pretend:
-            return loaded, plan
-        item = current(loaded)
+        plan = self.plan(loaded)
+        if plan is None:
+            return loaded, None
+        item = loaded if self.options.pretend else current(loaded)
         if item is None:
             return loaded, kept_meanwhile(plan)
-        plan = plan_undo(item, include_reviewed=include_reviewed, write=write)
+        plan = self.plan(item)
         if plan is not None and plan.action is Action.KEEP and is_reviewed(item):
-            self.reviewed.append(item)
-            return item, plan
-        done = plan and undo(item, plan, write=write)
-        restored = done is not None and done.action is Action.WRITE
-        self.n_in_files += restored and own_field(item, "cnngenre_file") is not None
-        return item, done
+            self.n_reviewed += 1
+        elif plan is not None and not self.options.pretend:
+            done = undo(item, plan, write=self.options.write)
+            self.n_in_files += done == plan and is_left_in_file(item)
+            return item, done
+        return item, plan
+
+    def plan(self, item: Item) -> TagPlan | None:
+        """The plan for the track; None if we never changed it."""
+        options = self.options
+        return plan_undo(item, include_reviewed=options.include_reviewed, write=options.write)
 
     def what_next(self) -> str:
         """How to undo more."""
         found = ""
         if not self.options.write and self.n_in_files:
             found = f"; {self.n_in_files} in the library only: cnnundo -w restores the files"
-        if self.reviewed:
-            n = len(self.reviewed)
-            found += f"; {n} decided in a review: cnnundo --reviewed takes those back"
+        if self.n_reviewed:
+            found += f"; {self.n_reviewed} decided in a review: cnnundo --reviewed takes those back"
         return found
 
     def finish(self) -> None:
-        """Undo changes to the albums in which no track has our genres any more."""
+        """Undo changes to the albums in which no track has genres from here any more."""
         from beetsplug.cnngenre.tagging.albums import PREVIOUS, plan_undo_album, undo_album
 
-        spared = {item.album_id for item in self.reviewed}
         for album in self.albums(f"{flexible(PREVIOUS, 'album')} IS NOT NULL"):
             plan = plan_undo_album(album)
-            left = any(is_ours(item) and item.id not in self.restored for item in album.items())
-            if plan is None or left or album.id in spared:
+            left = (item for item in album.items() if item.id not in self.restored)
+            if plan is None or any(map(is_from_here, left)):
                 continue
             if not self.options.pretend:
                 undo_album(album, plan)
             if plan.action is Action.WRITE:
                 self.show_album(album, plan)
+
+
+def is_left_in_file(item: Item) -> bool:
+    """Whether only the file is left to undo."""
+    previous, in_file = own_field(item, "cnngenre_previous"), own_field(item, "cnngenre_file")
+    return previous is None and in_file is not None

@@ -12,7 +12,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -39,6 +39,10 @@ MAX_TRIES = 20  # attempts to lock a new copy before another run removes it as a
 
 class CannotReplaceError(Exception):
     """A copy cannot replace the file without side effects; the message says why."""
+
+
+class NotRestoredError(Exception):
+    """A file may be damaged; the message says which copy has its former content."""
 
 
 @contextmanager
@@ -94,25 +98,44 @@ def permitted(otherwise: str) -> Iterator[None]:
 def kept_copy(file: Path) -> Iterator[Path]:
     """Yield a copy in the system's temporary folder, and restore the file if the block fails.
 
-    The content is restored in place, so the file keeps its hard links, owner and attributes.
+    The content is restored in place, so the file keeps its hard links, owner and attributes.  The
+    copy is then removed; if the file cannot be restored, the copy stays.
 
     Raises:
-        OSError: There is no space, or the file cannot be read or written.
+        OSError: There is no space, or the file cannot be read.
+        NotRestoredError: The block failed, and the file cannot be restored.
     """
-    with tempfile.TemporaryDirectory(prefix="cnngenre-") as folder:
-        copy = Path(folder) / f"copy{file.suffix}"
+    with ExitStack() as at_end:
+        folder = Path(tempfile.mkdtemp(prefix="cnngenre-"))
+        at_end.callback(shutil.rmtree, folder, ignore_errors=True)
+        copy = folder / f"copy{file.suffix}"
         shutil.copyfile(file, copy)
         before = version(file.stat())
         try:
             yield copy
         except BaseException:
-            if version(file.stat()) == before:
-                raise
-            with copy.open("rb") as source, file.open("r+b") as target:
-                shutil.copyfileobj(source, target, 2**20)
-                target.truncate()
-                os.fsync(target.fileno())
+            removal = at_end.pop_all()  # until the file is restored, only the copy is whole
+            restore(file, copy, before)
+            removal.close()
             raise
+
+
+def restore(file: Path, copy: Path, before: tuple[int, ...]) -> None:
+    """Give a file the content of a copy in place, unless it still has the version ``before``.
+
+    Raises:
+        NotRestoredError: The file cannot be read or written.
+    """
+    try:
+        if version(file.stat()) == before:
+            return
+        with copy.open("rb") as source, file.open("r+b") as target:
+            shutil.copyfileobj(source, target, 2**20)
+            target.truncate()
+            os.fsync(target.fileno())
+    except OSError as error:
+        trouble = f"it may be damaged and cannot be restored ({error.strerror})"
+        raise NotRestoredError(f"{trouble}: its former content is in {copy}") from error
 
 
 def new_file(file: Path) -> tuple[int, Path]:

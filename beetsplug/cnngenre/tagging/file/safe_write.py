@@ -31,6 +31,7 @@ from beetsplug.cnngenre.tagging.file.checking import (
 from beetsplug.cnngenre.tagging.file.copying import (
     MEANWHILE,
     CannotReplaceError,
+    NotRestoredError,
     kept_copy,
     replacement,
 )
@@ -49,7 +50,11 @@ log = logging.getLogger("beets.cnngenre")
 
 
 class NotWrittenError(Exception):
-    """A file could not be written and is unchanged; the message says why, without its name."""
+    """A file could not be written and is unchanged; the message says why, without its name.
+
+    If the file could not be restored after a write in place, the message says so, and names the
+    copy that has its former content.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ def write_file(item: Item, wish: Wish, *, mtime: int | None) -> GenreTag:
 
 WRITE_ERRORS = (
     *(UnreadableFileError, mutagen.MutagenError, OSError),
-    *(UnknownTagsError, ChangedTooMuchError, AudioError),
+    *(UnknownTagsError, ChangedTooMuchError, AudioError, NotRestoredError),
 )
 
 
@@ -109,7 +114,8 @@ def reason_of(error: Exception) -> str:
     cause = error.args[0] if error.args and isinstance(error.args[0], OSError) else None
     if cause is not None and cause.strerror:
         return cause.strerror
-    text = re.sub(r"^\[Errno \d+\] ", "", str(getattr(error, "message", error)))
+    text = str(getattr(error, "message", error))
+    text = re.sub(r"^\[\w+ \d+\] (.+?): b?['\"].*", r"\1", text, flags=re.DOTALL)  # an OSError
     return re.sub(r"^'.+' (?=is )", "it ", text, flags=re.DOTALL)  # as mutagen names a file
 
 
@@ -134,7 +140,7 @@ def write_and_check(file: Path, wish: Wish) -> GenreTag:
     """Write to a file, by way of a copy if that is possible and not disabled in the configuration.
 
     Raises:
-        WRITE_ERRORS: The file cannot be written; it is unchanged.
+        WRITE_ERRORS: The file cannot be written; it is unchanged, except for NotRestoredError.
     """
     if not wants_write_in_place():
         try:
