@@ -81,6 +81,25 @@ def test_genres_of_a_lower_threshold_that_only_the_library_has_get_to_the_files(
     assert summary(beet("genre")) == "tagged 0, kept 2, unsure 0, failed 0"
 
 
+def test_genres_that_were_respelled_in_the_library_get_to_the_files(library):
+    beet = library(Rock=["Pop"], Jazz=["pop"], Electronic=["Pop"])
+    beet("cnnspelling", "-W")
+    assert beet.genres()["Jazz"] == "Pop"
+    assert summary(beet("genre", "-w")) == "tagged 1, kept 2, unsure 0, failed 0"
+    assert files(beet)["Jazz"] == ["Pop"]
+    beet("cnnundo")
+    assert files(beet)["Jazz"] == ["pop"]
+
+
+def test_the_review_that_a_run_proposes_asks_about_the_same_tracks(library):
+    beet = library(Rock=None, Unsure=None)
+    proposed = "2 unsure: beet cnnreview --threshold 1.0"
+    assert proposed in beet("genre", "--threshold", "1")
+    assert "beet cnnreview" not in beet("genre", "--genres", "Jazz", "--threshold", "1")
+    assert "left 2," in beet("cnnreview", "--pretend", "--threshold", "1")
+    assert "left 1," in beet("cnnreview", "--pretend")
+
+
 def test_pretend_shows_the_plan_and_changes_nothing(library):
     beet = library(Rock=None, Jazz=["Polka"], Unsure=None)
     before = beet.fields("genres", "mtime")

@@ -38,6 +38,9 @@ def test_several_genres_by_the_networks_tags(electronic):
     assert "; electro 0." in tags
     beet("cnngenre", "-f", "--count", "3", "--parents", "before", "--ignore", "House")
     assert beet.genres() == {"flac": "Electronic; Electro"}
+    beet.config["cnngenre"]["genres"] = {"Electronic": "Dance", "Jazz": None}  # others stay as well
+    beet("cnngenre", "-f", "--count", "3")
+    assert beet.genres() == {"flac": "Dance; House; Electro"}
 
 
 def test_moods_are_noted_and_go_to_a_tag_and_come_back(electronic):
@@ -106,6 +109,16 @@ def test_an_import_notes_moods_where_it_is_told_to(electronic):
     assert genres == "Electronic"
     file = mutagen.File(beet.paths()["mp3"])
     assert file["TMOO"].text == file["TXXX:MOOD"].text == [moods]
+
+
+def test_pretend_shows_tags_that_would_change(electronic):
+    beet = electronic(beat_tape(), "mp3", "flac")
+    beet("cnnmoods")
+    beet("modify", "-y", "title:flac", "grouping=mine")
+    shown = beet("cnnmoods", "--tag", "grouping", "--pretend")
+    assert "pretended: changed 1, kept 1, failed 0" in shown
+    assert "changed 1, kept 1, failed 0" in beet("cnnmoods", "--tag", "grouping")
+    assert "changed 0, kept 2, failed 0" in beet("cnnmoods", "--tag", "grouping", "--pretend")
 
 
 def test_an_import_of_several_albums_notes_the_moods_of_each(electronic, tmp_path):

@@ -87,8 +87,10 @@ class Moods(Run):
 
     def carry_out(self, item: Item, plan: TagPlan) -> tuple[Item, TagPlan]:
         """Set the moods of a track as it is now."""
-        if self.options.pretend or plan.action is Action.FAIL:
+        if plan.action is Action.FAIL:
             return item, plan
+        if self.options.pretend:
+            return item, self.with_tag(item, plan)
         now = current(item)
         if now is None:
             return item, planned(item, plan.before, Action.KEEP, MEANWHILE)
@@ -102,6 +104,18 @@ class Moods(Run):
             return now, replace(plan, reason=why)
         given = tag and value_of(now, tag)
         return now, plan if given == former else replace(plan, action=Action.WRITE)
+
+    def with_tag(self, item: Item, plan: TagPlan) -> TagPlan:
+        """The plan, if the tag would change too."""
+        tag = self.options.moods_tag
+        if tag is None:
+            return plan
+        words = str(Item._type(MOODS).to_sql(list(plan.after)))
+        in_file = item.mtime != 0 or not self.options.write
+        memory, value = own_field(item, MEMORY), value_of(item, tag)
+        if has_moods(tag, words, memory, value, in_file=in_file):
+            return plan
+        return replace(plan, action=Action.WRITE, reason=f"to {tag}")
 
     def finish(self) -> None:
         """Do nothing: albums have no moods."""

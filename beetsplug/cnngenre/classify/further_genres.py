@@ -83,13 +83,15 @@ class FurtherGenres:
         """The answer, with further genres by the tags if the user wants several genres."""
         if not self.wants_tags:
             return song
-        options = self._options
+        options, wish = self._options, self._options.genres
+        renamed = wish if isinstance(wish, Mapping) else None
+        dropped = [name for name, new in (renamed or {}).items() if not new]
         return further_genres(
             song,
             tags,
             self._vocabulary,
             count=options.count,
-            may_add=options.genres is None and options.only is None,
-            ignored=options.ignore,
+            may_add=options.only is None and (wish in (None, "default") or renamed is not None),
+            ignored=[*options.ignore, *dropped],
             spellings=self._spellings,
         )

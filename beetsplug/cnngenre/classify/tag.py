@@ -23,7 +23,7 @@ from beetsplug.cnngenre.tagging.apply import (
     would_write_missing,
     write_missing,
 )
-from beetsplug.cnngenre.tagging.fields import as_entries, genres_of, is_ours, note
+from beetsplug.cnngenre.tagging.fields import as_entries, genres_of, is_from_here, note
 from beetsplug.cnngenre.tagging.journal import Journal, begin, has_run
 from beetsplug.cnngenre.tagging.kept import split_kept
 from beetsplug.cnngenre.tagging.plan import TAGGING, Action, TagPlan, kept_meanwhile
@@ -38,8 +38,19 @@ class Tag(Run):
 
     words = TAGGING
 
-    def __init__(self, session: Session, lib: Library) -> None:
+    def __init__(self, session: Session, lib: Library, *, review_options: str | None = "") -> None:
+        """Read the model.
+
+        Args:
+            session: What the command works with.
+            lib: The library.
+            review_options: What `cnnreview` needs to ask about the same tracks; None if it cannot.
+
+        Raises:
+            UserError: The model cannot be used.
+        """
         super().__init__(session, lib)
+        self.review_options = review_options
         self.track_classifier = TrackClassifier(session, lib)
         self.changed_albums: set[int] = set()
         self.to_review = ToReview()
@@ -67,8 +78,9 @@ class Tag(Run):
     def what_next(self) -> str:
         """The command that asks about the unsure tracks, if there are any."""
         n = self.to_review.n_tracks
-        reviewable = n and self.track_classifier.target == GENRES
-        return f"; {n} unsure: {self.to_review.command}" if reviewable else ""
+        if not n or self.track_classifier.target != GENRES or self.review_options is None:
+            return ""
+        return f"; {n} unsure: {self.to_review.command}{self.review_options}"
 
     def journal(self) -> Journal:
         """The journal of this run."""
@@ -109,10 +121,10 @@ class Tag(Run):
             yield Step(partial(self.carry_out, verdict), self.options.write and writes_file)
 
     def is_missing(self, verdict: Verdict) -> bool:
-        """Whether a track keeps genres of ours that its file may lack, as after an as-is import."""
+        """Whether a track keeps genres from here that its file may lack, as after ``-W``."""
         item = verdict.item
         kept = verdict.plan.action is Action.KEEP and self.track_classifier.target == GENRES
-        return kept and item.mtime == 0 and is_ours(item)
+        return kept and item.mtime == 0 and is_from_here(item)
 
     def carry_out(self, verdict: Verdict) -> tuple[Item, TagPlan]:
         """Carry out a verdict on the track as it is now: its extraction may have taken long."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import optparse
+from shlex import quote
 
 from beets import ui
 from beets.library import Library
@@ -61,9 +62,18 @@ def command(setup: Setup) -> ui.Subcommand:
         from beetsplug.cnngenre.library import find_tracks
 
         with usable_library():
-            Tag(session, lib).run(find_tracks(lib, args, by_album=bool(opts.album)))
+            tag = Tag(session, lib, review_options=review_options(opts))
+            tag.run(find_tracks(lib, args, by_album=bool(opts.album)))
         if opts.threshold is not None and not session.options.quiet:
             say(f"--threshold is for this run; to keep it: {KEEP} {opts.threshold}")
 
     cnngenre.func = run
     return cnngenre
+
+
+def review_options(opts: optparse.Values) -> str | None:
+    """The options with which a review asks about the unsure tracks; None if it has no such ones."""
+    if opts.only is not None or opts.ignore is not None:
+        return None
+    given = {"--model": opts.model, "--threshold": opts.threshold}
+    return "".join(f" {name} {quote(str(v))}" for name, v in given.items() if v is not None)

@@ -30,6 +30,9 @@ def command(setup: Setup) -> ui.Subcommand:
     add_pretend(parser, "list the tracks in the order of the questions")
     parser.add_option("-f", "--force", **FLAG, help="also ask about tracks that have genres")
     add_write(parser)
+    parser.add_option(
+        "--threshold", type="float", metavar="P", help="tracks below this probability are unsure"
+    )
     add_classifying(parser)
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:

@@ -9,6 +9,8 @@ from beetsplug.cnngenre.library import Tracks, flexible
 from beetsplug.cnngenre.rows import absolute_path, genres_in
 from beetsplug.cnngenre.tagging.journal import PassedOver, rounded
 
+FROM_HERE = ("written", "reviewed", "respelled")  # fields of genres that we have set or spelled
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -25,10 +27,11 @@ class Split:
 def split_kept(items: Tracks, *, may_write: bool) -> Iterator[Split]:
     """Split tracks, in batches.
 
-    With ``may_write``, a track whose file may lack the genres that we gave it is one of the others.
+    With ``may_write``, a track whose file may lack genres from here is one of the others.
     """
     columns = ("cnngenre_model", "cnngenre_probability")
-    missing = f"COALESCE(mtime, 0) = 0 AND {flexible('cnngenre_written')} IS NOT NULL"
+    from_here = (f"{flexible(f'cnngenre_{name}')} IS NOT NULL" for name in FROM_HERE)
+    missing = f"COALESCE(mtime, 0) = 0 AND ({' OR '.join(from_here)})"
     select = ["id", "path", "genres", missing, *map(flexible, columns)]
     place = {key: number for number, key in enumerate(items.ids)}
     for rows in items.rows(", ".join(select)):
