@@ -28,7 +28,7 @@ import numpy as np
 
 from genre_model.core.errors import GenreModelError
 from genre_model.model.bundle.manifest import Manifest
-from genre_model.model.classifier import Sample, SongFeatures
+from genre_model.model.classifier import Sample, SongFeatures, half
 from genre_model.model.stop_rule import is_sampled
 
 Result = TypeVar("Result")
@@ -43,7 +43,8 @@ CHECK_BYTES = 16
 # SQLite's errors about the disk, other processes' locks and permissions.  Others mean damage.
 NO_DAMAGE = (
     *("locked", "busy", "full", "readonly", "unable to open", "out of memory", "interrupted"),
-    *("closed database", "disk I/O error"),
+    *("closed database", "disk I/O error", "locking protocol", "access permission denied"),
+    *("not authorized", "too big"),
 )
 
 
@@ -100,6 +101,7 @@ class Cache:
         self.path = path
         self.max_bytes = max_bytes
         self._lock = threading.Lock()
+        self._notes_use = True
         self._refused = False  # after a lock that was never free: the next file would wait as long
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,10 +137,25 @@ class Cache:
             stored, used = row
             extracted = unpack(content_of(key, stored))
             if not isinstance(used, float) or abs(time.time() - used) > USED_WITHIN_S:
-                connection.execute("UPDATE features SET used = ? WHERE key = ?", (time.time(), key))
+                self._note_use(connection, key)
             return extracted
 
         return self._transact(read)
+
+    def _note_use(self, connection: sqlite3.Connection, key: bytes) -> None:
+        """Store that an entry was used now; a store that can only be read goes on without that.
+
+        Raises:
+            sqlite3.OperationalError: The file is damaged.
+        """
+        if not self._notes_use:
+            return
+        try:
+            connection.execute("UPDATE features SET used = ? WHERE key = ?", (time.time(), key))
+        except sqlite3.OperationalError as error:
+            if is_damage(error):
+                raise
+            self._notes_use = False  # the next one may have to wait as long
 
     def put(self, key: bytes, content: bytes) -> None:
         """Store packed features, if possible; the least recently used entries make room."""
@@ -178,7 +195,7 @@ class Cache:
                 with self._connection:
                     return work(self._connection)
             except sqlite3.Error as error:
-                self._refused = "locked" in str(error)
+                self._refused = "lock" in str(error)  # "locked", "locking protocol"
                 if is_damage(error):
                     self._begin_anew(error)
                 return None
@@ -323,8 +340,8 @@ def pack(extracted: SongFeatures) -> bytes:
     shapes = np.array([*extracted.features.shape, *extracted.tags.shape], "<i4")
     body = (
         shapes.tobytes()
-        + extracted.features.astype("<f2").tobytes()
-        + extracted.tags.astype("<f2").tobytes()
+        + half(extracted.features).astype("<f2").tobytes()
+        + half(extracted.tags).astype("<f2").tobytes()
         + extracted.starts_s.astype("<f8").tobytes()
     )
     if extracted.sample is not None:

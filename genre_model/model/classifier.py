@@ -291,6 +291,8 @@ class Classifier:
         # Otherwise one at a time: batches are no faster on a CPU and need more memory.
         outputs = [self._infer(self.load(), part) for part in values]
         features = np.concatenate([output[0] for output in outputs])
+        if len(features) % len(slices):
+            raise AudioError("the network's answer has the wrong shape")
         starts_s = np.array([cut.start_s for cut in slices])
         return SongFeatures(
             features,
@@ -325,9 +327,15 @@ class Classifier:
             raise BundleError(f"{where}: the network answers otherwise than when it was made")
 
 
+def half(values: Float32) -> NDArray[np.float16]:
+    """The values in half precision, those beyond its range as its largest."""
+    most = float(np.finfo(np.float16).max)
+    return np.clip(values, -most, most).astype(np.float16)
+
+
 def as_half(values: Float32) -> Float32:
     """The values in the half precision of the cache."""
-    return values.astype(np.float16).astype(np.float32)
+    return half(values).astype(np.float32)
 
 
 def by_place(extracted: SongFeatures) -> list[SongFeatures]:

@@ -495,3 +495,42 @@ def test_a_lock_that_is_never_given_is_waited_for_once(tmp_path, monkeypatch):
         other.execute("ROLLBACK")
     other.close()
     cache.close()
+
+
+def test_entries_are_read_while_another_process_writes_for_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(genre_model.extraction.cache, "BUSY_S", 0.2)
+    path = tmp_path / "features.db"
+    cache = Cache(path)
+    for number in range(2):
+        cache.put(key(number), pack(extracted(number)))
+    with sqlite3.connect(path) as old:
+        old.execute("UPDATE features SET used = used - ?", (2 * USED_WITHIN_S,))
+    old.close()
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    assert all(cache.get(key(number)) is not None for number in range(2))
+    writer.close()
+    cache.close()
+
+
+@pytest.mark.parametrize("words", ["locking protocol", "access permission denied"])
+def test_what_a_file_system_refuses_is_no_damage(tmp_path, words):
+    path = tmp_path / "features.db"
+    cache = Cache(path, own=True)
+    cache.put(key(0), pack(extracted()))
+
+    def refused(_):
+        raise sqlite3.OperationalError(words)
+
+    assert cache._transact(refused) is None
+    cache.close()
+    again = Cache(path)
+    assert again.keys() == {key(0)}
+    again.close()
+    assert [file.name for file in tmp_path.glob("*.damaged")] == []
+
+
+def test_values_beyond_half_precision_are_its_largest():
+    large = replace(extracted(), features=np.full((3, 5), [7e4, -7e4, 1, 0, 2], np.float32))
+    values = unpack(pack(large)).features
+    np.testing.assert_array_equal(values[0], [65_504, -65_504, 1, 0, 2])

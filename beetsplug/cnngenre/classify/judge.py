@@ -91,7 +91,7 @@ class Judge:
         for key, probabilities in self._pooled(tracks, rows, context).items():
             song = self.alone(replace(tracks[key], probabilities=probabilities))
             if song.best is not None and len(rows) > 1:
-                alone = judge(rows[key], self.vocabulary, self.policy)
+                alone = self.alone(tracks[key])
                 if alone.best is not None and alone.genres != song.genres:
                     own = f"{alone.best.genre} {alone.best.probability:.2f}"
                     song = replace(song, reason=f"{song.reason}; by itself {own}")
