@@ -39,7 +39,7 @@ def speaks_against(coverage: float, other: ModelFigures) -> str | None:
     if is_worse(other.gain) or is_worse(other.balanced_gain):
         return f"it is right less often than {named(other.name)}"
     if not is_better(other.gain_in_names, other.balanced_gain_in_names):
-        return f"it is not right more often than {named(other.name)}, by song and by genre"
+        return f"it is not right more often than {named(other.name)}, counted by song and by genre"
     if coverage < FEWEST * other.coverage:
         shares = f"{coverage:.0%} of the tracks, {named(other.name)} {other.coverage:.0%}"
         return f"it would answer {shares}: more labels may help"
@@ -72,7 +72,7 @@ def is_worse(gain: Interval | None) -> bool:
 
 
 def is_better(gain: Interval | None, balanced_gain: Interval | None) -> bool:
-    """Whether no fewer songs are right, and the gains by song and by genre add up to one."""
+    """Whether no fewer songs are right, and the gains by song and by genre sum to above 0."""
     if gain is None or balanced_gain is None:
         return False
     return gain.value >= 0 and gain.value + balanced_gain.value > 0

@@ -176,7 +176,7 @@ def plan_training(
         options.head_options(),
         target,
         tree or {},
-        options.others and target == "genres",  # another field has no values of the shipped model's
+        options.others and target == "genres",  # the shipped model's genres are no moods, say
         in_use,
         name,
     )

@@ -12,7 +12,7 @@ GAIN = Interval(0.06, 0.02, 0.10)
 DRAW = Interval(-0.01, -0.04, 0.02)
 LOSS = Interval(-0.06, -0.10, -0.02)
 WORSE = "it is right less often than the shipped model"
-NO_BETTER = "it is not right more often than the shipped model, by song and by genre"
+NO_BETTER = "it is not right more often than the shipped model, counted by song and by genre"
 
 
 @pytest.mark.parametrize(

@@ -119,13 +119,20 @@ def test_an_undo_leaves_the_genres_of_an_album_deleted_that_the_user_has_deleted
     assert beet("ls", "-a", "-f", "[$genres]") == "[]\n"
 
 
-def test_an_undo_without_writing_is_completed_by_one_that_writes(beet, tone):
+@pytest.fixture
+def replaced(beet, tone):
+    """A file whose genre a run has replaced: its path, and its tags before that."""
     path = tone("Rock", kind="flac", genres=["Ska"])
     beet.config["import"] = {"copy": False, "write": True, "quiet": True}
     beet.config["cnngenre"] |= {"auto": False, "force": True}
     beet("import", "-A", "-s", path)
     before = dump(path)
     beet("cnngenre")
+    return path, before
+
+
+def test_an_undo_without_writing_is_completed_by_one_that_writes(beet, replaced):
+    path, before = replaced
     output = beet("cnnundo", "-W")
     assert "; 1 in the library only: cnnundo -w restores the files" in output
     assert (beet.genres(), file_genres(path)) == ({"Rock": "Ska"}, ["Rock"])
@@ -218,13 +225,8 @@ def test_our_genre_is_still_ours_where_beets_has_read_it_again(in_library_only):
 
 
 @pytest.mark.parametrize("write", [[], ["-W"]])
-def test_the_file_is_restored_where_the_user_has_restored_the_library(beet, tone, write):
-    path = tone("Rock", kind="flac", genres=["Ska"])
-    beet.config["import"] = {"copy": False, "write": True, "quiet": True}
-    beet.config["cnngenre"] |= {"auto": False, "force": True}
-    beet("import", "-A", "-s", path)
-    before = dump(path)
-    beet("cnngenre")
+def test_the_file_is_restored_where_the_user_has_restored_the_library(beet, replaced, write):
+    path, before = replaced
     beet("modify", "-y", "-W", "genres=Ska")
     output = beet("cnnundo", *write)
     if write:

@@ -106,7 +106,7 @@ class Moods(Run):
         return now, plan if given == former else replace(plan, action=Action.WRITE)
 
     def with_tag(self, item: Item, plan: TagPlan) -> TagPlan:
-        """The plan, if the tag would change too."""
+        """The plan, which counts as a change if only the tag would change."""
         tag = self.options.moods_tag
         if tag is None:
             return plan

@@ -72,7 +72,7 @@ def command(setup: Setup) -> ui.Subcommand:
 
 
 def review_options(opts: optparse.Values) -> str | None:
-    """The options with which a review asks about the unsure tracks; None if it has no such ones."""
+    """The options with which a review asks about the same tracks; None if it lacks such options."""
     if opts.only is not None or opts.ignore is not None:
         return None
     given = {"--model": opts.model, "--threshold": opts.threshold}

@@ -88,11 +88,12 @@ def go_back(session: Session) -> None:
     models = session.folders.models
     try:
         names = names_to_go_back_to(models)
-        if not names:
-            raise GenreModelError("there is no earlier model to go back to")
-        keep(models, names, [])
+        if names:
+            keep(models, names, [])
     except GenreModelError as error:
         raise UserError(f"cnnmodels: {error}") from error
+    if not names:
+        raise UserError("cnnmodels: there is no earlier model to go back to")
 
 
 def name_of(bundle: Bundle) -> str:

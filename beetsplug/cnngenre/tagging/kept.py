@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from beetsplug.cnngenre.fields import DECIDED
 from beetsplug.cnngenre.library import Tracks, flexible
 from beetsplug.cnngenre.rows import absolute_path, genres_in
 from beetsplug.cnngenre.tagging.journal import PassedOver, rounded
-
-FROM_HERE = ("written", "reviewed", "respelled")  # fields of genres that we have set or spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ def split_kept(items: Tracks, *, may_write: bool) -> Iterator[Split]:
     With ``may_write``, a track whose file may lack genres from here is one of the others.
     """
     columns = ("cnngenre_model", "cnngenre_probability")
-    from_here = (f"{flexible(f'cnngenre_{name}')} IS NOT NULL" for name in FROM_HERE)
+    from_here = (f"{flexible(name)} IS NOT NULL" for name in DECIDED)
     missing = f"COALESCE(mtime, 0) = 0 AND ({' OR '.join(from_here)})"
     select = ["id", "path", "genres", missing, *map(flexible, columns)]
     place = {key: number for number, key in enumerate(items.ids)}

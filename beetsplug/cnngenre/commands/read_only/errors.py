@@ -49,7 +49,7 @@ def command(setup: Setup) -> ui.Subcommand:
             search = LabelErrors(verdicts, opts.firmness)
             found = search.find(items)
         search.show(found, opts.format)
-        if playlist and items:  # a query that was mistyped empties no list
+        if playlist and items:  # a mistyped query must not empty the list
             write_playlist(session, playlist, (one.item for one in found))
 
     cnnerrors.func = run

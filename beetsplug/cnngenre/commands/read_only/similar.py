@@ -68,7 +68,7 @@ def command(setup: Setup) -> ui.Subcommand:
                 say(f"{score:.2f} {track_name(item)}")
             else:
                 ui.print_(format(item, template))
-        if playlist and ids:  # a query that was mistyped empties no list
+        if playlist and ids:  # a mistyped query must not empty the list
             write_playlist(session, playlist, (item for item, _ in found))
 
     cnnsimilar.func = run
