@@ -93,6 +93,23 @@ def test_what_shows_and_changes_nothing_keeps_no_journal(library):
     assert "no run has been kept yet" in beet.errors
 
 
+def test_runs_with_nothing_to_do_do_not_push_out_the_journals_of_others(library):
+    beet = library(Rock=None, Unsure=None, Jazz=["Polka"])
+    beet("genre")
+    for _ in range(3):
+        assert "tagged 0, kept 2, unsure 1" in beet("genre")
+    beet("cnnspelling")
+    [first] = beet("cnnstats", "--runs").splitlines()
+    assert first.split()[1:3] == ["cnngenre", "3"]
+    assert stats(beet)["actions"] == {"kept": 1, "tagged": 1, "unsure": 1}
+
+
+def test_the_first_run_is_told_once_if_it_had_nothing_to_do(library):
+    beet = library(Jazz=["Polka"])
+    assert "1 track has genres" in beet("genre")
+    assert "1 track has genres" not in beet("genre")
+
+
 def test_an_import_keeps_one_journal(beet, tone, tmp_path):
     tone("Rock")
     tone("Jazz", folder="music/other", album="Other", genres=["Polka"])

@@ -113,9 +113,11 @@ class Journal:
         self._start = time.monotonic()
         self._file: IO[bytes] | None = None
         self._closed = False
+        self._only_passed_over = True
 
     def add(self, item: Item, plan: TagPlan) -> None:
         """Note what was done with a track."""
+        self._only_passed_over = False
         self._write(
             Entry(
                 item.id,
@@ -147,10 +149,19 @@ class Journal:
         )
 
     def end(self, *, whole: bool) -> None:
-        """Note the run's end, if the journal has been written to."""
-        if self._file is not None:
-            self._write(End(whole, self._seconds()))
-            self._stop()
+        """Note the run's end, if the journal has been written to.
+
+        The journal of a run that had nothing to do is removed: a run each night would otherwise
+        push out the journals of those that did something.  The only journal stays.
+        """
+        if self._file is None:
+            return
+        path = Path(self._file.name)
+        self._write(End(whole, self._seconds()))
+        self._stop()
+        if self._only_passed_over and journals(self._folder) != [path]:
+            with suppress(OSError):
+                path.unlink()
 
     def _probability(self, item: Item) -> float | None:
         if self._header.target != GENRES:
