@@ -2,7 +2,7 @@
 
     python -m studies.tag_cuts MUSIC [CLIPS.npz]
 
-MUSIC is the labelled development music; CLIPS keeps the clips' embeddings and tags.  Genres: a
+MUSIC is the labelled development music; CLIPS keeps the clips' features and tags.  Genres: a
 tag's family must be that of the clip's label.  Voices and decades are compared with
 ``known_artists.csv``, a list from general knowledge of the artists, not from listening; a clip that
 differs from its artist counts as wrong.  Moods have no labels: the cut is at the top tenth of the
@@ -38,6 +38,7 @@ from genre_model.model.tags import (
 )
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from shipped_model.clips import Rows, fitted_half, read_rows, without_features
+from shipped_model.groups import WITH_GROUPS
 from shipped_model.settings import read_settings
 
 ROCK = ("emotify/Rock", "allmusic/Pop-Rock")
@@ -85,7 +86,7 @@ def main() -> None:
 
 
 def analyse(music: Path, kept: Path | None) -> Analysed:
-    """The network's embeddings and tags of all clips."""
+    """The network's features and tags of all clips."""
     rows, names = read_rows(music), load_bundle(SHIPPED).manifest.network.tag_names
     if kept and kept.exists():
         with np.load(kept) as stored:
@@ -95,8 +96,8 @@ def analyse(music: Path, kept: Path | None) -> Analysed:
     features, tags = [], []
     for row in rows:
         slices = read_slices(music / row["path"], SpectrogramSpec(), SliceSpec())
-        found = [session.run(["embedding", "tags"], {"log_mel": s.values[None]}) for s in slices]
-        features.append(np.concatenate([embedding for embedding, _ in found]))
+        found = [session.run([WITH_GROUPS, "tags"], {"log_mel": s.values[None]}) for s in slices]
+        features.append(np.concatenate([values for values, _ in found]))
         tags.append(np.concatenate([values for _, values in found]).mean(axis=0))
     if kept:
         ends = np.cumsum([len(part) for part in features])

@@ -69,7 +69,7 @@ def percent(share: float | None) -> str:
         return "<1\u00a0%"
     if 0.995 <= share < 1:
         return ">99\u00a0%"
-    return f"{share * 100:.0f}\u00a0%"
+    return f"{float(f'{share:.2f}') * 100:.0f}\u00a0%"  # the digits that ``decimal`` shows
 
 
 def decimal(figure: float, places: int = 2) -> str:
