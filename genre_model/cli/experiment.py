@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from genre_model.cli.common import add_fast, names, positive, progress_bar, say
-from genre_model.cli.music import MUSIC_HELP, music_for_testing
+from genre_model.cli.music import MUSIC_HELP, in_one_spelling, music_for_testing
 from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.core.processor import processor_has_bfloat16
+from genre_model.core.text import writable
 from genre_model.data.artists import named_artists
 from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack
@@ -143,7 +144,7 @@ def run_experiment(options: argparse.Namespace) -> int:
     check_replaceable(paths["json"], command_of(options))
     outcomes = run_all(conditions, tracks, seeds, options.output)
     music = Music(
-        options.music.stem,
+        writable(options.music.stem),
         len(tracks),
         len(named_artists(track.artist for track in tracks)),
         tuple(sorted({track.label for track in tracks})),
@@ -184,7 +185,7 @@ def without_seeds(command: str) -> list[str]:
 
 def command_of(options: argparse.Namespace) -> str:
     """The command that repeats this experiment, without the path to the music."""
-    words = ["genre-model", "experiment", options.name, options.music.name]
+    words = ["genre-model", "experiment", options.name, writable(options.music.name)]
     words += ["--seeds", str(options.seeds)]
     for name in ("slices", "epochs", "batch", "architecture"):
         if getattr(options, name) is not None:
@@ -207,7 +208,7 @@ def labelled(music: Path, min_song_s: float = 0.0) -> list[LabelledTrack]:
     from genre_model.training.copies import without_copies
     from genre_model.training.experiments.condition import content_once
 
-    tracks = [track for track in music_for_testing(music) if track.labels]
+    tracks = [track for track in in_one_spelling(music_for_testing(music)) if track.labels]
     tracks = without_copies(tracks, [content_once(track.path) for track in tracks], not_used)
     tracks = without_short(tracks, min_song_s)
     if len({track.label for track in tracks}) < 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -17,9 +18,12 @@ from genre_model.cli.explain import add_explain
 from genre_model.cli.inspect import run_inspect
 from genre_model.cli.spectrogram import add_slices, add_spectrogram
 from genre_model.cli.train import add_train
-from genre_model.core.errors import GenreModelError
+from genre_model.core.errors import GenreModelError, reason
 from genre_model.core.text import harmless
 from genre_model.model.bundle.store import SHIPPED
+
+# Standard output that goes to a file cannot be written for these reasons.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,15 +33,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = make_parser().parse_args(arguments)
     try:
-        return int(options.run(options))
-    except GenreModelError as error:
-        print(harmless(f"genre-model: {error}"), file=sys.stderr)
-        return 1
+        status = status_of(options)
+        print(end="", flush=True)  # after this, Python itself would report the failure
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader, such as `head`, closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 0
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(harmless(f"genre-model: cannot write: {reason(error)}"), file=sys.stderr)
+        drop_output()
+        return 1
+    return status
+
+
+def status_of(options: argparse.Namespace) -> int:
+    """Run a subcommand and return its exit status; an expected failure is one sentence."""
+    try:
+        return int(options.run(options))
+    except GenreModelError as error:
+        print(end="", flush=True)  # where that fails, it is the cause: no process starts then
+        print(harmless(f"genre-model: {error}"), file=sys.stderr)
+        return 1
+
+
+def drop_output() -> None:
+    """Send what is left of the output nowhere: Python would fail to write it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -129,9 +129,7 @@ def trainable(
         GenreModelError: The labels leave nothing to tell apart.
     """
     raw = [track.labels for track in music.tracks]
-    names = [cleaned(name) for labels in raw for name in labels]
-    commonest = common_spelling(names, {*map(plain, names)})
-    as_they_are = {name: commonest.get(plain(name), name) for name in names}
+    as_they_are = commonest_spellings(name for labels in raw for name in labels)
     of_aliases = {plain(name): canonical(name) for name in as_they_are}
     known = {*tree, *tree.values()}
     below = {name: alias for name, alias in of_aliases.items() if name != alias and alias in known}
@@ -145,3 +143,22 @@ def trainable(
     labelling = read_labels(raw, policy)
     pairs = zip(music.tracks, labelling.labels, strict=True)
     return [replace(track, labels=labels) for track, labels in pairs if labels], labelling
+
+
+def commonest_spellings(names: Iterable[str]) -> dict[str, str]:
+    """Cleaned name of a genre -> its commonest spelling; Rap and Hip Hop are two genres."""
+    clean = [cleaned(name) for name in names]
+    commonest = common_spelling(clean, {*map(plain, clean)})
+    return {name: commonest.get(plain(name), name) for name in clean}
+
+
+def in_one_spelling(tracks: Sequence[LabelledTrack]) -> list[LabelledTrack]:
+    """The tracks with each genre and style in its commonest spelling; empty ones are left out."""
+    names = [name for track in tracks for name in (*track.labels, track.style)]
+    spelling = commonest_spellings(names)
+
+    def respelled(track: LabelledTrack) -> LabelledTrack:
+        labels = dict.fromkeys(filter(None, (spelling[cleaned(name)] for name in track.labels)))
+        return replace(track, labels=tuple(labels), style=spelling[cleaned(track.style)])
+
+    return [respelled(track) for track in tracks]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -108,8 +109,8 @@ def song_folders(
         GenreModelError: Two songs have the same name, or a folder has slices and ``force`` is off.
     """
     folders = [output / file.stem for file in files]
-    for folder in folders:
-        if folders.count(folder) > 1:
+    for folder, n_songs in Counter(folders).items():
+        if n_songs > 1:
             raise GenreModelError(f"two of the files would go to {folder}")
         if not force and slice_files(folder):
             raise GenreModelError(f"{folder} has slices already; --force overwrites them")

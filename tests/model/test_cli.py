@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import audio_files
 import pytest
@@ -63,6 +64,25 @@ def test_a_name_that_the_terminal_cannot_write_is_escaped(music, tiny_bundle, fo
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\\u591c\\u66f2.FLAC" in done.stdout
     assert len(done.stdout.splitlines()) == 6
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no full device")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["architectures"], ["classify", "--csv"], ["inspect"]])
+def test_a_full_disk_behind_the_output_is_one_sentence(music, tiny_bundle, arguments, unbuffered):
+    command = [sys.executable, "-m", "genre_model.cli.main", *arguments]
+    if arguments[0] == "classify":
+        command += ["--model", str(tiny_bundle), str(music)]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.stderr == "genre-model: cannot write: No space left on device\n"
+    assert done.returncode == 1
 
 
 def test_json_is_a_list_of_verdicts(run, music):

@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
+import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,12 +15,12 @@ from xml.etree import ElementTree
 import mutagen
 import numpy as np
 import pytest
-from audio_files import write_song
+from audio_files import tone, write_audio, write_song
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genre_model.cli import main as cli
-from genre_model.cli.experiment import FAST_GAIN, check_replaceable, expected_s
+from genre_model.cli.experiment import FAST_GAIN, check_replaceable, expected_s, labelled
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import Interval, label_figures, macro_f1
@@ -34,7 +37,7 @@ from genre_model.training.experiments.division import (
     shuffled,
 )
 from genre_model.training.experiments.fusion import fusion
-from genre_model.training.experiments.protocol import BroaderClasses, check_divisions
+from genre_model.training.experiments.protocol import BroaderClasses, answers_to, check_divisions
 from genre_model.training.experiments.relabel import relabelled
 from genre_model.training.experiments.results.figures import (
     area_under_curve,
@@ -203,6 +206,78 @@ def test_pairs_have_to_be_of_the_same_songs():
     assert (same.value, same.low, same.high) == (0, 0, 0)
 
 
+def test_answers_name_a_song_by_its_artist_or_else_by_its_music(tmp_path):
+    path = write_song(tmp_path, "flac")[0]
+    np.save(tmp_path / "slices.npy", np.zeros((2, 3), np.float32))
+    classes = {name: name for name in GENRES}
+
+    def group(path, artist=""):
+        track = LabelledTrack(path, ("Jazz",), artist)
+        stored = StoredTrack(track, tmp_path / "slices.npy", np.arange(2), np.eye(3)[1] > 0)
+        found = answers_to(lambda x: x, [stored], BroaderClasses(GENRES, {path: "Jazz"}, classes))
+        return found.group
+
+    moved = shutil.copy(path, tmp_path / "moved.flac")
+    assert group(path) == group(moved) != group(tmp_path / "missing.flac")
+    assert group(path, "Miles Davis") == ("artist:miles davis",)
+
+
+def music_folder(folder, genres, n_songs):
+    """A folder of songs of the genres in turn."""
+    for number in range(n_songs):
+        genre = folder / genres[number % len(genres)]
+        genre.mkdir(parents=True, exist_ok=True)
+        write_audio(genre / f"{number}.wav", tone(0.1, 200 + number, 16_000, 1), 16_000)
+    return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="such names are refused by the file system")
+def test_an_experiment_takes_folders_whose_names_are_not_utf_8(tmp_path, monkeypatch, capsys):
+    names = [os.fsdecode(name) for name in (b"Caf\xe9", b"Rock")]
+    music = music_folder(tmp_path / os.fsdecode(b"m\xfcsic"), names, 24)
+    monkeypatch.setattr(protocol, "train_and_test", lambda *_: outcome())
+    command = ["experiment", "votes", str(music), "--split", "song", "-o", str(tmp_path / "out")]
+    assert cli.main(command) == 0
+    record = json.loads((tmp_path / "out" / "votes.json").read_text())
+    assert record["music"]["name"] == r"m\udcfcsic"
+    assert record["music"]["genres"] == ["Caf", "Rock"]
+    capsys.readouterr()
+    assert cli.main(command) == 0  # its own result may be replaced
+    assert "5 trainings, 5 of them done before" in capsys.readouterr().err
+
+
+def test_spellings_of_a_genre_are_one_genre_as_in_a_training(tmp_path):
+    def tracks(*rows):
+        lines = (f"{number}.flac,{row}" for number, row in enumerate(rows))
+        (tmp_path / "music.csv").write_text("\n".join(["path,genre,style", *lines]))
+        return [(*track.labels, track.style) for track in labelled(tmp_path / "music.csv")]
+
+    assert tracks("Hip-Hop,Old  School", "hip hop,old school", "Hip-Hop,old school", "Rap,") == [
+        ("Hip-Hop", "old school"),
+        ("Hip-Hop", "old school"),
+        ("Hip-Hop", "old school"),
+        ("Rap", ""),
+    ]
+    assert tracks("R&B,Soul", "Rock;Pop,") == [("R&B", "Soul"), ("Rock", "Pop", "")]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2))
+def test_the_area_is_the_share_of_pairs_in_order(songs):
+    scores, positive = np.array([s / 5 for s, _ in songs]), np.array([p for _, p in songs])
+    if positive.any() and not positive.all():
+        above = scores[positive][:, None] - scores[~positive][None, :]
+        assert area_under_curve(scores, positive) == ((above > 0) + 0.5 * (above == 0)).mean()
+
+
+def test_the_area_needs_no_memory_for_all_pairs():
+    scores = np.random.default_rng(0).random(4_000)
+    tracemalloc.start()
+    area_under_curve(scores, scores < 0.3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2e6
+
+
 def test_scores_by_hand():
     truth, given_ = np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0])
     assert macro_f1(label_figures(truth.tolist(), given_.tolist())) == pytest.approx(
@@ -230,7 +305,9 @@ def test_a_table_says_what_differs():
     assert table.rows[1][-1].startswith("+")
     same = compared({"one": [outcome()], "two": [outcome()]})
     assert same.conclusion.startswith("Nothing differs from “one” beyond chance in song accuracy.")
-    assert "would have been found four times out of five" in same.conclusion
+    assert "would have been found" not in same.conclusion  # no song differs at all
+    alike = compared({"one": [outcome()], "two": [outcome(1.0)], "three": [outcome()]})
+    assert re.search(r"difference of [1-9]\d* points would have been found", alike.conclusion)
 
 
 def test_a_sweep_compares_within_a_split_and_tells_of_songs_put_aside():
@@ -269,6 +346,14 @@ def test_segments_and_rules_are_compared_on_long_songs_alone():
     assert cells["all three"] > cells["beginning"] > 40
     with pytest.raises(GenreModelError, match="as long as three segments"):
         fusion({"x": [Outcome(FACTS, short, short)]})
+
+
+def test_songs_that_several_turns_test_are_counted_once():
+    tests = [answers(n_songs=4, n_votes=30, seed=seed) for seed in range(7)]
+    facts = replace(FACTS, n_training_songs=4)
+    found = [Outcome(facts, tests[0], test) for test in tests]  # three seeds test all 12 songs
+    assert fusion({"x": found}).conclusion.startswith("Of 12 songs of 90 s and more")
+    assert fusion({"x": found[:2]}).conclusion.startswith("Of 8 songs of 90 s and more")
 
 
 def test_broad_genres_are_judged_by_the_sums_of_what_was_learned():
@@ -353,7 +438,14 @@ def test_conditions_have_names_and_keys_of_their_own(name):
     [
         ("length", Wishes(splits=("slice",)), "length varies the slices: they cannot be split"),
         ("slices", Wishes(splits=("slice",)), "slices varies the slices: they cannot be split"),
-        ("fusion", Wishes(epochs=3), "fusion has no epochs"),
+        ("fusion", Wishes(epochs=3), "--epochs changes nothing in fusion"),
+        ("fusion", Wishes(batch=3), "--batch changes nothing in fusion"),
+        ("fusion", Wishes(fast=True), "--fast changes nothing in fusion"),
+        ("fusion", Wishes(slices=3), "--slices changes nothing in fusion"),
+        ("slices", Wishes(slices=3), "--slices changes nothing in slices"),
+        ("position", Wishes(slices=3), "--slices changes nothing in position"),
+        ("band", Wishes(architecture="midi-rnn"), "midi-rnn takes notes, which have no frequency"),
+        ("votes", Wishes(splits=("song", "artist")), "votes is about one split"),
         ("fusion", Wishes(architecture="crnn"), "fusion has systems of its own"),
         ("midi", Wishes(architecture="crnn"), "midi has systems of its own"),
         ("midi", Wishes(architecture="midi-rnn"), "midi has systems of its own"),
@@ -364,6 +456,13 @@ def test_conditions_have_names_and_keys_of_their_own(name):
 def test_wishes_that_have_no_effect_or_no_meaning_are_refused(name, wishes, sentence):
     with pytest.raises(GenreModelError, match=sentence):
         conditions_of(EXPERIMENTS[name], TRACKS, wishes)
+
+
+def test_wishes_that_are_what_would_be_done_anyway_are_no_mistake():
+    [own] = conditions_of(EXPERIMENTS["votes"], TRACKS)
+    slices, spec = own.architecture.slices.max_slices, own.architecture.learner.training
+    wishes = Wishes(slices, spec.epochs, spec.batch_size, splits=(own.split_by,))
+    assert conditions_of(EXPERIMENTS["votes"], TRACKS, wishes) == [own]
 
 
 def test_lengths_of_slices_are_in_seconds_of_the_networks_own_frames_or_in_notes():

@@ -4,6 +4,7 @@ import argparse
 import re
 import shutil
 import sys
+from pathlib import Path, PurePath
 
 import audio_files
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from sox_files import SOX, pixels_of, run_sox, sox_signals, write_wav
 
-from genre_model.cli.spectrogram import add_slices, add_spectrogram
+from genre_model.cli.spectrogram import add_slices, add_spectrogram, song_folders
 from genre_model.core.errors import GenreModelError
 from genre_model.features.png import GREYS, cut_slices, read_frames, save_picture, save_slices
 from genre_model.features.sox import sox_picture
@@ -275,3 +276,11 @@ def test_a_song_that_cannot_be_decoded_has_no_picture(tmp_path):
     with pytest.raises(GenreModelError, match=r"none\.wav: no such file"):
         run(add_spectrogram, tmp_path / "none.wav", "-o", tmp_path / "a.png")
     assert not (tmp_path / "a.png").exists()
+
+
+def test_each_of_many_songs_is_not_compared_with_all_others(tmp_path, monkeypatch):
+    files = [Path(f"{number}.flac") for number in range(300)]
+    compared = []
+    monkeypatch.setattr(PurePath, "__eq__", lambda one, two: compared.append(one) or one is two)
+    assert len(list(song_folders(files, tmp_path, force=False))) == 300
+    assert len(compared) < 300

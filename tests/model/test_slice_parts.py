@@ -1,5 +1,6 @@
 """Splitting songs by slice, and sampling slices before any are read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genre_model.data.tracks import LabelledTrack
+from genre_model.training.experiments.embeddings import EMBEDDINGS_SYSTEM
 from genre_model.training.job import TrainingJob
 from genre_model.training.networks.base import Estimator
 from genre_model.training.scratch import learn
@@ -23,6 +25,12 @@ def test_a_song_has_its_slices_on_all_sides_the_same_every_time(n, seed, name):
     assert counts.sum() == n
     assert counts.max() - counts.min() <= 1
     np.testing.assert_array_equal(folds, slice_folds(Path(name), n, seed))
+
+
+def test_a_song_has_the_same_parts_however_its_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folds = [slice_folds(path, 40, 0).tolist() for path in (Path("a.wav"), tmp_path / "a.wav")]
+    assert folds[0] == folds[1]
 
 
 def test_slices_of_the_test_are_never_learned_from():
@@ -63,3 +71,20 @@ def test_an_estimator_gets_a_sample_and_nothing_else_is_read(tmp_path, monkeypat
     np.testing.assert_array_equal(np.bincount(songs), np.full(8, 2))
     np.testing.assert_array_equal(values[:, 0].astype(int), songs)
     np.testing.assert_array_equal(candidates.argmax(axis=1), songs)
+
+
+def test_embeddings_are_computed_song_by_song_and_slices_not_kept(tmp_path, monkeypatch):
+    slices = np.random.default_rng(0).random((6, 187, 96), np.float32)
+    tracks = []
+    for number, part in enumerate((slices[:4], slices[4:])):
+        np.save(tmp_path / f"{number}.npy", part)
+        stored = LabelledTrack(tmp_path / f"{number}.wav", ("A",)), tmp_path / f"{number}.npy"
+        tracks.append(StoredTrack(*stored, np.arange(len(part)), np.array([True, False])))
+    given_ = []
+    monkeypatch.setattr(learn, "open_network", lambda content: content)
+    learner = replace(EMBEDDINGS_SYSTEM.learner, fit=lambda *given: given_.extend(given) or b"")
+    learn.fit_at_once(learner, tracks, 0)
+    embeddings, _, songs, _ = given_
+    assert songs.tolist() == [0, 0, 0, 0, 1, 1]
+    assert embeddings.nbytes < slices.nbytes / 10
+    np.testing.assert_array_equal(embeddings, learner.prepare(slices))

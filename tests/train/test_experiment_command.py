@@ -12,7 +12,7 @@ from genre_model.evaluation.out_of_fold import read_out_of_fold
 from genre_model.model.bundle.store import PROBE, SHIPPED, load_bundle
 from genre_model.model.head import Head
 from genre_model.model.onnx.session import onnx_logits, open_network
-from genre_model.training.experiments.embeddings import fit, with_head
+from genre_model.training.experiments.embeddings import embeddings_of, fit, with_head
 from genre_model.training.experiments.fusion import SEGMENTS_S
 
 pytestmark = pytest.mark.tensorflow
@@ -106,5 +106,5 @@ def test_the_default_learns():
     loud = rng.gamma(2.0, 0.6, (16, 187, 96)).astype(np.float32)
     loud[songs % 2 == 0, :, 48:] = 0
     candidates = np.eye(2, dtype=bool)[songs % 2]
-    logits = onnx_logits(open_network(fit(loud, candidates, songs, 0)), loud)
+    logits = onnx_logits(open_network(fit(embeddings_of(loud), candidates, songs, 0)), loud)
     assert (logits.argmax(axis=1) == songs % 2).all()

@@ -6,7 +6,7 @@ F1 to F14 are the paper's items of future work, numbered as in docs/paper.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from genre_model.core.errors import GenreModelError
 from genre_model.data.folds import SplitBy
@@ -54,7 +54,7 @@ from genre_model.training.experiments.wishes import (
     crossed,
     wished,
 )
-from genre_model.training.networks.base import Architecture, Network
+from genre_model.training.networks.base import Architecture
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +247,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     )
 }
 
+# These tabulate the answers of a single condition in several ways.
+OF_ONE_CONDITION = (probabilities, votes, fusion)
+
 
 def conditions_of(
     experiment: Experiment, tracks: Sequence[LabelledTrack], wishes: Wishes = AS_IT_IS
@@ -270,11 +273,29 @@ def check_wishes(experiment: Experiment, conditions: Sequence[Condition], wishes
     """
     if wishes.architecture is not None and not experiment.varies_network:
         raise GenreModelError(f"{experiment.name} has systems of its own: no --architecture")
-    learners = [condition.architecture.learner for condition in conditions]
-    if (wishes.epochs or wishes.batch) and not any(isinstance(one, Network) for one in learners):
-        raise GenreModelError(f"{experiment.name} has no epochs: no --epochs, no --batch")
+    check_effects(experiment, conditions, wishes)
+    if len(conditions) > 1 and experiment.tabulate in OF_ONE_CONDITION:
+        raise GenreModelError(f"{experiment.name} is about one split: no several in --split")
     by_slice = [condition for condition in conditions if condition.split_by == "slice"]
     slices = {condition.architecture.slices for condition in by_slice}
     varied = len(slices) > 1 and experiment.tabulate is compared
     if varied or any(condition.test_slices for condition in by_slice):
         raise GenreModelError(f"{experiment.name} varies the slices: they cannot be split")
+
+
+def check_effects(experiment: Experiment, conditions: Sequence[Condition], wishes: Wishes) -> None:
+    """Check that another value of each setting would change some condition.
+
+    Raises:
+        GenreModelError: A setting that the user chose changes nothing.
+    """
+    others = {
+        "--slices": wishes.slices and replace(wishes, slices=wishes.slices + 1),
+        "--epochs": wishes.epochs and replace(wishes, epochs=wishes.epochs + 1),
+        "--batch": wishes.batch and replace(wishes, batch=wishes.batch + 1),
+        "--fast": wishes.fast and replace(wishes, fast=False),
+    }
+    found = [wished(condition, wishes) for condition in conditions]
+    for option, other in others.items():
+        if other and found == [wished(condition, other) for condition in conditions]:
+            raise GenreModelError(f"{option} changes nothing in {experiment.name}")

@@ -12,6 +12,7 @@ import msgspec
 
 from genre_model.core.files import digest
 from genre_model.core.specs import SliceSpec
+from genre_model.core.text import writable
 from genre_model.data.folds import SplitBy
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.out_of_fold import fingerprint_of
@@ -82,4 +83,4 @@ def content_or_name(path: Path) -> str:
 
     The file's name if the file cannot be read.
     """
-    return content_once(path) or path.name
+    return content_once(path) or writable(path.name)

@@ -260,7 +260,13 @@ def positions(setting: Setting) -> list[Condition]:
 
 
 def bands(setting: Setting) -> list[Condition]:
-    """All frequencies, each band alone, and all but each band."""
+    """All frequencies, each band alone, and all but each band.
+
+    Raises:
+        GenreModelError: The network takes notes.
+    """
+    if isinstance(setting.base.spectrogram, NotesSpec):
+        raise GenreModelError(f"{setting.base.name} takes notes, which have no frequency bands")
     titles: dict[Band, str] = {
         "all": "all frequencies",
         "low": "below 1 kHz",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from genre_model.core.arrays import Bools, Float32, Ints
-from genre_model.core.specs import SliceSpec, SpectrogramSpec
+from genre_model.core.specs import NetworkSpec, SliceSpec, SpectrogramSpec
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.head import Head
 from genre_model.model.onnx.session import open_network
@@ -13,16 +16,32 @@ from genre_model.training.head.fit import fit_from_nothing
 from genre_model.training.networks.base import Architecture, Estimator
 from genre_model.training.networks.registry import EMBEDDINGS
 
+if TYPE_CHECKING:
+    import onnxruntime
 
-def fit(slices: Float32, candidates: Bools, songs: Ints, seed: int) -> bytes:
-    """The shipped network with a head fitted on the mean embedding of each song, as ONNX."""
+
+@cache
+def shipped_network() -> tuple[onnxruntime.InferenceSession, NetworkSpec]:
+    """The shipped network, opened once for all songs."""
     shipped = load_bundle(SHIPPED)
-    network = shipped.read(shipped.manifest.network.file)
-    session = open_network(network)
     names = shipped.manifest.network
-    embeddings = np.concatenate(
+    return open_network(shipped.read(names.file)), names
+
+
+def embeddings_of(slices: Float32) -> Float32:
+    """The embedding of each slice of a song, (n, n_features)."""
+    session, names = shipped_network()
+    found: Float32 = np.concatenate(
         [session.run([names.features], {names.input: piece[None]})[0] for piece in slices]
     )
+    return found
+
+
+def fit(embeddings: Float32, candidates: Bools, songs: Ints, seed: int) -> bytes:
+    """The shipped network with a head fitted on the mean embedding of each song, as ONNX."""
+    shipped = load_bundle(SHIPPED)
+    names = shipped.manifest.network
+    network = shipped.read(names.file)
     numbers = np.unique(songs)
     means = np.array([embeddings[songs == number].mean(axis=0) for number in numbers])
     of_song = np.array([candidates[songs == number][0] for number in numbers])
@@ -60,5 +79,5 @@ EMBEDDINGS_SYSTEM = Architecture(
     source="J. Pons, X. Serra: musicnn, 2019; the head is ours",
     spectrogram=SpectrogramSpec(),
     slices=SliceSpec(),
-    learner=Estimator(fit, ("onnx",)),
+    learner=Estimator(fit, ("onnx",), prepare=embeddings_of),
 )

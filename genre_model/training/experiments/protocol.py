@@ -18,7 +18,7 @@ from genre_model.data.folds import group_of
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.report import EpochReport
 from genre_model.training.events import SILENT, OnStep, TrainingEvents
-from genre_model.training.experiments.condition import Condition
+from genre_model.training.experiments.condition import Condition, content_or_name
 from genre_model.training.experiments.division import (
     N_TENTHS,
     Division,
@@ -317,5 +317,13 @@ def answers_to(
         np.concatenate(votes),
         np.repeat(np.arange(len(judged)), [len(logits) for logits in votes]),
         np.array([classes.number(track) for track in judged]),
-        tuple(group_of(track.track, "artist") for track in judged),
+        tuple(group_of_answers(track.track) for track in judged),
     )
+
+
+def group_of_answers(track: LabelledTrack) -> str:
+    """The artist of a song; a song without one is named by its music.
+
+    A path would not do: answers are found again after the music was moved.
+    """
+    return group_of(replace(track, path=Path(content_or_name(track.path))), "artist")

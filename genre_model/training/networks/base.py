@@ -66,17 +66,20 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Estimator:
-    """A classifier that is fitted in one go, from slices in memory.
+    """A classifier that is fitted in one go, from the slices of all songs in memory.
 
     ``fit`` takes slices (n, *shape), the genres that their labels leave open (n, n_genres), the
     song number of each slice (n,), and the seed.  It returns an ONNX network from an input
     ``slices`` to an output ``logits`` (n * votes, n_genres), which are log-probabilities.  It gets
-    at most ``max_slices`` slices, taken evenly from all songs, or all slices if None.
+    at most ``max_slices`` slices, taken evenly from all songs, or all slices if None.  ``prepare``,
+    if any, maps the slices of one song to as many smaller arrays, which ``fit`` gets in their
+    place, so that the slices of all songs are never in memory.
     """
 
     fit: Callable[[Float32, Bools, Ints, int], bytes]
     libraries: tuple[str, ...] = ("sklearn", "onnx")
     max_slices: int | None = None
+    prepare: Callable[[Float32], Float32] | None = None
 
     def require(self, name: str) -> None:
         """Check that the libraries are installed.

@@ -111,12 +111,21 @@ def fit_at_once(learner: Estimator, tracks: Sequence[StoredTrack], seed: int) ->
     if learner.max_slices is not None:
         kept = evenly(songs, learner.max_slices, seed)
     candidates = np.array([track.candidates for track in training])[songs[kept]]
-    onnx = learner.fit(sampled(training, sizes, kept), candidates, songs[kept], seed)
+    values = sampled(training, sizes, kept, learner.prepare)
+    onnx = learner.fit(values, candidates, songs[kept], seed)
     return TrainedNetwork(partial(onnx_logits, open_network(onnx)), lambda: onnx)
 
 
-def sampled(tracks: Sequence[StoredTrack], sizes: Sequence[int], kept: Ints) -> Float32:
-    """(len(kept), *shape) slices at the indices ``kept`` over all tracks, read song by song."""
+def sampled(
+    tracks: Sequence[StoredTrack],
+    sizes: Sequence[int],
+    kept: Ints,
+    prepare: Callable[[Float32], Float32] | None = None,
+) -> Float32:
+    """(len(kept), *shape) slices at the indices ``kept`` over all tracks, read song by song.
+
+    Or what ``prepare`` makes of them, song by song.
+    """
     ends = np.cumsum(sizes)
     of_song = np.split(kept, np.searchsorted(kept, ends)[:-1])
     values: Float32 | None = None
@@ -126,6 +135,8 @@ def sampled(tracks: Sequence[StoredTrack], sizes: Sequence[int], kept: Ints) -> 
             continue
         start = end - len(track.indices)
         slices = replace(track, indices=track.indices[places - start]).slices()
+        if prepare is not None:
+            slices = prepare(slices)
         if values is None:
             values = np.empty((len(kept), *slices.shape[1:]), np.float32)
         values[first : first + len(slices)] = slices

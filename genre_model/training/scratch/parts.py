@@ -98,7 +98,7 @@ def three_parts(job: TrainingJob) -> Parts:
 
 
 def slice_folds(path: Path, n_slices: int, seed: int) -> Ints:
-    """(n_slices,) fold of each slice of a song; always the same for the same arguments."""
-    rng = np.random.default_rng([seed, zlib.crc32(os.fsencode(path))])
+    """(n_slices,) fold of each slice of a song; always the same for the same file and seed."""
+    rng = np.random.default_rng([seed, zlib.crc32(os.fsencode(path.absolute()))])
     folds: Ints = (rng.permutation(n_slices) + rng.integers(N_FOLDS)) % N_FOLDS
     return folds

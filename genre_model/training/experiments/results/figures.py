@@ -201,6 +201,12 @@ def top_two(probabilities: Float64, truth: Ints) -> float:
 
 
 def area_under_curve(scores: Float64, positive: Bools) -> float:
-    """How often a positive scores above a negative (ROC AUC, ties count half)."""
-    above = scores[positive][:, None] - scores[~positive][None, :]
-    return float(((above > 0) + 0.5 * (above == 0)).mean())
+    """How often a positive scores above a negative (ROC AUC, ties count half).
+
+    From the ranks (Mann & Whitney 1947): the pairs would be as many as the square of the songs.
+    """
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    mean_ranks = np.cumsum(counts) - (counts - 1) / 2
+    n_positive, n_negative = np.count_nonzero(positive), np.count_nonzero(~positive)
+    above = mean_ranks[place][positive].sum() - n_positive * (n_positive + 1) / 2
+    return float(above / (n_positive * n_negative))

@@ -112,8 +112,9 @@ def verdict(differences: Mapping[str, Interval], firsts: Mapping[str, str]) -> s
     """
     bases = " and ".join(f"“{name}”" for name in dict.fromkeys(firsts.values()))
     clear = [f"{name} ({gain(d)})" for name, d in differences.items() if d.low > 0 or d.high < 0]
-    seen = sorted(100 * detectable_effect(d) for d in differences.values())
-    points = " to ".join(dict.fromkeys(f"{effect:.0f}" for effect in seen[:1] + seen[-1:]))
+    effects = [round(100 * detectable_effect(d)) for d in differences.values()]
+    seen = sorted(effect for effect in effects if effect)  # 0: almost no answer differs
+    points = " to ".join(dict.fromkeys(map(str, seen[:1] + seen[-1:])))
     power = (
         f"A true difference of {points} points would have been found four times out of five."
         if seen
@@ -122,7 +123,7 @@ def verdict(differences: Mapping[str, Interval], firsts: Mapping[str, str]) -> s
     if not clear:
         return f"Nothing differs from {bases} beyond chance in song accuracy.  {power}".strip()
     rest = "; the others do not differ beyond chance" if len(clear) < len(differences) else ""
-    return f"Against {bases}, song accuracy differs with {'; '.join(clear)}{rest}.  {power}"
+    return f"Against {bases}, song accuracy differs with {'; '.join(clear)}{rest}.  {power}".strip()
 
 
 def untouched(first: str, outcomes: Outcomes) -> list[str]:
