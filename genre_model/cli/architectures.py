@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import dataclass
 
-from genre_model.cli.common import positive, say
+from genre_model.cli.common import positive, print_json, say
 from genre_model.core.text import aligned
 from genre_model.training.networks.base import Architecture, Cost
 from genre_model.training.networks.registry import ARCHITECTURES, EMBEDDINGS
@@ -41,14 +40,12 @@ def add_architectures(parser: argparse.ArgumentParser) -> None:
 
 def run_architectures(options: argparse.Namespace) -> int:
     """Print the list."""
-    import msgspec
-
     listed = [
         line(EMBEDDINGS, EMBEDDINGS_COST, EMBEDDINGS_SUMMARY, EMBEDDINGS_SOURCE, options.classes),
         *(of_architecture(a, options.classes) for a in ARCHITECTURES.values()),
     ]
     if options.json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(listed), indent=2).decode() + "\n")
+        print_json(listed)
         return 0
     rows = [["name", "weights", "multiply-adds"]]
     for entry in listed:

@@ -153,6 +153,13 @@ def wished_policy(manifest: Manifest, threshold: float | None, count: int) -> Po
     return Policy(manifest.aggregation.threshold if threshold is None else threshold, count)
 
 
+def print_json(record: object) -> None:
+    """Print a record as indented JSON."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(record), indent=2).decode() + "\n")
+
+
 def say(lines: Iterable[str], *, error: bool = False) -> None:
     """Print lines, with characters that may harm a terminal escaped."""
     stream = sys.stderr if error else sys.stdout

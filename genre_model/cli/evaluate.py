@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genre_model.cli.common import add_extraction_options, extract_all, say, wished_vocabulary
-from genre_model.cli.music import MUSIC_HELP, music_for_testing
+from genre_model.cli.common import (
+    add_extraction_options,
+    extract_all,
+    print_json,
+    say,
+    wished_vocabulary,
+)
+from genre_model.cli.music import add_music, music_for_testing
 from genre_model.core.files import is_there
 from genre_model.core.text import aligned, count
 from genre_model.evaluation.metrics import LabelFigures
@@ -32,12 +37,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "bundle", type=bundle_folder, metavar="BUNDLE", help="a folder, or: shipped"
     )
-    parser.add_argument(
-        "music",
-        type=Path,
-        metavar="FOLDER|FILE.csv",
-        help=MUSIC_HELP,
-    )
+    add_music(parser)
     parser.add_argument("--genres", help="a selection, or genres separated by commas")
     add_extraction_options(parser)
     parser.set_defaults(run=run_evaluate)
@@ -50,8 +50,6 @@ def bundle_folder(text: str) -> Path:
 
 def run_evaluate(options: argparse.Namespace) -> int:
     """Classify labelled tracks with a bundle and print its figures."""
-    import msgspec
-
     from genre_model.model.classifier import load_classifier
 
     classifier = load_classifier(options.bundle)
@@ -63,7 +61,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     result = evaluate(classifier, vocabulary, extraction.extracted)
     result = replace(result, not_extracted=tuple(extraction.failures), unknown_labels=unknown)
     if options.json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n")
+        print_json(result)
     else:
         say(as_lines(result))
     return 0

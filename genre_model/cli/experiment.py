@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from genre_model.cli.common import add_fast, names, positive, progress_bar, say
-from genre_model.cli.music import MUSIC_HELP, in_one_spelling, music_for_testing
+from genre_model.cli.music import add_music, in_one_spelling, music_for_testing
 from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.core.processor import processor_has_bfloat16
 from genre_model.core.text import writable
@@ -58,12 +58,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
         f"  {name:<15} {experiment.question}" for name, experiment in EXPERIMENTS.items()
     )
     parser.add_argument("name", choices=list(EXPERIMENTS), metavar="NAME", help="the experiment")
-    parser.add_argument(
-        "music",
-        type=Path,
-        metavar="FOLDER|FILE.csv",
-        help=MUSIC_HELP,
-    )
+    add_music(parser)
     parser.add_argument(
         "--seeds",
         type=positive,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,11 +26,6 @@ from genre_model.data.tracks import LabelledTrack
 from genre_model.features.png_songs import find_pictures, takes_pictures
 from genre_model.training.networks.base import Architecture
 
-MUSIC_HELP = (
-    "a folder with one folder for each genre, or a list with the columns path and genre, and "
-    "optionally artist, album, style, play_count, rating and added"
-)
-
 # The sentence about tracks without a label, by where the labels come from.
 NO_LABEL = {
     "folder": "not used, as they lie in the folder itself, not in one of a genre",
@@ -51,6 +47,17 @@ class LabelledMusic:
         """What to tell the user about tracks without a label."""
         n = sum(not track.labels for track in self.tracks)
         return [f"{NO_LABEL[self.labels_from]}: {count(n, 'track')}"] if n else []
+
+
+def add_music(parser: argparse.ArgumentParser) -> None:
+    """The argument for labelled music."""
+    parser.add_argument(
+        "music",
+        type=Path,
+        metavar="FOLDER|FILE.csv",
+        help="a folder with one folder for each genre, or a list with the columns path and genre, "
+        "and optionally artist, album, style, play_count, rating and added",
+    )
 
 
 def is_list(music: Path) -> bool:

@@ -17,12 +17,13 @@ from genre_model.cli.common import (
     fraction,
     names,
     positive,
+    print_json,
     progress_bar,
     say,
     share,
     whole_number,
 )
-from genre_model.cli.music import MUSIC_HELP, music_for_training, trainable
+from genre_model.cli.music import add_music, music_for_training, trainable
 from genre_model.core.errors import GenreModelError
 from genre_model.core.files import is_folder, is_there
 from genre_model.core.specs import AggregationRule, Band, Position
@@ -61,12 +62,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
 def add_label_options(parser: argparse.ArgumentParser) -> None:
     """Options for the music and the genres to learn."""
-    parser.add_argument(
-        "music",
-        type=Path,
-        metavar="FOLDER|FILE.csv",
-        help=MUSIC_HELP,
-    )
+    add_music(parser)
     parser.add_argument(
         "--labels",
         choices=["folder", "tags"],
@@ -185,7 +181,7 @@ def run_train(options: argparse.Namespace) -> int:
         say([*overview(tracks, labelling.dropped), *music.sentences()])
     result, failures = train(plan, options)
     if options.json:
-        print_json(result, failures)
+        print_record(result, failures)
     else:
         print_summary(result)
     return 0
@@ -262,17 +258,15 @@ def train(plan: TrainingPlan, options: argparse.Namespace) -> tuple[TrainingResu
         return run_training(plan, options.output, extract, events), failures
 
 
-def print_json(result: TrainingResult, failures: Sequence[str]) -> None:
+def print_record(result: TrainingResult, failures: Sequence[str]) -> None:
     """Print the result as JSON."""
-    import msgspec
-
     record = {
         "bundle": writable(str(result.bundle.directory)),
         "page": writable(str(result.page)),
         "not_extracted": failures,
         "report": result.report,
     }
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(record), indent=2).decode() + "\n")
+    print_json(record)
 
 
 def print_summary(result: TrainingResult) -> None:

@@ -19,6 +19,7 @@ N_BINS = 10
 FEWEST_ANSWERS = 10  # with fewer answers, the share that is right says too little
 
 N_RESAMPLES = 2_000
+SEED = 0  # of every resampling, so that an interval is always the same
 MAX_DRAWN = 2_000_000  # drawn groups in memory at once while resampling
 
 
@@ -75,7 +76,6 @@ def two_way_interval(
     figure: Callable[[Ints], float],
     artists: Sequence[str],
     trainings: Sequence[int],
-    seed: int = 0,
 ) -> Interval:
     """95 % interval of a figure, from resampling artists and trainings, both with replacement.
 
@@ -87,13 +87,11 @@ def two_way_interval(
         figure: Computes the figure of the songs with these indices; NaN if it is undefined.
         artists: The artist of each song.
         trainings: The number of the training that answered each song.
-        seed: The random seed of the resampling.
     """
-    rng = np.random.default_rng(seed)
     artist, training = numbered(artists), numbered(trainings)
     everything = np.arange(len(artists))
     draws: list[float] = []
-    for of_artist, of_training in drawn_together(rng, artist, training):
+    for of_artist, of_training in drawn_together(artist, training):
         times = (of_artist[artist] * of_training[training]).astype(np.intp)
         if times.any():
             draws.append(figure(np.repeat(everything, times)))
@@ -106,17 +104,13 @@ def two_way_ratio(
     denominators: NDArray[Any],
     artists: Sequence[str],
     trainings: Sequence[int],
-    seed: int = 0,
 ) -> Interval:
     """As :func:`two_way_interval`, much faster, for a ratio of sums of two (n_songs,) arrays."""
-    rng = np.random.default_rng(seed)
     artist, training = numbered(artists), numbered(trainings)
     upper, lower = np.zeros((2, artist.max() + 1, training.max() + 1))
     np.add.at(upper, (artist, training), np.asarray(numerators, np.float64))
     np.add.at(lower, (artist, training), np.asarray(denominators, np.float64))
-    sums = np.array(
-        [(a @ upper @ t, a @ lower @ t) for a, t in drawn_together(rng, artist, training)]
-    )
+    sums = np.array([(a @ upper @ t, a @ lower @ t) for a, t in drawn_together(artist, training)])
     defined = sums[sums[:, 1] > 0]
     low, high = np.percentile(defined[:, 0] / defined[:, 1], [2.5, 97.5])
     return Interval(float(upper.sum() / lower.sum()), float(low), float(high))
@@ -128,12 +122,11 @@ def numbered(names: Sequence[str] | Sequence[int]) -> Ints:
     return numbers
 
 
-def drawn_together(
-    rng: np.random.Generator, artist: Ints, training: Ints
-) -> Iterator[tuple[Float64, Float64]]:
+def drawn_together(artist: Ints, training: Ints) -> Iterator[tuple[Float64, Float64]]:
     """How often each artist and each training is drawn, in each of ``N_RESAMPLES`` resamples."""
+    rng = np.random.default_rng(SEED)
     sizes = [int(numbers.max()) + 1 for numbers in (artist, training)]
-    pairs = [np.concatenate(list(resamplings(rng, n, N_RESAMPLES))) for n in sizes]
+    pairs = [np.concatenate(list(resamplings(rng, n))) for n in sizes]
     yield from zip(*pairs, strict=True)
 
 
@@ -141,7 +134,6 @@ def ratio_interval(
     numerators: Float64 | Bools,
     denominators: Float64 | Bools,
     artists: Sequence[str],
-    seed: int = 0,
 ) -> Interval:
     """95 % interval of the mean of k ratios of sums over songs, from resampling whole artists.
 
@@ -152,16 +144,12 @@ def ratio_interval(
         numerators: (n_songs,) or (n_songs, k).
         denominators: The same shape.
         artists: The artist of each song.
-        seed: The random seed of the resampling.
     """
     members, sizes = np.unique(np.array(artists), return_inverse=True, return_counts=True)[1:]
     both = [np.asarray(part, np.float64) for part in (numerators, denominators)]
     upper, lower = (sum_by(members, len(sizes), part.reshape(len(part), -1)) for part in both)
-    rng = np.random.default_rng(seed)
-    draws = [
-        mean_ratio(counts @ upper, counts @ lower)
-        for counts in resamplings(rng, len(sizes), N_RESAMPLES)
-    ]
+    rng = np.random.default_rng(SEED)
+    draws = [mean_ratio(counts @ upper, counts @ lower) for counts in resamplings(rng, len(sizes))]
     known = np.concatenate(draws)
     value = float(mean_ratio(upper.sum(axis=0)[None], lower.sum(axis=0)[None])[0])
     if np.isnan(known).all() or np.count_nonzero(lower.any(axis=1)) == 1:
@@ -199,11 +187,11 @@ def sum_by(members: Ints, n_groups: int, values: Float64) -> Float64:
     return sums
 
 
-def resamplings(rng: np.random.Generator, n_groups: int, n_draws: int) -> Iterator[Float64]:
-    """How often each group is drawn, in arrays of (some of the draws, n_groups)."""
+def resamplings(rng: np.random.Generator, n_groups: int) -> Iterator[Float64]:
+    """How often each group is drawn in each draw, in arrays of (some of the draws, n_groups)."""
     at_once = max(1, MAX_DRAWN // n_groups)
-    for start in range(0, n_draws, at_once):
-        n = min(at_once, n_draws - start)
+    for start in range(0, N_RESAMPLES, at_once):
+        n = min(at_once, N_RESAMPLES - start)
         drawn = rng.integers(0, n_groups, (n, n_groups)) + np.arange(n)[:, None] * n_groups
         counts = np.bincount(drawn.ravel(), minlength=n * n_groups)
         yield counts.reshape(n, n_groups).astype(np.float64)

@@ -24,7 +24,7 @@ from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.training.copies import without_copies
 from genre_model.training.events import SILENT, OnEpoch, OnFailure, TrainingEvents, ignore
 from genre_model.training.job import TrainingJob, check_play_history
-from genre_model.training.networks.base import Architecture, inexact
+from genre_model.training.networks.base import Architecture, with_training
 from genre_model.training.networks.registry import (
     ARCHITECTURES,
     EMBEDDINGS,
@@ -130,7 +130,7 @@ def chosen_system(
     if architecture is None:
         return override_bundle(backbone or load_bundle(SHIPPED), options.slicing)
     if options.fast:
-        architecture = inexact(architecture)
+        architecture = with_training(architecture, exact=False)
     return override_slicing(architecture, options.slicing)
 
 

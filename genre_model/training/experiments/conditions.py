@@ -18,7 +18,7 @@ from genre_model.training.experiments.division import FOR_SWEEPS
 from genre_model.training.experiments.embeddings import EMBEDDINGS_SYSTEM
 from genre_model.training.experiments.relabel import Labels, label_of
 from genre_model.training.experiments.wishes import network_of
-from genre_model.training.networks.base import Architecture, Network
+from genre_model.training.networks.base import Architecture, Network, with_training
 from genre_model.training.networks.despois2016 import TRUNCATED_NORMAL
 from genre_model.training.networks.pelchat2019 import build
 from genre_model.training.networks.registry import ARCHITECTURES, EMBEDDINGS
@@ -43,22 +43,6 @@ class Setting:
 Conditions = Callable[[Setting], list[Condition]]
 
 
-def swept(architecture: Architecture) -> Architecture:
-    """The network as the sweeps train it: on all slices, in batches of 32, at most 20 epochs.
-
-    There is little music, and batches of 32 instead of the paper's 128 make four times the steps.
-    """
-    network = network_of(architecture)
-    training = replace(
-        network.training,
-        batch_size=32,
-        microbatch=min(32, network.training.microbatch),
-        epochs=20,
-        patience=8,
-    )
-    return all_slices(replace(architecture, learner=replace(network, training=training)))
-
-
 def all_slices(architecture: Architecture) -> Architecture:
     """The system on all slices of each song."""
     return sliced(architecture, max_slices=MOST_SLICES)
@@ -70,7 +54,8 @@ def sliced(base: Architecture, **settings: Any) -> Architecture:
 
 
 # The network that the sweeps vary: the smaller reading of the paper, with strided convolutions.
-SWEPT = swept(STRIDED)
+# There is little music, and batches of 32 instead of the paper's 128 make four times the steps.
+SWEPT = all_slices(with_training(STRIDED, batch_size=32, microbatch=32, epochs=20, patience=8))
 
 
 def variant(base: Architecture, name: str, **settings: Any) -> Architecture:
@@ -84,13 +69,6 @@ def variant(base: Architecture, name: str, **settings: Any) -> Architecture:
         raise GenreModelError(f"{base.name} has no such variants: only the paper's network has")
     network = Network(partial(build, stride=stride, **settings), network_of(base).training)
     return replace(base, name=f"{base.name}, {name}", learner=network)
-
-
-def trained(base: Architecture, **settings: Any) -> Architecture:
-    """The network with other training settings."""
-    network = network_of(base)
-    training = replace(network.training, **settings)
-    return replace(base, learner=replace(network, training=training))
 
 
 def sweep(conditions: Conditions) -> Conditions:
@@ -165,7 +143,7 @@ def optimisers(setting: Setting) -> list[Condition]:
     return [
         Condition(
             f"{name}, rate {rate:g}",
-            trained(
+            with_training(
                 setting.base,
                 optimizer=optimizer,
                 optimizer_settings=extra,

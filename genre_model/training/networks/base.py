@@ -126,12 +126,12 @@ class Architecture:
     fixed_length: bool = False
 
 
-def inexact(architecture: Architecture) -> Architecture:
-    """The architecture without ``exact``: a training need not give the same weights every time."""
+def with_training(architecture: Architecture, **settings: Any) -> Architecture:
+    """The architecture with other training settings; an estimator, which has none, stays."""
     learner = architecture.learner
     if isinstance(learner, Estimator):
         return architecture
-    training = replace(learner.training, exact=False)
+    training = replace(learner.training, **settings)
     return replace(architecture, learner=replace(learner, training=training))
 
 

@@ -168,7 +168,7 @@ def train_by_gradients(
         events.on_note(f"the training begins anew: {fresh_reason}")
     if not resumed_epochs:
         trainer.pretrain([track for track in tracks if not track.validation])
-    for report in run_epochs(trainer, tracks, progress, epochs, events.on_step):
+    for report in run_epochs(trainer, tracks, progress, most_epochs, events.on_step):
         progress = progress.after(report)
         with writing(work):
             save(work, progress, trainer.model.variables, trainer.variables)

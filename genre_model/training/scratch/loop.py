@@ -259,7 +259,7 @@ def run_epochs(
     trainer: Trainer,
     tracks: Sequence[StoredTrack],
     progress: Progress,
-    epochs: int | None,
+    most_epochs: int,
     on_step: OnStep = ignore_step,
 ) -> Iterator[EpochReport]:
     """Train and validate epochs while :meth:`Progress.goes_on`, and yield their reports.
@@ -269,8 +269,7 @@ def run_epochs(
     """
     training = [track for track in tracks if not track.validation]
     validation = [track for track in tracks if track.validation]
-    epochs = trainer.spec.epochs if epochs is None else epochs
-    while progress.goes_on(epochs, trainer.spec.patience):
+    while progress.goes_on(most_epochs, trainer.spec.patience):
         epoch = len(progress.history) + 1
         loss = trainer.train(training, epoch, on_step)
         report = judge_epoch(trainer.logits, validation, epoch, loss)

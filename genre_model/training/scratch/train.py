@@ -19,7 +19,7 @@ from genre_model.data.folds import split_tracks
 from genre_model.data.tracks import LabelledTrack
 from genre_model.training.events import SILENT, TrainingEvents
 from genre_model.training.instance_selection import SELECTION_FOLDS, ease_of, easiest
-from genre_model.training.networks.base import Architecture, Estimator, require_learner
+from genre_model.training.networks.base import Architecture, require_learner, with_training
 from genre_model.training.scratch.learn import TrainedNetwork, learn
 from genre_model.training.scratch.parts import Parts
 from genre_model.training.scratch.slice_store import (
@@ -75,7 +75,7 @@ def train_system(
     if held_out.shape != (len(tracks),):
         raise ValueError(f"validation has shape {held_out.shape} for {len(tracks)} tracks")
     if validation is None:
-        architecture = to_the_end(architecture)
+        architecture = with_training(architecture, keep="last", patience=MOST_EPOCHS)
     require_learner(architecture)
     folder = slices_folder or work / "slices"
     with writing(folder):
@@ -89,15 +89,6 @@ def train_system(
         stored = select_slices(architecture, stored, select, work, seed=seed, epochs=epochs)
     trained = learn(architecture, stored, work, seed=seed, events=events, epochs=epochs)
     return replace(trained, skipped=skipped)
-
-
-def to_the_end(architecture: Architecture) -> Architecture:
-    """The architecture without early stopping: its network is trained for all epochs."""
-    learner = architecture.learner
-    if isinstance(learner, Estimator):
-        return architecture
-    spec = replace(learner.training, keep="last", patience=MOST_EPOCHS)
-    return replace(architecture, learner=replace(learner, training=spec))
 
 
 def select_slices(

@@ -9,7 +9,7 @@ import numpy as np
 
 from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.core.errors import GenreModelError
-from genre_model.core.specs import AggregationRule, AggregationSpec
+from genre_model.core.specs import AggregationSpec
 from genre_model.evaluation.metrics import (
     Interval,
     calibration_error,
@@ -109,11 +109,9 @@ def groups_of(tests: Sequence[Answers]) -> tuple[list[str], list[int]]:
     return groups, trainings
 
 
-def song_probabilities(
-    answers: Answers, rule: AggregationRule = "mean", inverse_temperature: float = 1.0
-) -> Float64:
-    """The probabilities of songs, (n_songs, n_genres)."""
-    spec = AggregationSpec(rule, inverse_temperature)
+def song_probabilities(answers: Answers, inverse_temperature: float = 1.0) -> Float64:
+    """The probabilities of songs by the mean of their slices, (n_songs, n_genres)."""
+    spec = AggregationSpec("mean", inverse_temperature)
     return np.array([aggregate(answers.of_song(n), spec) for n in range(len(answers.truth))])
 
 
@@ -177,14 +175,12 @@ def negative_log_likelihood(probabilities: Float64, truth: Ints) -> float:
     return float(-np.log(np.maximum(given, 1e-12)).mean())
 
 
-def fitted_inverse_temperature(validation: Answers, rule: AggregationRule = "mean") -> float:
+def fitted_inverse_temperature(validation: Answers) -> float:
     """The inverse temperature with the highest likelihood on the validation songs."""
     candidates: list[float] = INVERSE_TEMPERATURES.tolist()
     return min(
         candidates,
-        key=lambda s: negative_log_likelihood(
-            song_probabilities(validation, rule, s), validation.truth
-        ),
+        key=lambda s: negative_log_likelihood(song_probabilities(validation, s), validation.truth),
     )
 
 

@@ -234,7 +234,7 @@ def probabilities(outcomes: Outcomes) -> Table:
     for title, is_fitted in (("as they come", False), ("temperature fitted", True)):
         songs = [
             song_probabilities(
-                o.test, "mean", fitted_inverse_temperature(o.validation) if is_fitted else 1.0
+                o.test, fitted_inverse_temperature(o.validation) if is_fitted else 1.0
             )
             for o in found
         ]
