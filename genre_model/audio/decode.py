@@ -284,7 +284,7 @@ class AudioFile:
 
 @contextmanager
 def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
-    """Open the first audio stream of a file, to be resampled to ``rate_hz``.
+    """Open the audio stream of a file that a player plays, to be resampled to ``rate_hz``.
 
     Raises:
         AudioError: There is no such file, it is not a regular file, or FFmpeg finds no audio in it.
@@ -312,16 +312,20 @@ def open_audio(path: Path, rate_hz: int) -> Iterator[AudioFile]:
 
 
 def opened_stream(container: InputContainer) -> tuple[AudioStream, int]:
-    """The first audio stream of an open file, its decoder opened, and its number of channels.
+    """The audio stream that a player plays, its decoder opened, and its number of channels.
+
+    Of several streams, FFmpeg prefers the one that is marked as the default.
 
     Raises:
         AudioError: The file has no audio stream, or no decoder can be opened for it.
     """
     import av
 
-    if not container.streams.audio:
+    streams = container.streams.audio
+    if not streams:
         raise AudioError("no audio in the file")
-    stream = container.streams.audio[0]
+    best = container.streams.best("audio")
+    stream = next((stream for stream in streams if stream is best), streams[0])
     if stream.codec_context is None:
         raise AudioError("nothing here decodes its sound")
     n_channels = unname_channels(stream.codec_context)

@@ -13,8 +13,9 @@ from genre_model.audio.stored.ogg import audio_in_ogg
 from genre_model.audio.stored.xing import stated_samples
 
 # All packets are hashed if a file is not longer than SHORT_S, or does not state its length: FFmpeg
-# then guesses it from the file's size, tags included.  For a longer file, the hash covers its
-# duration, its beginning, its end, and places at equal distances in between.
+# then guesses it from the file's size, tags included.  So are those of ASF (WMA), where the size of
+# the tags changes where a seek lands.  For a longer file, the hash covers its duration, its
+# beginning, its end, and places at equal distances in between.
 SHORT_S = 60.0
 N_PLACES = 8
 SMALL_BYTES = 2**24
@@ -34,7 +35,7 @@ def audio_fingerprint(path: Path) -> bytes:
     """
     with open_audio(path, FINGERPRINT_RATE_HZ) as audio:
         duration_s = audio.duration_s
-        if duration_s is None or duration_s <= SHORT_S or is_guess(audio, path, duration_s):
+        if duration_s is None or duration_s <= SHORT_S or depends_on_tags(audio, path):
             return digest(audio, ogg_parts(path) or packets(audio))
         found = spread_packets(audio, duration_s)
         if found is not None:
@@ -43,16 +44,21 @@ def audio_fingerprint(path: Path) -> bytes:
         return digest(audio, packets(audio))
 
 
-def is_guess(audio: AudioFile, path: Path, duration_s: float) -> bool:
-    """Whether FFmpeg guessed the duration: for raw AAC, and for an MP3 that does not state it."""
+def depends_on_tags(audio: AudioFile, path: Path) -> bool:
+    """Whether tags change where FFmpeg's seeks land, or the duration, as FFmpeg guesses it.
+
+    It guesses that of raw AAC, and of an MP3 that does not state it.
+    """
     name = audio.container.format.name
     if name != "mp3":
-        return name == "aac"
+        return name in ("aac", "asf")
     try:
         n_samples = stated_samples(path)
     except OSError:
         return True
-    return n_samples is None or abs(n_samples / audio.native_rate_hz - duration_s) > PADDING_S
+    if n_samples is None or audio.duration_s is None:
+        return True
+    return abs(n_samples / audio.native_rate_hz - audio.duration_s) > PADDING_S
 
 
 def ogg_parts(path: Path) -> list[bytes] | None:

@@ -87,8 +87,9 @@ def number_of(content: bytes, bits: int) -> int:
 def open_options() -> dict[str, Any]:
     """Arguments for ``av.open``.
 
-    They forbid other containers and decoders, and keep tags in Latin-1 from stopping the decoding.
-    From version 19 on, PyAV accepts such tags by default and no longer has the argument.
+    They forbid other containers and decoders, and keep tags in Latin-1 from stopping the decoding:
+    their bytes become surrogates.  From version 19 on, PyAV does that by default and no longer has
+    the argument.
     """
     import av
 
@@ -98,7 +99,7 @@ def open_options() -> dict[str, Any]:
         "codec_whitelist": ",".join(audio_decoders()),
     }
     old = int(av.__version__.split(".")[0]) < 19
-    return {"options": bounds, **({"metadata_errors": "ignore"} if old else {})}
+    return {"options": bounds, **({"metadata_errors": "surrogateescape"} if old else {})}
 
 
 @cache

@@ -8,17 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from genre_model.audio.decode import open_audio
-from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import AudioError, GenreModelError, reason
 from genre_model.core.files import is_folder, may_be_file, why_no_folder
 from genre_model.core.processes import WorkerPool, call_in_worker
+from genre_model.data.file_tags import Tags, split_genres, stored_tags
 from genre_model.data.play_history import PlayHistory, number_in
 from genre_model.data.tracks import LabelledTrack
 from genre_model.features.png import read_frames
@@ -37,19 +35,7 @@ AUDIO_SUFFIXES = frozenset(
 
 MIDI_SUFFIXES = frozenset([".mid", ".midi"])
 
-ANY_RATE_HZ = 16_000  # has no effect: nothing is decoded
-
 REQUIRED_COLUMNS = ("path", "genre")
-
-
-@dataclass(frozen=True, slots=True)
-class Tags:
-    """The tags of a file; empty if it has none."""
-
-    artist: str = ""
-    album: str = ""
-    title: str = ""
-    genres: tuple[str, ...] = ()
 
 
 def find_audio(paths: Iterable[Path]) -> Iterator[Path]:
@@ -184,44 +170,22 @@ def read_csv(file: Path) -> list[dict[str, str]]:
 def read_all_tags(paths: Sequence[Path], threads: int) -> Iterator[Tags]:
     """The tags of files, in order."""
     with closing(WorkerPool(threads)) as pool:
-        futures = [pool.submit(metadata_of, path) for path in paths]
+        futures = [pool.submit(stored_tags, path) for path in paths]
         for path, future in zip(paths, futures, strict=True):
-            yield tags_of(partial(pool.result, future, metadata_of, path))
+            yield tags_or_none(partial(pool.result, future, stored_tags, path))
 
 
 def read_tags(path: Path) -> Tags:
     """The tags of a file; empty if they cannot be read."""
-    return tags_of(partial(call_in_worker, metadata_of, path))
+    return tags_or_none(partial(call_in_worker, stored_tags, path))
 
 
-def tags_of(read: Callable[[], Mapping[str, str]]) -> Tags:
-    """The tags in a file's metadata; empty if it cannot be read."""
+def tags_or_none(read: Callable[[], Tags]) -> Tags:
+    """The tags that are read; empty ones if the file cannot be read."""
     try:
-        found = read()
-    except (AudioError, UnicodeError):
+        return read()
+    except AudioError:
         return Tags()
-    artist, album, title = (found.get(key, "").strip() for key in ("artist", "album", "title"))
-    return Tags(artist, album, title, split_genres(found.get("genre", "")))
-
-
-def metadata_of(path: Path) -> dict[str, str]:
-    """The tags of a file's audio stream and of its container, with keys in lower case.
-
-    Raises:
-        AudioError: The file cannot be read as audio.
-    """
-    with time_limit(TIME_LIMIT_S), open_audio(path, ANY_RATE_HZ) as audio:
-        return {**lowered(audio.stream.metadata), **lowered(audio.container.metadata)}
-
-
-def lowered(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Metadata with keys in lower case, without empty values."""
-    return {key.casefold(): value for key, value in metadata.items() if value.strip()}
-
-
-def split_genres(text: str) -> tuple[str, ...]:
-    """The genres of a tag that may hold several."""
-    return tuple(genre.strip() for genre in re.split(r"[;\0]", text) if genre.strip())
 
 
 def picture_tracks(folder: Path, threads: int) -> tuple[list[LabelledTrack], list[str]]:

@@ -42,6 +42,22 @@ def correlation(left, right):
     return np.corrcoef(left[:n_samples], right[:n_samples])[0, 1]
 
 
+def test_of_several_streams_the_default_one_is_read(tmp_path):
+    """As players do; the first is silence here."""
+    path, tone = tmp_path / "two.mka", np.ones((1, 3 * RATE_HZ), np.int16)
+    with av.open(str(path), "w") as file:
+        first, second = (
+            file.add_stream("pcm_s16le", rate=RATE_HZ, layout="mono") for _ in range(2)
+        )
+        second.disposition = av.stream.Disposition.default
+        for stream, samples in ((first, 0 * tone), (second, 8_192 * tone)):
+            frame = av.AudioFrame.from_ndarray(samples, "s16", "mono")
+            frame.sample_rate = RATE_HZ
+            file.mux([*stream.encode(frame), *stream.encode(None)])
+    assert (whole(path) == 0.25).all()
+    assert (window(path, RATE_HZ, 2 * RATE_HZ) == 0.25).all()
+
+
 @pytest.mark.parametrize(("kind", "rate_hz"), FORMAT_RATES)
 def test_every_format_decodes_to_mono_float32_of_the_right_length(tmp_path, kind, rate_hz):
     path, samples = write_song(tmp_path, kind, 2.0, rate_hz)

@@ -79,7 +79,7 @@ def test_long_songs_of_another_length_differ(tmp_path, kind):
     assert len(found) == 2
 
 
-@pytest.mark.parametrize("kind", ["mp3", "flac", "aac", "vorbis", "opus"])
+@pytest.mark.parametrize("kind", ["mp3", "flac", "aac", "vorbis", "opus", "wma"])
 @pytest.mark.parametrize("seconds", [5, LONG_S + 10])
 def test_other_tags_and_another_name_change_nothing(tmp_path, kind, seconds):
     path, _ = audio_files.write_song(tmp_path, kind, seconds)

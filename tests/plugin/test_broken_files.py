@@ -1,9 +1,14 @@
 """A library of good and broken tracks; the soak test has all broken files, and new ones."""
 
+import io
 import os
+import struct
+import subprocess
+import sys
 
 import audio_files
 import broken_files
+import mutagen
 import pytest
 from broken_library import fill, losses, tag_all
 from plugin_files import file_genres
@@ -11,6 +16,8 @@ from real_beet import HZ, beet_in, write_tone
 from test_command import summary
 
 from beetsplug.cnngenre.tagging.file.genre_tag import UnknownTagsError, read_tags
+from beetsplug.cnngenre.tagging.file.raw_comments import RawComments
+from beetsplug.cnngenre.tagging.file.tag_size import MAX_TAG_BYTES
 
 
 @pytest.mark.skipif(os.name != "posix", reason="memory cannot be bounded on Windows")
@@ -49,6 +56,40 @@ def test_tags_that_are_too_large_are_refused_unread(tmp_path):
     ):
         with pytest.raises(UnknownTagsError, match=sentence):
             read_tags(path)
+
+
+READ_WITH_3_GB = """
+import resource, sys
+from pathlib import Path
+from beetsplug.cnngenre.tagging.file.genre_tag import UnknownTagsError, read_tags
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+try:
+    read_tags(Path(sys.argv[1]))
+except UnknownTagsError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="memory cannot be bounded on Windows")
+def test_a_length_beyond_all_memory_is_one_line(tmp_path):
+    path = write_tone(tmp_path, "Rock", kind="flac")
+    content, vendor = path.read_bytes(), mutagen.File(path).tags.vendor.encode()
+    place = content.index(vendor) - 4  # of its length
+    path.write_bytes(broken_files.put(content, place, b"\xf0\xff\xff\xff"))
+    done = subprocess.run(
+        [sys.executable, "-c", READ_WITH_3_GB, path], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.startswith("mutagen cannot handle it (MemoryError"), done.stderr
+
+
+def test_a_damaged_length_takes_no_memory():
+    class File(io.BytesIO):
+        def read(self, size):
+            assert size <= MAX_TAG_BYTES
+            return super().read(size)
+
+    with pytest.raises(struct.error, match="a comment of 4294967280 bytes"):
+        RawComments(File(b"\xf0\xff\xff\xff"))
 
 
 def mp3_of_rock(folder):

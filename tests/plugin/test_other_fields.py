@@ -1,12 +1,13 @@
 """Writing tags other than the genre changes these tags and nothing else in the file."""
 
+import random
 import struct
 
 import mutagen
 import pytest
 from audio_files import FORMATS, write_audio
 from mediafile import MediaFile
-from odd_audio import ape_tag, id3
+from odd_audio import ape_tag, id3, odd_wavs, riff
 from plugin_files import file_genres
 from real_beet import write_tone
 from test_raw_comments import ODD, flac_blocks, put, stored
@@ -245,6 +246,24 @@ def test_moods_of_a_wavpack_come_and_go_before_id3v1(in_place, tmp_path, old_tag
     assert mutagen.File(path)["Grouping"][0].startswith("chill")
     beet("cnnmoods", "--undo")
     assert path.read_bytes() == before
+
+
+def test_moods_can_be_read_back_or_the_file_is_as_before(in_place, tmp_path):
+    """mutagen does not find again what it appends to some WAVs with wrong sizes."""
+    wav = write_audio(tmp_path / "sound.wav", beat_tape().T, RATE).read_bytes()
+    plain = riff([wav[12:36], wav[wav.index(b"data") :]])
+    (tmp_path / "music").mkdir()
+    before = {}
+    for name, content in odd_wavs(plain, random.Random(0)):
+        path = tmp_path / "music" / f"{name}.wav"
+        before[path] = content
+        path.write_bytes(content)
+    assert "failed 0" not in in_place()("cnnmoods", "--tag", "grouping")
+    changed = [path for path, content in before.items() if path.read_bytes() != content]
+    assert len(changed) > 8
+    assert {path.name: MediaFile(path).grouping for path in changed} == {
+        path.name: "chill" for path in changed
+    }
 
 
 def test_tracks_that_had_no_moods_are_not_counted_as_removed(in_place, tmp_path):

@@ -83,8 +83,12 @@ class UnknownTagsError(Exception):
     """The format or kind of tags is unknown, mutagen fails on it, or the tags are too large."""
 
 
-# Exceptions that mutagen raises on malformed files, besides its MutagenError.
-SLIPS = (struct.error, ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+# Exceptions that mutagen raises on malformed files, besides its MutagenError.  Memory is exhausted
+# if a damaged length says that a tag has gigabytes.
+SLIPS = (
+    *(struct.error, ArithmeticError, AssertionError, LookupError, MemoryError),
+    *(TypeError, ValueError),
+)
 
 
 def contained(function: Callable[P, Result]) -> Callable[P, Result]:

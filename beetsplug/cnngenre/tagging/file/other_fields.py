@@ -58,8 +58,7 @@ def write_fields(path: Path, values: Mapping[str, Any]) -> frozenset[str]:
     if not changed:
         return changed
     if isinstance(file.tags, ID3):
-        exchange_frames(path, file, changed, media.mgfile.tags)
-        return changed
+        return exchange_frames(path, file, changed, media.mgfile.tags)
     if isinstance(file.tags, (MP4Tags, APEv2)):
         return exchange_entries(path, changed, media.mgfile.tags)
     if isinstance(file.tags, RawComments):
@@ -81,16 +80,24 @@ def contents(file: Any) -> dict[str, str]:
     return {key: digest_of(values) for key, values in found.items()}
 
 
-def exchange_frames(path: Path, file: Any, changed: frozenset[str], new: Any) -> None:
-    """Replace the ID3v2 frames of the changed keys, or append them; delete an empty tag."""
-    raw = raw_tag(path, file)
+def exchange_frames(path: Path, file: Any, changed: frozenset[str], new: Any) -> frozenset[str]:
+    """Replace the ID3v2 frames of the changed keys, or append them; delete an empty tag.
+
+    Returns:
+        The changed keys; none if the new frames are the old ones, or ID3v2.2 has no such frames.
+    """
+    raw, gone = raw_tag(path, file), changed - {*new.keys()}
+    old = list(raw.frames)
     raw.replace_others(changed, [frame for key, frame in new.items() if key in changed])
+    if raw.frames == old and not gone:
+        return frozenset()
     if raw.frames:
         raw.save(name_of(path))
     else:
         delete_id3v2(path, file)
     if type(file.tags) is ID3:
-        blank_fields(path, changed - {*new.keys()})
+        blank_fields(path, gone)
+    return changed
 
 
 def exchange_entries(path: Path, changed: frozenset[str], new: Any) -> frozenset[str]:

@@ -14,6 +14,8 @@ from mutagen._vorbis import VComment, VorbisUnsetFrameError
 from mutagen.flac import FLAC, Padding, Picture, StreamInfo, VCFLACDict
 from mutagen.ogg import OggFileType
 
+from beetsplug.cnngenre.tagging.file.tag_size import MAX_TAG_BYTES
+
 
 class RawComments(VComment):
     """A list of comments, usually ``KEY=value``.
@@ -27,7 +29,7 @@ class RawComments(VComment):
         """Read the comments.
 
         Raises:
-            struct.error, VorbisUnsetFrameError: They are truncated, or are not comments.
+            struct.error, VorbisUnsetFrameError: They are truncated, too long, or no comments.
         """
         self.vendor = text_at(fileobj)
         self.extend(text_at(fileobj) for _ in range(number_at(fileobj)))
@@ -51,8 +53,16 @@ def number_at(file: BinaryIO) -> int:
 
 
 def text_at(file: BinaryIO) -> str:
-    """Read a text, which follows its length, from a file."""
-    return text_of(file.read(number_at(file)))
+    """Read a text, which follows its length, from a file.
+
+    Raises:
+        struct.error: The file ends too early, or the length is impossible: a damaged one may ask
+            for 4 GB of memory.
+    """
+    n_bytes = number_at(file)
+    if n_bytes > MAX_TAG_BYTES:
+        raise struct.error(f"a comment of {n_bytes} bytes")
+    return text_of(file.read(n_bytes))
 
 
 def text_of(data: bytes) -> str:

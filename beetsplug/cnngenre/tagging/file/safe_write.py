@@ -156,7 +156,8 @@ def change(file: Path, wish: Wish, original: Path) -> GenreTag:
     """Change a file in place, and compare it with ``original``, which has its former content.
 
     Raises:
-        ChangedTooMuchError: Other tags or the audio change, or the genre is not as wished.
+        ChangedTooMuchError: Other tags or the audio change, the genre is not as wished, or nothing
+            of the other fields can be read back.
         OSError: The original's genre tag differs from ``wish.before``.
     """
     before = read_tags(original)
@@ -164,6 +165,8 @@ def change(file: Path, wish: Wish, original: Path) -> GenreTag:
         raise OSError(errno.EAGAIN, MEANWHILE)
     changed = write_fields(file, wish.others) if wish.others else frozenset()
     if changed:
+        if read_tags(file).others == before.others:
+            raise ChangedTooMuchError("the tags cannot be read back")
         before = read_tags(original, changed)
     if wish.tag is None:
         write_genres(file, wish.genres)
