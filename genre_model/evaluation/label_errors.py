@@ -6,11 +6,15 @@ another genre, or the ratio of both, finds fewer wrong labels: docs/measurements
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from genre_model.data.genre_names import canonical, cleaned, mapped_ancestors, parts_of, plain
+from genre_model.data.genre_tree import GenreTree, node_of
 from genre_model.model.vocabulary import SongGenre, Vocabulary
+
+Kin = Mapping[str, Set[str]]
+NO_KIN: Kin = {}
 
 # Least firmness of a firm disagreement: at most 0.02 is left for the track's own genres.
 FIRM = 0.98
@@ -34,18 +38,44 @@ class Disagreement:
         return 1 - self.left
 
 
+def kin_of(vocabulary: Vocabulary, tree: GenreTree) -> dict[str, set[str]]:
+    """The written names that a tree places above or below each written name.
+
+    A model that was trained on labels has no tree of the labelled genres: a user may label Rock and
+    Metal.  One is no wrong answer for the other all the same.
+    """
+    kin: dict[str, set[str]] = {}
+    written: dict[str, set[str]] = {}
+    for genre, name in vocabulary.names.items():
+        written.setdefault(node_of(genre), set()).add(name)
+    for node, names in written.items():
+        above = {name for one in tree.ancestors(node) for name in written.get(one, ())}
+        for name in names:
+            kin.setdefault(name, set()).update(above)
+        for name in above:
+            kin.setdefault(name, set()).update(names)
+    return kin
+
+
 def disagreement_of(
-    song: SongGenre, genres: Sequence[str], vocabulary: Vocabulary
+    song: SongGenre, genres: Sequence[str], vocabulary: Vocabulary, kin: Kin = NO_KIN
 ) -> Disagreement | None:
     """How the model disagrees with a track's written genre names; None if it does not.
 
     A subgenre counts as its root genre: Metal for a rock song does not disagree with Rock, and Rock
     for a metal song is too seldom a real disagreement to be worth a look.  There is also no
     disagreement if "something else" is more probable than any genre that could be suggested.
+
+    Args:
+        song: The model's verdict on the track.
+        genres: The track's genres.
+        vocabulary: The genres that the model may answer.
+        kin: For each genre, others that count as the same, in addition to its subgenres.
     """
     scores = {score.genre: score.probability for score in song.ranked}
     roots = vocabulary.roots()
     own = families(genres, vocabulary)
+    own |= {name for genre in (*genres, *own) for name in kin.get(genre, ()) if name in roots}
     others = [name for name in roots - own if name in scores]
     if song.best is None or not own or not others:
         return None

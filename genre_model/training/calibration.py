@@ -54,6 +54,7 @@ class Songs:
             groups: The group of each track; tracks of one group inform each other.
         """
         self.candidates, self.closed = training_set.candidates, training_set.closed
+        self.training_set = training_set
         self._shares = training_set.music_shares[:, None]
         self.groups = groups
         self._slices = slice_logits
@@ -106,8 +107,7 @@ class Calibration:
         probabilities = songs.probabilities(self.alone)
         if self.context is None:
             return probabilities
-        own_roots = np.eye(probabilities.shape[1], dtype=np.bool_)  # a trained model has no tree
-        return informed(probabilities, songs.groups, self.context, own_roots)
+        return informed(probabilities, songs.groups, self.context, songs.training_set.roots)
 
     @staticmethod
     def choose(
@@ -128,9 +128,8 @@ class Calibration:
             context = choose_context(songs.losses(alone)[use], of_contexts, members)
 
         def threshold(probabilities: Float64) -> float:
-            return choose_threshold(
-                probabilities, songs.candidates[use], names, options.target_precision
-            )
+            by_root = songs.training_set.by_root(probabilities)
+            return choose_threshold(by_root, songs.candidates[use], names, options.target_precision)
 
         own = songs.probabilities(alone)[use]
         alone = replace(alone, threshold=threshold(own))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.core.specs import AggregationRule, AggregationSpec, ContextSpec
 from genre_model.data.folds import Split, SplitBy
+from genre_model.data.genre_names import with_ancestors
 from genre_model.data.tracks import LabelledTrack
 from genre_model.model.classifier import SongFeatures
 from genre_model.model.head import Head, StartingModel
@@ -50,7 +51,8 @@ class TrainingSet:
     without a detector.  ``start`` is the model that the training starts from, and ``start_logits``
     (n_tracks, n_genres) are its logits for the means.  ``now_s`` is the time of the training, for
     ages in the play history.  ``closed``: all music is of one of the ``genres``, so there is no
-    "something else".
+    "something else".  ``parents`` (child -> parent) is the tree of those ``genres`` that no track
+    is labelled with.
     """
 
     tracks: Sequence[LabelledTrack]
@@ -64,6 +66,7 @@ class TrainingSet:
     now_s: float = 0.0
     closed: bool = True
     music_detector: MusicDetector | None = None
+    parents: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def truth(self) -> Ints:
@@ -75,6 +78,18 @@ class TrainingSet:
     def play_history(self) -> Float64:
         """(n_tracks, 3) features of each track's play history."""
         return np.array([track.play_history.features(self.now_s) for track in self.tracks])
+
+    @property
+    def roots(self) -> Bools:
+        """(n_genres, n_genres), whether the second genre is the root of the first."""
+        return roots_among(self.genres, self.parents)
+
+    def by_root(self, probabilities: Float64) -> Float64:
+        """Probabilities (n, n_genres) with those of subgenres given to their roots.
+
+        An answer is given if its root is likely enough, so confidences are those of the roots.
+        """
+        return probabilities @ self.roots if self.parents else probabilities
 
     def part(self, tracks: Ints) -> TrainingSet:
         """The training set of some of the tracks."""
@@ -138,6 +153,17 @@ def make_training_set(
     return TrainingSet(kept, genres, songs, means, candidates, shares, start, said, now_s)
 
 
+def roots_among(genres: Sequence[str], parents: Mapping[str, str]) -> Bools:
+    """(n_genres, n_genres), whether the second genre is the root of the first.
+
+    ``parents`` (child -> parent) names only some of the ``genres``.
+    """
+    index = {genre: i for i, genre in enumerate(genres)}
+    roots = [index[with_ancestors(genre, parents)[-1]] for genre in genres]
+    of_root: Bools = np.arange(len(genres)) == np.array(roots)[:, None]
+    return of_root
+
+
 def knowing_nothing(n_features: int, n_genres: int) -> StartingModel:
     """A starting model without genres of its own, to which all the user's are equally likely."""
     head = Head(np.zeros((n_features, 0), np.float32), np.zeros(0, np.float32))
@@ -145,11 +171,16 @@ def knowing_nothing(n_features: int, n_genres: int) -> StartingModel:
 
 
 def with_start(
-    training_set: TrainingSet, genres: tuple[str, ...], start: StartingModel, *, closed: bool
+    training_set: TrainingSet,
+    genres: tuple[str, ...],
+    start: StartingModel,
+    parents: Mapping[str, str],
+    *,
+    closed: bool,
 ) -> TrainingSet:
     """The training set with a model to start from, whose genres may then be answered, too.
 
-    ``genres`` begin with those of the training set.
+    ``genres`` begin with those of the training set; ``parents`` is the tree of the others.
     """
     n_more = len(genres) - len(training_set.genres)
     return replace(
@@ -159,6 +190,7 @@ def with_start(
         start=start,
         start_logits=start.logits(training_set.means.astype(np.float32)).astype(np.float64),
         closed=closed,
+        parents=parents,
     )
 
 

@@ -13,7 +13,7 @@ from genre_model.data.tracks import LabelledTrack
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import SongFeatures
 from genre_model.model.play_history import PlayHistorySpec
-from genre_model.training.head.comparison import rival_of
+from genre_model.training.head.comparison import right_by, rival_of
 from genre_model.training.training_set import make_training_set
 
 
@@ -41,6 +41,14 @@ def test_a_model_with_a_tree_answers_what_tagging_would_write(tmp_path):
     # No single genre reaches the threshold, and Pop has the most; Rock with its subgenres has .67.
     assert rival.accepted.tolist() == [True, True, True]
     assert rival.in_names.tolist() == [True, False, False]
+    # The same if none of the tracks is labelled with a kind of Rock.
+    others = [
+        replace(track, labels=(label,))
+        for track, label in zip(tracks, ("Pop", "Jazz", "Folk"), strict=True)
+    ]
+    training_set = make_training_set(others, [features] * 3)
+    rival = rival_of("shipped", bundle, training_set, {})
+    assert right_by(rival.probabilities, training_set.candidates).tolist() == [False] * 3
 
 
 def test_a_model_in_use_reads_the_play_history_as_of_its_own_time(tmp_path):

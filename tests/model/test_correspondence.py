@@ -2,7 +2,8 @@
 
 import pytest
 
-from genre_model.training.head.correspondence import correspond, left_out
+from genre_model.model.bundle.store import SHIPPED, load_bundle
+from genre_model.training.head.correspondence import correspond, left_out, parents_that_stay
 
 # Part of a tree like beets': child -> parent, canonical.
 TREE = {"heavy metal": "rock", "death metal": "heavy metal", "indie rock": "alternative rock",
@@ -34,3 +35,20 @@ def test_a_models_own_tree_goes_before_another_and_circles_end():
     genres = ["Death Metal", "Bebop"]
     assert left_out(["Rock", "Jazz"], genres, own, TREE) == genres
     assert left_out(["Noise", "Swing"], genres, own, TREE) == []
+
+
+@pytest.mark.parametrize(
+    ("labelled", "gone"),
+    [
+        (["Jazz", "Classical"], []),
+        (["Rock"], ["Alternative", "Metal", "Punk Rock"]),
+        (["Metal"], ["Metal"]),
+        (["Death Metal"], []),
+        (["Soul", "Ambient"], ["Soul", "Ambient"]),
+    ],
+)
+def test_genres_without_labels_keep_their_tree_and_labelled_ones_are_beside_it(labelled, gone):
+    shipped = load_bundle(SHIPPED).manifest
+    found = correspond(labelled, shipped.genres, shipped.parents, TREE, others=True)
+    stay = parents_that_stay(found.genres[len(labelled) :], shipped.parents)
+    assert stay == {c: p for c, p in shipped.parents.items() if c not in gone}

@@ -15,6 +15,7 @@ from genre_model.evaluation.page.render import render_html
 from genre_model.evaluation.page.sentences import summary
 from genre_model.evaluation.report import Report
 from genre_model.model.classifier import SongFeatures
+from genre_model.model.head import Head, StartingModel
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from genre_model.training import calibration
 from genre_model.training.calibration import choose_threshold
@@ -23,7 +24,12 @@ from genre_model.training.head import cross_validation as training
 from genre_model.training.head import report as assess
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.report import make_report
-from genre_model.training.training_set import HeadOptions, is_right, make_training_set
+from genre_model.training.training_set import (
+    HeadOptions,
+    is_right,
+    make_training_set,
+    with_start,
+)
 
 GENRES = ("Classical", "Jazz", "Rock")
 N_FEATURES = 12
@@ -366,6 +372,29 @@ def test_hardly_any_tracks_or_the_same_ones_over_and_over_are_no_crash(n_songs):
     extracted = [song_features(np.full((2, N_FEATURES), float(t.label == "Jazz"))) for t in tracks]
     cross_validated = evaluate_out_of_fold(make_training_set(tracks, extracted), HeadOptions())
     assert np.isfinite(cross_validated.probabilities).all()
+
+
+def test_a_genre_without_labels_is_as_sure_as_it_is_with_its_subgenres():
+    """An answer needs a root that is likely enough, so the figures are those of the roots."""
+    training_set = material_of(genres=("Jazz", "Rock"))
+    genres = ("Jazz", "Rock", "Noise", "Drone", "Hum")
+    shares = np.array([[0.2, 0.2, 0.2, 0.2, 0.2], [0] * 5], np.float32)
+    unsure = Head(np.zeros((N_FEATURES, 1), np.float32), np.zeros(1, np.float32))
+    parents = {"Drone": "Noise", "Hum": "Drone"}
+    start = StartingModel(unsure, None, shares)
+    training_set = with_start(training_set, genres, start, parents, closed=False)
+    cross_validated = evaluate_out_of_fold(
+        training_set, HeadOptions(strengths=(np.inf,), context=False, target_precision=0.0)
+    )
+    single = cross_validated.probabilities.max()
+    by_root = training_set.by_root(cross_validated.probabilities)
+    assert by_root.max(axis=0) == pytest.approx([single, single, 3 * single, 0, 0])
+    assert cross_validated.threshold > 2 * single
+    assert cross_validated.accepted.all()
+    report, _ = report_of(training_set, strengths=(np.inf,), context=False)
+    assert report.genres == ("Jazz", "Rock", "Noise")
+    assert report.song_accuracy.value == 0
+    assert {mistake.answer for mistake in report.mistakes} == {"Noise"}
 
 
 # --- The report ----------------------------------------------------------------------------------

@@ -32,6 +32,19 @@ def test_what_was_done_is_kept_and_counted(library):
     assert all(beet.genres().values())
 
 
+def test_a_model_that_would_be_refused_is_not_in_use_if_nobody_reads_why(labelled):
+    """It is better on its own tracks, but lacks the other genres."""
+    few = ("--name", "few", "--target-precision", "0", "--genres", "Murk,Hum")
+    with labelled.start("cnntrain", *few) as process:
+        while "split by artist" not in process.stdout.readline():
+            pass
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (0, "")
+    shown = labelled("cnnmodels")
+    assert "  few " in shown
+    assert "* shipped " in shown
+
+
 @pytest.mark.parametrize("line", ["genre -q", "genre -p", "cnnstats", "cnnerrors", "cnnundo"])
 def test_nothing_is_said_but_the_counts(library, line):
     beet = library(Rock=None, Jazz=["Polka"])

@@ -74,6 +74,37 @@ def test_a_report_may_say_anything(beet, models, report):
     assert line.split() == ["*", "strange", "genres", "4", "-", "-", "-", "-"]
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"genres": "paper"}, "no such selection: paper"),
+        ({"genres": {"Hip Hop": "Rap"}}, "the model has no Hip Hop"),
+        ({"genres": ["Jazz", "Rock"]}, "the model has no Jazz"),
+        ({"ignore": ["Hum", "Glint", "Murk"]}, "nothing is left to answer"),
+    ],
+)
+def test_a_model_that_the_configuration_does_not_fit_does_not_come_into_use(
+    made, tmp_path, options, why
+):
+    beet, _ = made("labelled", tmp_path / "copy")
+    beet.config["cnngenre"] |= options
+    output = beet("cnntrain", "--name", "mine")
+    reason = "because the configuration does not fit the new model mine: genres: " + why
+    assert f"cnngenre goes on with the shipped model, {reason}" in output
+    beet("cnngenre", "-p")
+    beet("cnnmodels", "--use", "mine", status=1)
+    assert beet.errors.startswith(f"error: cnnmodels: genres: {why}")
+    assert in_use(beet("cnnmodels")) == "shipped"
+    for option in options:
+        del beet.config["cnngenre"][option]
+    beet("cnnmodels", "--use", "mine")
+    beet("cnnmodels", "--use", "shipped")
+    beet.config["cnngenre"] |= options
+    beet("cnnmodels", "--back", status=1)
+    assert why in beet.errors
+    assert in_use(beet("cnnmodels")) == "shipped"
+
+
 def test_a_new_model_is_not_in_use_when_the_configuration_names_none_any_more(labelled):
     labelled.config["cnngenre"]["model"] = "shipped"
     output = labelled("cnntrain", "--name", "mine")

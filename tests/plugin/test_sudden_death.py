@@ -16,6 +16,15 @@ N_KILLS = 6
 WRITING = ["cnngenre/tagging/file/safe_write.py", "beets/dbcore"]
 
 
+def test_killed_before_a_new_model_is_judged_it_is_not_in_use(labelled):
+    labelled.config["plugins"] = ["cnngenre", "suddendeath"]
+    assert labelled.fork("cnntrain", "--name", "new", variables={"DIE": "after 1"}).killed
+    labelled.config["plugins"] = ["cnngenre"]
+    shown = labelled("cnnmodels")
+    assert "  new " in shown
+    assert "* shipped " in shown
+
+
 def test_sudden_death_at_ten_moments_leaves_only_whole_models_and_a_whole_cache(labelled):
     labelled.config["cnngenre"]["threads"] = 1  # one worker, forked with the plugin's changes
     start = time.monotonic()

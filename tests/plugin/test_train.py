@@ -262,6 +262,36 @@ def test_genres_without_labels_stay_answerable(labelled):
     assert closed == ("Bebop", "Glint", "Jazz")
 
 
+def test_labels_that_are_all_subgenres_leave_the_other_genres_answerable(labelled):
+    for genre, finer in (("Hum", "Bebop"), ("Murk", "Baroque"), ("Glint", "Techno")):
+        labelled("modify", "-y", f"genres:{genre}", f"genres={finer}")
+    output = labelled("cnntrain", "--name", "fine")
+    manifest = load_bundle(models(labelled) / "fine").manifest
+    assert manifest.genres[:3] == ("Baroque", "Bebop", "Techno")
+    assert set(manifest.genres[3:]) == set(load_bundle(SHIPPED).manifest.genres)
+    assert "no longer answers" not in output
+
+
+def test_genres_without_labels_keep_their_tree_and_the_judging_commands_know_that_of_the_others(
+    labelled,
+):
+    for genre, new in (("Hum", "Soul"), ("Murk", "Heavy Metal"), ("Glint", "Rock")):
+        labelled("modify", "-y", f"genres:{genre}", f"genres={new}")
+    labelled("cnntrain", "--name", "mine", "--target-precision", "0")
+    manifest = load_bundle(models(labelled) / "mine").manifest
+    assert manifest.genres[:3] == ("Heavy Metal", "Rock", "Soul")
+    assert manifest.parents == {"Ambient": "Electronic"}
+    for title, genre in (("Murk 0", "Rock"), ("Glint 0", "Heavy Metal"), ("Hum 0", "Rock")):
+        labelled("modify", "-y", f"title:{title}", f"genres={genre}")
+    found = labelled("cnnerrors", "--firmness", "0.5", "--model", "mine", "-f", "$title")
+    assert found.splitlines() == ["Hum 0"]
+    labelled.config["cnngenre"]["threshold"] = 0
+    compared = labelled("cnncompare", "--all", "--model", "mine", "title::0$")
+    lines = [line.split() for line in compared.splitlines() if " 0 " in line]
+    verdicts = {line[0]: line[-1] for line in lines}
+    assert verdicts == {"Murk": "agrees", "Glint": "agrees", "Hum": "differs"}
+
+
 @pytest.mark.parametrize("name", ["shipped", "../x", "a/b", "", "con", "few"])
 def test_a_name_that_cannot_be_had_is_refused_before_the_work(labelled, name):
     (models(labelled) / "few").mkdir(parents=True)

@@ -79,6 +79,16 @@ def test_a_model_of_another_field_is_used_only_where_it_is_named(labelled):
     assert genre not in ("calm", "bright")  # and to the shipped model, a tone is not music
 
 
+@pytest.mark.parametrize("genres", ["paper", ["Rock"], {"Hip Hop": "Rap"}])
+def test_the_configured_genres_are_not_for_a_model_of_another_field(labelled, genres):
+    label(labelled, {"title:Murk": "calm", "title:Hum": "calm", "title:Glint": "bright"}, "mood")
+    labelled.config["cnngenre"] |= {"genres": genres, "ignore": ["calm"]}
+    train(labelled, "--field", "mood", "--name", "moody")
+    labelled("cnngenre", "-q", "--model", "moody", "--threshold", "0")
+    moods = dict(labelled.fields("cnngenre_mood"))
+    assert (moods["Glint 8"], moods["Hum 8"]) == ("bright", "calm")
+
+
 def test_what_a_field_has_where_nothing_is_known_is_no_label(labelled):
     for query, year in (("title:Murk", 1960), ("title:Hum", 1990)):
         labelled("modify", "-y", query, f"year={year}")

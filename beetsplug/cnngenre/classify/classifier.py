@@ -23,7 +23,7 @@ from beetsplug.cnngenre.classify.tasks import Outcome, Task, file_of, look_ahead
 from beetsplug.cnngenre.classify.upcoming import AheadPool, Upcoming
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.library import Tracks, spellings_of
-from beetsplug.cnngenre.models.bundles import find_bundle
+from beetsplug.cnngenre.models.bundles import find_bundle, vocabulary_of
 from beetsplug.cnngenre.rows import absolute_path
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.albums import AlbumRules, plan_album, set_album_genres
@@ -40,7 +40,7 @@ from beetsplug.cnngenre.tagging.fields import (
 from beetsplug.cnngenre.tagging.journal import PassedOver, rounded
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, plan_tags, plan_without_audio
 from genre_model.core.errors import GenreModelError
-from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, make_vocabulary
+from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary
 
 if TYPE_CHECKING:
     from genre_model.model.classifier import Classifier, SongFeatures
@@ -107,15 +107,7 @@ class TrackClassifier:
             manifest = self.classifier.manifest
             check_target(manifest.target)
             spellings = spellings_of(lib) if manifest.target == GENRES else {}
-            self.vocabulary: Vocabulary = make_vocabulary(
-                manifest.genres,
-                manifest.parents,
-                manifest.presets,
-                session.options.genres,
-                only=session.options.only,
-                ignored=session.options.ignore,
-                spellings=spellings,
-            )
+            self.vocabulary: Vocabulary = vocabulary_of(manifest, session.options, spellings)
         except GenreModelError as error:
             raise UserError(f"cnngenre: {error}") from error
         self._context = manifest.context

@@ -61,7 +61,10 @@ def command(setup: Setup) -> ui.Subcommand:
     )
     parser.add_option("--epochs", type="int", metavar="N", help="from scratch: the most epochs")
     parser.add_option(
-        "--target-precision", type="float", metavar="P", help="the share of answers to be right"
+        "--target-precision",
+        type="float",
+        metavar="P",
+        help="share of answers that should be right",
     )
     add_threads(parser)
     add_quiet(parser, "no progress bar")
@@ -81,7 +84,7 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     Raises:
         UserError: There is nothing to learn, or the bundle cannot be written.
     """
-    from beetsplug.cnngenre.models.adoption import adopt
+    from beetsplug.cnngenre.models.adoption import adopt, note_model_in_use
     from genre_model.core.errors import GenreModelError
     from genre_model.evaluation.page.sentences import summary
 
@@ -91,14 +94,18 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
             if len({label for track in plan.job.tracks for label in track.labels}) < MIN_GENRES:
                 ui.print_("with fewer than two genres there is nothing to tell apart")
             return
+        if plan.job.target == GENRES:
+            note_model_in_use(session)
         result = run(session, plan)
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
+    restricted = bool(query) or not plan.job.others
+    # Before anything is printed: that ends the command if nobody reads on (beet cnntrain | head).
+    consequence = adopt(session, plan.job, result, restricted=restricted)
     for line in summary(result.report):
         say(line)
     ui.print_(f"report: {result.page.as_uri()}")
-    restricted = bool(query) or not plan.job.others
-    ui.print_(adopt(session, plan.job, result, restricted=restricted))
+    ui.print_(consequence)
 
 
 def plan_from_library(

@@ -14,6 +14,7 @@ from beetsplug.cnngenre.library import Tracks, short_name
 from beetsplug.cnngenre.rows import chosen
 
 if TYPE_CHECKING:
+    from genre_model.evaluation.label_errors import Kin
     from genre_model.model.vocabulary import Vocabulary
 
 N_DISAGREEMENTS = 10
@@ -70,7 +71,9 @@ class Comparison:
                 vocabulary.root(labels[0]),
                 song.best.genre,
                 song.best.probability,
-                agree(labels, song.genres, vocabulary) if song.accepted else None,
+                agree(labels, song.genres, vocabulary, self.verdicts.kin)
+                if song.accepted
+                else None,
             )
             for item, labels, song, _ in self.verdicts.of(of_the_user)
             if song.best is not None
@@ -105,9 +108,16 @@ class Comparison:
         return lines
 
 
-def agree(labels: Iterable[str], answers: Sequence[str], vocabulary: Vocabulary) -> bool:
-    """Whether a label and an answer are one genre, or one is a subgenre of the other."""
-    return any(vocabulary.related(label, answer) for label in labels for answer in answers)
+def agree(labels: Iterable[str], answers: Sequence[str], vocabulary: Vocabulary, kin: Kin) -> bool:
+    """Whether a label and an answer are one genre, or one is a subgenre of the other.
+
+    ``kin`` has more genres that are above or below each genre.
+    """
+    return any(
+        vocabulary.related(label, answer) or answer in kin.get(label, ())
+        for label in labels
+        for answer in answers
+    )
 
 
 def surest_disagreements(tracks: Iterable[ComparedTrack]) -> list[ComparedTrack]:

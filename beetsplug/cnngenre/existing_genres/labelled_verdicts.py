@@ -13,6 +13,7 @@ from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import progress
 from beetsplug.cnngenre.library import Tracks, track_name
+from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 class LabelledVerdicts:
     """A model's verdicts on tracks that have labels; changes nothing.
 
-    ``counts`` has the number of judged tracks, and of tracks without a verdict, by reason.
+    ``counts`` has the number of judged tracks, and of tracks without a verdict, by reason.  ``kin``
+    has the genres above and below each genre in the shipped model's tree or beets' tree.
     """
 
     def __init__(self, session: Session, lib: Library, renamed: Mapping[str, str | None]) -> None:
@@ -41,6 +43,8 @@ class LabelledVerdicts:
         from beetsplug.cnngenre.classify.labels import field_labels
         from beetsplug.cnngenre.classify.trees import genre_parents
         from genre_model.core.errors import BundleError
+        from genre_model.data.genre_tree import make_tree
+        from genre_model.evaluation.label_errors import kin_of
         from genre_model.evaluation.out_of_fold import read_out_of_fold
         from genre_model.model.bundle.store import REPORT_JSON
 
@@ -50,8 +54,10 @@ class LabelledVerdicts:
         )
         self.vocabulary = self.track_classifier.vocabulary
         bundle = self.track_classifier.classifier.bundle
+        of_genres = self.track_classifier.target == GENRES
         try:
             self.learned: OutOfFold | None = read_out_of_fold(bundle)
+            shipped = backbone_bundle().manifest.parents.items() if of_genres else ()
         except BundleError as error:
             raise UserError(f"cnngenre: {error}") from error
         of_the_user = REPORT_JSON in bundle.manifest.files
@@ -62,7 +68,8 @@ class LabelledVerdicts:
             )
         self.labels_of = field_labels(self.track_classifier.target)
         self.renamed = renamed if of_the_user else {}
-        self.parents = genre_parents() if self.track_classifier.target == GENRES else {}
+        self.parents = genre_parents() if of_genres else {}
+        self.kin = kin_of(self.vocabulary, make_tree(self.parents, shipped, ()))
         self.counts = Counter[str]()
         self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
 

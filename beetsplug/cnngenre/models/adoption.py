@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beetsplug.cnngenre.config import GENRES, UserError
+from beetsplug.cnngenre.config import GENRES, Options, UserError
 from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
@@ -41,12 +41,14 @@ def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restric
         session: The session of the command.
         job: What the model was trained on.
         result: The new model.
-        restricted: Whether the user has restricted the training to some tracks or genres.
+        restricted: Whether the user has restricted the training to some tracks or genres.  Labels
+            that have nothing in common with the shipped genres are no restriction, although the
+            new model answers no others: they are the user's own words for all music.
 
     Raises:
-        UserError: The list of models in use cannot be read or written.
+        UserError: The list of models in use cannot be written.
     """
-    from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, history, use
+    from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, use
     from genre_model.core.errors import GenreModelError
     from genre_model.evaluation.adoption import fewer_answers, named
 
@@ -57,46 +59,51 @@ def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restric
         field = own_name(job.target)
         return f"beet cnngenre --model {name} writes the field {field}, and no genres"
     if options.model is not None:
-        leave_unused(session, name)
         return f"cnngenre goes on with the configured model; --model {name} uses this one"
     present = SHIPPED_NAME if job.in_use is None else job.in_use.directory.name
+    goes_on = f"cnngenre goes on with {named(present)}"
+    misfit = why_it_does_not_fit(result.bundle, options)
+    if misfit is not None:
+        return f"{goes_on}, because the configuration does not fit the new model {name}: {misfit}"
     reason = why_not_used(job, result, options.threshold, restricted=restricted)
-    models = session.folders.models
+    if reason is not None:
+        return f"{goes_on}: {reason}. --model {name} uses the new one all the same"
     try:
-        if reason is None:
-            use(models, name, instead_of=present)
-        elif not history(models):  # otherwise the newest model would be in use
-            use(models, present, instead_of=None)
+        use(session.folders.models, name, instead_of=present)
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
-    if reason is None:
-        change = f"cnngenre uses it from now on, instead of {named(present)}"
-        return change + fewer_answers(result.report) + fewer_genres(job, result)
-    return (
-        f"cnngenre goes on with {named(present)}: {reason}. --model {name} uses the new one all "
-        "the same"
-    )
+    change = f"cnngenre uses it from now on, instead of {named(present)}"
+    return change + fewer_answers(result.report) + fewer_genres(job, result)
 
 
-def leave_unused(session: Session, name: str) -> None:
-    """Keep a new model from coming into use when the configuration names no model any more.
+def note_model_in_use(session: Session) -> None:
+    """Begin the list of models in use before a training, if there is none.
 
-    Without a list of models in use, the newest would be.
+    Without a list, the newest model is in use: then a new one would be, too, if the training were
+    killed before :func:`adopt`, or if the configuration names a model and later none.
 
     Raises:
-        UserError: The list of models in use cannot be read or written.
+        GenreModelError: The list of models in use cannot be read or written.
     """
     from beetsplug.cnngenre.models.bundles import newest_bundle
     from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, history, use
-    from genre_model.core.errors import GenreModelError
 
     models = session.folders.models
+    if not history(models):
+        newest = newest_bundle(models, lambda _: None, session.options.threshold)
+        use(models, newest.directory.name if newest else SHIPPED_NAME, instead_of=None)
+
+
+def why_it_does_not_fit(bundle: Bundle, options: Options) -> str | None:
+    """Why a model cannot answer by the configured ``genres`` and ``ignore``; None if it can."""
+    from beetsplug.cnngenre.models.bundles import vocabulary_of
+    from genre_model.core.errors import GenreModelError
+
     try:
-        if not history(models):
-            older = newest_bundle(models, session.warn, session.options.threshold, but=name)
-            use(models, older.directory.name if older else SHIPPED_NAME, instead_of=None)
+        vocabulary_of(bundle.manifest, options)
     except GenreModelError as error:
-        raise UserError(f"cnntrain: {error}") from error
+        return str(error)
+    return None
 
 
 def why_not_used(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from beetsplug.cnngenre.config import GENRES, typed_path
+from beetsplug.cnngenre.config import GENRES, Options, typed_path
 from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, history
 from genre_model.core.errors import BundleError
 from genre_model.core.files import may_be_file
+from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import MANIFEST, SHIPPED, Bundle, load_bundle
+from genre_model.model.vocabulary import NO_SPELLINGS, Vocabulary, make_vocabulary
 
 # The clocks of two machines may differ by this many seconds.
 CLOCK_S = 300.0
@@ -105,19 +107,12 @@ def usable_ones(
             yield place, bundle
 
 
-def newest_bundle(
-    models: Path, complain: Complain, threshold: float | None, *, but: str | None = None
-) -> Bundle | None:
-    """The user's newest bundle for genres that is intact and can answer, if there is one.
-
-    The bundle called ``but`` does not count.
-    """
+def newest_bundle(models: Path, complain: Complain, threshold: float | None) -> Bundle | None:
+    """The user's newest bundle for genres that is intact and can answer, if there is one."""
     wanted = [
         bundle
         for bundle in own_bundles(models, complain)
-        if bundle.manifest.target == GENRES
-        and answers(bundle, threshold)
-        and bundle.directory.name != but
+        if bundle.manifest.target == GENRES and answers(bundle, threshold)
     ]
     newest_first = sorted(wanted, key=age_key, reverse=True)
     return next((bundle for bundle in newest_first if is_whole(bundle, complain)), None)
@@ -141,6 +136,33 @@ def age_key(bundle: Bundle) -> tuple[float, str]:
 def answers(bundle: Bundle, threshold: float | None) -> bool:
     """Whether a bundle can answer: by its own threshold, or because the user has set one."""
     return threshold is not None or bundle.manifest.answers
+
+
+def vocabulary_of(
+    manifest: Manifest, options: Options, spellings: Mapping[str, str] = NO_SPELLINGS
+) -> Vocabulary:
+    """The values that a model may answer, by the user's options.
+
+    The options ``genres`` and ``ignore`` do not count for a model of another field.
+
+    Args:
+        manifest: The model's manifest.
+        options: The user's options.
+        spellings: The library's spelling of each genre, by the genre's key.
+
+    Raises:
+        GenreModelError: The options name a genre or a selection that the model does not have.
+    """
+    of_genres = manifest.target == GENRES
+    return make_vocabulary(
+        manifest.genres,
+        manifest.parents,
+        manifest.presets,
+        options.genres if of_genres else None,
+        only=options.only,
+        ignored=options.ignore if of_genres else (),
+        spellings=spellings,
+    )
 
 
 def readable_bundle(directory: Path, complain: Complain) -> Bundle | None:

@@ -15,6 +15,7 @@ from beetsplug.cnngenre.models.bundles import (
     names_in,
     names_to_go_back_to,
     own_bundles,
+    vocabulary_of,
 )
 from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, keep, use
 from beetsplug.cnngenre.session import Session
@@ -62,8 +63,8 @@ def put_in_use(session: Session, name: str) -> None:
     """Use a model from now on.
 
     Raises:
-        UserError: There is no such model, it is damaged or not for genres, or the list of models
-            in use cannot be written.
+        UserError: There is no such model, it is damaged or not for genres, the configured genres do
+            not fit it, or the list of models in use cannot be written.
     """
     models = session.folders.models
     try:
@@ -73,6 +74,7 @@ def put_in_use(session: Session, name: str) -> None:
         bundle.check_files()
         if bundle.manifest.target != GENRES:
             raise BundleError(f"{name} is for {bundle.manifest.target}: name it with --model")
+        vocabulary_of(bundle.manifest, session.options)  # otherwise every later run would fail
         before = in_use(session.with_options(model=None), lambda _: None)
         use(models, name, instead_of=None if before is None else name_of(before))
     except GenreModelError as error:
@@ -83,12 +85,15 @@ def go_back(session: Session) -> None:
     """Use the model that was in use before the present one.
 
     Raises:
-        UserError: There is no earlier model, or the list of models cannot be read or written.
+        UserError: There is no earlier model, the configured genres do not fit it, or the list of
+            models cannot be read or written.
     """
     models = session.folders.models
     try:
         names = names_to_go_back_to(models)
         if names:
+            bundle = find_bundle(names[-1], models, session.warn, threshold=None)
+            vocabulary_of(bundle.manifest, session.options)  # otherwise every later run would fail
             keep(models, names, [])
     except GenreModelError as error:
         raise UserError(f"cnnmodels: {error}") from error

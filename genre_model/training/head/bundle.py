@@ -80,7 +80,7 @@ def train_head_bundle(
         context=cross_validated.context,
         play_history=cross_validated.play_history,
         target=job.target,
-        parents={},
+        parents=dict(training_set.parents),
         presets={"default": training_set.genres},
         description=f"A head for {', '.join(report.genres)}, trained on "
         f"{report.n_tracks} tracks of {report.n_artists} artists, "

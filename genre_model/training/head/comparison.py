@@ -21,8 +21,8 @@ from genre_model.model.aggregation import song_probabilities
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
-from genre_model.training.head.correspondence import correspond, key
-from genre_model.training.training_set import CrossValidated, TrainingSet, is_right
+from genre_model.training.head.correspondence import correspond, key, parents_that_stay
+from genre_model.training.training_set import CrossValidated, TrainingSet, is_right, roots_among
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,14 +103,16 @@ def in_genres_of(
     """Convert a model's own probabilities to the user's genres.
 
     Returns:
-        (n_tracks, n_genres or more): the user's genres, then those that only the model has.
+        (n_tracks, n_genres or more): the user's genres, then those that only the model has, whose
+        subgenres are given to their roots.
     """
     labelled = [g for g, n in zip(training_set.genres, n_tracks_of(training_set), strict=True) if n]
     found = correspond(labelled, manifest.genres, manifest.parents, tree, others=True)
+    parents = parents_that_stay(found.genres[len(labelled) :], manifest.parents)
+    by_root = own @ found.answers.astype(np.float64) @ roots_among(found.genres, parents)
     ours = np.zeros((len(own), len(training_set.genres)))
     more = []
-    for column, genre in enumerate(found.genres):
-        values = own @ found.answers[:, column].astype(np.float64)
+    for genre, values in zip(found.genres, by_root.T, strict=True):
         if genre in training_set.genres:
             ours[:, training_set.genres.index(genre)] = values
         else:
@@ -154,7 +156,8 @@ def compare(
     labels = [track.label for track in training_set.tracks]
     groups = [context_group(track) for track in training_set.tracks]
     columns = one_hot(labels)
-    mine = right_by(cross_validated.probabilities, training_set.candidates)
+    by_root = training_set.by_root(cross_validated.probabilities)
+    mine = right_by(by_root, training_set.candidates)
 
     def shares(right: Float64) -> tuple[Interval, Interval]:
         """The mean over all songs, and the mean over the genres, with intervals."""

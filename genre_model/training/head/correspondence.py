@@ -107,6 +107,20 @@ def left_out(
     return [genre for genre, row in zip(own, answers, strict=True) if not row.any()]
 
 
+def parents_that_stay(unlabelled: Sequence[str], own_parents: Mapping[str, str]) -> dict[str, str]:
+    """The part of a model's tree, child -> parent, between genres that no label covers.
+
+    A labelled genre is no part of it, because the threshold is chosen for its own probability.  If
+    Rock is labelled, it covers its unlabelled subgenres anyway.  If Metal is labelled and Rock is
+    not, Metal stays beside Rock: under it, a metal track that the model is unsure of would get
+    Rock, which is not the user's label, and which the test counts as wrong.
+    """
+    kept = set(unlabelled)
+    return {
+        child: parent for child, parent in own_parents.items() if child in kept and parent in kept
+    }
+
+
 def owners_of(
     genre: str, labelled: Sequence[str], parents: Mapping[str, str], known: Set[str]
 ) -> list[str]:

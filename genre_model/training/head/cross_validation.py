@@ -275,7 +275,8 @@ def evaluate_out_of_fold(training_set: TrainingSet, options: HeadOptions) -> Cro
         inside = split.fold == fold
         _, songs, others = choose(~inside)
         probabilities[inside] = others.apply(songs)[inside]
-        accepted[inside] = reaches(probabilities[inside].max(axis=1), others.threshold)
+        confidence = training_set.by_root(probabilities[inside]).max(axis=1)
+        accepted[inside] = reaches(confidence, others.threshold)
     strength, _, final = choose(np.ones_like(accepted))
     cross_validated = CrossValidated(
         split,
@@ -303,7 +304,8 @@ def right_out_of_fold(
     """
     split = outer_split(training_set, options)
     songs = out_of_fold_logits(training_set, split, options).songs_by(0, options, split.groups)
-    return split, is_right(songs.probabilities(aggregation), training_set.candidates)
+    by_root = training_set.by_root(songs.probabilities(aggregation))
+    return split, is_right(by_root, training_set.candidates)
 
 
 def add_play_history(
@@ -318,14 +320,15 @@ def add_play_history(
     """
     before, fold = cross_validated.probabilities, cross_validated.split.fold
     after = play_history_out_of_fold(training_set, before, fold)
+    by_root = training_set.by_root(after)
     accepted = np.zeros_like(cross_validated.accepted)
     for one in range(cross_validated.split.n_folds):
         inside = fold == one
         names = [group for group, used in zip(groups, ~inside, strict=True) if used]
         threshold = choose_threshold(
-            after[~inside], training_set.candidates[~inside], names, options.target_precision
+            by_root[~inside], training_set.candidates[~inside], names, options.target_precision
         )
-        accepted[inside] = reaches(after[inside].max(axis=1), threshold)
+        accepted[inside] = reaches(by_root[inside].max(axis=1), threshold)
     return replace(
         cross_validated,
         probabilities=after,
@@ -359,6 +362,7 @@ def final_play_history(
 
     ``before`` and ``after`` are the probabilities without and with the play history.
     """
-    threshold = choose_threshold(after, training_set.candidates, groups, options.target_precision)
+    by_root = training_set.by_root(after)
+    threshold = choose_threshold(by_root, training_set.candidates, groups, options.target_precision)
     spec = fit_play_history(before, training_set.play_history, training_set.candidates)
     return replace(spec, now_s=training_set.now_s, threshold=threshold)

@@ -57,7 +57,8 @@ def make_report(
     not_compared: str = "",
 ) -> Report:
     """The report of a training; only that of a head has a learning curve."""
-    probabilities, candidates = cross_validated.probabilities, training_set.candidates
+    probabilities = training_set.by_root(cross_validated.probabilities)
+    candidates = training_set.candidates
     right = is_right(probabilities, candidates)
     confidence = probabilities.max(axis=1)
     labels = [training_set.genres[index] for index in counted_as(training_set, probabilities)]
@@ -95,7 +96,7 @@ def make_report(
         learning_curve=learning_curve(training_set, options, cross_validated)
         if architecture == EMBEDDINGS
         else (),
-        mistakes=mistakes(training_set, cross_validated, right),
+        mistakes=mistakes(training_set, cross_validated, probabilities, right),
         dropped=tuple(Dropped(label, n, why) for label, (n, why) in sorted(dropped.items())),
         settings={
             **strength_setting(cross_validated),
@@ -133,7 +134,8 @@ def accuracy_without_play_history(
     """The accuracy without the play history; None if the play history is not a feature."""
     if cross_validated.without_play_history is None:
         return None
-    return float(is_right(cross_validated.without_play_history, training_set.candidates).mean())
+    before = training_set.by_root(cross_validated.without_play_history)
+    return float(is_right(before, training_set.candidates).mean())
 
 
 def several_genres(training_set: TrainingSet) -> dict[str, str]:
@@ -248,10 +250,12 @@ def learning_curve(
 
 
 def mistakes(
-    training_set: TrainingSet, cross_validated: CrossValidated, right: Bools
+    training_set: TrainingSet,
+    cross_validated: CrossValidated,
+    probabilities: Float64,
+    right: Bools,
 ) -> tuple[TrackResult, ...]:
-    """The most confident wrong answers."""
-    probabilities = cross_validated.probabilities
+    """The most confident wrong answers, by the ``probabilities`` of the roots."""
     confidence = probabilities.max(axis=1)
     wrong = np.flatnonzero(~right)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:N_MISTAKES]

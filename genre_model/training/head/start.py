@@ -10,7 +10,7 @@ from genre_model.core.errors import GenreModelError
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.head import Head, StartingModel
 from genre_model.model.music_detector import MUSIC_THRESHOLD, MusicDetector
-from genre_model.training.head.correspondence import correspond
+from genre_model.training.head.correspondence import correspond, parents_that_stay
 from genre_model.training.training_set import TrainingSet, with_music_detector, with_start
 
 # If the music detector rejects more than this share of a genre's tracks, it is not used.
@@ -27,8 +27,8 @@ def starting_from(
         backbone: The model to start from.
         tree: Genre tree, child -> parent, in canonical names, in addition to the bundle's own.
         others: Whether genres of the bundle that match none of the user's can still be predicted.
-            If not, or if the bundle knows none of the user's genres, only the user's genres can be
-            predicted.
+            If not, or if the bundle knows neither the user's genres nor any above them, only the
+            user's genres can be predicted.
 
     Raises:
         GenreModelError: The bundle has no linear head.
@@ -38,7 +38,8 @@ def starting_from(
         raise GenreModelError(f"{backbone.directory}: its network has no head to start from")
     labelled = training_set.genres
     found = correspond(labelled, manifest.genres, manifest.parents, tree, others=others)
-    if others and not found.answers[:, : len(labelled)].any():  # no genre in common
+    # The shares, not the answers: a subgenre that the bundle lacks (Bebop) has only a share.
+    if others and not found.shares[:-1, : len(labelled)].any():  # no genre in common
         others = False
         found = correspond(labelled, manifest.genres, manifest.parents, tree, others=False)
     aggregation = manifest.aggregation
@@ -47,7 +48,8 @@ def starting_from(
     )
     start = StartingModel(scaled, aggregation.other_logit, found.shares)
     training_set = with_music_detector(training_set, music_detector_for(training_set, backbone))
-    return with_start(training_set, found.genres, start, closed=not others)
+    parents = parents_that_stay(found.genres[len(labelled) :], manifest.parents)
+    return with_start(training_set, found.genres, start, parents, closed=not others)
 
 
 def music_detector_for(training_set: TrainingSet, backbone: Bundle) -> MusicDetector | None:
