@@ -590,6 +590,21 @@ def test_the_first_run_says_what_it_found(library):
     assert first not in beet("genre")
 
 
+def test_the_first_run_leaves_out_what_the_plugin_tagged(library):
+    beet = library(Rock=None, Jazz=["Polka"], Unsure=None)
+    beet("genre", "-W")
+    runs = beet.home / "cnngenre" / "runs"
+    for path in runs.iterdir():
+        path.unlink()
+    first = (
+        "2 tracks have genres, 1 of them from the plugin; 1 does not; to compare: beet cnncompare"
+    )
+    assert beet("genre").splitlines()[0] == first
+    for path in runs.iterdir():
+        path.unlink()
+    assert "to compare" not in beet("genre", "title:Rock")
+
+
 def test_a_track_without_an_album_is_named_by_what_it_has(beet, tone, tmp_path):
     tone("Rock", album="")
     beet.config["cnngenre"]["auto"] = False

@@ -59,6 +59,15 @@ def test_an_import_prints_a_line_for_each_album_and_what_to_do_next(beet, tone, 
     assert f"again: unsure ({guess[1]} 0." in beet.errors
 
 
+def test_an_import_of_tracks_that_the_plugin_tagged_recommends_no_comparison(library):
+    beet = library(Rock=None, Jazz=None)
+    beet("genre")
+    assert beet("import", "-L", "-A").endswith("genres: kept 2\n")
+    beet("modify", "-y", "title:Jazz", "genres=Polka")
+    output = beet("import", "-L", "-A")
+    assert "kept 2; beet cnncompare compares those that were tagged already" in output
+
+
 @pytest.mark.parametrize(
     ("genres", "hint"),
     [(None, "; beet cnnreview asks about the unsure"), (["Polka"], "; beet cnnreview -f asks")],

@@ -1,5 +1,6 @@
 """Further genres and moods from the shipped network's tags, with the real command and network."""
 
+import os
 import subprocess
 
 import mutagen
@@ -109,6 +110,8 @@ def test_an_import_notes_moods_where_it_is_told_to(electronic):
     assert genres == "Electronic"
     file = mutagen.File(beet.paths()["mp3"])
     assert file["TMOO"].text == file["TXXX:MOOD"].text == [moods]
+    for pretend in (["--pretend"], []):  # beets wrote the file
+        assert "changed 0, kept 1, failed 0" in beet("cnnmoods", *pretend)
 
 
 def test_pretend_shows_tags_that_would_change(electronic):
@@ -213,17 +216,36 @@ main(sys.argv[1:])
 """
 
 
+DEATH_AFTERWARDS = """
+import os, sys
+from beetsplug.cnngenre.beyond_genres import moods
+from beetsplug.cnngenre.tagging import mood_tag
+write_file = mood_tag.write_file
+def write_and_die(*some, **more):
+    write_file(*some, **more)
+    os._exit(9)
+mood_tag.write_file = write_and_die
+moods.moods = lambda _: ("new", "mood")
+from beets.ui import main
+main(sys.argv[1:])
+"""
+
+
+def die(beet, tmp_path, script, *arguments):
+    (tmp_path / "death.py").write_text(script)
+    python, *_ = beet.command()
+    command = [python, tmp_path / "death.py", "cnnmoods", *arguments]
+    done = subprocess.run(command, env=beet.environment(), capture_output=True, text=True)
+    assert done.returncode == 9
+
+
 @pytest.mark.parametrize("killed", [["--undo"], ["--tag", "comments"]])
 def test_moods_are_still_known_after_a_run_that_died_at_the_file(electronic, tmp_path, killed):
     beet = electronic(beat_tape(), "flac")
     path = beet.paths()["flac"]
     before = dict(mutagen.File(path))
     beet("cnnmoods", "--tag", "grouping")
-    (tmp_path / "death.py").write_text(DEATH)
-    python, *_ = beet.command()
-    command = [python, tmp_path / "death.py", "cnnmoods", *killed]
-    done = subprocess.run(command, env=beet.environment(), capture_output=True, text=True)
-    assert done.returncode == 9
+    die(beet, tmp_path, DEATH, *killed)
     beet("cnnmoods", "--undo")
     assert dict(mutagen.File(path)) == before
     assert beet("ls", "-f", "[$grouping$cnngenre_mood_tag]") == "[$cnngenre_mood_tag]\n"
@@ -240,3 +262,118 @@ def test_a_tag_that_was_changed_outside_is_not_written_over(electronic):
     assert "failed 1" in beet("cnnmoods", "--undo")
     assert "grouping was changed outside beets: run `beet update` first" in beet.errors
     assert mutagen.File(path)["grouping"] == ["mine"]
+
+
+@pytest.mark.parametrize("tag", ["grouping", "mood"])
+@pytest.mark.parametrize("then", [["--undo"], ["--tag", "comments"]])
+def test_moods_leave_a_file_whose_run_died_right_after_writing_it(electronic, tmp_path, tag, then):
+    beet = electronic(beat_tape(), "flac")
+    path = beet.paths()["flac"]
+    before = dict(mutagen.File(path))
+    die(beet, tmp_path, DEATH_AFTERWARDS, "--tag", tag)
+    assert mutagen.File(path)[tag] == ["new; mood"]
+    assert beet.fields("cnngenre_moods", query=["cnngenre_moods::."]) == []
+    assert ("removed 1" if then == ["--undo"] else "changed 1") in beet("cnnmoods", *then)
+    assert tag not in mutagen.File(path)
+    beet("cnnmoods", "--undo")
+    assert dict(mutagen.File(path)) == before
+    assert "removed 0" in beet("cnnmoods", "--undo")
+
+
+def test_new_moods_leave_a_file_whose_run_died_right_after_writing_them(electronic, tmp_path):
+    beet = electronic(beat_tape(), "flac")
+    path = beet.paths()["flac"]
+    before = dict(mutagen.File(path))
+    beet("cnnmoods", "--tag", "grouping")
+    die(beet, tmp_path, DEATH_AFTERWARDS, "--force", "--tag", "grouping")
+    assert mutagen.File(path)["grouping"] == ["new; mood"]
+    make_newer(path)
+    assert "removed 1, failed 0" in beet("cnnmoods", "--undo")
+    assert dict(mutagen.File(path)) == before
+
+
+@pytest.mark.parametrize("tag", ["grouping", "mood"])
+def test_genres_that_only_the_library_has_get_to_files_that_got_moods_first(electronic, tag):
+    beet = electronic(beat_tape(), "flac", "mp3")
+    beet("cnngenre", "-W")
+    assert "changed 2" in beet("cnnmoods", "--tag", tag)
+    assert "tagged 2, kept 0" in beet("cnngenre")
+    for path in beet.paths().values():
+        assert file_genres(path) == ["Electronic"]
+    assert "tagged 0, kept 2" in beet("cnngenre")
+    assert "changed 0, kept 2" in beet("cnnmoods", "--tag", tag)
+    assert beet("update") == ""
+
+
+def test_genres_get_to_a_file_that_got_moods_from_an_as_is_import_of_the_library(electronic):
+    beet = electronic(beat_tape(), "flac")
+    beet("cnngenre", "-W")
+    beet.config["cnngenre"] |= {"moods": True, "moods_tag": "grouping", "write_asis": True}
+    beet("import", "-L", "-A")
+    path = beet.paths()["flac"]
+    assert mutagen.File(path)["grouping"][0].startswith("chill")
+    beet("cnngenre")
+    assert file_genres(path) == ["Electronic"]
+
+
+@pytest.mark.parametrize("tag", ["grouping", "mood"])
+def test_moods_that_only_the_library_has_get_to_files_that_got_genres_first(electronic, tag):
+    """The configuration does not name the tag ``mood``, so beets does not write it."""
+    beet = electronic(beat_tape(), "flac", "mp3")
+    beet("cnnmoods", "-W", "--tag", tag)
+    assert "tagged 2" in beet("cnngenre")
+    for path in beet.paths().values():
+        assert file_genres(path) == ["Electronic"]
+    assert "tagged 0, kept 2" in beet("cnngenre")
+    assert "changed 0, kept 2" in beet("cnnmoods", "-W", "--tag", tag)
+    for pretend in (["--pretend"], []):
+        assert "changed 2, kept 0, failed 0" in beet("cnnmoods", "--tag", tag, *pretend)
+    [(_, moods), _] = beet.fields("cnngenre_moods")
+    assert mutagen.File(beet.paths()["flac"])[tag] == [moods]
+    assert "changed 0, kept 2" in beet("cnnmoods", "--tag", tag)
+    assert "tagged 0, kept 2" in beet("cnngenre")
+
+
+def test_an_import_says_which_command_writes_its_moods(electronic):
+    beet = electronic(beat_tape(), "flac")
+    beet.config["cnngenre"] |= {"moods": True, "moods_tag": "grouping"}
+    beet.config["import"]["copy"] = False
+    path = beet.paths()["flac"]
+    output = beet("import", "-A", path.parent)
+    assert "beet cnngenre writes the files, beet cnnmoods their moods" in output
+    beet("cnngenre")
+    assert "changed 1, kept 0" in beet("cnnmoods")
+    assert mutagen.File(path)["grouping"][0].startswith("chill")
+
+
+def test_files_that_get_moods_are_counted_as_changed_as_pretend_says(electronic):
+    beet = electronic(beat_tape(), "flac", "mp3")
+    beet("cnnmoods", "-W", "--tag", "grouping")
+    expected = "changed 2, kept 0, failed 0"
+    assert f"pretended: {expected}" in beet("cnnmoods", "--tag", "grouping", "--pretend")
+    assert expected in beet("cnnmoods", "--tag", "grouping")
+    assert all("grouping" in mutagen.File(path, easy=True) for path in beet.paths().values())
+    beet("modify", "-y", "-W", "title=Other")
+    for pretend in (["--pretend"], []):  # the files have the moods
+        assert "changed 0, kept 2, failed 0" in beet("cnnmoods", "--tag", "grouping", *pretend)
+
+
+def test_noted_moods_get_to_a_tag_without_another_analysis(electronic):
+    beet = electronic(beat_tape(), "flac")
+    beet("modify", "-y", "-W", "cnngenre_moods=noted; before")
+    assert "changed 1, kept 0, failed 0" in beet("cnnmoods", "--tag", "grouping")
+    assert mutagen.File(beet.paths()["flac"])["grouping"] == ["noted; before"]
+
+
+def test_a_genre_that_an_undo_left_in_the_file_is_still_known_after_moods(electronic):
+    beet = electronic(beat_tape(), "flac", "mp3", genres=["Polka"])
+    beet("cnngenre", "--force")
+    for path in beet.paths().values():  # so that the time changes when the file is written
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    beet("cnnundo", "-W")
+    assert "changed 2" in beet("cnnmoods", "--tag", "comments")
+    beet("update")
+    assert set(beet.genres().values()) == {"Electronic"}  # beets has read it from the files
+    assert "restored 2, kept 0, failed 0" in beet("cnnundo")
+    assert set(beet.genres().values()) == {"Polka"}
+    assert all(file_genres(path) == ["Polka"] for path in beet.paths().values())

@@ -21,10 +21,12 @@ from beetsplug.cnngenre.tagging.journal import Journal
 from beetsplug.cnngenre.tagging.mood_tag import (
     MEMORY,
     MOODS,
+    has_users_value,
+    left_in_file,
     parsed_memory,
     set_moods,
     take_back,
-    value_of,
+    would_set,
 )
 from beetsplug.cnngenre.tagging.plan import MEANWHILE, Action, TagPlan
 from beetsplug.cnngenre.tagging.run import Run, Step
@@ -47,6 +49,7 @@ class Moods(Run):
     def run(self, items: Tracks) -> None:
         """Go over the tracks."""
         self.n_files = len(items)
+        self.with_moods = items.only([])  # only their tags are left to change
         super().run(items)
 
     @contextmanager
@@ -60,21 +63,26 @@ class Moods(Run):
             return items
         tag = self.options.moods_tag
         value = "NULL" if tag is None else tag if tag in Item._fields else flexible(tag)
-        noted = set[int]()
-        for rows in items.rows(f"id, mtime, {flexible(MOODS)}, {flexible(MEMORY)}, {value}"):
-            for key, mtime, words, memory, now in rows:
-                in_file = mtime != 0 or not self.options.write
-                if words is not None and (
-                    tag is None or has_moods(tag, words, memory, now or "", in_file=in_file)
-                ):
-                    noted.add(key)
-        self.counts[Action.KEEP] += len(noted)
-        bar.update(len(noted))
+        noted, done = set[int](), set[int]()
+        write = self.options.write
+        for rows in items.rows(f"id, {flexible(MOODS)}, {flexible(MEMORY)}, {value}"):
+            for key, words, memory, now in rows:
+                if words is None:
+                    continue
+                noted.add(key)
+                if tag is None or has_moods(tag, words, memory, now or "", write=write):
+                    done.add(key)
+        self.counts[Action.KEEP] += len(done)
+        bar.update(len(done))
         self.n_files = len(items) - len(noted)
+        self.with_moods = items.only([key for key in items.ids if key in noted - done])
         return items.only([key for key in items.ids if key not in noted])
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """A step for each track."""
+        for item in self.with_moods:
+            plan = planned(item, moods_of(item))
+            yield Step(partial(self.carry_out, item, plan), self.options.write)
         if not self.n_files:
             return
         names = backbone_bundle().manifest.network.tag_names
@@ -89,33 +97,20 @@ class Moods(Run):
         """Set the moods of a track as it is now."""
         if plan.action is Action.FAIL:
             return item, plan
-        if self.options.pretend:
-            return item, self.with_tag(item, plan)
-        now = current(item)
+        pretend, tag = self.options.pretend, self.options.moods_tag
+        now = item if pretend else current(item)
         if now is None:
             return item, planned(item, plan.before, Action.KEEP, MEANWHILE)
-        tag = self.options.moods_tag
-        former = tag and value_of(now, tag)
+        do = would_set if pretend else set_moods
         try:
-            why = set_moods(now, plan.after, tag, write=self.options.write)
+            tag_changes = do(now, plan.after, tag, write=self.options.write)
         except (NotWrittenError, OutsideError) as error:
             return now, planned(now, plan.before, Action.FAIL, str(error))
-        if why is not None:
-            return now, replace(plan, reason=why)
-        given = tag and value_of(now, tag)
-        return now, plan if given == former else replace(plan, action=Action.WRITE)
-
-    def with_tag(self, item: Item, plan: TagPlan) -> TagPlan:
-        """The plan, which counts as a change if only the tag would change."""
-        tag = self.options.moods_tag
-        if tag is None:
-            return plan
-        words = str(Item._type(MOODS).to_sql(list(plan.after)))
-        in_file = item.mtime != 0 or not self.options.write
-        memory, value = own_field(item, MEMORY), value_of(item, tag)
-        if has_moods(tag, words, memory, value, in_file=in_file):
-            return plan
-        return replace(plan, action=Action.WRITE, reason=f"to {tag}")
+        if tag is not None and has_users_value(now, tag):
+            return now, replace(plan, reason=f"{tag} has a value of yours")
+        if tag_changes and plan.action is Action.KEEP:
+            return now, replace(plan, action=Action.WRITE, reason=f"to {tag}")
+        return now, plan
 
     def finish(self) -> None:
         """Do nothing: albums have no moods."""
@@ -143,7 +138,7 @@ class UndoMoods(Moods):
         now = current(item)
         if now is None or all(own_field(now, name) is None for name in (MOODS, MEMORY)):
             return item, None
-        before = moods_of(now)
+        before = moods_of(now) or (left_in_file(now) if self.options.write else ())
         if not self.options.pretend:
             try:
                 take_back(now, write=self.options.write)
@@ -152,16 +147,16 @@ class UndoMoods(Moods):
         return now, TagPlan(Action.WRITE, before, (), "undo") if before else None
 
 
-def has_moods(tag: str, words: str, memory: str | None, now: str, *, in_file: bool) -> bool:
+def has_moods(tag: str, words: str, memory: str | None, now: str, *, write: bool) -> bool:
     """Whether a tag needs no change: it has the track's moods or a value of the user.
 
-    A track without moods needs no tag.  The values are those of the library's columns.
-    ``in_file``: the file has what the library has, or need not have it.
+    A track without moods needs no tag.  The values are those of the library's columns.  With
+    ``write``, the file must have the moods too.
     """
     ours = parsed_memory(memory)
     if ours is None or ours.field != tag or not ours.has_given(now):
         return bool(now or not words)
-    return in_file and now == "; ".join(Item._type(MOODS).from_sql(words))
+    return (ours.in_file or not write) and now == "; ".join(Item._type(MOODS).from_sql(words))
 
 
 def moods_of(item: Item) -> tuple[str, ...]:

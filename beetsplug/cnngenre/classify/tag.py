@@ -14,6 +14,7 @@ from beetsplug.cnngenre.classify.to_review import ToReview
 from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import Tracks, unedited
+from beetsplug.cnngenre.rows import chosen
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.albums import set_album_genres, unlike_their_tracks
 from beetsplug.cnngenre.tagging.apply import (
@@ -63,16 +64,12 @@ class Tag(Run):
             self.changed_albums.add(item.album_id)
 
     def run(self, items: Tracks) -> None:
-        """Go over the tracks; the first run prints how many have genres."""
-        from genre_model.core.text import count
-
+        """Go over the tracks; the first run prints how many have genres that can be compared."""
         options = self.session.options
         if not (options.force or options.quiet or has_run(self.session.folders.runs, "cnngenre")):
-            n = items.count_with_genres()
-            if n:
-                has = f"{count(n, 'track')} {'has' if n == 1 else 'have'} genres"
-                do = "does" if len(items) - n == 1 else "do"
-                say(f"{has}; {len(items) - n:,} {do} not; to compare: beet cnncompare")
+            found = found_genres(items)
+            if found:
+                say(found)
         super().run(items)
 
     def what_next(self) -> str:
@@ -187,3 +184,17 @@ class Tag(Run):
             if plan.action is Action.WRITE:
                 set_genres(item, plan)
         return item
+
+
+def found_genres(items: Tracks) -> str:
+    """How many tracks have genres; empty if none has genres that `cnncompare` would compare."""
+    from genre_model.core.text import count
+
+    n = items.count_with_genres()
+    users = chosen(items, "cnngenre_written", lambda now, ours: bool(now) and now != ours)
+    if not users:
+        return ""
+    has = f"{count(n, 'track')} {'has' if n == 1 else 'have'} genres"
+    ours = f", {n - len(users):,} of them from the plugin" if n > len(users) else ""
+    do = "does" if len(items) - n == 1 else "do"
+    return f"{has}{ours}; {len(items) - n:,} {do} not; to compare: beet cnncompare"

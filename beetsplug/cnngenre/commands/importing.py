@@ -14,7 +14,7 @@ from beets.importer import Action as Choice
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.classify.to_review import ToReview
 from beetsplug.cnngenre.classify.upcoming import Upcoming
-from beetsplug.cnngenre.config import GENRES, UserError
+from beetsplug.cnngenre.config import GENRES, Options, UserError
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import album_name, track_name, unedited
 from beetsplug.cnngenre.setup import Setup
@@ -60,6 +60,7 @@ class RunningImport:
         self._goes_without = False
         self._upcoming = Upcoming()
         self._counts = Counter[Action]()
+        self._n_comparable = 0  # kept tracks whose genres are not from here
         self._to_review = ToReview()
         self._mood_extractor: ShippedExtractor | None = None
         self._tagged: set[int | None] = set()  # tracks whose files are not in place yet
@@ -108,6 +109,7 @@ class RunningImport:
             plan = self._take(verdict, track_classifier)
             prepared.journal.add(verdict.item, plan)
             self._counts[plan.action] += 1
+            self._n_comparable += plan.action is Action.KEEP and not is_ours(verdict.item)
             done.append((verdict, plan))
         if not options.quiet and any(plan.action is not Action.KEEP for _, plan in done):
             say(f"{name_of(task)}: {outcome(done)}")
@@ -188,7 +190,25 @@ class RunningImport:
         n_unwritten = sum(self._remains_unwritten(lib.get_item(key)) for key in self._left)
         self.close(whole=not self._goes_without)
         if self._prepared is not None and self._counts and not self._prepared.session.options.quiet:
-            say(f"genres: {summary(self._counts, self._to_review, n_unwritten)}")
+            counts = ", ".join(
+                f"{word} {self._counts[action]}"
+                for action, word in TAGGING.items()
+                if self._counts[action]
+            )
+            next_steps = self._next_steps(n_unwritten, self._prepared.session.options)
+            say("; ".join([f"genres: {counts}", *next_steps]))
+
+    def _next_steps(self, n_unwritten: int, options: Options) -> list[str]:
+        """What to do after the import."""
+        write = "beet cnngenre writes the files"
+        if options.moods and options.moods_tag is not None:
+            write += ", beet cnnmoods their moods"
+        steps = {
+            f"{n_unwritten} in the library only: {write}": n_unwritten,
+            f"{self._to_review.command} asks about the unsure": self._to_review.n_tracks,
+            "beet cnncompare compares those that were tagged already": self._n_comparable,
+        }
+        return [step for step, n in steps.items() if n]
 
     def _remains_unwritten(self, item: Item | None) -> bool:
         """Whether a track was tagged here in the library only; makes later runs check its file.
@@ -260,16 +280,3 @@ def counted(names: Counter[str]) -> str:
     commonest = names.most_common(N_NAMED)
     found = [f"{name} {n}" if n > 1 else name for name, n in commonest]
     return ", ".join([*found, *(["..."] if len(names) > N_NAMED else [])])
-
-
-def summary(counts: Counter[Action], to_review: ToReview, n_unwritten: int) -> str:
-    """The counts of an import, and what to do next."""
-    line = ", ".join(
-        f"{word} {counts[action]}" for action, word in TAGGING.items() if counts[action]
-    )
-    steps = {
-        f"{n_unwritten} in the library only: beet cnngenre writes the files": n_unwritten,
-        f"{to_review.command} asks about the unsure": to_review.n_tracks,
-        "beet cnncompare compares those that were tagged already": counts[Action.KEEP],
-    }
-    return "; ".join([line, *(step for step, n in steps.items() if n)])

@@ -6,6 +6,7 @@ A value that is not ours is never changed.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from beets.library import Item, ReadError
@@ -19,7 +20,13 @@ from beetsplug.cnngenre.tagging.file.safe_write import (
     reason_of,
     write_file,
 )
-from beetsplug.cnngenre.tagging.file_state import OutsideError
+from beetsplug.cnngenre.tagging.file_state import (
+    FileState,
+    OutsideError,
+    in_library,
+    memory_of,
+    set_memory,
+)
 
 MEMORY = "cnngenre_mood_tag"
 MOODS = "cnngenre_moods"
@@ -30,13 +37,15 @@ class MoodTag:
     """The value that a track's tag had before ours, and the value that we gave it.
 
     ``earlier`` is the value that we gave it before ``after``, as long as it may still be there: a
-    run may have died, or have changed only the library.
+    run may have died, or have changed only the library.  ``in_file``: the file was seen to have
+    ``after``.  The file's time would not tell that, as other commands write the file without it.
     """
 
     field: str
     before: str
     after: str
     earlier: str = ""
+    in_file: bool = False
 
     def has_given(self, value: str) -> bool:
         """Whether a value is one that we gave the tag."""
@@ -69,6 +78,11 @@ def has_our_moods(item: Item, field: str) -> bool:
     return memory is not None and memory.field == field and memory.has_given(value_of(item, field))
 
 
+def has_users_value(item: Item, field: str) -> bool:
+    """Whether a tag has a value in the library that we did not give it."""
+    return bool(value_of(item, field)) and not has_our_moods(item, field)
+
+
 def read_edited(item: Item) -> None:
     """If the user has changed our tag in the file, take it into the library.  Stores nothing.
 
@@ -84,36 +98,83 @@ def read_edited(item: Item) -> None:
     known = ("", value_of(item, memory.field), memory.before, memory.after, memory.earlier)
     in_file = file_value(item, memory.field)
     if in_file not in known:
-        item[memory.field] = in_file
+        take_from_file(item, memory.field, in_file)
 
 
-def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: bool) -> str | None:
+def read_given(item: Item, memory: MoodTag) -> None:
+    """Take our value from the file if a run died before the library had it.  Stores nothing.
+
+    Raises:
+        NotWrittenError: The file cannot be read.
+    """
+    if value_of(item, memory.field) not in ("", memory.before):
+        return
+    in_file = file_value(item, memory.field)
+    if in_file and memory.has_given(in_file):
+        take_from_file(item, memory.field, in_file)
+
+
+def take_from_file(item: Item, field: str, value: str) -> None:
+    """Set a tag to the value that the file has, which does not put the file out of step."""
+    mtime = item.mtime
+    item[field] = value
+    item.mtime = mtime
+
+
+def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: bool) -> bool:
     """Set a track's moods in our field and in a tag, and store them.
 
     Returns:
-        Why the tag was not changed, if the user has set it; else None.
+        Whether the tag has changed, in the library or in the file.
 
     Raises:
         NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets; the
             tag is unchanged.
     """
     item[MOODS] = list(moods)
-    if field is None or not (moods or has_our_moods(item, field)):
+    tag = wished_tag(item, moods, field, write=write)
+    if tag is None:
         store_unless_edited(item, genres_of(item))
+        return False
+    memory = mood_tag_of(item)
+    if memory is not None and memory.field != field:
+        give_back(item, memory, write=write)
+    return exchange(item, tag, write=write)
+
+
+def would_set(item: Item, moods: tuple[str, ...], field: str | None, *, write: bool) -> bool:
+    """Whether :func:`set_moods` would change the tag, in the library or in the file.
+
+    Stores nothing.
+
+    Raises:
+        NotWrittenError: The file cannot be read.
+    """
+    tag = wished_tag(item, moods, field, write=write)
+    return tag is not None and not is_given(item, tag, write=write)
+
+
+def wished_tag(
+    item: Item, moods: tuple[str, ...], field: str | None, *, write: bool
+) -> MoodTag | None:
+    """The value that a tag should get; None if it stays as it is, e.g. as the user has set it.
+
+    A value that only the file has is set on the track.  Stores nothing.
+
+    Raises:
+        NotWrittenError: The file cannot be read.
+    """
+    if field is None or not (moods or has_our_moods(item, field)):
         return None
     if write:
         read_edited(item)
     if not value_of(item, field) and (in_file := file_value(item, field)):
-        item[field] = in_file  # beets read the file before it knew the tag
-    if value_of(item, field) and not has_our_moods(item, field):
-        store_unless_edited(item, genres_of(item))
-        return f"{field} has a value of yours"
+        take_from_file(item, field, in_file)  # beets read the file before it knew the tag
+    if has_users_value(item, field):
+        return None
     memory = mood_tag_of(item)
-    if memory is not None and memory.field != field:
-        give_back(item, memory, write=write)
-    before = memory.before if memory and has_our_moods(item, field) else value_of(item, field)
-    exchange(item, MoodTag(field, before, "; ".join(moods)), write=write)
-    return None
+    before = memory.before if memory and has_our_moods(item, field) else ""
+    return MoodTag(field, before, "; ".join(moods))
 
 
 def write_missing_moods(item: Item, field: str) -> None:
@@ -145,6 +206,15 @@ def take_back(item: Item, *, write: bool) -> None:
     store_unless_edited(item, genres_of(item))
 
 
+def left_in_file(item: Item) -> tuple[str, ...]:
+    """The moods that we gave a track's tag and that its file may still have."""
+    memory = mood_tag_of(item)
+    if memory is None or not may_be_left(item, memory):
+        return ()
+    given = memory.earlier if memory.after == memory.before else memory.after
+    return tuple(given.split("; "))
+
+
 def may_be_left(item: Item, memory: MoodTag) -> bool:
     """Whether a track's file has a value that we gave the tag; True if it cannot be read."""
     ours = {memory.after, memory.earlier} - {"", memory.before}
@@ -161,34 +231,34 @@ def give_back(item: Item, memory: MoodTag, *, write: bool) -> None:
         NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets;
             nothing has changed.
     """
+    if write:
+        read_given(item, memory)
     if has_our_moods(item, memory.field):
         exchange(item, MoodTag(memory.field, memory.before, memory.before), write=write)
 
 
-def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
+def exchange(item: Item, tag: MoodTag, *, write: bool) -> bool:
     """Set a tag's value: store the note about it, then write the file, then store the track.
+
+    Returns:
+        Whether the tag has changed, in the library or in the file.
 
     Raises:
         NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets.
     """
-    present, memory = value_of(item, tag.field), mood_tag_of(item)
-    known = present == tag.after and memory == tag
-    if known and not (write and file_lacks(item, tag)):
+    if is_given(item, tag, write=write):
+        if write:
+            set_note(item, replace(tag, in_file=True))
         store_unless_edited(item, genres_of(item))
-        return
-    if memory is not None and has_our_moods(item, tag.field):
-        earlier = next((v for v in (present, memory.earlier) if v not in ("", tag.after)), "")
-        tag = replace(tag, earlier=earlier)
+        return False
+    tag = replace(tag, earlier=earlier_of(item, tag), in_file=False)
     state = known_state(item) if write else None
     if state is not None and tag.field in state.differing:
-        given = {present, tag.before, tag.after, tag.earlier}
-        if file_value(item, tag.field) not in given:
-            raise OutsideError(
-                f"its {tag.field} was changed outside beets: run `beet update` first"
-            )
+        check_unchanged(item, tag)
     former = {name: own_field(item, name) for name in (tag.field, MEMORY)}
     mtime = item.mtime
-    item[MEMORY] = json.dumps(asdict(tag))
+    in_step = state is not None and remains_in_step(item, state)
+    set_note(item, tag)
     store_mood_tag(item)
     if tag.after or tag.field in Item._fields:
         item[tag.field] = tag.after
@@ -200,14 +270,76 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> None:
             wish = Wish(
                 genre.genres, tag=genre, before=genre, others={tag.field: tag.after or None}
             )
-            write_file(item, wish, mtime=None if state.in_step else 0)
-            item[MEMORY] = json.dumps(asdict(replace(tag, earlier="")))
+            write_file(item, wish, mtime=None if in_step else 0)
+            set_note(item, replace(tag, earlier="", in_file=True))
+            follow_left(item, state.mtime)
     except NotWrittenError:
         restore_fields(item, former)
         item.mtime = mtime
         store_unless_edited(item, genres_of(item))
         raise
     store_unless_edited(item, genres_of(item))
+    return True
+
+
+def earlier_of(item: Item, tag: MoodTag) -> str:
+    """The value of ours that a tag's value replaces; empty if there is none."""
+    memory = mood_tag_of(item)
+    if memory is None or not has_our_moods(item, tag.field):
+        return ""
+    ours = (value_of(item, tag.field), memory.earlier)
+    return next((value for value in ours if value not in ("", tag.after)), "")
+
+
+def check_unchanged(item: Item, tag: MoodTag) -> None:
+    """Make sure that a file has a value that the library had or that we gave the tag.
+
+    Raises:
+        NotWrittenError, OutsideError: The file cannot be read, or has another value.
+    """
+    memory = mood_tag_of(item)
+    known = {value_of(item, tag.field), tag.before, tag.after, tag.earlier}
+    if memory is not None and memory.field == tag.field:  # a run may have died at the file
+        known |= {memory.after, memory.earlier}
+    if file_value(item, tag.field) not in known:
+        raise OutsideError(f"its {tag.field} was changed outside beets: run `beet update` first")
+
+
+def is_given(item: Item, tag: MoodTag, *, write: bool) -> bool:
+    """Whether a tag has its value and note already; with ``write``, the file must have it too.
+
+    Raises:
+        NotWrittenError: The file cannot be read.
+    """
+    memory = mood_tag_of(item)
+    is_noted = memory is not None and replace(memory, in_file=tag.in_file) == tag
+    given = is_noted and value_of(item, tag.field) == tag.after
+    return given and not (write and file_lacks(item, tag))
+
+
+def remains_in_step(item: Item, state: FileState) -> bool:
+    """Whether the library need not read the file again once we have written only a tag to it.
+
+    If its genres differ, as after an as-is import, ``mtime`` must stay 0: later runs write them.
+    """
+    has_genres = item.mtime == state.mtime or in_library(state.tag.genres) == genres_of(item)
+    return state.in_step and has_genres
+
+
+def follow_left(item: Item, mtime: int) -> None:
+    """Note the file's new time if `cnnundo -W` has left our genres in it at the time ``mtime``.
+
+    With another time, the genres would be taken for the user's.
+    """
+    memory = memory_of(item)
+    if memory is not None and memory.left == mtime:
+        with suppress(OSError):  # the file was removed meanwhile
+            set_memory(item, replace(memory, left=item.current_mtime()))
+
+
+def set_note(item: Item, tag: MoodTag) -> None:
+    """Set the note about a tag on the track.  Stores nothing."""
+    item[MEMORY] = json.dumps(asdict(tag))
 
 
 def file_lacks(item: Item, tag: MoodTag) -> bool:
