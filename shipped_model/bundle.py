@@ -8,13 +8,13 @@ import textwrap
 from collections import Counter
 from dataclasses import asdict
 from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
+from genre_model import __version__
 from genre_model.core.arrays import Float32, Ints
 from genre_model.core.specs import (
     AggregationSpec,
@@ -135,7 +135,7 @@ def manifest_of(
         ),
         licence=f"Network: ISC, Music Technology Group, UPF 2019 ({LICENCE}). Layer and head: MIT.",
         created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        package_version=version("beets-cnngenre"),
+        package_version=__version__,
         provenance=provenance,
     )
 

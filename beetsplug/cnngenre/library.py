@@ -7,7 +7,7 @@ turn comes, and the plan for a track is stored only if its genres are still the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from beets import logging
@@ -50,9 +50,13 @@ class Tracks:
         """How many of the tracks have genres in the library."""
         return sum(n for [(n,)] in self.rows("COALESCE(SUM(genres != ''), 0)"))
 
-    def only(self, ids: Sequence[int]) -> Tracks:
-        """The tracks with these ids."""
-        return Tracks(self._lib, ids)
+    def only(self, ids: Collection[int]) -> Tracks:
+        """The tracks with these ids, in their order."""
+        return Tracks(self._lib, [key for key in self._ids if key in ids])
+
+    def without(self, ids: Collection[int]) -> Tracks:
+        """The tracks that do not have these ids, in their order."""
+        return Tracks(self._lib, [key for key in self._ids if key not in ids])
 
     def rows(self, columns: str) -> Iterator[list[Any]]:
         """Columns of the table ``items``, in batches; SQLite decides the order within a batch."""

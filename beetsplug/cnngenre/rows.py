@@ -25,7 +25,7 @@ def chosen(tracks: Tracks, noted: str | None, fits: Callable[[Genres, Genres], b
                 decided[kind] = fits(*map(genres_in, kind))
             if decided[kind]:
                 found.add(key)
-    return tracks.only([key for key in tracks.ids if key in found])
+    return tracks.only(found)
 
 
 def absolute_path(path: bytes) -> bytes:

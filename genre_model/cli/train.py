@@ -29,9 +29,9 @@ from genre_model.core.files import is_folder, is_there
 from genre_model.core.specs import AggregationRule, Band, Position
 from genre_model.core.text import writable
 from genre_model.data.folds import SplitBy
+from genre_model.data.genre_tree import read_tree
 from genre_model.data.labels import Consolidation
 from genre_model.data.tracks import LabelledTrack, overview
-from genre_model.data.tree_file import read_tree
 
 if TYPE_CHECKING:
     from genre_model.model.classifier import Classifier

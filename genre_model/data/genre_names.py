@@ -1,11 +1,10 @@
-"""Spellings of genres (cleaned, canonical, as a title), and trees of genres."""
+"""Spellings of genres: cleaned, canonical, as a title."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
-from typing import Any
 
 from genre_model.data.names import folded
 
@@ -60,33 +59,6 @@ def common_spelling(names: Iterable[str], kept: Container[str] = ()) -> dict[str
     return {key: min(found, key=lambda n: (-found[n], n)) for key, found in counts.items()}
 
 
-def with_ancestors(name: str, parents: Mapping[str, str]) -> list[str]:
-    """A node of a tree (child -> parent) and its ancestors, the nearest first, each once."""
-    found = [name]
-    while (parent := parents.get(found[-1])) is not None and parent not in found:
-        found.append(parent)
-    return found
-
-
-def mapped_ancestors(
-    name: str, parents: Mapping[str, str], renamed: Mapping[str, str | None]
-) -> list[str]:
-    """As :func:`with_ancestors`, with the user's names for the ancestors.
-
-    Args:
-        name: The node, which the user's map was applied to before.
-        parents: The tree, child -> parent, canonical.
-        renamed: The user's map of plain names.  The ancestors end below one that it drops.
-    """
-    found = [name]
-    for node in with_ancestors(name, parents)[1:]:
-        new = renamed.get(node, node)
-        if not new:
-            break
-        found.append(canonical(new, renamed))
-    return list(dict.fromkeys(found))
-
-
 def parts_of(name: str, is_known: Callable[[str], object]) -> list[str]:
     """The genres that a name joins: Pop and Rock of "Pop/Rock"; empty for a single genre.
 
@@ -97,22 +69,3 @@ def parts_of(name: str, is_known: Callable[[str], object]) -> list[str]:
         return parts
     words = [word for word in name.split("-") if word.strip()]
     return words if len(words) > 1 and all(map(is_known, words)) else []
-
-
-def tree_parents(tree: Any) -> dict[str, str]:
-    """Child -> parent, canonical, from nested lists of names and one-entry mappings."""
-    parents: dict[str, str] = {}
-
-    def walk(node: Any, parent: str | None) -> None:
-        if isinstance(node, Mapping):
-            for name, children in node.items():
-                walk(str(name), parent)
-                walk(children, canonical(str(name)))
-        elif isinstance(node, list):
-            for child in node:
-                walk(child, parent)
-        elif node is not None and parent is not None and canonical(str(node)) != parent:
-            parents.setdefault(canonical(str(node)), parent)
-
-    walk(tree, None)
-    return parents

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
-from genre_model.data.genre_names import canonical, title, with_ancestors
+from genre_model.core.errors import GenreModelError
+from genre_model.data.genre_names import canonical, title
 
 # Other common names of genres -> their names in beets' tree.
 TREE_NAMES: Mapping[str, str] = {
@@ -18,6 +20,33 @@ TREE_NAMES: Mapping[str, str] = {
 }
 
 ParentsOrder = Literal["before", "after"]
+
+
+def with_ancestors(name: str, parents: Mapping[str, str]) -> list[str]:
+    """A node of a tree (child -> parent) and its ancestors, the nearest first, each once."""
+    found = [name]
+    while (parent := parents.get(found[-1])) is not None and parent not in found:
+        found.append(parent)
+    return found
+
+
+def mapped_ancestors(
+    name: str, parents: Mapping[str, str], renamed: Mapping[str, str | None]
+) -> list[str]:
+    """As :func:`with_ancestors`, with the user's names for the ancestors.
+
+    Args:
+        name: The node, which the user's map was applied to before.
+        parents: The tree, child -> parent, canonical.
+        renamed: The user's map of plain names.  The ancestors end below one that it drops.
+    """
+    found = [name]
+    for node in with_ancestors(name, parents)[1:]:
+        new = renamed.get(node, node)
+        if not new:
+            break
+        found.append(canonical(new, renamed))
+    return list(dict.fromkeys(found))
 
 
 def node_of(name: str) -> str:
@@ -129,3 +158,38 @@ def spare_finer(before: Sequence[str], answered: Sequence[str], tree: GenreTree)
         kept = [name for name in before if any(tree.is_within(one, name) for one in finer)]
         found += kept or [genre]
     return tuple(dict.fromkeys(found))
+
+
+def tree_parents(tree: Any) -> dict[str, str]:
+    """Child -> parent, canonical, from nested lists of names and one-entry mappings."""
+    parents: dict[str, str] = {}
+
+    def walk(node: Any, parent: str | None) -> None:
+        if isinstance(node, Mapping):
+            for name, children in node.items():
+                walk(str(name), parent)
+                walk(children, canonical(str(name)))
+        elif isinstance(node, list):
+            for child in node:
+                walk(child, parent)
+        elif node is not None and parent is not None and canonical(str(node)) != parent:
+            parents.setdefault(canonical(str(node)), parent)
+
+    walk(tree, None)
+    return parents
+
+
+def read_tree(path: Path) -> dict[str, str]:
+    """Child -> parent, canonical, of a tree in YAML: lists of names and one-entry mappings.
+
+    Raises:
+        GenreModelError: The file cannot be read, or is not valid YAML.
+    """
+    import yaml
+
+    try:
+        return tree_parents(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise GenreModelError(f"cannot read the genre tree {path}: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise GenreModelError(f"the genre tree {path} is not valid YAML") from error

@@ -16,10 +16,10 @@ from genre_model.data.genre_names import (
     canonical,
     cleaned,
     common_spelling,
-    mapped_ancestors,
     plain,
     title,
 )
+from genre_model.data.genre_tree import mapped_ancestors
 from genre_model.data.paper_genres import PAPER_GENRES, paper_genre
 
 Which = Literal["first", "any"]

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from genre_model.data.genre_names import plain, with_ancestors
+from genre_model.data.genre_names import plain
+from genre_model.data.genre_tree import with_ancestors
 
 HIP_HOP, ELECTRONIC, ROCK, POP = "Hip Hop", "Electronic", "Rock", "Pop"
 R_AND_B, ALTERNATIVE, COUNTRY = "R&B", "Alternative", "Country"

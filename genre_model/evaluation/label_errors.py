@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from genre_model.data.genre_names import canonical, cleaned, mapped_ancestors, parts_of, plain
-from genre_model.data.genre_tree import GenreTree, node_of
+from genre_model.data.genre_names import canonical, cleaned, parts_of, plain
+from genre_model.data.genre_tree import GenreTree, mapped_ancestors, node_of
 from genre_model.model.vocabulary import SongGenre, Vocabulary
 
 Kin = Mapping[str, Set[str]]

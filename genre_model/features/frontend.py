@@ -76,6 +76,8 @@ def slice_shape(spec: FrontEndSpec, slices: SliceSpec) -> tuple[int, ...]:
 def transform_of(name: Transform) -> Callable[[Float32], NDArray[Any]]:
     """The function from a slice (frames, n_bins) to an array; its shape depends on the slice's.
 
+    A "spectrogram" is the slice itself and has none.
+
     Raises (the returned function):
         GenreModelError: A library that it needs is not installed.
     """
@@ -83,8 +85,6 @@ def transform_of(name: Transform) -> Callable[[Float32], NDArray[Any]]:
         from genre_model.features.peaks import constellation
 
         return constellation
-    if name == "spectrogram":
-        return as_it_is
     from genre_model.features import textures as texture
 
     transforms = {
@@ -93,8 +93,3 @@ def transform_of(name: Transform) -> Callable[[Float32], NDArray[Any]]:
         "picture_and_lbp": texture.picture_and_lbp,
     }
     return transforms[name]
-
-
-def as_it_is(frames: Float32) -> Float32:
-    """The slice, unchanged."""
-    return frames

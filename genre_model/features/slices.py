@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -185,7 +185,7 @@ def cut(blocks: Iterable[Float32], spectrogram: AudioSpec, slices: SliceSpec) ->
     """
     buffer = np.zeros(spectrogram.pad, np.float32)
     consumed = index = 0
-    for block in _with_end(blocks, spectrogram.pad_end):
+    for block in chain(blocks, [np.zeros(spectrogram.pad_end, np.float32)]):
         buffer = np.concatenate([buffer, block])
         while True:
             start, stop = slice_span(index, spectrogram, slices)
@@ -200,11 +200,6 @@ def cut(blocks: Iterable[Float32], spectrogram: AudioSpec, slices: SliceSpec) ->
     if index == 0:
         song = buffer[spectrogram.pad : len(buffer) - spectrogram.pad_end]
         yield short_slice(song, spectrogram, slices)
-
-
-def _with_end(blocks: Iterable[Float32], pad: int) -> Iterator[Float32]:
-    yield from blocks
-    yield np.zeros(pad, np.float32)
 
 
 def short_slice(samples: Float32, spectrogram: AudioSpec, slices: SliceSpec) -> Slice:

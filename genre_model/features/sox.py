@@ -42,7 +42,7 @@ def sox_picture(samples: Float32, rate_hz: int) -> UInt8:
         Fewer samples than about half a step give no column.
     """
     spec = SoxSpec(sample_rate_hz=rate_hz)
-    before, after = zeros_before(spec), zeros_after(len(samples), spec)
+    before, after = spec.pad, zeros_after(len(samples), spec)
     padded = np.pad(samples, (before, after))
     n_transforms = max(0, 1 + (len(padded) - spec.n_fft) // spec.step)
     n_columns = min(-(-n_transforms // spec.n_blocks), max_columns(len(samples), spec))
@@ -68,7 +68,7 @@ def sox_columns(samples: Float32, spec: SoxSpec, at_start: bool) -> Float32:
     if len(samples) < spec.frame_length:
         raise ValueError(f"{len(samples)} samples do not fill a column of {spec.frame_length}")
     n_columns = 1 + (len(samples) - spec.frame_length) // spec.hop
-    before = zeros_before(spec) if at_start else 0
+    before = spec.pad if at_start else 0
     pixels = pixel_columns(samples, spec, n_columns, before, 0)
     return pixels[:, : spec.n_bins].astype(np.float32)
 
@@ -132,11 +132,6 @@ def levels(power: Float64) -> UInt8:
     inside = 1 + (1 + decibels.clip(-RANGE_DB, 0) / RANGE_DB) * N_LEVELS
     pixels: UInt8 = FIRST_LEVEL + np.where(decibels < -RANGE_DB, 0, inside).astype(np.uint8)
     return pixels
-
-
-def zeros_before(spec: SoxSpec) -> int:
-    """Zeros that SoX puts before a song."""
-    return (spec.n_fft - spec.step + 1) // 2
 
 
 def zeros_after(n_samples: int, spec: SoxSpec) -> int:

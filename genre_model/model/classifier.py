@@ -155,10 +155,12 @@ class Classifier:
         Raises:
             AudioError: The file cannot be read as audio, or is too short.
         """
-        rule = self.rule.at(threshold) if until_stable else None
-        enough = self._recall(known, rule, thorough=thorough)
+        enough = self.recall(
+            known, thorough=thorough, until_stable=until_stable, threshold=threshold
+        )
         if enough is not None:
             return enough
+        rule = self.rule.at(threshold) if until_stable else None
         if is_sampled(self.manifest) and not thorough:
             extracted = self._extract_in_order(path, known, rule)
             if extracted is not None:
@@ -169,21 +171,16 @@ class Classifier:
         self,
         known: SongFeatures | None,
         *,
-        thorough: bool = False,
-        until_stable: bool = False,
-        threshold: float | None = None,
+        thorough: bool,
+        until_stable: bool,
+        threshold: float | None,
     ) -> SongFeatures | None:
         """As many of the known slices as are needed now; None if they are not enough."""
-        rule = self.rule.at(threshold) if until_stable else None
-        return self._recall(known, rule, thorough=thorough)
-
-    def _recall(
-        self, known: SongFeatures | None, rule: StopRule | None, *, thorough: bool
-    ) -> SongFeatures | None:
         if known is None or known.sample is None:
             return known
         if thorough or not is_sampled(self.manifest):
             return None
+        rule = self.rule.at(threshold) if until_stable else None
         return self._enough(by_place(known), known.sample.n_available, rule)
 
     def _extract_all(self, path: Path, *, thorough: bool) -> SongFeatures:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.core.specs import AggregationRule, AggregationSpec, ContextSpec
 from genre_model.data.folds import Split, SplitBy
-from genre_model.data.genre_names import with_ancestors
+from genre_model.data.genre_tree import with_ancestors
 from genre_model.data.tracks import LabelledTrack
 from genre_model.model.classifier import SongFeatures
 from genre_model.model.head import Head, StartingModel

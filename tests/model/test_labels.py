@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genre_model.core.errors import GenreModelError
-from genre_model.data.genre_names import canonical, tree_parents
+from genre_model.data.genre_names import canonical
+from genre_model.data.genre_tree import tree_parents
 from genre_model.data.labels import LabelPolicy, read_labels
 from genre_model.data.paper_genres import PAPER_GENRES
 from genre_model.model.bundle.audit import is_plain

@@ -11,7 +11,7 @@ from sox_files import RATES_HZ, SOX, as_samples, sox_pixels, sox_signals
 from genre_model.core.specs import SliceSpec, SoxSpec
 from genre_model.features import sox
 from genre_model.features.slices import cut, short_slice
-from genre_model.features.sox import sox_columns, sox_picture, zeros_before
+from genre_model.features.sox import sox_columns, sox_picture
 
 GOLDENS = Path(__file__).parent / "goldens" / "sox.npz"
 SIGNALS = tuple(sox_signals(16_000))
@@ -130,7 +130,7 @@ def test_columns_of_a_window_are_those_of_the_picture(rate_hz, first, n_columns,
     samples = noise(120 * spec.hop, seed=rate_hz)
     samples[: 30 * spec.hop] *= 1e-4
     start = first * spec.hop
-    window = np.pad(samples, (zeros_before(spec), 0))[start:]
+    window = np.pad(samples, (spec.pad, 0))[start:]
     window = window[: (n_columns - 1) * spec.hop + spec.frame_length + extra % spec.hop]
     ours = sox_columns(window, spec, at_start=first == 0)
     assert ours.dtype == np.float32
@@ -140,7 +140,7 @@ def test_columns_of_a_window_are_those_of_the_picture(rate_hz, first, n_columns,
 
 
 def test_the_first_column_is_another_where_the_song_begins():
-    samples = np.pad(noise(2 * SPEC.hop), (zeros_before(SPEC), 0))
+    samples = np.pad(noise(2 * SPEC.hop), (SPEC.pad, 0))
     assert not np.array_equal(
         sox_columns(samples, SPEC, at_start=True)[0], sox_columns(samples, SPEC, at_start=False)[0]
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -49,13 +48,11 @@ class Moods(Run):
     def run(self, items: Tracks) -> None:
         """Go over the tracks."""
         self.n_files = len(items)
-        self.with_moods = items.only([])  # only their tags are left to change
+        self.with_moods = items.only(())  # only their tags are left to change
         super().run(items)
 
-    @contextmanager
-    def kept(self) -> Iterator[Journal | None]:
+    def journal(self) -> None:
         """No journal: journals are for genres."""
-        yield None
 
     def pass_over(self, items: Tracks, journal: Journal | None, bar: Bar) -> Tracks:
         """Count tracks that have their moods, without loading them; return the others."""
@@ -75,8 +72,8 @@ class Moods(Run):
         self.counts[Action.KEEP] += len(done)
         bar.update(len(done))
         self.n_files = len(items) - len(noted)
-        self.with_moods = items.only([key for key in items.ids if key in noted - done])
-        return items.only([key for key in items.ids if key not in noted])
+        self.with_moods = items.only(noted - done)
+        return items.without(noted)
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """A step for each track."""
@@ -126,7 +123,7 @@ class UndoMoods(Moods):
         has = " OR ".join(f"{flexible(name)} IS NOT NULL" for name in (MOODS, MEMORY))
         found = {key for rows in items.rows(f"id, {has}") for key, holds in rows if holds}
         bar.update(len(items) - len(found))
-        return items.only([key for key in items.ids if key in found])
+        return items.only(found)
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """A step for each track; a track that has no moods by then is skipped."""

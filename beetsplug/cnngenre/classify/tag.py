@@ -95,11 +95,11 @@ class Tag(Run):
         named = self.log.isEnabledFor(logging.DEBUG)  # each track gets a log line
         if self.options.force or self.track_classifier.target != GENRES or named:
             return items
-        left, nameless = list[int](), list[int]()
+        left, nameless = set[int](), set[int]()
         for split in split_kept(items, may_write=self.options.write):
             self.pass_over_all(Action.KEEP, split.kept, journal, bar)
-            left += split.others
-            nameless += split.nameless
+            left.update(split.others)
+            nameless.update(split.nameless)
         if self.options.pretend and not self.options.quiet:
             return items.only(left)  # each unsure track gets a line
         unsure = set[int]()
@@ -107,7 +107,7 @@ class Tag(Run):
             self.pass_over_all(Action.UNSURE, some, journal, bar)
             self.to_review.add_passed_over(len(some))
             unsure.update(track.id for track in some)
-        return items.only([key for key in left if key not in unsure])
+        return items.only(left - unsure)
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """A step for each verdict, carried out in this thread, the only one that writes."""

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from beetsplug.cnngenre.config import Options, UserError, lastgenre_file
 from genre_model.core.errors import GenreModelError, reason
-from genre_model.data.genre_tree import Arrangement, make_tree, node_of
-from genre_model.data.tree_file import read_tree
+from genre_model.data.genre_tree import Arrangement, make_tree, node_of, read_tree
 from genre_model.model.vocabulary import Vocabulary
 
 TREE, WHITELIST = "genres-tree.yaml", "genres.txt"

@@ -23,11 +23,13 @@ FLAG: dict[str, Any] = {"action": "store_true", "default": None}
 
 
 def new_command(
-    name: str, help_text: str, *, aliases: tuple[str, ...] = (), query: bool = True
+    name: str, help_text: str, *, aliases: tuple[str, ...] = (), query: str = "[QUERY]"
 ) -> ui.Subcommand:
     """A command that has no options yet."""
-    usage = "%prog [options] [QUERY]" if query else "%prog [options]"
-    parser = ui.CommonOptionsParser(usage=usage, description=f"{help_text.capitalize()}.")
+    parser = ui.CommonOptionsParser(
+        usage=f"%prog [options] {query}".rstrip(),
+        description=f"{help_text[0].upper()}{help_text[1:]}.",
+    )
     return ui.Subcommand(name, parser, help_text, aliases)
 
 

@@ -91,7 +91,7 @@ class LabelledVerdicts:
         for key, labels in labels_in(items, self.track_classifier.target, self.labels_of):
             if self._known_or_counted(labels):
                 judged.add(key)
-        todo = items.only([key for key in items.ids if key in judged])
+        todo = items.only(judged)
         self.counts["judged"] = len(todo)
         with progress(len(todo), quiet=self.quiet) as bar:
             for item, song, out_of_fold in self._songs(todo):
@@ -113,10 +113,10 @@ class LabelledVerdicts:
         """Each track with its verdict, and whether that is out of fold; some tracks have none."""
         from genre_model.model.vocabulary import judge
 
-        unclassified: list[int] = []
+        unclassified = set[int]()
         for item, probabilities in self._remembered(items):
             if probabilities is None:
-                unclassified.append(item.id or 0)
+                unclassified.add(item.id or 0)
             elif probabilities:
                 song = judge(probabilities, self.vocabulary, self.track_classifier.policy)
                 yield item, song, True

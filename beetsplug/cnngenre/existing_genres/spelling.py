@@ -49,8 +49,7 @@ class Spell(Run):
         if self.log.isEnabledFor(logging.DEBUG):  # there is a line for each
             return items
         left = self.to_respell(items)
-        respelled_ids = set(left.ids)
-        others = items.only([key for key in items.ids if key not in respelled_ids])
+        others = items.without(set(left.ids))
         for rows in others.rows("id, path, genres"):
             kept = [
                 PassedOver(key, absolute_path(path), genres_in(g), None, None)

@@ -62,11 +62,11 @@ def use(models: Path, name: str, *, instead_of: str | None) -> None:
     names = [] if instead_of is None else [instead_of]
     with suppress(GenreModelError):  # an unreadable list is replaced
         names = history(models) or names
-    keep(models, [*(n for n in names[-1:] if n != name), name], names[:-1])
+    keep(models, names if names[-1:] == [name] else [*names, name])
 
 
-def keep(models: Path, names: list[str], earlier: list[str]) -> None:
+def keep(models: Path, names: list[str]) -> None:
     """Write the list, without the oldest names if there are too many."""
-    text = json.dumps([*earlier, *names][-MOST_NAMES:], indent=2)
+    text = json.dumps(names[-MOST_NAMES:], indent=2)
     with writing(models.parent), whole_file(models.parent / IN_USE) as file:
         file.write(text.encode())

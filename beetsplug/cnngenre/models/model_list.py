@@ -94,7 +94,7 @@ def go_back(session: Session) -> None:
         if names:
             bundle = find_bundle(names[-1], models, session.warn, threshold=None)
             vocabulary_of(bundle.manifest, session.options)  # otherwise every later run would fail
-            keep(models, names, [])
+            keep(models, names)
     except GenreModelError as error:
         raise UserError(f"cnnmodels: {error}") from error
     if not names:

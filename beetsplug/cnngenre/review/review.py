@@ -19,7 +19,14 @@ from beets.library import Item, Library
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import conclude, progress, uninterrupted
-from beetsplug.cnngenre.library import Tracks, has_genres, same, store_unless_edited, track_name
+from beetsplug.cnngenre.library import (
+    Tracks,
+    count_genres,
+    has_genres,
+    same,
+    store_unless_edited,
+    track_name,
+)
 from beetsplug.cnngenre.review.rollback import (
     AlbumState,
     Change,
@@ -304,18 +311,13 @@ class Review:
 
     def set_album(self, item: Item) -> None:
         """Give a track's album the genre of its tracks."""
-        from beetsplug.cnngenre.tagging.albums import albums_of
-
-        for album in albums_of([item]) if self.options.album_genre else []:
+        album = item.get_album() if self.options.album_genre else None
+        if album is not None:
             self.track_classifier.set_album_genres(album)
 
     def own_genres(self) -> list[str]:
         """The genres that the library has, each spelling once."""
-        field, found = Item._type("genres"), set[str]()
-        with self.lib.transaction() as transaction:
-            for (text,) in transaction.query("SELECT DISTINCT genres FROM items"):
-                found.update(genre for genre in field.from_sql(text) if genre)
-        return sorted(found)
+        return sorted(filter(None, count_genres(self.lib)))
 
     def counts(self) -> Counter[State]:
         """How many tracks are in each state."""

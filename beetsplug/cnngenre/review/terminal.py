@@ -163,15 +163,18 @@ class TerminalReview:
             return (song.best.genre,) if song.best is not None else ()
         if answer == "choose":
             return self.choose(uncertain)
-        return () if answer in CHOICES.values() else self.typed(answer, uncertain)
+        return () if answer in CHOICES.values() else self.typed(answer, uncertain) or ()
 
-    def typed(self, text: str, uncertain: UncertainTrack) -> tuple[str, ...]:
-        """Genres from numbers and names; empty if a number is wrong or a name is not confirmed."""
+    def typed(self, text: str, uncertain: UncertainTrack) -> tuple[str, ...] | None:
+        """Genres from numbers and names; empty if a name is not confirmed.
+
+        None if a number is wrong.
+        """
         try:
             genres = read_genres(text, uncertain.song.ranked, self.names)
         except ValueError as error:
             ui.print_(f"  {error}")
-            return ()
+            return None
         return genres if all(self.is_meant(name, uncertain) for name in genres) else ()
 
     @cached_property
@@ -182,17 +185,12 @@ class TerminalReview:
 
     def choose(self, uncertain: UncertainTrack) -> tuple[str, ...]:
         """Ask for genres by number or name; empty if the user goes back."""
-        ranked = uncertain.song.ranked
-        for number, score in enumerate(ranked, 1):
+        for number, score in enumerate(uncertain.song.ranked, 1):
             ui.print_(f"  {number:>2}. {score.genre} {score.probability:.2f}")
-        while True:
-            text = ask_text("Numbers or names, with semicolons between; nothing goes back:")
-            try:
-                genres = read_genres(text, ranked, self.names)
-            except ValueError as error:
-                ui.print_(f"  {error}")
-                continue
-            return genres if all(self.is_meant(name, uncertain) for name in genres) else ()
+        question = "Numbers or names, with semicolons between; nothing goes back:"
+        while (genres := self.typed(ask_text(question), uncertain)) is None:
+            pass
+        return genres
 
     def is_meant(self, name: str, uncertain: UncertainTrack) -> bool:
         """Whether a name is known, or the user confirms it."""

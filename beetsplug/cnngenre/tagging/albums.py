@@ -34,17 +34,6 @@ class AlbumRules:
     keep_existing: bool
 
 
-def albums_of(items: Iterable[Item]) -> list[Album]:
-    """The albums that the tracks belong to, each once."""
-    albums: dict[int, Album] = {}
-    for item in items:
-        if item.album_id is not None and item.album_id not in albums:
-            album = item.get_album()
-            if album is not None:
-                albums[item.album_id] = album
-    return list(albums.values())
-
-
 def unlike_their_tracks(lib: Library) -> set[int]:
     """The ids of albums that have no genres, or genres that none of their tracks has."""
     like = "SELECT album_id FROM items JOIN albums AS a ON a.id = album_id"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import mutagen
@@ -28,7 +28,6 @@ from beetsplug.cnngenre.tagging.file.genre_tag import (
     UnknownTagsError,
     from_json,
     read_tag,
-    to_json,
 )
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, reason_of
 
@@ -165,8 +164,7 @@ def memory_of(item: Item) -> FormerTag | None:
 
 def set_memory(item: Item, memory: FormerTag) -> None:
     """Set the former tag on the track.  Stores nothing."""
-    found = {"before": to_json(memory.before), "after": list(memory.after), "left": memory.left}
-    item["cnngenre_file"] = json.dumps(found)
+    item["cnngenre_file"] = json.dumps(asdict(memory))
 
 
 def tag_before_us(item: Item, state: FileState) -> GenreTag:

@@ -11,7 +11,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import IO, Any
 import msgspec
 from beets.library import Item
 
-from beetsplug.cnngenre.config import GENRES, Options, UserError
+from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.fields import own_field, own_name
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
@@ -209,28 +209,12 @@ def begin(
     target: str = GENRES,
 ) -> Journal:
     """The journal of a run that begins now."""
-    header = header_of(command, session.options, model, target)
-    return Journal(session.folders.runs, header, words, session.warn)
-
-
-@contextmanager
-def ended(journal: Journal) -> Iterator[Journal]:
-    """Write a journal's end after the block, which is ``whole`` unless an exception is raised."""
-    whole = False
-    try:
-        yield journal
-        whole = True
-    finally:
-        journal.end(whole=whole)
-
-
-def header_of(command: str, options: Options, model: str = "", target: str = GENRES) -> Header:
-    """The header of a run that begins now."""
-    wishes = {name: getattr(options, name) for name in OPTIONS}
-    if options.model is not None:
-        wishes["model"] = name_of(os.fsencode(options.model))
+    wishes = {name: getattr(session.options, name) for name in OPTIONS}
+    if session.options.model is not None:
+        wishes["model"] = name_of(os.fsencode(session.options.model))
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Header(FORMAT, command, now, __version__, model, target, wishes)
+    header = Header(FORMAT, command, now, __version__, model, target, wishes)
+    return Journal(session.folders.runs, header, words, session.warn)
 
 
 MAX_TRIES = 1_000  # file names to try, if all are taken

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from beets.library import Album, Item, Library
 from beetsplug.cnngenre.console import conclude, progress, say, uninterrupted
 from beetsplug.cnngenre.library import Tracks, album_name, rows_of, track_name
 from beetsplug.cnngenre.session import Session
-from beetsplug.cnngenre.tagging.journal import Journal, PassedOver, ended
+from beetsplug.cnngenre.tagging.journal import Journal, PassedOver
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan
 
 if TYPE_CHECKING:
@@ -52,23 +51,25 @@ class Run:
         """Process the tracks.  If the run is interrupted, what it has done is kept."""
         start = time.monotonic()
         self.tracks = items
+        journal = None if self.options.pretend else self.journal()
         whole = False
         try:
-            with self.kept() as journal:
-                with progress(len(items), quiet=self.options.quiet) as bar:
-                    left = self.pass_over(items, journal, bar)
-                    for steps in together(self.steps(left)):
-                        with uninterrupted():
-                            done = self.take(steps)
-                            for item, plan in done:
-                                self.note(item, plan, journal)
+            with progress(len(items), quiet=self.options.quiet) as bar:
+                left = self.pass_over(items, journal, bar)
+                for steps in together(self.steps(left)):
+                    with uninterrupted():
+                        done = self.take(steps)
                         for item, plan in done:
-                            if plan is not None:
-                                self.show(item, plan, bar)
-                            bar.update()
-                self.finish()
+                            self.note(item, plan, journal)
+                    for item, plan in done:
+                        if plan is not None:
+                            self.show(item, plan, bar)
+                        bar.update()
+            self.finish()
             whole = True
         finally:
+            if journal is not None:
+                journal.end(whole=whole)
             if whole or self.counts:
                 self.summarise(time.monotonic() - start, whole=whole)
 
@@ -89,18 +90,9 @@ class Run:
         with self.lib.transaction():
             return [step.do() for step in steps]
 
-    def journal(self) -> Journal:
-        """The journal of the run."""
+    def journal(self) -> Journal | None:
+        """The journal of the run; None for what is not about genres."""
         raise NotImplementedError
-
-    @contextmanager
-    def kept(self) -> Iterator[Journal | None]:
-        """The run's journal, which is ended after the block; None with ``pretend``."""
-        if self.options.pretend:
-            yield None
-            return
-        with ended(self.journal()) as journal:
-            yield journal
 
     def pass_over(self, items: Tracks, _journal: Journal | None, _bar: Bar) -> Tracks:
         """Count the tracks that SQLite shows need nothing, and return the others."""

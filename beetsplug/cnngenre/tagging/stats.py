@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -290,12 +290,11 @@ def model_lines(stats: Stats | RunStats) -> list[str]:
     return ["", *aligned(rows, "<>>>")]
 
 
-def list_lines(runs: Iterable[PastRun]) -> list[str]:
-    """A line for each run."""
+def run_line(run: PastRun) -> str:
+    """A line about a run."""
     from genre_model.core.text import harmless
 
-    return [
+    return (
         f"{harmless(run.name)}  {run.header.command:<11} {len(run.entries):>7} tracks  "
         f"{harmless(run.header.model)}".rstrip()
-        for run in runs
-    ]
+    )

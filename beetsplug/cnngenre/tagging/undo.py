@@ -53,7 +53,7 @@ class Undo(Run):
         for rows in items.rows(f"id, {noted}"):
             touched.update(key for key, is_noted in rows if is_noted)
         bar.update(len(items) - len(touched))
-        return items.only([key for key in items.ids if key in touched])
+        return items.only(touched)
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """A step for each track; there is no plan for one that we never changed."""

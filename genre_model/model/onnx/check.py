@@ -7,7 +7,7 @@ ONNX Runtime gets only networks that pass.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from genre_model.model.onnx.graph import (
     BOOL,
@@ -16,7 +16,6 @@ from genre_model.model.onnx.graph import (
     Model,
     Node,
     Tensor,
-    Value,
     read_model,
 )
 from genre_model.model.onnx.operators import ANY, OPERATORS, OPSETS, Operator
@@ -189,20 +188,13 @@ class Checker:
         found = [value.element or one for value, one in zip(body.inputs, expected, strict=False)]
         if len(body.inputs) != len(expected) or found != expected:
             raise ValueError("has a loop whose body does not fit it")
-        typed = [
-            replace_element(value, one) for value, one in zip(body.inputs, expected, strict=True)
-        ]
-        body = Graph(body.nodes, body.weights, tuple(typed), body.outputs)
+        typed = [replace(value, element=e) for value, e in zip(body.inputs, expected, strict=True)]
+        body = replace(body, inputs=tuple(typed))
         given = self.check_graph(body, known, depth + 1)
         n_given = len(given) - 1
         if given[: len(carried) + 1] != [BOOL, *carried] or n_given != len(node.outputs):
             raise ValueError("has a loop whose body does not fit it")
         return given[1:]
-
-
-def replace_element(value: Value, element: int) -> Value:
-    """The same value with the given element type."""
-    return Value(value.name, element, value.dims)
 
 
 def check_arity(node: Node, operator: Operator) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from genre_model import __version__
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.out_of_fold import pack_out_of_fold
@@ -87,7 +87,7 @@ def train_head_bundle(
         f"on the network of {backbone.manifest.bundle_id}.",
         licence=f"{backbone.manifest.licence} Head: yours.",
         created_utc=stamp,
-        package_version=version("beets-cnngenre"),
+        package_version=__version__,
         provenance={"network": backbone.manifest.bundle_id},
     )
     contents = {

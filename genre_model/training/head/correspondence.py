@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from genre_model.core.arrays import Float32
-from genre_model.data.genre_names import canonical, parts_of, with_ancestors
+from genre_model.data.genre_names import canonical, parts_of
+from genre_model.data.genre_tree import with_ancestors
 
 # Different names of the same music, as opposed to different spellings of one name.
 SAME: Mapping[str, str] = {

@@ -13,11 +13,11 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from genre_model import __version__
 from genre_model.core.specs import AggregationSpec, NetworkSpec
 from genre_model.evaluation.out_of_fold import fingerprint_of, pack_out_of_fold
 from genre_model.evaluation.report import Report
@@ -215,7 +215,7 @@ def manifest_of(job: TrainingJob, architecture: Architecture, network: bytes) ->
         description=f"{architecture.summary} Trained from scratch on {', '.join(genres)}.",
         licence="Yours.",
         created_utc=created.isoformat(timespec="seconds"),
-        package_version=version("beets-cnngenre"),
+        package_version=__version__,
         provenance={"architecture": architecture.name, "source": architecture.source},
     )
 

@@ -21,9 +21,10 @@ from beetsplug.cnngenre.setup import Setup
 
 def command(setup: Setup) -> ui.Subcommand:
     """The command with its options."""
-    cnnexplain = new_command("cnnexplain", "show why tracks get their genres, with pictures")
+    cnnexplain = new_command(
+        "cnnexplain", "show why tracks get their genres, with pictures", query="QUERY"
+    )
     parser = cnnexplain.parser
-    parser.set_usage("%prog [options] QUERY")
     parser.add_option("-o", "--output", metavar="DIR", help="write the pictures to this folder")
     parser.add_option("--open", **FLAG, help="open the first pictures")
     add_album(parser)

@@ -15,7 +15,7 @@ from beetsplug.cnngenre.setup import Setup
 
 def command(setup: Setup) -> ui.Subcommand:
     """The command with its options."""
-    cnnmodels = new_command("cnnmodels", "list the models, with their figures", query=False)
+    cnnmodels = new_command("cnnmodels", "list the models, with their figures", query="")
     cnnmodels.parser.add_option("--use", metavar="NAME", help="use this one from now on")
     cnnmodels.parser.add_option("--back", **FLAG, help="use the one that was in use before")
 

@@ -28,10 +28,10 @@ DEFAULT_COUNT = 20
 
 def command(setup: Setup) -> ui.Subcommand:
     """The command with its options."""
-    cnnsimilar = new_command("cnnsimilar", "list the tracks that sound most like those of QUERY")
+    cnnsimilar = new_command(
+        "cnnsimilar", "list the tracks that sound most like those of QUERY", query="QUERY"
+    )
     parser = cnnsimilar.parser
-    parser.set_usage("%prog [options] QUERY")
-    parser.description = "List the tracks that sound most like those of QUERY."
     parser.add_option(
         "--count", dest="number", type="int", metavar="N", help="how many; 20 if not given"
     )

@@ -65,15 +65,15 @@ def run_figures(session: Session, name: str) -> RunStats:
 def list_runs(session: Session) -> None:
     """Print a line for each past run."""
     from beetsplug.cnngenre.tagging.journal import journals, read_run
-    from beetsplug.cnngenre.tagging.stats import list_lines
+    from beetsplug.cnngenre.tagging.stats import run_line
 
     for path in journals(session.folders.runs):
         try:
-            lines = list_lines([read_run(path)])
+            run = read_run(path)
         except UserError as error:
             session.warn(str(error))
-            continue
-        ui.print_(*lines)
+        else:
+            ui.print_(run_line(run))
 
 
 def show(figures: Stats | RunStats, *, as_json: bool) -> None:

@@ -292,23 +292,11 @@ def values_of_asf(tags: Any, but: Collection[str]) -> dict[str, str]:
     return {"attributes": digest_of(sorted(values))}
 
 
-def to_json(tag: GenreTag) -> dict[str, Any]:
-    """A genre tag as values that JSON can hold."""
-    return {
-        "kind": tag.kind,
-        "version": tag.version,
-        "entries": list(tag.entries),
-        "genres": list(tag.genres),
-        "created": tag.created,
-        "id3v1": tag.id3v1,
-    }
-
-
 def from_json(found: Mapping[str, Any]) -> GenreTag:
-    """Inverse of :func:`to_json`.
+    """A genre tag from what ``asdict`` makes of it, after a way through JSON.
 
     Raises:
-        KeyError, TypeError: The mapping was not made by :func:`to_json`.
+        KeyError, TypeError: The mapping is something else.
     """
     entries = tuple(tuple(e) if isinstance(e, list) else e for e in found["entries"])
     genres, created = tuple(found["genres"]), bool(found["created"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from genre_model.core.arrays import Float32, Ints
 from genre_model.data.folds import SplitBy
+from genre_model.model.bundle.arrays import npz
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,7 @@ def packed(outcome: Outcome) -> bytes:
                 f"{name}_group": np.array(answers.group, dtype=np.str_),
             }
     arrays["facts"] = np.frombuffer(msgspec.json.encode(outcome.facts), np.uint8)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    return buffer.getvalue()
+    return npz(**arrays)
 
 
 def read_outcome(file: Path) -> Outcome:
