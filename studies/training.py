@@ -142,8 +142,10 @@ def report(name: str, training_set: TrainingSet, seeds: int) -> dict[str, Answer
         runs["baseline"].append((baseline(training_set, context.split), None))
         runs["from nothing"].append((from_nothing(training_set, context.split), None))
         alone = evaluate_out_of_fold(training_set, replace(options, context=False))
-        runs["sound alone"].append((alone.probabilities, alone))
-        runs["with its artist's tracks"].append((context.probabilities, context))
+        runs["sound alone"].append((training_set.by_root(alone.probabilities), alone))
+        runs["with its artist's tracks"].append(
+            (training_set.by_root(context.probabilities), context)
+        )
     right = {
         what: np.array([is_right(p, training_set.candidates) for p, _ in results])
         for what, results in runs.items()

@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from genre_model.cli.architectures import add_architectures
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # names may not fit its encoding
             stream.reconfigure(errors="backslashreplace")
     options = make_parser().parse_args(arguments)
+    status = 0
     try:
         status = status_of(options)
         print(end="", flush=True)  # after this, Python itself would report the failure
@@ -39,7 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # the reader, such as `head`, closed the pipe
         drop_output()
-        return 0
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
@@ -54,7 +55,8 @@ def status_of(options: argparse.Namespace) -> int:
     try:
         return int(options.run(options))
     except GenreModelError as error:
-        print(end="", flush=True)  # where that fails, it is the cause: no process starts then
+        with suppress(BrokenPipeError):
+            print(end="", flush=True)  # a full disk is the cause: then no process starts either
         print(harmless(f"genre-model: {error}"), file=sys.stderr)
         return 1
 

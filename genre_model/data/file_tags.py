@@ -1,6 +1,6 @@
 """Read artist, album, title and genres from a file's tags.
 
-mutagen reads them, as for beets.  FFmpeg reads them where mutagen finds none: in Matroska, or in
+mutagen reads them, as for beets.  FFmpeg reads those that mutagen does not find: in Matroska, or in
 the ``INFO`` list of a WAV.  In other files it reads one of several genres, and takes ``8-Bit`` for
 Jazz, which has the number 8 in ID3v1.
 """
@@ -62,25 +62,21 @@ def stored_tags(path: Path) -> Tags:
         AudioError: The file cannot be read as audio.
     """
     with time_limit(TIME_LIMIT_S), open_audio(path, ANY_RATE_HZ) as audio:
-        found = tags_of(values_by_mutagen(path))
-        if found != Tags():
-            return found
-        return tags_of({**values_in(audio.stream.metadata), **values_in(audio.container.metadata)})
+        by_ffmpeg = {**values_in(audio.stream.metadata), **values_in(audio.container.metadata)}
+        return tags_of({**by_ffmpeg, **values_by_mutagen(path)})
 
 
 def values_by_mutagen(path: Path) -> dict[str, list[str]]:
-    """The values of each field; empty if mutagen does not know the file, or cannot read it."""
+    """The fields that have values; none if mutagen does not know the file, or cannot read it."""
     try:
         file = mutagen.File(path)
         tags: Any = None if file is None else file.tags
         keys = next((keys for kind, keys in KEYS.items() if isinstance(tags, kind)), ())
-        return {
-            field: texts_in(tags[key])
-            for field, key in zip(FIELDS, keys, strict=False)
-            if key in tags
-        }
+        pairs = zip(FIELDS, keys, strict=False)
+        found = {field: texts_in(tags[key]) for field, key in pairs if key in tags}
     except MALFORMED:
         return {}
+    return {field: texts for field, texts in found.items() if any(map(str.strip, texts))}
 
 
 def texts_in(value: Any) -> list[str]:

@@ -14,7 +14,6 @@ from genre_model.data.genre_tree import GenreTree, mapped_ancestors, node_of
 from genre_model.model.vocabulary import SongGenre, Vocabulary
 
 Kin = Mapping[str, Set[str]]
-NO_KIN: Kin = {}
 
 # Least firmness of a firm disagreement: at most 0.02 is left for the track's own genres.
 FIRM = 0.98
@@ -58,7 +57,7 @@ def kin_of(vocabulary: Vocabulary, tree: GenreTree) -> dict[str, set[str]]:
 
 
 def disagreement_of(
-    song: SongGenre, genres: Sequence[str], vocabulary: Vocabulary, kin: Kin = NO_KIN
+    song: SongGenre, genres: Sequence[str], vocabulary: Vocabulary, kin: Kin
 ) -> Disagreement | None:
     """How the model disagrees with a track's written genre names; None if it does not.
 

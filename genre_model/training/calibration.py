@@ -50,11 +50,11 @@ class Songs:
 
         Args:
             slice_logits: (n_slices, n_genres) of each track of the training set.
-            training_set: The tracks' labels, and the factors of the music detector.
+            training_set: The tracks' labels, the factors of the music detector, and the tree.
             groups: The group of each track; tracks of one group inform each other.
         """
-        self.candidates, self.closed = training_set.candidates, training_set.closed
         self.training_set = training_set
+        self.candidates = training_set.candidates
         self._shares = training_set.music_shares[:, None]
         self.groups = groups
         self._slices = slice_logits
@@ -114,7 +114,7 @@ class Calibration:
         songs: Songs, options: HeadOptions, use: Bools, *, with_context: bool
     ) -> Calibration:
         """The calibration with the lowest loss on the tracks of ``use``, with its thresholds."""
-        other_logit = None if songs.closed else 0.0
+        other_logit = None if songs.training_set.closed else 0.0
         specs = [AggregationSpec(options.rule, t, other_logit) for t in INVERSE_TEMPERATURES]
         names = [group for group, used in zip(songs.groups, use, strict=True) if used]
         members = numbered(names)
@@ -189,7 +189,7 @@ def choose_threshold(
     on.  So two figures have to reach the target: the share of tracks that are right, and the mean
     of the artists' shares minus ``CAUTION`` standard errors of that mean.  In the second, every
     artist counts once, however many tracks it has.  If all answers are right, the standard error
-    is 0, so a few artists may be enough.
+    is 0, so a few artists may be enough.  ``probabilities`` are those of the roots.
     """
     confidence = probabilities.max(axis=1)
     right = is_right(probabilities, candidates).astype(np.float64)

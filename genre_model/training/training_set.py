@@ -202,11 +202,13 @@ def with_music_detector(training_set: TrainingSet, detector: MusicDetector | Non
     return replace(training_set, music_detector=detector, music_shares=np.array(shares))
 
 
-def accuracy_of_slices(slice_logits: Sequence[NDArray[np.floating]], candidates: Bools) -> float:
-    """The share of slices whose leading genre is one of the track's candidates."""
+def accuracy_of_slices(scores: Sequence[NDArray[np.floating]], candidates: Bools) -> float:
+    """The share of slices whose leading genre is one of the track's candidates.
+
+    ``scores``: for each track, logits or probabilities (n_slices, n_genres).
+    """
     right = [
-        genres[logits.argmax(axis=1)]
-        for logits, genres in zip(slice_logits, candidates, strict=True)
+        genres[slices.argmax(axis=1)] for slices, genres in zip(scores, candidates, strict=True)
     ]
     return float(np.concatenate(right).mean())
 

@@ -13,6 +13,7 @@ import pytest
 from bundle_files import TONES_HZ, put
 
 from genre_model.cli.main import main
+from genre_model.core.errors import GenreModelError
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 
 
@@ -83,6 +84,23 @@ def test_a_full_disk_behind_the_output_is_one_sentence(music, tiny_bundle, argum
         )
     assert done.stderr == "genre-model: cannot write: No space left on device\n"
     assert done.returncode == 1
+
+
+def test_a_failure_is_told_if_nobody_reads_the_output(monkeypatch, capsys):
+    class Closed(io.StringIO):
+        def flush(self):
+            raise BrokenPipeError
+
+        def fileno(self):
+            return os.open(os.devnull, os.O_WRONLY)
+
+    def fail(_options):
+        raise GenreModelError("too few tracks")
+
+    monkeypatch.setattr("genre_model.cli.main.run_inspect", fail)
+    monkeypatch.setattr(sys, "stdout", Closed())
+    assert main(["inspect"]) == 1
+    assert capsys.readouterr().err == "genre-model: too few tracks\n"
 
 
 def test_json_is_a_list_of_verdicts(run, music):

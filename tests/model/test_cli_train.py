@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from bundle_files import GENRES, TONES_HZ, write_tiny_bundle
 from mutagen import id3
+from mutagen.wave import WAVE
 
 from genre_model.cli.main import main
 from genre_model.core.specs import ContextSpec
@@ -344,6 +345,11 @@ def test_tags_that_mutagen_does_not_know_are_read_by_ffmpeg(tmp_path):
     names = struct.pack("<4sI4s4sI8s", b"LIST", 20, b"INFO", b"IART", 8, b"Beyonc\xe9\0")
     path.write_bytes(content[:36] + names + content[content.index(b"data") :])
     assert read_tags(path).artist == "Beyoncé"
+    file = WAVE(path)
+    file.add_tags()
+    file.tags.add(id3.TIT2(text="Halo"))
+    file.save()
+    assert read_tags(path) == Tags("Beyoncé", title="Halo")
     with av.open(str(tmp_path / "a.mka"), "w") as file:
         file.metadata.update({"artist": "Beyoncé", "genre": "Rock;Pop"})
         stream = file.add_stream("pcm_s16le", rate=16_000, layout="mono")

@@ -3,11 +3,12 @@
 import pytest
 
 from genre_model.model.bundle.store import SHIPPED, load_bundle
-from genre_model.training.head.correspondence import correspond, left_out, parents_that_stay
+from genre_model.training.head.correspondence import correspond, left_out
 
 # Part of a tree like beets': child -> parent, canonical.
 TREE = {"heavy metal": "rock", "death metal": "heavy metal", "indie rock": "alternative rock",
-        "alternative rock": "rock", "funk": "r&b", "bebop": "jazz"}  # fmt: skip
+        "alternative rock": "rock", "funk": "r&b", "bebop": "jazz",
+        "house": "electronic"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -43,12 +44,23 @@ def test_a_models_own_tree_goes_before_another_and_circles_end():
         (["Jazz", "Classical"], []),
         (["Rock"], ["Alternative", "Metal", "Punk Rock"]),
         (["Metal"], ["Metal"]),
-        (["Death Metal"], []),
+        (["Death Metal"], ["Metal"]),
+        (["House"], ["Ambient"]),
         (["Soul", "Ambient"], ["Soul", "Ambient"]),
     ],
 )
 def test_genres_without_labels_keep_their_tree_and_labelled_ones_are_beside_it(labelled, gone):
     shipped = load_bundle(SHIPPED).manifest
     found = correspond(labelled, shipped.genres, shipped.parents, TREE, others=True)
-    stay = parents_that_stay(found.genres[len(labelled) :], shipped.parents)
-    assert stay == {c: p for c, p in shipped.parents.items() if c not in gone}
+    assert found.parents == {c: p for c, p in shipped.parents.items() if c not in gone}
+
+
+def test_a_label_wins_over_an_equally_likely_genre_without_one():
+    found = correspond(
+        ["Swing", "Bebop"], ["Jazz"], {}, {"swing": "jazz", "bebop": "jazz"}, others=True
+    )
+    assert found.genres == ("Swing", "Bebop", "Jazz")
+    swing, bebop, jazz = found.shares[0]
+    assert swing == bebop == pytest.approx(1 / 3)
+    assert jazz == pytest.approx(swing, abs=0.01)
+    assert jazz < swing

@@ -24,7 +24,7 @@ VOCABULARY = Vocabulary(
 
 
 def disagreement(probabilities, *genres):
-    return disagreement_of(judge(probabilities, VOCABULARY, Policy(0.6)), genres, VOCABULARY)
+    return disagreement_of(judge(probabilities, VOCABULARY, Policy(0.6)), genres, VOCABULARY, {})
 
 
 def test_a_doubt_says_what_is_left_and_what_is_suggested():

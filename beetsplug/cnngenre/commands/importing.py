@@ -14,7 +14,7 @@ from beets.importer import Action as Choice
 from beetsplug.cnngenre.classify.classifier import TrackClassifier, Verdict
 from beetsplug.cnngenre.classify.to_review import ToReview
 from beetsplug.cnngenre.classify.upcoming import Upcoming
-from beetsplug.cnngenre.config import GENRES, Options, UserError
+from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import say
 from beetsplug.cnngenre.library import album_name, track_name, unedited
 from beetsplug.cnngenre.setup import Setup
@@ -29,7 +29,7 @@ from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.file_state import OutsideError
 from beetsplug.cnngenre.tagging.journal import Journal, begin
-from beetsplug.cnngenre.tagging.mood_tag import write_missing_moods
+from beetsplug.cnngenre.tagging.mood_tag import mood_tag_of, write_missing_moods
 from beetsplug.cnngenre.tagging.plan import TAGGING, Action, TagPlan
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class RunningImport:
         self._upcoming = Upcoming()
         self._counts = Counter[Action]()
         self._n_comparable = 0  # kept tracks whose genres are not from here
+        self._n_without_moods = 0  # files that lack the moods that the library has in a tag
         self._to_review = ToReview()
         self._mood_extractor: ShippedExtractor | None = None
         self._tagged: set[int | None] = set()  # tracks whose files are not in place yet
@@ -167,8 +168,10 @@ class RunningImport:
                 self._tagged.discard(item.id)
                 if leaves and to_write:
                     self._write(item, tagged=tagged, moods_tag=options.moods_tag)
-                elif leaves and is_ours(item):
-                    self._left[item.id or 0] = tagged
+                elif leaves:
+                    if is_ours(item):
+                        self._left[item.id or 0] = tagged
+                    self._n_without_moods += mood_tag_of(item) is not None
 
     def _write(self, item: Item, *, tagged: bool, moods_tag: str | None) -> None:
         """Write a track's genres, if it was tagged here, and its moods to the file."""
@@ -195,16 +198,14 @@ class RunningImport:
                 for action, word in TAGGING.items()
                 if self._counts[action]
             )
-            next_steps = self._next_steps(n_unwritten, self._prepared.session.options)
-            say("; ".join([f"genres: {counts}", *next_steps]))
+            say("; ".join([f"genres: {counts}", *self._next_steps(n_unwritten)]))
 
-    def _next_steps(self, n_unwritten: int, options: Options) -> list[str]:
+    def _next_steps(self, n_unwritten: int) -> list[str]:
         """What to do after the import."""
-        write = "beet cnngenre writes the files"
-        if options.moods and options.moods_tag is not None:
-            write += ", beet cnnmoods their moods"
+        n_moods = self._n_without_moods
         steps = {
-            f"{n_unwritten} in the library only: {write}": n_unwritten,
+            f"{n_unwritten} in the library only: beet cnngenre writes the files": n_unwritten,
+            f"moods of {n_moods} in the library only: beet cnnmoods writes them": n_moods,
             f"{self._to_review.command} asks about the unsure": self._to_review.n_tracks,
             "beet cnncompare compares those that were tagged already": self._n_comparable,
         }

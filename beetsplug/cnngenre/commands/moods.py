@@ -30,7 +30,7 @@ def command(setup: Setup) -> ui.Subcommand:
         metavar="FIELD",
         help="also write them to a tag: mood, grouping, comments",
     )
-    parser.add_option("--undo", **FLAG, help="remove them; tags get back what they had")
+    parser.add_option("--undo", **FLAG, help="remove them, also from the tags")
     add_threads(parser)
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:

@@ -100,11 +100,12 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
     restricted = bool(query) or not plan.job.others
-    # Before anything is printed: that ends the command if nobody reads on (beet cnntrain | head).
-    consequence = adopt(session, plan.job, result, restricted=restricted)
-    for line in summary(result.report):
-        say(line)
-    ui.print_(f"report: {result.page.as_uri()}")
+    try:  # before anything is printed: that ends the command if nobody reads on (| head)
+        consequence = adopt(session, plan.job, result, restricted=restricted)
+    finally:
+        for line in summary(result.report):
+            say(line)
+        ui.print_(f"report: {result.page.as_uri()}")
     ui.print_(consequence)
 
 

@@ -63,11 +63,12 @@ def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restric
     present = SHIPPED_NAME if job.in_use is None else job.in_use.directory.name
     goes_on = f"cnngenre goes on with {named(present)}"
     misfit = why_it_does_not_fit(result.bundle, options)
-    if misfit is not None:
-        return f"{goes_on}, because the configuration does not fit the new model {name}: {misfit}"
     reason = why_not_used(job, result, options.threshold, restricted=restricted)
     if reason is not None:
-        return f"{goes_on}: {reason}. --model {name} uses the new one all the same"
+        all_the_same = f". --model {name} uses the new one all the same" * (misfit is None)
+        return f"{goes_on}: {reason}{all_the_same}"
+    if misfit is not None:
+        return f"{goes_on}, because the configuration does not fit the new model {name}: {misfit}"
     try:
         use(session.folders.models, name, instead_of=present)
     except GenreModelError as error:

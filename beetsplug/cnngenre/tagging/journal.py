@@ -113,11 +113,11 @@ class Journal:
         self._start = time.monotonic()
         self._file: IO[bytes] | None = None
         self._closed = False
-        self._only_passed_over = True
+        self._changed = False
 
     def add(self, item: Item, plan: TagPlan) -> None:
         """Note what was done with a track."""
-        self._only_passed_over = False
+        self._changed |= plan.action is Action.WRITE
         self._write(
             Entry(
                 item.id,
@@ -151,15 +151,15 @@ class Journal:
     def end(self, *, whole: bool) -> None:
         """Note the run's end, if the journal has been written to.
 
-        The journal of a run that had nothing to do is removed: a run each night would otherwise
-        push out the journals of those that did something.  The only journal stays.
+        The journal of a run that changed nothing is removed: a run each night would otherwise push
+        out the journals of those that did.  The first of a command stays.
         """
         if self._file is None:
             return
         path = Path(self._file.name)
         self._write(End(whole, self._seconds()))
         self._stop()
-        if self._only_passed_over and journals(self._folder) != [path]:
+        if not self._changed and has_run(self._folder, self._header.command, but=path):
             with suppress(OSError):
                 path.unlink()
 
@@ -268,11 +268,11 @@ def journals(folder: Path) -> list[Path]:
     return sorted(folder.glob("[!.]*.jsonl"), key=age)
 
 
-def has_run(folder: Path, command: str) -> bool:
-    """Whether there is a journal of this command."""
+def has_run(folder: Path, command: str, *, but: Path | None = None) -> bool:
+    """Whether there is a journal of this command, other than the file ``but``."""
     for path in reversed(journals(folder)):
         with suppress(OSError), path.open("rb") as file:
-            if f'"command":"{command}"'.encode() in file.readline():
+            if path != but and f'"command":"{command}"'.encode() in file.readline():
                 return True
     return False
 

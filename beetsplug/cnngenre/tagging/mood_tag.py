@@ -22,7 +22,6 @@ from beetsplug.cnngenre.tagging.file.safe_write import (
 )
 from beetsplug.cnngenre.tagging.file_state import (
     FileState,
-    OutsideError,
     in_library,
     memory_of,
     set_memory,
@@ -34,15 +33,15 @@ MOODS = "cnngenre_moods"
 
 @dataclass(frozen=True, slots=True)
 class MoodTag:
-    """The value that a track's tag had before ours, and the value that we gave it.
+    """The value that we gave a track's tag, which had none before; empty after an undo.
 
     ``earlier`` is the value that we gave it before ``after``, as long as it may still be there: a
-    run may have died, or have changed only the library.  ``in_file``: the file was seen to have
-    ``after``.  The file's time would not tell that, as other commands write the file without it.
+    run may have died, or have changed only the library.  ``in_file``: the file was written with
+    ``after``, or seen to have it.  The file's time would not tell that, as other commands write the
+    file without it.
     """
 
     field: str
-    before: str
     after: str
     earlier: str = ""
     in_file: bool = False
@@ -86,16 +85,16 @@ def has_users_value(item: Item, field: str) -> bool:
 def read_edited(item: Item) -> None:
     """If the user has changed our tag in the file, take it into the library.  Stores nothing.
 
-    Only for a field that beets itself does not know: `beet update` may not have read the new value.
-    For other fields, :func:`exchange` compares the file if its time is new.
+    `beet update` may not have read it: it skips files whose time is the same, and fields that beets
+    does not know.
 
     Raises:
         NotWrittenError: The file cannot be read.
     """
     memory = mood_tag_of(item)
-    if memory is None or memory.field in Item._fields or not has_our_moods(item, memory.field):
+    if memory is None or not has_our_moods(item, memory.field):
         return
-    known = ("", value_of(item, memory.field), memory.before, memory.after, memory.earlier)
+    known = ("", value_of(item, memory.field), memory.after, memory.earlier)
     in_file = file_value(item, memory.field)
     if in_file not in known:
         take_from_file(item, memory.field, in_file)
@@ -107,7 +106,7 @@ def read_given(item: Item, memory: MoodTag) -> None:
     Raises:
         NotWrittenError: The file cannot be read.
     """
-    if value_of(item, memory.field) not in ("", memory.before):
+    if value_of(item, memory.field):
         return
     in_file = file_value(item, memory.field)
     if in_file and memory.has_given(in_file):
@@ -159,7 +158,8 @@ def wished_tag(
 ) -> MoodTag | None:
     """The value that a tag should get; None if it stays as it is, e.g. as the user has set it.
 
-    A value that only the file has is set on the track.  Stores nothing.
+    It also stays if the file may not be written and has our moods in another tag: there is one note
+    for both.  A value that only the file has is set on the track.  Stores nothing.
 
     Raises:
         NotWrittenError: The file cannot be read.
@@ -173,8 +173,9 @@ def wished_tag(
     if has_users_value(item, field):
         return None
     memory = mood_tag_of(item)
-    before = memory.before if memory and has_our_moods(item, field) else ""
-    return MoodTag(field, before, "; ".join(moods))
+    if memory is not None and memory.field != field and not write and may_be_left(item, memory):
+        return None
+    return MoodTag(field, "; ".join(moods))
 
 
 def write_missing_moods(item: Item, field: str) -> None:
@@ -190,7 +191,7 @@ def write_missing_moods(item: Item, field: str) -> None:
 
 
 def take_back(item: Item, *, write: bool) -> None:
-    """Remove a track's moods, and restore the tag's former value unless it was edited since.
+    """Remove a track's moods, also from the tag unless it was edited since.
 
     Raises:
         NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets;
@@ -211,13 +212,12 @@ def left_in_file(item: Item) -> tuple[str, ...]:
     memory = mood_tag_of(item)
     if memory is None or not may_be_left(item, memory):
         return ()
-    given = memory.earlier if memory.after == memory.before else memory.after
-    return tuple(given.split("; "))
+    return tuple((memory.after or memory.earlier).split("; "))
 
 
 def may_be_left(item: Item, memory: MoodTag) -> bool:
     """Whether a track's file has a value that we gave the tag; True if it cannot be read."""
-    ours = {memory.after, memory.earlier} - {"", memory.before}
+    ours = {memory.after, memory.earlier} - {""}
     try:
         return bool(ours) and file_value(item, memory.field) in ours
     except NotWrittenError:
@@ -225,7 +225,7 @@ def may_be_left(item: Item, memory: MoodTag) -> bool:
 
 
 def give_back(item: Item, memory: MoodTag, *, write: bool) -> None:
-    """Restore a tag's former value, unless the tag was edited since.
+    """Empty a tag, unless it was edited since.
 
     Raises:
         NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets;
@@ -234,7 +234,7 @@ def give_back(item: Item, memory: MoodTag, *, write: bool) -> None:
     if write:
         read_given(item, memory)
     if has_our_moods(item, memory.field):
-        exchange(item, MoodTag(memory.field, memory.before, memory.before), write=write)
+        exchange(item, MoodTag(memory.field, ""), write=write)
 
 
 def exchange(item: Item, tag: MoodTag, *, write: bool) -> bool:
@@ -253,8 +253,6 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> bool:
         return False
     tag = replace(tag, earlier=earlier_of(item, tag), in_file=False)
     state = known_state(item) if write else None
-    if state is not None and tag.field in state.differing:
-        check_unchanged(item, tag)
     former = {name: own_field(item, name) for name in (tag.field, MEMORY)}
     mtime = item.mtime
     in_step = state is not None and remains_in_step(item, state)
@@ -289,20 +287,6 @@ def earlier_of(item: Item, tag: MoodTag) -> str:
         return ""
     ours = (value_of(item, tag.field), memory.earlier)
     return next((value for value in ours if value not in ("", tag.after)), "")
-
-
-def check_unchanged(item: Item, tag: MoodTag) -> None:
-    """Make sure that a file has a value that the library had or that we gave the tag.
-
-    Raises:
-        NotWrittenError, OutsideError: The file cannot be read, or has another value.
-    """
-    memory = mood_tag_of(item)
-    known = {value_of(item, tag.field), tag.before, tag.after, tag.earlier}
-    if memory is not None and memory.field == tag.field:  # a run may have died at the file
-        known |= {memory.after, memory.earlier}
-    if file_value(item, tag.field) not in known:
-        raise OutsideError(f"its {tag.field} was changed outside beets: run `beet update` first")
 
 
 def is_given(item: Item, tag: MoodTag, *, write: bool) -> bool:

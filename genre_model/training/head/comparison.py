@@ -21,7 +21,7 @@ from genre_model.model.aggregation import song_probabilities
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
-from genre_model.training.head.correspondence import correspond, key, parents_that_stay
+from genre_model.training.head.correspondence import correspond, key
 from genre_model.training.training_set import CrossValidated, TrainingSet, is_right, roots_among
 
 
@@ -108,8 +108,7 @@ def in_genres_of(
     """
     labelled = [g for g, n in zip(training_set.genres, n_tracks_of(training_set), strict=True) if n]
     found = correspond(labelled, manifest.genres, manifest.parents, tree, others=True)
-    parents = parents_that_stay(found.genres[len(labelled) :], manifest.parents)
-    by_root = own @ found.answers.astype(np.float64) @ roots_among(found.genres, parents)
+    by_root = own @ found.answers.astype(np.float64) @ roots_among(found.genres, found.parents)
     ours = np.zeros((len(own), len(training_set.genres)))
     more = []
     for genre, values in zip(found.genres, by_root.T, strict=True):

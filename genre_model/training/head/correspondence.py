@@ -8,7 +8,7 @@ knows (Jazz).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Container, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,12 +40,14 @@ class Correspondence:
     ``genres`` are the user's labelled genres, then those of the starting model that can still be
     predicted.  ``shares`` (n_own_genres + 1, n_genres) are those of :class:`StartingModel`.
     ``answers`` (n_own_genres, n_genres) are the shares if the starting model is used by itself: it
-    never predicts a subgenre that it does not know.
+    never predicts a subgenre that it does not know.  ``parents`` (child -> parent) is what stays of
+    the starting model's tree.
     """
 
     genres: tuple[str, ...]
     shares: Float32
     answers: Float32
+    parents: dict[str, str]
 
 
 def correspond(
@@ -83,14 +85,15 @@ def correspond(
     for row, genre in enumerate(own):
         holders = owners[row] or ([genre] if others else [])
         takers = [*holders, *subgenres.get(row, [])]
-        for name in takers:
-            shares[row, column[name]] = 1 / len(takers)
+        for name in takers:  # in a tie between a label and an unlabelled genre, the label wins
+            shares[row, column[name]] = (1 if name in labelled else 0.99) / len(takers)
         for name in holders:
             answers[row, column[name]] = 1 / len(holders)
     unknown = subgenres.get(len(own), [])
     for name in unknown:
         shares[-1, column[name]] = 1 / (len(unknown) + 1)
-    return Correspondence(genres, shares, answers)
+    alone = [g for row, g in enumerate(own) if others and g in left and row not in subgenres]
+    return Correspondence(genres, shares, answers, parents_among(alone, own_parents))
 
 
 def left_out(
@@ -108,17 +111,17 @@ def left_out(
     return [genre for genre, row in zip(own, answers, strict=True) if not row.any()]
 
 
-def parents_that_stay(unlabelled: Sequence[str], own_parents: Mapping[str, str]) -> dict[str, str]:
-    """The part of a model's tree, child -> parent, between genres that no label covers.
+def parents_among(alone: Container[str], own_parents: Mapping[str, str]) -> dict[str, str]:
+    """The part of a model's tree, child -> parent, between genres that share nothing with a label.
 
     A labelled genre is no part of it, because the threshold is chosen for its own probability.  If
     Rock is labelled, it covers its unlabelled subgenres anyway.  If Metal is labelled and Rock is
     not, Metal stays beside Rock: under it, a metal track that the model is unsure of would get
-    Rock, which is not the user's label, and which the test counts as wrong.
+    Rock, which is not the user's label, and which the test counts as wrong.  If Death Metal is
+    labelled, so does Metal, which shares with it: Rock with Metal's half would always be likelier.
     """
-    kept = set(unlabelled)
     return {
-        child: parent for child, parent in own_parents.items() if child in kept and parent in kept
+        child: parent for child, parent in own_parents.items() if child in alone and parent in alone
     }
 
 

@@ -25,6 +25,7 @@ from genre_model.data.folds import (
     split_tracks,
 )
 from genre_model.evaluation.metrics import numbered
+from genre_model.model.aggregation import softmax
 from genre_model.model.head import CorrectedHead
 from genre_model.model.play_history import PlayHistorySpec, with_play_history
 from genre_model.training.calibration import (
@@ -282,7 +283,10 @@ def evaluate_out_of_fold(training_set: TrainingSet, options: HeadOptions) -> Cro
         split,
         probabilities,
         accepted,
-        accuracy_of_slices(logits.of_slices(strength), training_set.candidates),
+        accuracy_of_slices(
+            [training_set.by_root(softmax(found)) for found in logits.of_slices(strength)],
+            training_set.candidates,
+        ),
         final.alone,
         final.context,
         options.strengths[strength],

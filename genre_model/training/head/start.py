@@ -10,7 +10,7 @@ from genre_model.core.errors import GenreModelError
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.head import Head, StartingModel
 from genre_model.model.music_detector import MUSIC_THRESHOLD, MusicDetector
-from genre_model.training.head.correspondence import correspond, parents_that_stay
+from genre_model.training.head.correspondence import correspond
 from genre_model.training.training_set import TrainingSet, with_music_detector, with_start
 
 # If the music detector rejects more than this share of a genre's tracks, it is not used.
@@ -48,8 +48,7 @@ def starting_from(
     )
     start = StartingModel(scaled, aggregation.other_logit, found.shares)
     training_set = with_music_detector(training_set, music_detector_for(training_set, backbone))
-    parents = parents_that_stay(found.genres[len(labelled) :], manifest.parents)
-    return with_start(training_set, found.genres, start, parents, closed=not others)
+    return with_start(training_set, found.genres, start, found.parents, closed=not others)
 
 
 def music_detector_for(training_set: TrainingSet, backbone: Bundle) -> MusicDetector | None:

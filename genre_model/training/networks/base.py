@@ -66,7 +66,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Estimator:
-    """A classifier that is fitted in one go, from the slices of all songs in memory.
+    """A classifier that is fitted in one go on all songs.
 
     ``fit`` takes slices (n, *shape), the genres that their labels leave open (n, n_genres), the
     song number of each slice (n,), and the seed.  It returns an ONNX network from an input
