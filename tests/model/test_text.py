@@ -1,8 +1,10 @@
 """Texts for a terminal: what is escaped in them, and how shares are rounded."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from genre_model.core.text import harmless, percent, span
+from genre_model.core.text import decimal, harmless, percent, span
 
 
 @pytest.mark.parametrize(
@@ -32,10 +34,16 @@ def test_what_could_move_or_turn_the_text_is_escaped(text):
 @pytest.mark.parametrize(
     ("share", "words"),
     [
-        *((0, "0"), (1e-9, "<1"), (0.005, "<1"), (0.0051, "1"), (0.015, "2"), (0.5, "50")),
+        *((0, "0"), (1e-9, "<1"), (0.005, "<1"), (0.0051, "1"), (0.015, "1"), (0.5, "50")),
         *((0.9949, "99"), (0.995, ">99"), (1 - 1e-9, ">99"), (1, "100")),
     ],
 )
 def test_only_none_is_0_percent_and_only_all_is_100(share, words):
     assert percent(share) == f"{words}\u00a0%"
     assert span(share, share) == f"{words}\u2013{words}\u00a0%"
+
+
+@given(st.integers(50, 9949))
+def test_a_percentage_has_the_digits_of_the_decimal(ten_thousandths):
+    share = ten_thousandths / 10_000
+    assert percent(share).strip("<\u00a0%").zfill(2) == decimal(share).removeprefix("0.")
