@@ -16,6 +16,7 @@ from genre_model.evaluation.out_of_fold import pack_out_of_fold
 from genre_model.evaluation.report import Report
 from genre_model.evaluation.report_files import new_bundle_id, report_files
 from genre_model.model.bundle.arrays import npz
+from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import (
     HEAD,
     OUT_OF_FOLD,
@@ -31,7 +32,7 @@ from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.report import make_report
 from genre_model.training.head.start import starting_from
 from genre_model.training.job import MIN_TRACKS, TrainingJob
-from genre_model.training.training_set import TrainingSet, make_training_set
+from genre_model.training.training_set import CrossValidated, TrainingSet, make_training_set
 
 
 def train_head_bundle(
@@ -61,39 +62,22 @@ def train_head_bundle(
     weights = npz(**arrays_of(head), **(detector.arrays() if detector else {}))
     network = backbone.read(backbone.manifest.network.file)
     bundle_id = new_bundle_id(created, network, weights)
-    stamp = created.isoformat(timespec="seconds")
     report = make_report(
         training_set,
         cross_validated,
         job.options,
         bundle_id=bundle_id,
-        created_utc=stamp,
+        created_utc=created.isoformat(timespec="seconds"),
         dropped=job.dropped,
         rivals=rivals,
         not_compared=not_compared,
     )
-    manifest = replace(
-        backbone.manifest,
-        bundle_id=bundle_id,
-        genres=training_set.genres,
-        aggregation=cross_validated.aggregation,
-        context=cross_validated.context,
-        play_history=cross_validated.play_history,
-        target=job.target,
-        parents=dict(training_set.parents),
-        presets={"default": training_set.genres},
-        description=f"A head for {', '.join(report.genres)}, trained on "
-        f"{report.n_tracks} tracks of {report.n_artists} artists, "
-        f"on the network of {backbone.manifest.bundle_id}.",
-        licence=f"{backbone.manifest.licence} Head: yours.",
-        created_utc=stamp,
-        package_version=__version__,
-        provenance={"network": backbone.manifest.bundle_id},
-    )
+    manifest = manifest_of(job, backbone.manifest, training_set, cross_validated, report)
+    probe = npz(slices=slices, logits=head.logits(Classifier(backbone).features(slices)))
     contents = {
         manifest.network.file: network,
         HEAD: weights,
-        PROBE: npz(slices=slices, logits=head.logits(Classifier(backbone).features(slices))),
+        PROBE: probe,
         **report_files(report),
         OUT_OF_FOLD: pack_out_of_fold(
             [extracted.fingerprint for extracted in training_set.extracted],
@@ -103,6 +87,34 @@ def train_head_bundle(
         **{name: backbone.read(name) for name in backbone.manifest.files if "LICENSE" in name},
     }
     return write_bundle(job.folder(models, bundle_id), manifest, contents), report
+
+
+def manifest_of(
+    job: TrainingJob,
+    backbone: Manifest,
+    training_set: TrainingSet,
+    cross_validated: CrossValidated,
+    report: Report,
+) -> Manifest:
+    """The manifest of the new bundle; network, slices and spectrogram are those of the backbone."""
+    return replace(
+        backbone,
+        bundle_id=report.bundle_id,
+        genres=training_set.genres,
+        aggregation=cross_validated.aggregation,
+        context=cross_validated.context,
+        play_history=cross_validated.play_history,
+        target=job.target,
+        parents=dict(training_set.parents),
+        presets={"default": training_set.genres},
+        description=f"A head for {', '.join(report.genres)}, trained on "
+        f"{report.n_tracks} tracks of {report.n_artists} artists, "
+        f"on the network of {backbone.bundle_id}.",
+        licence=f"{backbone.licence} Head: yours.",
+        created_utc=report.created_utc,
+        package_version=__version__,
+        provenance={"network": backbone.bundle_id},
+    )
 
 
 def rivals_of(
