@@ -35,7 +35,7 @@ def audio_fingerprint(path: Path) -> bytes:
     """
     with open_audio(path, FINGERPRINT_RATE_HZ) as audio:
         duration_s = audio.duration_s
-        if duration_s is None or duration_s <= SHORT_S or depends_on_tags(audio, path):
+        if duration_s is None or duration_s <= SHORT_S or depends_on_tags(audio, path, duration_s):
             return digest(audio, ogg_parts(path) or packets(audio))
         found = spread_packets(audio, duration_s)
         if found is not None:
@@ -44,7 +44,7 @@ def audio_fingerprint(path: Path) -> bytes:
         return digest(audio, packets(audio))
 
 
-def depends_on_tags(audio: AudioFile, path: Path) -> bool:
+def depends_on_tags(audio: AudioFile, path: Path, duration_s: float) -> bool:
     """Whether tags change where FFmpeg's seeks land, or the duration, as FFmpeg guesses it.
 
     It guesses that of raw AAC, and of an MP3 that does not state it.
@@ -56,9 +56,7 @@ def depends_on_tags(audio: AudioFile, path: Path) -> bool:
         n_samples = stated_samples(path)
     except OSError:
         return True
-    if n_samples is None or audio.duration_s is None:
-        return True
-    return abs(n_samples / audio.native_rate_hz - audio.duration_s) > PADDING_S
+    return n_samples is None or abs(n_samples / audio.native_rate_hz - duration_s) > PADDING_S
 
 
 def ogg_parts(path: Path) -> list[bytes] | None:

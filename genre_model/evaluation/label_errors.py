@@ -13,7 +13,7 @@ from genre_model.data.genre_names import canonical, cleaned, parts_of, plain
 from genre_model.data.genre_tree import GenreTree, mapped_ancestors, node_of
 from genre_model.model.vocabulary import SongGenre, Vocabulary
 
-Kin = Mapping[str, Set[str]]
+Related = Mapping[str, Set[str]]
 
 # Least firmness of a firm disagreement: at most 0.02 is left for the track's own genres.
 FIRM = 0.98
@@ -37,27 +37,27 @@ class Disagreement:
         return 1 - self.left
 
 
-def kin_of(vocabulary: Vocabulary, tree: GenreTree) -> dict[str, set[str]]:
+def related_by_tree(vocabulary: Vocabulary, tree: GenreTree) -> dict[str, set[str]]:
     """The written names that a tree places above or below each written name.
 
     A model that was trained on labels has no tree of the labelled genres: a user may label Rock and
     Metal.  One is no wrong answer for the other all the same.
     """
-    kin: dict[str, set[str]] = {}
+    related: dict[str, set[str]] = {}
     written: dict[str, set[str]] = {}
     for genre, name in vocabulary.names.items():
         written.setdefault(node_of(genre), set()).add(name)
     for node, names in written.items():
         above = {name for one in tree.ancestors(node) for name in written.get(one, ())}
         for name in names:
-            kin.setdefault(name, set()).update(above)
+            related.setdefault(name, set()).update(above)
         for name in above:
-            kin.setdefault(name, set()).update(names)
-    return kin
+            related.setdefault(name, set()).update(names)
+    return related
 
 
 def disagreement_of(
-    song: SongGenre, genres: Sequence[str], vocabulary: Vocabulary, kin: Kin
+    song: SongGenre, genres: Sequence[str], vocabulary: Vocabulary, related: Related
 ) -> Disagreement | None:
     """How the model disagrees with a track's written genre names; None if it does not.
 
@@ -69,12 +69,12 @@ def disagreement_of(
         song: The model's verdict on the track.
         genres: The track's genres.
         vocabulary: The genres that the model may answer.
-        kin: For each genre, others that count as the same, in addition to its subgenres.
+        related: For each genre, others that count as the same, in addition to its subgenres.
     """
     scores = {score.genre: score.probability for score in song.ranked}
     roots = vocabulary.roots()
     own = families(genres, vocabulary)
-    own |= {name for genre in (*genres, *own) for name in kin.get(genre, ()) if name in roots}
+    own |= {name for genre in (*genres, *own) for name in related.get(genre, ()) if name in roots}
     others = [name for name in roots - own if name in scores]
     if song.best is None or not own or not others:
         return None

@@ -7,7 +7,7 @@ from audio_files import tone, write_audio
 from genre_model.core.errors import BundleError
 from genre_model.core.specs import AggregationSpec, NetworkSpec, SliceSpec, SpectrogramSpec
 from genre_model.data.genre_tree import make_tree
-from genre_model.evaluation.label_errors import disagreement_of, kin_of, known_genres
+from genre_model.evaluation.label_errors import disagreement_of, known_genres, related_by_tree
 from genre_model.evaluation.out_of_fold import (
     fingerprint_of,
     pack_out_of_fold,
@@ -48,16 +48,21 @@ def test_labelled_kinds_count_as_the_genres_above_and_below_them_but_not_as_thei
     """A trained model has no tree of the genres that the user has labelled."""
     words = make_vocabulary(("Jazz", "Metal", "Punk", "Rock"), {}, {}, None)
     tree = make_tree({"rock": "music", "punk rock": "rock"}, [("Metal", "Rock")], ())
-    kin = kin_of(words, tree)
-    assert kin == {"Metal": {"Rock"}, "Punk": {"Rock"}, "Rock": {"Metal", "Punk"}, "Jazz": set()}
+    related = related_by_tree(words, tree)
+    assert related == {
+        "Metal": {"Rock"},
+        "Punk": {"Rock"},
+        "Rock": {"Metal", "Punk"},
+        "Jazz": set(),
+    }
     surely = {
         genre: judge({genre: 0.98, "Jazz": 0.02}, words, Policy(0.6))
         for genre in ("Metal", "Punk", "Rock")
     }
-    assert disagreement_of(surely["Metal"], ["Rock"], words, kin) is None
-    assert disagreement_of(surely["Rock"], ["Metal"], words, kin) is None
-    assert disagreement_of(surely["Metal"], ["Punk"], words, kin).suggestion == "Metal"
-    assert disagreement_of(surely["Metal"], ["Jazz"], words, kin).suggestion == "Metal"
+    assert disagreement_of(surely["Metal"], ["Rock"], words, related) is None
+    assert disagreement_of(surely["Rock"], ["Metal"], words, related) is None
+    assert disagreement_of(surely["Metal"], ["Punk"], words, related).suggestion == "Metal"
+    assert disagreement_of(surely["Metal"], ["Jazz"], words, related).suggestion == "Metal"
 
 
 def test_where_something_else_is_likeliest_nothing_is_suggested():

@@ -100,7 +100,7 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     except GenreModelError as error:
         raise UserError(f"cnntrain: {error}") from error
     restricted = bool(query) or not plan.job.others
-    try:  # before anything is printed: that ends the command if nobody reads on (| head)
+    try:  # first, because printing ends the command if its reader is gone (| head)
         consequence = adopt(session, plan.job, result, restricted=restricted)
     finally:
         for line in summary(result.report):

@@ -14,7 +14,7 @@ from beetsplug.cnngenre.library import Tracks, short_name
 from beetsplug.cnngenre.rows import chosen
 
 if TYPE_CHECKING:
-    from genre_model.evaluation.label_errors import Kin
+    from genre_model.evaluation.label_errors import Related
     from genre_model.model.vocabulary import Vocabulary
 
 N_DISAGREEMENTS = 10
@@ -71,7 +71,7 @@ class Comparison:
                 vocabulary.root(labels[0]),
                 song.best.genre,
                 song.best.probability,
-                agree(labels, song.genres, vocabulary, self.verdicts.kin)
+                agree(labels, song.genres, vocabulary, self.verdicts.related)
                 if song.accepted
                 else None,
             )
@@ -108,13 +108,15 @@ class Comparison:
         return lines
 
 
-def agree(labels: Iterable[str], answers: Sequence[str], vocabulary: Vocabulary, kin: Kin) -> bool:
+def agree(
+    labels: Iterable[str], answers: Sequence[str], vocabulary: Vocabulary, related: Related
+) -> bool:
     """Whether a label and an answer are one genre, or one is a subgenre of the other.
 
-    ``kin`` has more genres that are above or below each genre.
+    ``related`` has more genres that are above or below each genre.
     """
     return any(
-        vocabulary.related(label, answer) or answer in kin.get(label, ())
+        vocabulary.related(label, answer) or answer in related.get(label, ())
         for label in labels
         for answer in answers
     )

@@ -82,7 +82,7 @@ class LabelErrors:
             genre = judged.setdefault(family, JudgedGenre())
             genre.n_tracks += 1
             genre.artists.add(item.artist or "")
-            disagreement = disagreement_of(song, labels, vocabulary, self.verdicts.kin)
+            disagreement = disagreement_of(song, labels, vocabulary, self.verdicts.related)
             if disagreement is not None and disagreement.firmness >= self.firm:
                 genre.n_errors += 1
                 genres = self.verdicts.labels_of(item)

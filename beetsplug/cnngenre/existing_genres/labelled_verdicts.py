@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class LabelledVerdicts:
     """A model's verdicts on tracks that have labels; changes nothing.
 
-    ``counts`` has the number of judged tracks, and of tracks without a verdict, by reason.  ``kin``
-    has the genres above and below each genre in the shipped model's tree or beets' tree.
+    ``counts`` has the number of judged tracks, and of tracks without a verdict, by reason.
+    ``related`` has the genres above and below each genre in the shipped model's or beets' tree.
     """
 
     def __init__(self, session: Session, lib: Library, renamed: Mapping[str, str | None]) -> None:
@@ -44,7 +44,7 @@ class LabelledVerdicts:
         from beetsplug.cnngenre.classify.trees import genre_parents
         from genre_model.core.errors import BundleError
         from genre_model.data.genre_tree import make_tree
-        from genre_model.evaluation.label_errors import kin_of
+        from genre_model.evaluation.label_errors import related_by_tree
         from genre_model.evaluation.out_of_fold import read_out_of_fold
         from genre_model.model.bundle.store import REPORT_JSON
 
@@ -69,7 +69,7 @@ class LabelledVerdicts:
         self.labels_of = field_labels(self.track_classifier.target)
         self.renamed = renamed if of_the_user else {}
         self.parents = genre_parents() if of_genres else {}
-        self.kin = kin_of(self.vocabulary, make_tree(self.parents, shipped, ()))
+        self.related = related_by_tree(self.vocabulary, make_tree(self.parents, shipped, ()))
         self.counts = Counter[str]()
         self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
 

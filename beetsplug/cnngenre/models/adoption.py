@@ -58,11 +58,12 @@ def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restric
 
         field = own_name(job.target)
         return f"beet cnngenre --model {name} writes the field {field}, and no genres"
+    misfit = why_it_does_not_fit(result.bundle, options)
     if options.model is not None:
-        return f"cnngenre goes on with the configured model; --model {name} uses this one"
+        use_it = f"; --model {name} uses this one" * (misfit is None)
+        return f"cnngenre goes on with the configured model{use_it}"
     present = SHIPPED_NAME if job.in_use is None else job.in_use.directory.name
     goes_on = f"cnngenre goes on with {named(present)}"
-    misfit = why_it_does_not_fit(result.bundle, options)
     reason = why_not_used(job, result, options.threshold, restricted=restricted)
     if reason is not None:
         all_the_same = f". --model {name} uses the new one all the same" * (misfit is None)

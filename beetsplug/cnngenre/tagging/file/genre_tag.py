@@ -293,7 +293,7 @@ def values_of_asf(tags: Any, but: Collection[str]) -> dict[str, str]:
 
 
 def from_json(found: Mapping[str, Any]) -> GenreTag:
-    """A genre tag from what ``asdict`` makes of it, after a way through JSON.
+    """A genre tag from its ``asdict``, read back from JSON.
 
     Raises:
         KeyError, TypeError: The mapping is something else.
