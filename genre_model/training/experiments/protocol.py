@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ from genre_model.training.experiments.results.outcome import (
     read_outcome,
 )
 from genre_model.training.networks.base import Architecture, require_learner
-from genre_model.training.scratch.learn import Logits, learn
+from genre_model.training.scratch.learn import TrainedNetwork, learn
 from genre_model.training.scratch.slice_store import (
     SkippedTrack,
     StoredTrack,
@@ -100,6 +100,20 @@ def forget_training(
         work.parent.rmdir()
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A trained system, the tracks that it was trained on, and how long that took."""
+
+    learned: TrainedNetwork
+    tracks: Sequence[StoredTrack]
+    seconds: float
+
+    def accuracy(self) -> float:
+        """The share of the slices' votes that are right, on the training's own tracks."""
+        votes = [t.candidates[self.learned.logits(t.slices()).argmax(axis=1)] for t in self.tracks]
+        return float(np.concatenate(votes).mean())
+
+
 def train_and_test(
     condition: Condition,
     given: Sequence[LabelledTrack],
@@ -109,14 +123,52 @@ def train_and_test(
     events: TrainingEvents,
 ) -> Outcome:
     """Train in the folder ``work``, and test; see :func:`outcome_of`."""
-    architecture = condition.architecture
-    require_learner(architecture)
+    require_learner(condition.architecture)
     tracks = relabelled(given, condition.labels, condition.liked)
     genres = tuple(sorted({track.label for track in tracks}))
-    stored, skipped = stored_tracks(architecture, tracks, genres, folder, events.on_step)
+    stored, skipped = stored_tracks(condition.architecture, tracks, genres, folder, events.on_step)
     for track in skipped:
         events.on_failure(f"{track.path.name}: {track.reason}")
     division = divided(condition, stored, seed)
+    trained = train(condition, division, seed, work, events)
+    right_in_training = trained.accuracy()
+    parts = parts_to_judge(condition, division, genres, folder, events.on_step)
+    classes = broader_classes(condition, given, genres)
+    learned = trained.learned
+    began = time.perf_counter()
+    validation, test, untouched = (answers_to(learned.logits, part, classes) for part in parts)
+    answering_s = time.perf_counter() - began
+    learned.forget()
+    if validation is None or test is None:
+        raise GenreModelError("no song of the test can be used")
+    n_answered = sum(len(part.truth) for part in (validation, test, untouched) if part)
+    facts = Facts(
+        genres=classes.genres,
+        n_weights=learned.n_weights,
+        n_training_slices=sum(len(track.indices) for track in trained.tracks),
+        n_training_songs=len(trained.tracks),
+        epochs=len(learned.history),
+        best_epoch=learned.best_epoch,
+        kept_epoch=learned.kept_epoch,
+        training_accuracy=right_in_training,
+        training_s=trained.seconds,
+        answering_s=answering_s * len(test.truth) / n_answered,
+        n_not_extracted=len(skipped),
+        machine=machine(condition.architecture.learner),
+        split_by=condition.split_by,
+    )
+    return Outcome(facts, validation, test, untouched)
+
+
+def train(
+    condition: Condition, division: Division, seed: int, work: Path, events: TrainingEvents
+) -> Trained:
+    """Train in the folder ``work``, or go on with the checkpoint that it has.
+
+    Raises:
+        GenreModelError: The folder cannot be written.
+    """
+    architecture = condition.architecture
     learners = [*division.training, *(replace(t, validation=True) for t in division.validation)]
     start = time.perf_counter()
     if condition.select is not None:
@@ -131,40 +183,25 @@ def train_and_test(
         architecture, learners, work, seed=seed, events=replace(events, on_epoch=on_epoch)
     )
     # A network whose checkpoint is complete was not trained now.
-    training_s = seconds_so_far(work) or time.perf_counter() - start
-    trained_on = [track for track in learners if not track.validation]
-    right_in_training = accuracy_on(learned.logits, trained_on)
+    seconds = seconds_so_far(work) or time.perf_counter() - start
+    return Trained(learned, [track for track in learners if not track.validation], seconds)
+
+
+def parts_to_judge(
+    condition: Condition,
+    division: Division,
+    genres: Sequence[str],
+    folder: Path,
+    on_step: OnStep,
+) -> list[list[StoredTrack]]:
+    """Validation, test and untouched part, with the slices that the test takes."""
     parts = [division.validation, division.test, division.untouched]
-    if condition.test_slices is not None:
-        other = replace(architecture, slices=condition.test_slices)
-        parts = [
-            stored_tracks(other, [t.track for t in part], genres, folder, events.on_step)[0]
-            for part in parts
-        ]
-    classes = broader_classes(condition, given, genres)
-    began = time.perf_counter()
-    validation, test, untouched = (answers_to(learned.logits, part, classes) for part in parts)
-    answering_s = time.perf_counter() - began
-    learned.forget()
-    if validation is None or test is None:
-        raise GenreModelError("no song of the test can be used")
-    n_answered = sum(len(part.truth) for part in (validation, test, untouched) if part)
-    facts = Facts(
-        genres=classes.genres,
-        n_weights=learned.n_weights,
-        n_training_slices=sum(len(track.indices) for track in trained_on),
-        n_training_songs=len(trained_on),
-        epochs=len(learned.history),
-        best_epoch=learned.best_epoch,
-        kept_epoch=learned.kept_epoch,
-        training_accuracy=right_in_training,
-        training_s=training_s,
-        answering_s=answering_s * len(test.truth) / n_answered,
-        n_not_extracted=len(skipped),
-        machine=machine(architecture.learner),
-        split_by=condition.split_by,
-    )
-    return Outcome(facts, validation, test, untouched)
+    if condition.test_slices is None:
+        return parts
+    other = replace(condition.architecture, slices=condition.test_slices)
+    return [
+        stored_tracks(other, [t.track for t in part], genres, folder, on_step)[0] for part in parts
+    ]
 
 
 def seconds_so_far(work: Path) -> float:
@@ -257,12 +294,6 @@ def stored_tracks(
         candidates = candidate_genres(tracks, genres)
         nothing = np.zeros(len(tracks), dtype=np.bool_)
         return store_tracks(architecture, tracks, candidates, nothing, slices, on_step)
-
-
-def accuracy_on(logits_of: Logits, tracks: Sequence[StoredTrack]) -> float:
-    """The share of the slices' votes that are right."""
-    right = [track.candidates[logits_of(track.slices()).argmax(axis=1)] for track in tracks]
-    return float(np.concatenate(right).mean())
 
 
 class BroaderClasses:
