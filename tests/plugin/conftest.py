@@ -4,9 +4,8 @@ import shutil
 from copy import deepcopy
 
 import pytest
-import yaml
 from labelled_library import labelled, made, trained  # noqa: F401  # fixtures
-from real_beet import beet_in, write_pitch_bundle, write_tone
+from real_beet import beet_in, only_import, write_pitch_bundle, write_tone
 from served import copy_library, doubtful_library, move_paths
 
 
@@ -73,14 +72,6 @@ def doubtful(tmp_path, pitch_bundle, tmp_path_factory):
         )
 
     return make
-
-
-def only_import(beet):
-    """An additional configuration file that keeps the plugin out of an import."""
-    beet.command()
-    path = beet.home / "only_import.yaml"
-    path.write_text(yaml.safe_dump(beet.config | {"cnngenre": {"auto": False}}))
-    return path
 
 
 @pytest.fixture

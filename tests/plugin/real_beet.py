@@ -267,3 +267,11 @@ def beet_in(home, model):
             "cnngenre": {"model": str(model), "threads": 1},
         },
     )
+
+
+def only_import(beet):
+    """An additional configuration file that keeps the plugin out of an import."""
+    beet.command()
+    path = beet.home / "only_import.yaml"
+    path.write_text(yaml.safe_dump(beet.config | {"cnngenre": {"auto": False}}))
+    return path

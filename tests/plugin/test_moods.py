@@ -6,8 +6,8 @@ import subprocess
 import mutagen
 import pytest
 from audio_files import write_audio
-from conftest import only_import
 from plugin_files import file_genres, make_newer, tag
+from real_beet import only_import
 
 from demo.make_music import RATE, beat_tape, club
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 from audio_files import song, write_audio
-from conftest import only_import
 from plugin_files import tag
+from real_beet import only_import
 
 from demo.make_music import RATE, club
 
