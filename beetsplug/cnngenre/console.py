@@ -76,16 +76,20 @@ class NoBar:
 
 @contextmanager
 def progress(total: int, *, quiet: bool) -> Iterator[Bar]:
-    """A progress bar on standard error; one that shows nothing if that is not a terminal."""
+    """A progress bar on standard error; one that shows nothing if that is not a terminal.
+
+    What beets and its plugins log meanwhile is written above the bar.
+    """
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield NoBar()
         return
     from tqdm import tqdm
+    from tqdm.contrib.logging import logging_redirect_tqdm
 
     tqdm.monitor_interval = 0  # no monitor thread: a process with threads is not forked
     # Without miniters=1, tqdm would adapt to the rate of tracks that need no extraction.
     bar: tqdm[Any] = tqdm(total=total, unit="track", leave=False, miniters=1)
-    with bar:
+    with bar, logging_redirect_tqdm([logging.getLogger("beets")]):
         yield bar
 
 

@@ -6,9 +6,10 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from genre_model.cli.common import (
     add_answer_options,
@@ -18,7 +19,7 @@ from genre_model.cli.common import (
     wished_vocabulary,
 )
 from genre_model.core.processor import n_cores
-from genre_model.core.text import harmless, writable
+from genre_model.core.text import harmless, padded, writable
 from genre_model.data.folder import find_audio
 
 if TYPE_CHECKING:
@@ -61,59 +62,60 @@ def run_classify(options: argparse.Namespace) -> int:
         n_workers=options.threads,
         dask=options.dask,
     )
-    write = write_json if options.json else write_csv if options.csv else write_table
+    n_classified = 0
     with tqdm(total=len(paths), unit="track", disable=None, leave=False) as bar:
-        n_classified = write(counted(rows, bar.update), sys.stdout)
+
+        def arrived() -> Iterator[Classified]:
+            nonlocal n_classified
+            for row in rows:
+                bar.update()
+                n_classified += row.error is None
+                yield row
+
+        as_text = as_json if options.json else as_csv if options.csv else as_table
+        for text in as_text(arrived()):
+            with bar.external_write_mode(sys.stdout):
+                sys.stdout.write(text)
     return 0 if n_classified else 1
 
 
-def counted(rows: Iterable[Classified], count: Callable[[], object]) -> Iterator[Classified]:
-    """The rows; ``count`` is called as each arrives."""
-    for row in rows:
-        count()
-        yield row
-
-
-def write_table(rows: Iterable[Classified], out: TextIO) -> int:
-    """Write one line per file: genres, confidence, runners-up, name."""
-    n_classified = 0
-    out.write(f"{'genre':<20} {'conf':>4}  {'or else':<34} file\n")
+def as_table(rows: Iterable[Classified]) -> Iterator[str]:
+    """A heading, then one line per file: genres, confidence, runners-up, name."""
+    yield f"{'genre':<20} {'conf':>4}  {'or else':<34} file\n"
     for row in rows:
         name = harmless(str(row.path))
         if row.song is None:
-            out.write(f"{'(failed)':<20} {'':>4}  {row.error or '':<34} {name}\n")
+            yield f"{'(failed)':<20} {'':>4}  {row.error or '':<34} {name}\n"
             continue
-        n_classified += 1
         best = row.song.best
         others = [s for s in row.song.ranked if not best or s.genre != best.genre][:N_RUNNERS_UP]
         rest = ", ".join(f"{score.genre} {score.probability:.2f}" for score in others)
         genre = "; ".join(row.song.genres) or (f"({best.genre}?)" if best else "(silent)")
         confidence = f"{best.probability:.2f}" if best else ""
-        out.write(f"{genre:<20} {confidence:>4}  {rest:<34} {name}\n")
-    return n_classified
+        yield f"{padded(genre, 20)} {confidence:>4}  {padded(rest, 34)} {name}\n"
 
 
-def write_json(rows: Iterable[Classified], out: TextIO) -> int:
-    """Write a JSON list with one object per file."""
-    entries = [as_dict(row) for row in rows]
-    json.dump(entries, out, indent=2, ensure_ascii=True)
-    out.write("\n")
-    return sum(entry["error"] is None for entry in entries)
+def as_json(rows: Iterable[Classified]) -> Iterator[str]:
+    """A JSON list with one object per file, as one text."""
+    yield json.dumps([as_dict(row) for row in rows], indent=2, ensure_ascii=True) + "\n"
 
 
-def write_csv(rows: Iterable[Classified], out: TextIO) -> int:
-    """Write a CSV header, then one line per file."""
-    n_classified = 0
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["path", "genres", "best", "probability", "error"])
+def as_csv(rows: Iterable[Classified]) -> Iterator[str]:
+    """A CSV header, then one row per file; paths as they are, except on a terminal."""
+    shown = harmless if sys.stdout.isatty() else writable
+    yield csv_row("path", "genres", "best", "probability", "error")
     for row in rows:
         entry = as_dict(row)
-        n_classified += row.error is None
         genres = "; ".join(row.song.genres) if row.song else ""
-        writer.writerow(
-            [harmless(str(row.path)), genres, entry["best"], entry["probability"], row.error or ""]
-        )
-    return n_classified
+        found = (genres, entry["best"], entry["probability"], row.error or "")
+        yield csv_row(shown(str(row.path)), *found)
+
+
+def csv_row(*cells: object) -> str:
+    """A row of CSV."""
+    out = StringIO()
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()
 
 
 def as_dict(row: Classified) -> dict[str, object]:

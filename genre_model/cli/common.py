@@ -161,9 +161,12 @@ def print_json(record: object) -> None:
 
 
 def say(lines: Iterable[str], *, error: bool = False) -> None:
-    """Print lines, with characters that may harm a terminal escaped."""
+    """Print lines, above a progress bar; characters that may harm a terminal are escaped."""
+    from tqdm import tqdm
+
     stream = sys.stderr if error else sys.stdout
-    stream.write("".join(f"{harmless(line)}\n" for line in lines))
+    with tqdm.external_write_mode(stream):
+        stream.write("".join(f"{harmless(line)}\n" for line in lines))
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -250,7 +249,7 @@ def train(plan: TrainingPlan, options: argparse.Namespace) -> tuple[TrainingResu
 
     with progress_bar() as on_step:
         events = TrainingEvents(
-            lambda report: print(epoch_line(report), file=sys.stderr),
+            lambda report: say([epoch_line(report)], error=True),
             on_step,
             lambda failure: say([f"not used: {failure}"], error=True),
             lambda note: say([note], error=True),

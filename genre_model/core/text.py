@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from unicodedata import category
+from itertools import accumulate, takewhile
+from unicodedata import category, east_asian_width
 
 
 def clock(seconds: float) -> str:
@@ -106,11 +107,38 @@ def aligned(rows: Sequence[Sequence[str]], alignment: str) -> list[str]:
 
     ``alignment`` has "<" or ">" for each aligned column; further cells follow unchanged.
     """
-    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(len(alignment))]
+    widths = [max(n_columns(row[i]) for row in rows if i < len(row)) for i in range(len(alignment))]
     lines = []
     for row in rows:
         cells = [
-            f"{cell:{way}{width}}" for cell, way, width in zip(row, alignment, widths, strict=False)
+            padded(cell, width, way)
+            for cell, way, width in zip(row, alignment, widths, strict=False)
         ]
         lines.append("  ".join([*cells, *row[len(alignment) :]]).rstrip())
     return lines
+
+
+def padded(text: str, width: int, way: str = "<") -> str:
+    """A text with spaces behind it (``way`` is "<") or before it, ``width`` columns wide."""
+    spaces = " " * (width - n_columns(text))
+    return text + spaces if way == "<" else spaces + text
+
+
+def n_columns(text: str) -> int:
+    """How many columns of a terminal a text takes.
+
+    Chinese, Japanese and Korean characters take two, accents that follow their letter none.
+    """
+    return sum(
+        0 if c in JOINERS or category(c) in {"Mn", "Me"} else 1 + (east_asian_width(c) in "FW")
+        for c in text
+    )
+
+
+def clipped(text: str, width: int) -> str:
+    """A text, cut off with an ellipsis if it is wider than ``width`` columns."""
+    if n_columns(text) <= width:
+        return text
+    so_far = accumulate(n_columns(c) for c in text)
+    n_kept = sum(1 for _ in takewhile(lambda n: n < width, so_far))
+    return f"{text[:n_kept]}\u2026"

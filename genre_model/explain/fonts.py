@@ -86,3 +86,17 @@ def fitted(text: str, size: int, width: int) -> str:
     while text and font.getlength(text + ELLIPSIS) > width:
         text = text[:-1]
     return text.rstrip() + ELLIPSIS
+
+
+def wrapped(text: str, size: int, width: int, most: int) -> list[str]:
+    """A text as lines of ``width`` pixels, ``most`` at most; the last may be shortened."""
+    font = typeface(size, text[:MAX_LETTERS])
+    lines: list[str] = []
+    rest = text.split(" ")
+    while rest and len(lines) < most - 1:
+        n = len(rest)
+        while n > 1 and font.getlength(" ".join(rest[:n])) > width:
+            n -= 1
+        lines.append(fitted(" ".join(rest[:n]), size, width))
+        rest = rest[n:]
+    return [*lines, fitted(" ".join(rest), size, width)] if rest else lines

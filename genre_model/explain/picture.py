@@ -18,9 +18,9 @@ from genre_model.core.arrays import Bools, Float64, UInt8
 from genre_model.core.errors import GenreModelError, reason
 from genre_model.core.processes import call_in_worker
 from genre_model.core.specs import FrontEndSpec, NotesSpec
-from genre_model.core.text import clock, harmless
+from genre_model.core.text import clock, count, harmless
 from genre_model.explain.evidence import Evidence, Explanation, percent
-from genre_model.explain.fonts import fitted, typeface
+from genre_model.explain.fonts import fitted, typeface, wrapped
 from genre_model.explain.log_spectrum import LogSpectrum, log_spectrum
 from genre_model.explain.palette import GREY, Colour, genre_colours
 from genre_model.features.png import pillow
@@ -41,7 +41,9 @@ STRIP = (536, 686)
 
 LEGEND_TOP = 712
 
-FOOTER_TOP = 812
+FOOTER_BOTTOM = 842
+FOOTER_LINE = 24
+N_REASON_LINES = 2
 
 N_LEGEND_COLUMNS = 4
 
@@ -332,10 +334,13 @@ def legend(
 
 def draw_footer(draw: ImageDraw, explanation: Explanation) -> None:
     """Draw the reason, the number of slices, and the model."""
-    lines = [explanation.full_reason, f"model {explanation.model}"]
+    last = f"model {explanation.model}"
     if explanation.evidence is not None:
-        n = len(explanation.evidence.votes)
-        lines[1] = f"{n} slices analysed (dark under the spectrogram), {lines[1]}"
-    for index, line in enumerate(lines):
-        text = fitted(harmless(line), SMALL_SIZE, RIGHT - LEFT)
-        draw.text((LEFT, FOOTER_TOP + index * 24), text, SOFT, typeface(SMALL_SIZE, text), "lm")
+        slices = count(len(explanation.evidence.votes), "slice")
+        last = f"{slices} analysed (dark under the spectrogram), {last}"
+    width = RIGHT - LEFT
+    reason = wrapped(harmless(explanation.full_reason), SMALL_SIZE, width, N_REASON_LINES)
+    lines = [*reason, fitted(harmless(last), SMALL_SIZE, width)]
+    for index, text in enumerate(reversed(lines)):
+        y = FOOTER_BOTTOM - index * FOOTER_LINE
+        draw.text((LEFT, y), text, SOFT, typeface(SMALL_SIZE, text), "lm")

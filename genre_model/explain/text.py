@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_model.core.text import clock, harmless
+from genre_model.core.text import clock, count, harmless, n_columns, padded
 from genre_model.explain.evidence import Evidence, Explanation
 
 MAX_GENRES = 7
@@ -27,12 +27,13 @@ def explanation_lines(explanation: Explanation, encoding: str | None) -> list[st
         return [*lines, f"  {explanation.reason}"]
     likely = [score for score in song.ranked if score.probability >= MIN_PROBABILITY]
     shown = (likely or list(song.ranked))[:MAX_GENRES]
-    width = max(len(score.genre) for score in shown)
+    width = max(n_columns(score.genre) for score in shown)
     blocks = BLOCKS if can_write(BLOCKS, encoding) else PLAIN_BLOCKS
     for score in shown:
         votes = evidence.with_subgenres[:, evidence.names.index(score.genre)]
         drawn = strip(votes, blocks)
-        lines.append(f"  {score.genre:<{width}}  {score.probability:.2f}  |{drawn}|")
+        name = padded(score.genre, width)
+        lines.append(f"  {name}  {score.probability:.2f}  |{drawn}|")
     return [*lines, f"  {explanation.full_reason}", f"  {loudest_line(explanation, evidence)}"]
 
 
@@ -40,8 +41,7 @@ def loudest_line(explanation: Explanation, evidence: Evidence) -> str:
     """The times of the slices that speak most for the leading genre."""
     times = ", ".join(clock(evidence.starts_s[index]) for index in evidence.strongest)
     leading = explanation.song.best.genre if explanation.song.best else ""
-    n = len(evidence.votes)
-    return f"Most like {leading} at {times}, of {n} slice{'' if n == 1 else 's'} analysed."
+    return f"Most like {leading} at {times}, of {count(len(evidence.votes), 'slice')} analysed."
 
 
 def strip(votes: NDArray[np.floating], blocks: str) -> str:

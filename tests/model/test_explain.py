@@ -13,7 +13,7 @@ from genre_model.cli.main import main
 from genre_model.core.errors import AudioError
 from genre_model.core.text import clock, harmless
 from genre_model.explain.evidence import Evidence, Explanation, reason_of, ruled_out, strongest
-from genre_model.explain.fonts import fitted, typeface
+from genre_model.explain.fonts import fitted, typeface, wrapped
 from genre_model.explain.log_spectrum import (
     MAX_COLUMNS,
     Columns,
@@ -309,6 +309,16 @@ def test_long_texts_are_cut_to_fit():
     assert text.endswith("...")
     assert typeface(30, text).getlength(text) <= 400
     assert fitted("short", 30, 400) == "short"
+
+
+def test_a_long_reason_takes_two_lines():
+    words = "Most votes are for Classical, which other slices rule out."
+    assert " ".join(wrapped(words, 20, 400, 2)) == words
+    assert wrapped("", 20, 400, 2) == [""]
+    first, last = wrapped(words * 5, 20, 400, 2)
+    assert (words * 5).startswith(first)
+    assert last.endswith("...")
+    assert wrapped("W" * 500, 20, 400, 2) == [fitted("W" * 500, 20, 400)]
 
 
 # --- genre-model explain -------------------------------------------------------------------------

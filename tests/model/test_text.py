@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_model.core.text import decimal, harmless, percent, span
+from genre_model.core.text import (
+    aligned,
+    clipped,
+    decimal,
+    harmless,
+    n_columns,
+    padded,
+    percent,
+    span,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +56,23 @@ def test_only_none_is_0_percent_and_only_all_is_100(share, words):
 def test_a_percentage_has_the_digits_of_the_decimal(ten_thousandths):
     share = ten_thousandths / 10_000
     assert percent(share).strip("<\u00a0%").zfill(2) == decimal(share).removeprefix("0.")
+
+
+ALPHABET = st.sampled_from("aé\u0301ア演カ\u200dラ \u3099")
+
+
+def test_columns_are_aligned_with_wide_characters():
+    rows = [["genre", "now"], ["アニメ", "5"], ["Beyonce\u0301", "12"]]
+    assert aligned(rows, "<>") == ["genre    now", "アニメ     5", "Beyonce\u0301   12"]
+
+
+@given(st.text(ALPHABET, max_size=12), st.integers(1, 12))
+def test_what_is_cut_off_fits_and_is_padded_to_its_width(text, width):
+    cut = clipped(text, width)
+    assert n_columns(cut) <= width
+    assert n_columns(padded(cut, width)) == width
+    assert cut == text or cut.removesuffix("\u2026") in text
+
+
+def test_a_long_text_is_cut_off_quickly():
+    assert clipped("x" * 1_000_000, 5) == "xxxx\u2026"

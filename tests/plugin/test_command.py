@@ -714,3 +714,16 @@ def test_the_models_are_listed_with_the_one_in_use(beet):
     assert heading.split() == words
     assert shipped.split()[:4] == ["*", "shipped", "genres", "17"]
     assert "is the one in use" in how
+
+
+def test_warnings_stand_above_the_progress_bar(library):
+    terminal = pytest.importorskip("terminal", reason="a pseudo-terminal is POSIX")
+    beet = library(Rock=["Rock"], Jazz=["Jazz"])
+    for path in beet.paths().values():
+        path.write_bytes(b"no audio")
+    environment = beet.environment()
+    command = [*beet.stand_in(environment), "cnncompare"]
+    lines = terminal.lines_at_terminal(command, environment)
+    said = [line for line in lines if "not readable as audio" in line]
+    assert len(said) == 2
+    assert all(line.startswith("cnngenre: ") for line in said)

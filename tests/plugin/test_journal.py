@@ -218,7 +218,7 @@ def test_what_is_no_journal_is_one_sentence(library, content, sentence):
 def test_a_run_is_counted_without_a_query(library):
     beet = library(Rock=None)
     beet("cnnstats", "--run", "last", "title:Rock", status=1)
-    assert "without a QUERY" in beet.errors
+    assert "without QUERY and --album" in beet.errors
 
 
 def test_a_past_run_is_told_in_the_words_of_its_command(library):

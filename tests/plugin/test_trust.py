@@ -389,7 +389,10 @@ def test_stats_of_nothing(library):
         (["cnnreview", "--port", "8000"], "cnnreview: --port goes with --web"),
         (["cnnerrors", "--firmness", "2"], "cnnerrors: --firmness 2.0 is not from 0 to 1"),
         (["cnnmodels", "title:Rock"], "cnnmodels: it takes no QUERY"),
-        (["cnnstats", "--runs", "title:Rock"], "counted as a whole, without a QUERY"),
+        (["cnnstats", "--runs", "title:Rock"], "as a whole, without QUERY and --album"),
+        (["cnnstats", "--run", "last", "--album"], "as a whole, without QUERY and --album"),
+        (["cnnstats", "--runs", "--json"], "lists the past runs, without --run and --json"),
+        (["cnnstats", "--runs", "--run", "2"], "lists the past runs, without --run and --json"),
     ],
 )
 def test_what_a_command_cannot_do_is_one_sentence(library, arguments, sentence):

@@ -148,7 +148,7 @@ def agreement(tracks: Iterable[ComparedTrack]) -> list[GenreAgreement]:
 
 def track_lines(tracks: Sequence[ComparedTrack], *, every_track: bool) -> list[str]:
     """A table of tracks, with a heading unless it lists every track."""
-    from genre_model.core.text import aligned, harmless
+    from genre_model.core.text import aligned, clipped, harmless
 
     if not tracks:
         return []
@@ -156,9 +156,9 @@ def track_lines(tracks: Sequence[ComparedTrack], *, every_track: bool) -> list[s
     verdicts = {None: "unsure", True: "agrees", False: "differs"}
     rows = [
         (
-            clip(harmless(track.name), WIDEST["track"]),
-            clip(harmless("; ".join(track.genres)), WIDEST["its genres"]),
-            clip(harmless(track.answer), WIDEST["model"]),
+            clipped(harmless(track.name), WIDEST["track"]),
+            clipped(harmless("; ".join(track.genres)), WIDEST["its genres"]),
+            clipped(harmless(track.answer), WIDEST["model"]),
             f"{track.sure:.2f}",
             verdicts[track.agrees] if every_track else "",
         )
@@ -184,8 +184,3 @@ def genre_lines(figures: Sequence[GenreAgreement]) -> list[str]:
         for one in figures
     ]
     return [*aligned([("genre", "tracks", "sure", "agree", "instead"), *rows], "<>>>"), ""]
-
-
-def clip(text: str, length: int) -> str:
-    """A text, cut off if it is longer than ``length``."""
-    return text if len(text) <= length else f"{text[: length - 1]}\u2026"

@@ -28,8 +28,10 @@ def command(setup: Setup) -> ui.Subcommand:
 
     def run(lib: Library, opts: optparse.Values, args: list[str]) -> None:
         session = setup.session()
-        if (opts.run is not None or opts.runs) and args:
-            raise UserError("cnnstats: a past run is counted as a whole, without a QUERY")
+        if opts.runs and (opts.json or opts.run is not None):
+            raise UserError("cnnstats: --runs lists the past runs, without --run and --json")
+        if (opts.run is not None or opts.runs) and (args or opts.album):
+            raise UserError("cnnstats: a past run is counted as a whole, without QUERY and --album")
         if opts.runs:
             list_runs(session)
             return

@@ -22,7 +22,7 @@ from beetsplug.cnngenre.review.uncertain import (
 )
 from beetsplug.cnngenre.tagging.fields import genres_of
 from genre_model.core.text import harmless
-from genre_model.explain.evidence import reason_of
+from genre_model.explain.evidence import percent, reason_of
 from genre_model.explain.picture import HEIGHT, LEFT, RIGHT, SPECTRUM, WIDTH
 
 MAX_ROWS = 100
@@ -159,7 +159,11 @@ class Page:
             "genres": [harmless(genre) for genre in genres_of(item)] if item else [],
             "format": item.format if item else "",
             "ranked": [
-                {"genre": score.genre, "probability": round(score.probability, 3)}
+                {
+                    "genre": score.genre,
+                    "probability": score.probability,
+                    "percent": percent(score.probability),
+                }
                 for score in song.ranked
             ],
             "best": song.best.genre if song.best else None,

@@ -118,7 +118,9 @@ function showTrack(track) {
   $("present").hidden = !genres;
   $("present").textContent = `Has: ${genres}`;
   $("reason").textContent = track.reason;
+  const hadFocus = $("candidates").contains(document.activeElement);
   $("candidates").replaceChildren(...track.ranked.slice(0, N_BUTTONS).map(candidate));
+  if (hadFocus) $("title").focus({ preventScroll: true }); // the focused button is gone
   $("typed").value = "";
   showScope(track);
   if (another) {
@@ -190,12 +192,11 @@ function candidate(score, index) {
   button.setAttribute("aria-keyshortcuts", keys.join(" "));
   const amount = element("span", "", "amount");
   amount.style.width = `${100 * score.probability}%`;
-  const percent = `${Math.min(Math.round(100 * score.probability), 99)} %`;
   button.append(
     amount,
     ...keys.map((key) => element("kbd", key)),
     element("span", score.genre, "name"),
-    element("span", percent, "value"),
+    element("span", score.percent, "value"),
   );
   button.addEventListener("click", () => decide([score.genre]));
   item.append(button);
@@ -267,9 +268,20 @@ function showNewNames(names) {
 const skip = () => change("skip", { track: current.id });
 const undo = () => change("undo", {});
 
-async function go(id) {
+const go = (id) => showOther(() => ask(`tracks/${id}`));
+
+async function step(by) {
+  const place = current.place + by;
+  if (place < 0 || place >= total) return;
+  await showOther(async () => {
+    const [row] = await ask(`tracks?start=${place}&count=1`);
+    return ask(`tracks/${row.id}`);
+  });
+}
+
+async function showOther(find) {
   try {
-    showTrack(await ask(`tracks/${id}`));
+    showTrack(await find());
     $("main").classList.remove("done");
     $("done").hidden = true;
     say("");
@@ -278,13 +290,6 @@ async function go(id) {
     if (error.answer === undefined) throw error;
     say(error.message, true);
   }
-}
-
-async function step(by) {
-  const place = current.place + by;
-  if (place < 0 || place >= total) return;
-  const [row] = await ask(`tracks?start=${place}&count=1`);
-  await go(row.id);
 }
 
 // The player
