@@ -27,7 +27,8 @@ def why_not(report: Report) -> str | None:
         return "it was not compared with other models"
     if report.group_by != "artist":
         return f"its figures flatter it ({report.split_reason})"
-    against = (speaks_against(report.coverage, other) for other in report.models[1:])
+    new, *others = report.models
+    against = (speaks_against(new.coverage, other) for other in others)
     reason = next(filter(None, against), None)
     if reason is None and not is_precise(report):
         return "its answers do not reach the target precision: more labels may help"
@@ -61,9 +62,10 @@ def fewer_answers(report: Report) -> str:
 
 def is_precise(report: Report) -> bool:
     """Whether the answers reach the target precision, or the precision of each other model."""
-    others = [other.precision.value for other in report.models[1:]]
-    others = [value for value in others if isfinite(value)]  # NaN without answers
-    return report.precision.value >= min(report.target_precision, max(others, default=inf))
+    new, *others = report.models
+    values = [other.precision.value for other in others]
+    most = max(filter(isfinite, values), default=inf)  # NaN without answers
+    return report.precision.value >= report.target_precision or new.precision.value >= most
 
 
 def is_worse(gain: Interval | None) -> bool:

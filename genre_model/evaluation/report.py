@@ -91,8 +91,9 @@ class EpochReport:
 
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
-    """A model's figures on the training tracks, all out of fold.
+    """A model's figures on the training tracks, or on those that are fair to all models.
 
+    For no model, a track is judged by what the model has learned from the track's artist.
     ``gain`` and ``balanced_gain``: song accuracy and balanced accuracy of the new model minus those
     of this one, on the same tracks; None for the new model itself.  ``gain_in_names`` and
     ``balanced_gain_in_names``: the same, but this model is right only if it gives the label's own
@@ -100,6 +101,7 @@ class ModelFigures:
     """
 
     name: str
+    n_tracks: int
     accuracy: Interval
     balanced_accuracy: Interval
     threshold: float

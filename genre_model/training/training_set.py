@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.core.specs import AggregationRule, AggregationSpec, ContextSpec
-from genre_model.data.folds import Split, SplitBy
+from genre_model.data.folds import Split, SplitBy, group_of
 from genre_model.data.genre_tree import with_ancestors
 from genre_model.data.tracks import LabelledTrack
 from genre_model.model.classifier import SongFeatures
@@ -102,6 +102,16 @@ class TrainingSet:
             music_shares=self.music_shares[tracks],
             start_logits=self.start_logits[tracks],
         )
+
+
+def independent_groups(training_set: TrainingSet, split: Split) -> Sequence[str]:
+    """The artist of each track, or its fold group if all tracks are by one artist.
+
+    The tracks are a sample of whole artists, however the folds are cut: intervals and standard
+    errors are over artists.
+    """
+    artists = [group_of(track, "artist") for track in training_set.tracks]
+    return artists if len(set(artists)) > 1 else split.groups
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from genre_model.core.specs import AggregationSpec
+from genre_model.data.folds import split_tracks
 from genre_model.data.play_history import SECONDS_PER_YEAR, PlayHistory
 from genre_model.data.tracks import LabelledTrack
-from genre_model.model.bundle.store import SHIPPED, load_bundle
+from genre_model.evaluation.out_of_fold import pack_out_of_fold
+from genre_model.model.bundle.store import OUT_OF_FOLD, SHIPPED, load_bundle
 from genre_model.model.classifier import SongFeatures
 from genre_model.model.play_history import PlayHistorySpec
-from genre_model.training.head.comparison import right_by, rival_of
-from genre_model.training.training_set import make_training_set
+from genre_model.training.head.comparison import compare, right_by, rival_of
+from genre_model.training.training_set import CrossValidated, make_training_set
 
 
 def shipped_that_takes_logits(threshold):
@@ -69,3 +73,29 @@ def test_a_model_in_use_reads_the_play_history_as_of_its_own_time(tmp_path):
     ]
     training_set = make_training_set(tracks, [sound, sound], now_s=then_s + 10 * year_s)
     assert rival_of("in use", bundle, training_set, {}).in_names.tolist() == [True, True]
+
+
+def test_tracks_of_artists_that_a_model_knows_are_left_out_unless_they_are_out_of_fold(tmp_path):
+    bundle = shipped_that_takes_logits(0.5)
+    genres = bundle.manifest.genres
+    jazz = np.array([[float(genre == "Jazz") for genre in genres]])
+    content = pack_out_of_fold([b"old"], jazz, bundle.manifest.bundle_id)
+    bundle.files = [OUT_OF_FOLD]
+    bundle.arrays = lambda _: dict(np.load(io.BytesIO(content)))
+    bundle.directory = tmp_path
+    logits = np.array([[9.0 * (genre == "Rock") for genre in genres]], np.float32)
+    artists = {b"old": "Known", b"new": "Known", b"other": "Another", b"last": "Last"}
+    tracks = [LabelledTrack(tmp_path / a.decode(), ("Rock",), artists[a]) for a in artists]
+    nothing = np.zeros((1, 0), np.float32)
+    sounds = [SongFeatures(logits, np.zeros(1), nothing, fingerprint=audio) for audio in artists]
+    training_set = make_training_set(tracks, sounds)
+    rival = rival_of("in use", bundle, training_set, {})
+    assert rival.fair.tolist() == [True, False, True, True]
+    assert rival.in_names.tolist() == [False, True, True, True]
+    all_right = CrossValidated(
+        split_tracks(tracks, 0), np.ones((4, 1)), np.ones(4, bool), 1.0, AggregationSpec(), None
+    )
+    new, other = compare(training_set, all_right, [rival])
+    assert (new.n_tracks, other.n_tracks) == (3, 3)
+    assert other.accuracy.value == pytest.approx(2 / 3)
+    assert other.gain.value == pytest.approx(1 / 3)

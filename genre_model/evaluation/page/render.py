@@ -85,6 +85,7 @@ def templates() -> Environment:
         "interval": interval,
         "in_points": in_points,
         "right_of_answers": sentences.right_of_answers,
+        "compared_on": sentences.compared_on,
         "thousands": "{:,}".format,
         "thinned": thinned,
         "bar_width": bar_width,

@@ -110,7 +110,7 @@ def summary(report: Report) -> list[str]:
         answering,
     ]
     if math.isfinite(precision.value) and report.threshold != UNREACHED_THRESHOLD:
-        lines.append(f"right, of those answers: {right_of_answers(report, report, share)}")
+        lines.append(f"right, of those answers: {right_of_answers(report, share)}")
     return [*lines, *comparison(report)]
 
 
@@ -126,12 +126,22 @@ def comparison(report: Report) -> list[str]:
             share(figures.accuracy.value),
             share(figures.balanced_accuracy.value),
             share(figures.coverage),
-            right_of_answers(figures, report, share),
+            right_of_answers(figures, share),
             gain_of(figures),
         ]
         for figures in report.models
     ]
-    return [*aligned(rows, "<>>>>"), *missing]
+    return [*aligned(rows, "<>>>>"), *compared_on(report), *missing]
+
+
+def compared_on(report: Report) -> list[str]:
+    """On how many tracks the models were compared, if not on all."""
+    n = report.models[0].n_tracks
+    if n == report.n_tracks:
+        return []
+    all_tracks = count(report.n_tracks, "track")
+    why = "the model in use was trained on other tracks of the artists of the rest"
+    return [f"compared on {n:,} of {all_tracks}: {why}"]
 
 
 def share(value: float) -> str:
@@ -139,11 +149,9 @@ def share(value: float) -> str:
     return f"{value:.1%}" if math.isfinite(value) else "-"
 
 
-def right_of_answers(
-    figures: Report | ModelFigures, report: Report, as_text: Callable[[float], str]
-) -> str:
+def right_of_answers(figures: Report | ModelFigures, as_text: Callable[[float], str]) -> str:
     """The share of the answers that are right, as text; their numbers if the answers are few."""
-    n_answers = figures.coverage * report.n_tracks  # NaN if nothing was judged
+    n_answers = figures.coverage * figures.n_tracks  # NaN if nothing was judged
     if 0 < n_answers < FEWEST_ANSWERS - 0.5:
         return f"{figures.precision.value * n_answers:.0f} of {n_answers:.0f}"
     return as_text(figures.precision.value)

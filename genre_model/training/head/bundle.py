@@ -117,6 +117,9 @@ def manifest_of(
     )
 
 
+LEAST_FAIR = 0.25  # the least share of the tracks on which models can be compared
+
+
 def rivals_of(
     job: TrainingJob, backbone: Bundle, training_set: TrainingSet
 ) -> tuple[list[Rival], str]:
@@ -138,4 +141,10 @@ def rivals_of(
         return rivals, (
             f"{name}, the model in use, has another network or other slices and was not compared"
         )
-    return [*rivals, rival_of(name, job.in_use, training_set, job.tree)], ""
+    rival = rival_of(name, job.in_use, training_set, job.tree)
+    if rival.fair.mean() < LEAST_FAIR:
+        return rivals, (
+            f"{name}, the model in use, was trained on other tracks of most of these artists "
+            "and was not compared"
+        )
+    return [*rivals, rival], ""

@@ -1,7 +1,8 @@
 """Compare the new model with the shipped one and the one in use, on the same tracks.
 
 If a model was trained on some of these tracks, they are judged by the out-of-fold probabilities in
-its bundle.
+its bundle.  Other tracks of the artists that it was trained on are left out for all models: it
+would know these artists, and the new model does not.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from genre_model.core.arrays import Bools, Float64
-from genre_model.data.folds import context_group
+from genre_model.data.folds import group_of
 from genre_model.evaluation.in_use import probabilities_in_use
 from genre_model.evaluation.metrics import Interval, one_hot, ratio_interval, share_interval
 from genre_model.evaluation.out_of_fold import read_out_of_fold
@@ -22,7 +23,13 @@ from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
 from genre_model.training.head.correspondence import correspond, key
-from genre_model.training.training_set import CrossValidated, TrainingSet, is_right, roots_among
+from genre_model.training.training_set import (
+    CrossValidated,
+    TrainingSet,
+    independent_groups,
+    is_right,
+    roots_among,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +38,8 @@ class Rival:
 
     ``probabilities`` (n_tracks, n_genres or more): of the user's genres, then of those that only
     the other model has.
+    ``fair`` (n_tracks,): whether the model has learned nothing from the track's artist, or the
+    probabilities are out of fold.
     ``accepted`` (n_tracks,): whether the model would write a genre, given its ``threshold``.
     ``in_names`` (n_tracks,): whether its best genre has the name of one of the track's labels.  The
     model may say Rock where the user says Pop-Rock, or Ambient where the user says Electronic.
@@ -38,6 +47,7 @@ class Rival:
 
     name: str
     probabilities: Float64
+    fair: Bools
     threshold: float
     accepted: Bools
     in_names: Bools
@@ -65,7 +75,9 @@ def rival_of(
     """The predictions of a model on the same network, with everything that it uses in practice."""
     manifest = bundle.manifest
     vocabulary = make_vocabulary(manifest.genres, manifest.parents, manifest.presets, None)
-    own = answers_in_use(bundle, training_set, vocabulary)
+    own, fair = with_out_of_fold(
+        answers_in_use(bundle, training_set, vocabulary), bundle, training_set
+    )
     policy = Policy(manifest.threshold)
     songs = [
         judge(dict(zip(manifest.genres, row, strict=True)), vocabulary, policy)
@@ -74,6 +86,7 @@ def rival_of(
     return Rival(
         name,
         in_genres_of(training_set, own, manifest, tree),
+        fair,
         manifest.threshold,
         np.array([song.accepted for song in songs]),
         named_like_labels([song.best.genre if song.best else "" for song in songs], training_set),
@@ -93,8 +106,7 @@ def answers_in_use(bundle: Bundle, training_set: TrainingSet, vocabulary: Vocabu
             for extracted in training_set.extracted
         ]
     )
-    own = probabilities_in_use(alone, training_set.tracks, manifest, vocabulary)
-    return with_out_of_fold(own, bundle, training_set)
+    return probabilities_in_use(alone, training_set.tracks, manifest, vocabulary)
 
 
 def in_genres_of(
@@ -134,29 +146,42 @@ def n_tracks_of(training_set: TrainingSet) -> list[int]:
     return counts
 
 
-def with_out_of_fold(own: Float64, bundle: Bundle, training_set: TrainingSet) -> Float64:
-    """A model's probabilities, with out-of-fold ones for the tracks that it was trained on."""
+def with_out_of_fold(
+    own: Float64, bundle: Bundle, training_set: TrainingSet
+) -> tuple[Float64, Bools]:
+    """A model's probabilities, out of fold for the tracks that it was trained on.
+
+    And (n_tracks,), whether they are fair: out of fold, or the model knows no track of the artist.
+    """
     kept = read_out_of_fold(bundle)
+    fair = np.ones(len(own), np.bool_)
     if kept is None:
-        return own
+        return own, fair
     rows: Float64 = own.copy()
-    for index, extracted in enumerate(training_set.extracted):
-        fingerprint = extracted.fingerprint
-        known = None if fingerprint is None else kept.find_audio(fingerprint)
+    artists = np.array([group_of(track, "artist") for track in training_set.tracks])
+    found = [
+        None if extracted.fingerprint is None else kept.find_audio(extracted.fingerprint)
+        for extracted in training_set.extracted
+    ]
+    learned = {artist for artist, known in zip(artists, found, strict=True) if known is not None}
+    for index, known in enumerate(found):
         if known:
             rows[index] = [known[genre] for genre in kept.genres]
-    return rows
+        else:
+            fair[index] = artists[index] not in learned
+    return rows, fair
 
 
 def compare(
     training_set: TrainingSet, cross_validated: CrossValidated, rivals: Sequence[Rival]
 ) -> tuple[ModelFigures, ...]:
-    """The figures of the new model, then those of the others."""
-    labels = [track.label for track in training_set.tracks]
-    groups = [context_group(track) for track in training_set.tracks]
-    columns = one_hot(labels)
-    by_root = training_set.by_root(cross_validated.probabilities)
-    mine = right_by(by_root, training_set.candidates)
+    """The figures of the new model, then those of the others, on the tracks fair for them all."""
+    fair = np.flatnonzero(np.logical_and.reduce([rival.fair for rival in rivals]))
+    part = training_set.part(fair)
+    groups = np.array(independent_groups(training_set, cross_validated.split))[fair].tolist()
+    columns = one_hot([track.label for track in part.tracks])
+    by_root = training_set.by_root(cross_validated.probabilities[fair])
+    mine = right_by(by_root, part.candidates)
 
     def shares(right: Float64) -> tuple[Interval, Interval]:
         """The mean over all songs, and the mean over the genres, with intervals."""
@@ -168,6 +193,7 @@ def compare(
     def figures(name: str, right: Bools, accepted: Bools, threshold: float) -> ModelFigures:
         return ModelFigures(
             name,
+            len(fair),
             *shares(right.astype(np.float64)),
             threshold,
             float(accepted.mean()),
@@ -175,18 +201,18 @@ def compare(
         )
 
     def of_rival(rival: Rival) -> ModelFigures:
-        right = right_by(rival.probabilities, training_set.candidates)
+        right = right_by(rival.probabilities[fair], part.candidates)
         gain, balanced_gain = shares(mine.astype(np.float64) - right)
-        in_names, balanced_in_names = shares(mine.astype(np.float64) - rival.in_names)
+        in_names, balanced_in_names = shares(mine.astype(np.float64) - rival.in_names[fair])
         return replace(
-            figures(rival.name, right, rival.accepted, rival.threshold),
+            figures(rival.name, right, rival.accepted[fair], rival.threshold),
             gain=gain,
             balanced_gain=balanced_gain,
             gain_in_names=in_names,
             balanced_gain_in_names=balanced_in_names,
         )
 
-    new = figures("new", mine, cross_validated.accepted, cross_validated.threshold)
+    new = figures("new", mine, cross_validated.accepted[fair], cross_validated.threshold)
     return (new, *map(of_rival, rivals))
 
 

@@ -21,7 +21,6 @@ from genre_model.data.folds import (
     MIN_GROUPS,
     Split,
     context_group,
-    group_of,
     split_tracks,
 )
 from genre_model.evaluation.metrics import numbered
@@ -41,6 +40,7 @@ from genre_model.training.training_set import (
     HeadOptions,
     TrainingSet,
     accuracy_of_slices,
+    independent_groups,
     is_right,
 )
 
@@ -188,14 +188,15 @@ def out_of_fold_logits(
 def choose_strength(logits: OutOfFoldLogits, use: Bools) -> int:
     """Index of the strongest pull towards the starting model that fits the tracks well enough.
 
-    That is the first strength whose loss is within some standard errors of the smallest loss.  The
-    tracks are a sample of whole artists, so the errors are computed over artists, however the folds
-    are cut, unless there is only one artist.
+    That is the first strength whose loss is within some standard errors of the smallest loss; see
+    :func:`independent_groups`.
     """
     weights = weights_of(logits.training_set)[use]
     weights /= weights.sum()
     weighted = weights * logits.losses[:, use]
-    members = numbered(np.array(independent_groups(logits))[use].tolist())
+    members = numbered(
+        np.array(independent_groups(logits.training_set, logits.split))[use].tolist()
+    )
     best = int(weighted.sum(axis=1).argmin())
     for place, one in enumerate(weighted):
         of_groups = np.bincount(members, one - weighted[best]).astype(np.float64)
@@ -203,12 +204,6 @@ def choose_strength(logits: OutOfFoldLogits, use: Bools) -> int:
         if place == best or of_groups.sum() <= caution * error_of_sum(of_groups):
             return place
     raise AssertionError("the least loss is no more than itself")
-
-
-def independent_groups(logits: OutOfFoldLogits) -> Sequence[str]:
-    """The artist of each track, or its fold group if all tracks are by one artist."""
-    artists = [group_of(track, "artist") for track in logits.training_set.tracks]
-    return artists if len(set(artists)) > 1 else logits.split.groups
 
 
 def error_of_sum(values: Float64) -> float:
@@ -258,7 +253,9 @@ def evaluate_out_of_fold(training_set: TrainingSet, options: HeadOptions) -> Cro
     logits = out_of_fold_logits(training_set, split, options)
     with_context = options.context and split.group_by == "artist"
     fellows = (
-        [context_group(track) for track in training_set.tracks] if with_context else split.groups
+        [context_group(track) for track in training_set.tracks]
+        if with_context
+        else independent_groups(training_set, split)
     )
 
     by_strength: dict[int, Songs] = {}

@@ -33,7 +33,13 @@ from genre_model.evaluation.report import (
 from genre_model.training.head.comparison import Rival, compare
 from genre_model.training.head.cross_validation import right_out_of_fold
 from genre_model.training.networks.registry import EMBEDDINGS
-from genre_model.training.training_set import CrossValidated, HeadOptions, TrainingSet, is_right
+from genre_model.training.training_set import (
+    CrossValidated,
+    HeadOptions,
+    TrainingSet,
+    independent_groups,
+    is_right,
+)
 
 N_MISTAKES = 50
 
@@ -62,7 +68,7 @@ def make_report(
     right = is_right(probabilities, candidates)
     confidence = probabilities.max(axis=1)
     labels = [training_set.genres[index] for index in counted_as(training_set, probabilities)]
-    groups = cross_validated.split.groups
+    groups = independent_groups(training_set, cross_validated.split)
     per_genre = genre_figures(training_set, probabilities)
     accepted = cross_validated.accepted
     context = cross_validated.context
@@ -141,7 +147,10 @@ def accuracy_without_play_history(
 def several_genres(training_set: TrainingSet) -> dict[str, str]:
     """How tracks with several genres are counted; empty if there are none."""
     n = sum(len(track.labels) > 1 for track in training_set.tracks)
-    how = "each counts under the one answered, if that is one of its own, else under its first"
+    how = (
+        "each counts under the one answered, if that is one of its own, else under its first; "
+        "beside the other models, under its first"
+    )
     return {"tracks of several genres": f"{n}; {how}"} if n else {}
 
 
@@ -244,7 +253,7 @@ def learning_curve(
             split, right = right_out_of_fold(part, plain, cross_validated.aggregation)
         except GenreModelError:  # all of one group, or too few to select slices from
             continue
-        interval = accuracy_interval(right, split.groups)
+        interval = accuracy_interval(right, independent_groups(part, split))
         points.append(LearningPoint(len(kept), interval.value, interval.low, interval.high))
     return tuple(points)
 
