@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from genre_model.cli.common import (
     add_answer_options,
@@ -18,15 +16,11 @@ from genre_model.cli.common import (
 from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.core.files import is_there
 from genre_model.data.folder import read_tags
-from genre_model.explain.evidence import Explanation, evidence_of, reason_of
+from genre_model.explain.evidence import explanation_of, reason_of
 from genre_model.explain.picture import save_explanation
 from genre_model.explain.text import explanation_lines
 from genre_model.explain.viewer import show
 from genre_model.features.png import pillow
-from genre_model.model.vocabulary import Policy, judge
-
-if TYPE_CHECKING:
-    from genre_model.model.classifier import Classifier, SongFeatures
 
 
 def add_explain(parser: argparse.ArgumentParser) -> None:
@@ -41,35 +35,37 @@ def add_explain(parser: argparse.ArgumentParser) -> None:
 
 def run_explain(options: argparse.Namespace) -> int:
     """Explain one file."""
+    from genre_model.extraction.classify import judged
+    from genre_model.extraction.extractor import Effort
     from genre_model.model.bundle.store import load_bundle
     from genre_model.model.classifier import Classifier
 
     output: Path | None = options.output
     check_picture(options)
     classifier = Classifier(load_bundle(options.model), lazily=True)
-    manifest = classifier.manifest
-    vocabulary = wished_vocabulary(manifest, options.genres)
-    policy = wished_policy(manifest, options.threshold, options.count)
-    try:
-        extracted = features_of(options, classifier, policy)
-        song = judge(classifier.probabilities(extracted), vocabulary, policy)
-        explanation = Explanation(
-            title_of(options.file),
-            song,
-            reason_of(song, policy),
-            evidence_of(classifier, extracted, vocabulary, song.best.genre) if song.best else None,
-            manifest.bundle_id,
-            vocabulary.written(manifest.genres),
-        )
-        say(explanation_lines(explanation, sys.stdout.encoding))
-        if output is not None and song.best:
-            save_explanation(explanation, options.file, manifest.spectrogram, output)
-    except AudioError as error:
-        raise GenreModelError(f"{options.file}: {error}") from error
+    vocabulary = wished_vocabulary(classifier.manifest, options.genres)
+    policy = wished_policy(classifier.manifest, options.threshold, options.count)
+    effort = Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit)
+    [found] = judged([options.file], classifier, vocabulary, policy, effort)
+    if found.song is None or found.features is None:
+        raise GenreModelError(f"{options.file}: {found.error}")
+    explanation = explanation_of(
+        title_of(options.file),
+        found.song,
+        found.features,
+        classifier,
+        vocabulary,
+        reason_of(found.song, policy),
+    )
+    say(explanation_lines(explanation, sys.stdout.encoding))
     if output is None:
         return 0
-    if not song.best:
-        raise GenreModelError(f"{output} is not drawn, as nothing is to be heard")
+    if not found.song.best:
+        raise GenreModelError(f"{output} is not drawn: the file is silent")
+    try:
+        save_explanation(explanation, options.file, classifier.manifest.spectrogram, output)
+    except AudioError as error:
+        raise GenreModelError(f"{options.file}: {error}") from error
     say([f"  {output}"])
     if options.open:
         show(output)
@@ -89,35 +85,6 @@ def check_picture(options: argparse.Namespace) -> None:
         pillow()
         if is_there(output) and not options.force:
             raise GenreModelError(f"{output} is there already; --force overwrites it")
-
-
-def features_of(
-    options: argparse.Namespace, classifier: Classifier, policy: Policy
-) -> SongFeatures:
-    """The features of the file.
-
-    Raises:
-        AudioError: No features can be extracted from the file.
-        GenreModelError: The model cannot be used.
-    """
-    from genre_model.extraction.extractor import Effort
-    from genre_model.extraction.tasks import log_bug
-    from genre_model.extraction.workers import extract_many, local_pool
-    from genre_model.model.classifier import SongFeatures
-
-    effort = Effort(
-        options.thorough,
-        until_stable=True,
-        threshold=policy.threshold,
-        time_limit_s=options.time_limit,
-    )
-    classifier.try_out()  # as the worker expects
-    with closing(local_pool(classifier, None, effort, n_workers=1, n_files=1)) as pool:
-        pool.check()
-        [(_, found)] = extract_many(pool, [options.file], lambda path: path, log_bug)
-    if not isinstance(found, SongFeatures):
-        raise AudioError(str(found))
-    return found
 
 
 def title_of(path: Path) -> str:

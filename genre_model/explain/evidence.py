@@ -86,6 +86,27 @@ class Explanation:
         return f"{'; '.join(self.song.genres)} {percent(best.probability)}"
 
 
+def explanation_of(
+    title: str,
+    song: SongGenre,
+    extracted: SongFeatures,
+    classifier: Classifier,
+    vocabulary: Vocabulary,
+    reason: str,
+) -> Explanation:
+    """The explanation of a verdict, by the features that it was given for."""
+    leading = song.best.genre if song.best else None
+    manifest = classifier.manifest
+    return Explanation(
+        title,
+        song,
+        reason,
+        None if leading is None else evidence_of(classifier, extracted, vocabulary, leading),
+        manifest.bundle_id,
+        vocabulary.written(manifest.genres),
+    )
+
+
 def evidence_of(
     classifier: Classifier, extracted: SongFeatures, vocabulary: Vocabulary, leading: str
 ) -> Evidence | None:

@@ -85,8 +85,8 @@ def judged(
     vocabulary: Vocabulary,
     policy: Policy,
     effort: Effort,
-    n_workers: int,
-    dask: str | None,
+    n_workers: int = 1,
+    dask: str | None = None,
 ) -> Iterator[Classified]:
     """The results of :func:`classify`, which checks its arguments before the first is requested."""
     effort = replace(effort, threshold=policy.threshold)  # to know on which side a song is

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -212,7 +212,9 @@ def with_music_detector(training_set: TrainingSet, detector: MusicDetector | Non
     return replace(training_set, music_detector=detector, music_shares=np.array(shares))
 
 
-def accuracy_of_slices(scores: Sequence[NDArray[np.floating]], candidates: Bools) -> float:
+def accuracy_of_slices(
+    scores: Iterable[NDArray[np.floating]], candidates: Iterable[Bools]
+) -> float:
     """The share of slices whose leading genre is one of the track's candidates.
 
     ``scores``: for each track, logits or probabilities (n_slices, n_genres).

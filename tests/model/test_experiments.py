@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genre_model.cli import main as cli
-from genre_model.cli.experiment import FAST_GAIN, check_replaceable, expected_s, labelled
+from genre_model.cli.experiment import check_replaceable, labelled
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import Interval, label_figures, macro_f1
@@ -36,6 +36,7 @@ from genre_model.training.experiments.division import (
     share_of,
     shuffled,
 )
+from genre_model.training.experiments.duration import FAST_GAIN, expected_s
 from genre_model.training.experiments.fusion import fusion
 from genre_model.training.experiments.protocol import BroaderClasses, answers_to, check_divisions
 from genre_model.training.experiments.relabel import relabelled

@@ -21,6 +21,7 @@ from genre_model.training import calibration
 from genre_model.training.calibration import choose_threshold
 from genre_model.training.flow import TrainingOptions, plan_training
 from genre_model.training.head import cross_validation as training
+from genre_model.training.head import play_history
 from genre_model.training.head import report as assess
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.report import make_report
@@ -619,13 +620,13 @@ def test_nothing_changes_where_plays_are_not_to_count():
 def test_a_play_history_is_learned_from_other_folds_and_finally_from_all(monkeypatch):
     training_set = soundless()
     fitted = []
-    real = training.fit_play_history
+    real = play_history.fit_play_history
 
     def spy(probabilities, features, candidates):
         fitted.append(candidates)
         return real(probabilities, features, candidates)
 
-    monkeypatch.setattr(training, "fit_play_history", spy)
+    monkeypatch.setattr(play_history, "fit_play_history", spy)
     cross_validated = evaluate_out_of_fold(training_set, HeadOptions(play_history=True))
     folds = cross_validated.split.fold
     *by_fold, final = fitted

@@ -99,7 +99,7 @@ class Explain:
 
     def explanation(self, verdict: Verdict) -> Explanation | str:
         """The explanation of a verdict, or why there is none."""
-        from genre_model.explain.evidence import Explanation, evidence_of, reason_of
+        from genre_model.explain.evidence import explanation_of, reason_of
 
         track_classifier, song = self.track_classifier, verdict.song
         if song is None:
@@ -108,17 +108,13 @@ class Explain:
         if isinstance(extracted, str):
             return extracted
         alone = track_classifier.vocabulary.scores(verdict.probabilities or {})
-        return Explanation(
+        return explanation_of(
             short_name(verdict.item),
             song,
+            extracted,
+            track_classifier.classifier,
+            track_classifier.vocabulary,
             reason_of(song, track_classifier.policy, alone),
-            evidence_of(
-                track_classifier.classifier, extracted, track_classifier.vocabulary, song.best.genre
-            )
-            if song.best
-            else None,
-            track_classifier.bundle_id,
-            track_classifier.vocabulary.written(track_classifier.classifier.manifest.genres),
         )
 
     def draw(self, item: Item, explanation: Explanation) -> Path | None:

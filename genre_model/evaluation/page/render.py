@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from genre_model.core.text import count, decimal, moment, percent, span, visible
 from genre_model.evaluation.metrics import Interval
@@ -21,6 +23,7 @@ from genre_model.evaluation.page.charts import (
     strip,
 )
 from genre_model.evaluation.report import GenreFigures, ModelFigures, Report, TrackResult
+from genre_model.model.bundle.store import REPORT_HTML, REPORT_JSON
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -32,6 +35,14 @@ LEAST_REACH = 0.01  # of the scale of gains, if all gains are 0
 MAX_CONFUSED = 100  # genres in the confusion table
 
 T = TypeVar("T")
+
+
+def report_files(report: Report) -> Mapping[str, bytes]:
+    """``report.json`` and ``report.html``, by name."""
+    return {
+        REPORT_JSON: msgspec.json.format(msgspec.json.encode(report), indent=2),
+        REPORT_HTML: render_html(report).encode(),
+    }
 
 
 def render_html(report: Report) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from genre_model.core.specs import (
@@ -59,3 +61,9 @@ class Origin:
     """The part that manifests of all schemas have in common."""
 
     schema: int = SCHEMA
+
+
+def new_bundle_id(created: datetime, *contents: bytes) -> str:
+    """``YYYYMMDD-HHMMSS-`` and eight hexadecimal digits of a hash of the contents and the time."""
+    parts = b"".join(contents) + created.isoformat().encode()
+    return f"{created:%Y%m%d-%H%M%S}-{hashlib.sha256(parts).hexdigest()[:8]}"

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from genre_model.core.errors import BundleError
 from genre_model.core.text import harmless
-from genre_model.model.bundle.audit import arrays_in, find_fault, find_head_fault, find_music_fault
+from genre_model.model.bundle.arrays import arrays_in
+from genre_model.model.bundle.audit import find_fault, find_head_fault, find_music_fault
 from genre_model.model.bundle.manifest import SCHEMA, Manifest, Origin
 from genre_model.model.head import AnyHead, head_of
 from genre_model.model.music_detector import MusicDetector, detector_of

@@ -46,6 +46,7 @@ from genre_model.training.scratch.slice_store import (
 )
 from genre_model.training.scratch.train import select_slices
 from genre_model.training.scratch.work_folder import locked
+from genre_model.training.training_set import accuracy_of_slices
 
 SECONDS = "seconds"  # a file in the work folder
 
@@ -100,18 +101,18 @@ def forget_training(
         work.parent.rmdir()
 
 
-@dataclass(frozen=True)
-class Trained:
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingRun:
     """A trained system, the tracks that it was trained on, and how long that took."""
 
-    learned: TrainedNetwork
+    network: TrainedNetwork
     tracks: Sequence[StoredTrack]
     seconds: float
 
     def accuracy(self) -> float:
         """The share of the slices' votes that are right, on the training's own tracks."""
-        votes = [t.candidates[self.learned.logits(t.slices()).argmax(axis=1)] for t in self.tracks]
-        return float(np.concatenate(votes).mean())
+        logits = (self.network.logits(track.slices()) for track in self.tracks)
+        return accuracy_of_slices(logits, [track.candidates for track in self.tracks])
 
 
 def train_and_test(
@@ -134,7 +135,7 @@ def train_and_test(
     right_in_training = trained.accuracy()
     parts = parts_to_judge(condition, division, genres, folder, events.on_step)
     classes = broader_classes(condition, given, genres)
-    learned = trained.learned
+    learned = trained.network
     began = time.perf_counter()
     validation, test, untouched = (answers_to(learned.logits, part, classes) for part in parts)
     answering_s = time.perf_counter() - began
@@ -162,7 +163,7 @@ def train_and_test(
 
 def train(
     condition: Condition, division: Division, seed: int, work: Path, events: TrainingEvents
-) -> Trained:
+) -> TrainingRun:
     """Train in the folder ``work``, or go on with the checkpoint that it has.
 
     Raises:
@@ -184,7 +185,7 @@ def train(
     )
     # A network whose checkpoint is complete was not trained now.
     seconds = seconds_so_far(work) or time.perf_counter() - start
-    return Trained(learned, [track for track in learners if not track.validation], seconds)
+    return TrainingRun(learned, [track for track in learners if not track.validation], seconds)
 
 
 def parts_to_judge(

@@ -13,10 +13,10 @@ from genre_model import __version__
 from genre_model.core.errors import GenreModelError
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.out_of_fold import pack_out_of_fold
+from genre_model.evaluation.page.render import report_files
 from genre_model.evaluation.report import Report
-from genre_model.evaluation.report_files import new_bundle_id, report_files
 from genre_model.model.bundle.arrays import npz
-from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.bundle.manifest import Manifest, new_bundle_id
 from genre_model.model.bundle.store import (
     HEAD,
     OUT_OF_FOLD,

@@ -26,14 +26,13 @@ from genre_model.data.folds import (
 from genre_model.evaluation.metrics import numbered
 from genre_model.model.aggregation import softmax
 from genre_model.model.head import CorrectedHead
-from genre_model.model.play_history import PlayHistorySpec, with_play_history
 from genre_model.training.calibration import (
     Calibration,
     Songs,
     choose_threshold,
 )
 from genre_model.training.head.correction import Correction, Examples, fit_correction
-from genre_model.training.head.play_history import fit_play_history
+from genre_model.training.head.play_history import final_play_history, play_history_out_of_fold
 from genre_model.training.instance_selection import SELECTION_FOLDS, ease_of, easiest
 from genre_model.training.training_set import (
     CrossValidated,
@@ -337,33 +336,3 @@ def add_play_history(
         play_history=final_play_history(training_set, before, after, groups, options),
         without_play_history=before,
     )
-
-
-def play_history_out_of_fold(
-    training_set: TrainingSet, probabilities: Float64, fold: Ints
-) -> Float64:
-    """Probabilities with the play history, for each fold by an addition fitted on the others."""
-    features, candidates = training_set.play_history, training_set.candidates
-    after: Float64 = probabilities.copy()
-    for inside in (fold == one for one in np.unique(fold)):
-        if not inside.all():
-            spec = fit_play_history(probabilities[~inside], features[~inside], candidates[~inside])
-            after[inside] = with_play_history(probabilities[inside], features[inside], spec)
-    return after
-
-
-def final_play_history(
-    training_set: TrainingSet,
-    before: Float64,
-    after: Float64,
-    groups: Sequence[str],
-    options: HeadOptions,
-) -> PlayHistorySpec:
-    """The addition fitted on all tracks, with a threshold chosen on out-of-fold probabilities.
-
-    ``before`` and ``after`` are the probabilities without and with the play history.
-    """
-    by_root = training_set.by_root(after)
-    threshold = choose_threshold(by_root, training_set.candidates, groups, options.target_precision)
-    spec = fit_play_history(before, training_set.play_history, training_set.candidates)
-    return replace(spec, now_s=training_set.now_s, threshold=threshold)

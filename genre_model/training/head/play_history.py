@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
-from genre_model.core.arrays import Bools, Float64
+from genre_model.core.arrays import Bools, Float64, Ints
 from genre_model.model.aggregation import softmax
-from genre_model.model.play_history import SMALLEST, PlayHistorySpec, bounded_scores, with_absences
+from genre_model.model.play_history import (
+    SMALLEST,
+    PlayHistorySpec,
+    bounded_scores,
+    with_absences,
+    with_play_history,
+)
+from genre_model.training.calibration import choose_threshold
 from genre_model.training.head.fit import accelerated_descent
+from genre_model.training.training_set import HeadOptions, TrainingSet
 
 RIDGE = 0.01
 
@@ -33,6 +44,36 @@ def fit_play_history(
     return PlayHistorySpec(
         tuple(means.tolist()), tuple(scales.tolist()), tuple(map(tuple, weights.tolist()))
     )
+
+
+def play_history_out_of_fold(
+    training_set: TrainingSet, probabilities: Float64, fold: Ints
+) -> Float64:
+    """Probabilities with the play history, for each fold by an addition fitted on the others."""
+    features, candidates = training_set.play_history, training_set.candidates
+    after: Float64 = probabilities.copy()
+    for inside in (fold == one for one in np.unique(fold)):
+        if not inside.all():
+            spec = fit_play_history(probabilities[~inside], features[~inside], candidates[~inside])
+            after[inside] = with_play_history(probabilities[inside], features[inside], spec)
+    return after
+
+
+def final_play_history(
+    training_set: TrainingSet,
+    before: Float64,
+    after: Float64,
+    groups: Sequence[str],
+    options: HeadOptions,
+) -> PlayHistorySpec:
+    """The addition fitted on all tracks, with a threshold chosen on out-of-fold probabilities.
+
+    ``before`` and ``after`` are the probabilities without and with the play history.
+    """
+    by_root = training_set.by_root(after)
+    threshold = choose_threshold(by_root, training_set.candidates, groups, options.target_precision)
+    spec = fit_play_history(before, training_set.play_history, training_set.candidates)
+    return replace(spec, now_s=training_set.now_s, threshold=threshold)
 
 
 def moments(raw: Float64) -> tuple[Float64, Float64]:

@@ -18,7 +18,7 @@ from genre_model.model.bundle.store import Bundle
 from genre_model.model.classifier import Classifier
 from genre_model.model.play_history import PlayHistorySpec, with_play_history
 from genre_model.training.calibration import Calibration, Songs
-from genre_model.training.head.cross_validation import final_play_history, play_history_out_of_fold
+from genre_model.training.head.play_history import final_play_history, play_history_out_of_fold
 from genre_model.training.job import TrainingJob
 from genre_model.training.scratch.parts import TEST_FOLD, VALIDATION_FOLD, Parts
 from genre_model.training.training_set import (

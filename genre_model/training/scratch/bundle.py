@@ -20,11 +20,11 @@ import numpy as np
 from genre_model import __version__
 from genre_model.core.specs import AggregationSpec, NetworkSpec
 from genre_model.evaluation.out_of_fold import fingerprint_of, pack_out_of_fold
+from genre_model.evaluation.page.render import report_files
 from genre_model.evaluation.report import Report
-from genre_model.evaluation.report_files import new_bundle_id, report_files
 from genre_model.features.frontend import slice_shape
 from genre_model.model.bundle.arrays import npz
-from genre_model.model.bundle.manifest import Manifest
+from genre_model.model.bundle.manifest import Manifest, new_bundle_id
 from genre_model.model.bundle.store import OUT_OF_FOLD, PROBE, Bundle, write_bundle
 from genre_model.model.onnx.session import onnx_logits, open_network
 from genre_model.training.copies import content_of, without_copies
