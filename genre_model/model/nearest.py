@@ -9,30 +9,33 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genre_model.core.arrays import Float16, Float32, Ints
+from genre_model.core.arrays import Bools, Float16, Float32, Ints
 
 BLOCK = 4_096  # songs per block: 3 MB in single precision
 
 
-def centre_of(vectors: Float16) -> Float32:
-    """The mean (n_features,) of vectors (n_songs, n_features) in half precision."""
+def centre_of(vectors: Float16, known: Bools) -> Float32:
+    """The mean (n_features,) of the known vectors (n_songs, n_features) in half precision."""
     total = np.zeros(vectors.shape[1])
     for start in range(0, len(vectors), BLOCK):
-        total += vectors[start : start + BLOCK].sum(axis=0, dtype=np.float64)
-    return (total / max(1, len(vectors))).astype(np.float32)
+        block = vectors[start : start + BLOCK][known[start : start + BLOCK]]
+        total += block.sum(axis=0, dtype=np.float64)
+    return (total / max(1, int(known.sum()))).astype(np.float32)
 
 
-def similarities(vectors: Float16, wanted: Sequence[int]) -> Float32:
+def similarities(vectors: Float16, wanted: Sequence[int], known: Bools | None = None) -> Float32:
     """The similarity of each song to the wanted songs, from -1 to 1, (n_songs,).
 
-    It is the cosine to the mean direction of the wanted songs, after the mean of all songs is
-    subtracted.
+    It is the cosine to the mean direction of the wanted songs, after the mean of all known
+    songs is subtracted.
 
     Args:
         vectors: (n_songs, n_features), finite.
         wanted: The rows of one or more songs.
+        known: (n_songs,), which rows have a song's vector; None if all have.  The others' vectors
+            and similarities mean nothing.
     """
-    centre = centre_of(vectors)
+    centre = centre_of(vectors, np.ones(len(vectors), np.bool_) if known is None else known)
     direction = normal(vectors[list(wanted)].astype(np.float32) - centre).mean(axis=0)
     direction = normal(direction[None])[0]
     found = np.empty(len(vectors), np.float32)

@@ -23,5 +23,10 @@ def test_it_is_the_cosine_after_the_mean_is_taken_away(n, dimensions, seed, bloc
     if np.linalg.norm(direction) > 0.01 and lengths.min() > 0.01:
         direction /= np.linalg.norm(direction)
         np.testing.assert_allclose(found, unit @ direction, atol=2e-3)
+    everything = np.zeros((2 * n, dimensions), np.float16)
+    known = np.tile([False, True], n)
+    everything[known] = vectors
+    among = nearest.similarities(everything, [1, 2 * n - 1], known)
+    np.testing.assert_allclose(among[known], found, atol=1e-4)
     assert (np.diff(found[nearest.best_first(found)]) <= 0).all()
     assert np.abs(found).max() <= 1.001

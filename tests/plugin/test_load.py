@@ -3,12 +3,15 @@
 import io
 import json
 import re
+import sqlite3
 import sys
+from contextlib import closing
 
 import pytest
-from large_library import fill
+from large_library import ALBUM_TRACKS, fill
 
 from beetsplug.cnngenre.console import progress
+from genre_model.extraction.cache import Cache
 
 SMALL, LARGE = 400, 2_000
 
@@ -79,6 +82,26 @@ def test_tracks_that_need_nothing_are_not_loaded_and_noted_as_if_they_were(beet)
     assert statements("cnnundo", "-q", "-W") < 100
 
 
+def test_a_training_does_not_load_the_library_at_once(beet):
+    beet.config["plugins"] = ["cnngenre", "counting"]
+    beet.command()
+    fill(beet.config["library"], LARGE, "pitch-1")
+
+    def most_items(*arguments):
+        printed = beet("cnntrain", "-p", *arguments)
+        return printed, int(re.search(r"items: (\d+)", printed)[1])
+
+    printed, n_items = most_items()
+    assert re.search(f"Polka +{LARGE * 9 // 10} ", printed)
+    assert n_items < 700
+    printed, n_items = most_items("--field", "cnngenre_label")
+    assert re.search(f"Jazz +{LARGE // 10} ", printed)
+    assert n_items < 700
+    printed, n_items = most_items("--positive", "track:1")
+    assert re.search(f"yes +{LARGE // ALBUM_TRACKS} ", printed)
+    assert n_items < 700
+
+
 @pytest.mark.parametrize("n_slow", [20, 60])
 def test_the_bar_forgets_how_fast_tracks_were_that_needed_no_extraction(monkeypatch, n_slow):
     class Terminal(io.StringIO):
@@ -97,3 +120,21 @@ def test_the_bar_forgets_how_fast_tracks_were_that_needed_no_extraction(monkeypa
         assert f"{90_000 + n_slow}/100000" in sys.stderr.getvalue()
         if n_slow > 20:
             assert bar.format_dict["rate"] == pytest.approx(2, rel=0.1)
+
+
+def test_a_cache_without_room_for_the_library_is_one_warning(library):
+    beet = library(Rock=None, Jazz=None)
+    beet.config["cnngenre"]["cache_megabytes"] = 1
+    path = beet.home / "cnngenre" / "features.db"
+    cache = Cache(path, 2**20)
+    for number in range(100):  # each of 12 KB
+        cache.put(b"%d" % number, bytes(12_000))
+    cache.close()
+    assert "tagged 1" in beet("genre", "title:Rock")
+    assert "cache is full" not in beet.errors  # the others made room
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE features SET used = used + 600")  # used in this run
+    for command in ("genre", "genre -f"):
+        beet(*command.split())
+        assert beet.errors.count("the feature cache is full") == 1
+        assert "cache_megabytes" in beet.errors

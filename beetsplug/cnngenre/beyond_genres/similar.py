@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from beets.library import Item, Library
 
-from beetsplug.cnngenre.beyond_genres.similar_index import Index, update
+from beetsplug.cnngenre.beyond_genres.similar_index import Index, in_memory, update, written
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.console import progress
 from beetsplug.cnngenre.library import Tracks, track_name
@@ -17,7 +17,7 @@ from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
 from genre_model.core.text import count
 from genre_model.data.artists import lead_artist
-from genre_model.extraction.recall import key_finder
+from genre_model.extraction.recall import CacheKeys, key_finder, mean_embedding
 from genre_model.model.nearest import best_first, similarities
 
 
@@ -37,7 +37,8 @@ def find_similar(
     """The tracks most similar to those with these ids, with their similarities.
 
     Raises:
-        UserError: None of these tracks has been analysed, or the cache is not used.
+        UserError: None of these tracks has been analysed, the index cannot be written, or the
+            cache is not used.
     """
     if not ids:
         return []
@@ -49,29 +50,46 @@ def find_similar(
         raise UserError("cnnsimilar: it needs the cache: set `cache: yes`")
     with closing(cache):
         index = update(session, lib, finder, cache)
-        if wanted.extract and not index.tracks["found"].all():
-            extract_missing(session, lib, index)
-            del index  # Windows cannot replace a memory-mapped file
-            index = update(session, lib, finder, cache)
     n_missing = int((~index.tracks["found"]).sum())
-    if n_missing:
-        what = "cannot be" if wanted.extract else "not"
-        advice = "" if wanted.extract else " yet: cnnsimilar --extract does that first"
-        session.warn(f"{count(n_missing, 'track')} {what} analysed{advice}")
+    if n_missing and wanted.extract:
+        index = in_memory(index)
+        extract_missing(session, lib, finder, index)
+    elif n_missing:
+        missing = count(n_missing, "track")
+        session.warn(f"{missing} not analysed yet: cnnsimilar --extract does that first")
     return nearest_tracks(lib, index, ids, wanted)
 
 
-def extract_missing(session: Session, lib: Library, index: Index) -> None:
-    """Extract the tracks that the cache lacks; the cache keeps their features."""
+def extract_missing(session: Session, lib: Library, finder: CacheKeys, index: Index) -> None:
+    """Extract the tracks that an index lacks, and put them into it and into its file.
+
+    They are not taken from the cache afterwards: it may be too small for all of them.
+
+    Raises:
+        UserError: The network cannot be used, or the index cannot be written.
+    """
     from beetsplug.cnngenre.beyond_genres.shipped_features import shipped_features
 
-    missing = [int(key) for key in index.tracks["id"][~index.tracks["found"]]]
-    tracks = Tracks(lib, missing)
-    with progress(len(missing), quiet=session.options.quiet) as bar:
-        for item, found in shipped_features(session, tracks, len(missing)):
+    places = np.flatnonzero(~index.tracks["found"]).tolist()
+    place_of = {int(index.tracks["id"][place]): place for place in places}
+    tracks, n_failed = Tracks(lib, list(place_of)), 0
+    with (
+        progress(len(tracks), quiet=session.options.quiet) as bar,
+        written(session.folders.similar, finder.front_end, index) as changed,
+    ):
+        for item, found in shipped_features(session, tracks, len(tracks)):
             bar.update()
-            if isinstance(found, str):
-                session.warn(f"{track_name(item)}: {found}")
+            vector = None if isinstance(found, str) else mean_embedding(found)
+            if vector is None:
+                n_failed += 1
+                why = found if isinstance(found, str) else "silent"
+                session.warn(f"{track_name(item)}: {why}")
+            else:
+                place = place_of[item.id or 0]
+                index.vectors[place], index.tracks["found"][place] = vector, True
+                changed()
+    if n_failed:
+        session.warn(f"{count(n_failed, 'track')} cannot be analysed")
 
 
 def nearest_tracks(
@@ -82,14 +100,14 @@ def nearest_tracks(
     Raises:
         UserError: None of the tracks asked about has been analysed.
     """
-    found = np.flatnonzero(index.tracks["found"])
+    known = index.tracks["found"]
     mine = np.isin(index.tracks["id"], np.array(ids))
-    places = found[mine[found]]
+    places = np.flatnonzero(known & mine)
     if not len(places):
-        raise UserError("cnnsimilar: none of these tracks has been analysed: --extract does that")
-    scores = similarities(index.vectors, places.tolist())
-    scores[mine] = -np.inf
-    scores[~index.tracks["found"]] = -np.inf
+        what = "can be analysed" if wanted.extract else "has been analysed: --extract does that"
+        raise UserError(f"cnnsimilar: none of these tracks {what}")
+    scores = similarities(index.vectors, places.tolist(), known)
+    scores[mine | ~known] = -np.inf
     order = best_first(scores)[: int(np.isfinite(scores).sum())]
     keys = [int(key) for key in index.tracks["id"][order]]
     chosen = fitting(lib, keys, ids, wanted)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
+from dataclasses import replace
 from pathlib import Path
 
 from beets.library import Item
@@ -26,23 +27,24 @@ def labelled_tracks(
 ) -> tuple[list[LabelledTrack], Labelling, int]:
     """The tracks to train on, how their labels were read, and how many have only our labels.
 
+    What is needed of a track is kept, not the item, which is several times larger.
+
     Raises:
         GenreModelError: A wanted genre is on no track or, unless ``to_show``, fewer than two
             classes are left.
     """
-    labelled = [(item, labels) for item in items if (labels := labels_of(item))]
-    if target == GENRES:
-        of_users = [(item, users_labels(item, labels)) for item, labels in labelled]
-        own = [(item, labels) for item, labels in of_users if labels]
-    else:
-        own = labelled
-    labelling = read_labels([label for _, label in own], policy, to_show=to_show)
-    tracks = [
-        as_track(item, labels)
-        for (item, _), labels in zip(own, labelling.labels, strict=True)
-        if labels
-    ]
-    return tracks, labelling, len(labelled) - len(own)
+    found: list[LabelledTrack] = []  # with the labels as they are in the library
+    n_ours = 0
+    for item in items:
+        labels = labels_of(item)
+        own = users_labels(item, labels) if target == GENRES else labels
+        if own:
+            found.append(as_track(item, own))
+        elif labels:
+            n_ours += 1
+    labelling = read_labels([track.labels for track in found], policy, to_show=to_show)
+    pairs = zip(found, labelling.labels, strict=True)
+    return [replace(track, labels=labels) for track, labels in pairs if labels], labelling, n_ours
 
 
 def users_labels(item: Item, labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -73,7 +75,7 @@ def labels_of_value(field: str, value: object) -> tuple[str, ...]:
     return tuple(str(one).strip() for one in values if one is not None and str(one).strip())
 
 
-def query_labels(positive_ids: set[int | None]) -> LabelsOf:
+def query_labels(positive_ids: Set[int]) -> LabelsOf:
     """Labels tracks of the positive query "yes" and all others "no"."""
     return lambda item: ("yes",) if item.id in positive_ids else ("no",)
 

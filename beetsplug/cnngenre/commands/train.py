@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import optparse
+import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from beetsplug.cnngenre.commands.options import (
 )
 from beetsplug.cnngenre.config import GENRES, UserError
 from beetsplug.cnngenre.console import progress, say
+from beetsplug.cnngenre.library import Tracks, matching_ids
 from beetsplug.cnngenre.setup import Setup
 
 if TYPE_CHECKING:
@@ -120,6 +122,7 @@ def plan_from_library(
     """
     from beetsplug.cnngenre.classify.labels import labelled_tracks
     from beetsplug.cnngenre.classify.trees import genre_parents
+    from beetsplug.cnngenre.existing_genres.labelled_verdicts import labels_in
     from beetsplug.cnngenre.models.adoption import model_in_use
     from beetsplug.cnngenre.models.bundles import backbone_bundle
     from beetsplug.cnngenre.tagging.fields import check_target
@@ -138,10 +141,12 @@ def plan_from_library(
         consolidate=train_options.consolidate,
         min_tracks=train_options.min_tracks,
     )
-    items = lib.items(query)
+    items = Tracks(lib, matching_ids(lib, query))
     if query and not items:
         raise UserError("cnntrain: no track matches the query")
     labels_of, to_show = label_reader(lib, train_options), bool(session.options.pretend)
+    if train_options.positive is None and field in Item._fields:  # SQLite reads such labels fast
+        items = items.only({key for key, labels in labels_in(items, field, labels_of) if labels})
     tracks, labelling, n_ours = labelled_tracks(items, labels_of, field, policy, to_show=to_show)
     plan = plan_training(
         tracks,
@@ -221,18 +226,31 @@ def label_reader(lib: Library, options: TrainOptions) -> LabelsOf:
     """How the tracks are labelled: by a field, or by whether a query finds them.
 
     Raises:
-        UserError: The library has no such field, or the query finds nothing.
+        UserError: The library has no such field, or the query is invalid or finds nothing.
     """
     from beetsplug.cnngenre.classify.labels import field_labels, query_labels
 
     if options.positive is not None:
-        found = lib.items(options.positive)
+        found = set(matching_ids(lib, words_of(options.positive)))
         if not found:
             raise UserError(f'cnntrain: no track matches "{options.positive}"')
-        return query_labels({item.id for item in found})
-    if options.field not in Item.all_keys() and not lib.items(f"{options.field}::."):
-        raise UserError(f"cnntrain: no track has a field {options.field}")
-    return field_labels(options.field)
+        return query_labels(found)
+    field, labels_of = options.field, field_labels(options.field)
+    if field in Item.all_keys() or any(map(labels_of, Tracks(lib, matching_ids(lib, [])))):
+        return labels_of
+    raise UserError(f"cnntrain: no track has a field {field}")
+
+
+def words_of(query: str) -> list[str]:
+    """The words of a query, split as beets splits it.
+
+    Raises:
+        UserError: A quotation is not closed.
+    """
+    try:
+        return shlex.split(query)
+    except ValueError as error:
+        raise UserError(f"cnntrain: {query}: {error}") from error
 
 
 def extract(
