@@ -22,17 +22,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.measuring import MB, parser_of, publish
-from genre_model.core.processor import n_cores
 from genre_model.data.tracks import LabelledTrack
 from genre_model.extraction.cache import Cache
-from genre_model.extraction.extractor import Effort
-from genre_model.extraction.workers import extract_tracks, local_pool
+from genre_model.extraction.pools import extract_tracks
 from genre_model.model.bundle.store import SHIPPED, Bundle, load_bundle
 from genre_model.model.classifier import Classifier, SongFeatures
 from genre_model.training.head.bundle import train_head_bundle
@@ -153,9 +150,7 @@ def features_of_clips(music: Path, cache: Path, shipped: Bundle) -> Extracted:
             for row in csv.DictReader(file)
         ]
     classifier = Classifier(shipped, lazily=True)
-    pool = local_pool(classifier, Cache(cache), Effort(), n_workers=n_cores(), n_files=len(tracks))
-    with closing(pool):
-        return list(extract_tracks(tracks, pool, lambda *_: None))
+    return extract_tracks(tracks, classifier, lambda *_: None, cache=Cache(cache))
 
 
 def made_up(

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,6 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from genre_model.core.processor import n_cores
 from genre_model.data.folds import Split
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.metrics import (
@@ -34,8 +32,7 @@ from genre_model.evaluation.metrics import (
     calibration_error,
 )
 from genre_model.extraction.cache import Cache
-from genre_model.extraction.extractor import Effort
-from genre_model.extraction.workers import extract_tracks, local_pool
+from genre_model.extraction.pools import extract_tracks
 from genre_model.model.aggregation import softmax
 from genre_model.model.bundle.store import SHIPPED, load_bundle
 from genre_model.model.classifier import Classifier
@@ -119,9 +116,7 @@ def material_of(music: Path, rows: list[dict[str, str]], cache: Path) -> Trainin
         for r in rows
     ]
     classifier = Classifier(load_bundle(SHIPPED), lazily=True)
-    pool = local_pool(classifier, Cache(cache), Effort(), n_workers=n_cores(), n_files=len(tracks))
-    with closing(pool):
-        extracted = list(extract_tracks(tracks, pool, lambda *_: None))
+    extracted = extract_tracks(tracks, classifier, lambda *_: None, cache=Cache(cache))
     return make_training_set([track for track, _ in extracted], [sound for _, sound in extracted])
 
 

@@ -74,6 +74,29 @@ class NoBar:
         return nullcontext()
 
 
+class EarlyBar:
+    """Moves a bar once for each track: when its file is analysed, or else when the track is done.
+
+    All tracks of an artist may have to be analysed before the first of them gets its verdict.
+    """
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self.n_ahead = 0  # tracks that are analysed but not done
+
+    def analysed(self) -> None:
+        """Count a track whose file was analysed, or could not be."""
+        self.n_ahead += 1
+        self._bar.update()
+
+    def done(self) -> None:
+        """Count a track that is done, unless it counted when its file was analysed."""
+        if self.n_ahead:
+            self.n_ahead -= 1
+        else:
+            self._bar.update()
+
+
 @contextmanager
 def progress(total: int, *, quiet: bool) -> Iterator[Bar]:
     """A progress bar on standard error; one that shows nothing if that is not a terminal.

@@ -81,6 +81,14 @@ class Session:
             self.warn(f"{error}; going on without it")
             return None
 
+    def warn_if_full(self, cache: Cache | None) -> None:
+        """Warn at the end of a run if the cache has no room for the features of all its tracks."""
+        if cache is not None and cache.is_full():
+            self.warn(
+                "the feature cache is full, so the next run will analyse some tracks again: "
+                "cache_megabytes makes it larger"
+            )
+
     def warn(self, text: str) -> None:
         """Log a warning for the user."""
         self.log.warning("{}", text)

@@ -203,17 +203,11 @@ def extract_all(
     from tqdm import tqdm
 
     from genre_model.extraction.cache import Cache
-    from genre_model.extraction.dask_workers import pool_for
-    from genre_model.extraction.extractor import Effort
-    from genre_model.extraction.workers import extract_tracks
+    from genre_model.extraction.pools import extract_tracks
 
     failures: list[str] = []
     with ExitStack() as stack:
         cache = stack.enter_context(closing(Cache(cache_file))) if cache_file else None
-        pool = pool_for(
-            classifier, cache, Effort(), n_workers=threads, n_files=len(tracks), dask=dask
-        )
-        stack.enter_context(closing(pool))
         bar = stack.enter_context(tqdm(total=len(tracks), unit="track", disable=None, leave=False))
 
         def on_track(track: LabelledTrack, error: str | None) -> None:
@@ -221,7 +215,9 @@ def extract_all(
             if error is not None:
                 failures.append(harmless(f"{track.path}: {error}"))
 
-        extracted = list(extract_tracks(tracks, pool, on_track))
+        extracted = extract_tracks(
+            tracks, classifier, on_track, cache=cache, n_workers=threads, dask=dask
+        )
     found = [(track, sound) for track, sound in extracted if len(sound.features)]
     if not found:
         raise GenreModelError(f"not one of {len(tracks)} tracks could be used: {failures[0]}")

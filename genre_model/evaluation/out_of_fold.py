@@ -32,18 +32,14 @@ class OutOfFold:
     genres: tuple[str, ...]
     rows: Mapping[int, NDArray[np.floating]]
 
-    def find(self, path: Path) -> dict[str, float] | None:
+    def find_audio(self, fingerprint: bytes) -> dict[str, float] | None:
         """The out-of-fold probabilities of a training track; None for any other track.
 
         They are empty if there are none: the track was never left out of the training.
 
-        Raises:
-            AudioError: The file cannot be read as audio.
+        Args:
+            fingerprint: The fingerprint of the track's audio.
         """
-        return self.find_audio(call_in_worker(fingerprint_in_time, path))
-
-    def find_audio(self, fingerprint: bytes) -> dict[str, float] | None:
-        """As :meth:`find`, for a track whose audio has this fingerprint."""
         row = self.rows.get(track_key(fingerprint, self.bundle_id))
         if row is None:
             return None

@@ -2,8 +2,11 @@
 
 The key is made from the content of the audio, not the file's name or tags, and from the network
 with its front end; so moved and re-tagged files are found again, and a new head needs no new
-extraction.  SQLite keeps the cache consistent if several processes use it or if one is killed; the
-least recently used entries are deleted first.
+extraction.  SQLite keeps the cache consistent if several processes use it or if one is killed.
+
+When the cache is full, old entries make room for new ones, but none that was used since the run
+began: a run over more songs than the cache has room for would otherwise delete each entry just
+before the next such run needs it.  If all entries were used since then, new ones are not stored.
 
 Once the cache is open, nothing that happens to it (a full disk, damage) stops the extraction of
 features.  Each entry has a checksum over its key and its content, so that damage never gives a song
@@ -55,6 +58,15 @@ MARKS = (b"CREATE TABLE features", b"CREATE INDEX features_used")
 log = logging.getLogger(__name__)
 
 
+# Entries that make room are chosen at random from the half that was used least recently.  Runs go
+# over the songs in the same order, so the very oldest entries are those that are needed next.
+IDLE = "(used < ? OR used > ?)"  # SQLite finds these by the index, unlike NOT BETWEEN
+EVICT = f"""
+DELETE FROM features WHERE rowid IN (
+    SELECT rowid FROM (SELECT rowid FROM features WHERE {IDLE} ORDER BY used LIMIT ?)
+    ORDER BY random() LIMIT ?
+)
+"""
 USED_WITHIN_S = 3600.0  # precision of an entry's last use: each update is a transaction
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, value BLOB NOT NULL, used REAL NOT NULL);
@@ -64,10 +76,11 @@ CREATE INDEX IF NOT EXISTS features_used ON features (used);
 
 @dataclass(frozen=True, slots=True)
 class CacheSpec:
-    """Where a store is, and how large it may be: what another process needs to open it."""
+    """What another process of the same run needs to open a store; the arguments of a cache."""
 
     path: Path
-    max_bytes: int = DEFAULT_MAX_BYTES
+    max_bytes: int
+    since: float
 
     def open(self) -> Cache:
         """Open the store.
@@ -75,18 +88,27 @@ class CacheSpec:
         Raises:
             GenreModelError: The file cannot be used.
         """
-        return Cache(self.path, self.max_bytes)
+        return Cache(self.path, self.max_bytes, since=self.since)
 
 
 class OtherFormatError(sqlite3.DatabaseError):
     """Another version of the program wrote the store: its entries have another meaning."""
 
 
+class FullError(sqlite3.Error):
+    """All entries were used since the run began, so that none of them makes room."""
+
+
 class Cache:
     """A bounded store of :class:`SongFeatures`, for several threads and processes at once."""
 
     def __init__(
-        self, path: Path, max_bytes: int = DEFAULT_MAX_BYTES, *, own: bool = False
+        self,
+        path: Path,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        *,
+        own: bool = False,
+        since: float | None = None,
     ) -> None:
         """Open or create the store; one that is damaged or of another version is set aside.
 
@@ -94,12 +116,14 @@ class Cache:
             path: The file.
             max_bytes: How large it may become.
             own: No other program puts a file there: any file there may be set aside.
+            since: When the run began, in seconds since 1970; None for now.
 
         Raises:
             GenreModelError: The file cannot be used, or is neither a store nor our own.
         """
         self.path = path
         self.max_bytes = max_bytes
+        self.since = time.time() if since is None else since
         self._lock = threading.Lock()
         self._notes_use = True
         self._refused = False  # after a lock that was never free: the next file would wait as long
@@ -118,8 +142,8 @@ class Cache:
 
     @property
     def spec(self) -> CacheSpec:
-        """What another process needs to open the store."""
-        return CacheSpec(self.path, self.max_bytes)
+        """What another process of this run needs to open the store."""
+        return CacheSpec(self.path, self.max_bytes, self.since)
 
     def close(self) -> None:
         """Close the store; nothing is found in it afterwards."""
@@ -136,7 +160,8 @@ class Cache:
                 return None
             stored, used = row
             extracted = unpack(content_of(key, stored))
-            if not isinstance(used, float) or abs(time.time() - used) > USED_WITHIN_S:
+            recent = max(self.since, time.time() - USED_WITHIN_S)
+            if not isinstance(used, float) or not recent <= used <= self._latest():
                 self._note_use(connection, key)
             return extracted
 
@@ -158,21 +183,31 @@ class Cache:
             self._notes_use = False  # the next one may have to wait as long
 
     def put(self, key: bytes, content: bytes) -> None:
-        """Store packed features, if possible; the least recently used entries make room."""
+        """Store packed features, if possible; entries not used since the run began make room."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(
                 "INSERT OR REPLACE INTO features VALUES (?, ?, ?)",
                 (key, check_of(key, content) + content, time.time()),
             )
-            n_deleted = 1
-            while n_deleted and self._used_bytes() > self.max_bytes:
-                n_deleted = connection.execute(
-                    "DELETE FROM features WHERE key IN (SELECT key FROM features ORDER BY used "
-                    "LIMIT max(1, (SELECT count(*) / 10 FROM features)))"
-                ).rowcount
+            while self._used_bytes() > self.max_bytes:
+                n_idle = self._n_idle()
+                if not n_idle:
+                    raise FullError("full")
+                limits = (n_idle + 1) // 2, max(1, n_idle // 100)
+                connection.execute(EVICT, (self.since, self._latest(), *limits))
 
         self._transact(write)
+
+    def is_full(self) -> bool:
+        """Whether all entries were used since the run began and leave no room for one more."""
+
+        def read(connection: sqlite3.Connection) -> bool:
+            [n] = connection.execute("SELECT count(*) FROM features").fetchone()
+            used = self._used_bytes()
+            return n > 0 and used + used / n > self.max_bytes and not self._n_idle()
+
+        return bool(self._transact(read))
 
     def keys(self) -> set[bytes]:
         """All keys."""
@@ -208,6 +243,16 @@ class Cache:
                 set_aside(self.path, error)
             self._connection = connect(self.path)
             self._identity = identity_of(self.path)
+
+    def _latest(self) -> float:
+        """The end of the time in which entries may have been used; later is by a wrong clock."""
+        return time.time() + USED_WITHIN_S
+
+    def _n_idle(self) -> int:
+        """The number of entries not used since the run began."""
+        count = f"SELECT count(*) FROM features WHERE {IDLE}"
+        [n] = self._connection.execute(count, (self.since, self._latest())).fetchone()
+        return int(n)
 
     def _used_bytes(self) -> int:
         pages, free, size = (

@@ -10,8 +10,8 @@ from pathlib import Path
 from genre_model.core.errors import GenreModelError
 from genre_model.core.processor import n_cores
 from genre_model.data.folder import find_audio
-from genre_model.extraction.dask_workers import pool_for
 from genre_model.extraction.extractor import Effort
+from genre_model.extraction.pools import pool_for
 from genre_model.extraction.tasks import log_bug
 from genre_model.extraction.workers import extract_many
 from genre_model.model.bundle.store import SHIPPED, load_bundle

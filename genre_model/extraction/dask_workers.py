@@ -27,7 +27,7 @@ from genre_model.extraction.extractor import (
     receive,
 )
 from genre_model.extraction.tasks import Failure, attempt
-from genre_model.extraction.workers import PER_WORKER, Answer, ExtractorPool, completed, local_pool
+from genre_model.extraction.workers import PER_WORKER, Answer, completed
 from genre_model.features.png_songs import is_picture, song_and_number, song_files
 from genre_model.model.classifier import Classifier, SongFeatures
 
@@ -51,27 +51,6 @@ DIED = Failure("the Dask workers that decoded it died, one after the other")
 
 class DiedError(GenreModelError):
     """A task killed every worker that ran it."""
-
-
-def pool_for(
-    classifier: Classifier,
-    cache: Cache | None,
-    effort: Effort,
-    *,
-    n_workers: int,
-    n_files: int,
-    dask: str | None = None,
-) -> ExtractorPool:
-    """Workers for ``n_files`` files or more: of a Dask scheduler's cluster, or of this machine.
-
-    Raises:
-        GenreModelError: The cluster cannot be used, or the model cannot.
-    """
-    if n_files:
-        classifier.try_out()  # not done by workers, which might hang
-    if dask is None:
-        return local_pool(classifier, cache, effort, n_workers=n_workers, n_files=n_files)
-    return DaskExtractorPool(dask, classifier, cache, effort)
 
 
 class DaskExtractorPool:

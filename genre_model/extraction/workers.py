@@ -6,7 +6,7 @@ interface, wherever their workers are (``dask_workers`` has the pool of a cluste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
@@ -14,11 +14,9 @@ from typing import Protocol, TypeVar
 
 from genre_model.core.errors import AudioError
 from genre_model.core.processes import WorkerPool
-from genre_model.core.processor import n_cores
-from genre_model.data.tracks import LabelledTrack
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.extractor import Effort, ExtractionSpec, extraction_spec
-from genre_model.extraction.tasks import Failure, ReportBug, in_order, log_bug, reported
+from genre_model.extraction.tasks import Failure, ReportBug, in_order, reported
 from genre_model.model.classifier import Classifier, SongFeatures
 
 Task = TypeVar("Task")
@@ -122,45 +120,6 @@ def extract_many(
                 yield task, None
             else:
                 yield task, reported(path, pool.claim(path, future), report_bug)
-
-
-def extract_tracks(
-    tracks: Sequence[LabelledTrack],
-    pool: ExtractorPool,
-    on_track: Callable[[LabelledTrack, str | None], None],
-    report_bug: ReportBug = log_bug,
-) -> Iterator[tuple[LabelledTrack, SongFeatures]]:
-    """The features of each track; ``on_track`` gets every track and its error, or None.
-
-    Raises:
-        GenreModelError: The model cannot be used, or no workers are left.
-    """
-    pool.check()
-    for track, extracted in extract_many(pool, tracks, lambda track: track.path, report_bug):
-        if isinstance(extracted, SongFeatures):
-            on_track(track, None if len(extracted.features) else "silent")
-            yield track, extracted
-        else:
-            on_track(track, extracted)
-
-
-def extract_locally(
-    tracks: Sequence[LabelledTrack], classifier: Classifier, on_failure: Callable[[str], None]
-) -> list[tuple[LabelledTrack, SongFeatures]]:
-    """The features of tracks, extracted on all cores of this machine, without a cache.
-
-    Raises:
-        GenreModelError: The model cannot be used.
-    """
-
-    def on_track(track: LabelledTrack, error: str | None) -> None:
-        if error is not None:
-            on_failure(f"{track.path}: {error}")
-
-    classifier.try_out()
-    pool = local_pool(classifier, None, Effort(), n_workers=n_cores(), n_files=len(tracks))
-    with closing(pool):
-        return list(extract_tracks(tracks, pool, on_track))
 
 
 def completed(answer: Answer) -> Future[Answer]:

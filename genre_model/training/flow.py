@@ -303,7 +303,7 @@ def train(
         GenreModelError: An option is impossible, too few tracks or genres can be used, a library
             is missing, or the bundle cannot be written.
     """
-    from genre_model.extraction.workers import extract_locally
+    from genre_model.extraction.pools import extract_locally
 
     def extract(tracks: Sequence[LabelledTrack], classifier: Classifier) -> Extracted:
         return extract_locally(tracks, classifier, on_failure)

@@ -205,38 +205,111 @@ def test_the_key_changes_with_the_front_end_and_with_nothing_else(tmp_path, chan
 # --- Limited size --------------------------------------------------------------------------------
 
 
-def test_it_stays_within_its_bounds_and_forgets_the_least_recently_used(tmp_path, monkeypatch):
-    hours = itertools.count(0, 2 * USED_WITHIN_S)
-    monkeypatch.setattr(
-        genre_model.extraction.cache, "time", SimpleNamespace(time=lambda: next(hours))
-    )
-    bound = 400_000
-    cache = Cache(tmp_path / "features.db", max_bytes=bound)
-    content = pack(extracted(n_features=1_000))
-    for number in range(300):
-        cache.put(key(number), content)
-        assert cache.get(key(0)) is not None  # stays the most recently used
+def pass_over(path, numbers, bound):
+    """A run that needs the features of some songs, and stores those that it lacks.
+
+    Returns the share that was found.
+    """
+    cache = Cache(path, max_bytes=bound)
+    content, n_found = pack(extracted(n_features=1_000)), 0
+    for number in numbers:
+        if cache.get(key(number)) is None:
+            cache.put(key(number), content)
+        else:
+            n_found += 1
     cache.close()
-    again = Cache(tmp_path / "features.db")
-    assert again.get(key(299)) is not None
-    assert again.get(key(0)) is not None
-    assert again.get(key(1)) is None
-    again.close()
-    assert (tmp_path / "features.db").stat().st_size < 1.2 * bound
+    return n_found / len(numbers)
+
+
+@pytest.fixture
+def hours(monkeypatch):
+    """Each look at the clock is two hours after the last one."""
+    times = itertools.count(0, 2 * USED_WITHIN_S)
+    clock = SimpleNamespace(time=lambda: next(times))
+    monkeypatch.setattr(genre_model.extraction.cache, "time", clock)
+
+
+def test_it_stays_within_its_bounds_and_forgets_what_was_not_used_for_long(tmp_path, hours):
+    path, bound = tmp_path / "features.db", 200_000
+    for number in range(1, 150):
+        pass_over(path, [number, 0], bound)  # 0 is always among the most recently used
+    cache = Cache(path)
+    found = [number for number in range(150) if cache.get(key(number)) is not None]
+    cache.close()
+    assert found[0] == 0
+    assert found[-1] == 149
+    assert found[len(found) // 2] > 100
+    assert path.stat().st_size < 1.2 * bound
 
 
 def test_a_smaller_bound_is_reached_at_once(tmp_path):
-    large = Cache(tmp_path / "features.db")
-    for number in range(100):
-        large.put(key(number), pack(extracted(n_features=1_000)))
-    large.close()
-    small = Cache(tmp_path / "features.db", max_bytes=100_000)
-    small.put(key(100), pack(extracted(n_features=1_000)))
+    path = tmp_path / "features.db"
+    pass_over(path, range(100), 2**20)
+    pass_over(path, [100], 100_000)
+    small = Cache(path)
     found = [number for number in range(101) if small.get(key(number))]
     small.close()
-    assert found
-    assert min(found) > 70
-    assert max(found) == 100
+    assert len(found) < 20
+    assert found[-1] == 100
+    assert found[len(found) // 2] > 60
+
+
+@pytest.mark.parametrize("n_songs", [60, 70, 130])
+def test_runs_over_more_songs_than_it_has_room_for_find_as_many_as_it_holds(tmp_path, n_songs):
+    path, bound = tmp_path / "features.db", 400_000
+    pass_over(path, range(n_songs), bound)
+    cache = Cache(path)
+    share = len(cache.keys()) / n_songs
+    cache.close()
+    assert 0.4 < share <= 1
+    assert [pass_over(path, range(n_songs), bound) for _ in range(3)] == [share] * 3
+
+
+def test_a_few_new_songs_in_between_cost_few_of_the_others(tmp_path):
+    path, songs = tmp_path / "features.db", [*range(600)]
+    cache = Cache(path)
+    shares = [pass_over(path, songs, 3_000_000)]
+    for number in range(1_000, 1_005):
+        songs.insert(number % 7, number)
+        pass_over(path, [number], 3_000_000)
+        shares.append(pass_over(path, songs, 3_000_000))
+    n_kept = len(cache.keys())
+    cache.close()
+    assert 400 < n_kept < 590
+    assert min(shares[1:]) > 0.8 * n_kept / 600
+
+
+def test_other_workers_of_a_run_keep_what_it_has_used(tmp_path):
+    """One that starts later, because another has died, belongs to the same run."""
+    path, bound, content = tmp_path / "features.db", 100_000, pack(extracted(n_features=1_000))
+    first = Cache(path, bound)
+    first.put(key(0), content)
+    assert first.get(key(0)) is not None
+    assert not first.is_full()
+    second = first.spec.open()
+    for number in range(1, 100):
+        second.put(key(number), content)
+    assert first.is_full()
+    assert first.get(key(0)) is not None
+    assert first.get(key(1)) is not None
+    assert first.get(key(99)) is None
+    later = Cache(path, bound)  # the next run
+    assert not later.is_full()
+    later.put(key(99), content)
+    assert later.get(key(99)) is not None
+    for cache in (first, second, later):
+        cache.close()
+
+
+def test_entries_of_the_future_make_room_too(tmp_path, monkeypatch):
+    """They were used while the clock was wrong."""
+    path, now = tmp_path / "features.db", genre_model.extraction.cache.time.time()
+    with monkeypatch.context() as ahead:
+        clock = SimpleNamespace(time=lambda: now + 100 * USED_WITHIN_S)
+        ahead.setattr(genre_model.extraction.cache, "time", clock)
+        pass_over(path, range(100), 100_000)
+    assert pass_over(path, [100], 100_000) == 0
+    assert pass_over(path, [100], 100_000) == 1
 
 
 def test_what_is_larger_than_the_bound_does_no_harm(tmp_path):

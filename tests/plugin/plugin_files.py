@@ -1,6 +1,7 @@
 """Write and read the tags of files without beets."""
 
 import os
+from pathlib import Path
 
 import mediafile
 
@@ -44,3 +45,9 @@ def with_bug(folder):
     (folder / "sitecustomize.py").write_text(BUG)
     known = os.environ.get("PYTHONPATH")
     return {"PYTHONPATH": os.pathsep.join([str(folder), *([known] if known else [])])}
+
+
+def n_transactions(beet):
+    """The number of commits to the library, which SQLite counts in the file's header."""
+    with Path(beet.config["library"]).open("rb") as file:
+        return int.from_bytes(file.read(28)[24:], "big")

@@ -7,6 +7,7 @@ import pytest
 from audio_files import write_silence
 
 from beetsplug.cnngenre.classify.context import agreed_genre, filled
+from beetsplug.cnngenre.classify.judge import Judge, Known
 from genre_model.core.specs import ContextSpec
 from genre_model.model.artist_context import informed_songs
 from genre_model.model.bundle.store import load_bundle, write_bundle
@@ -71,6 +72,61 @@ def test_tracks_that_are_imported_again_inform_those_of_their_album(social):
     beet.config["threaded"] = False
     beet("import", "-A", "-L")
     assert beet.genres()["Unsure"] == "Rock"
+
+
+def events(output):
+    """What the plugin ``progresswatch`` has printed."""
+    return [line for line in output.splitlines() if line in ("file", "bar")]
+
+
+@pytest.mark.parametrize("command", ["genre", "cnnreview -p", "cnncompare"])
+def test_the_bar_moves_with_each_file_of_an_artist_and_once_for_each_track(social, command):
+    beet = social(common={"genres": ["Rock"]}, Rock_1="Low", Rock_2="Low", Jazz_1="Low")
+    if command != "cnncompare":
+        beet("modify", "-y", "genres=")
+    beet.config["plugins"] = ["cnngenre", "progresswatch"]
+    assert events(beet(*command.split())) == ["file", "bar"] * 3
+
+
+def test_the_bar_also_counts_the_tracks_of_an_artist_that_were_classified_before(social):
+    beet = social(Rock_1="Low", Rock_2="Low", Unsure="Low")
+    beet("genre", "title:Unsure")
+    beet.config["plugins"] = ["cnngenre", "progresswatch"]
+    assert sorted(events(beet("genre"))) == ["bar"] * 3 + ["file"] * 2
+
+
+@pytest.mark.parametrize("asked", [None, 0.9])
+def test_a_song_is_analysed_until_it_is_sure_by_the_threshold_that_judges_it(social, asked):
+    """With a context, that is the context's threshold, not the one for audio alone."""
+    beet = social(Rock="Low")
+    beet.config["plugins"] = ["cnngenre", "thresholdwatch"]
+    options = [] if asked is None else ["--threshold", str(asked)]
+    assert f"threshold {asked or 0.6}\n" in beet("genre", *options)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="nothing sends Ctrl-C there")
+@pytest.mark.parametrize(
+    ("command", "says"), [("genre -f", "tagged 0"), ("cnnreview -p", "accepted")]
+)
+def test_an_interruption_before_the_first_verdict_is_a_line_too(social, command, says):
+    beet = social(Rock_1="Low", Rock_2="Low", Rock_Jazz="Low")
+    beet.config["plugins"] = ["cnngenre", "ctrlclater"]
+    last = beet(*command.split()).splitlines()[-1]
+    assert last.startswith("interrupted: ")
+    assert says in last
+
+
+def test_only_the_albums_of_the_wanted_tracks_are_judged(pitch_bundle):
+    """An import asks for one track after the other, of an artist who may have thousands."""
+    pitch = load_bundle(pitch_bundle).manifest
+    manifest = replace(pitch, context=ContextSpec(0.3, 1.0, 0.6))
+    judges = Judge(None, manifest, make_vocabulary(pitch.genres, {}, {}, None), Policy(0.6))
+    rows = [{"Rock": 0.9}, {"Rock": 0.9}, {"Rock": 0.4, "Jazz": 0.2}, {"Jazz": 0.9}, {"Rock": 0.5}]
+    tracks = {n: Known(row, "low", [1, 1, 1, 2, None][n]) for n, row in enumerate(rows)}
+    songs = judges.in_context(tracks, tracks)
+    assert songs[2].genres == ("Rock",)  # as the rest of its album
+    for wanted, judged in (([2], [0, 1, 2]), ([3], [3]), ([4], [4]), ([0, 4], [0, 1, 2, 4])):
+        assert judges.in_context(tracks, wanted) == {key: songs[key] for key in judged}
 
 
 def test_guests_and_partners_are_other_artists(social):

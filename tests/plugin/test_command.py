@@ -6,13 +6,12 @@ import re
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import mutagen
 import numpy as np
 import pytest
 from audio_files import write_audio, write_silence
-from plugin_files import file_genres, make_newer, tag, with_bug
+from plugin_files import file_genres, make_newer, n_transactions, tag, with_bug
 from real_beet import HZ, write_tone
 
 from beetsplug.cnngenre.tagging.fields import memorable
@@ -423,12 +422,6 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_finishes(library):
     assert set(beet.genres().values()) == {"Rock"}
 
 
-def n_transactions(beet):
-    """The number of commits to the library, which SQLite counts in the file's header."""
-    with Path(beet.config["library"]).open("rb") as file:
-        return int.from_bytes(file.read(28)[24:], "big")
-
-
 def test_what_comes_at_once_is_stored_at_once_but_each_file_for_itself(library):
     beet = library(**{f"Rock_{number:02}": None for number in range(12)})
     beet("genre", "-p")
@@ -444,6 +437,21 @@ def test_what_comes_at_once_is_stored_at_once_but_each_file_for_itself(library):
     start = n_transactions(beet)
     beet("genre")
     assert min(of_database) < 12 <= n_transactions(beet) - start
+
+
+def test_what_an_undo_keeps_is_stored_at_once_too(library):
+    titles = [f"Rock_{number:02}" for number in range(12)]
+    beet = library(**dict.fromkeys(titles))
+    commits = []
+    for _ in range(3):  # on a busy machine, this may take long
+        beet("genre")
+        beet("modify", "-y", "genres=")
+        start = n_transactions(beet)
+        assert "restored 0, kept 12" in beet("cnnundo")  # nothing is left to restore
+        commits.append(n_transactions(beet) - start)
+        if commits[-1] < len(titles):
+            break
+    assert min(commits) < len(titles)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="nothing sends Ctrl-C there")

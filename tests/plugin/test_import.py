@@ -1,13 +1,15 @@
 """``beet import``: genres of new tracks, in the database and in the files."""
 
 import hashlib
+import json
+import shutil
 
 import mediafile
 import mutagen
 import pytest
 from audio_files import write_silence
 from PIL import Image
-from plugin_files import file_genres
+from plugin_files import file_genres, make_newer, tag
 
 KINDS = ["mp3", "aac", "alac", "flac", "vorbis", "opus", "wav16", "aiff", "wma", "wavpack"]
 IN_LIBRARY = "1 in the library only: beet cnngenre writes the files"
@@ -315,12 +317,19 @@ def test_an_empty_genre_tag_is_no_genre(beet, tone, tmp_path):
     assert file_genres(beet.paths()["Rock"]) == ["Rock"]
 
 
+@pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("options", [["--set", "genres=Mine"], ["--from-scratch"]])
-def test_an_undo_gives_the_file_what_the_import_would_have_written(beet, tone, tmp_path, options):
+def test_an_undo_gives_the_file_what_the_import_would_have_written(
+    beet, tone, tmp_path, options, again
+):
     """Not what the file had before the import: the user has replaced that."""
     beet.config["cnngenre"]["force"] = True
     tone("Jazz", genres=["Junk"])
-    beet("import", *options, tmp_path / "music")
+    if again:
+        beet("import", tmp_path / "music")
+        beet("import", *options, "-L")
+    else:
+        beet("import", *options, tmp_path / "music")
     assert file_genres(beet.paths()["Jazz"]) == ["Jazz"]
     output = beet("cnnundo")
     mine = ["Mine"] if "--set" in options else []
@@ -330,15 +339,87 @@ def test_an_undo_gives_the_file_what_the_import_would_have_written(beet, tone, t
     assert beet.genres() == {"Jazz": "; ".join(mine)}
 
 
-def test_files_that_an_import_left_are_written_later_also_beside_importadded(beet, tone, tmp_path):
+def test_an_undo_after_two_imports_gives_the_file_its_first_genre(beet, tone, tmp_path):
+    """The second import replaces only a genre of ours."""
+    beet.config["cnngenre"]["force"] = True
+    tone("Ambient", genres=["Junk"])
+    beet("import", tmp_path / "music")
+    beet.config["cnngenre"]["parents"] = "before"
+    beet("import", "-L")
+    assert file_genres(beet.paths()["Ambient"]) == ["Electronic", "Ambient"]
+    beet("cnnundo")
+    assert file_genres(beet.paths()["Ambient"]) == ["Junk"]
+
+
+@pytest.mark.parametrize("beets_writes", [True, False])
+def test_files_that_an_import_left_are_written_later_also_beside_importadded(
+    beet, tone, tmp_path, beets_writes
+):
     """The plugin stores the files' times, as if beets had written the files."""
     beet.config["plugins"] = [*beet.config["plugins"], "importadded"]
     beet.config["importadded"] = {"preserve_mtimes": True}
+    beet.config["import"]["write"] = beets_writes
+    tone("Jazz")
+    output = beet("import", *(["-A"] if beets_writes else []), tmp_path / "music")
+    assert (IN_LIBRARY in output) == beets_writes  # without, `beet cnngenre` writes no files either
+    assert file_genres(beet.paths()["Jazz"]) == []
+    assert "Jazz (was in the library only)" in beet("cnngenre", "-w")
+    assert file_genres(beet.paths()["Jazz"]) == ["Jazz"]
+
+
+@pytest.mark.parametrize("write_asis", [False, True])
+def test_an_import_of_the_library_leaves_a_genre_that_was_changed_outside(
+    beet, tone, tmp_path, write_asis
+):
+    tone("Jazz")
+    beet("import", tmp_path / "music")
+    [path] = beet.paths().values()
+    tag(path, None)
+    make_newer(path)
+    beet.config["cnngenre"]["write_asis"] = write_asis
+    beet("import", "-L", "-A")
+    assert ("run `beet update` first" in beet.errors) == write_asis
+    assert "tagged 0, kept 1" in beet("cnngenre")
+    assert file_genres(path) == []
+
+
+def test_write_asis_also_writes_what_an_earlier_import_left(beet, tone, tmp_path):
     tone("Jazz")
     beet("import", "-A", tmp_path / "music")
-    assert file_genres(beet.paths()["Jazz"]) == []
-    assert "Jazz (was in the library only)" in beet("cnngenre")
+    beet.config["cnngenre"]["write_asis"] = True
+    assert beet("import", "-A", "-L").splitlines()[0] == "genres: kept 1"
     assert file_genres(beet.paths()["Jazz"]) == ["Jazz"]
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+def test_an_import_that_is_aborted_says_what_it_left(beet, tone, tmp_path, threaded):
+    """beets moves no more files then, but sends the same events as at a good end."""
+    beet.config["threaded"] = threaded
+    beet.config["plugins"] = ["cnngenre", "selfmatch", "aborts"]
+    tone("Jazz")
+    tone("Unsure")
+    output = beet("import", tmp_path / "music")
+    assert "genres: tagged 1, unsure 1; 2 not imported to the end: import them again" in output
+    assert json.loads(beet("cnnstats", "--run", "last", "--json"))["state"] == "interrupted"
+    beet.config["plugins"] = ["cnngenre", "selfmatch"]
+    output = beet("import", tmp_path / "music")
+    assert "not imported to the end" not in output
+    assert all(path.is_relative_to(tmp_path / "library") for path in beet.paths().values())
+    assert file_genres(beet.paths()["Jazz"]) == ["Jazz"]
+
+
+def test_an_import_with_a_model_of_another_field_says_nothing_of_genres(
+    beet, tone, tmp_path, pitch_bundle
+):
+    shutil.copytree(pitch_bundle, tmp_path / "mood")
+    manifest = json.loads((pitch_bundle / "manifest.json").read_text()) | {"target": "mood"}
+    (tmp_path / "mood" / "manifest.json").write_text(json.dumps(manifest))
+    beet.config["cnngenre"]["model"] = str(tmp_path / "mood")
+    tone("Jazz", genres=["Polka"])
+    tone("Rock")
+    assert beet("import", "-A", tmp_path / "music").endswith("mood: tagged 2\n")
+    assert beet("import", "-A", "-L").startswith("mood: kept 2\n")
+    assert beet("cnngenre").startswith("tagged 0, kept 2")
 
 
 @pytest.mark.parametrize("others", [["scrub"], ["scrub", "importadded"], ["fetchart", "embedart"]])

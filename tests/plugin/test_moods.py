@@ -6,7 +6,7 @@ import subprocess
 import mutagen
 import pytest
 from audio_files import write_audio
-from plugin_files import file_genres, make_newer, tag
+from plugin_files import file_genres, make_newer, n_transactions, tag
 from real_beet import only_import
 
 from demo.make_music import RATE, beat_tape, club
@@ -70,6 +70,21 @@ def test_moods_are_noted_and_go_to_a_tag_and_come_back(electronic):
     assert dict(beet.fields("grouping"))["mp3"] == "edited"
     beet("cnnmoods", "--tag", "title", status=1)
     assert "moods_tag must be one of mood, grouping, comments, not title" in beet.errors
+
+
+def test_moods_that_go_to_no_tag_are_stored_together(electronic):
+    kinds = ("mp3", "flac", "aiff", "wma")
+    beet = electronic(beat_tape(), *kinds)
+    beet("cnnmoods", "--pretend")  # fills the cache
+    commits = []
+    for _ in range(3):  # on a busy machine, tracks may not arrive together
+        start = n_transactions(beet)
+        assert "changed 4, kept 0, failed 0" in beet("cnnmoods")
+        middle = n_transactions(beet)
+        assert "removed 4, failed 0" in beet("cnnmoods", "--undo")
+        commits.append((middle - start, n_transactions(beet) - middle))
+    assert min(given for given, _ in commits) < len(kinds)
+    assert min(removed for _, removed in commits) < len(kinds)
 
 
 def test_a_tag_that_beets_did_not_know_is_the_users(electronic):
@@ -362,6 +377,52 @@ def test_an_import_says_which_command_writes_its_moods(electronic):
     beet("cnngenre")
     assert "changed 1, kept 0" in beet("cnnmoods")
     assert mutagen.File(path)["grouping"][0].startswith("chill")
+
+
+def test_an_import_counts_no_moods_that_the_files_have(electronic):
+    """The files got them from `cnnmoods`, or from a plugin that writes all tags in an import."""
+    beet = electronic(beat_tape(), "flac")
+    path = beet.paths()["flac"]
+    beet("cnnmoods", "--tag", "grouping")
+    beet.config["cnngenre"] |= {"moods": True, "moods_tag": "grouping"}
+    assert "moods of" not in beet("import", "-L", "-A")
+    beet("cnnmoods", "--undo")
+    beet.config["plugins"] = [*beet.config["plugins"], "scrub"]
+    beet.config["import"]["copy"] = False
+    assert "moods of" not in beet("import", "-A", path.parent)
+    assert mutagen.File(path)["grouping"][0].startswith("chill")
+
+
+@pytest.mark.parametrize(
+    ("field", "options"), [("comments", ["--from-scratch"]), ("mood", ["--set", "mood=%if{,x}"])]
+)
+def test_moods_replace_a_tag_that_the_same_import_has_emptied(electronic, field, options):
+    beet = electronic(beat_tape(), "flac", comments="ripped by somebody")
+    path = beet.paths()["flac"]
+    file = mutagen.File(path)
+    file["mood"] = "Sad"
+    file.save()
+    beet.config["cnngenre"] |= {"moods": True, "moods_tag": field}
+    beet.config["import"]["copy"] = False
+    beet("import", *options, path.parent)
+    [(_, moods, value)] = beet.fields("cnngenre_moods", field)
+    assert moods == value != ""
+    assert mutagen.File(path)[field.removesuffix("s")] == [moods]
+
+
+def test_moods_do_not_replace_a_tag_that_beets_did_not_know_when_it_was_imported(electronic):
+    beet = electronic(beat_tape(), "flac")
+    path = beet.paths()["flac"]
+    file = mutagen.File(path)
+    file["mood"] = "Sad"
+    file.save()
+    beet("update")
+    beet.config["cnngenre"] |= {"moods": True, "moods_tag": "mood"}
+    beet.config["import"]["copy"] = False
+    beet("import", "-L")
+    [(_, moods)] = beet.fields("cnngenre_moods")
+    assert moods.startswith("chill")
+    assert mutagen.File(path)["mood"] == ["Sad"]
 
 
 def test_files_that_get_moods_are_counted_as_changed_as_pretend_says(electronic):

@@ -13,7 +13,7 @@ from labelled_library import bundles
 from PIL import Image
 from plugin_files import file_genres, tag
 
-from genre_model.evaluation.out_of_fold import read_out_of_fold
+from genre_model.evaluation.out_of_fold import fingerprint_of, read_out_of_fold
 from genre_model.model.bundle.store import OUT_OF_FOLD, load_bundle
 
 
@@ -242,9 +242,23 @@ def test_out_of_fold_verdicts_are_found_again_after_a_move_and_hold_nothing_priv
     path = beet.paths()["Hum 3"]
     moved.write_bytes(path.read_bytes())
     tag(moved, ["Other"], title="Another")
-    assert learned.find(moved) == learned.find(path)
-    assert max(learned.find(moved), key=learned.find(moved).get) == "Hum"
-    assert learned.find(beet.paths()["Hum 8"]) is None  # it has no genre
+    found = learned.find_audio(fingerprint_of(moved))
+    assert found == learned.find_audio(fingerprint_of(path))
+    assert max(found, key=found.get) == "Hum"
+    assert learned.find_audio(fingerprint_of(beet.paths()["Hum 8"])) is None  # it has no genre
+
+
+def test_out_of_fold_answers_are_found_by_all_workers_and_the_bar_reaches_its_end(trained):
+    beet = trained
+    beet.paths()["Hum 3"].write_bytes(b"no audio")
+    beet.config["plugins"] = ["cnngenre", "progresswatch"]
+    beet.config["cnngenre"]["threads"] = 2
+    lines = beet("cnnerrors").splitlines()
+    assert lines[-1].startswith("0 probable errors in 24 tracks, 3 without genres, 1 failed")
+    assert lines.count("bar") == 24
+    assert "workers: 2" in lines[: lines.index("bar")]
+    assert lines.count("workers: 1") == 1  # only one file is left to extract
+    assert "not readable as audio" in beet.errors
 
 
 def test_a_model_from_scratch_leaves_out_what_it_has_only_learned(labelled):
@@ -256,6 +270,8 @@ def test_a_model_from_scratch_leaves_out_what_it_has_only_learned(labelled):
     n_learned = int(re.search(r"(\d+) trained on, no out-of-fold answer", output)[1])
     assert n_judged == 24
     assert 12 <= n_learned < 24
+    beet.config["plugins"] = ["cnngenre", "progresswatch"]
+    assert beet("cnnerrors", "--model", model.name).splitlines().count("bar") == n_judged
     assert all(line.endswith("out of fold)") for line in output.splitlines()[:-1])
 
 

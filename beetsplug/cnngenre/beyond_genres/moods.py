@@ -22,6 +22,7 @@ from beetsplug.cnngenre.tagging.mood_tag import (
     MOODS,
     has_users_value,
     left_in_file,
+    mood_tag_of,
     parsed_memory,
     set_moods,
     take_back,
@@ -78,8 +79,7 @@ class Moods(Run):
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """A step for each track."""
         for item in self.with_moods:
-            plan = planned(item, moods_of(item))
-            yield Step(partial(self.carry_out, item, plan), self.options.write)
+            yield self.step(item, planned(item, moods_of(item)))
         if not self.n_files:
             return
         names = backbone_bundle().manifest.network.tag_names
@@ -88,7 +88,12 @@ class Moods(Run):
                 plan = planned(item, moods_of(item), Action.FAIL, extracted)
             else:
                 plan = planned(item, moods(song_tags(extracted, names)))
-            yield Step(partial(self.carry_out, item, plan), self.options.write)
+            yield self.step(item, plan)
+
+    def step(self, item: Item, plan: TagPlan) -> Step:
+        """The step of a plan; only the tag that the user wants for the moods is in the file."""
+        has_tag = self.options.moods_tag is not None and plan.action is not Action.FAIL
+        return Step(partial(self.carry_out, item, plan), self.options.write and has_tag)
 
     def carry_out(self, item: Item, plan: TagPlan) -> tuple[Item, TagPlan]:
         """Set the moods of a track as it is now."""
@@ -128,7 +133,8 @@ class UndoMoods(Moods):
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """A step for each track; a track that has no moods by then is skipped."""
         for item in items:
-            yield Step(partial(self.remove, item), self.options.write)
+            in_file = mood_tag_of(item) is not None
+            yield Step(partial(self.remove, item), self.options.write and in_file)
 
     def remove(self, item: Item) -> tuple[Item, TagPlan | None]:
         """Remove the moods of a track as it is now."""
@@ -183,6 +189,6 @@ def give_moods(session: Session, extractor: ShippedExtractor, items: Iterable[It
             continue  # the classification has reported the reason
         found = moods(song_tags(extracted, names))
         try:
-            set_moods(item, found, session.options.moods_tag, write=False)
+            set_moods(item, found, session.options.moods_tag, write=False, in_import=True)
         except NotWrittenError as error:  # the file's tag cannot be read
             session.warn(f"{item}: {error}")

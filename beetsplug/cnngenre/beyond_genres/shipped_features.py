@@ -27,17 +27,17 @@ class ShippedExtractor:
         Raises:
             UserError: The network cannot be used.
         """
-        from genre_model.extraction.dask_workers import pool_for
         from genre_model.extraction.extractor import Effort
+        from genre_model.extraction.pools import pool_for
         from genre_model.model.classifier import Classifier
 
         options = session.options
         self._session = session
-        self._cache = session.cache()
+        self.cache = session.cache()
         try:
             self._pool = pool_for(
                 Classifier(backbone_bundle(), lazily=True, trials=session.folders.trials),
-                self._cache,
+                self.cache,
                 Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
                 n_workers=options.threads,
                 n_files=n_files,
@@ -67,8 +67,8 @@ class ShippedExtractor:
     def close(self) -> None:
         """End the workers."""
         self._pool.close()
-        if self._cache is not None:
-            self._cache.close()
+        if self.cache is not None:
+            self.cache.close()
 
 
 def shipped_features(
@@ -81,3 +81,4 @@ def shipped_features(
     """
     with closing(ShippedExtractor(session, n_files)) as extractor:
         yield from extractor.features(items)
+        session.warn_if_full(extractor.cache)

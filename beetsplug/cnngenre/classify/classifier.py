@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -131,21 +131,28 @@ class TrackClassifier:
         """The field that the model predicts."""
         return self.classifier.manifest.target
 
-    def verdicts(self, items: Iterable[Item]) -> Iterator[Verdict]:
+    def verdicts(
+        self, items: Iterable[Item], on_file: Callable[[], object] = lambda: None
+    ) -> Iterator[Verdict]:
         """A verdict on each track.  Changes nothing.
 
         The verdicts are in the order of the tracks, or sorted by artist if the model weighs the
         tracks of an artist and an album together.  Items are used in the calling thread only,
         because beets expands their paths through a context variable that other threads lack.
+
+        ``on_file`` is called for each file that was analysed or could not be, long before its
+        verdict if the artist has many tracks.
         """
         if self._context is None:
-            yield from (self._verdict(task, outcome) for task, outcome in self._outcomes(items))
+            yield from (
+                self._verdict(task, outcome) for task, outcome in self._outcomes(items, on_file)
+            )
             return
         # Read once per import, not once per album, because SQLite scans the whole library.
         if self._before is None or not self._lasting:
             self._before = classified_before(self._lib, self.bundle_id)
         before = self._before
-        outcomes = self._outcomes(grouped(items))
+        outcomes = self._outcomes(grouped(items), on_file)
         for group, members in groupby(outcomes, lambda outcome: group_of(outcome[0].item)):
             if group:
                 found = [*members]
@@ -175,8 +182,10 @@ class TrackClassifier:
                 if one.label
             ]
 
-    def _outcomes(self, items: Iterable[Item]) -> Iterator[tuple[Task, Outcome]]:
-        """The task of each track, with its outcome.
+    def _outcomes(
+        self, items: Iterable[Item], on_file: Callable[[], object]
+    ) -> Iterator[tuple[Task, Outcome]]:
+        """The task of each track, with its outcome.  ``on_file`` is as in :meth:`verdicts`.
 
         Raises:
             UserError: The model cannot be used (raised before the first extraction), or the
@@ -199,6 +208,8 @@ class TrackClassifier:
             outcomes = extract_many(pool, chain(ahead, tasks), file_of, self._session.report_bug)
             with closing(outcomes):
                 for task, extracted in outcomes:
+                    if extracted is not None:
+                        on_file()
                     yield (
                         self.further_genres.with_tags(task, extracted),
                         self._outcome(task, extracted),
@@ -220,8 +231,8 @@ class TrackClassifier:
 
     def _pool_for(self, n_files: int) -> AheadPool:
         """The workers; started for ``n_files`` files if there are none yet."""
-        from genre_model.extraction.dask_workers import pool_for
         from genre_model.extraction.extractor import Effort
+        from genre_model.extraction.pools import pool_for
 
         options = self._options
         if self._pool is None:
@@ -231,7 +242,7 @@ class TrackClassifier:
                 Effort(
                     options.thorough,
                     until_stable=True,
-                    threshold=options.threshold,
+                    threshold=self.policy.threshold,
                     time_limit_s=options.time_limit,
                 ),
                 n_workers=options.threads,
@@ -280,6 +291,7 @@ class TrackClassifier:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+            self._session.warn_if_full(self._cache)
 
     def _verdicts_in_context(
         self, members: list[tuple[Task, Outcome]], group: str, before: Sequence[int]
@@ -297,7 +309,7 @@ class TrackClassifier:
         }
         ids = dict.fromkeys([*before, *(task.item.id or 0 for task, _ in members)])
         others = self.judge.known_before([key for key in ids if key not in own], group)
-        songs = self.judge.in_context(others | own)
+        songs = self.judge.in_context(others | own, own)
         for task, outcome in members:
             song = songs.get(task.item.id) if isinstance(outcome, Mapping) else None
             yield self._verdict(task, outcome, song)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -78,17 +78,27 @@ class Judge:
         probabilities = self._with_play_history(known)
         return judge(probabilities, self.vocabulary, self.policy)
 
-    def in_context(self, tracks: Mapping[int | None, Known]) -> dict[int | None, SongGenre]:
+    def in_context(
+        self, tracks: Mapping[int | None, Known], wanted: Collection[int | None]
+    ) -> dict[int | None, SongGenre]:
         """The verdicts on tracks of one artist; unsure tracks may get the genre of their album.
 
         Silent tracks are left out.  If a track would get another genre by itself, the reason says
         so.
+
+        Args:
+            tracks: All tracks that inform each other.
+            wanted: The tracks whose verdicts are needed; only their albums are judged.  An import
+                asks for one track after the other, of an artist who may have thousands.
         """
         context = self._manifest.context
         assert context is not None
         rows = {key: one.probabilities for key, one in tracks.items() if one.probabilities}
+        albums = {tracks[key].album_id for key in wanted} - {None}
         songs = {}
         for key, probabilities in self._pooled(tracks, rows, context).items():
+            if key not in wanted and tracks[key].album_id not in albums:
+                continue
             song = self.alone(replace(tracks[key], probabilities=probabilities))
             if song.best is not None and len(rows) > 1:
                 alone = self.alone(tracks[key])
@@ -204,8 +214,8 @@ class Judge:
         if self._manifest.context is None:
             return alone
         if group:
-            return alone | self.in_context(tracks)
-        found = [self.in_context({key: one}) for key, one in tracks.items()]
+            return alone | self.in_context(tracks, tracks)
+        found = [self.in_context({key: one}, [key]) for key, one in tracks.items()]
         return alone | dict(chain.from_iterable(one.items() for one in found))
 
     def _agreed_genres(

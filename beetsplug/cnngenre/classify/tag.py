@@ -66,7 +66,8 @@ class Tag(Run):
     def run(self, items: Tracks) -> None:
         """Go over the tracks; the first run prints how many have genres that can be compared."""
         options = self.session.options
-        if not (options.force or options.quiet or has_run(self.session.folders.runs, "cnngenre")):
+        silent = options.force or options.quiet or self.track_classifier.target != GENRES
+        if not (silent or has_run(self.session.folders.runs, "cnngenre")):
             found = found_genres(items)
             if found:
                 say(found)
@@ -111,7 +112,7 @@ class Tag(Run):
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """A step for each verdict, carried out in this thread, the only one that writes."""
-        for verdict in self.track_classifier.verdicts(items):
+        for verdict in self.track_classifier.verdicts(items, self.early.analysed):
             if self.options.pretend and verdict.probabilities is not None:
                 self.pretended[verdict.item.id] = verdict.plan, verdict.probabilities
             writes_file = verdict.plan.action is Action.WRITE or self.is_missing(verdict)

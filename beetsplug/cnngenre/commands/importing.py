@@ -29,7 +29,11 @@ from beetsplug.cnngenre.tagging.fields import genres_of, is_ours, note
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.file_state import OutsideError
 from beetsplug.cnngenre.tagging.journal import Journal, begin
-from beetsplug.cnngenre.tagging.mood_tag import mood_tag_of, write_missing_moods
+from beetsplug.cnngenre.tagging.mood_tag import (
+    has_our_moods,
+    only_library_has_moods,
+    write_missing_moods,
+)
 from beetsplug.cnngenre.tagging.plan import TAGGING, Action, TagPlan
 
 if TYPE_CHECKING:
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from beets.library import Item, Library
 
     from beetsplug.cnngenre.beyond_genres.shipped_features import ShippedExtractor
+    from beetsplug.cnngenre.config import Options
     from beetsplug.cnngenre.session import Session
 
 N_NAMED = 4
@@ -61,12 +66,13 @@ class RunningImport:
         self._upcoming = Upcoming()
         self._counts = Counter[Action]()
         self._n_comparable = 0  # kept tracks whose genres are not from here
-        self._n_without_moods = 0  # files that lack the moods that the library has in a tag
         self._to_review = ToReview()
         self._mood_extractor: ShippedExtractor | None = None
-        self._tagged: set[int | None] = set()  # tracks whose files are not in place yet
-        # Ids of tracks with our genres whose files beets did not write -> whether tagged here.
+        # Ids of tracks whose files are not in place yet -> whether their genres were set here.
+        self._unplaced: dict[int, bool] = {}
+        # Ids of tracks with our genres whose files beets did not write -> whether to tell the user.
         self._left: dict[int, bool] = {}
+        self._moods_left = set[int]()  # ids of tracks with our moods, as above
 
     def found(self, task: ImportTask) -> None:
         """The importer has found a task, which it processes later unless the task is skipped."""
@@ -83,7 +89,7 @@ class RunningImport:
         with self._or_without_genres():
             if self._prepared is None:
                 self._prepared = self._prepare(session.lib)
-            self._classify(task, self._prepared)
+            self._classify(task, self._prepared, beets_writes=writes_tags(session, task))
 
     def _prepare(self, lib: Library) -> Prepared:
         """The options, the model and the journal of this import.
@@ -97,7 +103,7 @@ class RunningImport:
         journal = begin(session, "import", TAGGING, bundle_id, target)
         return Prepared(session, track_classifier, journal)
 
-    def _classify(self, task: ImportTask, prepared: Prepared) -> None:
+    def _classify(self, task: ImportTask, prepared: Prepared, *, beets_writes: bool) -> None:
         """Classify the task's tracks and set their genres in the database.
 
         Raises:
@@ -107,10 +113,9 @@ class RunningImport:
         self._upcoming.reached(task.imported_items())
         done: list[tuple[Verdict, TagPlan]] = []
         for verdict in track_classifier.verdicts(task.imported_items()):
-            plan = self._take(verdict, track_classifier)
+            plan = self._take(verdict, track_classifier, beets_writes=beets_writes)
             prepared.journal.add(verdict.item, plan)
-            self._counts[plan.action] += 1
-            self._n_comparable += plan.action is Action.KEEP and not is_ours(verdict.item)
+            self._count(verdict.item, plan, track_classifier.target)
             done.append((verdict, plan))
         if not options.quiet and any(plan.action is not Action.KEEP for _, plan in done):
             say(f"{name_of(task)}: {outcome(done)}")
@@ -120,6 +125,13 @@ class RunningImport:
                 track_classifier.set_album_genres(task.album)
         if options.moods:
             self._give_moods(task, prepared.session)
+
+    def _count(self, item: Item, plan: TagPlan, target: str) -> None:
+        """Count a track for the summary, and note that its file is not in place yet."""
+        self._counts[plan.action] += 1
+        is_kept = plan.action is Action.KEEP and target == GENRES
+        self._n_comparable += is_kept and not is_ours(item)
+        self._unplaced[item.id or 0] = plan.action is Action.WRITE and target == GENRES
 
     def _give_moods(self, task: ImportTask, session: Session) -> None:
         """Set the moods of the task's tracks in the database.
@@ -134,7 +146,9 @@ class RunningImport:
             self._mood_extractor = ShippedExtractor(session, session.options.threads)
         give_moods(session, self._mood_extractor, task.imported_items())
 
-    def _take(self, verdict: Verdict, track_classifier: TrackClassifier) -> TagPlan:
+    def _take(
+        self, verdict: Verdict, track_classifier: TrackClassifier, *, beets_writes: bool
+    ) -> TagPlan:
         """Carry out a verdict on an imported track in the database; returns what was done."""
         item, plan = verdict.item, verdict.plan
         self._log.info("{}: {} ({})", track_name(item), TAGGING[plan.action], plan.reason)
@@ -147,38 +161,39 @@ class RunningImport:
             return plan
         self._to_review.add(verdict)
         note(item, verdict.song, verdict.probabilities, track_classifier.bundle_id, verdict.tags)
-        plan = apply_in_library(item, plan)
-        if plan.action is Action.WRITE:
-            self._tagged.add(item.id)
-        return plan
+        return apply_in_library(item, plan, beets_writes=beets_writes)
 
     def files_are_in_place(self, session: ImportSession, task: ImportTask) -> None:
         """Write the tags of as-is imports, if the user wants that; note other unwritten tracks.
 
         For a match, beets itself writes the genres with the other tags, whatever our ``write`` is.
         """
-        if self._prepared is None or (self._goes_without and not self._tagged):
+        if self._prepared is None or (self._goes_without and not self._unplaced):
             return
         options = self._prepared.session.options
-        leaves = options.write and not writes_tags(session, task)
-        to_write = options.write_asis and task.choice_flag is Choice.ASIS
+        is_written = writes_tags(session, task)
+        to_write = options.write and options.write_asis and task.choice_flag is Choice.ASIS
         with self._or_without_genres():
             for item in task.imported_items():
-                tagged = item.id in self._tagged
-                self._tagged.discard(item.id)
-                if leaves and to_write:
+                tagged = self._unplaced.pop(item.id or 0, False)
+                if to_write:
                     self._write(item, tagged=tagged, moods_tag=options.moods_tag)
-                elif leaves:
-                    if is_ours(item):
-                        self._left[item.id or 0] = tagged
-                    self._n_without_moods += mood_tag_of(item) is not None
+                elif not is_written:
+                    self._leave(item, tagged=tagged, options=options)
+
+    def _leave(self, item: Item, *, tagged: bool, options: Options) -> None:
+        """Note a track whose file may lack what we set in the library."""
+        if is_ours(item):
+            self._left[item.id or 0] = tagged and options.write
+        if options.write and options.moods_tag and has_our_moods(item, options.moods_tag):
+            self._moods_left.add(item.id or 0)
 
     def _write(self, item: Item, *, tagged: bool, moods_tag: str | None) -> None:
-        """Write a track's genres, if it was tagged here, and its moods to the file."""
+        """Write a track's genres, if they are from this or an earlier import, and its moods."""
         now = unedited(item, genres_of(item))
         if now is None:
             return
-        plan = write_missing(now) if tagged else None
+        plan = write_missing(now) if tagged or is_ours(now) else None
         if plan is not None and plan.action is Action.FAIL:
             self._log.warning("{}: {}", track_name(item), plan.reason)
         elif moods_tag is not None:
@@ -191,19 +206,23 @@ class RunningImport:
     def end(self, lib: Library) -> None:
         """End the import; the last line says what to do next."""
         n_unwritten = sum(self._remains_unwritten(lib.get_item(key)) for key in self._left)
-        self.close(whole=not self._goes_without)
+        self.close(whole=not (self._goes_without or self._unplaced))
         if self._prepared is not None and self._counts and not self._prepared.session.options.quiet:
             counts = ", ".join(
                 f"{word} {self._counts[action]}"
                 for action, word in TAGGING.items()
                 if self._counts[action]
             )
-            say("; ".join([f"genres: {counts}", *self._next_steps(n_unwritten)]))
+            target = self._prepared.track_classifier.target
+            items = filter(None, map(lib.get_item, self._moods_left))
+            n_moods = sum(map(only_library_has_moods, items))
+            say("; ".join([f"{target}: {counts}", *self._next_steps(n_unwritten, n_moods)]))
 
-    def _next_steps(self, n_unwritten: int) -> list[str]:
+    def _next_steps(self, n_unwritten: int, n_moods: int) -> list[str]:
         """What to do after the import."""
-        n_moods = self._n_without_moods
+        n_unplaced = len(self._unplaced)  # beets moves no more files after an aBort
         steps = {
+            f"{n_unplaced} not imported to the end: import them again": n_unplaced,
             f"{n_unwritten} in the library only: beet cnngenre writes the files": n_unwritten,
             f"moods of {n_moods} in the library only: beet cnnmoods writes them": n_moods,
             f"{self._to_review.command} asks about the unsure": self._to_review.n_tracks,
@@ -212,17 +231,18 @@ class RunningImport:
         return [step for step, n in steps.items() if n]
 
     def _remains_unwritten(self, item: Item | None) -> bool:
-        """Whether a track was tagged here in the library only; makes later runs check its file.
+        """Whether to tell the user that a file lacks our genres; makes later runs check the file.
 
-        Other plugins may have written all tags since, as scrub and embedart do in imports.
+        Other plugins may have written all tags since, as scrub and embedart do in imports.  Later
+        runs leave a file alone that was changed outside beets, so its time stays.
         """
         plan = would_write_missing(item) if item is not None and is_ours(item) else None
-        if item is None or plan is None:
+        if item is None or plan is None or plan.action is not Action.WRITE:
             return False
         if item.mtime != 0:  # importadded may have set it, and later runs would skip the file
             item.mtime = 0
             item.store(["mtime"])
-        return self._left[item.id or 0] and plan.action is Action.WRITE
+        return self._left[item.id or 0]
 
     def close(self, *, whole: bool) -> None:
         """End the workers and the journal."""

@@ -262,9 +262,8 @@ def extract(
         GenreModelError: The network or the cluster cannot be used.
     """
     from genre_model.core.text import first_and_rest
-    from genre_model.extraction.dask_workers import pool_for
     from genre_model.extraction.extractor import Effort
-    from genre_model.extraction.workers import extract_tracks
+    from genre_model.extraction.pools import extract_tracks
 
     options = session.options
     failures: list[str] = []
@@ -272,15 +271,6 @@ def extract(
         cache = session.cache()
         if cache is not None:
             stack.enter_context(closing(cache))
-        pool = pool_for(
-            classifier,
-            cache,
-            Effort(time_limit_s=options.time_limit),
-            n_workers=options.threads,
-            n_files=len(tracks),
-            dask=options.dask,
-        )
-        stack.enter_context(closing(pool))
         bar = stack.enter_context(progress(len(tracks), quiet=options.quiet))
 
         def on_track(track: LabelledTrack, error: str | None) -> None:
@@ -289,7 +279,17 @@ def extract(
                 name = " - ".join(filter(None, (track.artist, track.title))) or track.path.name
                 failures.append(f"{name}: {error}")
 
-        extracted = list(extract_tracks(tracks, pool, on_track, session.report_bug))
+        extracted = extract_tracks(
+            tracks,
+            classifier,
+            on_track,
+            cache=cache,
+            effort=Effort(time_limit_s=options.time_limit),
+            n_workers=options.threads,
+            dask=options.dask,
+            report_bug=session.report_bug,
+        )
+        session.warn_if_full(cache)
     for line in first_and_rest(failures, N_DETAILS):
         session.warn(line)
     return extracted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,17 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
-from beetsplug.cnngenre.console import progress
+from beetsplug.cnngenre.console import EarlyBar, progress
 from beetsplug.cnngenre.library import Tracks, track_name
 from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from beetsplug.cnngenre.classify.labels import LabelsOf
     from genre_model.evaluation.out_of_fold import OutOfFold
+    from genre_model.extraction.tasks import Failure
     from genre_model.model.vocabulary import SongGenre
 
 
@@ -48,7 +52,7 @@ class LabelledVerdicts:
         from genre_model.evaluation.out_of_fold import read_out_of_fold
         from genre_model.model.bundle.store import REPORT_JSON
 
-        self.log, self.quiet = session.log, session.options.quiet
+        self.log, self.options = session.log, session.options
         self.track_classifier = TrackClassifier(
             session.with_options(force=True, include_reviewed=True), lib
         )
@@ -93,14 +97,15 @@ class LabelledVerdicts:
                 judged.add(key)
         todo = items.only(judged)
         self.counts["judged"] = len(todo)
-        with progress(len(todo), quiet=self.quiet) as bar:
-            for item, song, out_of_fold in self._songs(todo):
+        with progress(len(todo), quiet=self.options.quiet) as bar:
+            early = EarlyBar(bar)
+            for item, song, out_of_fold in self._songs(todo, early):
                 known = self._known_or_counted(self.labels_of(item))
                 if known:
                     yield item, known, song, out_of_fold
                 else:  # its labels were edited after the count
                     self.counts["judged"] -= 1
-                bar.update()
+                early.done()
 
     def _known_or_counted(self, labels: tuple[str, ...]) -> tuple[str, ...]:
         """The known labels of a track; a track without any is counted as left out."""
@@ -109,8 +114,11 @@ class LabelledVerdicts:
             self.counts["unknown" if labels else "unlabelled"] += 1
         return known
 
-    def _songs(self, items: Tracks) -> Iterator[tuple[Item, SongGenre, bool]]:
-        """Each track with its verdict, and whether that is out of fold; some tracks have none."""
+    def _songs(self, items: Tracks, early: EarlyBar) -> Iterator[tuple[Item, SongGenre, bool]]:
+        """Each track with its verdict, and whether that is out of fold.
+
+        Tracks without a verdict are left out, and count as done.
+        """
         from genre_model.model.vocabulary import judge
 
         unclassified = set[int]()
@@ -122,10 +130,12 @@ class LabelledVerdicts:
                 yield item, song, True
             else:
                 self.counts["learned"] += 1
+                early.done()
         rest = items.only(unclassified) if self.learned else items
-        for verdict in self.track_classifier.verdicts(rest):
+        for verdict in self.track_classifier.verdicts(rest, early.analysed):
             if verdict.song is None:
                 self.counts["failed"] += 1
+                early.done()
                 self.log.warning("{}: {}", track_name(verdict.item), verdict.plan.reason)
             else:
                 yield verdict.item, verdict.song, False
@@ -135,9 +145,10 @@ class LabelledVerdicts:
 
         Yields no tracks if the model has no out-of-fold answers.
         """
-        for item in items if self.learned else ():
-            assert self.learned is not None
-            yield item, find_again(self.learned, Path(item.filepath))
+        if self.learned is None:
+            return
+        for item, fingerprint in fingerprints(items, self.options.threads):
+            yield item, None if fingerprint is None else self.learned.find_audio(fingerprint)
 
     def left_out(self) -> str:
         """The tracks without a verdict, as the end of a sentence."""
@@ -170,11 +181,28 @@ def labels_in(
             yield key, read[value]
 
 
-def find_again(learned: OutOfFold, path: Path) -> dict[str, float] | None:
-    """The out-of-fold probabilities of a track; None also if the file cannot be read."""
-    from genre_model.core.errors import GenreModelError
+def fingerprints(items: Tracks, n_workers: int) -> Iterator[tuple[Item, bytes | None]]:
+    """Each track with the fingerprint of its audio; None if the file cannot be read.
+
+    Raises:
+        UserError: There are no workers.
+    """
+    from genre_model.core.errors import AudioError, GenreModelError
+    from genre_model.core.processes import WorkerPool
+    from genre_model.evaluation.out_of_fold import fingerprint_in_time
+    from genre_model.extraction.tasks import attempt, in_order
+
+    def submit(item: Item) -> Future[bytes | Failure]:
+        return pool.submit(attempt, fingerprint_in_time, Path(item.filepath))
 
     try:
-        return learned.find(path)
-    except GenreModelError:  # its extraction will report the reason
-        return None
+        with closing(WorkerPool(min(n_workers, len(items)))) as pool:
+            for item, future in in_order(submit, items, 4 * n_workers):
+                try:
+                    found = pool.result(future, attempt, fingerprint_in_time, Path(item.filepath))
+                except AudioError:  # opening the file crashed the worker
+                    found = None
+                # The extraction will report why a file cannot be read.
+                yield item, found if isinstance(found, bytes) else None
+    except GenreModelError as error:
+        raise UserError(f"cnngenre: {error}") from error

@@ -18,7 +18,7 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
 from beetsplug.cnngenre.config import GENRES, UserError
-from beetsplug.cnngenre.console import conclude, progress, uninterrupted
+from beetsplug.cnngenre.console import EarlyBar, NoBar, conclude, progress, uninterrupted
 from beetsplug.cnngenre.library import (
     Tracks,
     count_genres,
@@ -77,6 +77,7 @@ class Review:
             )
         self.uncertain_tracks: list[UncertainTrack] = []
         self.found_counts = Counter[str]()  # "sure": only tracks without genres; "failed"
+        self.early = EarlyBar(NoBar())
         self.new_names: set[str] = set()
         self.decisions: list[Decision] = []
         self.batch = 0  # number of the last decision
@@ -95,7 +96,7 @@ class Review:
             else:
                 whole = ask()
         finally:
-            if whole or self.found_counts:
+            if whole or self.found_counts or self.early.n_ahead:
                 self.summarise(time.monotonic() - start, whole=whole)
 
     def find(self, items: Tracks) -> None:
@@ -111,13 +112,14 @@ class Review:
         confidences: list[float] = []
         groups: list[str] = []
         with progress(len(todo), quiet=self.options.quiet) as bar:
-            for verdict in self.track_classifier.verdicts(todo):
+            self.early = EarlyBar(bar)
+            for verdict in self.track_classifier.verdicts(todo, self.early.analysed):
                 uncertain = self.uncertain_track(verdict)
                 if uncertain is not None and uncertain.song.best is not None:
                     found.append(uncertain)
                     confidences.append(uncertain.song.best.probability)
                     groups.append(group_of(verdict.item))
-                bar.update()
+                self.early.done()
         self.uncertain_tracks = [found[index] for index in review_order(confidences, groups)]
 
     def uncertain_track(self, verdict: Verdict) -> UncertainTrack | None:

@@ -208,8 +208,11 @@ def plan_missing(item: Item) -> TagPlan:
     return TagPlan(Action.WRITE, genres, genres, "was in the library only")
 
 
-def apply_in_library(item: Item, plan: TagPlan) -> TagPlan:
+def apply_in_library(item: Item, plan: TagPlan, *, beets_writes: bool) -> TagPlan:
     """Carry out a plan of ours in the database only; the importer writes the file later.
+
+    ``beets_writes``: even without us, the importer would have written the library's genres to the
+    file.  If they were not ours, they would have replaced ours and all that we remember.
 
     Returns:
         The plan, or one that keeps an edit made meanwhile; then the item has the edit, too.
@@ -217,7 +220,8 @@ def apply_in_library(item: Item, plan: TagPlan) -> TagPlan:
     if plan.action is Action.WRITE:
         with suppress(NotWrittenError):  # the importer will report it
             state = look(item)
-            if in_library(state.tag.genres) == plan.before or has_ours(item, state):
+            lasts = has_ours(item, state) and (is_from_here(item) or not beets_writes)
+            if lasts or in_library(state.tag.genres) == plan.before:
                 set_memory(item, FormerTag(tag_before_us(item, state), plan.after))
             else:  # even without us, the import would have changed the file's genres
                 restore_fields(item, {"cnngenre_file": None})

@@ -120,8 +120,17 @@ def take_from_file(item: Item, field: str, value: str) -> None:
     item.mtime = mtime
 
 
-def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: bool) -> bool:
+def set_moods(
+    item: Item,
+    moods: tuple[str, ...],
+    field: str | None,
+    *,
+    write: bool,
+    in_import: bool = False,
+) -> bool:
     """Set a track's moods in our field and in a tag, and store them.
+
+    ``in_import``: an import may have emptied the tag; then the file's value does not come back.
 
     Returns:
         Whether the tag has changed, in the library or in the file.
@@ -131,7 +140,7 @@ def set_moods(item: Item, moods: tuple[str, ...], field: str | None, *, write: b
             tag is unchanged.
     """
     item[MOODS] = list(moods)
-    tag = wished_tag(item, moods, field, write=write)
+    tag = wished_tag(item, moods, field, write=write, in_import=in_import)
     if tag is None:
         store_unless_edited(item, genres_of(item))
         return False
@@ -154,7 +163,12 @@ def would_set(item: Item, moods: tuple[str, ...], field: str | None, *, write: b
 
 
 def wished_tag(
-    item: Item, moods: tuple[str, ...], field: str | None, *, write: bool
+    item: Item,
+    moods: tuple[str, ...],
+    field: str | None,
+    *,
+    write: bool,
+    in_import: bool = False,
 ) -> MoodTag | None:
     """The value that a tag should get; None if it stays as it is, e.g. as the user has set it.
 
@@ -168,8 +182,10 @@ def wished_tag(
         return None
     if write:
         read_edited(item)
-    if not value_of(item, field) and (in_file := file_value(item, field)):
-        take_from_file(item, field, in_file)  # beets read the file before it knew the tag
+    # None: beets read the file before it knew the tag.
+    is_unread = own_field(item, field) is None if in_import else not value_of(item, field)
+    if is_unread and (in_file := file_value(item, field)):
+        take_from_file(item, field, in_file)
     if has_users_value(item, field):
         return None
     memory = mood_tag_of(item)
@@ -188,6 +204,17 @@ def write_missing_moods(item: Item, field: str) -> None:
     memory = mood_tag_of(item)
     if memory is not None and has_our_moods(item, field):
         exchange(item, memory, write=True)
+
+
+def only_library_has_moods(item: Item) -> bool:
+    """Whether `cnnmoods` would write our tag to the file; False if the file cannot be read."""
+    memory = mood_tag_of(item)
+    if memory is None or not memory.after or not has_our_moods(item, memory.field):
+        return False
+    try:
+        return file_value(item, memory.field) in ("", memory.earlier)
+    except NotWrittenError:
+        return False
 
 
 def take_back(item: Item, *, write: bool) -> None:

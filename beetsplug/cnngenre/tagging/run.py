@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from beets.library import Album, Item, Library
 
-from beetsplug.cnngenre.console import conclude, progress, say, uninterrupted
+from beetsplug.cnngenre.console import EarlyBar, NoBar, conclude, progress, say, uninterrupted
 from beetsplug.cnngenre.library import Tracks, album_name, rows_of, track_name
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.journal import Journal, PassedOver
@@ -46,6 +46,7 @@ class Run:
         self.lib = lib
         self.counts: Counter[Action] = Counter()
         self.tracks = Tracks(lib, ())
+        self.early = EarlyBar(NoBar())
 
     def run(self, items: Tracks) -> None:
         """Process the tracks.  If the run is interrupted, what it has done is kept."""
@@ -55,6 +56,7 @@ class Run:
         whole = False
         try:
             with progress(len(items), quiet=self.options.quiet) as bar:
+                self.early = EarlyBar(bar)
                 left = self.pass_over(items, journal, bar)
                 for steps in together(self.steps(left)):
                     with uninterrupted():
@@ -64,13 +66,13 @@ class Run:
                     for item, plan in done:
                         if plan is not None:
                             self.show(item, plan, bar)
-                        bar.update()
+                        self.early.done()
             self.finish()
             whole = True
         finally:
             if journal is not None:
                 journal.end(whole=whole)
-            if whole or self.counts:
+            if whole or self.counts or self.early.n_ahead:
                 self.summarise(time.monotonic() - start, whole=whole)
 
     def note(self, item: Item, plan: TagPlan | None, journal: Journal | None) -> None:

@@ -58,7 +58,9 @@ class Undo(Run):
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """A step for each track; there is no plan for one that we never changed."""
         for loaded in items:
-            yield Step(partial(self.take_back, loaded), self.options.write)
+            plan = self.plan(loaded)
+            restores = plan is not None and plan.action is Action.WRITE
+            yield Step(partial(self.take_back, loaded), self.options.write and restores)
 
     def take_back(self, loaded: Item) -> tuple[Item, TagPlan | None]:
         """Undo what was done to the track, in its current state in the library."""

@@ -13,7 +13,7 @@ from genre_model.core.errors import GenreModelError
 from genre_model.core.specs import reaches
 from genre_model.data.folds import Split, context_group, split_tracks
 from genre_model.data.tracks import LabelledTrack
-from genre_model.extraction.workers import extract_locally
+from genre_model.extraction.pools import extract_locally
 from genre_model.model.bundle.store import Bundle
 from genre_model.model.classifier import Classifier
 from genre_model.model.play_history import PlayHistorySpec, with_play_history
