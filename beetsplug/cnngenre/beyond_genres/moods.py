@@ -181,7 +181,7 @@ def give_moods(session: Session, extractor: ShippedExtractor, items: Iterable[It
     """Set the moods of an import's tracks in the library; the importer writes the tag.
 
     Raises:
-        UserError: The network cannot be used.
+        GenreModelError: The network cannot be used.
     """
     names = backbone_bundle().manifest.network.tag_names
     for item, extracted in extractor.features(items):

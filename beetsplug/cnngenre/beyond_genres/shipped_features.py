@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 from beets.library import Item
 
-from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
-from genre_model.core.errors import GenreModelError
 
 if TYPE_CHECKING:
     from genre_model.model.classifier import SongFeatures
@@ -25,7 +23,7 @@ class ShippedExtractor:
         """Prepare the workers for about ``n_files`` files at once.
 
         Raises:
-            UserError: The network cannot be used.
+            GenreModelError: The network cannot be used.
         """
         from genre_model.extraction.extractor import Effort
         from genre_model.extraction.pools import pool_for
@@ -34,35 +32,29 @@ class ShippedExtractor:
         options = session.options
         self._session = session
         self.cache = session.cache()
-        try:
-            self._pool = pool_for(
-                Classifier(backbone_bundle(), lazily=True, trials=session.folders.trials),
-                self.cache,
-                Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
-                n_workers=options.threads,
-                n_files=n_files,
-                dask=options.dask,
-            )
-        except GenreModelError as error:
-            raise UserError(f"cnngenre: {error}") from error
+        self._pool = pool_for(
+            Classifier(backbone_bundle(), lazily=True, trials=session.folders.trials),
+            self.cache,
+            Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
+            n_workers=options.threads,
+            n_files=n_files,
+            dask=options.dask,
+        )
 
     def features(self, items: Iterable[Item]) -> Iterator[tuple[Item, SongFeatures | str]]:
         """Each track with its features, or why there are none.
 
         Raises:
-            UserError: The network cannot be used.
+            GenreModelError: The network cannot be used.
         """
         from genre_model.extraction.workers import extract_many
 
         report_bug = self._session.report_bug
-        try:
-            found = extract_many(self._pool, items, lambda i: Path(i.filepath), report_bug)
-            with closing(found):
-                for item, extracted in found:
-                    assert extracted is not None
-                    yield item, extracted
-        except GenreModelError as error:
-            raise UserError(f"cnngenre: {error}") from error
+        found = extract_many(self._pool, items, lambda i: Path(i.filepath), report_bug)
+        with closing(found):
+            for item, extracted in found:
+                assert extracted is not None
+                yield item, extracted
 
     def close(self) -> None:
         """End the workers."""
@@ -77,7 +69,7 @@ def shipped_features(
     """Each track with its features, or why there are none.
 
     Raises:
-        UserError: The network cannot be used.
+        GenreModelError: The network cannot be used.
     """
     with closing(ShippedExtractor(session, n_files)) as extractor:
         yield from extractor.features(items)

@@ -66,7 +66,8 @@ def extract_missing(session: Session, lib: Library, finder: CacheKeys, index: In
     They are not taken from the cache afterwards: it may be too small for all of them.
 
     Raises:
-        UserError: The network cannot be used, or the index cannot be written.
+        GenreModelError: The network cannot be used.
+        UserError: The index cannot be written.
     """
     from beetsplug.cnngenre.beyond_genres.shipped_features import shipped_features
 

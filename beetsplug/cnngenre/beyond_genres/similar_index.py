@@ -20,7 +20,7 @@ from beetsplug.cnngenre.console import progress
 from beetsplug.cnngenre.library import Tracks
 from beetsplug.cnngenre.session import Session
 from genre_model.core.arrays import Bools, Float16, Float64, Ints
-from genre_model.core.errors import AudioError, GenreModelError
+from genre_model.core.errors import AudioError
 from genre_model.core.files import whole_file
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.recall import KEY_BYTES, CacheKeys, recall_embedding
@@ -146,7 +146,8 @@ def update(session: Session, lib: Library, finder: CacheKeys, cache: Cache) -> I
     """The index of the library as it is now, filled from the cache; writes it to the file.
 
     Raises:
-        UserError: The index cannot be written, or there are no workers.
+        GenreModelError: There are no workers.
+        UserError: The index cannot be written.
     """
     file = session.folders.similar
     old, sums = read_index(file, finder.front_end), sums_of(lib)
@@ -181,7 +182,7 @@ def new_keys(
     """The place and cache key of each new track; files that cannot be read are left out.
 
     Raises:
-        UserError: There are no workers.
+        GenreModelError: There are no workers.
     """
     from genre_model.core.processes import WorkerPool
     from genre_model.extraction.tasks import Failure, in_order
@@ -189,21 +190,18 @@ def new_keys(
     if not len(places):
         return
     place_of = {int(index.tracks["id"][place]): int(place) for place in places}
-    try:
-        pool = WorkerPool(min(session.options.threads, len(place_of)))
-        with closing(pool), progress(len(place_of), quiet=session.options.quiet) as bar:
+    pool = WorkerPool(min(session.options.threads, len(place_of)))
+    with closing(pool), progress(len(place_of), quiet=session.options.quiet) as bar:
 
-            def submit(item: Item):  # type: ignore[no-untyped-def]  # noqa: ANN202
-                return pool.submit(finder, Path(item.filepath))
+        def submit(item: Item):  # type: ignore[no-untyped-def]  # noqa: ANN202
+            return pool.submit(finder, Path(item.filepath))
 
-            items = Tracks(lib, list(place_of))
-            for item, future in in_order(submit, items, 4 * session.options.threads):
-                try:
-                    key = pool.result(future, finder, Path(item.filepath))
-                except AudioError as error:  # opening the file crashed the worker, say
-                    key = Failure(str(error))
-                bar.update()
-                if isinstance(key, bytes):
-                    yield place_of[item.id or 0], key
-    except GenreModelError as error:
-        raise UserError(f"cnnsimilar: {error}") from error
+        items = Tracks(lib, list(place_of))
+        for item, future in in_order(submit, items, 4 * session.options.threads):
+            try:
+                key = pool.result(future, finder, Path(item.filepath))
+            except AudioError as error:  # opening the file crashed the worker, say
+                key = Failure(str(error))
+            bar.update()
+            if isinstance(key, bytes):
+                yield place_of[item.id or 0], key

@@ -21,7 +21,7 @@ from beetsplug.cnngenre.classify.further_genres import FurtherGenres
 from beetsplug.cnngenre.classify.judge import Judge
 from beetsplug.cnngenre.classify.tasks import Outcome, Task, file_of, look_ahead
 from beetsplug.cnngenre.classify.upcoming import AheadPool, Upcoming
-from beetsplug.cnngenre.config import GENRES, UserError
+from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.library import Tracks, spellings_of
 from beetsplug.cnngenre.models.bundles import find_bundle, vocabulary_of
 from beetsplug.cnngenre.rows import absolute_path
@@ -39,7 +39,6 @@ from beetsplug.cnngenre.tagging.fields import (
 )
 from beetsplug.cnngenre.tagging.journal import PassedOver, rounded
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, plan_tags, plan_without_audio
-from genre_model.core.errors import GenreModelError
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class TrackClassifier:
             upcoming: Tracks whose extraction may begin before their turn.
 
         Raises:
-            UserError: The model or the options for its genres cannot be used.
+            GenreModelError: The model or the options for its genres cannot be used.
         """
         from genre_model.model.classifier import Classifier
 
@@ -94,22 +93,17 @@ class TrackClassifier:
         self._upcoming = upcoming or Upcoming()
         self._pool: AheadPool | None = None
         self._before: ClassifiedBefore | None = None
-        try:
-            bundle = find_bundle(
-                session.options.model,
-                session.folders.models,
-                lambda complaint: session.warn(f"passed over: {complaint}"),
-                threshold=session.options.threshold,
-            )
-            self.classifier: Classifier = Classifier(
-                bundle, lazily=True, trials=session.folders.trials
-            )
-            manifest = self.classifier.manifest
-            check_target(manifest.target)
-            spellings = spellings_of(lib) if manifest.target == GENRES else {}
-            self.vocabulary: Vocabulary = vocabulary_of(manifest, session.options, spellings)
-        except GenreModelError as error:
-            raise UserError(f"cnngenre: {error}") from error
+        bundle = find_bundle(
+            session.options.model,
+            session.folders.models,
+            lambda complaint: session.warn(f"passed over: {complaint}"),
+            threshold=session.options.threshold,
+        )
+        self.classifier: Classifier = Classifier(bundle, lazily=True, trials=session.folders.trials)
+        manifest = self.classifier.manifest
+        check_target(manifest.target)
+        spellings = spellings_of(lib) if manifest.target == GENRES else {}
+        self.vocabulary: Vocabulary = vocabulary_of(manifest, session.options, spellings)
         self._context = manifest.context
         options = session.options
         threshold = manifest.threshold if options.threshold is None else options.threshold
@@ -214,8 +208,6 @@ class TrackClassifier:
                         self.further_genres.with_tags(task, extracted),
                         self._outcome(task, extracted),
                     )
-        except GenreModelError as error:
-            raise UserError(f"cnngenre: {error}") from error
         finally:
             if not self._lasting:
                 self.close()
@@ -256,15 +248,12 @@ class TrackClassifier:
         """The features of one file, or why there are none; the workers are kept.
 
         Raises:
-            UserError: The model cannot be used.
+            GenreModelError: The model cannot be used.
         """
         from genre_model.extraction.workers import extract_many
 
-        try:
-            pool, report_bug = self._pool_for(1), self._session.report_bug
-            [(_, extracted)] = extract_many(pool, [path], lambda path: path, report_bug)
-        except GenreModelError as error:
-            raise UserError(f"cnngenre: {error}") from error
+        pool, report_bug = self._pool_for(1), self._session.report_bug
+        [(_, extracted)] = extract_many(pool, [path], lambda path: path, report_bug)
         assert extracted is not None
         return extracted
 

@@ -39,7 +39,7 @@ class Explain:
         A model loaded later could be another one, and write its genres otherwise.
 
         Raises:
-            UserError: The model or the genre options cannot be used.
+            GenreModelError: The model or the genre options cannot be used.
         """
         self.log = session.log
         self.folder = folder or session.folders.pictures

@@ -44,7 +44,8 @@ class FurtherGenres:
         """The genres to write, from those that a track or album has and those in the answer.
 
         Raises:
-            UserError: The user's genre tree or genre list cannot be read.
+            GenreModelError: The user's genre tree cannot be read.
+            UserError: The user's genre list cannot be read.
         """
         if not self.of_genres or not (before or self._options.parents):
             return tuple(answered)  # without reading a tree
@@ -61,7 +62,7 @@ class FurtherGenres:
         """The names to ignore that are not a genre of the model, the library or the genre tree.
 
         Raises:
-            UserError: The user's genre tree cannot be read.
+            GenreModelError: The user's genre tree cannot be read.
         """
         if not self.of_genres or not self._options.ignore:
             return []

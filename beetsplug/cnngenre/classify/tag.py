@@ -48,7 +48,7 @@ class Tag(Run):
             review_options: What `cnnreview` needs to ask about the same tracks; None if it cannot.
 
         Raises:
-            UserError: The model cannot be used.
+            GenreModelError: The model cannot be used.
         """
         super().__init__(session, lib)
         self.review_options = review_options

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from beetsplug.cnngenre.config import Options, UserError, lastgenre_file
-from genre_model.core.errors import GenreModelError, reason
+from genre_model.core.errors import reason
 from genre_model.data.genre_tree import Arrangement, make_tree, node_of, read_tree
 from genre_model.model.vocabulary import Vocabulary
 
@@ -28,15 +28,12 @@ def genre_parents() -> dict[str, str]:
     """Child -> parent of the user's tree, or of the one that comes with beets; empty if neither.
 
     Raises:
-        UserError: The user's tree cannot be read, or is not valid YAML.
+        GenreModelError: The user's tree cannot be read, or is not valid YAML.
     """
     path = lastgenre_file("canonical") or shipped_file(TREE)
     if path is None:
         return {}
-    try:
-        return read_tree(path)
-    except GenreModelError as error:
-        raise UserError(f"cnngenre: {error}") from error
+    return read_tree(path)
 
 
 def known_genres() -> frozenset[str] | None:
@@ -68,7 +65,8 @@ def arrangement_of(
         spellings: The library's spellings of genres, for parents that the model does not answer.
 
     Raises:
-        UserError: The user's tree or list cannot be read.
+        GenreModelError: The user's tree cannot be read.
+        UserError: The user's list cannot be read.
     """
     names = list(dict.fromkeys(vocabulary.names.values()))
     ancestries = map(vocabulary.ancestry, vocabulary.names)

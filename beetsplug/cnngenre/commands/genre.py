@@ -18,7 +18,6 @@ from beetsplug.cnngenre.commands.options import (
     add_write,
     configured,
     new_command,
-    usable_library,
 )
 from beetsplug.cnngenre.config import only_names
 from beetsplug.cnngenre.console import say
@@ -61,9 +60,8 @@ def command(setup: Setup) -> ui.Subcommand:
         from beetsplug.cnngenre.classify.tag import Tag
         from beetsplug.cnngenre.library import find_tracks
 
-        with usable_library():
-            tag = Tag(session, lib, review_options=review_options(opts))
-            tag.run(find_tracks(lib, args, by_album=bool(opts.album)))
+        tag = Tag(session, lib, review_options=review_options(opts))
+        tag.run(find_tracks(lib, args, by_album=bool(opts.album)))
         if opts.threshold is not None and not session.options.quiet:
             say(f"--threshold is for this run; to keep it: {KEEP} {opts.threshold}")
 

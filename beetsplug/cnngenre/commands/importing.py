@@ -35,6 +35,7 @@ from beetsplug.cnngenre.tagging.mood_tag import (
     write_missing_moods,
 )
 from beetsplug.cnngenre.tagging.plan import TAGGING, Action, TagPlan
+from genre_model.core.errors import GenreModelError
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
@@ -95,7 +96,7 @@ class RunningImport:
         """The options, the model and the journal of this import.
 
         Raises:
-            UserError, confuse.ConfigError: The model or an option cannot be used.
+            GenreModelError, UserError, confuse.ConfigError: The model or an option cannot be used.
         """
         session = self._setup.session()
         track_classifier = TrackClassifier(session, lib, lasting=True, upcoming=self._upcoming)
@@ -107,7 +108,7 @@ class RunningImport:
         """Classify the task's tracks and set their genres in the database.
 
         Raises:
-            UserError, confuse.ConfigError: The rest of the import has to go on without genres.
+            GenreModelError: The rest of the import has to go on without genres.
         """
         track_classifier, options = prepared.track_classifier, prepared.session.options
         self._upcoming.reached(task.imported_items())
@@ -137,7 +138,7 @@ class RunningImport:
         """Set the moods of the task's tracks in the database.
 
         Raises:
-            UserError: The network cannot be used.
+            GenreModelError: The network cannot be used.
         """
         from beetsplug.cnngenre.beyond_genres.moods import give_moods
         from beetsplug.cnngenre.beyond_genres.shipped_features import ShippedExtractor
@@ -258,7 +259,7 @@ class RunningImport:
         """If something cannot be used, let the import go on without genres, after one warning."""
         try:
             yield
-        except (UserError, confuse.ConfigError) as error:
+        except (GenreModelError, UserError, confuse.ConfigError) as error:
             if not self._goes_without:
                 more = "more " if self._counts else ""
                 self._log.warning("no {}genres in this import: {}", more, error)

@@ -13,7 +13,6 @@ from beetsplug.cnngenre.commands.options import (
     add_threads,
     configured,
     new_command,
-    usable_library,
 )
 from beetsplug.cnngenre.setup import Setup
 
@@ -41,9 +40,8 @@ def command(setup: Setup) -> ui.Subcommand:
 
         add_mood_field()
 
-        with usable_library():
-            tracks = find_tracks(lib, args, by_album=bool(opts.album))
-            (UndoMoods if opts.undo else Moods)(session, lib).run(tracks)
+        tracks = find_tracks(lib, args, by_album=bool(opts.album))
+        (UndoMoods if opts.undo else Moods)(session, lib).run(tracks)
 
     cnnmoods.func = run
     return cnnmoods

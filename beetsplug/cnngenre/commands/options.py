@@ -1,12 +1,10 @@
-"""What the commands share: options, playlists, and the handling of library errors."""
+"""What the commands share: options and playlists."""
 
 from __future__ import annotations
 
 import optparse
 import os
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -128,16 +126,3 @@ def add_classifying(parser: optparse.OptionParser) -> None:
 def configured(opts: optparse.Values) -> dict[str, Any]:
     """The options that are also keys of the configuration."""
     return {key: value for key, value in vars(opts).items() if key in DEFAULTS}
-
-
-@contextmanager
-def usable_library() -> Iterator[None]:
-    """End the run with a message if the library is full, or locked for long by another program.
-
-    Raises:
-        UserError: The library is full or locked.
-    """
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise UserError(f"cnngenre: the library cannot be used: {error}") from error

@@ -14,7 +14,6 @@ from beetsplug.cnngenre.commands.options import (
     add_write,
     configured,
     new_command,
-    usable_library,
 )
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.setup import Setup
@@ -42,16 +41,15 @@ def command(setup: Setup) -> ui.Subcommand:
         session = setup.session(**configured(opts))
         from beetsplug.cnngenre.library import find_tracks
 
-        with usable_library():
-            items = find_tracks(lib, args, by_album=bool(opts.album))
-            if opts.web:
-                from beetsplug.cnngenre.review.web.server import Serve
+        items = find_tracks(lib, args, by_album=bool(opts.album))
+        if opts.web:
+            from beetsplug.cnngenre.review.web.server import Serve
 
-                Serve(session, lib, opts.port).run(items, show=bool(opts.open))
-            else:
-                from beetsplug.cnngenre.review.terminal import TerminalReview
+            Serve(session, lib, opts.port).run(items, show=bool(opts.open))
+        else:
+            from beetsplug.cnngenre.review.terminal import TerminalReview
 
-                TerminalReview(session, lib).run(items)
+            TerminalReview(session, lib).run(items)
 
     cnnreview.func = run
     return cnnreview

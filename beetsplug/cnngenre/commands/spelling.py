@@ -12,7 +12,6 @@ from beetsplug.cnngenre.commands.options import (
     add_changing,
     configured,
     new_command,
-    usable_library,
 )
 from beetsplug.cnngenre.setup import Setup
 
@@ -31,9 +30,8 @@ def command(setup: Setup) -> ui.Subcommand:
         from beetsplug.cnngenre.existing_genres.spelling import Spell
         from beetsplug.cnngenre.library import find_tracks
 
-        with usable_library():
-            tracks = find_tracks(lib, args, by_album=bool(opts.album))
-            Spell(session, lib, by_tree=bool(opts.tree)).run(tracks)
+        tracks = find_tracks(lib, args, by_album=bool(opts.album))
+        Spell(session, lib, by_tree=bool(opts.tree)).run(tracks)
 
     cnnspelling.func = run
     return cnnspelling

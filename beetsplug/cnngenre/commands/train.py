@@ -84,23 +84,20 @@ def train(session: Session, train_options: TrainOptions, lib: Library, query: li
     """Read labels, extract features, evaluate, fit, write a bundle, print its figures.
 
     Raises:
-        UserError: There is nothing to learn, or the bundle cannot be written.
+        UserError: No track matches the query, or there is no such field.
+        GenreModelError: There is nothing to learn, or the bundle cannot be written.
     """
     from beetsplug.cnngenre.models.adoption import adopt, note_model_in_use
-    from genre_model.core.errors import GenreModelError
     from genre_model.evaluation.page.sentences import summary
 
-    try:
-        plan = plan_from_library(session, train_options, lib, query)
-        if session.options.pretend:
-            if len({label for track in plan.job.tracks for label in track.labels}) < MIN_GENRES:
-                ui.print_("with fewer than two genres there is nothing to tell apart")
-            return
-        if plan.job.target == GENRES:
-            note_model_in_use(session)
-        result = run(session, plan)
-    except GenreModelError as error:
-        raise UserError(f"cnntrain: {error}") from error
+    plan = plan_from_library(session, train_options, lib, query)
+    if session.options.pretend:
+        if len({label for track in plan.job.tracks for label in track.labels}) < MIN_GENRES:
+            ui.print_("with fewer than two genres there is nothing to tell apart")
+        return
+    if plan.job.target == GENRES:
+        note_model_in_use(session)
+    result = run(session, plan)
     restricted = bool(query) or not plan.job.others
     try:  # first, because printing ends the command if its reader is gone (| head)
         consequence = adopt(session, plan.job, result, restricted=restricted)

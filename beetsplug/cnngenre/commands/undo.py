@@ -12,7 +12,6 @@ from beetsplug.cnngenre.commands.options import (
     add_changing,
     configured,
     new_command,
-    usable_library,
 )
 from beetsplug.cnngenre.setup import Setup
 
@@ -31,8 +30,7 @@ def command(setup: Setup) -> ui.Subcommand:
         from beetsplug.cnngenre.library import find_tracks
         from beetsplug.cnngenre.tagging.undo import Undo
 
-        with usable_library():
-            Undo(session, lib).run(find_tracks(lib, args, by_album=bool(opts.album)))
+        Undo(session, lib).run(find_tracks(lib, args, by_album=bool(opts.album)))
 
     cnnundo.func = run
     return cnnundo

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.classifier import TrackClassifier
-from beetsplug.cnngenre.config import GENRES, UserError
+from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.console import EarlyBar, progress
 from beetsplug.cnngenre.library import Tracks, track_name
 from beetsplug.cnngenre.models.bundles import backbone_bundle
@@ -42,11 +42,10 @@ class LabelledVerdicts:
             renamed: The library's genres -> their names in the user's own models.
 
         Raises:
-            UserError: The model cannot be used.
+            GenreModelError: The model cannot be used.
         """
         from beetsplug.cnngenre.classify.labels import field_labels
         from beetsplug.cnngenre.classify.trees import genre_parents
-        from genre_model.core.errors import BundleError
         from genre_model.data.genre_tree import make_tree
         from genre_model.evaluation.label_errors import related_by_tree
         from genre_model.evaluation.out_of_fold import read_out_of_fold
@@ -59,11 +58,8 @@ class LabelledVerdicts:
         self.vocabulary = self.track_classifier.vocabulary
         bundle = self.track_classifier.classifier.bundle
         of_genres = self.track_classifier.target == GENRES
-        try:
-            self.learned: OutOfFold | None = read_out_of_fold(bundle)
-            shipped = backbone_bundle().manifest.parents.items() if of_genres else ()
-        except BundleError as error:
-            raise UserError(f"cnngenre: {error}") from error
+        self.learned: OutOfFold | None = read_out_of_fold(bundle)
+        shipped = backbone_bundle().manifest.parents.items() if of_genres else ()
         of_the_user = REPORT_JSON in bundle.manifest.files
         if of_the_user and self.learned is None:
             self.log.warning(
@@ -185,9 +181,9 @@ def fingerprints(items: Tracks, n_workers: int) -> Iterator[tuple[Item, bytes | 
     """Each track with the fingerprint of its audio; None if the file cannot be read.
 
     Raises:
-        UserError: There are no workers.
+        GenreModelError: There are no workers.
     """
-    from genre_model.core.errors import AudioError, GenreModelError
+    from genre_model.core.errors import AudioError
     from genre_model.core.processes import WorkerPool
     from genre_model.evaluation.out_of_fold import fingerprint_in_time
     from genre_model.extraction.tasks import attempt, in_order
@@ -195,14 +191,11 @@ def fingerprints(items: Tracks, n_workers: int) -> Iterator[tuple[Item, bytes | 
     def submit(item: Item) -> Future[bytes | Failure]:
         return pool.submit(attempt, fingerprint_in_time, Path(item.filepath))
 
-    try:
-        with closing(WorkerPool(min(n_workers, len(items)))) as pool:
-            for item, future in in_order(submit, items, 4 * n_workers):
-                try:
-                    found = pool.result(future, attempt, fingerprint_in_time, Path(item.filepath))
-                except AudioError:  # opening the file crashed the worker
-                    found = None
-                # The extraction will report why a file cannot be read.
-                yield item, found if isinstance(found, bytes) else None
-    except GenreModelError as error:
-        raise UserError(f"cnngenre: {error}") from error
+    with closing(WorkerPool(min(n_workers, len(items)))) as pool:
+        for item, future in in_order(submit, items, 4 * n_workers):
+            try:
+                found = pool.result(future, attempt, fingerprint_in_time, Path(item.filepath))
+            except AudioError:  # opening the file crashed the worker
+                found = None
+            # The extraction will report why a file cannot be read.
+            yield item, found if isinstance(found, bytes) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beetsplug.cnngenre.config import GENRES, Options, UserError
+from beetsplug.cnngenre.config import GENRES, Options
 from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
@@ -46,10 +46,9 @@ def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restric
             new model answers no others: they are the user's own words for all music.
 
     Raises:
-        UserError: The list of models in use cannot be written.
+        GenreModelError: The list of models in use cannot be written.
     """
     from beetsplug.cnngenre.models.in_use import SHIPPED_NAME, use
-    from genre_model.core.errors import GenreModelError
     from genre_model.evaluation.adoption import fewer_answers, named
 
     name, options = result.bundle.directory.name, session.options
@@ -70,10 +69,7 @@ def adopt(session: Session, job: TrainingJob, result: TrainingResult, *, restric
         return f"{goes_on}: {reason}{all_the_same}"
     if misfit is not None:
         return f"{goes_on}, because the configuration does not fit the new model {name}: {misfit}"
-    try:
-        use(session.folders.models, name, instead_of=present)
-    except GenreModelError as error:
-        raise UserError(f"cnntrain: {error}") from error
+    use(session.folders.models, name, instead_of=present)
     change = f"cnngenre uses it from now on, instead of {named(present)}"
     return change + fewer_answers(result.report) + fewer_genres(job, result)
 

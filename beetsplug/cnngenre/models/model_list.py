@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from beetsplug.cnngenre.config import GENRES, UserError
+from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.models.bundles import (
     Complain,
     age_key,
@@ -45,12 +45,9 @@ def model_lines(session: Session) -> list[str]:
     """The models, the newest first, the shipped one last.
 
     Raises:
-        UserError: The installation is broken.
+        GenreModelError: The installation is broken.
     """
-    try:
-        shipped = backbone_bundle()
-    except GenreModelError as error:
-        raise UserError(f"cnngenre: {error}") from error
+    shipped = backbone_bundle()
     own = sorted(own_bundles(session.folders.models, session.warn), key=age_key, reverse=True)
     used = in_use(session, session.warn)
     if used is not None and used.directory not in [b.directory for b in (*own, shipped)]:
@@ -63,42 +60,35 @@ def put_in_use(session: Session, name: str) -> None:
     """Use a model from now on.
 
     Raises:
-        UserError: There is no such model, it is damaged or not for genres, the configured genres do
-            not fit it, or the list of models in use cannot be written.
+        GenreModelError: There is no such model, it is damaged or not for genres, the configured
+            genres do not fit it, or the list of models in use cannot be written.
     """
     models = session.folders.models
-    try:
-        if name not in names_in(models):
-            raise BundleError(f"there is no model {name}; there are: {', '.join(names_in(models))}")
-        bundle = find_bundle(name, models, session.warn, threshold=None)
-        bundle.check_files()
-        if bundle.manifest.target != GENRES:
-            raise BundleError(f"{name} is for {bundle.manifest.target}: name it with --model")
-        vocabulary_of(bundle.manifest, session.options)  # otherwise every later run would fail
-        before = in_use(session.with_options(model=None), lambda _: None)
-        use(models, name, instead_of=None if before is None else name_of(before))
-    except GenreModelError as error:
-        raise UserError(f"cnnmodels: {error}") from error
+    if name not in names_in(models):
+        raise BundleError(f"there is no model {name}; there are: {', '.join(names_in(models))}")
+    bundle = find_bundle(name, models, session.warn, threshold=None)
+    bundle.check_files()
+    if bundle.manifest.target != GENRES:
+        raise BundleError(f"{name} is for {bundle.manifest.target}: name it with --model")
+    vocabulary_of(bundle.manifest, session.options)  # otherwise every later run would fail
+    before = in_use(session.with_options(model=None), lambda _: None)
+    use(models, name, instead_of=None if before is None else name_of(before))
 
 
 def go_back(session: Session) -> None:
     """Use the model that was in use before the present one.
 
     Raises:
-        UserError: There is no earlier model, the configured genres do not fit it, or the list of
-            models cannot be read or written.
+        GenreModelError: There is no earlier model, the configured genres do not fit it, or the list
+            of models cannot be read or written.
     """
     models = session.folders.models
-    try:
-        names = names_to_go_back_to(models)
-        if names:
-            bundle = find_bundle(names[-1], models, session.warn, threshold=None)
-            vocabulary_of(bundle.manifest, session.options)  # otherwise every later run would fail
-            keep(models, names)
-    except GenreModelError as error:
-        raise UserError(f"cnnmodels: {error}") from error
+    names = names_to_go_back_to(models)
     if not names:
-        raise UserError("cnnmodels: there is no earlier model to go back to")
+        raise BundleError("there is no earlier model to go back to")
+    bundle = find_bundle(names[-1], models, session.warn, threshold=None)
+    vocabulary_of(bundle.manifest, session.options)  # otherwise every later run would fail
+    keep(models, names)
 
 
 def name_of(bundle: Bundle) -> str:

@@ -66,8 +66,8 @@ class Review:
         """Load the model.
 
         Raises:
-            UserError: The model or the genre options cannot be used, or the model is not for
-                genres.
+            GenreModelError: The model or the genre options cannot be used.
+            UserError: The model is not for genres.
         """
         self.log, self.options, self.lib = session.log, session.options, lib
         self.track_classifier = TrackClassifier(session, lib)

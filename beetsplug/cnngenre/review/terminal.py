@@ -61,8 +61,8 @@ class TerminalReview:
         """Load the model.
 
         Raises:
-            UserError: The model or the genre options cannot be used, the model is not for genres,
-                or there is no terminal.
+            GenreModelError: The model or the genre options cannot be used.
+            UserError: The model is not for genres, or there is no terminal.
         """
         if not session.options.pretend:
             check_input()

@@ -12,7 +12,6 @@ from beetsplug.cnngenre.commands.options import (
     add_classifying,
     configured,
     new_command,
-    usable_library,
 )
 from beetsplug.cnngenre.setup import Setup
 
@@ -32,10 +31,9 @@ def command(setup: Setup) -> ui.Subcommand:
         from beetsplug.cnngenre.existing_genres.labelled_verdicts import LabelledVerdicts
         from beetsplug.cnngenre.library import find_tracks
 
-        with usable_library():
-            items = find_tracks(lib, args, by_album=bool(opts.album))
-            comparison = Comparison(LabelledVerdicts(session, lib, setup.train_options().map))
-            tracks = comparison.compare(items)
+        items = find_tracks(lib, args, by_album=bool(opts.album))
+        comparison = Comparison(LabelledVerdicts(session, lib, setup.train_options().map))
+        tracks = comparison.compare(items)
         comparison.show(tracks, every_track=bool(opts.all))
 
     cnncompare.func = run

@@ -13,7 +13,6 @@ from beetsplug.cnngenre.commands.options import (
     configured,
     new_command,
     playlist_of,
-    usable_library,
     write_playlist,
 )
 from beetsplug.cnngenre.config import UserError
@@ -43,11 +42,10 @@ def command(setup: Setup) -> ui.Subcommand:
         if opts.firmness is not None and not 0 <= opts.firmness <= 1:
             raise UserError(f"cnnerrors: --firmness {opts.firmness} is not from 0 to 1")
         playlist = playlist_of(opts)
-        with usable_library():
-            items = find_tracks(lib, args, by_album=bool(opts.album))
-            verdicts = LabelledVerdicts(session, lib, setup.train_options().map)
-            search = LabelErrors(verdicts, opts.firmness)
-            found = search.find(items)
+        items = find_tracks(lib, args, by_album=bool(opts.album))
+        verdicts = LabelledVerdicts(session, lib, setup.train_options().map)
+        search = LabelErrors(verdicts, opts.firmness)
+        found = search.find(items)
         search.show(found, opts.format)
         if playlist and items:  # a mistyped query must not empty the list
             write_playlist(session, playlist, (one.item for one in found))

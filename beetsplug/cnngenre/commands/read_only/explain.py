@@ -13,7 +13,6 @@ from beetsplug.cnngenre.commands.options import (
     add_model,
     configured,
     new_command,
-    usable_library,
 )
 from beetsplug.cnngenre.config import UserError, typed_path
 from beetsplug.cnngenre.setup import Setup
@@ -42,9 +41,8 @@ def command(setup: Setup) -> ui.Subcommand:
         from beetsplug.cnngenre.library import find_tracks
 
         folder = typed_path(opts.output) if opts.output else None
-        with usable_library():
-            items = find_tracks(lib, args, by_album=bool(opts.album))
-            Explain(session, lib, folder).run(items, show=bool(opts.open))
+        items = find_tracks(lib, args, by_album=bool(opts.album))
+        Explain(session, lib, folder).run(items, show=bool(opts.open))
 
     cnnexplain.func = run
     return cnnexplain

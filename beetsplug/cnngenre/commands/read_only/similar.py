@@ -16,7 +16,6 @@ from beetsplug.cnngenre.commands.options import (
     configured,
     new_command,
     playlist_of,
-    usable_library,
     write_playlist,
 )
 from beetsplug.cnngenre.config import UserError
@@ -59,9 +58,8 @@ def command(setup: Setup) -> ui.Subcommand:
         wanted = Wanted(
             number, bool(opts.other_artists), bool(opts.other_albums), bool(opts.extract)
         )
-        with usable_library():
-            ids = find_tracks(lib, args, by_album=bool(opts.album)).ids
-            found = find_similar(session, lib, ids, wanted)
+        ids = find_tracks(lib, args, by_album=bool(opts.album)).ids
+        found = find_similar(session, lib, ids, wanted)
         template = "$path" if opts.path else opts.format
         for item, score in found:
             if template is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from beets import ui
 from beets.library import Library
 
-from beetsplug.cnngenre.commands.options import FLAG, add_album, new_command, usable_library
+from beetsplug.cnngenre.commands.options import FLAG, add_album, new_command
 from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.setup import Setup
 
@@ -48,8 +48,7 @@ def library_figures(lib: Library, opts: optparse.Values, query: list[str]) -> St
     from beetsplug.cnngenre.library import find_tracks
     from beetsplug.cnngenre.tagging.stats import stats_of
 
-    with usable_library():
-        return stats_of(find_tracks(lib, query, by_album=bool(opts.album)))
+    return stats_of(find_tracks(lib, query, by_album=bool(opts.album)))
 
 
 def run_figures(session: Session, name: str) -> RunStats:

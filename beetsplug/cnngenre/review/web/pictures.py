@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beetsplug.cnngenre.config import UserError
 from beetsplug.cnngenre.review.web.thread import ClosedError, OneThread
 from beetsplug.cnngenre.session import Session
 
@@ -99,7 +98,7 @@ class Pictures:
                 return explanation
             spec = self._explain.track_classifier.classifier.manifest.spectrogram
             image = explanation_of_song(explanation, Path(verdict.item.filepath), spec)
-        except (GenreModelError, UserError) as error:  # because the program is ending, say
+        except GenreModelError as error:  # because the program is ending, say
             return str(error)
         content = io.BytesIO()
         image.save(content, format="PNG")

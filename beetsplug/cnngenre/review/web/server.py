@@ -55,8 +55,8 @@ class Serve:
                 a fixed port would not make the address permanent.
 
         Raises:
-            UserError: The model cannot be used or is not for genres, Flask is not installed, or the
-                port is not free.
+            GenreModelError: The model cannot be used.
+            UserError: It is not for genres, Flask is not installed, or the port is not free.
         """
         self.session, self.lib = session, lib
         check_flask()
