@@ -31,7 +31,8 @@ from genre_model.data.tracks import LabelledTrack
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.pools import extract_tracks
 from genre_model.model.bundle.store import SHIPPED, Bundle, load_bundle
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
+from genre_model.model.song_features import SongFeatures
 from genre_model.training.head.bundle import train_head_bundle
 from genre_model.training.job import TrainingJob
 from genre_model.training.training_set import HeadOptions

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from genre_model.data.tracks import LabelledTrack
     from genre_model.extraction.classify import Classified, classify
     from genre_model.model.bundle.store import Bundle, load_bundle
-    from genre_model.model.classifier import Classifier, SongFeatures, load_classifier
+    from genre_model.model.classifier import Classifier, load_classifier
+    from genre_model.model.song_features import SongFeatures
     from genre_model.model.vocabulary import SongGenre
     from genre_model.training.flow import TrainingOptions, TrainingResult, train
 
@@ -54,7 +55,8 @@ _MODULES = {
     "data.tracks": ("LabelledTrack",),
     "extraction.classify": ("Classified", "classify"),
     "model.bundle.store": ("Bundle", "load_bundle"),
-    "model.classifier": ("Classifier", "SongFeatures", "load_classifier"),
+    "model.classifier": ("Classifier", "load_classifier"),
+    "model.song_features": ("SongFeatures",),
     "model.vocabulary": ("SongGenre",),
     "training.flow": ("TrainingOptions", "TrainingResult", "train"),
 }

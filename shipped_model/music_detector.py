@@ -36,8 +36,9 @@ from genre_model.core.errors import AudioError
 from genre_model.model.aggregation import aggregate
 from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.store import HEAD, Bundle, load_bundle, write_bundle
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
 from genre_model.model.music_detector import MusicDetector, log_spread
+from genre_model.model.song_features import SongFeatures
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from shipped_model.other_sound import fitted_sounds, unknown_sounds
 

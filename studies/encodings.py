@@ -38,8 +38,9 @@ from genre_model.extraction.cache import front_end_hash
 from genre_model.features.log_mel import hz_to_mel, mel_to_hz
 from genre_model.features.slices import read_slices
 from genre_model.model.bundle.store import SHIPPED, load_bundle
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
 from genre_model.model.head import Head
+from genre_model.model.song_features import SongFeatures
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from genre_model.training.calibration import Calibration, Songs
 from genre_model.training.head.fit import fit_from_nothing

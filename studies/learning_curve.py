@@ -29,8 +29,8 @@ from genre_model.data.folds import split_tracks
 from genre_model.evaluation.metrics import balanced_accuracy, one_hot, ratio_interval
 from genre_model.model.aggregation import calibrated
 from genre_model.model.bundle.store import SHIPPED, Bundle, load_bundle
-from genre_model.model.classifier import SongFeatures
 from genre_model.model.head import Head, StartingModel
+from genre_model.model.song_features import SongFeatures
 from genre_model.training.head.correspondence import correspond
 from genre_model.training.head.cross_validation import (
     TOLERATED,

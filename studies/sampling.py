@@ -43,7 +43,8 @@ from genre_model.extraction.cache import Cache
 from genre_model.extraction.extractor import Effort, Extractor
 from genre_model.features.slices import order
 from genre_model.model.aggregation import aggregate
-from genre_model.model.classifier import Classifier, SongFeatures, load_classifier
+from genre_model.model.classifier import Classifier, load_classifier
+from genre_model.model.song_features import SongFeatures
 from genre_model.model.stop_rule import StopRule
 from genre_model.model.vocabulary import Policy, Vocabulary, judge, make_vocabulary
 

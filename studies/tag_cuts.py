@@ -26,7 +26,8 @@ from genre_model.core.arrays import Bools, Float32, Float64
 from genre_model.core.specs import SliceSpec, SpectrogramSpec
 from genre_model.features.slices import read_slices
 from genre_model.model.bundle.store import SHIPPED, load_bundle
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
+from genre_model.model.song_features import SongFeatures
 from genre_model.model.tags import (
     DECADES,
     GENRE_CUTS,

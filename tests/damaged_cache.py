@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from genre_model.extraction.cache import Cache, pack
-from genre_model.model.classifier import SongFeatures
+from genre_model.model.song_features import SongFeatures
 
 N_SONGS = 60
 

@@ -20,7 +20,8 @@ from genre_model.model.vocabulary import Policy, Vocabulary, make_vocabulary
 
 if TYPE_CHECKING:
     from genre_model.model.bundle.manifest import Manifest
-    from genre_model.model.classifier import Classifier, SongFeatures
+    from genre_model.model.classifier import Classifier
+    from genre_model.model.song_features import SongFeatures
 
 N_FAILURES = 5  # how many failures are listed
 

@@ -25,7 +25,8 @@ from genre_model.model.bundle.store import SHIPPED
 
 if TYPE_CHECKING:
     from genre_model.data.tracks import LabelledTrack
-    from genre_model.model.classifier import Classifier, SongFeatures
+    from genre_model.model.classifier import Classifier
+    from genre_model.model.song_features import SongFeatures
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:

@@ -31,8 +31,9 @@ from genre_model.model.vocabulary import Policy, Vocabulary, judge
 
 if TYPE_CHECKING:
     from genre_model.model.bundle.manifest import Manifest
-    from genre_model.model.classifier import Classifier, SongFeatures
+    from genre_model.model.classifier import Classifier
     from genre_model.model.play_history import PlayHistorySpec
+    from genre_model.model.song_features import SongFeatures
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from genre_model.core.arrays import Float64
 from genre_model.core.specs import FrontEndSpec, NotesSpec, SliceSpec, reaches
 from genre_model.core.text import percent as report_percent
 from genre_model.model.aggregation import calibrated
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
+from genre_model.model.song_features import SongFeatures
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, too_little
 
 MAX_MARKED = 3

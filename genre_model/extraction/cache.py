@@ -31,7 +31,7 @@ import numpy as np
 
 from genre_model.core.errors import GenreModelError
 from genre_model.model.bundle.manifest import Manifest
-from genre_model.model.classifier import Sample, SongFeatures, half
+from genre_model.model.song_features import Sample, SongFeatures, half
 from genre_model.model.stop_rule import is_sampled
 
 Result = TypeVar("Result")

@@ -15,7 +15,8 @@ from genre_model.extraction.pools import pool_for
 from genre_model.extraction.tasks import log_bug
 from genre_model.extraction.workers import extract_many
 from genre_model.model.bundle.store import SHIPPED, load_bundle
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
+from genre_model.model.song_features import SongFeatures
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge, make_vocabulary
 
 UNTIL_STABLE = Effort(until_stable=True)

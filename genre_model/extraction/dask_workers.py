@@ -29,7 +29,8 @@ from genre_model.extraction.extractor import (
 from genre_model.extraction.tasks import Failure, attempt
 from genre_model.extraction.workers import PER_WORKER, Answer, completed
 from genre_model.features.png_songs import is_picture, song_and_number, song_files
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
+from genre_model.model.song_features import SongFeatures
 
 if TYPE_CHECKING:
     from distributed import Client, Worker

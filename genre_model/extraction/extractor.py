@@ -30,7 +30,8 @@ from genre_model.extraction.tasks import Failure, attempt
 from genre_model.features.frontend import song_fingerprint
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.bundle.store import HEAD, PROBE, Bundle
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
+from genre_model.model.song_features import SongFeatures
 
 # The folders of models that were received from another machine, by their manifests.
 _received: dict[bytes, Path] = {}

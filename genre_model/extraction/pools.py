@@ -12,7 +12,8 @@ from genre_model.extraction.dask_workers import DaskExtractorPool
 from genre_model.extraction.extractor import Effort
 from genre_model.extraction.tasks import ReportBug, log_bug
 from genre_model.extraction.workers import ExtractorPool, extract_many, local_pool
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
+from genre_model.model.song_features import SongFeatures
 
 EVERYTHING = Effort()
 

@@ -13,7 +13,7 @@ from genre_model.core.deadline import time_limit
 from genre_model.extraction.cache import Cache, front_end_hash
 from genre_model.extraction.tasks import Failure, attempt
 from genre_model.model.bundle.manifest import Manifest
-from genre_model.model.classifier import SongFeatures
+from genre_model.model.song_features import SongFeatures
 
 KEY_BYTES = 32
 

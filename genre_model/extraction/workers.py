@@ -17,7 +17,8 @@ from genre_model.core.processes import WorkerPool
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.extractor import Effort, ExtractionSpec, extraction_spec
 from genre_model.extraction.tasks import Failure, ReportBug, in_order, reported
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
+from genre_model.model.song_features import SongFeatures
 
 Task = TypeVar("Task")
 

@@ -17,7 +17,7 @@ from genre_model.model.vocabulary import NO_SPELLINGS, SongGenre, Vocabulary
 
 if TYPE_CHECKING:
     from genre_model.model.bundle.manifest import Manifest
-    from genre_model.model.classifier import SongFeatures
+    from genre_model.model.song_features import SongFeatures
 
 LEAST = 0.002  # smaller values are not stored; no cut is below this
 

@@ -20,7 +20,8 @@ from genre_model.evaluation.out_of_fold import fingerprint_of
 from genre_model.evaluation.report import Report
 from genre_model.model.bundle.audit import MAX_GENRES, MAX_NAME
 from genre_model.model.bundle.store import REPORT_HTML, SHIPPED, Bundle, load_bundle
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
+from genre_model.model.song_features import SongFeatures
 from genre_model.training.copies import without_copies
 from genre_model.training.events import SILENT, OnEpoch, OnFailure, TrainingEvents, ignore
 from genre_model.training.job import TrainingJob, check_play_history

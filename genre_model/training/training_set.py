@@ -14,10 +14,10 @@ from genre_model.core.specs import AggregationRule, AggregationSpec, ContextSpec
 from genre_model.data.folds import Split, SplitBy, group_of
 from genre_model.data.genre_tree import with_ancestors
 from genre_model.data.tracks import LabelledTrack
-from genre_model.model.classifier import SongFeatures
 from genre_model.model.head import Head, StartingModel
 from genre_model.model.music_detector import MusicDetector
 from genre_model.model.play_history import PlayHistorySpec
+from genre_model.model.song_features import SongFeatures
 
 # How many tracks the starting model may count for against the labels, descending; the folds choose.
 # With the first value, the starting model is not corrected.

@@ -33,7 +33,8 @@ from genre_model.extraction.cache import (
     unpack,
 )
 from genre_model.extraction.extractor import Effort, Extractor
-from genre_model.model.classifier import SongFeatures, load_classifier
+from genre_model.model.classifier import load_classifier
+from genre_model.model.song_features import SongFeatures
 
 
 def extracted(seed=0, n=3, n_features=5, n_tags=2):

@@ -15,8 +15,8 @@ from genre_model.data.play_history import SECONDS_PER_YEAR, PlayHistory
 from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.out_of_fold import pack_out_of_fold
 from genre_model.model.bundle.store import OUT_OF_FOLD, SHIPPED, load_bundle
-from genre_model.model.classifier import SongFeatures
 from genre_model.model.play_history import PlayHistorySpec
+from genre_model.model.song_features import SongFeatures
 from genre_model.training.head.comparison import compare, right_by, rival_of
 from genre_model.training.training_set import CrossValidated, make_training_set
 

@@ -9,8 +9,9 @@ from genre_model.explain.evidence import evidence_of
 from genre_model.model.aggregation import aggregate
 from genre_model.model.bundle.arrays import npz
 from genre_model.model.bundle.store import HEAD, load_bundle
-from genre_model.model.classifier import Classifier, SongFeatures, load_classifier
+from genre_model.model.classifier import Classifier, load_classifier
 from genre_model.model.music_detector import BIAS, MEAN, SPREAD, TYPICAL, MusicDetector
+from genre_model.model.song_features import SongFeatures
 from genre_model.model.vocabulary import make_vocabulary
 
 

@@ -30,7 +30,8 @@ from genre_model.extraction.extractor import Effort
 from genre_model.extraction.tasks import Failure, attempt, in_order, log_bug, reported
 from genre_model.extraction.workers import extract_many, local_pool
 from genre_model.model.bundle.store import load_bundle
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
+from genre_model.model.song_features import SongFeatures
 
 N_SONGS = 6
 

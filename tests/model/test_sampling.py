@@ -27,7 +27,8 @@ from genre_model.extraction.workers import local_pool
 from genre_model.features import slices as slicing
 from genre_model.features.slices import order
 from genre_model.model.aggregation import aggregate, can_be_sampled, influence
-from genre_model.model.classifier import by_place, in_order_of_time, is_sampled, load_classifier
+from genre_model.model.classifier import is_sampled, load_classifier
+from genre_model.model.song_features import by_place, in_order_of_time
 from genre_model.model.stop_rule import StopRule, stop_rule
 from genre_model.model.vocabulary import Policy
 

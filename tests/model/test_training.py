@@ -14,8 +14,8 @@ from genre_model.data.tracks import LabelledTrack
 from genre_model.evaluation.page.render import render_html
 from genre_model.evaluation.page.sentences import summary
 from genre_model.evaluation.report import Report
-from genre_model.model.classifier import SongFeatures
 from genre_model.model.head import Head, StartingModel
+from genre_model.model.song_features import SongFeatures
 from genre_model.model.vocabulary import Policy, judge, make_vocabulary
 from genre_model.training import calibration
 from genre_model.training.calibration import choose_threshold

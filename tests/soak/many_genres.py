@@ -14,7 +14,7 @@ from run import Row
 
 from genre_model.data.tracks import LabelledTrack
 from genre_model.model.bundle.store import SHIPPED, load_bundle
-from genre_model.model.classifier import SongFeatures
+from genre_model.model.song_features import SongFeatures
 from genre_model.training.head.bundle import train_head_bundle
 from genre_model.training.job import TrainingJob
 from genre_model.training.training_set import HeadOptions

@@ -13,7 +13,7 @@ from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
-    from genre_model.model.classifier import SongFeatures
+    from genre_model.model.song_features import SongFeatures
 
 
 class ShippedExtractor:

@@ -42,7 +42,8 @@ from beetsplug.cnngenre.tagging.plan import Action, TagPlan, plan_tags, plan_wit
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary
 
 if TYPE_CHECKING:
-    from genre_model.model.classifier import Classifier, SongFeatures
+    from genre_model.model.classifier import Classifier
+    from genre_model.model.song_features import SongFeatures
 
 
 @dataclass(frozen=True, slots=True)

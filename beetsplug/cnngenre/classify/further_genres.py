@@ -17,7 +17,7 @@ from genre_model.model.vocabulary import SongGenre, Vocabulary
 
 if TYPE_CHECKING:
     from genre_model.data.genre_tree import Arrangement
-    from genre_model.model.classifier import SongFeatures
+    from genre_model.model.song_features import SongFeatures
 
 
 class FurtherGenres:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from beetsplug.cnngenre.session import Session
     from beetsplug.cnngenre.train_config import TrainOptions
     from genre_model.data.tracks import LabelledTrack
-    from genre_model.model.classifier import Classifier, SongFeatures
+    from genre_model.model.classifier import Classifier
+    from genre_model.model.song_features import SongFeatures
     from genre_model.training.flow import TrainingOptions, TrainingPlan, TrainingResult
 
 

@@ -25,8 +25,9 @@ from genre_model.model.bundle.store import (
     load_bundle,
     write_bundle,
 )
-from genre_model.model.classifier import Classifier, SongFeatures
+from genre_model.model.classifier import Classifier
 from genre_model.model.head import arrays_of
+from genre_model.model.song_features import SongFeatures
 from genre_model.training.head.comparison import Rival, extracts_alike, rival_of
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.report import make_report

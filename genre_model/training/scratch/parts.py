@@ -14,7 +14,7 @@ from genre_model.core.arrays import Ints
 from genre_model.core.errors import GenreModelError
 from genre_model.data.folds import N_FOLDS, Split, split_tracks
 from genre_model.data.tracks import LabelledTrack
-from genre_model.model.classifier import SongFeatures
+from genre_model.model.song_features import SongFeatures
 from genre_model.training.job import TrainingJob
 from genre_model.training.scratch.slice_store import StoredTrack
 
