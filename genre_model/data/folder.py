@@ -5,17 +5,16 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from genre_model.core.errors import AudioError, GenreModelError, reason
 from genre_model.core.files import is_folder, may_be_file, why_no_folder
-from genre_model.core.processes import WorkerPool, call_in_worker
+from genre_model.core.ordered import results_in_order
+from genre_model.core.processes import call_in_worker
 from genre_model.data.file_tags import Tags, split_genres, stored_tags
 from genre_model.data.play_history import PlayHistory, number_in
 from genre_model.data.tracks import LabelledTrack
@@ -169,21 +168,14 @@ def read_csv(file: Path) -> list[dict[str, str]]:
 
 def read_all_tags(paths: Sequence[Path], threads: int) -> Iterator[Tags]:
     """The tags of files, in order."""
-    with closing(WorkerPool(threads)) as pool:
-        futures = [pool.submit(stored_tags, path) for path in paths]
-        for path, future in zip(paths, futures, strict=True):
-            yield tags_or_none(partial(pool.result, future, stored_tags, path))
+    for _, found in results_in_order(threads, stored_tags, paths, lambda path: path):
+        yield Tags() if isinstance(found, AudioError) else found
 
 
 def read_tags(path: Path) -> Tags:
     """The tags of a file; empty if they cannot be read."""
-    return tags_or_none(partial(call_in_worker, stored_tags, path))
-
-
-def tags_or_none(read: Callable[[], Tags]) -> Tags:
-    """The tags that are read; empty ones if the file cannot be read."""
     try:
-        return read()
+        return call_in_worker(stored_tags, path)
     except AudioError:
         return Tags()
 

@@ -1,25 +1,17 @@
-"""Process many songs at once, in order and in bounded memory, and report those that fail."""
+"""Extract the features of a song, and report it if that fails."""
 
 from __future__ import annotations
 
 import logging
 import traceback
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from genre_model.core.errors import AudioError
 
-Task = TypeVar("Task")
-
-
 Result = TypeVar("Result")
-
-
-Handle = TypeVar("Handle", bound="Future[Any] | None")
 
 
 # Called with a file and the traceback of an unexpected error.
@@ -38,28 +30,6 @@ class Failure:
 
     reason: str
     bug: str | None = None
-
-
-def in_order(
-    submit: Callable[[Task], Handle], tasks: Iterable[Task], in_flight: int
-) -> Generator[tuple[Task, Handle], None, None]:
-    """Tasks with their futures, in order, with at most ``in_flight`` submitted and unclaimed.
-
-    None in place of a future means that there is nothing to do for the task.  When the caller stops
-    early, tasks that have not begun are cancelled.
-    """
-    waiting: deque[tuple[Task, Handle]] = deque()
-    try:
-        for task in tasks:
-            waiting.append((task, submit(task)))
-            if len(waiting) >= in_flight:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
-    finally:
-        for _, future in waiting:
-            if future is not None:
-                future.cancel()
 
 
 def log_bug(path: Path, trace: str) -> None:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from genre_model.core.errors import AudioError
+from genre_model.core.ordered import in_order
 from genre_model.core.processes import WorkerPool
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.extractor import Effort, ExtractionSpec, extraction_spec
-from genre_model.extraction.tasks import Failure, ReportBug, in_order, reported
+from genre_model.extraction.tasks import Failure, ReportBug, reported
 from genre_model.model.classifier import Classifier
 from genre_model.model.song_features import SongFeatures
 

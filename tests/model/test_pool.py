@@ -23,11 +23,12 @@ from genre_model.audio.fingerprint import audio_fingerprint
 from genre_model.core import deadline, processes
 from genre_model.core.deadline import time_limit
 from genre_model.core.errors import AudioError, BundleError, GenreModelError
+from genre_model.core.ordered import in_order
 from genre_model.core.processes import CRASHED, CrashedError, WorkerPool, call_in_worker
 from genre_model.core.safe_path import SAFE_PATH
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.extractor import Effort
-from genre_model.extraction.tasks import Failure, attempt, in_order, log_bug, reported
+from genre_model.extraction.tasks import Failure, attempt, log_bug, reported
 from genre_model.extraction.workers import extract_many, local_pool
 from genre_model.model.bundle.store import load_bundle
 from genre_model.model.classifier import Classifier

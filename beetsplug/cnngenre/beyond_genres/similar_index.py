@@ -6,13 +6,13 @@ The file also has the cache keys of tracks that the cache lacks, so that no file
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import numpy as np
-from beets.library import Item, Library
+from beets.library import Library
 from numpy.typing import NDArray
 
 from beetsplug.cnngenre.config import UserError
@@ -20,7 +20,6 @@ from beetsplug.cnngenre.console import progress
 from beetsplug.cnngenre.library import Tracks
 from beetsplug.cnngenre.session import Session
 from genre_model.core.arrays import Bools, Float16, Float64, Ints
-from genre_model.core.errors import AudioError
 from genre_model.core.files import whole_file
 from genre_model.extraction.cache import Cache
 from genre_model.extraction.recall import KEY_BYTES, CacheKeys, recall_embedding
@@ -184,24 +183,14 @@ def new_keys(
     Raises:
         GenreModelError: There are no workers.
     """
-    from genre_model.core.processes import WorkerPool
-    from genre_model.extraction.tasks import Failure, in_order
+    from genre_model.core.ordered import results_in_order
 
-    if not len(places):
-        return
     place_of = {int(index.tracks["id"][place]): int(place) for place in places}
-    pool = WorkerPool(min(session.options.threads, len(place_of)))
-    with closing(pool), progress(len(place_of), quiet=session.options.quiet) as bar:
-
-        def submit(item: Item):  # type: ignore[no-untyped-def]  # noqa: ANN202
-            return pool.submit(finder, Path(item.filepath))
-
-        items = Tracks(lib, list(place_of))
-        for item, future in in_order(submit, items, 4 * session.options.threads):
-            try:
-                key = pool.result(future, finder, Path(item.filepath))
-            except AudioError as error:  # opening the file crashed the worker, say
-                key = Failure(str(error))
+    items = Tracks(lib, list(place_of))
+    with progress(len(items), quiet=session.options.quiet) as bar:
+        n_workers = min(session.options.threads, len(items))
+        found = results_in_order(n_workers, finder, items, lambda item: Path(item.filepath))
+        for item, key in found:
             bar.update()
             if isinstance(key, bytes):
                 yield place_of[item.id or 0], key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,8 @@ from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from beetsplug.cnngenre.classify.labels import LabelsOf
     from genre_model.evaluation.out_of_fold import OutOfFold
-    from genre_model.extraction.tasks import Failure
     from genre_model.model.vocabulary import SongGenre
 
 
@@ -183,19 +180,12 @@ def fingerprints(items: Tracks, n_workers: int) -> Iterator[tuple[Item, bytes | 
     Raises:
         GenreModelError: There are no workers.
     """
-    from genre_model.core.errors import AudioError
-    from genre_model.core.processes import WorkerPool
+    from genre_model.core.ordered import results_in_order
     from genre_model.evaluation.out_of_fold import fingerprint_in_time
-    from genre_model.extraction.tasks import attempt, in_order
+    from genre_model.extraction.tasks import attempt
 
-    def submit(item: Item) -> Future[bytes | Failure]:
-        return pool.submit(attempt, fingerprint_in_time, Path(item.filepath))
-
-    with closing(WorkerPool(min(n_workers, len(items)))) as pool:
-        for item, future in in_order(submit, items, 4 * n_workers):
-            try:
-                found = pool.result(future, attempt, fingerprint_in_time, Path(item.filepath))
-            except AudioError:  # opening the file crashed the worker
-                found = None
-            # The extraction will report why a file cannot be read.
-            yield item, found if isinstance(found, bytes) else None
+    n_workers = min(n_workers, len(items))
+    find = partial(attempt, fingerprint_in_time)
+    for item, found in results_in_order(n_workers, find, items, lambda i: Path(i.filepath)):
+        # The extraction will report why a file cannot be read.
+        yield item, found if isinstance(found, bytes) else None

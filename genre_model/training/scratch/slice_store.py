@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,11 +17,10 @@ from genre_model.core.arrays import Bools, Ints
 from genre_model.core.deadline import TIME_LIMIT_S, time_limit
 from genre_model.core.errors import AudioError, GenreModelError
 from genre_model.core.files import digest, whole_file
-from genre_model.core.processes import WorkerPool
+from genre_model.core.ordered import results_in_order
 from genre_model.core.processor import n_cores
 from genre_model.core.specs import FrontEndSpec, SliceSpec, SoxSpec
 from genre_model.data.tracks import LabelledTrack
-from genre_model.extraction.tasks import in_order
 from genre_model.features.frontend import slices_of, song_fingerprint
 from genre_model.training.events import OnStep, ignore_step
 from genre_model.training.networks.base import Architecture, Estimator
@@ -77,21 +77,13 @@ def store_tracks(
     on_step: OnStep = ignore_step,
 ) -> tuple[list[StoredTrack], tuple[SkippedTrack, ...]]:
     """Store the slices of all tracks; compute only those that are not in the folder yet."""
-    n_workers = n_cores()
     paths = list(dict.fromkeys(track.path for track in tracks))
     outcomes = {}
     form = SliceForm.of(architecture)
-    with (
-        closing(WorkerPool(n_workers)) as pool,
-        closing(
-            in_order(lambda p: pool.submit(store_song, form, folder, p), paths, 4 * n_workers)
-        ) as pairs,
-    ):
-        for number, (path, future) in enumerate(pairs, start=1):
-            try:
-                outcomes[path] = pool.result(future, store_song, form, folder, path)
-            except AudioError as error:  # its decoder crashed
-                outcomes[path] = str(error)
+    store = partial(store_song, form, folder)
+    with closing(results_in_order(n_cores(), store, paths, lambda path: path)) as found:
+        for number, (path, outcome) in enumerate(found, start=1):
+            outcomes[path] = str(outcome) if isinstance(outcome, AudioError) else outcome
             on_step("songs cut into slices", number, len(paths))
     stored: list[StoredTrack] = []
     skipped: list[SkippedTrack] = []
