@@ -40,7 +40,12 @@ FIELDS = GENRE_FIELDS | MOOD_FIELDS
 
 # Who gave a track its genres, and the genres that it had before.  The fields of an album have other
 # names, because beets shows the fields of an album on its tracks too.
-DECIDED = ("cnngenre_previous", "cnngenre_written", "cnngenre_reviewed", "cnngenre_respelled")
+DECISION_FIELDS = (
+    "cnngenre_previous",
+    "cnngenre_written",
+    "cnngenre_reviewed",
+    "cnngenre_respelled",
+)
 ALBUM_FIELDS: dict[str, types.Type[Any, Any]] = {
     "cnngenre_album_written": types.MULTI_VALUE_DSV,
     "cnngenre_album_respelled": types.MULTI_VALUE_DSV,

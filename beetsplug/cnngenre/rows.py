@@ -22,7 +22,7 @@ def chosen(tracks: Tracks, noted: str | None, fits: Callable[[Genres, Genres], b
         for key, *values in rows:
             kind = (values[0], values[1])
             if kind not in decided:
-                decided[kind] = fits(*map(genres_in, kind))
+                decided[kind] = fits(*map(genres_in_row, kind))
             if decided[kind]:
                 found.add(key)
     return tracks.only(found)
@@ -42,6 +42,6 @@ def absolute_folder(path: bytes) -> bytes:
 
 
 @lru_cache(maxsize=1_000)
-def genres_in(value: str | None) -> tuple[str, ...]:
+def genres_in_row(value: str | None) -> tuple[str, ...]:
     """The genres of a row, without empty ones."""
     return tuple(genre for genre in Item._type("genres").from_sql(value) or () if genre)

@@ -39,7 +39,7 @@ KEYS: dict[type, tuple[str, str, str, str]] = {
 }
 
 # What mutagen raises on malformed files: it does not turn all errors into its own.
-MALFORMED = (
+MUTAGEN_ERRORS = (
     *(mutagen.MutagenError, OSError, EOFError, MemoryError, struct.error),
     *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),
 )
@@ -74,7 +74,7 @@ def values_by_mutagen(path: Path) -> dict[str, list[str]]:
         keys = next((keys for kind, keys in KEYS.items() if isinstance(tags, kind)), ())
         pairs = zip(FIELDS, keys, strict=False)
         found = {field: texts_in(tags[key]) for field, key in pairs if key in tags}
-    except MALFORMED:
+    except MUTAGEN_ERRORS:
         return {}
     return {field: texts for field, texts in found.items() if any(map(str.strip, texts))}
 

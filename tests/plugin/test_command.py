@@ -14,7 +14,7 @@ from audio_files import write_audio, write_silence
 from plugin_files import file_genres, make_newer, n_transactions, tag, with_bug
 from real_beet import HZ, write_tone
 
-from beetsplug.cnngenre.tagging.fields import memorable
+from beetsplug.cnngenre.tagging.fields import as_stored
 
 
 def summary(output):
@@ -532,9 +532,9 @@ def test_no_review_is_recommended_for_tracks_without_sound(library, tmp_path):
 
 
 def test_a_sound_that_is_like_no_genre_is_not_noted_as_silent():
-    assert memorable({"Rock": 1e-9, "Jazz": 2e-9}) == {"Jazz": 0.0001}
-    assert memorable({"Rock": 0.00012, "Jazz": 1e-9}) == {"Rock": 0.0001}
-    assert memorable({}) == {}
+    assert as_stored({"Rock": 1e-9, "Jazz": 2e-9}) == {"Jazz": 0.0001}
+    assert as_stored({"Rock": 0.00012, "Jazz": 1e-9}) == {"Rock": 0.0001}
+    assert as_stored({}) == {}
 
 
 def test_a_silent_track_is_analysed_again_as_its_file_may_have_been_replaced(library):

@@ -18,12 +18,12 @@ from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
 from beetsplug.cnngenre.tagging.file_state import OutsideError
 from beetsplug.cnngenre.tagging.journal import Journal
 from beetsplug.cnngenre.tagging.mood_tag import (
-    MEMORY,
+    MOOD_TAG,
     MOODS,
     has_users_value,
-    left_in_file,
     mood_tag_of,
-    parsed_memory,
+    moods_left_in_file,
+    parsed_mood_tag,
     set_moods,
     take_back,
     would_set,
@@ -63,12 +63,12 @@ class Moods(Run):
         value = "NULL" if tag is None else tag if tag in Item._fields else flexible(tag)
         noted, done = set[int](), set[int]()
         write = self.options.write
-        for rows in items.rows(f"id, {flexible(MOODS)}, {flexible(MEMORY)}, {value}"):
-            for key, words, memory, now in rows:
+        for rows in items.rows(f"id, {flexible(MOODS)}, {flexible(MOOD_TAG)}, {value}"):
+            for key, words, given, now in rows:
                 if words is None:
                     continue
                 noted.add(key)
-                if tag is None or has_moods(tag, words, memory, now or "", write=write):
+                if tag is None or has_moods(tag, words, given, now or "", write=write):
                     done.add(key)
         self.counts[Action.KEEP] += len(done)
         bar.update(len(done))
@@ -125,7 +125,7 @@ class UndoMoods(Moods):
 
     def pass_over(self, items: Tracks, _journal: Journal | None, bar: Bar) -> Tracks:
         """Skip tracks that have no moods, without loading them; return the others."""
-        has = " OR ".join(f"{flexible(name)} IS NOT NULL" for name in (MOODS, MEMORY))
+        has = " OR ".join(f"{flexible(name)} IS NOT NULL" for name in (MOODS, MOOD_TAG))
         found = {key for rows in items.rows(f"id, {has}") for key, holds in rows if holds}
         bar.update(len(items) - len(found))
         return items.only(found)
@@ -139,9 +139,9 @@ class UndoMoods(Moods):
     def remove(self, item: Item) -> tuple[Item, TagPlan | None]:
         """Remove the moods of a track as it is now."""
         now = current(item)
-        if now is None or all(own_field(now, name) is None for name in (MOODS, MEMORY)):
+        if now is None or all(own_field(now, name) is None for name in (MOODS, MOOD_TAG)):
             return item, None
-        before = moods_of(now) or (left_in_file(now) if self.options.write else ())
+        before = moods_of(now) or (moods_left_in_file(now) if self.options.write else ())
         if not self.options.pretend:
             try:
                 take_back(now, write=self.options.write)
@@ -150,13 +150,13 @@ class UndoMoods(Moods):
         return now, TagPlan(Action.WRITE, before, (), "undo") if before else None
 
 
-def has_moods(tag: str, words: str, memory: str | None, now: str, *, write: bool) -> bool:
+def has_moods(tag: str, words: str, given: str | None, now: str, *, write: bool) -> bool:
     """Whether a tag needs no change: it has the track's moods or a value of the user.
 
     A track without moods needs no tag.  The values are those of the library's columns.  With
     ``write``, the file must have the moods too.
     """
-    ours = parsed_memory(memory)
+    ours = parsed_mood_tag(given)
     if ours is None or ours.field != tag or not ours.has_given(now):
         return bool(now or not words)
     return (ours.in_file or not write) and now == "; ".join(Item._type(MOODS).from_sql(words))

@@ -28,14 +28,14 @@ from beetsplug.cnngenre.rows import absolute_path
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.albums import AlbumRules, plan_album, set_album_genres
 from beetsplug.cnngenre.tagging.fields import (
+    as_stored,
     check_target,
     field_values,
     genres_of,
     is_reviewed,
-    memorable,
     own_genres,
-    remembered,
-    remembered_tags,
+    stored_probabilities,
+    stored_tags,
 )
 from beetsplug.cnngenre.tagging.journal import PassedOver, rounded
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, plan_tags, plan_without_audio
@@ -57,7 +57,7 @@ class Verdict:
     tags: Mapping[str, float] | None = None
 
     @property
-    def is_doubtful(self) -> bool:
+    def is_uncertain(self) -> bool:
         """Whether a review would ask about the track: it is unsure and not silent."""
         unsure = self.plan.action is Action.UNSURE
         return unsure and self.song is not None and self.song.best is not None
@@ -219,7 +219,7 @@ class TrackClassifier:
         return (
             extracted
             if isinstance(extracted, str)
-            else memorable(self.classifier.probabilities(extracted))
+            else as_stored(self.classifier.probabilities(extracted))
         )
 
     def _pool_for(self, n_files: int) -> AheadPool:
@@ -316,12 +316,8 @@ class TrackClassifier:
         known = None
         if plan is None and not (force or self._options.thorough):
             # The file of a track that was silent may have been replaced by one with sound.
-            known = remembered(item, self.bundle_id) or None
-        tags = (
-            remembered_tags(item, self.bundle_id)
-            if known and self.further_genres.wants_tags
-            else {}
-        )
+            known = stored_probabilities(item, self.bundle_id) or None
+        tags = stored_tags(item, self.bundle_id) if known and self.further_genres.wants_tags else {}
         if tags is None:
             known = None  # extract again: the cache has the tags
         return Task(item, Path(item.filepath), plan, known, tags or {})

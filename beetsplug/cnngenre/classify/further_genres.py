@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from beetsplug.cnngenre.classify.tasks import Task
 from beetsplug.cnngenre.config import GENRES, Options
 from beetsplug.cnngenre.models.bundles import backbone_bundle
-from beetsplug.cnngenre.tagging.fields import memorable
+from beetsplug.cnngenre.tagging.fields import as_stored
 from genre_model.model.bundle.manifest import Manifest
 from genre_model.model.tags import further_genres, has_measured_tags, song_tags
 from genre_model.model.vocabulary import SongGenre, Vocabulary
@@ -78,7 +78,7 @@ class FurtherGenres:
         """The task, with the network's tags if they are needed and were extracted."""
         if not self.wants_tags or extracted is None or isinstance(extracted, str):
             return task
-        return replace(task, tags=memorable(song_tags(extracted, self._manifest.network.tag_names)))
+        return replace(task, tags=as_stored(song_tags(extracted, self._manifest.network.tag_names)))
 
     def with_further(self, song: SongGenre, tags: Mapping[str, float]) -> SongGenre:
         """The answer, with further genres by the tags if the user wants several genres."""

@@ -20,7 +20,7 @@ from beetsplug.cnngenre.classify.context import (
 from beetsplug.cnngenre.classify.play_history import play_history_of
 from beetsplug.cnngenre.config import GENRES
 from beetsplug.cnngenre.library import Tracks, flexible
-from beetsplug.cnngenre.tagging.fields import N_STORED, numbers_in, remembered
+from beetsplug.cnngenre.tagging.fields import N_STORED, numbers_in, stored_probabilities
 from genre_model.core.specs import ContextSpec
 from genre_model.data.play_history import UNKNOWN, PlayHistory
 from genre_model.model.artist_context import are_alike, informed_songs, songs_in_context
@@ -152,7 +152,7 @@ class Judge:
         tracks, bundle_id = Tracks(self._lib, ids), self._manifest.bundle_id
         if self._manifest.play_history is not None:  # other plugins may compute its fields
             own = [item for item in tracks if group_of(item) == group]
-            rows = ((item, remembered(item, bundle_id)) for item in own)
+            rows = ((item, stored_probabilities(item, bundle_id)) for item in own)
             return {item.id: self.known_of(item, row) for item, row in rows if row}
         noted = {one.id: one.known for one in self.noted(tracks) if one.group == group}
         found = ((key, noted.get(key)) for key in ids)

@@ -14,7 +14,7 @@ class ToReview:
 
     def add(self, verdict: Verdict) -> None:
         """Count a track if a review would ask about it."""
-        if verdict.is_doubtful:
+        if verdict.is_uncertain:
             self.n_tracks += 1
             self._have_genres = self._have_genres or bool(verdict.plan.before)
 

@@ -11,7 +11,7 @@ from beets.library import Item, Library
 
 from beetsplug.cnngenre.classify.trees import genre_parents
 from beetsplug.cnngenre.library import Tracks, count_genres, named, stored_genres, unedited
-from beetsplug.cnngenre.rows import absolute_path, chosen, genres_in
+from beetsplug.cnngenre.rows import absolute_path, chosen, genres_in_row
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.albums import respell_album
 from beetsplug.cnngenre.tagging.apply import apply, set_respelled
@@ -52,7 +52,7 @@ class Spell(Run):
         others = items.without(set(left.ids))
         for rows in others.rows("id, path, genres"):
             kept = [
-                PassedOver(key, absolute_path(path), genres_in(g), None, None)
+                PassedOver(key, absolute_path(path), genres_in_row(g), None, None)
                 for key, path, g in rows
             ]
             self.pass_over_all(Action.KEEP, kept, journal, bar)
@@ -65,7 +65,7 @@ class Spell(Run):
 
     def is_misspelled(self, genres: str | None) -> bool:
         """Whether the genres of a row do not have the preferred spelling."""
-        now = genres_in(genres)
+        now = genres_in_row(genres)
         return respelled(now, self.spellings) != now
 
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:

@@ -34,7 +34,7 @@ from beetsplug.cnngenre.review.rollback import (
     album_of,
     go_back,
     is_as_left,
-    take,
+    snapshot_of,
 )
 from beetsplug.cnngenre.review.uncertain import (
     DECIDED,
@@ -52,7 +52,7 @@ from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.apply import apply, set_reviewed
 from beetsplug.cnngenre.tagging.fields import genres_of, note
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError
-from beetsplug.cnngenre.tagging.file_state import look
+from beetsplug.cnngenre.tagging.file_state import read_state
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Review:
             if note(item, song, verdict.probabilities, bundle_id, verdict.tags):
                 store_unless_edited(item, genres_of(item))  # if it was edited, it is skipped later
         self.found_counts["sure"] += song.accepted and not verdict.plan.before
-        if not verdict.is_doubtful:
+        if not verdict.is_uncertain:
             return None
         return UncertainTrack.of(item, verdict.plan, song, verdict.probabilities)
 
@@ -208,9 +208,9 @@ class Review:
         if item is None:
             return self.leave_alone(uncertain, State.GONE)
         plan = TagPlan(Action.WRITE, genres_of(item), genres, "reviewed")
-        before = take(item, album_of(item))
+        before = snapshot_of(item, album_of(item))
         try:
-            tag = look(item).tag if self.options.write else None
+            tag = read_state(item).tag if self.options.write else None
         except NotWrittenError as error:
             plan = not_written(plan, str(error))
         else:
@@ -220,8 +220,8 @@ class Review:
         if plan.action is Action.FAIL:
             self.log.warning("{}: {}", track_name(item), plan.reason)
             return self.leave_alone(uncertain, State.FAILED)
-        tags = None if tag is None else (tag, look(item).tag)
-        change = Change(before, take(item, self.with_album(item, uncertain)), tags)
+        tags = None if tag is None else (tag, read_state(item).tag)
+        change = Change(before, snapshot_of(item, self.with_album(item, uncertain)), tags)
         self.decisions.append(Decision(uncertain, uncertain.state, change, self.batch))
         accepted = uncertain.song.best is not None and genres == (uncertain.song.best.genre,)
         uncertain.state = State.ACCEPTED if accepted else State.CORRECTED

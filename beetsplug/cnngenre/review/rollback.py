@@ -12,16 +12,16 @@ from typing import Any
 
 from beets.library import Album, Item
 
-from beetsplug.cnngenre.fields import ALBUM_FIELDS, DECIDED
+from beetsplug.cnngenre.fields import ALBUM_FIELDS, DECISION_FIELDS
 from beetsplug.cnngenre.library import store_unless_edited, stored_genres
 from beetsplug.cnngenre.tagging.apply import set_in_library, store_planned, store_written
 from beetsplug.cnngenre.tagging.fields import genres_of, own_field, restore_fields
 from beetsplug.cnngenre.tagging.file.genre_tag import GenreTag
 from beetsplug.cnngenre.tagging.file.safe_write import NotWrittenError, Wish, write_file
-from beetsplug.cnngenre.tagging.file_state import look
+from beetsplug.cnngenre.tagging.file_state import read_state
 from beetsplug.cnngenre.tagging.plan import Action, TagPlan, not_written
 
-ITEM_FIELDS = (*DECIDED, "cnngenre_file")
+ITEM_FIELDS = (*DECISION_FIELDS, "cnngenre_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Change:
     tags: tuple[GenreTag, GenreTag] | None
 
 
-def take(item: Item, album: AlbumState | None) -> Snapshot:
+def snapshot_of(item: Item, album: AlbumState | None) -> Snapshot:
     """A snapshot of a loaded track and its album.  Reads nothing from the library."""
     return Snapshot(
         genres_of(item),
@@ -131,7 +131,7 @@ def file_back(item: Item, plan: TagPlan, change: Change) -> TagPlan:
     if change.tags is None:
         return store_planned(item, plan)
     tag, ours = change.tags
-    now = look(item).tag
+    now = read_state(item).tag
     if now.genres != ours.genres:  # only genres: beets may have rewritten the tag
         return store_planned(item, plan)
     mtime = None if change.before.in_step else change.before.mtime

@@ -10,7 +10,13 @@ from beets.library import Album, Item, Library
 
 from beetsplug.cnngenre.fields import ALBUM_FIELDS
 from beetsplug.cnngenre.library import current, store_unless_edited, stored_genres
-from beetsplug.cnngenre.tagging.fields import among, genres_of, is_ours, own_field, remembered
+from beetsplug.cnngenre.tagging.fields import (
+    among,
+    genres_of,
+    is_ours,
+    own_field,
+    stored_probabilities,
+)
 from beetsplug.cnngenre.tagging.plan import EDITED, UNDO, Action, Arrange, TagPlan, after_own
 from genre_model.model.vocabulary import Policy, SongGenre, Vocabulary, judge
 
@@ -120,7 +126,7 @@ def mean_genre(
             labels.add(genres[0])
             opinion = {genres[0]: 1.0}
         else:
-            opinion = remembered(item, rules.bundle_id) or {}
+            opinion = stored_probabilities(item, rules.bundle_id) or {}
         n_tracks += bool(opinion)
         totals.update(opinion)
     mean = {genre: total / n_tracks for genre, total in totals.items()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from beets import logging
 from beets.library import Item
 
-from beetsplug.cnngenre.fields import DECIDED
+from beetsplug.cnngenre.fields import DECISION_FIELDS
 from beetsplug.cnngenre.library import current, store_unless_edited, stored_genres
 from beetsplug.cnngenre.tagging.fields import (
     forget,
@@ -32,14 +32,14 @@ from beetsplug.cnngenre.tagging.file_state import (
     FormerTag,
     OutsideError,
     check_known,
+    former_tag_of,
     has_ours,
     in_library,
-    look,
     media_tags,
-    memory_of,
-    restore_memory,
-    set_memory,
-    store_memory,
+    read_state,
+    restore_former_tag,
+    set_former_tag,
+    store_former_tag,
     tag_before_us,
 )
 from beetsplug.cnngenre.tagging.plan import (
@@ -116,7 +116,7 @@ def apply(
     """
     if plan.action is not Action.WRITE:
         return store_planned(item, plan)
-    old = {name: own_field(item, name) for name in DECIDED}
+    old = {name: own_field(item, name) for name in DECISION_FIELDS}
     mtime = item.mtime
     try:
         state = known_state(item) if write else None
@@ -147,13 +147,13 @@ def known_state(item: Item) -> FileState:
     Raises:
         NotWrittenError, OutsideError: The file cannot be read, or another program has changed it.
     """
-    state = look(item)
+    state = read_state(item)
     check_known(item, state)
     return state
 
 
 def write_and_store(
-    item: Item, plan: TagPlan, wish: Wish, memory: FormerTag, state: FileState
+    item: Item, plan: TagPlan, wish: Wish, former: FormerTag, state: FileState
 ) -> TagPlan:
     """Write a track's file, then store what was set on the track.
 
@@ -164,14 +164,14 @@ def write_and_store(
         NotWrittenError: The file could not be written; nothing has changed.
     """
     text = own_field(item, "cnngenre_file")
-    if not store_memory(item, memory, plan.before):
+    if not store_former_tag(item, former, plan.before):
         return kept_meanwhile(plan)
     try:
         written = write_file(item, wish, mtime=None if state.in_step else 0)
     except NotWrittenError:
-        restore_memory(item, text, plan.before)
+        restore_former_tag(item, text, plan.before)
         raise
-    set_memory(item, replace(memory, after=written.genres))
+    set_former_tag(item, replace(former, after=written.genres))
     return store_written(item, plan, wish, written)
 
 
@@ -196,8 +196,8 @@ def write_missing(item: Item) -> TagPlan | None:
         if state.tag.genres == plan.after:
             item.mtime = state.mtime if state.in_step else item.mtime  # so that it is not reread
             return None
-        memory = FormerTag(tag_before_us(item, state), plan.after)
-        return write_and_store(item, plan, Wish(plan.after, before=state.tag), memory, state)
+        former = FormerTag(tag_before_us(item, state), plan.after)
+        return write_and_store(item, plan, Wish(plan.after, before=state.tag), former, state)
     except (NotWrittenError, OutsideError) as why:
         return failed(plan, why)
 
@@ -219,10 +219,10 @@ def apply_in_library(item: Item, plan: TagPlan, *, beets_writes: bool) -> TagPla
     """
     if plan.action is Action.WRITE:
         with suppress(NotWrittenError):  # the importer will report it
-            state = look(item)
+            state = read_state(item)
             lasts = has_ours(item, state) and (is_from_here(item) or not beets_writes)
             if lasts or in_library(state.tag.genres) == plan.before:
-                set_memory(item, FormerTag(tag_before_us(item, state), plan.after))
+                set_former_tag(item, FormerTag(tag_before_us(item, state), plan.after))
             else:  # even without us, the import would have changed the file's genres
                 restore_fields(item, {"cnngenre_file": None})
         set_genres(item, plan)
@@ -278,7 +278,7 @@ def mend(now: Item, item: Item, wish: Wish, written: GenreTag | None) -> None:
     before, after = media_tags(item), media_tags(now)
     others = {name: value for name, value in after.items() if before[name] != value}
     others.pop("genres", None)
-    state = look(now)
+    state = read_state(now)
     right = state.tag.genres == wish.genres if written is None else state.tag == written
     missing = {name: value for name, value in others.items() if name in state.differing}
     if right and not missing:
@@ -301,14 +301,14 @@ def apply_field(item: Item, target: str, song: SongGenre, plan: TagPlan) -> None
 
 def left_in_file(item: Item) -> FormerTag | None:
     """The former tag of a file that has, or may have, our genres; None if there is nothing left."""
-    memory = memory_of(item)
-    if memory is None:
+    former = former_tag_of(item)
+    if former is None:
         return None
     try:
-        state = look(item)
+        state = read_state(item)
     except NotWrittenError:
-        return replace(memory, left=int(item.mtime) or None)
-    return replace(memory, left=state.mtime) if has_ours(item, state) else None
+        return replace(former, left=int(item.mtime) or None)
+    return replace(former, left=state.mtime) if has_ours(item, state) else None
 
 
 def undo_in_library(item: Item, plan: TagPlan) -> TagPlan:
@@ -318,7 +318,7 @@ def undo_in_library(item: Item, plan: TagPlan) -> TagPlan:
     if plan.action is Action.WRITE:
         set_in_library(item, plan.after)
     if left is not None:
-        set_memory(item, left)
+        set_former_tag(item, left)
     return store_planned(item, plan)
 
 
@@ -346,22 +346,22 @@ def undo(item: Item, plan: TagPlan, *, write: bool) -> TagPlan:
         return undo_in_library(item, plan)
     mtime = item.mtime
     try:
-        state, memory = look(item), memory_of(item)
+        state, former = read_state(item), former_tag_of(item)
         ours = has_ours(item, state)
         if not (ours or is_from_here(item)):  # somebody else has written the file since
             forget(item)
             store_planned(item, plan)
             return kept_meanwhile(plan)
-        if ours or memory is None:
+        if ours or former is None:
             check_known(item, state)
-        elif state.tag != memory.before:  # equal: an undo was killed before it stored its result
+        elif state.tag != former.before:  # equal: an undo was killed before it stored its result
             raise OutsideError(OUTSIDE if state.mtime >= item.mtime else OLDER)
         set_in_library(item, plan.after)
         if not ours:
             forget(item)
             item.mtime = mtime if state.in_step else 0
             return store_planned(item, plan)
-        tag = memory.before if memory is not None else None
+        tag = former.before if former is not None else None
         wish = Wish(plan.after, tag, state.tag)
         # If library and file had different genres before, `beet update` should notice that again.
         in_step = state.in_step and (tag is None or in_library(tag.genres) == plan.after)

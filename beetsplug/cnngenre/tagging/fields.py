@@ -33,14 +33,14 @@ def own_field(item: Item, name: str) -> Any:
     return item.get(name, default=None, with_album=False)
 
 
-def remembered(item: Item, bundle_id: str) -> dict[str, float] | None:
+def stored_probabilities(item: Item, bundle_id: str) -> dict[str, float] | None:
     """The probabilities that this bundle gave the track before; None if it gave none."""
     if own_field(item, "cnngenre_model") != bundle_id:
         return None
     return numbers_in(own_field(item, "cnngenre_all") or [])
 
 
-def remembered_tags(item: Item, bundle_id: str) -> dict[str, float] | None:
+def stored_tags(item: Item, bundle_id: str) -> dict[str, float] | None:
     """The network's tags that this bundle found before; None if they were not noted."""
     entries = own_field(item, "cnngenre_tags")
     if entries is None or own_field(item, "cnngenre_model") != bundle_id:
@@ -60,7 +60,7 @@ def numbers_in(entries: Iterable[str]) -> dict[str, float]:
     return {name: float(number) for name, _, number in pairs if is_number(number)}
 
 
-def memorable(probabilities: Mapping[str, float]) -> dict[str, float]:
+def as_stored(probabilities: Mapping[str, float]) -> dict[str, float]:
     """Probabilities rounded as they are noted, so that noted and calculated ones are equal."""
     rounded = {genre: round(probability, DIGITS) for genre, probability in probabilities.items()}
     found = {genre: probability for genre, probability in rounded.items() if probability > 0}

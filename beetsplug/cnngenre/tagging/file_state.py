@@ -72,7 +72,7 @@ class FormerTag:
     left: int | None = None
 
 
-def look(item: Item) -> FileState:
+def read_state(item: Item) -> FileState:
     """The present state of a track's file.
 
     Raises:
@@ -119,9 +119,9 @@ def check_known(item: Item, state: FileState) -> None:
     """
     if item.mtime == state.mtime:
         return
-    memory, genres = memory_of(item), in_library(state.tag.genres)
+    former, genres = former_tag_of(item), in_library(state.tag.genres)
     # A run may have died after it wrote these genres to the file.
-    known = [genres_of(item), *([memory.after] if memory else [])]
+    known = [genres_of(item), *([former.after] if former else [])]
     if item.mtime:
         is_older = state.mtime < item.mtime
         # `beet write` compares no fields that plugins have added, so it would not help there.
@@ -129,7 +129,7 @@ def check_known(item: Item, state: FileState) -> None:
             raise OutsideError(OLDER if is_older else OUTSIDE)
         return
     known += [tuple(own_field(item, "cnngenre_previous") or ())]
-    known += [memory.before.genres] if memory else []
+    known += [former.before.genres] if former else []
     if genres not in known and is_from_here(item):
         raise OutsideError(OUTSIDE)
     if genres not in known and not genres_of(item):
@@ -143,14 +143,14 @@ def in_library(genres: Sequence[str]) -> tuple[str, ...]:
 
 def has_ours(item: Item, state: FileState) -> bool:
     """Whether a file has the genres that a run or a review of ours wrote to it."""
-    memory = memory_of(item)
+    former = former_tag_of(item)
     ours = genres_of(item) if is_from_here(item) else None
-    given = [genres for genres in (ours, memory.after if memory else None) if genres is not None]
+    given = [genres for genres in (ours, former.after if former else None) if genres is not None]
     # With `id3v23: yes`, beets itself writes several genres as one.
     return any(state.tag.genres in (genres, ("/".join(genres),)) for genres in given)
 
 
-def memory_of(item: Item) -> FormerTag | None:
+def former_tag_of(item: Item) -> FormerTag | None:
     """The former tag that is remembered of a file; None if there is none."""
     text = own_field(item, "cnngenre_file")
     if not text:
@@ -162,53 +162,53 @@ def memory_of(item: Item) -> FormerTag | None:
         return None
 
 
-def set_memory(item: Item, memory: FormerTag) -> None:
+def set_former_tag(item: Item, former: FormerTag) -> None:
     """Set the former tag on the track.  Stores nothing."""
-    item["cnngenre_file"] = json.dumps(asdict(memory))
+    item["cnngenre_file"] = json.dumps(asdict(former))
 
 
 def tag_before_us(item: Item, state: FileState) -> GenreTag:
     """The tag that a file had before we wrote our genres."""
-    memory = memory_of(item)
-    if memory is None or is_users(item, memory) or not has_ours(item, state):
+    former = former_tag_of(item)
+    if former is None or is_users(item, former) or not has_ours(item, state):
         return state.tag
-    return memory.before
+    return former.before
 
 
-def is_users(item: Item, memory: FormerTag) -> bool:
+def is_users(item: Item, former: FormerTag) -> bool:
     """Whether the user has set the genres again that we had left in the file.
 
     `beet update` may also have read them there; then the file still has the same time.  So has it
     after `beet modify -W`, which cannot be told from that.
     """
-    if genres_of(item) != memory.after or is_from_here(item):
+    if genres_of(item) != former.after or is_from_here(item):
         return False
     try:
-        return bool(item.current_mtime() != memory.left)
+        return bool(item.current_mtime() != former.left)
     except OSError:  # writing the file will fail, too
         return False
 
 
-def store_memory(item: Item, memory: FormerTag, genres: tuple[str, ...]) -> bool:
+def store_former_tag(item: Item, former: FormerTag, genres: tuple[str, ...]) -> bool:
     """Store the former tag before the file is written, since a run may die right after writing.
 
     Args:
         item: The track.  The tag is set on it too; nothing else of it is stored.
-        memory: The former tag to store.
+        former: The former tag to store.
         genres: The genres that the library has.
 
     Returns:
         Whether the library still had these genres; if not, nothing was stored.
     """
-    set_memory(item, memory)
+    set_former_tag(item, former)
     now = current(item)
     if now is None:
         return False
-    set_memory(now, memory)
+    set_former_tag(now, former)
     return store_unless_edited(now, genres)
 
 
-def restore_memory(item: Item, text: str | None, genres: tuple[str, ...]) -> None:
+def restore_former_tag(item: Item, text: str | None, genres: tuple[str, ...]) -> None:
     """Restore the former value of ``cnngenre_file``, because the file was not written."""
     restore_fields(item, {"cnngenre_file": text})
     now = current(item)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from beetsplug.cnngenre.fields import DECIDED
+from beetsplug.cnngenre.fields import DECISION_FIELDS
 from beetsplug.cnngenre.library import Tracks, flexible
-from beetsplug.cnngenre.rows import absolute_path, genres_in
+from beetsplug.cnngenre.rows import absolute_path, genres_in_row
 from beetsplug.cnngenre.tagging.journal import PassedOver, rounded
 
 
@@ -29,7 +29,7 @@ def split_kept(items: Tracks, *, may_write: bool) -> Iterator[Split]:
     With ``may_write``, a track whose file may lack genres from here is one of the others.
     """
     columns = ("cnngenre_model", "cnngenre_probability")
-    from_here = (f"{flexible(name)} IS NOT NULL" for name in DECIDED)
+    from_here = (f"{flexible(name)} IS NOT NULL" for name in DECISION_FIELDS)
     missing = f"COALESCE(mtime, 0) = 0 AND ({' OR '.join(from_here)})"
     select = ["id", "path", "genres", missing, *map(flexible, columns)]
     place = {key: number for number, key in enumerate(items.ids)}
@@ -38,7 +38,7 @@ def split_kept(items: Tracks, *, may_write: bool) -> Iterator[Split]:
         for key, path, genres, may_lack, model, probability in sorted(
             map(tuple, rows), key=lambda row: place[row[0]]
         ):
-            named = genres_in(genres)
+            named = genres_in_row(genres)
             if not named or (may_write and may_lack):
                 split.others.append(key)
                 if not named:

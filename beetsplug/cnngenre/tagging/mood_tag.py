@@ -22,12 +22,12 @@ from beetsplug.cnngenre.tagging.file.safe_write import (
 )
 from beetsplug.cnngenre.tagging.file_state import (
     FileState,
+    former_tag_of,
     in_library,
-    memory_of,
-    set_memory,
+    set_former_tag,
 )
 
-MEMORY = "cnngenre_mood_tag"
+MOOD_TAG = "cnngenre_mood_tag"
 MOODS = "cnngenre_moods"
 
 
@@ -53,11 +53,11 @@ class MoodTag:
 
 def mood_tag_of(item: Item) -> MoodTag | None:
     """What we noted about a track's mood tag; None if nothing."""
-    return parsed_memory(own_field(item, MEMORY))
+    return parsed_mood_tag(own_field(item, MOOD_TAG))
 
 
-def parsed_memory(text: str | None) -> MoodTag | None:
-    """The content of the field ``MEMORY``; None if it is empty or invalid."""
+def parsed_mood_tag(text: str | None) -> MoodTag | None:
+    """The content of the field ``MOOD_TAG``; None if it is empty or invalid."""
     if not text:
         return None
     try:
@@ -73,8 +73,10 @@ def value_of(item: Item, field: str) -> str:
 
 def has_our_moods(item: Item, field: str) -> bool:
     """Whether a tag has a value that we gave it."""
-    memory = mood_tag_of(item)
-    return memory is not None and memory.field == field and memory.has_given(value_of(item, field))
+    present = mood_tag_of(item)
+    return (
+        present is not None and present.field == field and present.has_given(value_of(item, field))
+    )
 
 
 def has_users_value(item: Item, field: str) -> bool:
@@ -91,26 +93,26 @@ def read_edited(item: Item) -> None:
     Raises:
         NotWrittenError: The file cannot be read.
     """
-    memory = mood_tag_of(item)
-    if memory is None or not has_our_moods(item, memory.field):
+    present = mood_tag_of(item)
+    if present is None or not has_our_moods(item, present.field):
         return
-    known = ("", value_of(item, memory.field), memory.after, memory.earlier)
-    in_file = file_value(item, memory.field)
+    known = ("", value_of(item, present.field), present.after, present.earlier)
+    in_file = file_value(item, present.field)
     if in_file not in known:
-        take_from_file(item, memory.field, in_file)
+        take_from_file(item, present.field, in_file)
 
 
-def read_given(item: Item, memory: MoodTag) -> None:
+def read_given(item: Item, present: MoodTag) -> None:
     """Take our value from the file if a run died before the library had it.  Stores nothing.
 
     Raises:
         NotWrittenError: The file cannot be read.
     """
-    if value_of(item, memory.field):
+    if value_of(item, present.field):
         return
-    in_file = file_value(item, memory.field)
-    if in_file and memory.has_given(in_file):
-        take_from_file(item, memory.field, in_file)
+    in_file = file_value(item, present.field)
+    if in_file and present.has_given(in_file):
+        take_from_file(item, present.field, in_file)
 
 
 def take_from_file(item: Item, field: str, value: str) -> None:
@@ -144,9 +146,9 @@ def set_moods(
     if tag is None:
         store_unless_edited(item, genres_of(item))
         return False
-    memory = mood_tag_of(item)
-    if memory is not None and memory.field != field:
-        give_back(item, memory, write=write)
+    present = mood_tag_of(item)
+    if present is not None and present.field != field:
+        give_back(item, present, write=write)
     return exchange(item, tag, write=write)
 
 
@@ -188,8 +190,8 @@ def wished_tag(
         take_from_file(item, field, in_file)
     if has_users_value(item, field):
         return None
-    memory = mood_tag_of(item)
-    if memory is not None and memory.field != field and not write and may_be_left(item, memory):
+    present = mood_tag_of(item)
+    if present is not None and present.field != field and not write and may_be_left(item, present):
         return None
     return MoodTag(field, "; ".join(moods))
 
@@ -201,18 +203,18 @@ def write_missing_moods(item: Item, field: str) -> None:
         NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets.
     """
     read_edited(item)
-    memory = mood_tag_of(item)
-    if memory is not None and has_our_moods(item, field):
-        exchange(item, memory, write=True)
+    present = mood_tag_of(item)
+    if present is not None and has_our_moods(item, field):
+        exchange(item, present, write=True)
 
 
 def only_library_has_moods(item: Item) -> bool:
     """Whether `cnnmoods` would write our tag to the file; False if the file cannot be read."""
-    memory = mood_tag_of(item)
-    if memory is None or not memory.after or not has_our_moods(item, memory.field):
+    present = mood_tag_of(item)
+    if present is None or not present.after or not has_our_moods(item, present.field):
         return False
     try:
-        return file_value(item, memory.field) in ("", memory.earlier)
+        return file_value(item, present.field) in ("", present.earlier)
     except NotWrittenError:
         return False
 
@@ -224,34 +226,34 @@ def take_back(item: Item, *, write: bool) -> None:
         NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets;
             nothing has changed.
     """
-    memory, is_left = mood_tag_of(item), False
-    if memory is not None:
+    present, is_left = mood_tag_of(item), False
+    if present is not None:
         if write:
             read_edited(item)
-        give_back(item, memory, write=write)
-        is_left = not write and may_be_left(item, memory)
-    restore_fields(item, {MOODS: None, MEMORY: own_field(item, MEMORY) if is_left else None})
+        give_back(item, present, write=write)
+        is_left = not write and may_be_left(item, present)
+    restore_fields(item, {MOODS: None, MOOD_TAG: own_field(item, MOOD_TAG) if is_left else None})
     store_unless_edited(item, genres_of(item))
 
 
-def left_in_file(item: Item) -> tuple[str, ...]:
+def moods_left_in_file(item: Item) -> tuple[str, ...]:
     """The moods that we gave a track's tag and that its file may still have."""
-    memory = mood_tag_of(item)
-    if memory is None or not may_be_left(item, memory):
+    present = mood_tag_of(item)
+    if present is None or not may_be_left(item, present):
         return ()
-    return tuple((memory.after or memory.earlier).split("; "))
+    return tuple((present.after or present.earlier).split("; "))
 
 
-def may_be_left(item: Item, memory: MoodTag) -> bool:
+def may_be_left(item: Item, present: MoodTag) -> bool:
     """Whether a track's file has a value that we gave the tag; True if it cannot be read."""
-    ours = {memory.after, memory.earlier} - {""}
+    ours = {present.after, present.earlier} - {""}
     try:
-        return bool(ours) and file_value(item, memory.field) in ours
+        return bool(ours) and file_value(item, present.field) in ours
     except NotWrittenError:
         return True
 
 
-def give_back(item: Item, memory: MoodTag, *, write: bool) -> None:
+def give_back(item: Item, present: MoodTag, *, write: bool) -> None:
     """Empty a tag, unless it was edited since.
 
     Raises:
@@ -259,9 +261,9 @@ def give_back(item: Item, memory: MoodTag, *, write: bool) -> None:
             nothing has changed.
     """
     if write:
-        read_given(item, memory)
-    if has_our_moods(item, memory.field):
-        exchange(item, MoodTag(memory.field, ""), write=write)
+        read_given(item, present)
+    if has_our_moods(item, present.field):
+        exchange(item, MoodTag(present.field, ""), write=write)
 
 
 def exchange(item: Item, tag: MoodTag, *, write: bool) -> bool:
@@ -275,15 +277,15 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> bool:
     """
     if is_given(item, tag, write=write):
         if write:
-            set_note(item, replace(tag, in_file=True))
+            set_mood_tag(item, replace(tag, in_file=True))
         store_unless_edited(item, genres_of(item))
         return False
     tag = replace(tag, earlier=earlier_of(item, tag), in_file=False)
     state = known_state(item) if write else None
-    former = {name: own_field(item, name) for name in (tag.field, MEMORY)}
+    former = {name: own_field(item, name) for name in (tag.field, MOOD_TAG)}
     mtime = item.mtime
     in_step = state is not None and remains_in_step(item, state)
-    set_note(item, tag)
+    set_mood_tag(item, tag)
     store_mood_tag(item)
     if tag.after or tag.field in Item._fields:
         item[tag.field] = tag.after
@@ -296,7 +298,7 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> bool:
                 genre.genres, tag=genre, before=genre, others={tag.field: tag.after or None}
             )
             write_file(item, wish, mtime=None if in_step else 0)
-            set_note(item, replace(tag, earlier="", in_file=True))
+            set_mood_tag(item, replace(tag, earlier="", in_file=True))
             follow_left(item, state.mtime)
     except NotWrittenError:
         restore_fields(item, former)
@@ -309,10 +311,10 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> bool:
 
 def earlier_of(item: Item, tag: MoodTag) -> str:
     """The value of ours that a tag's value replaces; empty if there is none."""
-    memory = mood_tag_of(item)
-    if memory is None or not has_our_moods(item, tag.field):
+    present = mood_tag_of(item)
+    if present is None or not has_our_moods(item, tag.field):
         return ""
-    ours = (value_of(item, tag.field), memory.earlier)
+    ours = (value_of(item, tag.field), present.earlier)
     return next((value for value in ours if value not in ("", tag.after)), "")
 
 
@@ -322,8 +324,8 @@ def is_given(item: Item, tag: MoodTag, *, write: bool) -> bool:
     Raises:
         NotWrittenError: The file cannot be read.
     """
-    memory = mood_tag_of(item)
-    is_noted = memory is not None and replace(memory, in_file=tag.in_file) == tag
+    present = mood_tag_of(item)
+    is_noted = present is not None and replace(present, in_file=tag.in_file) == tag
     given = is_noted and value_of(item, tag.field) == tag.after
     return given and not (write and file_lacks(item, tag))
 
@@ -342,15 +344,15 @@ def follow_left(item: Item, mtime: int) -> None:
 
     With another time, the genres would be taken for the user's.
     """
-    memory = memory_of(item)
-    if memory is not None and memory.left == mtime:
+    former = former_tag_of(item)
+    if former is not None and former.left == mtime:
         with suppress(OSError):  # the file was removed meanwhile
-            set_memory(item, replace(memory, left=item.current_mtime()))
+            set_former_tag(item, replace(former, left=item.current_mtime()))
 
 
-def set_note(item: Item, tag: MoodTag) -> None:
+def set_mood_tag(item: Item, tag: MoodTag) -> None:
     """Set the note about a tag on the track.  Stores nothing."""
-    item[MEMORY] = json.dumps(asdict(tag))
+    item[MOOD_TAG] = json.dumps(asdict(tag))
 
 
 def file_lacks(item: Item, tag: MoodTag) -> bool:
@@ -380,5 +382,5 @@ def store_mood_tag(item: Item) -> None:
     """Store the note about a tag before its file is written: a run may die right after that."""
     now = current(item)
     if now is not None:
-        now[MEMORY] = item[MEMORY]
+        now[MOOD_TAG] = item[MOOD_TAG]
         store_unless_edited(now, genres_of(now))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from beets.library import Item
 
 from beetsplug.cnngenre.tagging.fields import genres_of, is_from_here, is_reviewed, own_field
-from beetsplug.cnngenre.tagging.file_state import in_library, is_users, memory_of
+from beetsplug.cnngenre.tagging.file_state import former_tag_of, in_library, is_users
 from genre_model.data.spelling import spelling_key
 
 if TYPE_CHECKING:
@@ -147,10 +147,10 @@ def plan_undo_in_file(item: Item) -> TagPlan | None:
 
     None if we do not know the file's former tag.
     """
-    memory, before = memory_of(item), genres_of(item)
-    if memory is None:
+    former, before = former_tag_of(item), genres_of(item)
+    if former is None:
         return None
-    if is_users(item, memory):
+    if is_users(item, former):
         return TagPlan(Action.KEEP, before, before, EDITED)
-    after = in_library(memory.before.genres) if before == memory.after else before
+    after = in_library(former.before.genres) if before == former.after else before
     return TagPlan(Action.WRITE, before, after, IN_FILE)

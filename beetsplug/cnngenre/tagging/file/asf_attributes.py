@@ -121,7 +121,7 @@ class AsfAttributes(RawEntries):
         values = [(genre + "\0").encode("utf-16-le") for genre in genres]
         n_extended = int(len(values[0]) <= MAX_EXTENDED_BYTES)
         extended = [in_extended(name, value) for value in values[:n_extended]]
-        return extended + [in_library(name, value) for value in values[n_extended:]]
+        return extended + [library_attribute(name, value) for value in values[n_extended:]]
 
     def save(self, path: Path, *, whole: bool = False) -> None:
         """Write the header with mutagen's default padding, and move the audio if necessary."""
@@ -175,7 +175,7 @@ def in_extended(name: str, value: bytes) -> Entry:
     return Entry(name, raw, f"{EXTENDED} 0")
 
 
-def in_library(name: str, value: bytes) -> Entry:
+def library_attribute(name: str, value: bytes) -> Entry:
     """A text attribute in the format of the metadata library, with language and stream 0."""
     key = (name + "\0").encode("utf-16-le")
     raw = struct.pack("<4HI", 0, 0, len(key), TEXT, len(value)) + key + value

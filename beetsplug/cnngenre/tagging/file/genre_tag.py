@@ -85,7 +85,7 @@ class UnknownTagsError(Exception):
 
 # Exceptions that mutagen raises on malformed files, besides its MutagenError.  Memory is exhausted
 # if a damaged length says that a tag has gigabytes.
-SLIPS = (
+MUTAGEN_ERRORS = (
     *(struct.error, ArithmeticError, AssertionError, LookupError, MemoryError),
     *(TypeError, ValueError),
 )
@@ -98,7 +98,7 @@ def contained(function: Callable[P, Result]) -> Callable[P, Result]:
     def call(*arguments: P.args, **named: P.kwargs) -> Result:
         try:
             return function(*arguments, **named)
-        except SLIPS as error:
+        except MUTAGEN_ERRORS as error:
             raise UnknownTagsError(
                 f"mutagen cannot handle it ({type(error).__name__}: {error})"
             ) from error
