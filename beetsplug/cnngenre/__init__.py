@@ -58,7 +58,7 @@ class CnnGenrePlugin(BeetsPlugin):
             return check_auto(self.config)
         except UserError as error:
             sentence = str(error).removeprefix("cnngenre: ")
-            self._log.warning("{}; imports go without it", sentence)
+            self._log.warning("{}; tracks are imported without genres", sentence)
             return False
 
     def commands(self) -> list[ui.Subcommand]:

@@ -1,4 +1,4 @@
-"""The session of one command or import, which is passed around instead of the plugin."""
+"""What one command or import works with: its log, folders and options."""
 
 from __future__ import annotations
 

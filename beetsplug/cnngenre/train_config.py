@@ -113,7 +113,7 @@ def field_name(config: confuse.Subview, positive: str | None) -> str:
     """The field to learn; with a query for positive tracks, the field for the model's answer."""
     name = config["field"].get(confuse.Optional(str)) or ("like" if positive else GENRES)
     if not name.isidentifier() or (positive and name == GENRES):
-        raise UserError(f"cnngenre: {name} is not a name for a field of its own")
+        raise UserError(f"cnngenre: {name} cannot be the name of the model's field")
     return name
 
 

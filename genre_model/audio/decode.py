@@ -327,13 +327,13 @@ def opened_stream(container: InputContainer) -> tuple[AudioStream, int]:
     best = container.streams.best("audio")
     stream = next((stream for stream in streams if stream is best), streams[0])
     if stream.codec_context is None:
-        raise AudioError("nothing here decodes its sound")
+        raise AudioError("there is no decoder for its audio")
     n_channels = unname_channels(stream.codec_context)
     stream.codec_context.thread_count = 1  # songs, not packets, run in parallel
     try:
         stream.codec_context.open(strict=False)
     except av.FFmpegError as error:
-        raise AudioError(f"its decoder cannot begin ({reason(error)})") from error
+        raise AudioError(f"its decoder cannot be opened ({reason(error)})") from error
     return stream, n_channels
 
 

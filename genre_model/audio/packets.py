@@ -40,7 +40,7 @@ def audio_digest(path: Path) -> str:
             for stream in streams:
                 context = stream.codec_context
                 if context is None:
-                    raise AudioError("nothing here decodes its sound")
+                    raise AudioError("there is no decoder for its audio")
                 # Where the music begins in the first packet: players skip what is before.
                 start = stream.start_time
                 settings = (context.name, stream.rate, stream.channels, stream.time_base, start)

@@ -315,7 +315,7 @@ BAD_FILES = {
         AudioError,
         "not all numbers",
     ),
-    "one bit a sample.flac": (write_impossible_flac, AudioError, "its decoder cannot begin"),
+    "one bit a sample.flac": (write_impossible_flac, AudioError, "its decoder cannot be opened"),
     "cover.mp3": (audio_files.write_cover_only_mp3, AudioError, "not readable|no audio|impossible"),
     "cover.m4a": (audio_files.write_cover_only_m4a, AudioError, "no audio in the file"),
     "missing.mp3": (lambda path: path, AudioError, "no such file"),

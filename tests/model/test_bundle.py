@@ -163,7 +163,7 @@ DAMAGES = {
     "an empty network": (put_file("network.onnx", b""), "is no ONNX file"),
     "a network cut in half": (
         put_file("network.onnx", bundles.tiny_network()[:200]),
-        "no whole ONNX file",
+        "truncated, or no ONNX file",
     ),
     "a network without the tags": (
         put_file("network.onnx", bundles.tiny_network(tags=False)),

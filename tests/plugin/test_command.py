@@ -660,7 +660,7 @@ def test_a_section_without_keys_is_one_sentence(library, section):
     beet.config["cnngenre"] = section
     sentence = "cnngenre: the section must have keys, such as auto: yes"
     assert beet.genres() == {"Rock": ""}  # other commands work as usual
-    assert beet.errors == f"{sentence}; imports go without it\n"
+    assert beet.errors == f"{sentence}; tracks are imported without genres\n"
     for command in ("cnngenre", "cnntrain", "cnnmodels"):
         beet(command, status=1)
         assert beet.errors.splitlines()[1:] == [f"error: {sentence}"]

@@ -237,7 +237,7 @@ def test_an_mp4_whose_room_is_elsewhere_is_left_as_it_is(library_of, tones):
     content = content[:start] + tags + between + handler + room + content[end:]
     paths, beet = library_of({"a.m4a": content})
     assert "failed 1" in beet("cnngenre")
-    assert "its room for tags is not beside them" in beet.errors
+    assert "the free space for its tags is not next to them" in beet.errors
     assert paths["a.m4a"].read_bytes() == content
 
 

@@ -84,7 +84,7 @@ def test_a_file_of_two_names_stays_one_file(library, tmp_path):
     beet("-vv", "cnngenre")
     assert file_genres(tmp_path / "other.wav") == ["Rock"]
     assert number(tmp_path / "other.wav") == number(path)
-    assert "written in place: it has other names" in beet.errors
+    assert "written in place: it has hard links" in beet.errors
 
 
 def test_in_place_where_the_configuration_says_so(library):

@@ -35,7 +35,7 @@ class Step:
 
 
 class Run:
-    """What tagging and undoing have in common: progress, lines, counts, a summary."""
+    """What the runs that change tracks have in common: progress, lines, counts, a summary."""
 
     words: Mapping[Action, str]  # the word for each action in the summary and in the journal
     nothing = NO_GENRE

@@ -120,7 +120,7 @@ class Checker:
             ValueError: The value has no name, or another value has the same name.
         """
         if not name or name in self.taken:
-            raise ValueError("has values without a name of their own")
+            raise ValueError("has values without a unique name")
         self.taken.add(name)
         known[name] = element
 
@@ -162,7 +162,7 @@ class Checker:
         elements = []
         for index, name in enumerate(node.inputs):
             if name and name not in known:
-                raise ValueError(f"has a {node.op} of what nothing calculates before")
+                raise ValueError(f"uses a value in {node.op} before it is calculated")
             takes = operator.takes[min(index, len(operator.takes) - 1)]
             element = known[name] if name else 0
             if name and element not in takes:

@@ -217,7 +217,7 @@ def fields(content: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
         else:
             raise ValueError(NO_FILE)
         if size > len(content) - place:
-            raise ValueError("is no whole ONNX file")
+            raise ValueError("is truncated, or no ONNX file")
         yield number, wire, content[place : place + size]
         place += size
 

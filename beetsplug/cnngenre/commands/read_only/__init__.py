@@ -1,1 +1,1 @@
-"""The commands that change nothing."""
+"""The commands that change no track."""

@@ -55,7 +55,7 @@ def replacement(file: Path) -> Iterator[Path]:
     """
     before = file.stat()
     if before.st_nlink > 1:
-        raise CannotReplaceError("it has other names, which would keep what it was")
+        raise CannotReplaceError("it has hard links, which would keep the old content")
     remove_leftovers(file.parent)
     descriptor, copy = new_file(file)
     try:

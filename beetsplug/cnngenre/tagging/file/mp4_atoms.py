@@ -74,7 +74,7 @@ def find_tags(file: BinaryIO) -> Any:
         return None
     children = meta.children
     if len(children) > 2 and found is children[0] and children[-1].name == b"free":
-        raise MalformedTagError("its room for tags is not beside them")
+        raise MalformedTagError("the free space for its tags is not next to them")
     return found
 
 
