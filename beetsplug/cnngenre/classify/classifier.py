@@ -28,6 +28,7 @@ from beetsplug.cnngenre.rows import absolute_path
 from beetsplug.cnngenre.session import Session
 from beetsplug.cnngenre.tagging.albums import AlbumRules, plan_album, set_album_genres
 from beetsplug.cnngenre.tagging.fields import (
+    Classification,
     as_stored,
     check_target,
     field_values,
@@ -48,19 +49,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The plan for one track, with its song genre if it was classified now or before."""
+    """The plan for one track; ``found`` is None if it was classified neither now nor before."""
 
     item: Item
     plan: TagPlan
-    song: SongGenre | None = None
-    probabilities: Mapping[str, float] | None = None
-    tags: Mapping[str, float] | None = None
+    found: Classification | None = None
 
     @property
     def is_uncertain(self) -> bool:
         """Whether a review would ask about the track: it is unsure and not silent."""
         unsure = self.plan.action is Action.UNSURE
-        return unsure and self.song is not None and self.song.best is not None
+        return unsure and self.found is not None and self.found.song.best is not None
 
 
 class TrackClassifier:
@@ -342,4 +341,4 @@ class TrackClassifier:
             own=own_genres(task.item) if self.target == GENRES else None,
         )
         tags = task.tags if self.further_genres.wants_tags else None
-        return Verdict(task.item, plan, song, outcome, tags)
+        return Verdict(task.item, plan, Classification(self.bundle_id, song, outcome, tags))

@@ -101,20 +101,20 @@ class Explain:
         """The explanation of a verdict, or why there is none."""
         from genre_model.explain.evidence import explanation_of, reason_of
 
-        track_classifier, song = self.track_classifier, verdict.song
-        if song is None:
+        track_classifier, found = self.track_classifier, verdict.found
+        if found is None:
             return verdict.plan.reason
         extracted = track_classifier.extract(Path(verdict.item.filepath))
         if isinstance(extracted, str):
             return extracted
-        alone = track_classifier.vocabulary.scores(verdict.probabilities or {})
+        alone = track_classifier.vocabulary.scores(found.probabilities)
         return explanation_of(
             short_name(verdict.item),
-            song,
+            found.song,
             extracted,
             track_classifier.classifier,
             track_classifier.vocabulary,
-            reason_of(song, track_classifier.policy, alone),
+            reason_of(found.song, track_classifier.policy, alone),
         )
 
     def draw(self, item: Item, explanation: Explanation) -> Path | None:

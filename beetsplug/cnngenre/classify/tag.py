@@ -113,8 +113,8 @@ class Tag(Run):
     def steps(self, items: Iterable[Item]) -> Iterator[Step]:
         """A step for each verdict, carried out in this thread, the only one that writes."""
         for verdict in self.track_classifier.verdicts(items, self.early.analysed):
-            if self.options.pretend and verdict.probabilities is not None:
-                self.pretended[verdict.item.id] = verdict.plan, verdict.probabilities
+            if self.options.pretend and verdict.found is not None:
+                self.pretended[verdict.item.id] = verdict.plan, verdict.found.probabilities
             writes_file = verdict.plan.action is Action.WRITE or self.is_missing(verdict)
             yield Step(partial(self.carry_out, verdict), self.options.write and writes_file)
 
@@ -126,11 +126,11 @@ class Tag(Run):
 
     def carry_out(self, verdict: Verdict) -> tuple[Item, TagPlan]:
         """Carry out a verdict on the track as it is now: its extraction may have taken long."""
-        plan, song, target = verdict.plan, verdict.song, self.track_classifier.target
+        plan, found, target = verdict.plan, verdict.found, self.track_classifier.target
         self.to_review.add(verdict)
         if self.options.write and self.is_missing(verdict):
             return self.complete(verdict)
-        if self.options.pretend or song is None or verdict.probabilities is None:
+        if self.options.pretend or found is None:
             return verdict.item, plan
         item = verdict.item
         if plan.action is Action.WRITE:  # other plans are checked when they are stored
@@ -139,10 +139,9 @@ class Tag(Run):
                 return item, kept_meanwhile(plan)
             item = now
         if target != GENRES:
-            apply_field(item, target, song, plan)
+            apply_field(item, target, found.song, plan)
             return item, plan
-        new = note(item, song, verdict.probabilities, self.track_classifier.bundle_id, verdict.tags)
-        if new or plan.action is Action.WRITE:
+        if note(item, found) or plan.action is Action.WRITE:
             plan = apply(item, plan, write=self.options.write)
         return item, plan
 
@@ -154,14 +153,8 @@ class Tag(Run):
             return verdict.item, kept_meanwhile(plan)
         if self.options.pretend:
             return now, would_write_missing(now) or plan
-        if verdict.song is not None and verdict.probabilities is not None:
-            note(
-                now,
-                verdict.song,
-                verdict.probabilities,
-                self.track_classifier.bundle_id,
-                verdict.tags,
-            )
+        if verdict.found is not None:
+            note(now, verdict.found)
         return now, write_missing(now) or apply(now, plan, write=False)
 
     def finish(self) -> None:

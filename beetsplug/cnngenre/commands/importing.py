@@ -114,7 +114,7 @@ class RunningImport:
         self._upcoming.reached(task.imported_items())
         done: list[tuple[Verdict, TagPlan]] = []
         for verdict in track_classifier.verdicts(task.imported_items()):
-            plan = self._take(verdict, track_classifier, beets_writes=beets_writes)
+            plan = self._take(verdict, track_classifier.target, beets_writes=beets_writes)
             prepared.journal.add(verdict.item, plan)
             self._count(verdict.item, plan, track_classifier.target)
             done.append((verdict, plan))
@@ -147,21 +147,19 @@ class RunningImport:
             self._mood_extractor = ShippedExtractor(session, session.options.threads)
         give_moods(session, self._mood_extractor, task.imported_items())
 
-    def _take(
-        self, verdict: Verdict, track_classifier: TrackClassifier, *, beets_writes: bool
-    ) -> TagPlan:
+    def _take(self, verdict: Verdict, target: str, *, beets_writes: bool) -> TagPlan:
         """Carry out a verdict on an imported track in the database; returns what was done."""
         item, plan = verdict.item, verdict.plan
         self._log.info("{}: {} ({})", track_name(item), TAGGING[plan.action], plan.reason)
         if plan.action is Action.FAIL:
             self._log.warning("{}: {}", track_name(item), plan.reason)
-        if verdict.song is None or verdict.probabilities is None:
+        if verdict.found is None:
             return plan
-        if track_classifier.target != GENRES:
-            apply_field(item, track_classifier.target, verdict.song, plan)
+        if target != GENRES:
+            apply_field(item, target, verdict.found.song, plan)
             return plan
         self._to_review.add(verdict)
-        note(item, verdict.song, verdict.probabilities, track_classifier.bundle_id, verdict.tags)
+        note(item, verdict.found)
         return apply_in_library(item, plan, beets_writes=beets_writes)
 
     def files_are_in_place(self, session: ImportSession, task: ImportTask) -> None:
@@ -284,9 +282,9 @@ def outcome(done: Sequence[tuple[Verdict, TagPlan]]) -> str:
     """What became of the tracks of an album: the genres given, and counts of the other tracks."""
     given = Counter(g for _, plan in done if plan.action is Action.WRITE for g in plan.after)
     guesses = Counter(
-        verdict.song.guess
+        verdict.found.song.guess
         for verdict, plan in done
-        if plan.action is Action.UNSURE and verdict.song is not None and verdict.song.guess
+        if plan.action is Action.UNSURE and verdict.found is not None and verdict.found.song.guess
     )
     counts = Counter(plan.action for _, plan in done)
     parts = [counted(given)] if given else []

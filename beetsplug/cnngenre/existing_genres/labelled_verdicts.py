@@ -126,12 +126,12 @@ class LabelledVerdicts:
                 early.done()
         rest = items.only(unclassified) if self.learned else items
         for verdict in self.track_classifier.verdicts(rest, early.analysed):
-            if verdict.song is None:
+            if verdict.found is None:
                 self.counts["failed"] += 1
                 early.done()
                 self.log.warning("{}: {}", track_name(verdict.item), verdict.plan.reason)
             else:
-                yield verdict.item, verdict.song, False
+                yield verdict.item, verdict.found.song, False
 
     def _remembered(self, items: Tracks) -> Iterator[tuple[Item, dict[str, float] | None]]:
         """Each track with its out-of-fold probabilities; None if the model did not learn from it.

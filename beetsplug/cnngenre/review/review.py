@@ -124,20 +124,18 @@ class Review:
 
     def uncertain_track(self, verdict: Verdict) -> UncertainTrack | None:
         """The unsure track of a verdict, or None; notes the model's answer on the track."""
-        item, song = verdict.item, verdict.song
-        if song is None or verdict.probabilities is None:
+        item, classified = verdict.item, verdict.found
+        if classified is None:
             if verdict.plan.action is Action.FAIL:  # not if it got genres meanwhile
                 self.found_counts["failed"] += 1
                 self.log.warning("{}: {}", track_name(item), verdict.plan.reason)
             return None
-        if not self.options.pretend:
-            bundle_id = self.track_classifier.bundle_id
-            if note(item, song, verdict.probabilities, bundle_id, verdict.tags):
-                store_unless_edited(item, genres_of(item))  # if it was edited, it is skipped later
-        self.found_counts["sure"] += song.accepted and not verdict.plan.before
+        if not self.options.pretend and note(item, classified):
+            store_unless_edited(item, genres_of(item))  # if it was edited, it is skipped later
+        self.found_counts["sure"] += classified.song.accepted and not verdict.plan.before
         if not verdict.is_uncertain:
             return None
-        return UncertainTrack.of(item, verdict.plan, song, verdict.probabilities)
+        return UncertainTrack.of(item, verdict.plan, classified)
 
     def show_order(self) -> None:
         """Print the tracks in the order in which the review would ask about them."""

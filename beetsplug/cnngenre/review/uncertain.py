@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from beets.library import Item
 
 from beetsplug.cnngenre.library import track_name
 from beetsplug.cnngenre.review.rollback import Change
-from beetsplug.cnngenre.tagging.fields import genres_of
+from beetsplug.cnngenre.tagging.fields import Classification, genres_of
 from beetsplug.cnngenre.tagging.plan import TagPlan
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ class UncertainTrack:
         artist: Its artist tag.
         album_id: None for a track without an album.
         plan: Why nothing was written.
-        song: The model's verdict.
-        probabilities: The model's probabilities, by its own genre names.
+        found: What the model says of it.
         genres: The genres that the library has for it, unless somebody else has changed them.
         state: What has become of it.
     """
@@ -66,15 +65,12 @@ class UncertainTrack:
     artist: str
     album_id: int | None
     plan: TagPlan
-    song: SongGenre
-    probabilities: Mapping[str, float]
+    found: Classification
     genres: tuple[str, ...]
     state: State = State.LEFT
 
     @classmethod
-    def of(
-        cls, item: Item, plan: TagPlan, song: SongGenre, probabilities: Mapping[str, float]
-    ) -> UncertainTrack:
+    def of(cls, item: Item, plan: TagPlan, found: Classification) -> UncertainTrack:
         """The unsure track for a loaded track."""
         assert item.id is not None
         return cls(
@@ -85,16 +81,20 @@ class UncertainTrack:
             item.artist or "",
             item.album_id,
             plan,
-            song,
-            probabilities,
+            replace(found, tags=None),
             genres_of(item),
         )
+
+    @property
+    def song(self) -> SongGenre:
+        """The model's verdict."""
+        return self.found.song
 
     def verdict(self, item: Item) -> Verdict:
         """The verdict on the track, with the track as it is now."""
         from beetsplug.cnngenre.classify.classifier import Verdict
 
-        return Verdict(item, self.plan, self.song, self.probabilities)
+        return Verdict(item, self.plan, self.found)
 
 
 class Scope(Enum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from beets.library import Item
@@ -75,28 +76,40 @@ def is_number(text: str) -> bool:
     return text.replace(".", "", 1).isdecimal()
 
 
-def note(
-    item: Item,
-    song: SongGenre,
-    probabilities: Mapping[str, float],
-    bundle_id: str,
-    tags: Mapping[str, float] | None = None,
-) -> bool:
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a model says of a track.
+
+    Attributes:
+        model: The bundle's id.
+        song: The verdict.
+        probabilities: Those of the model's own genres, by the audio of this track alone.
+        tags: The network's tags; None if they are not needed.
+    """
+
+    model: str
+    song: SongGenre
+    probabilities: Mapping[str, float]
+    tags: Mapping[str, float] | None = None
+
+
+def note(item: Item, found: Classification) -> bool:
     """Note the answer, and the network's tags if given, on the track.  Stores nothing.
 
     Returns:
         Whether any of the notes is new.
     """
+    song, tags = found.song, found.tags
     notes: dict[str, Any] = {
         "cnngenre_label": song.best.genre if song.best else "",
         # SQLite keeps 15 digits: with more, what is noted would never equal what is calculated.
         "cnngenre_probability": round(song.best.probability, N_STORED) if song.best else 0.0,
-        "cnngenre_all": as_entries(probabilities),
-        "cnngenre_model": bundle_id,
+        "cnngenre_all": as_entries(found.probabilities),
+        "cnngenre_model": found.model,
     }
     if tags is not None:
         notes["cnngenre_tags"] = as_entries(tags)
-    elif own_field(item, "cnngenre_model") != bundle_id:
+    elif own_field(item, "cnngenre_model") != found.model:
         restore_fields(item, {"cnngenre_tags": None})  # they are from another model
     new = any(own_field(item, name) != value for name, value in notes.items())
     item.update(notes)

@@ -151,7 +151,7 @@ class Page:
         """All that the page shows of a track."""
         song, item = uncertain.song, self.in_library(uncertain)
         track_classifier = self.review.track_classifier
-        alone = track_classifier.vocabulary.scores(uncertain.probabilities)
+        alone = track_classifier.vocabulary.scores(uncertain.found.probabilities)
         nearby = self.next_left(self.places[uncertain.id] + 1)
         return {
             **row(uncertain, self.places[uncertain.id]),
