@@ -258,7 +258,7 @@ def read_options(config: confuse.Subview) -> Options:
         moods=config["moods"].get(bool),
         moods_tag=one_of(config, "moods_tag", MOOD_TAGS),
         ignore=names_in(config["ignore"].get(), "ignore"),
-        parents=parents_order(config["parents"].get()),
+        parents=one_of_or_no(config, "parents", ("before", "after")),
         model=config["model"].get(confuse.Optional(str)),
         thorough=config["thorough"].get(bool),
         time_limit=seconds(config, "time_limit"),
@@ -298,24 +298,21 @@ def only_names(value: Any, key: str) -> tuple[str, ...] | None:
     return names
 
 
-def parents_order(value: Any) -> ParentsOrder | None:
-    """Where to write the parents of a genre; None to leave them out.
-
-    Raises:
-        UserError: The value is not ``before``, ``after`` or ``no``.
-    """
-    if value in (None, False, "no"):
-        return None
-    if value in ("before", "after"):
-        return value  # type: ignore[no-any-return]
-    raise UserError(f"cnngenre: parents must be before, after or no, not {value}")
-
-
 def one_of(config: confuse.Subview, key: str, names: Sequence[str]) -> Any:
     """One of ``names``, or None if that is the default."""
     value = config[key].get()
     if value is not None and value not in names:
         raise UserError(f"cnngenre: {key} must be one of {', '.join(names)}, not {value}")
+    return value
+
+
+def one_of_or_no(config: confuse.Subview, key: str, names: Sequence[str]) -> Any:
+    """One of ``names``, or None for ``no``, which YAML reads as False."""
+    value = config[key].get()
+    if value in (None, False, "no"):
+        return None
+    if value not in names:
+        raise UserError(f"cnngenre: {key} must be {', '.join(names)} or no, not {value}")
     return value
 
 

@@ -21,6 +21,7 @@ from beetsplug.cnngenre.config import (
     fraction,
     genres_wish,
     one_of,
+    one_of_or_no,
     only_names,
     share,
 )
@@ -82,7 +83,7 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
         map=renamed,
         field=field,
         positive=positive,
-        consolidate=consolidation(config),
+        consolidate=one_of_or_no(config, "consolidate", get_args(Consolidation)),
         architecture=config["architecture"].get(str),
         epochs=at_least_one(config, "epochs"),
         aggregation=one_of(config, "aggregation", get_args(AggregationRule)),
@@ -95,18 +96,6 @@ def read_train_options(config: confuse.Subview) -> TrainOptions:
         target_precision=fraction(config, "target_precision"),
         seed=config["seed"].get(int),
     )
-
-
-def consolidation(config: confuse.Subview) -> Consolidation | None:
-    """How to reduce many genres to few classes; None for ``no`` (False in YAML).
-
-    Raises:
-        UserError: The value is unknown.
-    """
-    if config["consolidate"].get() in (False, None, "no"):
-        return None
-    how: Consolidation = one_of(config, "consolidate", get_args(Consolidation))
-    return how
 
 
 def field_name(config: confuse.Subview, positive: str | None) -> str:

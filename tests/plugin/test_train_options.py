@@ -143,8 +143,8 @@ def test_the_answers_of_a_query_can_have_a_name_of_their_own(labelled):
         (["--positive", "title::."], "only yes has 4 tracks or more: nothing to tell apart"),
         (["--positive", "artist:'Murk"], "No closing quotation"),
         (["--positive", "rating:high"], "'rating:high': 'high' is not"),
-        (["--positive", "rating:0.8..", "--field", "genres"], "genres is not a name for a field"),
-        (["--positive", "rating:0.8..", "--field", "a b"], "a b is not a name for a field"),
+        (["--positive", "rating:0.8..", "--field", "genres"], "genres cannot be the name of the model's field"),
+        (["--positive", "rating:0.8..", "--field", "a b"], "a b cannot be the name of the model's field"),
     ],
 )
 def test_a_query_that_tells_nothing_apart_is_one_sentence(labelled, arguments, sentence):
@@ -182,7 +182,7 @@ def test_consolidation_to_the_papers_seven_names_what_belongs_to_none(labelled):
     assert [row(shown, genre)[0] for genre in ("Electronic", "Rock")] == ["4", "4"]
     assert row(shown, "Glint") == ["8", "not used: none of the paper's seven genres"]
     labelled("cnntrain", "-p", "--consolidate", "seven", status=1)
-    assert "consolidate must be one of roots, paper, not seven" in labelled.errors
+    assert "consolidate must be roots, paper or no, not seven" in labelled.errors
 
 
 def test_the_wanted_genres_alone_are_learned_and_take_in_their_kinds(labelled):

@@ -52,9 +52,6 @@ class Moods(Run):
         self.with_moods = items.only(())  # only their tags are left to change
         super().run(items)
 
-    def journal(self) -> None:
-        """No journal: journals are for genres."""
-
     def pass_over(self, items: Tracks, journal: Journal | None, bar: Bar) -> Tracks:
         """Count tracks that have their moods, without loading them; return the others."""
         if self.options.force:
@@ -113,9 +110,6 @@ class Moods(Run):
         if tag_changes and plan.action is Action.KEEP:
             return now, replace(plan, action=Action.WRITE, reason=f"to {tag}")
         return now, plan
-
-    def finish(self) -> None:
-        """Do nothing: albums have no moods."""
 
 
 class UndoMoods(Moods):
