@@ -143,8 +143,14 @@ def test_the_answers_of_a_query_can_have_a_name_of_their_own(labelled):
         (["--positive", "title::."], "only yes has 4 tracks or more: nothing to tell apart"),
         (["--positive", "artist:'Murk"], "No closing quotation"),
         (["--positive", "rating:high"], "'rating:high': 'high' is not"),
-        (["--positive", "rating:0.8..", "--field", "genres"], "genres cannot be the name of the model's field"),
-        (["--positive", "rating:0.8..", "--field", "a b"], "a b cannot be the name of the model's field"),
+        (
+            ["--positive", "rating:0.8..", "--field", "genres"],
+            "genres cannot be the name of the model's field",
+        ),
+        (
+            ["--positive", "rating:0.8..", "--field", "a b"],
+            "a b cannot be the name of the model's field",
+        ),
     ],
 )
 def test_a_query_that_tells_nothing_apart_is_one_sentence(labelled, arguments, sentence):
