@@ -85,8 +85,8 @@ class Session:
         """Warn at the end of a run if the cache has no room for the features of all its tracks."""
         if cache is not None and cache.is_full():
             self.warn(
-                "the feature cache is full, so the next run will analyse some tracks again: "
-                "cache_megabytes makes it larger"
+                "the feature cache is full, so a run that needs all features again will analyse "
+                "some tracks again: cache_megabytes makes it larger"
             )
 
     def warn(self, text: str) -> None:

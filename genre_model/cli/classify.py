@@ -112,10 +112,10 @@ def as_csv(rows: Iterable[Classified]) -> Iterator[str]:
 
 
 def csv_row(*cells: object) -> str:
-    """A row of CSV."""
+    """A row of CSV; cells with any kind of line break are quoted."""
     out = StringIO()
-    csv.writer(out, lineterminator="\n").writerow(cells)
-    return out.getvalue()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def as_dict(row: Classified) -> dict[str, object]:

@@ -95,10 +95,6 @@ class OtherFormatError(sqlite3.DatabaseError):
     """Another version of the program wrote the store: its entries have another meaning."""
 
 
-class FullError(sqlite3.Error):
-    """All entries were used since the run began, so that none of them makes room."""
-
-
 class Cache:
     """A bounded store of :class:`SongFeatures`, for several threads and processes at once."""
 
@@ -190,14 +186,22 @@ class Cache:
                 "INSERT OR REPLACE INTO features VALUES (?, ?, ?)",
                 (key, check_of(key, content) + content, time.time()),
             )
-            while self._used_bytes() > self.max_bytes:
-                n_idle = self._n_idle()
-                if not n_idle:
-                    raise FullError("full")
-                limits = (n_idle + 1) // 2, max(1, n_idle // 100)
-                connection.execute(EVICT, (self.since, self._latest(), *limits))
+            if not self._make_room(connection):
+                connection.execute("DELETE FROM features WHERE key = ?", (key,))
 
         self._transact(write)
+
+    def _make_room(self, connection: sqlite3.Connection) -> bool:
+        """Delete idle entries until the rest fits; returns whether it does."""
+        while (used := self._used_bytes()) > self.max_bytes:
+            n_idle = self._n_idle()
+            if not n_idle:
+                return False
+            # A bound that was lowered is reached in a few steps.
+            n_too_many = int(n_idle * (used - self.max_bytes) / used)
+            limits = (n_idle + 1) // 2, max(1, n_idle // 100, n_too_many)
+            connection.execute(EVICT, (self.since, self._latest(), *limits))
+        return True
 
     def is_full(self) -> bool:
         """Whether all entries were used since the run began and leave no room for one more."""

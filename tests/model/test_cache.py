@@ -255,6 +255,18 @@ def test_a_smaller_bound_is_reached_at_once(tmp_path):
     assert found[len(found) // 2] > 60
 
 
+def test_a_lowered_bound_is_reached_where_one_run_has_used_most_of_the_entries(tmp_path):
+    path = tmp_path / "features.db"
+    pass_over(path, range(100), 2**20)
+    small = Cache(path, max_bytes=300_000)
+    used = [number for number in range(60) if small.get(key(number))]
+    assert len(used) == 60
+    small.put(key(100), pack(extracted(n_features=1_000)))
+    assert len(small.keys()) == 60  # the unused ones are gone, and there is no room for a new one
+    assert small.is_full()
+    small.close()
+
+
 @pytest.mark.parametrize("n_songs", [60, 70, 130])
 def test_runs_over_more_songs_than_it_has_room_for_find_as_many_as_it_holds(tmp_path, n_songs):
     path, bound = tmp_path / "features.db", 400_000

@@ -79,12 +79,15 @@ def test_rows_stand_above_the_progress_bar(music, tiny_bundle):
 
 
 def test_a_path_in_csv_is_the_path_of_the_file(run, music):
-    name = "Who Are You\uf025 \u2013 co\u00adop\n.FLAC"  # "?" on a share, a hyphen, a line break
+    name = "Who Are You\uf025 \u2013 co\u00adop\r\n.FLAC"  # "?" on a share, a hyphen, a line break
     (music / "deeper" / "Dub.FLAC").rename(music / "deeper" / name)
     _, out, _ = run("--csv", music)
     paths = [Path(row["path"]) for row in csv.DictReader(io.StringIO(out, newline=""))]
     assert len(paths) == 5
     assert all(path.exists() for path in paths)
+    (music / "deeper" / name).rename(music / "deeper" / "carriage\rreturn.flac")
+    _, out, _ = run("--csv", music / "deeper")
+    assert len(list(csv.reader(io.StringIO(out, newline="")))) == 4
 
 
 FULL = Path("/dev/full")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from beets.library import Item
 
-from beetsplug.cnngenre.beyond_genres.shipped_features import ShippedExtractor, shipped_features
+from beetsplug.cnngenre.beyond_genres.shipped_features import ShippedExtractor
 from beetsplug.cnngenre.library import Tracks, current, flexible
 from beetsplug.cnngenre.models.bundles import backbone_bundle
 from beetsplug.cnngenre.session import Session
@@ -80,12 +81,14 @@ class Moods(Run):
         if not self.n_files:
             return
         names = backbone_bundle().manifest.network.tag_names
-        for item, extracted in shipped_features(self.session, items, self.n_files):
-            if isinstance(extracted, str):
-                plan = planned(item, moods_of(item), Action.FAIL, extracted)
-            else:
-                plan = planned(item, moods(song_tags(extracted, names)))
-            yield self.step(item, plan)
+        with closing(ShippedExtractor(self.session, self.n_files)) as extractor:
+            for item, extracted in extractor.features(items):
+                if isinstance(extracted, str):
+                    plan = planned(item, moods_of(item), Action.FAIL, extracted)
+                else:
+                    plan = planned(item, moods(song_tags(extracted, names)))
+                yield self.step(item, plan)
+            extractor.warn_if_full()
 
     def step(self, item: Item, plan: TagPlan) -> Step:
         """The step of a plan; only the tag that the user wants for the moods is in the file."""

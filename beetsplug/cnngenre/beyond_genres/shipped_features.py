@@ -31,10 +31,10 @@ class ShippedExtractor:
 
         options = session.options
         self._session = session
-        self.cache = session.cache()
+        self._cache = session.cache()
         self._pool = pool_for(
             Classifier(backbone_bundle(), lazily=True, trials=session.folders.trials),
-            self.cache,
+            self._cache,
             Effort(options.thorough, until_stable=True, time_limit_s=options.time_limit),
             n_workers=options.threads,
             n_files=n_files,
@@ -56,21 +56,12 @@ class ShippedExtractor:
                 assert extracted is not None
                 yield item, extracted
 
+    def warn_if_full(self) -> None:
+        """Warn if the cache has no room for the features of all tracks."""
+        self._session.warn_if_full(self._cache)
+
     def close(self) -> None:
         """End the workers."""
         self._pool.close()
-        if self.cache is not None:
-            self.cache.close()
-
-
-def shipped_features(
-    session: Session, items: Iterable[Item], n_files: int
-) -> Iterator[tuple[Item, SongFeatures | str]]:
-    """Each track with its features, or why there are none.
-
-    Raises:
-        GenreModelError: The network cannot be used.
-    """
-    with closing(ShippedExtractor(session, n_files)) as extractor:
-        yield from extractor.features(items)
-        session.warn_if_full(extractor.cache)
+        if self._cache is not None:
+            self._cache.close()

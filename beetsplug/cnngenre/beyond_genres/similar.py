@@ -37,6 +37,7 @@ def find_similar(
     """The tracks most similar to those with these ids, with their similarities.
 
     Raises:
+        GenreModelError: The network cannot be used, or there are no workers.
         UserError: None of these tracks has been analysed, the index cannot be written, or the
             cache is not used.
     """
@@ -69,7 +70,7 @@ def extract_missing(session: Session, lib: Library, finder: CacheKeys, index: In
         GenreModelError: The network cannot be used.
         UserError: The index cannot be written.
     """
-    from beetsplug.cnngenre.beyond_genres.shipped_features import shipped_features
+    from beetsplug.cnngenre.beyond_genres.shipped_features import ShippedExtractor
 
     places = np.flatnonzero(~index.tracks["found"]).tolist()
     place_of = {int(index.tracks["id"][place]): place for place in places}
@@ -77,8 +78,9 @@ def extract_missing(session: Session, lib: Library, finder: CacheKeys, index: In
     with (
         progress(len(tracks), quiet=session.options.quiet) as bar,
         written(session.folders.similar, finder.front_end, index) as changed,
+        closing(ShippedExtractor(session, len(tracks))) as extractor,
     ):
-        for item, found in shipped_features(session, tracks, len(tracks)):
+        for item, found in extractor.features(tracks):
             bar.update()
             vector = None if isinstance(found, str) else mean_embedding(found)
             if vector is None:

@@ -182,7 +182,7 @@ class TrackClassifier:
         """The task of each track, with its outcome.  ``on_file`` is as in :meth:`verdicts`.
 
         Raises:
-            UserError: The model cannot be used (raised before the first extraction), or the
+            GenreModelError: The model cannot be used (raised before the first extraction), or the
                 extraction cannot go on.
         """
         from genre_model.extraction.workers import extract_many

@@ -51,6 +51,15 @@ class FurtherGenres:
             return tuple(answered)  # without reading a tree
         return self._arrangement.genres(before, answered)
 
+    def read_tree(self) -> None:
+        """Read the user's genre tree and list now, and not when a genre is written already.
+
+        Raises:
+            GenreModelError: The user's genre tree cannot be read.
+            UserError: The user's genre list cannot be read.
+        """
+        assert self._arrangement
+
     @cached_property
     def _arrangement(self) -> Arrangement:
         from beetsplug.cnngenre.classify.trees import arrangement_of

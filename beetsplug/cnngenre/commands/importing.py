@@ -108,7 +108,7 @@ class RunningImport:
         """Classify the task's tracks and set their genres in the database.
 
         Raises:
-            GenreModelError: The rest of the import has to go on without genres.
+            GenreModelError, UserError: The rest of the import has to go on without genres.
         """
         track_classifier, options = prepared.track_classifier, prepared.session.options
         self._upcoming.reached(task.imported_items())

@@ -66,8 +66,8 @@ class Review:
         """Load the model.
 
         Raises:
-            GenreModelError: The model or the genre options cannot be used.
-            UserError: The model is not for genres.
+            GenreModelError: The model, the genre options or the user's genre tree cannot be used.
+            UserError: The model is not for genres, or the user's genre list cannot be read.
         """
         self.log, self.options, self.lib = session.log, session.options, lib
         self.track_classifier = TrackClassifier(session, lib)
@@ -75,6 +75,8 @@ class Review:
             raise UserError(
                 f"cnngenre: a review is for genres; the model is for {self.track_classifier.target}"
             )
+        if self.options.album_genre and (self.options.force or self.options.parents):
+            self.track_classifier.further_genres.read_tree()
         self.uncertain_tracks: list[UncertainTrack] = []
         self.found_counts = Counter[str]()  # "sure": only tracks without genres; "failed"
         self.early = EarlyBar(NoBar())
