@@ -113,7 +113,7 @@ def run_experiment(options: argparse.Namespace) -> int:
     seeds = range(options.seeds)
     conditions = conditions_of(experiment, tracks, wishes_of(options))
     paths = paths_of(experiment, options.output, options.architecture)
-    check_replaceable(paths["json"], command_of(options))
+    check_replaceable(paths["json"], command_of(options), len(tracks))
     outcomes = run_all(conditions, tracks, seeds, options.output)
     music = Music(
         writable(options.music.stem),
@@ -129,7 +129,7 @@ def run_experiment(options: argparse.Namespace) -> int:
     return 0
 
 
-def check_replaceable(path: Path, command: str) -> None:
+def check_replaceable(path: Path, command: str, n_songs: int) -> None:
     """Make sure that results of other music, or with other options, are not replaced.
 
     Raises:
@@ -138,14 +138,20 @@ def check_replaceable(path: Path, command: str) -> None:
     import msgspec
 
     try:
-        found = str(msgspec.json.decode(path.read_bytes(), type=dict[str, object])["command"])
+        record = msgspec.json.decode(path.read_bytes())
+        found, n_former = str(record["command"]), int(record["music"]["n_songs"])
         former = without_seeds(found)
     except FileNotFoundError:
         return
-    except (OSError, KeyError, ValueError, msgspec.MsgspecError) as error:
+    except (OSError, LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
         raise GenreModelError(f"{path} is no result of an experiment: use another -o") from error
     if former != without_seeds(command):
         raise GenreModelError(f"{path} is the result of `{found}`: name another folder with -o")
+    if n_former != n_songs:
+        raise GenreModelError(
+            f"{path} is the result of {n_former:,} songs, not of these {n_songs:,}: name another "
+            "folder with -o"
+        )
 
 
 def without_seeds(command: str) -> list[str]:

@@ -33,6 +33,21 @@ def may_be_file(path: Path) -> bool:
     return path_test(path.is_file, on_error=True)
 
 
+def files_below(folder: Path) -> Iterator[Path]:
+    """The files below a folder, also in folders that links lead to; each folder once."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    for top in waiting:  # links are followed last: what they lead to may be below the folder too
+        for parent, folders, names in os.walk(top):
+            found = Path(parent).stat()
+            if (found.st_dev, found.st_ino) in seen:
+                folders.clear()
+                continue
+            seen.add((found.st_dev, found.st_ino))
+            waiting += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]
+            yield from (Path(parent, name) for name in names)
+
+
 def is_there(path: Path) -> bool:
     """Whether a path exists and can be reached."""
     return path_test(path.exists, on_error=False)

@@ -20,6 +20,7 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from typing import TypeVar
 
 from genre_model.core.deadline import DEADLINE, RUNNING, is_overdue
@@ -278,10 +279,13 @@ _one_call = threading.Lock()
 def call_in_worker(function: Callable[..., Result], *arguments: object) -> Result:
     """Call a function in a worker shared by all these calls, and wait; for occasional files.
 
+    Relative paths are those of now: the worker may have begun in another folder.
+
     Raises:
         CrashedError: The call ended its process, twice.
         GenreModelError: No worker can be started.
     """
+    arguments = tuple(one.absolute() if isinstance(one, Path) else one for one in arguments)
     with _one_call:
         if not _shared:
             _shared.append(WorkerPool(1))

@@ -40,7 +40,7 @@ KEYS: dict[type, tuple[str, str, str, str]] = {
 
 # What mutagen raises on malformed files: it does not turn all errors into its own.
 MUTAGEN_ERRORS = (
-    *(mutagen.MutagenError, OSError, EOFError, MemoryError, struct.error),
+    *(mutagen.MutagenError, OSError, EOFError, MemoryError, RecursionError, struct.error),
     *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),
 )
 

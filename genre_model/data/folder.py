@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from genre_model.core.errors import AudioError, GenreModelError, reason
-from genre_model.core.files import is_folder, may_be_file, why_no_folder
+from genre_model.core.files import files_below, is_folder, may_be_file, why_no_folder
 from genre_model.core.ordered import results_in_order
 from genre_model.core.processes import call_in_worker
 from genre_model.data.file_tags import Tags, split_genres, stored_tags
@@ -51,7 +51,7 @@ def find_audio(paths: Iterable[Path]) -> Iterator[Path]:
 
 def find_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
     """The files below a folder that have one of the suffixes, sorted."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    found = (path for path in files_below(folder) if path.suffix.lower() in suffixes)
     return sorted(path for path in found if may_be_file(path))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from genre_model.core.arrays import Float32
 from genre_model.core.errors import AudioError, GenreModelError
-from genre_model.core.files import is_folder, may_be_file, why_no_folder
+from genre_model.core.files import files_below, is_folder, may_be_file, why_no_folder
 from genre_model.core.specs import FrontEndSpec, SliceSpec, SoxSpec
 from genre_model.features.png import SLICE_PIXELS, SUFFIX, read_frames
 from genre_model.features.slices import Slice, choose, in_band
@@ -42,7 +42,7 @@ def is_picture(path: Path) -> bool:
 
 def find_pictures(folder: Path) -> Iterator[Path]:
     """The PNG files below a folder."""
-    return (path for path in folder.rglob("*") if is_picture(path) and may_be_file(path))
+    return (path for path in files_below(folder) if is_picture(path) and may_be_file(path))
 
 
 def read_slice_folder(folder: Path) -> list[PictureSong]:

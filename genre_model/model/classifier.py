@@ -210,7 +210,9 @@ class Classifier:
         )
 
     def slice_logits(self, extracted: SongFeatures) -> Float32:
-        """Genre logits of each slice, (n_slices, n_genres)."""
+        """Genre logits of each slice, (n_slices, n_genres); a silent song has no slices."""
+        if len(extracted.features) == 0:
+            return np.zeros((0, len(self.manifest.genres)), np.float32)
         return extracted.features if self._head is None else self._head.logits(extracted.features)
 
     def slice_probabilities(self, extracted: SongFeatures) -> Float64:

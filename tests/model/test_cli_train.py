@@ -329,6 +329,16 @@ def test_several_genres_are_several_and_those_with_numbers_are_themselves(tmp_pa
     assert split_genres("A; B\0C;;") == ("A", "B", "C")
 
 
+def test_a_file_whose_boxes_are_nested_without_end_is_still_audio(tmp_path):
+    path, _ = audio_files.write_song(tmp_path, "aac", seconds=1)
+    boxes = b""
+    for _ in range(3_000):
+        boxes = struct.pack(">I4s", 8 + len(boxes), b"moov") + boxes
+    with path.open("ab") as file:
+        file.write(boxes)
+    assert read_tags(path).genres == ()
+
+
 def test_a_number_of_id3v1_is_read_as_its_name_and_an_artist_is_the_first(tmp_path):
     path, _ = audio_files.write_song(tmp_path, "mp3", seconds=1)
     tag = id3.ID3()

@@ -499,16 +499,19 @@ def test_segments_that_overlap_do_not_become_more():
 
 def test_a_result_with_other_options_is_not_replaced_and_one_of_fewer_seeds_is(tmp_path):
     file = tmp_path / "split.json"
-    check_replaceable(file, "genre-model experiment split a.csv --seeds 5")
-    file.write_text('{"command": "genre-model experiment split a.csv --seeds 1 --fast"}')
-    check_replaceable(file, "genre-model experiment split a.csv --seeds 5 --fast")
+    check_replaceable(file, "genre-model experiment split a.csv --seeds 5", 8)
+    former = "genre-model experiment split a.csv --seeds 1 --fast"
+    file.write_text(json.dumps({"command": former, "music": {"n_songs": 8}}))
+    check_replaceable(file, "genre-model experiment split a.csv --seeds 5 --fast", 8)
+    with pytest.raises(GenreModelError, match="of 8 songs, not of these 9: name another folder"):
+        check_replaceable(file, former, 9)
     for command in ("split b.csv --seeds 1 --fast", "split a.csv --seeds 1"):
         with pytest.raises(GenreModelError, match="name another folder with -o"):
-            check_replaceable(file, f"genre-model experiment {command}")
+            check_replaceable(file, f"genre-model experiment {command}", 8)
     for other in ("{}", "[]", '{"command": 5}', '{"command": "ls \'"}', '{"command": "ls"}', "no"):
         file.write_text(other)
         with pytest.raises(GenreModelError, match="is no result of an experiment"):
-            check_replaceable(file, "genre-model experiment split a.csv --seeds 5")
+            check_replaceable(file, "genre-model experiment split a.csv --seeds 5", 8)
 
 
 def test_the_papers_three_runs_are_trained_as_in_the_paper():

@@ -49,6 +49,14 @@ class Submitted:
         return self.futures[-1]
 
 
+def test_a_relative_path_is_that_of_the_current_folder(tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+        monkeypatch.chdir(tmp_path / name)
+        assert call_in_worker(Path.read_text, Path("file")) == name
+
+
 @given(st.lists(st.integers()), st.integers(1, 10))
 def test_futures_come_with_their_tasks_in_order(tasks, in_flight):
     submitted = Submitted()

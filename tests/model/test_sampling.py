@@ -467,3 +467,12 @@ def test_the_key_does_not_depend_on_when_a_model_stops(classifier):
     assert front_end_hash(later, thorough=False) == key
     assert front_end_hash(never, thorough=False) != key
     assert front_end_hash(never, thorough=True) == front_end_hash(manifest, thorough=True)
+
+
+def test_a_silent_song_has_no_slices(tmp_path):
+    classifier = load_classifier()
+    features = classifier.extract(audio_files.write_silence(tmp_path / "silent.wav"))
+    n_genres = len(classifier.manifest.genres)
+    assert classifier.slice_logits(features).shape == (0, n_genres)
+    assert classifier.slice_probabilities(features).shape == (0, n_genres)
+    assert classifier.probabilities(features) == {}

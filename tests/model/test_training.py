@@ -23,6 +23,7 @@ from genre_model.training.flow import TrainingOptions, plan_training
 from genre_model.training.head import cross_validation as training
 from genre_model.training.head import play_history
 from genre_model.training.head import report as assess
+from genre_model.training.head.correction import Examples, fit_correction
 from genre_model.training.head.cross_validation import evaluate_out_of_fold, fit
 from genre_model.training.head.report import make_report
 from genre_model.training.training_set import (
@@ -657,3 +658,16 @@ def test_the_time_of_the_training_is_kept():
     cross_validated = evaluate_out_of_fold(soundless(n_artists=4), HeadOptions(play_history=True))
     assert cross_validated.play_history.now_s == NOW_S
     assert cross_validated.play_history.means[2] == pytest.approx(3.0)
+
+
+def test_a_starting_model_that_misleads_is_not_trusted_less_than_not_at_all():
+    """A negative trust would be a model that cannot be loaded."""
+    rng = np.random.default_rng(0)
+    n = 8
+    truth = np.arange(n) % 2
+    candidates = np.eye(2, dtype=bool)[truth]
+    start = np.where(candidates, -3.0, 3.0)  # always the other genre
+    examples = Examples(rng.normal(size=(n, 3)), start, candidates, np.ones(n), closed=True)
+    strong, weak = fit_correction(examples, [1e4, 1.0])
+    assert 0 < strong.trust < 1
+    assert weak.trust == 0

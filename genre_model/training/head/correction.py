@@ -2,7 +2,8 @@
 
 This is a multinomial regression with the logits trust * start + x @ D + c, where ``start`` are the
 starting model's logits and x the standardised features.  It is fitted by maximum a posteriori:
-Gaussian priors pull D and c towards 0 and the trust towards 1, all with one strength.  Without
+Gaussian priors pull D and c towards 0 and the trust, which is never negative, towards 1, all with
+one strength.  Without
 labels, or with an infinite strength, the result is the starting model.  A genre without tracks gets
 no D and c; it stays in the softmax as a class that the labelled tracks do not belong to.
 """
@@ -76,7 +77,7 @@ def fit_correction(examples: Examples, strengths: Sequence[float]) -> list[Corre
             found.append(no_correction(x.shape[1], n_genres))
             continue
         objective = Objective(x, examples, learned, strength)
-        values = minimise(objective, values)
+        values = fitted(objective, values)
         trust, d, c = objective.parts(values)
         weights, bias = np.zeros((x.shape[1], n_genres)), np.zeros(n_genres)
         weights[:, learned] = d / deviation[:, None]
@@ -84,6 +85,20 @@ def fit_correction(examples: Examples, strengths: Sequence[float]) -> list[Corre
         head = Head(weights.astype(np.float32), bias.astype(np.float32))
         found.append(Correction(trust, head))
     return found
+
+
+def fitted(objective: Objective, start: Float64) -> Float64:
+    """The parameters that fit best among those with a trust of 0 or more.
+
+    If the best of all have a negative trust, the starting model misleads on these tracks.  As the
+    problem is convex, the trust is then 0.
+    """
+    values = minimise(objective, start)
+    if values[0] >= 0:
+        return values
+    values = values.copy()
+    values[0] = 0.0
+    return minimise(objective.without_trust, values)
 
 
 def no_correction(n_features: int, n_genres: int) -> Correction:
@@ -145,6 +160,12 @@ class Objective:
         probabilities[self._songs, self._answers] -= of_answers / of_labels[self._songs]
         probabilities *= self._weights[:, None].astype(np.float32)
         return value, self._pull * pulled + self._slope(probabilities)
+
+    def without_trust(self, values: Float64) -> tuple[float, Float64]:
+        """The value and the gradient with the trust held as it is."""
+        value, gradient = self(values)
+        gradient[0] = 0.0
+        return value, gradient
 
     def _probabilities(self, values: Float64) -> Float32:
         """Probabilities (n, n_genres); the remainder to 1 is "something else"."""

@@ -86,7 +86,7 @@ class UnknownTagsError(Exception):
 # Exceptions that mutagen raises on malformed files, besides its MutagenError.  Memory is exhausted
 # if a damaged length says that a tag has gigabytes.
 MUTAGEN_ERRORS = (
-    *(struct.error, ArithmeticError, AssertionError, LookupError, MemoryError),
+    *(struct.error, ArithmeticError, AssertionError, LookupError, MemoryError, RecursionError),
     *(TypeError, ValueError),
 )
 
