@@ -14,8 +14,8 @@ from pathlib import Path
 
 SAFE_PATH = "PYTHONSAFEPATH"  # Python 3.10 ignores this variable
 
-# A current folder for processes of Python 3.10.  No module here has the name
-# of one that these processes import.
+# A current folder for processes of Python 3.10.  No module here has the name of one that these
+# processes import.
 OWN_FOLDER = Path(__file__).parent
 
 

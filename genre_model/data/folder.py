@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
@@ -168,8 +169,9 @@ def read_csv(file: Path) -> list[dict[str, str]]:
 
 def read_all_tags(paths: Sequence[Path], threads: int) -> Iterator[Tags]:
     """The tags of files, in order."""
-    for _, found in results_in_order(threads, stored_tags, paths, lambda path: path):
-        yield Tags() if isinstance(found, AudioError) else found
+    with closing(results_in_order(threads, stored_tags, paths, lambda path: path)) as pairs:
+        for _, found in pairs:
+            yield Tags() if isinstance(found, AudioError) else found
 
 
 def read_tags(path: Path) -> Tags:

@@ -97,6 +97,19 @@ def test_the_users_own_tree_and_lists(library, tmp_path):
     assert beet.errors == f"error: cnngenre: the genre tree {tree} is not valid YAML\n"
 
 
+def test_a_review_reads_the_genre_tree_before_its_first_question(library, tmp_path):
+    """Otherwise it would end after it has written a file, when the album gets its genre."""
+    beet = library(Unsure=None)
+    tree = tmp_path / "tree.yaml"
+    tree.write_text("- [")
+    beet.config["lastgenre"] = {"canonical": str(tree)}
+    beet.config["cnngenre"]["parents"] = "after"
+    beet("cnnreview", "--pretend", status=1)
+    assert beet.errors == f"error: cnnreview: the genre tree {tree} is not valid YAML\n"
+    beet.config["cnngenre"]["album_genre"] = False  # nothing needs the tree
+    assert "Unsure" in beet("cnnreview", "--pretend")
+
+
 def test_genres_come_to_one_spelling_in_files_too_and_back(library):
     beet = library(Rock_1=["country"], Rock_2=["Country"], Rock_3=["Country", "country"])
     before, path = beet.genres(), beet.paths()["Rock_3"]

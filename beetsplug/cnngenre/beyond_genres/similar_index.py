@@ -6,7 +6,7 @@ The file also has the cache keys of tracks that the cache lacks, so that no file
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -185,12 +185,16 @@ def new_keys(
     """
     from genre_model.core.ordered import results_in_order
 
+    if not len(places):  # no bar
+        return
     place_of = {int(index.tracks["id"][place]): int(place) for place in places}
     items = Tracks(lib, list(place_of))
-    with progress(len(items), quiet=session.options.quiet) as bar:
-        n_workers = min(session.options.threads, len(items))
-        found = results_in_order(n_workers, finder, items, lambda item: Path(item.filepath))
-        for item, key in found:
+    n_workers = min(session.options.threads, len(items))
+    with (
+        closing(results_in_order(n_workers, finder, items, lambda i: Path(i.filepath))) as keys,
+        progress(len(items), quiet=session.options.quiet) as bar,
+    ):
+        for item, key in keys:
             bar.update()
             if isinstance(key, bytes):
                 yield place_of[item.id or 0], key

@@ -52,13 +52,13 @@ class FurtherGenres:
         return self._arrangement.genres(before, answered)
 
     def read_tree(self) -> None:
-        """Read the user's genre tree and list now, and not when a genre is written already.
+        """Read the user's genre tree and list now: later, a file may be written already.
 
         Raises:
             GenreModelError: The user's genre tree cannot be read.
             UserError: The user's genre list cannot be read.
         """
-        assert self._arrangement
+        _ = self._arrangement
 
     @cached_property
     def _arrangement(self) -> Arrangement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,7 +116,7 @@ class LabelledVerdicts:
         from genre_model.model.vocabulary import judge
 
         unclassified = set[int]()
-        for item, probabilities in self._remembered(items):
+        for item, probabilities in self._out_of_fold(items):
             if probabilities is None:
                 unclassified.add(item.id or 0)
             elif probabilities:
@@ -133,7 +134,7 @@ class LabelledVerdicts:
             else:
                 yield verdict.item, verdict.found.song, False
 
-    def _remembered(self, items: Tracks) -> Iterator[tuple[Item, dict[str, float] | None]]:
+    def _out_of_fold(self, items: Tracks) -> Iterator[tuple[Item, dict[str, float] | None]]:
         """Each track with its out-of-fold probabilities; None if the model did not learn from it.
 
         Yields no tracks if the model has no out-of-fold answers.
@@ -186,6 +187,7 @@ def fingerprints(items: Tracks, n_workers: int) -> Iterator[tuple[Item, bytes | 
 
     n_workers = min(n_workers, len(items))
     find = partial(attempt, fingerprint_in_time)
-    for item, found in results_in_order(n_workers, find, items, lambda i: Path(i.filepath)):
-        # The extraction will report why a file cannot be read.
-        yield item, found if isinstance(found, bytes) else None
+    with closing(results_in_order(n_workers, find, items, lambda i: Path(i.filepath))) as pairs:
+        for item, found in pairs:
+            # The extraction will report why a file cannot be read.
+            yield item, found if isinstance(found, bytes) else None

@@ -73,10 +73,8 @@ def value_of(item: Item, field: str) -> str:
 
 def has_our_moods(item: Item, field: str) -> bool:
     """Whether a tag has a value that we gave it."""
-    present = mood_tag_of(item)
-    return (
-        present is not None and present.field == field and present.has_given(value_of(item, field))
-    )
+    noted = mood_tag_of(item)
+    return noted is not None and noted.field == field and noted.has_given(value_of(item, field))
 
 
 def has_users_value(item: Item, field: str) -> bool:
@@ -93,26 +91,26 @@ def read_edited(item: Item) -> None:
     Raises:
         NotWrittenError: The file cannot be read.
     """
-    present = mood_tag_of(item)
-    if present is None or not has_our_moods(item, present.field):
+    noted = mood_tag_of(item)
+    if noted is None or not has_our_moods(item, noted.field):
         return
-    known = ("", value_of(item, present.field), present.after, present.earlier)
-    in_file = file_value(item, present.field)
+    known = ("", value_of(item, noted.field), noted.after, noted.earlier)
+    in_file = file_value(item, noted.field)
     if in_file not in known:
-        take_from_file(item, present.field, in_file)
+        take_from_file(item, noted.field, in_file)
 
 
-def read_given(item: Item, present: MoodTag) -> None:
+def read_given(item: Item, noted: MoodTag) -> None:
     """Take our value from the file if a run died before the library had it.  Stores nothing.
 
     Raises:
         NotWrittenError: The file cannot be read.
     """
-    if value_of(item, present.field):
+    if value_of(item, noted.field):
         return
-    in_file = file_value(item, present.field)
-    if in_file and present.has_given(in_file):
-        take_from_file(item, present.field, in_file)
+    in_file = file_value(item, noted.field)
+    if in_file and noted.has_given(in_file):
+        take_from_file(item, noted.field, in_file)
 
 
 def take_from_file(item: Item, field: str, value: str) -> None:
@@ -146,9 +144,9 @@ def set_moods(
     if tag is None:
         store_unless_edited(item, genres_of(item))
         return False
-    present = mood_tag_of(item)
-    if present is not None and present.field != field:
-        give_back(item, present, write=write)
+    noted = mood_tag_of(item)
+    if noted is not None and noted.field != field:
+        give_back(item, noted, write=write)
     return exchange(item, tag, write=write)
 
 
@@ -190,8 +188,8 @@ def wished_tag(
         take_from_file(item, field, in_file)
     if has_users_value(item, field):
         return None
-    present = mood_tag_of(item)
-    if present is not None and present.field != field and not write and may_be_left(item, present):
+    noted = mood_tag_of(item)
+    if noted is not None and noted.field != field and not write and may_be_left(item, noted):
         return None
     return MoodTag(field, "; ".join(moods))
 
@@ -203,18 +201,18 @@ def write_missing_moods(item: Item, field: str) -> None:
         NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets.
     """
     read_edited(item)
-    present = mood_tag_of(item)
-    if present is not None and has_our_moods(item, field):
-        exchange(item, present, write=True)
+    noted = mood_tag_of(item)
+    if noted is not None and has_our_moods(item, field):
+        exchange(item, noted, write=True)
 
 
 def only_library_has_moods(item: Item) -> bool:
     """Whether `cnnmoods` would write our tag to the file; False if the file cannot be read."""
-    present = mood_tag_of(item)
-    if present is None or not present.after or not has_our_moods(item, present.field):
+    noted = mood_tag_of(item)
+    if noted is None or not noted.after or not has_our_moods(item, noted.field):
         return False
     try:
-        return file_value(item, present.field) in ("", present.earlier)
+        return file_value(item, noted.field) in ("", noted.earlier)
     except NotWrittenError:
         return False
 
@@ -226,34 +224,34 @@ def take_back(item: Item, *, write: bool) -> None:
         NotWrittenError, OutsideError: The file cannot be written, or was changed outside beets;
             nothing has changed.
     """
-    present, is_left = mood_tag_of(item), False
-    if present is not None:
+    noted, is_left = mood_tag_of(item), False
+    if noted is not None:
         if write:
             read_edited(item)
-        give_back(item, present, write=write)
-        is_left = not write and may_be_left(item, present)
+        give_back(item, noted, write=write)
+        is_left = not write and may_be_left(item, noted)
     restore_fields(item, {MOODS: None, MOOD_TAG: own_field(item, MOOD_TAG) if is_left else None})
     store_unless_edited(item, genres_of(item))
 
 
 def moods_left_in_file(item: Item) -> tuple[str, ...]:
     """The moods that we gave a track's tag and that its file may still have."""
-    present = mood_tag_of(item)
-    if present is None or not may_be_left(item, present):
+    noted = mood_tag_of(item)
+    if noted is None or not may_be_left(item, noted):
         return ()
-    return tuple((present.after or present.earlier).split("; "))
+    return tuple((noted.after or noted.earlier).split("; "))
 
 
-def may_be_left(item: Item, present: MoodTag) -> bool:
+def may_be_left(item: Item, noted: MoodTag) -> bool:
     """Whether a track's file has a value that we gave the tag; True if it cannot be read."""
-    ours = {present.after, present.earlier} - {""}
+    ours = {noted.after, noted.earlier} - {""}
     try:
-        return bool(ours) and file_value(item, present.field) in ours
+        return bool(ours) and file_value(item, noted.field) in ours
     except NotWrittenError:
         return True
 
 
-def give_back(item: Item, present: MoodTag, *, write: bool) -> None:
+def give_back(item: Item, noted: MoodTag, *, write: bool) -> None:
     """Empty a tag, unless it was edited since.
 
     Raises:
@@ -261,9 +259,9 @@ def give_back(item: Item, present: MoodTag, *, write: bool) -> None:
             nothing has changed.
     """
     if write:
-        read_given(item, present)
-    if has_our_moods(item, present.field):
-        exchange(item, MoodTag(present.field, ""), write=write)
+        read_given(item, noted)
+    if has_our_moods(item, noted.field):
+        exchange(item, MoodTag(noted.field, ""), write=write)
 
 
 def exchange(item: Item, tag: MoodTag, *, write: bool) -> bool:
@@ -311,10 +309,10 @@ def exchange(item: Item, tag: MoodTag, *, write: bool) -> bool:
 
 def earlier_of(item: Item, tag: MoodTag) -> str:
     """The value of ours that a tag's value replaces; empty if there is none."""
-    present = mood_tag_of(item)
-    if present is None or not has_our_moods(item, tag.field):
+    noted = mood_tag_of(item)
+    if noted is None or not has_our_moods(item, tag.field):
         return ""
-    ours = (value_of(item, tag.field), present.earlier)
+    ours = (value_of(item, tag.field), noted.earlier)
     return next((value for value in ours if value not in ("", tag.after)), "")
 
 
@@ -324,8 +322,8 @@ def is_given(item: Item, tag: MoodTag, *, write: bool) -> bool:
     Raises:
         NotWrittenError: The file cannot be read.
     """
-    present = mood_tag_of(item)
-    is_noted = present is not None and replace(present, in_file=tag.in_file) == tag
+    noted = mood_tag_of(item)
+    is_noted = noted is not None and replace(noted, in_file=tag.in_file) == tag
     given = is_noted and value_of(item, tag.field) == tag.after
     return given and not (write and file_lacks(item, tag))
 

@@ -140,7 +140,7 @@ def compared_on(report: Report) -> list[str]:
     if n == report.n_tracks:
         return []
     all_tracks = count(report.n_tracks, "track")
-    why = "the model in use was trained on other tracks of the artists of the rest"
+    why = "the others are by artists that the model in use was trained on"
     return [f"compared on {n:,} of {all_tracks}: {why}"]
 
 

@@ -56,7 +56,7 @@ class Serve:
 
         Raises:
             GenreModelError: The model cannot be used.
-            UserError: It is not for genres, Flask is not installed, or the port is not free.
+            UserError: The model is not for genres, Flask is not installed, or the port is taken.
         """
         self.session, self.lib = session, lib
         check_flask()
